@@ -1,0 +1,89 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is an output file that appears whole or not at all: it is written beside
+// its place, for its owner alone, and renamed on Close. A symbolic link in its
+// place is replaced, not followed.
+type File struct {
+	*os.File
+	path string // where it goes on Close; "" where it is written in place
+	done bool
+}
+
+// Create begins the file at path. A pipe or a device is written straight through.
+func Create(path string) (*File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return nil, fmt.Errorf("writing %s: it is a directory; name a file in it", path)
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		return &File{File: f}, about(path, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp") // mode 0600
+	return &File{File: f, path: path}, about(path, err)
+}
+
+// Stream is Create for a file that must be readable while it grows, and after
+// a kill: it takes its place at once.
+func Stream(path string) (*File, error) {
+	f, err := Create(path)
+	if err != nil || f.path == "" {
+		return f, err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		f.Abort()
+		return nil, about(path, err)
+	}
+	f.path = ""
+	return f, nil
+}
+
+// Close finishes the file and puts it into its place. After Abort it does nothing.
+func (f *File) Close() error {
+	if f.done {
+		return nil
+	}
+	f.done = true
+	err := f.File.Close()
+	if f.path == "" {
+		return err
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), f.path)
+	}
+	if err != nil {
+		return errors.Join(about(f.path, err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// Abort drops what was written to a file that is not in its place yet. After Close it does nothing.
+func (f *File) Abort() {
+	if f.done {
+		return
+	}
+	f.done = true
+	_ = f.File.Close()
+	if f.path != "" {
+		_ = os.Remove(f.Name())
+	}
+}
+
+// about names path in err, in place of the temporary file.
+func about(path string, err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

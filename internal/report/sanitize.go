@@ -1,0 +1,137 @@
+// Package report knows how things look: tables, units, text from outside made
+// harmless, and files that are whole or not there.
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// Line makes text from outside harmless on one line: every character that could
+// move the cursor, reorder the line or end it becomes a visible escape.
+func Line(s string) string { return sanitize(s, false) }
+
+// Text is Line for text that may have several lines: \n and \t stay.
+func Text(s string) string { return sanitize(s, true) }
+
+func sanitize(s string, lines bool) string {
+	clean := true
+	for i, r := range s {
+		if dangerous(r) && !(lines && (r == '\n' || r == '\t')) || r == utf8.RuneError && invalidAt(s, i) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case lines && (r == '\n' || r == '\t'), !dangerous(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(visible(r))
+		}
+		i += size
+	}
+	return b.String()
+}
+
+func invalidAt(s string, i int) bool {
+	_, size := utf8.DecodeRuneInString(s[i:])
+	return size == 1
+}
+
+// dangerous reports whether r does something other than show itself: controls
+// (C0, DEL, C1), line and paragraph separators, format characters such as the
+// bidirectional overrides and the byte order mark, and what is no character.
+func dangerous(r rune) bool {
+	switch {
+	case r < 0x20, r >= 0x7f && r <= 0x9f:
+		return true
+	case r < 0x7f:
+		return false
+	case r == '\u200c', r == '\u200d': // joiners: letters and emoji need them
+		return false
+	}
+	return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) || r&0xfffe == 0xfffe
+}
+
+func visible(r rune) string {
+	switch {
+	case r == '\n':
+		return `\n`
+	case r == '\r':
+		return `\r`
+	case r == '\t':
+		return `\t`
+	case r < 0x100:
+		return fmt.Sprintf(`\x%02x`, r)
+	case r < 0x10000:
+		return fmt.Sprintf(`\u%04x`, r)
+	}
+	return fmt.Sprintf(`\U%08x`, r)
+}
+
+// The width of a character must not depend on the reader's locale: the default
+// of go-runewidth does.
+var columns = &runewidth.Condition{}
+
+// Width is the number of terminal columns that s takes.
+func Width(s string) int { return columns.StringWidth(s) }
+
+// Cut shortens s to width columns; what was cut off shows as "…".
+func Cut(s string, width int) string { return columns.Truncate(s, width, "…") }
+
+// Cell is a name from outside, harmless on one line and at most width columns wide.
+func Cell(s string, width int) string {
+	if len(s) > 16*width { // no character takes more bytes a column
+		s = strings.ToValidUTF8(s[:16*width], "") + "…"
+	}
+	return Cut(Line(s), width)
+}
+
+// JSONWriter escapes in the JSON that passes through it the characters that
+// encoding/json leaves raw though a terminal obeys them, DEL, C1 and the
+// bidirectional overrides among them. They can stand only in strings, so the
+// values stay what they are.
+type JSONWriter struct {
+	w    io.Writer
+	rest []byte // the beginning of a character whose end has not come yet
+	out  []byte
+}
+
+// NewJSONWriter returns a JSONWriter to w.
+func NewJSONWriter(w io.Writer) *JSONWriter { return &JSONWriter{w: w} }
+
+// Write implements io.Writer.
+func (j *JSONWriter) Write(p []byte) (int, error) {
+	in := append(j.rest, p...)
+	j.out = j.out[:0]
+	for len(in) > 0 && utf8.FullRune(in) {
+		r, size := utf8.DecodeRune(in)
+		switch {
+		case r >= 0x7f && dangerous(r) && r >= 0x10000:
+			hi, lo := utf16.EncodeRune(r)
+			j.out = fmt.Appendf(j.out, `\u%04x\u%04x`, hi, lo)
+		case r >= 0x7f && dangerous(r):
+			j.out = fmt.Appendf(j.out, `\u%04x`, r)
+		default:
+			j.out = append(j.out, in[:size]...)
+		}
+		in = in[size:]
+	}
+	j.rest = append(j.rest[:0], in...)
+	_, err := j.w.Write(j.out)
+	return len(p), err
+}

@@ -1,0 +1,99 @@
+package report
+
+import (
+	"io"
+	"strings"
+
+	"github.com/fatih/color"
+)
+
+// Style is how a piece of text stands out on a terminal that shows colours.
+type Style int
+
+// The styles.
+const (
+	Plain Style = iota
+	Bold
+	Faint
+	Good
+	Caution
+	Bad
+)
+
+var attributes = map[Style]color.Attribute{
+	Bold: color.Bold, Faint: color.Faint, Good: color.FgGreen, Caution: color.FgYellow, Bad: color.FgRed,
+}
+
+// Painter colours text, or leaves it alone.
+type Painter bool
+
+// Paint puts s into style where p paints.
+func (p Painter) Paint(style Style, s string) string {
+	attribute, ok := attributes[style]
+	if !bool(p) || !ok || s == "" {
+		return s
+	}
+	c := color.New(attribute)
+	c.EnableColor() // fatih/color would ask os.Stdout, which need not be where s goes
+	return c.Sprint(s)
+}
+
+// Table lays out rows in columns that stay straight whatever the cells'
+// colours and alphabets are. The zero value is an empty table.
+type Table struct {
+	// Right holds the columns that are aligned to the right.
+	Right map[int]bool
+	// Indent stands before each row.
+	Indent string
+
+	rows   [][]string
+	styles []Style
+}
+
+// Row adds a row; its cells are made harmless.
+func (t *Table) Row(cells ...string) { t.Styled(Plain, cells...) }
+
+// Styled adds a row in a style.
+func (t *Table) Styled(style Style, cells ...string) {
+	row := make([]string, len(cells))
+	for i, cell := range cells {
+		row[i] = Line(cell)
+	}
+	t.rows = append(t.rows, row)
+	t.styles = append(t.styles, style)
+}
+
+// Write writes the rows to w.
+func (t *Table) Write(w io.Writer, paint Painter) error {
+	widths := t.widths()
+	var b strings.Builder
+	for n, row := range t.rows {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-Width(cell))
+			if t.Right[i] {
+				cell, pad = pad+cell, ""
+			}
+			line.WriteString(cell)
+			if i < len(row)-1 {
+				line.WriteString(pad + "  ")
+			}
+		}
+		b.WriteString(t.Indent + paint.Paint(t.styles[n], strings.TrimRight(line.String(), " ")) + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t *Table) widths() []int {
+	var widths []int
+	for _, row := range t.rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], Width(cell))
+		}
+	}
+	return widths
+}

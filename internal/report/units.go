@@ -1,0 +1,70 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MB formats mebibytes (2^20 bytes): "61.4 MB", "326 KB", "1.50 GB".
+func MB(v float64) string {
+	switch abs := math.Abs(v); {
+	case abs >= 1000:
+		return number(v/1024, 2) + " GB"
+	case abs >= 1 || abs == 0:
+		return number(v, 1) + " MB"
+	case abs*1024 >= 1:
+		return number(v*1024, 0) + " KB"
+	}
+	return number(v*(1<<20), 0) + " B"
+}
+
+// Signed puts a plus before what format makes of a value above zero.
+func Signed(v float64, format func(float64) string) string {
+	if v > 0 {
+		return "+" + format(v)
+	}
+	return format(v)
+}
+
+// Count formats a whole number with thousands apart: "12,000".
+func Count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+// Duration formats d with three digits at most: "532ms", "1.25s", "4m10s".
+func Duration(d time.Duration) string {
+	switch abs := d.Abs(); {
+	case abs >= time.Hour:
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	case abs >= time.Minute:
+		return d.Round(time.Second).String()
+	case abs >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case abs >= 10*time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	case abs >= time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}
+
+// Percent formats a share of 1: "12.5 %".
+func Percent(share float64) string { return number(share*100, 1) + " %" }
+
+// Millis formats milliseconds as Duration does.
+func Millis(ms float64) string { return Duration(time.Duration(ms * float64(time.Millisecond))) }
+
+func number(v float64, decimals int) string {
+	return fmt.Sprintf("%.*f", decimals, v)
+}

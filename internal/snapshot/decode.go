@@ -1,0 +1,362 @@
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxWarnings bounds what one document can make us say.
+const maxWarnings = 20
+
+// Decode reads one snapshot document. Fields that are absent or null stay nil;
+// a value that a field cannot mean is left out and named in Warnings; fields
+// that are not known stay in Raw. It fails on what is not one JSON object, and
+// on an object that holds nothing of a snapshot.
+func Decode(data []byte) (*Snapshot, error) {
+	var d decoder
+	return d.decode(data)
+}
+
+// decoder can be used again, which saves its buffers.
+type decoder struct {
+	dec   jsontext.Decoder
+	src   bytes.Buffer // jsontext reads a bytes.Buffer in place
+	s     *Snapshot
+	known int // members of the document that a snapshot has
+}
+
+// Names are compared exactly, as JSON has it, and the first of two equal ones
+// counts: encoding/json would fold their case and take the last.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
+var bom = []byte("\xef\xbb\xbf")
+
+func (d *decoder) decode(data []byte) (*Snapshot, error) {
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, bom))
+	d.src = *bytes.NewBuffer(data)
+	d.dec.Reset(&d.src, lenient...)
+	d.s, d.known = &Snapshot{Raw: data}, 0
+	if err := d.document(data); err != nil {
+		return nil, err
+	}
+	d.check()
+	return d.s, nil
+}
+
+func (d *decoder) document(data []byte) error {
+	switch {
+	case len(data) == 0:
+		return errors.New("the document is empty")
+	case data[0] == '<':
+		return errors.New("this is HTML, not JSON: a login page or an error page?")
+	case d.dec.PeekKind() != '{':
+		if _, err := d.dec.ReadValue(); err != nil {
+			return syntaxError(err)
+		}
+		return errors.New("a snapshot is a JSON object, and this is not one")
+	}
+	if err := d.object("", d.field); err != nil {
+		return syntaxError(err)
+	}
+	if d.known == 0 {
+		return errors.New("this JSON has no field of a snapshot (see mcpdiag schema)")
+	}
+	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("there is more after the document, at byte %d", d.dec.InputOffset())
+	}
+	return nil
+}
+
+func syntaxError(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the JSON is cut off: %w", io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("not JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+}
+
+// object reads an object and hands each member to member, which must consume
+// its value. A name that occurs again is skipped, with a warning.
+func (d *decoder) object(path string, member func(path, name string) error) error {
+	if _, err := d.dec.ReadToken(); err != nil {
+		return err
+	}
+	var seen [32]string
+	names := seen[:0]
+	for d.dec.PeekKind() == '"' {
+		tok, err := d.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := tok.String()
+		if contains(names, name) {
+			d.warn(path+clip(name), "stands there twice; the first one counts")
+			if err := d.dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(names) < cap(names) {
+			names = append(names, name)
+		}
+		if err := member(path, name); err != nil {
+			return err
+		}
+	}
+	_, err := d.dec.ReadToken()
+	return err
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// field reads one member of the document.
+func (d *decoder) field(_, name string) (err error) {
+	s := d.s
+	d.known++
+	switch name {
+	case "timestamp":
+		s.Timestamp, err = d.time(name)
+	case "activeSessions":
+		s.ActiveSessions, err = d.count(name)
+	case "toolCallStack":
+		err = d.stack(name)
+	case "handlerQueue":
+		err = d.queue(name)
+	case "heapUsedMB":
+		s.HeapUsedMB, err = d.amount(name)
+	case "rssMB":
+		s.RSSMB, err = d.amount(name)
+	case "pid":
+		s.PID, err = d.count(name)
+	case "startTime":
+		s.StartTime, err = d.time(name)
+	case "uptimeMs":
+		s.UptimeMs, err = d.amount(name)
+	case "sessionsCreatedTotal":
+		s.SessionsCreatedTotal, err = d.count(name)
+	case "sessionsClosedTotal":
+		s.SessionsClosedTotal, err = d.count(name)
+	case "oldestSessionAgeMs":
+		s.OldestSessionAgeMs, err = d.amount(name)
+	case "openStreams":
+		s.OpenStreams, err = d.count(name)
+	case "callsTotal":
+		s.CallsTotal, err = d.count(name)
+	case "errorsTotal":
+		s.ErrorsTotal, err = d.count(name)
+	case "handlers":
+		err = d.handlers(name)
+	case "poll":
+		err = d.poll(name)
+	default:
+		d.known--
+		d.unknown(name)
+		err = d.dec.SkipValue()
+	}
+	return err
+}
+
+// unknown warns of a name that is a known one but for its case.
+func (d *decoder) unknown(name string) {
+	for _, known := range fieldNames {
+		if strings.EqualFold(known, name) {
+			d.warn(clip(name), "is not a field of a snapshot; did you mean "+known+"?")
+		}
+	}
+}
+
+func (d *decoder) stack(path string) error {
+	return d.array(path, func(i int) error {
+		switch {
+		case i >= MaxStack:
+			if i == MaxStack {
+				d.warn(path, fmt.Sprintf("holds more than %d calls; the rest is left out", MaxStack))
+			}
+			return d.dec.SkipValue()
+		case d.dec.PeekKind() != '{':
+			d.warn(path, "holds something that is not an object; left out")
+			return d.dec.SkipValue()
+		}
+		d.s.ToolCallStack = append(d.s.ToolCallStack, Call{})
+		call := &d.s.ToolCallStack[len(d.s.ToolCallStack)-1]
+		return d.object(path+"[].", func(path, name string) error { return d.call(call, path, name) })
+	})
+}
+
+func (d *decoder) call(c *Call, path, name string) (err error) {
+	switch name {
+	case "id":
+		c.ID, err = d.text(path + name)
+	case "name":
+		c.Name, err = d.text(path + name)
+	case "durationMs":
+		c.DurationMs, err = d.amount(path + name)
+	case "parentId":
+		c.ParentID, err = d.text(path + name)
+	case "sessionId":
+		c.SessionID, err = d.text(path + name)
+	case "handler":
+		c.Handler, err = d.text(path + name)
+	case "startedAt":
+		c.StartedAt, err = d.time(path + name)
+	default:
+		err = d.dec.SkipValue()
+	}
+	return err
+}
+
+// queue reads queue depths, as {"search": 3} or [{"handler": "search", "depth": 3}].
+func (d *decoder) queue(path string) error {
+	d.s.HandlerQueue = map[string]int64{}
+	put := func(handler string, depth *int64) {
+		if depth != nil && len(d.s.HandlerQueue) < MaxStack {
+			d.s.HandlerQueue[clip(handler)] = *depth
+		}
+	}
+	switch d.dec.PeekKind() {
+	case '{':
+		return d.object(path+".", func(path, name string) error {
+			depth, err := d.count(path + clip(name))
+			put(name, depth)
+			return err
+		})
+	case '[':
+		return d.array(path, func(int) error { return d.queueEntry(path+"[]", put) })
+	}
+	d.s.HandlerQueue = nil
+	return d.absent(path, "an object or an array")
+}
+
+func (d *decoder) queueEntry(path string, put func(string, *int64)) error {
+	if d.dec.PeekKind() != '{' {
+		return d.absent(path, "an object")
+	}
+	var handler string
+	var depth *int64
+	err := d.object(path+".", func(path, name string) (err error) {
+		switch name {
+		case "handler":
+			handler, err = d.text(path + name)
+		case "depth":
+			depth, err = d.count(path + name)
+		default:
+			err = d.dec.SkipValue()
+		}
+		return err
+	})
+	put(handler, depth)
+	return err
+}
+
+func (d *decoder) handlers(path string) error {
+	if d.dec.PeekKind() != '{' {
+		return d.absent(path, "an object")
+	}
+	d.s.Handlers = map[string]Handler{}
+	return d.object(path+".", func(path, handler string) error {
+		path += clip(handler)
+		if d.dec.PeekKind() != '{' {
+			return d.absent(path, "an object")
+		}
+		var h Handler
+		err := d.object(path+".", func(path, name string) (err error) {
+			switch name {
+			case "calls":
+				h.Calls, err = d.count(path + name)
+			case "errors":
+				h.Errors, err = d.count(path + name)
+			case "retainedMB":
+				h.RetainedMB, err = d.amount(path + name)
+			default:
+				err = d.dec.SkipValue()
+			}
+			return err
+		})
+		if len(d.s.Handlers) < MaxStack {
+			d.s.Handlers[clip(handler)] = h
+		}
+		return err
+	})
+}
+
+func (d *decoder) poll(path string) error {
+	if d.dec.PeekKind() != '{' {
+		return d.absent(path, "an object")
+	}
+	p := &Poll{}
+	d.s.Poll = p
+	return d.object(path+".", func(path, name string) (err error) {
+		switch name {
+		case "at":
+			err = d.into(path+name, &p.At)
+		case "target":
+			p.Target, err = d.text(path + name)
+		case "latencyMs":
+			p.LatencyMs, err = orZero(d.amount(path + name))
+		case "intervalMs":
+			p.IntervalMs, err = orZero(d.amount(path + name))
+		case "skipped":
+			p.Skipped, err = orZero(d.count(path + name))
+		case "restarted":
+			p.Restarted, err = d.flag(path + name)
+		case "error":
+			p.Error, err = d.text(path + name)
+		default:
+			err = d.dec.SkipValue()
+		}
+		return err
+	})
+}
+
+func (d *decoder) into(path string, t *Time) error {
+	at, err := d.time(path)
+	if at != nil {
+		*t = *at
+	}
+	return err
+}
+
+func orZero[T any](v *T, err error) (T, error) {
+	if v == nil {
+		return *new(T), err
+	}
+	return *v, err
+}
+
+// check looks at the document as a whole.
+func (d *decoder) check() {
+	ids := make(map[string]bool, len(d.s.ToolCallStack))
+	for i := range d.s.ToolCallStack {
+		id := d.s.ToolCallStack[i].ID
+		switch {
+		case id == "":
+			d.warnOnce("toolCallStack[].id", "is missing from a call, which therefore cannot be followed from poll to poll")
+		case ids[id]:
+			d.warnOnce("toolCallStack[].id", "is the same in two calls")
+		}
+		ids[id] = true
+	}
+}
+
+func (d *decoder) warn(field, what string) {
+	if len(d.s.Warnings) < maxWarnings {
+		d.s.Warnings = append(d.s.Warnings, field+" "+what)
+	}
+}
+
+func (d *decoder) warnOnce(field, what string) {
+	if !contains(d.s.Warnings, field+" "+what) {
+		d.warn(field, what)
+	}
+}

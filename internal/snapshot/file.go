@@ -1,0 +1,49 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// OpenTrace opens the trace at path for appending, and makes it, for its owner
+// alone, where there is none. A last line that was torn is closed, so that what
+// is appended stands on a line of its own. A symbolic link is refused.
+func OpenTrace(path string) (*os.File, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, fmt.Errorf("opening trace %s: it is a symbolic link; name the file it points to", path)
+	}
+	flags := os.O_RDWR
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		flags = os.O_WRONLY // a pipe or a device
+	}
+	f, err := os.OpenFile(path, flags|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening trace: %w", err)
+	}
+	if flags == os.O_WRONLY {
+		return f, nil
+	}
+	if err := closeLastLine(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening trace %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+func closeLastLine(f *os.File) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return err
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, size-1); err != nil {
+		return err
+	}
+	if last[0] == '\n' {
+		return nil
+	}
+	_, err = f.WriteString("\n")
+	return err
+}
