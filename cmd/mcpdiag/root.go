@@ -42,7 +42,7 @@ func addGroups(root *cobra.Command, a *app) {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"watch", "Watch:", []*cobra.Command{newPollCmd(a)}},
+		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a)}},
 		{"explain", "Explain:", []*cobra.Command{}},
 		{"stress", "Stress:", []*cobra.Command{}},
 		{"try", "Try:", []*cobra.Command{}},

@@ -140,7 +140,7 @@ func TestSummaryHasTheShapeOfTheSeed(t *testing.T) {
 		p.add(Sample{At: start.Add(time.Duration(i) * 100 * time.Second), RSS: rss, RSSTotal: rss + 5})
 	}
 	var b bytes.Buffer
-	if err := (&Result{Processes: []*Process{p}}).WriteText(&b, false); err != nil {
+	if err := (&Result{Processes: []*Process{p}}).Text(&b); err != nil {
 		t.Fatal(err)
 	}
 	want := `MEMORY MONITORING SUMMARY

@@ -8,8 +8,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// WriteText writes the summary, in the shape of the seed's Python monitor.
-func (res *Result) WriteText(w io.Writer, paint report.Painter) error {
+// Text writes the summary, in the shape of the seed's Python monitor.
+func (res *Result) Text(w io.Writer) error {
 	var b strings.Builder
 	for i, p := range res.Processes {
 		if i > 0 {
@@ -19,9 +19,6 @@ func (res *Result) WriteText(w io.Writer, paint report.Painter) error {
 	}
 	if res.File != "" {
 		fmt.Fprintf(&b, "Samples: %s\n", report.Line(res.File))
-	}
-	for _, warning := range res.Warnings {
-		fmt.Fprintf(&b, "%s %s\n", paint.Paint(report.Caution, "warning:"), report.Line(warning))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -43,15 +43,7 @@ func match(all []Info, name string, self int) []Info {
 func (i Info) mentions(name string) bool {
 	name = strings.ToLower(name)
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), name) }
-	if has(i.Name) || has(filepath.Base(i.Exe)) {
-		return true
-	}
-	for _, arg := range i.Args {
-		if has(arg) {
-			return true
-		}
-	}
-	return false
+	return has(i.Name) || has(filepath.Base(i.Exe)) || has(i.Command())
 }
 
 // ancestors lists the parent of pid, its parent and so on. The table is read

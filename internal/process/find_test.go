@@ -26,6 +26,7 @@ func TestMatch(t *testing.T) {
 		"python3":   {20},
 		"SERVER.js": {30},
 		"node":      {30},
+		"e server":  {30},
 		"mcpdiag":   nil,
 		"loop":      {40},
 		"absent":    nil,

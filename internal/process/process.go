@@ -30,7 +30,7 @@ type Info struct {
 	Parent  int       `json:"parent"`
 	Name    string    `json:"name"`
 	Exe     string    `json:"exe,omitempty"` // empty where it may not be read
-	Args    []string  `json:"args,omitempty"`
+	Args    []string  `json:"-"`
 	Started time.Time `json:"started"`
 }
 
