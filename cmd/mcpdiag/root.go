@@ -44,8 +44,8 @@ func addGroups(root *cobra.Command, a *app) {
 	}{
 		{"watch", "Watch:", []*cobra.Command{newPollCmd(a)}},
 		{"explain", "Explain:", []*cobra.Command{}},
-		{"stress", "Stress:", []*cobra.Command{}},
-		{"try", "Try:", []*cobra.Command{}},
+		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
+		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
 		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

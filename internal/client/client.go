@@ -123,7 +123,7 @@ func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 	req.Header.Set("Accept", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, bare(err)
+		return nil, Cause(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read to its end, or is given up
 	content, err := io.ReadAll(resp.Body)
@@ -144,8 +144,8 @@ func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, c.cfg.Timeout)
 }
 
-// bare takes off the wrapping of net/http, which repeats the URL, its secrets included.
-func bare(err error) error {
+// Cause takes off the wrapping of net/http, which repeats the URL, its secrets included.
+func Cause(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		return wrapped.Err
