@@ -132,3 +132,15 @@ func (a *app) write(path string, write func(io.Writer) error) error {
 	}
 	return f.Close()
 }
+
+// openInput opens a file to read, "-" being standard input, and says what to call it.
+func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
+	if path == "-" {
+		return io.NopCloser(a.stdin), "standard input", nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, path, fmt.Errorf("reading %s: %w", path, bareCause(err))
+	}
+	return f, path, nil
+}

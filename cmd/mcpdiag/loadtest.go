@@ -23,7 +23,7 @@ func newLoadtestCmd(a *app) *cobra.Command {
 	var conn connection
 	var cfg loadtest.Config
 	var args, output string
-	var format choice
+	var format, protocol choice
 	cmd := &cobra.Command{
 		Use:   "loadtest [URL]",
 		Short: "Make many virtual users call a server's tool",
@@ -44,6 +44,9 @@ result with isError: the report counts them apart.`,
 			if cfg.Args, err = toolArguments(args); err != nil {
 				return err
 			}
+			if protocol.value != "auto" {
+				cfg.Protocol = protocol.value
+			}
 			return runLoadtest(cmd, a, &conn, cfg, operands, output, format)
 		},
 	}
@@ -54,6 +57,7 @@ result with isError: the report counts them apart.`,
 	durationVar(fs, &cfg.Delay, "delay", 10*time.Second, "time between rounds")
 	fs.StringVar(&cfg.Tool, "tool", "", "the tool to call (the first that the server offers)")
 	fs.StringVar(&args, "args", "", "its arguments, a JSON object or @file (made from the tool's input schema)")
+	choiceVar(cmd, fs, &protocol, "protocol", "MCP revision to speak", append([]string{"auto"}, mcp.Revisions...)...)
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
 	choiceVar(cmd, fs, &format, "format", "how the result is written", "text", "json")
 	conn.addFlags(fs, 30*time.Second)

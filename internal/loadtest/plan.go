@@ -19,6 +19,7 @@ type Config struct {
 	Rounds   int           // at least 1
 	Delay    time.Duration // between rounds
 	Timeout  time.Duration // of one exchange; 0 is none
+	Protocol string        // revision to ask for; "" is the newest that the server speaks
 	Tool     string        // "" is the first that the server offers and does not call destructive
 	Args     jsontext.Value
 	// Progress, where it is set, is called now and then while the run lasts.

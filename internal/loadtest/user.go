@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,17 +70,19 @@ func pause(ctx context.Context, d time.Duration) {
 func (r *run) prepare(ctx context.Context) error {
 	ctx, cancel := r.exchange(ctx)
 	defer cancel()
-	era, err := mcp.Detect(ctx, r.cfg.Endpoint)
+	era := mcp.Era{Version: r.cfg.Protocol}
+	if era.Version == "" {
+		var err error
+		if era, err = mcp.Detect(ctx, r.cfg.Endpoint); err != nil {
+			return fmt.Errorf("speaking MCP to %s: %w", r.res.URL, client.Cause(err))
+		}
+	}
+	session, err := mcp.Open(ctx, r.cfg.Endpoint, era)
 	if err != nil {
 		return fmt.Errorf("speaking MCP to %s: %w", r.res.URL, client.Cause(err))
 	}
-	r.era = era
-	r.res.Protocol, r.res.Server = era.Version, era.Server
-	session, err := mcp.Open(ctx, r.cfg.Endpoint, era)
-	if err != nil {
-		return fmt.Errorf("opening a session at %s: %w", r.res.URL, client.Cause(err))
-	}
 	defer session.Close(ctx) //nolint:errcheck // it was only for the list
+	r.negotiated(session.Era(), era.Server)
 	tools, err := session.Tools(ctx)
 	if err != nil {
 		return fmt.Errorf("asking %s for its tools: %w", r.res.URL, client.Cause(err))
@@ -92,6 +95,15 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	r.res.Tool, r.res.Arguments = r.tool.Name, r.args
 	return nil
+}
+
+// negotiated notes what the server agreed to.
+func (r *run) negotiated(era mcp.Era, server string) {
+	r.era = era
+	r.res.Protocol, r.res.Server = era.Version, cmp.Or(era.Server, server)
+	if want := r.cfg.Protocol; want != "" && want != era.Version {
+		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("the server was asked for MCP %s and took %s", want, era.Version))
+	}
 }
 
 // report calls Progress until it is stopped.

@@ -3,7 +3,6 @@ package mcp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 
@@ -37,8 +36,9 @@ type Endpoint struct {
 	URL  string
 }
 
-// Detect finds the era of a server, once a run: server/discover as the modern
-// revision has it, and where that is not understood, initialize.
+// Detect finds the era of a server, once a run, by server/discover as the
+// modern revision has it. Where that is not understood, it is the newest
+// revision with sessions, and what Open negotiates counts.
 func Detect(ctx context.Context, ep Endpoint) (Era, error) {
 	s := &Session{ep: ep, era: Era{Version: Modern}}
 	result, err := s.request(ctx, "server/discover", nil)
@@ -57,7 +57,7 @@ func Detect(ctx context.Context, ep Endpoint) (Era, error) {
 	case !errors.As(err, &status) && !errors.As(err, &rpc) && !errors.As(err, &bad):
 		return Era{}, err // there was no answer at all
 	}
-	return negotiate(ctx, ep)
+	return Era{Version: Legacy}, nil
 }
 
 func modernCode(code int64) bool {
@@ -95,19 +95,6 @@ func newest(versions []string) string {
 		}
 	}
 	return ""
-}
-
-// negotiate opens a session to see which revision the server takes, and ends it.
-func negotiate(ctx context.Context, ep Endpoint) (Era, error) {
-	s, err := Open(ctx, ep, Era{Version: Legacy})
-	if err != nil {
-		return Era{}, err
-	}
-	era := s.era
-	if err := s.Close(ctx); err != nil {
-		return era, fmt.Errorf("ending the first session: %w", err)
-	}
-	return era, nil
 }
 
 // implementation is how a server or client names itself.
