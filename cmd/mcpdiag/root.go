@@ -42,7 +42,7 @@ func addGroups(root *cobra.Command, a *app) {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"watch", "Watch:", []*cobra.Command{newPollCmd(a)}},
+		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a)}},
 		{"explain", "Explain:", []*cobra.Command{newDiffCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
