@@ -26,7 +26,7 @@ func (r *Result) judge(last *snapshot.Snapshot, windows bool) {
 		return
 	}
 	r.perSession(*memory.Change)
-	grew := *memory.Change > r.ThresholdMB && !(windows && memory.Noise)
+	grew := *memory.Change > r.ThresholdMB && (!windows || !memory.Noise)
 	sessionsGrew := r.SessionDelta != nil && *r.SessionDelta > 0
 	switch {
 	case grew && sessionsGrew:

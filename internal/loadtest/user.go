@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -207,12 +208,12 @@ func (r *run) exchange(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 func choose(tools []mcp.Tool, name string) (mcp.Tool, error) {
-	names := ""
+	var names strings.Builder
 	for _, t := range tools {
 		if t.Name == name || name == "" && !t.Annotations.Destructive {
 			return t, nil
 		}
-		names += ", " + t.Name
+		names.WriteString(", " + t.Name)
 	}
 	switch {
 	case len(tools) == 0:
@@ -220,5 +221,5 @@ func choose(tools []mcp.Tool, name string) (mcp.Tool, error) {
 	case name == "":
 		return mcp.Tool{}, errors.New("the server calls all its tools destructive; name one with --tool")
 	}
-	return mcp.Tool{}, fmt.Errorf("there is no tool %q; there are %s", name, names[2:])
+	return mcp.Tool{}, fmt.Errorf("there is no tool %q; there are %s", name, names.String()[2:])
 }
