@@ -100,13 +100,6 @@ func (a *app) note(format string, args ...any) {
 	}
 }
 
-// debug tells what only -v wants to know.
-func (a *app) debug(format string, args ...any) {
-	if a.verbose {
-		fmt.Fprintln(a.stderr, report.Line(fmt.Sprintf(format, args...)))
-	}
-}
-
 // warn prints the doubts of a result, also under -q.
 func (a *app) warn(warnings ...string) {
 	for _, w := range warnings {
@@ -131,4 +124,16 @@ func (a *app) write(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return f.Close()
+}
+
+// openInput opens a file to read, "-" being standard input, and says what to call it.
+func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
+	if path == "-" {
+		return io.NopCloser(a.stdin), "standard input", nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, path, fmt.Errorf("reading %s: %w", path, bareCause(err))
+	}
+	return f, path, nil
 }

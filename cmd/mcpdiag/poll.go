@@ -116,8 +116,7 @@ func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
 
 // bareCause takes the file's name off an error that will be told with it.
 func bareCause(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ Start with:  mcpdiag demo`,
 	choiceVar(root, flags, &a.color, "color", "colour the output", "auto", "always", "never")
 	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml where there is one)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log each exchange on standard error")
 	addGroups(root, a)
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
@@ -43,9 +44,9 @@ func addGroups(root *cobra.Command, a *app) {
 		commands  []*cobra.Command
 	}{
 		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a)}},
-		{"explain", "Explain:", []*cobra.Command{}},
-		{"stress", "Stress:", []*cobra.Command{}},
-		{"try", "Try:", []*cobra.Command{}},
+		{"explain", "Explain:", []*cobra.Command{newDiffCmd(a)}},
+		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
+		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
 		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
@@ -110,11 +111,12 @@ func version() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
-	v := "devel"
+	var v strings.Builder
+	v.WriteString("devel")
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			v += "-" + s.Value[:min(len(s.Value), 12)]
+			v.WriteString("-" + s.Value[:min(len(s.Value), 12)])
 		}
 	}
-	return v
+	return v.String()
 }

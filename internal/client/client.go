@@ -36,6 +36,7 @@ type Config struct {
 	Insecure bool          // accept any certificate
 	Conns    int           // idle connections kept for a host; 0 is 2
 	Agent    string        // User-Agent
+	Log      func(string)  // told of each exchange, without its secrets; nil is nobody
 }
 
 // Client does exchanges under one policy.
@@ -123,7 +124,7 @@ func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 	req.Header.Set("Accept", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, bare(err)
+		return nil, Cause(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read to its end, or is given up
 	content, err := io.ReadAll(resp.Body)
@@ -144,10 +145,9 @@ func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, c.cfg.Timeout)
 }
 
-// bare takes off the wrapping of net/http, which repeats the URL, its secrets included.
-func bare(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+// Cause takes off the wrapping of net/http, which repeats the URL, its secrets included.
+func Cause(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err
