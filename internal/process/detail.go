@@ -31,8 +31,8 @@ type Detail struct {
 
 var unknown = math.NaN()
 
-// nothing is a Detail in which no figure is known.
-func nothing() Detail {
+// NoDetail is a Detail in which no figure is known.
+func NoDetail() Detail {
 	return Detail{PSS: unknown, USS: unknown, Swap: unknown, CPU: unknown, Threads: unknown, Files: unknown,
 		Sockets: unknown, Listen: unknown, Established: unknown, CloseWait: unknown, Group: unknown, GroupLimit: unknown}
 }

@@ -3,13 +3,14 @@ package process
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"strings"
 	"time"
 )
 
 func (t *Tree) detail() (Detail, map[ID]time.Duration) {
-	d := nothing()
+	d := NoDetail()
 	d.PSS, d.USS, d.Swap, d.Threads, d.Files, d.Sockets = 0, 0, 0, 0, 0, 0
 	used := make(map[ID]time.Duration, len(t.members))
 	var inodes []string
@@ -75,7 +76,7 @@ func (d *Detail) refused(err error) bool {
 
 // addSockets counts the sockets by state. A socket that several processes share counts once.
 func (d *Detail) addSockets(root *proc, inodes []string) {
-	if d.Sockets != d.Sockets { // not known
+	if math.IsNaN(d.Sockets) {
 		return
 	}
 	own := make(map[string]bool, len(inodes))

@@ -6,7 +6,7 @@ import "time"
 
 // detail reads CPU and threads; the rest only Linux tells at a price one can pay at each tick.
 func (t *Tree) detail() (Detail, map[ID]time.Duration) {
-	d := nothing()
+	d := NoDetail()
 	d.Threads = 0
 	used := make(map[ID]time.Duration, len(t.members))
 	for _, p := range t.members {

@@ -30,7 +30,8 @@ func leastSquares(points []Point) bool {
 	}
 	slope := xy / xx
 	for _, p := range points {
-		rest += math.Pow(p.Y-my-slope*(p.X-mx), 2)
+		off := p.Y - my - slope*(p.X-mx)
+		rest += off * off
 	}
 	return slope/math.Sqrt(rest/(n-2)/xx) > z95
 }

@@ -76,6 +76,7 @@ func (j *Judgement) measure(kept []Point, strict float64) bool {
 	}
 	j.Rate = Rate{slope.Estimate * bytesPerMB, slope.Low * bytesPerMB, slope.High * bytesPerMB}
 	j.Growth = slope.Estimate * j.Span
+	j.From, j.Level = first.X, level(kept, slope.Estimate)
 	j.Noise = mad(residuals(kept, slope.Estimate))
 	j.Limit = strict * max(limitShare*Median(values(kept)), limitMB)
 	j.Smallest = max(j.Limit, smallFactor*j.Noise) / j.Span * bytesPerMB

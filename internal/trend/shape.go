@@ -59,3 +59,22 @@ func plateau(points []Point, band float64) float64 {
 	}
 	return (last.X - from) / (last.X - points[0].X)
 }
+
+// Linearity is R², the share of the variance that a straight line explains
+// (ordinary least squares): 1 when all points are on it, 0 when it explains nothing.
+func Linearity(points []Point) float64 {
+	points = ordered(points)
+	var mx, my, xx, yy, xy float64
+	for _, p := range points {
+		mx, my = mx+p.X/float64(len(points)), my+p.Y/float64(len(points))
+	}
+	for _, p := range points {
+		xx += (p.X - mx) * (p.X - mx)
+		yy += (p.Y - my) * (p.Y - my)
+		xy += (p.X - mx) * (p.Y - my)
+	}
+	if r2 := xy / xx * xy / yy; finite(r2) {
+		return r2
+	}
+	return 0
+}

@@ -51,15 +51,24 @@ func at(sorted []float64, rank float64) float64 {
 	return quantile(sorted, min(max(rank/float64(max(len(sorted)-1, 1)), 0), 1))
 }
 
-// residuals are the points less the line of this slope through their medians.
+// level is where the line of this slope stands at the first point: the median
+// of what is left of the points without the slope.
+func level(points []Point, slope float64) float64 { return Median(without(points, slope)) }
+
+// residuals are the points less the line of this slope through their median.
 func residuals(points []Point, slope float64) []float64 {
-	rest := make([]float64, len(points))
-	for i, p := range points {
-		rest[i] = p.Y - slope*(p.X-points[0].X)
-	}
+	rest := without(points, slope)
 	m := Median(rest)
 	for i := range rest {
 		rest[i] -= m
+	}
+	return rest
+}
+
+func without(points []Point, slope float64) []float64 {
+	rest := make([]float64, len(points))
+	for i, p := range points {
+		rest[i] = p.Y - slope*(p.X-points[0].X)
 	}
 	return rest
 }

@@ -27,6 +27,8 @@ type Judgement struct {
 	Kept     int     `json:"kept"`     // of them, after the warm-up
 	WarmUp   float64 `json:"warmUpMB"` // growth in what was left out
 	Span     float64 `json:"span"`     // operations, or seconds, that were kept
+	From     float64 `json:"from"`     // X of the first that was kept
+	Level    float64 `json:"levelMB"`  // of the fitted line there
 
 	Rate     Rate    `json:"rate"`
 	Growth   float64 `json:"growthMB"`   // of the fitted line over the span

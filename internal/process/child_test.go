@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -14,15 +13,15 @@ import (
 func start(t *testing.T, role string, args ...string) *Child {
 	t.Helper()
 	t.Setenv(helperEnv, role)
-	child, err := Start(append([]string{os.Args[0]}, args...), &bytes.Buffer{})
+	child, err := Start(Command{Args: append([]string{os.Args[0]}, args...)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { child.Stop(t.Context()) })
+	t.Cleanup(child.Stop)
 	return child
 }
 
-func TestStartReportsTheExit(t *testing.T) {
+func TestExitInWords(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell")
 	}
@@ -31,7 +30,7 @@ func TestStartReportsTheExit(t *testing.T) {
 		"exit 7":        "exit status 7",
 		"kill -KILL $$": "killed by signal 9 (killed)",
 	} {
-		child, err := Start([]string{"/bin/sh", "-c", script}, &bytes.Buffer{})
+		child, err := Start(Command{Args: []string{"/bin/sh", "-c", script}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,13 +46,13 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(plain, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Start([]string{"no-command-is-called-this"}, nil); !errors.Is(err, exec.ErrNotFound) {
+	if _, err := Start(Command{Args: []string{"no-command-is-called-this"}}); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("not found: %v", err)
 	}
-	if _, err := Start([]string{filepath.Join(t.TempDir(), "absent")}, nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Start(Command{Args: []string{filepath.Join(t.TempDir(), "absent")}}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}
-	if _, err := Start([]string{plain}, nil); runtime.GOOS != "windows" && !errors.Is(err, os.ErrPermission) {
+	if _, err := Start(Command{Args: []string{plain}}); runtime.GOOS != "windows" && !errors.Is(err, os.ErrPermission) {
 		t.Errorf("not executable: %v", err)
 	}
 }
@@ -71,7 +70,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 		want := map[string]int{"tree 2 2": 6, "adopt": 0}[role]
 		eventually(t, role+" has started", func() bool { return read(t, tree).Children >= want && len(marked(child)) > 0 })
 		ids := append(tree.Members(), adopted(child.mark)...)
-		child.Stop(t.Context())
+		child.Stop()
 		for _, id := range ids {
 			if lives(id) {
 				t.Errorf("%s: %v is left", role, id)
