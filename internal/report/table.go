@@ -45,6 +45,8 @@ type Table struct {
 	Right map[int]bool
 	// Indent stands before each row.
 	Indent string
+	// Width cuts rows to so many columns; 0 leaves them whole.
+	Width int
 
 	rows   [][]string
 	styles []Style
@@ -79,7 +81,11 @@ func (t *Table) Write(w io.Writer, paint Painter) error {
 				line.WriteString(pad + "  ")
 			}
 		}
-		b.WriteString(t.Indent + paint.Paint(t.styles[n], strings.TrimRight(line.String(), " ")) + "\n")
+		text := strings.TrimRight(t.Indent+line.String(), " ")
+		if t.Width > 0 {
+			text = Cut(text, t.Width)
+		}
+		b.WriteString(paint.Paint(t.styles[n], text) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

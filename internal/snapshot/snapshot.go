@@ -66,10 +66,10 @@ type Handler struct {
 	RetainedMB *float64 `json:"retainedMB,omitempty"`
 }
 
-// Poll is what the poller knows about a snapshot: when it asked (At is the
-// middle of the exchange), whom, how long the answer took, the interval it
-// polled at, how many ticks it missed before this one, and whether the server
-// had restarted since the poll before. A poll that failed has only this, with Error.
+// Poll is what the poller knows about a snapshot: when it asked, whom, how long
+// the answer took, the interval it polled at, how many ticks it missed before
+// this one, and whether the server had restarted since the poll before. A poll
+// that failed has only this, with Error.
 type Poll struct {
 	At         Time    `json:"at"`
 	Target     string  `json:"target,omitempty"`

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// app is the process as its commands see it: its streams, its environment and
+// the flags that all commands have.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+
+	color   choice
+	config  string
+	quiet   bool
+	verbose bool
+
+	secrets client.Secrets // blanked in everything that is written
+}
+
+// guarded blanks the secrets in what passes to w. Whole lines pass at once, so
+// a secret is not missed because it was written in two parts.
+type guarded struct {
+	w io.Writer
+	a *app
+
+	mu sync.Mutex
+}
+
+func (a *app) guard(w io.Writer) io.Writer { return &guarded{w: w, a: a} }
+
+func (g *guarded) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clean := p
+	for _, secret := range g.a.secrets {
+		clean = bytes.ReplaceAll(clean, []byte(secret), []byte("REDACTED"))
+	}
+	if _, err := g.w.Write(clean); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// isTerminal reports whether w shows what it gets to a person.
+func (a *app) isTerminal(w io.Writer) bool {
+	if g, ok := w.(*guarded); ok {
+		w = g.w
+	}
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// size is the width and height of the terminal w, 80 by 24 where it does not tell.
+func (a *app) size(w io.Writer) (width, height int) {
+	if g, ok := w.(*guarded); ok {
+		w = g.w
+	}
+	if f, ok := w.(*os.File); ok {
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width, height
+		}
+	}
+	return 80, 24
+}
+
+// painter decides whether what goes to w has colours: the flag, then NO_COLOR,
+// then FORCE_COLOR, then whether w is a terminal.
+func (a *app) painter(w io.Writer) report.Painter {
+	switch {
+	case a.color.value == "always":
+		return true
+	case a.color.value == "never", a.getenv("NO_COLOR") != "":
+		return false
+	case a.getenv("FORCE_COLOR") != "":
+		return true
+	}
+	return report.Painter(a.isTerminal(w) && a.getenv("TERM") != "dumb")
+}
+
+// live reports whether progress may be drawn: only on a terminal that was not told to be quiet.
+func (a *app) live() bool {
+	return !a.quiet && a.isTerminal(a.stderr) && a.getenv("TERM") != "dumb"
+}
+
+// note tells the user something on the way, unless -q.
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintln(a.stderr, report.Line(fmt.Sprintf(format, args...)))
+	}
+}
+
+// debug tells what only -v wants to know.
+func (a *app) debug(format string, args ...any) {
+	if a.verbose {
+		fmt.Fprintln(a.stderr, report.Line(fmt.Sprintf(format, args...)))
+	}
+}
+
+// warn prints the doubts of a result, also under -q.
+func (a *app) warn(warnings ...string) {
+	for _, w := range warnings {
+		fmt.Fprintln(a.stderr, a.painter(a.stderr).Paint(report.Caution, "warning:"), report.Line(w))
+	}
+}
+
+// write writes a result to path, "-" being standard output; a file appears whole or not at all.
+func (a *app) write(path string, write func(io.Writer) error) error {
+	if path == "" || path == "-" {
+		if err := write(a.stdout); err != nil {
+			return fmt.Errorf("writing standard output: %w", err)
+		}
+		return nil
+	}
+	f, err := report.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if err := write(a.guard(f)); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return f.Close()
+}
+
+// openInput opens a file to read, "-" being standard input, and says what to call it.
+func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
+	if path == "-" {
+		return io.NopCloser(a.stdin), "standard input", nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, path, fmt.Errorf("reading %s: %w", path, bareCause(err))
+	}
+	return f, path, nil
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+)
+
+const (
+	defaultURL   = "http://localhost:3100"
+	snapshotPath = "/debug/snapshot"
+	mcpPath      = "/mcp"
+)
+
+// connection holds the flags of a command that talks to servers.
+type connection struct {
+	url       string
+	headers   []string
+	tokenFile string
+	timeout   time.Duration
+	maxBody   int64
+	caCert    string
+	cert, key string
+	insecure  bool
+}
+
+func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
+	fs.StringVar(&c.url, "url", defaultURL, "address of the server")
+	fs.StringArrayVarP(&c.headers, "header", "H", nil, "send this header, 'Name: value' or 'Name: @file'; repeatable")
+	fs.StringVar(&c.tokenFile, "token-file", "", "send the bearer token in this file, - for standard input (or set MCPDIAG_TOKEN)")
+	durationVar(fs, &c.timeout, "timeout", timeout, "give up an exchange after this long")
+	sizeVar(fs, &c.maxBody, "max-body", client.DefaultMaxBody, "largest answer that is read, decoded")
+	fs.StringVar(&c.caCert, "cacert", "", "trust the authorities in this PEM file too")
+	fs.StringVar(&c.cert, "cert", "", "client certificate, a PEM file")
+	fs.StringVar(&c.key, "key", "", "key of the client certificate, a PEM file")
+	fs.BoolVar(&c.insecure, "insecure", false, "accept any server certificate")
+}
+
+// targets parses the addresses on the command line, --url where there are none.
+func (c *connection) targets(args []string, path string) ([]*url.URL, error) {
+	if len(args) == 0 {
+		args = []string{c.url}
+	}
+	var targets []*url.URL
+	for _, arg := range args {
+		u, err := client.ParseTarget(arg, path)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		targets = append(targets, u)
+	}
+	return targets, nil
+}
+
+// open returns the client that the flags describe. Its credentials go to targets only.
+func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client, error) {
+	header, fromFiles, err := c.header(a)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		if password, ok := t.User.Password(); ok {
+			fromFiles = append(fromFiles, password)
+		}
+	}
+	a.secrets = client.SecretsOf(header, fromFiles...)
+	if c.insecure {
+		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
+	}
+	return client.New(client.Config{
+		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Conns: conns,
+		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
+	})
+}
+
+// header is what --header, --token-file and MCPDIAG_TOKEN say, with the values that came from files.
+func (c *connection) header(a *app) (header http.Header, fromFiles []string, err error) {
+	header = http.Header{}
+	for _, h := range c.headers {
+		name, value, ok := strings.Cut(h, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || name == "" {
+			return nil, nil, usagef("--header %q is not 'Name: value'", name)
+		}
+		if file, ok := strings.CutPrefix(value, "@"); ok {
+			if value, err = secretFile(a, file); err != nil {
+				return nil, nil, fmt.Errorf("reading --header %s: %w", name, err)
+			}
+			fromFiles = append(fromFiles, value)
+		}
+		if strings.ContainsAny(value, "\r\n") {
+			return nil, nil, usagef("--header %s: the value has more than one line", name)
+		}
+		header.Add(name, value)
+	}
+	token := strings.TrimSpace(a.getenv("MCPDIAG_TOKEN"))
+	if c.tokenFile != "" {
+		if token, err = secretFile(a, c.tokenFile); err != nil {
+			return nil, nil, fmt.Errorf("reading --token-file: %w", err)
+		}
+	}
+	if token != "" && header.Get("Authorization") == "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return header, fromFiles, nil
+}
+
+// secretFile reads the first line of a file, "-" being standard input.
+func secretFile(a *app, name string) (string, error) {
+	in := a.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close() //nolint:errcheck // only read
+		in = f
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, 64<<10)).ReadString('\n')
+	line = strings.TrimSpace(line)
+	if line == "" && (err == nil || errors.Is(err, io.EOF)) {
+		return "", fmt.Errorf("%s holds nothing on its first line", name)
+	}
+	return line, nil
+}

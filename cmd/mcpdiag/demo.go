@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/demo"
+)
+
+func newDemoCmd(a *app) *cobra.Command {
+	var cfg demo.Config
+	var serve bool
+	var listen, announce, dir string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See mcpdiag diagnose a live server, or start one to try",
+		Long: `demo starts a server that leaks, runs mcpdiag's commands against it, shows each
+command with its result, and ends with the verdict. It takes about half a minute.
+
+With --serve it is the server itself, at /mcp, /debug/snapshot and /health, until
+Ctrl-C. It is healthy unless a fault is switched on.`,
+		Example: `  mcpdiag demo
+  mcpdiag demo --serve --leak-session 16MB`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if serve {
+				return serveDemo(cmd.Context(), a, cfg, listen, announce)
+			}
+			return runTour(cmd.Context(), a, dir)
+		},
+	}
+	fs := cmd.Flags()
+	fs.BoolVar(&serve, "serve", false, "be the server")
+	fs.StringVar(&listen, "listen", "127.0.0.1:3100", "where the server listens")
+	fs.StringVar(&announce, "announce", "", "write the server's URL and PID to this file when it listens")
+	sizeVar(fs, &cfg.LeakSession, "leak-session", 0, "keep this much of each session in which a call failed")
+	sizeVar(fs, &cfg.LeakCall, "leak-call", 0, "keep this much of each call")
+	fs.BoolVar(&cfg.LeakAbandoned, "leak-abandoned", false, "keep the transports of sessions that expire")
+	fs.BoolVar(&cfg.SlowQueue, "slow-queue", false, "let search do one call at a time")
+	durationVar(fs, &cfg.SessionTimeout, "session-timeout", 30*time.Second, "expire sessions that are idle for so long")
+	fs.BoolVar(&cfg.JSON, "json", false, "answer as JSON instead of an event stream")
+	fs.StringVarP(&dir, "output", "o", "mcpdiag-demo", "write the tour's files into this folder")
+	return cmd
+}
+
+func serveDemo(ctx context.Context, a *app, cfg demo.Config, listen, announce string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w; --listen 127.0.0.1:0 takes a free port", listen, bareListen(err))
+	}
+	url := "http://" + l.Addr().String()
+	a.note("mcpdiag demo server at %s (MCP %s, snapshot %s), pid %d; Ctrl-C ends it", url, mcpPath, snapshotPath, os.Getpid())
+	if announce != "" {
+		if err := a.write(announce, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s\n%d\n", url, os.Getpid())
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return demo.New(cfg).Serve(ctx, l)
+}
+
+// bareListen takes off what says again that it was listening, and where.
+func bareListen(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/diff"
+	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// differ is one run of diff.
+type differ struct {
+	a         *app
+	conn      connection
+	client    *client.Client // nil where no operand is a URL
+	wait      time.Duration
+	settle    time.Duration
+	target    string
+	threshold int64
+	command   []string
+
+	warnings   []string
+	commandErr error
+}
+
+func newDiffCmd(a *app) *cobra.Command {
+	d := &differ{a: a}
+	var output string
+	var format choice
+	cmd := &cobra.Command{
+		Use:   "diff A [B] [-- COMMAND…]",
+		Short: "Compare two snapshots and say whether memory leaks",
+		Long: `diff says what moved between two snapshots: memory, sessions, queues, and the calls
+that are new, gone, or still the same, which are stuck.
+
+An operand is a file that holds a snapshot or a trace, - for standard input, or a
+URL, where a snapshot is taken now.
+  one trace      its first snapshot against its last
+  one URL        now, then --wait or the command after --, then --settle, then again
+  two traces     the medians of one against those of the other
+
+A leak is suspected when the heap grew by more than --threshold while the sessions
+did not grow; then the exit code is 3.`,
+		Example: `  mcpdiag diff http://localhost:3100 --threshold 5MB -- npm test
+  mcpdiag diff mcpdiag-trace.ndjson
+  mcpdiag diff before.json after.json --format markdown`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			operands, _ := splitDash(cmd, args)
+			return cobra.RangeArgs(1, 2)(cmd, operands)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			operands, command := splitDash(cmd, args)
+			d.command = command
+			return d.run(cmd.Context(), operands, output, format)
+		},
+	}
+	fs := cmd.Flags()
+	durationVar(fs, &d.wait, "wait", 10*time.Second, "with one URL and no command: time to wait before the second snapshot")
+	durationVar(fs, &d.settle, "settle", 10*time.Second, "with one URL: time for the collector to run, after the wait or the command")
+	sizeVar(fs, &d.threshold, "threshold", 1<<20, "how much the heap may grow; 0 is the literal rule, any growth")
+	fs.StringVar(&d.target, "target", "", "of a trace of several targets: the one whose address holds this text")
+	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
+	choiceVar(cmd, fs, &format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
+	d.conn.addFlags(fs, 10*time.Second)
+	return cmd
+}
+
+// splitDash divides the arguments at --.
+func splitDash(cmd *cobra.Command, args []string) (operands, command []string) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		return args[:dash], args[dash:]
+	}
+	return args, nil
+}
+
+func (d *differ) run(ctx context.Context, operands []string, output string, format choice) error {
+	before, after, err := d.sides(ctx, operands)
+	if err != nil {
+		return err
+	}
+	res := diff.Compare(before, after, diff.Options{ThresholdMB: float64(d.threshold) / (1 << 20)})
+	res.Warnings = append(res.Warnings, d.warnings...)
+	if err := d.a.write(output, func(w io.Writer) error { return d.render(w, res, format.value) }); err != nil {
+		return err
+	}
+	switch {
+	case res.Verdict == diff.VerdictLeak:
+		return errFinding
+	case d.commandErr != nil:
+		return d.commandErr
+	case res.Verdict == diff.VerdictUndecided:
+		return errors.New(res.Reason)
+	}
+	return nil
+}
+
+func (d *differ) render(w io.Writer, res *diff.Result, format string) error {
+	switch format {
+	case "json":
+		return writeJSON(w, res)
+	case "markdown":
+		return res.Markdown(w)
+	case "junit":
+		return res.JUnit(w)
+	case "github":
+		return res.GitHub(w)
+	}
+	return res.Text(w, d.a.painter(w))
+}
+
+// sides takes or reads both sides.
+func (d *differ) sides(ctx context.Context, operands []string) (before, after diff.Window, err error) {
+	targets, err := d.connect(operands)
+	if err != nil {
+		return before, after, err
+	}
+	single := len(operands) == 1
+	switch {
+	case single && targets[0] != nil:
+		return d.around(ctx, targets[0])
+	case len(d.command) > 0:
+		return before, after, usagef("a command after -- goes with one URL")
+	case single:
+		trace, err := d.read(operands[0])
+		if err != nil {
+			return before, after, err
+		}
+		if trace.Len() < 2 {
+			return before, after, usagef("%s holds one snapshot; name a second to compare it with", operands[0])
+		}
+		before, after = trace.Ends(operands[0])
+		return before, after, nil
+	}
+	if before, err = d.side(ctx, operands[0], targets[0]); err == nil {
+		after, err = d.side(ctx, operands[1], targets[1])
+	}
+	return before, after, err
+}
+
+// connect finds the operands that are URLs, and opens a client for them.
+func (d *differ) connect(operands []string) ([]*url.URL, error) {
+	targets := make([]*url.URL, len(operands))
+	var urls []*url.URL
+	for i, operand := range operands {
+		if !isURL(operand) {
+			continue
+		}
+		u, err := client.ParseTarget(operand, snapshotPath)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		targets[i] = u
+		urls = append(urls, u)
+	}
+	if len(urls) == 0 {
+		return targets, nil
+	}
+	var err error
+	d.client, err = d.conn.open(d.a, urls, len(urls))
+	return targets, err
+}
+
+// isURL tells the address of a server from the name of a file: it has a scheme,
+// or it has a port and there is no such file.
+func isURL(operand string) bool {
+	if strings.Contains(operand, "://") {
+		return true
+	}
+	if _, err := os.Stat(operand); err == nil || strings.ContainsAny(operand, `/\`) && !strings.Contains(operand, ":") {
+		return false
+	}
+	host, port, ok := strings.Cut(operand, ":")
+	return ok && host != "" && port != "" && port[0] >= '0' && port[0] <= '9'
+}
+
+// around takes a snapshot, waits or runs the command, lets the server settle
+// and takes another one.
+func (d *differ) around(ctx context.Context, target *url.URL) (before, after diff.Window, err error) {
+	if before, err = d.take(ctx, target); err != nil {
+		return before, after, err
+	}
+	if len(d.command) > 0 {
+		err = d.runCommand(ctx)
+	} else {
+		d.a.note("waiting %s, then %s to settle", d.wait, d.settle)
+		err = sleep(ctx, d.wait)
+	}
+	if err == nil {
+		err = sleep(ctx, d.settle)
+	}
+	if err != nil {
+		return before, after, err
+	}
+	after, err = d.take(ctx, target)
+	return before, after, err
+}
+
+// runCommand runs the user's command. That it fails is told after the comparison.
+func (d *differ) runCommand(ctx context.Context) error {
+	child, err := process.Start(process.Command{Args: d.command, Stdin: d.a.stdin, Stdout: d.a.stderr, Stderr: d.a.stderr})
+	if err != nil {
+		return err
+	}
+	err = child.Wait(ctx)
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted while %s ran", d.command[0])
+	}
+	if err != nil {
+		d.commandErr = fmt.Errorf("%s: %w", d.command[0], err)
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return errors.New("interrupted before the second snapshot")
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func (d *differ) take(ctx context.Context, target *url.URL) (diff.Window, error) {
+	s, err := poll.Once(ctx, d.client, target)
+	if err != nil {
+		return diff.Window{}, err
+	}
+	return diff.Window{Name: s.Poll.Target, Snapshots: []*snapshot.Snapshot{s}}, nil
+}
+
+func (d *differ) side(ctx context.Context, operand string, target *url.URL) (diff.Window, error) {
+	if target != nil {
+		return d.take(ctx, target)
+	}
+	trace, err := d.read(operand)
+	if err != nil {
+		return diff.Window{}, err
+	}
+	return trace.Window(operand), nil
+}
+
+// read collects the snapshots of one server from a file.
+func (d *differ) read(operand string) (*diff.Collector, error) {
+	in, name, err := d.a.openInput(operand)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	traces := map[string]*diff.Collector{}
+	reader := snapshot.NewReader(in, name)
+	for s, err := range reader.All() {
+		if err != nil {
+			return nil, err
+		}
+		if !strings.Contains(s.Target(), d.target) {
+			continue
+		}
+		if traces[s.Target()] == nil {
+			traces[s.Target()] = &diff.Collector{}
+		}
+		traces[s.Target()].Add(s)
+	}
+	d.warnings = append(d.warnings, reader.Warnings...)
+	return d.only(traces, name)
+}
+
+// only is the one trace there is.
+func (d *differ) only(traces map[string]*diff.Collector, name string) (*diff.Collector, error) {
+	var targets []string
+	for target, trace := range traces {
+		if trace.Len() > 0 {
+			targets = append(targets, target)
+		}
+	}
+	slices.Sort(targets)
+	switch len(targets) {
+	case 0:
+		return nil, fmt.Errorf("reading %s: there is no snapshot in it", name)
+	case 1:
+		trace := traces[targets[0]]
+		if trace.Failed > 0 {
+			d.warnings = append(d.warnings, fmt.Sprintf("%s: %d polls failed", name, trace.Failed))
+		}
+		return trace, nil
+	}
+	return nil, usagef("%s holds several targets; choose one with --target: %s", name, strings.Join(targets, ", "))
+}

@@ -1,0 +1,82 @@
+// Command mcpdiag tells whoever runs an MCP server what is going on inside it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the first signal ends the run, the second kills
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes, the same whatever the format is.
+const (
+	exitOK      = 0 // nothing found
+	exitFailure = 1 // could not do it
+	exitUsage   = 2 // wrong command line
+	exitFinding = 3 // a finding: leak suspected, threshold crossed, check failed
+)
+
+// errFinding ends a command whose result is a finding. The result has said it.
+var errFinding = errors.New("finding")
+
+// runError is an error that a command returned while it ran. Every other error
+// that cobra returns came from the command line.
+type runError struct{ error }
+
+func (e runError) Unwrap() error { return e.error }
+
+// usageError is a wrong command line that only the running command could see.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// run is the program: it does what args say and returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, getenv: os.Getenv}
+	a.stdout, a.stderr = a.guard(stdout), a.guard(stderr)
+	root := newRootCmd(a)
+	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
+	root.SetIn(stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	code := exitCode(err)
+	switch code {
+	case exitFailure:
+		a.complain(err)
+	case exitUsage:
+		a.complain(err)
+		fmt.Fprintf(a.stderr, "See %q.\n", cmd.CommandPath()+" --help")
+	}
+	return code
+}
+
+func exitCode(err error) int {
+	var ran runError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage), !errors.As(err, &ran):
+		return exitUsage
+	case errors.Is(err, errFinding):
+		return exitFinding
+	}
+	return exitFailure
+}
+
+func (a *app) complain(err error) {
+	fmt.Fprintln(a.stderr, a.painter(a.stderr).Paint(report.Bad, "mcpdiag:"), strings.TrimSpace(report.Text(err.Error())))
+}

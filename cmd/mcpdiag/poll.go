@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+const defaultTrace = "mcpdiag-trace.ndjson"
+
+func newPollCmd(a *app) *cobra.Command {
+	var conn connection
+	var cfg poll.Config
+	var alerts []string
+	var output string
+	var format choice
+	cmd := &cobra.Command{
+		Use:   "poll [TARGET…]",
+		Short: "Take snapshots of servers, second by second, into a trace",
+		Long: `poll asks each target for its snapshot at every interval and appends the answers
+to a trace, one a line. On a terminal it shows what the servers are doing now.
+
+Alerts watch ` + "heap, rss, sessions, session-age, streams, calls, queue, queue.NAME,\noldest (the age of the oldest call), latency and failures (in a row)." + `
+One that was crossed makes the exit code 3.`,
+		Example: `  mcpdiag poll
+  mcpdiag poll node1:3100 node2:3100 --interval 5s --duration 10m
+  mcpdiag poll --alert 'heap>500MB' --alert 'oldest>30s' --until-alert
+  mcpdiag poll -o - --count 1 | jq .heapUsedMB`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if cfg.Alerts, err = parseAlerts(alerts); err != nil {
+				return err
+			}
+			if cfg.Interval < time.Millisecond {
+				return usagef("--interval is at least 1ms")
+			}
+			if cfg.Targets, err = conn.targets(args, snapshotPath); err != nil {
+				return err
+			}
+			return runPoll(cmd, a, &conn, cfg, output, format)
+		},
+	}
+	fs := cmd.Flags()
+	durationVar(fs, &cfg.Interval, "interval", time.Second, "time from one poll to the next")
+	fs.IntVar(&cfg.Count, "count", 0, "end after this many polls of each target")
+	durationVar(fs, &cfg.Duration, "duration", 0, "end after this long")
+	fs.IntVar(&cfg.FailAfter, "fail-after", 0, "end with an error when a target fails this many times in a row")
+	fs.StringArrayVar(&alerts, "alert", nil, "watch a condition such as 'heap>500MB'; repeatable")
+	fs.BoolVar(&cfg.UntilAlert, "until-alert", false, "end when an alert is crossed")
+	fs.StringVarP(&output, "output", "o", defaultTrace, "append the trace to this file, - for standard output")
+	choiceVar(cmd, fs, &format, "format", "how the summary is written", "text", "json")
+	conn.addFlags(fs, 5*time.Second)
+	return cmd
+}
+
+func parseAlerts(texts []string) ([]poll.Alert, error) {
+	var alerts []poll.Alert
+	for _, text := range texts {
+		alert, err := poll.ParseAlert(text)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		alerts = append(alerts, alert)
+	}
+	return alerts, nil
+}
+
+func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, output string, format choice) error {
+	c, err := conn.open(a, cfg.Targets, len(cfg.Targets))
+	if err != nil {
+		return err
+	}
+	trace, closeTrace, err := a.appendTrace(output)
+	if err != nil {
+		return err
+	}
+	watch := newPollView(a)
+	res, err := poll.Run(cmd.Context(), cfg, c, func(e poll.Event) error {
+		watch.show(e)
+		if err := trace.Write(e.Snapshot); err != nil {
+			return fmt.Errorf("writing trace %s: %w", output, bareCause(err))
+		}
+		return nil
+	})
+	watch.end()
+	err = errors.Join(err, closeTrace())
+	a.warn(res.Warnings...)
+	if res.Answered() > 0 {
+		err = errors.Join(err, a.pollSummary(res, output, format))
+	}
+	if err == nil && res.Verdict == poll.VerdictAlert {
+		return errFinding
+	}
+	return err
+}
+
+// appendTrace opens the trace to append to; "-" is standard output.
+func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
+	if path == "-" {
+		return snapshot.NewWriter(report.NewJSONWriter(a.stdout)), func() error { return nil }, nil
+	}
+	f, err := snapshot.OpenTrace(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return snapshot.NewWriter(a.guard(f)), f.Close, nil
+}
+
+// bareCause takes the file's name off an error that will be told with it.
+func bareCause(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// pollSummary writes the result to standard output, or to standard error where
+// standard output carries the trace.
+func (a *app) pollSummary(res *poll.Result, output string, format choice) error {
+	w := a.stdout
+	if output == "-" {
+		w = a.stderr
+	}
+	if format.value == "json" {
+		return writeJSON(w, res)
+	}
+	if err := res.Text(w, a.painter(w)); err != nil {
+		return err
+	}
+	if output == "-" {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", output, flameOperand(output), output)
+	return err
+}
+
+func flameOperand(trace string) string {
+	if trace == defaultTrace {
+		return ""
+	}
+	return " " + trace
+}
+
+// writeJSON writes a result as JSON that is safe to show on a terminal.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(report.NewJSONWriter(w))
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// pollView shows a run: a live view on a terminal, a line a poll elsewhere.
+type pollView struct {
+	a      *app
+	live   poll.Live
+	screen *screen // nil where standard error is no terminal
+}
+
+func newPollView(a *app) *pollView {
+	v := &pollView{a: a}
+	if a.live() {
+		v.screen = &screen{a: a}
+	}
+	return v
+}
+
+func (v *pollView) show(e poll.Event) {
+	if v.screen == nil {
+		v.a.note("%s", e.Line())
+		for _, line := range e.Lines() {
+			v.a.warn(line)
+		}
+		return
+	}
+	v.live.Add(e)
+	v.draw()
+}
+
+func (v *pollView) draw() {
+	v.screen.draw(func(w io.Writer, paint report.Painter, width, height int) error {
+		return v.live.Write(w, paint, width, height, time.Now())
+	})
+}
+
+func (v *pollView) end() {
+	if v.screen != nil {
+		v.screen.drawn = time.Time{}
+		v.draw()
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// newRootCmd returns the command line. Its Args stay nil, so that cobra itself
+// refuses a mistyped command, with a suggestion.
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mcpdiag",
+		Short: "See what is going on inside an MCP server",
+		Long: `mcpdiag tells whoever runs an MCP server what is going on inside it: which calls
+hang, where the time goes, whether memory leaks and per what.
+
+Start with:  mcpdiag demo`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	flags := root.PersistentFlags()
+	choiceVar(root, flags, &a.color, "color", "colour the output", "auto", "always", "never")
+	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml where there is one)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error")
+	addGroups(root, a)
+	root.SetHelpCommandGroupID("more")
+	root.SetCompletionCommandGroupID("more")
+	for _, cmd := range root.Commands() {
+		a.prepare(cmd)
+	}
+	return root
+}
+
+func addGroups(root *cobra.Command, a *app) {
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a)}},
+		{"explain", "Explain:", []*cobra.Command{newDiffCmd(a)}},
+		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
+		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
+		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.id
+			root.AddCommand(cmd)
+		}
+	}
+}
+
+// prepare makes what cmd returns while it runs a runError, and gives its flags
+// their values from the environment and the config file first.
+func (a *app) prepare(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		a.prepare(sub)
+	}
+	run := cmd.RunE
+	if run == nil {
+		return
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := a.applyDefaults(cmd); err != nil {
+			return usageError{err}
+		}
+		if err := run(cmd, args); err != nil {
+			return runError{err}
+		}
+		return nil
+	}
+}
+
+func newSchemaCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the snapshot document",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(snapshot.Schema)
+			return err
+		},
+	}
+}
+
+func newVersionCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "mcpdiag %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// version is the module's version, or the commit that was built, from the build info.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	v := "devel"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v += "-" + s.Value[:min(len(s.Value), 12)]
+		}
+	}
+	return v
+}

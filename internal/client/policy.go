@@ -1,0 +1,102 @@
+package client
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// policy is the RoundTripper that keeps the rules for every request.
+type policy struct {
+	next http.RoundTripper
+	cfg  Config
+}
+
+// RoundTrip sends the credentials only to the origins that they were given for,
+// bounds the answer, and makes each failure say its stage.
+func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
+	stage := new(progress)
+	req = req.Clone(stage.watch(req.Context()))
+	if p.isOrigin(req.URL) {
+		for name, values := range p.cfg.Header {
+			req.Header[name] = values
+		}
+		if host := p.cfg.Header.Get("Host"); host != "" {
+			req.Host = host
+		}
+	}
+	if p.cfg.Agent != "" {
+		req.Header.Set("User-Agent", p.cfg.Agent)
+	}
+	resp, err := p.next.RoundTrip(req)
+	if err != nil {
+		return nil, &Error{Stage: stage.now(), Err: err, timeout: p.cfg.Timeout}
+	}
+	resp.Body = &body{ReadCloser: resp.Body, left: p.cfg.MaxBody, policy: p}
+	return resp, nil
+}
+
+func (p *policy) isOrigin(u *url.URL) bool {
+	for _, o := range p.cfg.Origins {
+		if SameOrigin(o, u) {
+			return true
+		}
+	}
+	return false
+}
+
+// SameOrigin reports whether a and b have one scheme, host and port.
+func SameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+// body ends with an error where an answer goes beyond the limit. It counts
+// decoded bytes: the transport gunzips, and 100 KB can become 100 MB.
+type body struct {
+	io.ReadCloser
+	left   int64
+	policy *policy
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, &TooLargeError{Limit: b.policy.cfg.MaxBody}
+	}
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	switch {
+	case b.left < 0:
+		return n - 1, &TooLargeError{Limit: b.policy.cfg.MaxBody}
+	case err != nil && err != io.EOF: //nolint:errorlint // a Reader's own io.EOF is never wrapped
+		err = &Error{Stage: StageBody, Err: err, timeout: b.policy.cfg.Timeout}
+	}
+	return n, err
+}
+
+// TooLargeError says that an answer went beyond the limit.
+type TooLargeError struct{ Limit int64 }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the answer is larger than %s; --max-body raises the limit", size(e.Limit))
+}
+
+func size(n int64) string {
+	if n%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

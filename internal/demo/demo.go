@@ -1,0 +1,130 @@
+// Package demo is an MCP server with a snapshot endpoint and faults that one
+// can switch on: the server of "mcpdiag demo", and the fixture of the tests.
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// Config switches the faults on. The zero value is a healthy server.
+type Config struct {
+	LeakSession    int64         // bytes kept of a session in which a call failed, when it ends
+	LeakCall       int64         // bytes kept of every call
+	LeakAbandoned  bool          // an expired session leaves the registry, its transport stays
+	SlowQueue      bool          // search does one call at a time
+	SessionTimeout time.Duration // sessions idle for so long expire; 0 is 30 s
+	JSON           bool          // answer as application/json instead of text/event-stream
+}
+
+// modern is the protocol revision without sessions.
+const modern = "2026-07-28"
+
+// Server is the demo server.
+type Server struct {
+	cfg      Config
+	calls    *tracker
+	sessions *registry
+	started  time.Time
+}
+
+// New returns a Server.
+func New(cfg Config) *Server {
+	if cfg.SessionTimeout <= 0 {
+		cfg.SessionTimeout = 30 * time.Second
+	}
+	leaks := &hoard{}
+	return &Server{
+		cfg:      cfg,
+		calls:    newTracker(cfg, leaks),
+		sessions: newRegistry(cfg, leaks),
+		started:  time.Now(),
+	}
+}
+
+// Handler serves /mcp, /debug/snapshot and /health.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", s.mcp())
+	mux.HandleFunc("GET /debug/snapshot", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Snapshot()) })
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "ok"}) })
+	return localOnly(mux)
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // a reader that went away is no concern of ours
+}
+
+// mcp serves both eras: a handler with sessions cannot speak the revision that has none.
+func (s *Server) mcp() http.Handler {
+	server := mcp.NewServer(&mcp.Implementation{Name: "mcpdiag-demo", Version: "1"}, nil)
+	s.addTools(server)
+	server.AddReceivingMiddleware(s.sessions.watch, s.calls.watch)
+	get := func(*http.Request) *mcp.Server { return server }
+	stateful := mcp.NewStreamableHTTPHandler(get, &mcp.StreamableHTTPOptions{JSONResponse: s.cfg.JSON})
+	stateless := mcp.NewStreamableHTTPHandler(get, &mcp.StreamableHTTPOptions{JSONResponse: s.cfg.JSON, Stateless: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Mcp-Protocol-Version") == modern {
+			stateless.ServeHTTP(w, r)
+			return
+		}
+		s.sessions.touch(r.Header.Get("Mcp-Session-Id"))
+		stateful.ServeHTTP(w, r)
+	})
+}
+
+// localOnly refuses requests that a web page could have made a browser send:
+// those for another host name, and those from another origin.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !local(r.Host) {
+			http.Error(w, "this server answers for localhost only", http.StatusForbidden)
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			if u, err := url.Parse(origin); err != nil || !local(u.Host) {
+				http.Error(w, "requests from other origins are refused", http.StatusForbidden)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func local(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	if host == "localhost" || host == "[::1]" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// Serve serves on l until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go s.housekeep(ctx)
+	context.AfterFunc(ctx, func() {
+		short, done := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer done()
+		_ = srv.Shutdown(short) // event streams that clients hold open would delay it for ever
+		_ = srv.Close()
+	})
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+// Package diff compares two snapshots of a server, or two windows of a trace:
+// what moved, what is stuck, and whether memory grew where it should not have.
+package diff
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// Options are the limits of the verdict.
+type Options struct {
+	// ThresholdMB is how much memory may grow while sessions do not. 0 gives the
+	// literal rule: any growth.
+	ThresholdMB float64
+}
+
+// Result is what Compare finds. Change is B less A; a figure that one side does
+// not give has no change.
+type Result struct {
+	Verdict         Verdict       `json:"verdict"`
+	Reason          string        `json:"reason"` // the verdict in a sentence
+	ThresholdMB     float64       `json:"thresholdMB"`
+	HeapDeltaMB     *float64      `json:"heapDeltaMB,omitempty"`
+	SessionDelta    *float64      `json:"sessionDelta,omitempty"`
+	SessionsClosed  *float64      `json:"sessionsClosed,omitempty"` // between A and B
+	PerSessionMB    *float64      `json:"retainedPerClosedSessionMB,omitempty"`
+	A               Side          `json:"a"`
+	B               Side          `json:"b"`
+	BetweenMs       *float64      `json:"betweenMs,omitempty"`
+	Process         string        `json:"process"` // "same", "restarted" or "unknown"
+	Rows            []Row         `json:"figures"`
+	NewCalls        []Call        `json:"newToolCalls"`
+	GoneCalls       []Call        `json:"goneToolCalls"`
+	StuckCalls      []Call        `json:"stuckToolCalls"` // in flight in A and still in B
+	Queues          []Row         `json:"queues"`
+	Handlers        []HandlerDiff `json:"handlers"`
+	Warnings        []string      `json:"warnings,omitempty"`
+	sessionsUnknown bool
+}
+
+// Verdict is what a comparison amounts to.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictOK        Verdict = "ok"             // memory did not grow beyond the threshold
+	VerdictGrowth    Verdict = "growth"         // it grew, and so did the sessions
+	VerdictLeak      Verdict = "leak-suspected" // it grew, and the sessions did not
+	VerdictUndecided Verdict = "undecided"      // the documents do not tell
+)
+
+// Side is what is compared.
+type Side struct {
+	Name    string         `json:"name"`
+	At      *snapshot.Time `json:"at,omitempty"` // of its last snapshot
+	Samples int            `json:"samples"`
+}
+
+// Row is one figure of both sides. Noise marks a change between two windows
+// that chance explains (Mann–Whitney U, p ≥ 0.05).
+type Row struct {
+	Name    string   `json:"name"`
+	Unit    string   `json:"unit"` // "MB", "ms" or "count"
+	A       *float64 `json:"a"`
+	B       *float64 `json:"b"`
+	Change  *float64 `json:"change"`
+	PerCall *float64 `json:"perCall,omitempty"` // change by call made between A and B
+	Noise   bool     `json:"noise,omitempty"`
+}
+
+// Call is a call in flight.
+type Call struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	SessionID string   `json:"sessionId,omitempty"`
+	AgeMs     *float64 `json:"ageMs,omitempty"` // in B, of a call that is gone in A
+}
+
+// HandlerDiff is what a handler did between A and B.
+type HandlerDiff struct {
+	Name       string   `json:"name"`
+	Calls      *float64 `json:"calls,omitempty"`
+	Errors     *float64 `json:"errors,omitempty"`
+	RetainedMB *float64 `json:"retainedMB,omitempty"`
+}
+
+// Compare compares two windows, neither of which is empty.
+func Compare(a, b Window, opt Options) *Result {
+	r := &Result{ThresholdMB: opt.ThresholdMB, A: side(a), B: side(b)}
+	first, last := a.last(), b.last()
+	if start, end := first.At(), last.At(); !start.IsZero() && !end.IsZero() {
+		r.BetweenMs = new(float64(end.Sub(start)) / float64(time.Millisecond))
+	}
+	r.compareProcess(a, b)
+	r.compareFigures(a, b)
+	r.compareCalls(first, last)
+	r.compareQueues(first, last)
+	r.compareHandlers(first, last)
+	r.judge(last, len(a.Snapshots) > 1 && len(b.Snapshots) > 1)
+	for _, w := range append(first.Warnings, last.Warnings...) {
+		r.warn(w)
+	}
+	return r
+}
+
+func side(w Window) Side {
+	s := Side{Name: w.Name, Samples: len(w.Snapshots)}
+	if at := w.last().At(); !at.IsZero() {
+		s.At = &snapshot.Time{Time: at}
+	}
+	return s
+}
+
+func (r *Result) warn(warning string) {
+	if !slices.Contains(r.Warnings, warning) {
+		r.Warnings = append(r.Warnings, warning)
+	}
+}
+
+// compareProcess finds out whether both sides are of one process.
+func (r *Result) compareProcess(a, b Window) {
+	r.Process = "unknown"
+	reason, restarted := snapshot.Restarted(a.last(), b.Snapshots[0])
+	if restarted = restarted || a.Restart != "" || b.Restart != ""; restarted {
+		r.Process = "restarted"
+		r.warn("the server restarted (" + cmp.Or(reason, b.Restart, a.Restart) + "): what grew since the first snapshot is not known")
+		return
+	}
+	first, last := a.last(), b.last()
+	if first.PID != nil && last.PID != nil || !first.Started().IsZero() && !last.Started().IsZero() {
+		r.Process = "same"
+	}
+}
+
+// compareCalls sorts the calls in flight into new, gone and still there.
+func (r *Result) compareCalls(a, b *snapshot.Snapshot) {
+	before := map[string]bool{}
+	for _, c := range a.ToolCallStack {
+		before[c.ID] = true
+	}
+	after := map[string]bool{}
+	r.NewCalls, r.GoneCalls, r.StuckCalls = []Call{}, []Call{}, []Call{}
+	for i := range b.ToolCallStack {
+		c := &b.ToolCallStack[i]
+		after[c.ID] = true
+		if before[c.ID] && c.ID != "" && r.Process != "restarted" {
+			r.StuckCalls = append(r.StuckCalls, call(b, c))
+		} else {
+			r.NewCalls = append(r.NewCalls, call(b, c))
+		}
+	}
+	for i := range a.ToolCallStack {
+		if c := &a.ToolCallStack[i]; c.ID == "" || !after[c.ID] || r.Process == "restarted" {
+			r.GoneCalls = append(r.GoneCalls, call(a, c))
+		}
+	}
+	longest := func(x, y Call) int { return compareDown(x.AgeMs, y.AgeMs) }
+	slices.SortStableFunc(r.NewCalls, longest)
+	slices.SortStableFunc(r.StuckCalls, longest)
+	slices.SortStableFunc(r.GoneCalls, longest)
+}
+
+func call(s *snapshot.Snapshot, c *snapshot.Call) Call {
+	out := Call{ID: c.ID, Name: c.Name, SessionID: c.SessionID}
+	if age, ok := s.Age(c); ok {
+		out.AgeMs = new(float64(age) / float64(time.Millisecond))
+	}
+	return out
+}
+
+func compareDown(a, b *float64) int {
+	switch {
+	case a == nil && b == nil:
+		return 0
+	case a == nil:
+		return 1
+	case b == nil, *a > *b:
+		return -1
+	case *a < *b:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,174 @@
+package diff
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// figure is one number of a document.
+type figure struct {
+	name, unit string
+	value      func(*snapshot.Snapshot) (float64, bool)
+	perCall    bool // worth dividing by the calls in between
+}
+
+var figures = []figure{
+	{"heapUsedMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return known(s.HeapUsedMB) }, true},
+	{"rssMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return known(s.RSSMB) }, true},
+	{"activeSessions", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.ActiveSessions) }, false},
+	{"sessionsCreatedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.SessionsCreatedTotal) }, false},
+	{"sessionsClosedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.SessionsClosedTotal) }, false},
+	{"oldestSessionAgeMs", "ms", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OldestSessionAgeMs) }, false},
+	{"openStreams", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OpenStreams) }, false},
+	{"callsInFlight", "count", func(s *snapshot.Snapshot) (float64, bool) { return float64(len(s.ToolCallStack)), true }, false},
+	{"callsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.CallsTotal) }, false},
+	{"errorsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.ErrorsTotal) }, false},
+}
+
+func known[T int64 | float64](v *T) (float64, bool) {
+	if v == nil {
+		return 0, false
+	}
+	return float64(*v), true
+}
+
+// compareFigures fills Rows with the figures that at least one side gives.
+func (r *Result) compareFigures(a, b Window) {
+	calls := r.callsBetween(a, b)
+	r.Rows = []Row{}
+	for _, f := range figures {
+		before, after := f.of(a), f.of(b)
+		if len(before) == 0 && len(after) == 0 {
+			continue
+		}
+		row := row(f.name, f.unit, median(before), median(after))
+		row.Noise = row.Change != nil && *row.Change != 0 && !differ(before, after)
+		if f.perCall && row.Change != nil && calls > 0 {
+			row.PerCall = new(*row.Change / calls)
+		}
+		r.Rows = append(r.Rows, row)
+	}
+	r.sessionsUnknown = r.figure("activeSessions") == nil
+}
+
+func (f *figure) of(w Window) []float64 {
+	var values []float64
+	for _, s := range w.Snapshots {
+		if v, ok := f.value(s); ok {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// callsBetween is how many calls were made between the ends of both sides, 0 where that is not known.
+func (r *Result) callsBetween(a, b Window) float64 {
+	before, after := a.last().CallsTotal, b.last().CallsTotal
+	if before == nil || after == nil || r.Process == "restarted" {
+		return 0
+	}
+	return float64(*after - *before)
+}
+
+func row(name, unit string, a, b *float64) Row {
+	r := Row{Name: name, Unit: unit, A: a, B: b}
+	if a != nil && b != nil {
+		r.Change = new(*b - *a)
+	}
+	return r
+}
+
+// figure is the row called name, nil where there is none.
+func (r *Result) figure(name string) *Row {
+	for i := range r.Rows {
+		if r.Rows[i].Name == name {
+			return &r.Rows[i]
+		}
+	}
+	return nil
+}
+
+func (r *Result) change(name string) *float64 {
+	if row := r.figure(name); row != nil {
+		return row.Change
+	}
+	return nil
+}
+
+func median(values []float64) *float64 {
+	if len(values) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	mid := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return &sorted[mid]
+	}
+	return new((sorted[mid-1] + sorted[mid]) / 2)
+}
+
+// compareQueues lists the queues that are not empty on both sides, those that grew most first.
+func (r *Result) compareQueues(a, b *snapshot.Snapshot) {
+	r.Queues = []Row{}
+	for _, name := range names(a.HandlerQueue, b.HandlerQueue) {
+		before, after := lookup(a.HandlerQueue, name), lookup(b.HandlerQueue, name)
+		if before != nil && *before > 0 || after != nil && *after > 0 {
+			r.Queues = append(r.Queues, row(name, "count", before, after))
+		}
+	}
+	slices.SortStableFunc(r.Queues, func(x, y Row) int { return compareDown(x.Change, y.Change) })
+}
+
+// compareHandlers lists the handlers that did something, those that keep most first.
+func (r *Result) compareHandlers(a, b *snapshot.Snapshot) {
+	r.Handlers = []HandlerDiff{}
+	if r.Process == "restarted" {
+		return
+	}
+	for _, name := range names(a.Handlers, b.Handlers) {
+		before, after := a.Handlers[name], b.Handlers[name]
+		h := HandlerDiff{
+			Name: name, Calls: since(before.Calls, after.Calls), Errors: since(before.Errors, after.Errors),
+			RetainedMB: since(before.RetainedMB, after.RetainedMB),
+		}
+		if moved(h.Calls) || moved(h.Errors) || moved(h.RetainedMB) {
+			r.Handlers = append(r.Handlers, h)
+		}
+	}
+	slices.SortStableFunc(r.Handlers, func(x, y HandlerDiff) int {
+		return cmp.Or(compareDown(x.RetainedMB, y.RetainedMB), compareDown(x.Calls, y.Calls))
+	})
+}
+
+// since is how a total moved. A handler that was not there before had none.
+func since[T int64 | float64](before, after *T) *float64 {
+	if after == nil {
+		return nil
+	}
+	if before == nil {
+		return new(float64(*after))
+	}
+	return new(float64(*after) - float64(*before))
+}
+
+func moved(v *float64) bool { return v != nil && *v != 0 }
+
+func names[V any](a, b map[string]V) []string {
+	all := maps.Clone(a)
+	if all == nil {
+		all = map[string]V{}
+	}
+	maps.Copy(all, b)
+	return slices.Sorted(maps.Keys(all))
+}
+
+// lookup is a queue's depth; of a side that lists its queues, one that is not listed is empty.
+func lookup(queues map[string]int64, name string) *float64 {
+	if queues == nil {
+		return nil
+	}
+	return new(float64(queues[name]))
+}

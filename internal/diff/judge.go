@@ -1,0 +1,149 @@
+package diff
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// judge applies the leak rule: memory is up by more than the threshold while
+// the sessions did not grow.
+func (r *Result) judge(last *snapshot.Snapshot, windows bool) {
+	memory := r.memory()
+	r.SessionDelta = r.change("activeSessions")
+	r.HeapDeltaMB = r.change("heapUsedMB")
+	switch {
+	case r.Process == "restarted":
+		r.undecided("the server restarted in between")
+		return
+	case memory == nil:
+		r.undecided("the snapshots do not both give heapUsedMB or rssMB")
+		return
+	case r.SessionDelta == nil && !r.sessionsUnknown:
+		r.undecided("only one of the snapshots gives activeSessions")
+		return
+	}
+	r.perSession(*memory.Change)
+	grew := *memory.Change > r.ThresholdMB && !(windows && memory.Noise)
+	sessionsGrew := r.SessionDelta != nil && *r.SessionDelta > 0
+	switch {
+	case grew && sessionsGrew:
+		r.Verdict = VerdictGrowth
+	case grew:
+		r.Verdict = VerdictLeak
+		r.caution(last)
+	default:
+		r.Verdict = VerdictOK
+	}
+	r.Reason = r.sentence(memory)
+}
+
+func (r *Result) undecided(why string) {
+	r.Verdict, r.Reason = VerdictUndecided, "cannot be judged: "+why
+}
+
+// memory is the figure that is judged: the heap, or RSS where there is no heap.
+func (r *Result) memory() *Row {
+	if row := r.figure("heapUsedMB"); row != nil && row.Change != nil {
+		return row
+	}
+	row := r.figure("rssMB")
+	if row == nil || row.Change == nil {
+		return nil
+	}
+	r.warn("there is no heapUsedMB on both sides: rssMB is judged, which rarely falls even where nothing leaks")
+	return row
+}
+
+// perSession says how much is kept of each session that closed, where the
+// documents say how many did.
+func (r *Result) perSession(grew float64) {
+	closed := r.change("sessionsClosedTotal")
+	if closed == nil && r.SessionDelta != nil && *r.SessionDelta < 0 {
+		closed = new(-*r.SessionDelta)
+	}
+	if closed == nil || *closed <= 0 {
+		return
+	}
+	r.SessionsClosed = closed
+	if grew > 0 {
+		r.PerSessionMB = new(grew / *closed)
+	}
+}
+
+// caution says what else than a leak could explain the growth.
+func (r *Result) caution(last *snapshot.Snapshot) {
+	if n := len(last.ToolCallStack); n > 0 {
+		r.warn(fmt.Sprintf("%d calls were in flight in B: memory that they use is counted as kept; take B when the server is idle", n))
+	}
+	if r.sessionsUnknown {
+		r.warn("the server counts no sessions: growth alone was judged")
+	}
+}
+
+func (r *Result) sentence(memory *Row) string {
+	what := "heap"
+	if memory.Name == "rssMB" {
+		what = "RSS"
+	}
+	s := fmt.Sprintf("%s %s", what, report.Signed(*memory.Change, report.MB))
+	if r.SessionDelta != nil {
+		s += fmt.Sprintf(", sessions %+.0f", *r.SessionDelta)
+	}
+	switch r.Verdict {
+	case VerdictLeak:
+		s = "memory leak suspected: " + s
+		if r.PerSessionMB != nil {
+			s += fmt.Sprintf(": %s kept for each of %.0f sessions that closed", report.MB(*r.PerSessionMB), *r.SessionsClosed)
+		}
+	case VerdictGrowth:
+		s = "growth: " + s + ": sessions explain it, or hide a leak; compare again when they have closed"
+	default:
+		s = "no leak seen: " + s + ", within the threshold of " + report.MB(r.ThresholdMB)
+		if memory.Noise {
+			s = "no leak seen: " + what + " moved no more than chance explains"
+		}
+	}
+	return s
+}
+
+// leastWindow is how many values a window needs for the test to be able to
+// find a difference at all.
+const leastWindow = 4
+
+// differ reports whether two windows differ by more than chance explains. Two
+// single values always do. The test is the Mann–Whitney U test with the normal
+// approximation, corrected for ties and continuity (Mann and Whitney 1947), at 5 %.
+func differ(a, b []float64) bool {
+	if len(a) < leastWindow || len(b) < leastWindow {
+		return true
+	}
+	n, m := float64(len(a)), float64(len(b))
+	u, ties := 0.0, map[float64]float64{}
+	for _, x := range a {
+		ties[x]++
+		for _, y := range b {
+			switch {
+			case x > y:
+				u++
+			case x == y:
+				u += 0.5
+			}
+		}
+	}
+	for _, y := range b {
+		ties[y]++
+	}
+	correction := 0.0
+	for _, t := range ties {
+		correction += t*t*t - t
+	}
+	variance := n * m / 12 * (n + m + 1 - correction/((n+m)*(n+m-1)))
+	if variance <= 0 {
+		return false
+	}
+	z := (math.Abs(u-n*m/2) - 0.5) / math.Sqrt(variance)
+	return z > 1.959964
+}

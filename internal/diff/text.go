@@ -1,0 +1,228 @@
+package diff
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// maxShown is how many calls, queues and handlers a person gets to see of each kind.
+const maxShown = 20
+
+// nameWidth is how wide names from outside may get.
+const nameWidth = 40
+
+// Style is how the verdict stands out.
+func (v Verdict) Style() report.Style {
+	switch v {
+	case VerdictLeak:
+		return report.Bad
+	case VerdictOK:
+		return report.Good
+	case VerdictGrowth, VerdictUndecided:
+	}
+	return report.Caution
+}
+
+// Text writes the result for people: the verdict, the figures, then what is
+// stuck, new and gone.
+func (r *Result) Text(w io.Writer, paint report.Painter) error {
+	var b strings.Builder
+	b.WriteString(paint.Paint(r.Verdict.Style(), report.Line(r.Reason)) + "\n\n")
+	sides := report.Table{Indent: "  "}
+	sides.Row("A", r.A.describe())
+	sides.Row("B", r.B.describe()+r.between())
+	_ = sides.Write(&b, paint) // a Builder takes everything
+	for _, s := range r.sections() {
+		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.title))
+		t := report.Table{Indent: "  ", Right: s.right}
+		t.Styled(report.Faint, s.header...)
+		for _, row := range s.rows {
+			t.Row(row...)
+		}
+		_ = t.Write(&b, paint)
+		b.WriteString(s.more("  "))
+	}
+	b.WriteString(r.footnotes(paint))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s Side) describe() string {
+	text := report.Cell(s.Name, 60)
+	if s.At != nil {
+		text += "  " + s.At.Format("2006-01-02 15:04:05")
+	}
+	if s.Samples > 1 {
+		text += fmt.Sprintf("  median of %d", s.Samples)
+	}
+	return text
+}
+
+func (r *Result) between() string {
+	text := ""
+	if r.BetweenMs != nil {
+		text = "  " + report.Millis(*r.BetweenMs) + " later"
+	}
+	switch r.Process {
+	case "same":
+		text += ", the same process"
+	case "restarted":
+		text += ", the server restarted"
+	}
+	return text
+}
+
+// section is a table of the report.
+type section struct {
+	title  string
+	header []string
+	right  map[int]bool
+	rows   [][]string
+	hidden int // rows that are not shown
+}
+
+func (s *section) more(indent string) string {
+	if s.hidden == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s… and %s more\n", indent, report.Count(int64(s.hidden)))
+}
+
+// bound cuts a section to what a person reads.
+func (s section) bound() section {
+	if len(s.rows) > maxShown {
+		s.hidden = len(s.rows) - maxShown
+		s.rows = s.rows[:maxShown]
+	}
+	return s
+}
+
+// sections are the tables that are not empty.
+func (r *Result) sections() []section {
+	var out []section
+	for _, s := range []section{
+		r.figureSection(),
+		callSection("Still the same call (stuck)", "in flight", r.StuckCalls),
+		callSection("New calls", "in flight", r.NewCalls),
+		callSection("Calls that are gone", "had been in flight", r.GoneCalls),
+		queueSection(r.Queues),
+		handlerSection(r.Handlers),
+	} {
+		if len(s.rows) > 0 {
+			out = append(out, s.bound())
+		}
+	}
+	return out
+}
+
+func (r *Result) figureSection() section {
+	s := section{
+		title: "Figures", header: []string{"", "A", "B", "change", "%", "per call"},
+		right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true},
+	}
+	for _, row := range r.Rows {
+		perCall := ""
+		if row.PerCall != nil && !row.Noise {
+			perCall = row.format(*row.PerCall)
+		}
+		s.rows = append(s.rows, []string{row.Name, row.cell(row.A), row.cell(row.B), row.changeCell(), row.percent(), perCall})
+	}
+	return s
+}
+
+func (r *Row) format(v float64) string {
+	switch r.Unit {
+	case "MB":
+		return report.MB(v)
+	case "ms":
+		return report.Millis(v)
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
+func (r *Row) cell(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return r.format(*v)
+}
+
+// changeCell is the change, "~" where chance explains it.
+func (r *Row) changeCell() string {
+	switch {
+	case r.Change == nil:
+		return "-"
+	case r.Noise:
+		return "~"
+	}
+	return report.Signed(*r.Change, r.format)
+}
+
+// percent is the change as a share of A, where there is one.
+func (r *Row) percent() string {
+	if r.Change == nil || *r.Change == 0 || *r.A == 0 || r.Noise || r.Unit == "ms" {
+		return ""
+	}
+	return report.Signed(*r.Change / *r.A, report.Percent)
+}
+
+func callSection(title, age string, calls []Call) section {
+	s := section{title: title, header: []string{"id", "tool", age, "session"}, right: map[int]bool{2: true}}
+	for _, c := range calls {
+		duration := "-"
+		if c.AgeMs != nil {
+			duration = report.Millis(*c.AgeMs)
+		}
+		s.rows = append(s.rows, []string{
+			report.Cell(c.ID, nameWidth), report.Cell(c.Name, nameWidth), duration, report.Cell(c.SessionID, nameWidth),
+		})
+	}
+	return s
+}
+
+func queueSection(queues []Row) section {
+	s := section{title: "Queues", header: []string{"handler", "A", "B", "change"}, right: map[int]bool{1: true, 2: true, 3: true}}
+	for _, q := range queues {
+		s.rows = append(s.rows, []string{report.Cell(q.Name, nameWidth), q.cell(q.A), q.cell(q.B), q.changeCell()})
+	}
+	return s
+}
+
+func handlerSection(handlers []HandlerDiff) section {
+	s := section{title: "Handlers", header: []string{"handler", "calls", "errors", "keeps"}, right: map[int]bool{1: true, 2: true, 3: true}}
+	for _, h := range handlers {
+		s.rows = append(s.rows, []string{
+			report.Cell(h.Name, nameWidth), signedCount(h.Calls), signedCount(h.Errors), signedMB(h.RetainedMB),
+		})
+	}
+	return s
+}
+
+func signedCount(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%+.0f", *v)
+}
+
+func signedMB(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return report.Signed(*v, report.MB)
+}
+
+func (r *Result) footnotes(paint report.Painter) string {
+	var b strings.Builder
+	for i, w := range r.Warnings {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(paint.Paint(report.Caution, "note: "+report.Line(w)) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,172 @@
+package monitor
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+)
+
+func TestRunWritesARowPerSample(t *testing.T) {
+	cmd, _ := helper(t, "parent")
+	var out bytes.Buffer
+	var seen int
+	cfg := Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 5}
+	res, err := Run(t.Context(), cfg, &out, func(Sample) { seen++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := readCSV(t, out.String())
+	if diff := cmp.Diff(seedColumns, rows[0][:len(seedColumns)]); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+	if len(rows) != 6 || seen != 5 || res.Processes[0].Samples != 5 {
+		t.Errorf("%d rows, %d seen, %d counted; want 6, 5, 5", len(rows), seen, res.Processes[0].Samples)
+	}
+	for _, row := range rows[1:] {
+		checkRow(t, row, cmd.Process.Pid)
+	}
+}
+
+func checkRow(t *testing.T, row []string, pid int) {
+	t.Helper()
+	if at, err := time.Parse(time.RFC3339Nano, row[0]); err != nil || time.Since(at).Abs() > time.Hour {
+		t.Errorf("timestamp %q: %v", row[0], err)
+	}
+	v := make([]float64, len(seedColumns))
+	for i := 1; i < len(v); i++ {
+		var err error
+		if v[i], err = strconv.ParseFloat(row[i], 64); err != nil {
+			t.Errorf("%s: %v", seedColumns[i], err)
+		}
+	}
+	rss, vms, rssTotal, vmsTotal, percent, children := v[2], v[3], v[4], v[5], v[6], v[7]
+	if v[1] != float64(pid) || rss <= 0 || vms < rss || rssTotal <= rss || vmsTotal <= vms || percent <= 0 || percent > 100 || children != 1 {
+		t.Errorf("row %v", row)
+	}
+}
+
+func readCSV(t *testing.T, text string) [][]string {
+	t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(rows) < 1 {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	return rows
+}
+
+func TestRunEndsWithTheProcess(t *testing.T) {
+	cmd, stop := helper(t, "wait")
+	var seen int
+	third := func(Sample) {
+		if seen++; seen == 3 {
+			stop()
+		}
+	}
+	res, err := Run(t.Context(), Config{PID: cmd.Process.Pid, Interval: MinInterval}, nil, third)
+	if err != nil || !res.Processes[0].Ended || res.Processes[0].Samples != 3 {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+func TestRunEndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	res, err := Run(ctx, Config{PID: os.Getpid(), Interval: time.Hour}, nil, func(Sample) { cancel() })
+	if err != nil || res.Processes[0].Ended || res.Processes[0].Samples != 1 {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+func TestRunByName(t *testing.T) {
+	marker := "mcpdiag-" + t.Name()
+	first, _ := helper(t, "wait", marker)
+	cfg := Config{Name: marker, Interval: MinInterval, Count: 1}
+	res, err := Run(t.Context(), cfg, nil, nil)
+	if err != nil || res.Processes[0].PID != first.Process.Pid {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	second, _ := helper(t, "wait", marker)
+	if _, err := Run(t.Context(), cfg, nil, nil); err == nil || !strings.Contains(err.Error(), strconv.Itoa(second.Process.Pid)) {
+		t.Errorf("two processes: %v, want an error with both PIDs", err)
+	}
+	cfg.Match = process.MatchNewest
+	if res, err := Run(t.Context(), cfg, nil, nil); err != nil || len(res.Processes) != 1 {
+		t.Errorf("newest: %+v, %v", res, err)
+	}
+	cfg.Match = process.MatchAll
+	if res, err := Run(t.Context(), cfg, nil, nil); err != nil || len(res.Processes) != 2 {
+		t.Errorf("all: %+v, %v", res, err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for want, cfg := range map[string]Config{
+		"shortest":        {PID: os.Getpid(), Interval: time.Millisecond},
+		"which process":   {Interval: time.Second},
+		"no such process": {PID: 1 << 30, Interval: time.Second},
+		"arguments":       {Name: "no-process-is-called-this", Interval: time.Second},
+	} {
+		if _, err := Run(t.Context(), cfg, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", cfg, err, want)
+		}
+	}
+}
+
+func TestNextTickDoesNotDrift(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		elapsed, wait time.Duration
+		tick          int
+	}{{0, s, 1}, {s / 10, 9 * s / 10, 1}, {s, s, 2}, {35 * s / 10, s / 2, 4}} {
+		if tick, wait := nextTick(c.elapsed, s); tick != c.tick || wait != c.wait {
+			t.Errorf("after %v: tick %d in %v, want %d in %v", c.elapsed, tick, wait, c.tick, c.wait)
+		}
+	}
+}
+
+func TestSummaryHasTheShapeOfTheSeed(t *testing.T) {
+	p := &Process{Command: "uvicorn \x1b[2Japp"}
+	p.PID = 12345
+	start := time.Unix(0, 0)
+	for i, rss := range []float64{250, 245, 860, 850} {
+		p.add(Sample{At: start.Add(time.Duration(i) * 100 * time.Second), RSS: rss, RSSTotal: rss + 5})
+	}
+	var b bytes.Buffer
+	if err := (&Result{Processes: []*Process{p}}).Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := `MEMORY MONITORING SUMMARY
+======================================================================
+Process PID:           12345
+Total samples:         4
+Duration:              300.00 seconds
+
+Process Memory (RSS):
+  Initial:             250.00 MB
+  Final:               850.00 MB
+  Min:                 245.00 MB
+  Max:                 860.00 MB
+  Avg:                 551.25 MB
+  Growth:              600.00 MB
+
+Total Memory (Process + Children):
+  Initial:             255.00 MB
+  Final:               855.00 MB
+  Growth:              600.00 MB
+======================================================================
+`
+	if !strings.HasPrefix(b.String(), want) {
+		t.Error(cmp.Diff(want, b.String()))
+	}
+	if strings.ContainsRune(b.String(), '\x1b') {
+		t.Error("the command line reaches the terminal as it is")
+	}
+}

@@ -1,0 +1,247 @@
+package poll
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// sparkWidth is how many polls the sparkline of a heap shows.
+const sparkWidth = 20
+
+// Live is what a live view shows of a run. The zero value is ready.
+type Live struct {
+	start time.Time
+	rows  []*row
+	ticks int64
+	log   []string // alerts and restarts, newest last
+}
+
+type row struct {
+	target   string
+	last     *snapshot.Snapshot // the last that was answered
+	heaps    []float64
+	failures int64
+	failing  string // why the last poll failed, or ""
+	latency  float64
+}
+
+// Add takes one poll into the view.
+func (l *Live) Add(e Event) {
+	at := e.Snapshot.Poll.At
+	if l.start.IsZero() {
+		l.start = at.Time
+	}
+	l.ticks++
+	r := l.row(e.Target)
+	r.failing = e.Snapshot.Poll.Error
+	if r.failing != "" {
+		r.failures++
+	} else {
+		r.last, r.latency = e.Snapshot, e.Snapshot.Poll.LatencyMs
+		if heap := e.Snapshot.HeapUsedMB; heap != nil {
+			r.heaps = append(r.heaps[max(0, len(r.heaps)-sparkWidth+1):], *heap)
+		}
+	}
+	for _, line := range e.Lines() {
+		l.log = append(l.log[max(0, len(l.log)-4):], at.Format(time.TimeOnly)+" "+line)
+	}
+}
+
+func (l *Live) row(target string) *row {
+	for _, r := range l.rows {
+		if r.target == target {
+			return r
+		}
+	}
+	l.rows = append(l.rows, &row{target: target})
+	return l.rows[len(l.rows)-1]
+}
+
+// Lines say what is worth a line in a log besides the poll itself.
+func (e Event) Lines() []string {
+	var lines []string
+	if e.Restart != "" {
+		lines = append(lines, fmt.Sprintf("restart  %s: %s", e.Target, e.Restart))
+	}
+	for _, c := range e.Crossed {
+		lines = append(lines, fmt.Sprintf("alert    %s: %s (%s)", e.Target, c.Alert, c.Text))
+	}
+	for _, a := range e.Over {
+		lines = append(lines, fmt.Sprintf("over     %s: %s", e.Target, a))
+	}
+	return lines
+}
+
+// Write draws the view, at most width columns by height lines.
+func (l *Live) Write(w io.Writer, paint report.Painter, width, height int, now time.Time) error {
+	title := fmt.Sprintf("mcpdiag poll · %d polls · %s · Ctrl-C ends", l.ticks, now.Sub(l.start).Truncate(time.Second))
+	t := report.Table{Right: map[int]bool{1: true, 2: true, 4: true, 7: true, 8: true}}
+	t.Styled(report.Faint, "TARGET", "SESSIONS", "HEAP", "", "CALLS", "OLDEST", "QUEUED", "LATENCY", "FAILED")
+	shown := l.shown(max(1, height-4-len(l.log)))
+	for _, r := range shown {
+		t.Styled(r.style(), r.cells(width)...)
+	}
+	var b strings.Builder
+	b.WriteString(paint.Paint(report.Bold, report.Cut(title, width)) + "\n")
+	t.Width = width
+	if err := t.Write(&b, paint); err != nil {
+		return err
+	}
+	if hidden := len(l.rows) - len(shown); hidden > 0 {
+		fmt.Fprintf(&b, "… and %d targets more\n", hidden)
+	}
+	for _, line := range l.log {
+		b.WriteString(paint.Paint(report.Caution, report.Cell(line, width)) + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// shown are the rows to show where not all have room: those in trouble first.
+func (l *Live) shown(room int) []*row {
+	if len(l.rows) <= room {
+		return l.rows
+	}
+	rows := slices.Clone(l.rows)
+	slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(b.trouble(), a.trouble()) })
+	return rows[:room]
+}
+
+func (r *row) trouble() time.Duration {
+	if r.failing != "" || r.last == nil {
+		return time.Duration(1<<63 - 1)
+	}
+	_, age := r.last.Oldest()
+	return age
+}
+
+func (r *row) style() report.Style {
+	if r.failing != "" {
+		return report.Bad
+	}
+	return report.Plain
+}
+
+func (r *row) cells(width int) []string {
+	target := report.Cell(r.target, max(16, width/3))
+	failed := strconv.FormatInt(r.failures, 10)
+	if r.failing != "" {
+		return []string{target, "", "", "", "", report.Cell(r.failing, max(20, width-40)), "", "", failed}
+	}
+	s := r.last
+	calls := strconv.Itoa(len(s.ToolCallStack))
+	return []string{target, sessions(s), heap(s), Sparkline(r.heaps), calls, oldestCell(s), queues(s), report.Millis(r.latency), failed}
+}
+
+func sessions(s *snapshot.Snapshot) string {
+	if s.ActiveSessions == nil {
+		return "-"
+	}
+	return report.Count(*s.ActiveSessions)
+}
+
+func heap(s *snapshot.Snapshot) string {
+	if s.HeapUsedMB == nil {
+		return "-"
+	}
+	return report.MB(*s.HeapUsedMB)
+}
+
+func oldestCell(s *snapshot.Snapshot) string {
+	call, age := s.Oldest()
+	if call == nil {
+		return "-"
+	}
+	return report.Cell(call.Name, 20) + " " + report.Duration(age)
+}
+
+// queues are the deepest queues, three at most.
+func queues(s *snapshot.Snapshot) string {
+	names := slices.SortedFunc(maps.Keys(s.HandlerQueue), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.HandlerQueue[b], s.HandlerQueue[a]), cmp.Compare(a, b))
+	})
+	var parts []string
+	for _, name := range names {
+		if depth := s.HandlerQueue[name]; depth > 0 && len(parts) < 3 {
+			parts = append(parts, fmt.Sprintf("%s:%d", report.Cell(name, 16), depth))
+		}
+	}
+	if len(parts) == 0 {
+		return "-"
+	}
+	return strings.Join(parts, " ")
+}
+
+var bars = []rune("▁▂▃▄▅▆▇█")
+
+// Sparkline draws values as bars between their least and their greatest.
+func Sparkline(values []float64) string {
+	if len(values) == 0 {
+		return ""
+	}
+	lo, hi := slices.Min(values), slices.Max(values)
+	line := make([]rune, len(values))
+	for i, v := range values {
+		line[i] = bars[0]
+		if hi > lo {
+			line[i] = bars[int((v-lo)/(hi-lo)*float64(len(bars)-1)+0.5)]
+		}
+	}
+	return string(line)
+}
+
+// Line is the poll on one line of a log.
+func (e Event) Line() string {
+	s := e.Snapshot
+	at := s.Poll.At.Format(time.TimeOnly)
+	if s.Failed() {
+		return fmt.Sprintf("%s %s failed: %s", at, e.Target, s.Poll.Error)
+	}
+	line := fmt.Sprintf("%s %s  sessions %s  heap %s  calls %d", at, e.Target, sessions(s), heap(s), len(s.ToolCallStack))
+	if call, age := s.Oldest(); call != nil {
+		line += fmt.Sprintf(" (oldest %s, %s)", report.Cell(call.Name, 40), report.Duration(age))
+	}
+	return line + fmt.Sprintf("  queued %d  latency %s", s.Queued(), report.Millis(s.Poll.LatencyMs))
+}
+
+// Text writes the result for people.
+func (r *Result) Text(w io.Writer, paint report.Painter) error {
+	t := report.Table{Right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true}}
+	t.Styled(report.Faint, "TARGET", "POLLS", "FAILED", "SKIPPED", "RESTARTS", "LATENCY", "MAX", "HEAP", "SESSIONS")
+	for _, target := range r.Targets {
+		t.Row(report.Cell(target.URL, 60), report.Count(target.Polls), report.Count(target.Failed), report.Count(target.Skipped),
+			report.Count(target.Restarts), report.Millis(target.MeanLatencyMs), report.Millis(target.MaxLatencyMs),
+			target.HeapMB.text(report.MB), target.Sessions.text(func(v float64) string { return report.Count(int64(v)) }))
+	}
+	if err := t.Write(w, paint); err != nil {
+		return err
+	}
+	for _, c := range r.Alerts {
+		line := fmt.Sprintf("alert %s crossed at %s by %s: %s", c.Alert, c.At.Format(time.TimeOnly), c.Target, c.Text)
+		if _, err := fmt.Fprintln(w, paint.Paint(report.Bad, report.Line(line))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text is "first → last" and the greatest where it is neither.
+func (r *Range) text(format func(float64) string) string {
+	if r == nil {
+		return "-"
+	}
+	s := format(r.First) + " → " + format(r.Last)
+	if r.Max > max(r.First, r.Last) {
+		s += " (max " + format(r.Max) + ")"
+	}
+	return s
+}

@@ -1,0 +1,187 @@
+package poll
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// Result is what a run of polls amounts to.
+type Result struct {
+	Verdict  string     `json:"verdict"` // "ok" or "alert"
+	Targets  []*Target  `json:"targets"`
+	Alerts   []Crossing `json:"alerts,omitempty"`
+	Warnings []string   `json:"warnings,omitempty"`
+}
+
+// The verdicts of a Result.
+const (
+	VerdictOK    = "ok"
+	VerdictAlert = "alert"
+)
+
+// Target is what was seen of one target.
+type Target struct {
+	URL           string   `json:"url"`
+	Polls         int64    `json:"polls"` // ticks that were asked, failed ones included
+	Failed        int64    `json:"failed"`
+	Skipped       int64    `json:"skipped"` // ticks that were missed
+	Restarts      int64    `json:"restarts"`
+	MeanLatencyMs float64  `json:"meanLatencyMs"` // of the polls that were answered
+	MaxLatencyMs  float64  `json:"maxLatencyMs"`
+	HeapMB        *Range   `json:"heapMB,omitempty"`
+	Sessions      *Range   `json:"sessions,omitempty"`
+	LastError     string   `json:"lastError,omitempty"`
+	Warnings      []string `json:"warnings,omitempty"`
+}
+
+// Range is how a figure moved.
+type Range struct {
+	First float64 `json:"first"`
+	Last  float64 `json:"last"`
+	Max   float64 `json:"max"`
+}
+
+func (r *Range) add(v float64) *Range {
+	if r == nil {
+		return &Range{First: v, Last: v, Max: v}
+	}
+	r.Last, r.Max = v, max(r.Max, v)
+	return r
+}
+
+// Crossing is an alert that was crossed: when, where and with which value.
+type Crossing struct {
+	Alert  string        `json:"alert"`
+	Target string        `json:"target"`
+	At     snapshot.Time `json:"at"`
+	Value  float64       `json:"value"`
+	Text   string        `json:"text"` // the value with its unit
+}
+
+// errDone ends a run as it was asked to end.
+var errDone = errors.New("done")
+
+// state is what is remembered of one target from poll to poll.
+type state struct {
+	target   *Target
+	last     *snapshot.Snapshot // the last that was answered
+	failures int                // in a row
+	crossed  map[int]bool       // alerts, by index, that are crossed now
+}
+
+// record takes a poll into the result and hands it on.
+func (r *run) record(st *state, s *snapshot.Snapshot, pollErr error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := Event{Snapshot: s, Target: st.target.URL}
+	st.target.add(s)
+	if pollErr != nil {
+		st.failures++
+	} else {
+		st.failures = 0
+		e.Restart = st.restart(s)
+	}
+	r.watchAlerts(st, &e)
+	if err := r.on(e); err != nil {
+		return err
+	}
+	switch {
+	case r.cfg.UntilAlert && len(e.Crossed) > 0:
+		return errDone
+	case r.cfg.FailAfter > 0 && st.failures >= r.cfg.FailAfter:
+		return fmt.Errorf("%d polls in a row failed, the last one %w", st.failures, pollErr)
+	}
+	return nil
+}
+
+// restart compares s with the last answer and marks it where the server restarted.
+func (st *state) restart(s *snapshot.Snapshot) string {
+	last := st.last
+	st.last = s
+	if last == nil {
+		return ""
+	}
+	reason, restarted := snapshot.Restarted(last, s)
+	s.Poll.Restarted = restarted
+	if restarted {
+		st.target.Restarts++
+	}
+	return reason
+}
+
+func (r *run) watchAlerts(st *state, e *Event) {
+	for i, a := range r.cfg.Alerts {
+		value, known := a.Value(e.Snapshot, st.failures)
+		if !known {
+			continue
+		}
+		crossed := a.Crossed(value)
+		switch {
+		case crossed && !st.crossed[i]:
+			c := Crossing{Alert: a.String(), Target: e.Target, At: e.Snapshot.Poll.At, Value: value, Text: a.Format(value)}
+			e.Crossed = append(e.Crossed, c)
+			r.alerts = append(r.alerts, c)
+		case !crossed && st.crossed[i]:
+			e.Over = append(e.Over, a)
+		}
+		st.crossed[i] = crossed
+	}
+}
+
+// add counts one poll.
+func (t *Target) add(s *snapshot.Snapshot) {
+	t.Polls++
+	t.Skipped += s.Poll.Skipped
+	if s.Failed() {
+		t.Failed++
+		t.LastError = s.Poll.Error
+		return
+	}
+	answered := float64(t.Polls - t.Failed)
+	t.MeanLatencyMs += (s.Poll.LatencyMs - t.MeanLatencyMs) / answered
+	t.MaxLatencyMs = max(t.MaxLatencyMs, s.Poll.LatencyMs)
+	if s.HeapUsedMB != nil {
+		t.HeapMB = t.HeapMB.add(*s.HeapUsedMB)
+	}
+	if s.ActiveSessions != nil {
+		t.Sessions = t.Sessions.add(float64(*s.ActiveSessions))
+	}
+	if len(t.Warnings) == 0 {
+		t.Warnings = s.Warnings
+	}
+}
+
+// result closes the books. It is an error that no poll at all was answered.
+func (r *run) result(err error) (*Result, error) {
+	res := &Result{Verdict: VerdictOK, Targets: r.targets, Alerts: r.alerts}
+	if len(r.alerts) > 0 {
+		res.Verdict = VerdictAlert
+	}
+	for _, t := range r.targets {
+		for _, w := range t.Warnings {
+			res.Warnings = append(res.Warnings, t.URL+": "+w)
+		}
+		if t.Skipped > 0 {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %d ticks were skipped, because polls took longer than the interval of %s",
+				t.URL, t.Skipped, r.cfg.Interval))
+		}
+	}
+	switch {
+	case err != nil && !errors.Is(err, errDone):
+		return res, err
+	case res.Answered() == 0 && len(r.targets) > 0 && r.targets[0].Polls > 0:
+		return res, fmt.Errorf("polling %s: %s", r.targets[0].URL, r.targets[0].LastError)
+	}
+	return res, nil
+}
+
+// Answered is the number of polls that got a snapshot.
+func (r *Result) Answered() int64 {
+	n := int64(0)
+	for _, t := range r.Targets {
+		n += t.Polls - t.Failed
+	}
+	return n
+}

@@ -1,0 +1,94 @@
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+)
+
+// stat is what /proc/<pid>/stat says, as far as it is needed.
+type stat struct {
+	name    string
+	state   byte
+	parent  int
+	kernel  bool   // a thread of the kernel, which has no memory of its own
+	cpu     uint64 // ticks in user and system mode
+	threads int
+	start   uint64 // ticks since boot
+}
+
+const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
+
+// parseStat reads /proc/<pid>/stat. The name stands in parentheses and may hold
+// anything, parentheses and newlines too: it ends at the last one.
+func parseStat(b []byte) (stat, error) {
+	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if open < 0 || end < open {
+		return stat{}, fmt.Errorf("stat: no name in parentheses")
+	}
+	fields := bytes.Fields(b[end+1:])
+	if len(fields) < 20 {
+		return stat{}, fmt.Errorf("stat: %d fields after the name, want 20", len(fields))
+	}
+	field := func(n int) uint64 { // numbered as in proc_pid_stat(5)
+		v, _ := strconv.ParseUint(string(fields[n-3]), 10, 64)
+		return v
+	}
+	return stat{
+		name:    string(b[open+1 : end]),
+		state:   fields[0][0],
+		parent:  int(field(4)),
+		kernel:  field(9)&kernelThread != 0,
+		cpu:     field(14) + field(15),
+		threads: int(field(20)),
+		start:   field(22),
+	}, nil
+}
+
+func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' }
+
+// parseStatm reads the first two numbers of /proc/<pid>/statm: pages of address
+// space, pages in memory. It allocates nothing: it runs for each process at each tick.
+func parseStatm(b []byte) (size, resident uint64, ok bool) {
+	size, b, ok = leadingNumber(b)
+	if !ok {
+		return 0, 0, false
+	}
+	resident, _, ok = leadingNumber(b)
+	return size, resident, ok
+}
+
+// appendPIDs appends to dst the numbers in the text of a children file.
+func appendPIDs(dst []int, b []byte) []int {
+	for {
+		n, rest, ok := leadingNumber(b)
+		if !ok {
+			return dst
+		}
+		dst, b = append(dst, int(n)), rest
+	}
+}
+
+func leadingNumber(b []byte) (n uint64, rest []byte, ok bool) {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\n') {
+		b = b[1:]
+	}
+	for len(b) > 0 && b[0] >= '0' && b[0] <= '9' {
+		n, b, ok = n*10+uint64(b[0]-'0'), b[1:], true
+	}
+	return n, b, ok
+}
+
+// parseKB finds "key:  123 kB" in a file such as meminfo, status or
+// smaps_rollup and returns bytes. An absent key is not 0.
+func parseKB(b []byte, key string) (bytesOf uint64, ok bool) {
+	for line := range bytes.Lines(b) {
+		rest, found := bytes.CutPrefix(line, []byte(key))
+		if !found || len(rest) == 0 || rest[0] != ':' {
+			continue
+		}
+		n, _, ok := leadingNumber(bytes.TrimLeft(rest[1:], " \t"))
+		return n * 1024, ok
+	}
+	return 0, false
+}

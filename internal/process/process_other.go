@@ -1,0 +1,115 @@
+//go:build !linux
+
+package process
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/shirou/gopsutil/v3/process"
+)
+
+// proc is one process as gopsutil sees it.
+type proc struct {
+	id ID
+	p  *process.Process
+}
+
+func open(pid int) (*proc, error) {
+	p, err := process.NewProcess(int32(pid))
+	if err != nil {
+		return nil, err
+	}
+	start, err := p.CreateTime()
+	if err != nil {
+		return nil, err
+	}
+	return &proc{id: ID{PID: pid, Start: uint64(start)}, p: p}, nil
+}
+
+func (p *proc) close() {}
+
+func (p *proc) memory() (Memory, error) {
+	m, err := p.p.MemoryInfo()
+	if err != nil {
+		return Memory{}, p.orEnded(err)
+	}
+	if m.RSS == 0 { // gopsutil reads a zombie as a process without memory
+		return Memory{}, p.orEnded(nil)
+	}
+	return Memory{RSS: m.RSS, VMS: m.VMS}, nil
+}
+
+// orEnded is ErrEnded when the PID is free or another's by now, else err.
+func (p *proc) orEnded(err error) error {
+	now, openErr := open(p.id.PID)
+	if openErr != nil || now.id != p.id {
+		return ErrEnded
+	}
+	if status, statusErr := p.p.Status(); statusErr == nil && len(status) > 0 && status[0] == process.Zombie {
+		return ErrEnded
+	}
+	return err
+}
+
+func isZombie(error) bool { return false }
+
+func gone(err error) bool {
+	return errors.Is(err, process.ErrorProcessNotRunning) || errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, os.ErrProcessDone) || errors.Is(err, ErrEnded)
+}
+
+func describe(pid int) (Info, error) {
+	p, err := open(pid)
+	if err != nil {
+		return Info{}, err
+	}
+	return p.info(), nil
+}
+
+func (p *proc) info() Info {
+	i := Info{ID: p.id, Started: time.UnixMilli(int64(p.id.Start))}
+	i.Name, _ = p.p.Name() // what may not be read stays empty
+	i.Exe, _ = p.p.Exe()
+	i.Args, _ = p.p.CmdlineSlice()
+	if parent, err := p.p.Ppid(); err == nil {
+		i.Parent = int(parent)
+	}
+	return i
+}
+
+func list() ([]Info, error) {
+	procs, err := process.Processes()
+	if err != nil {
+		return nil, err
+	}
+	var all []Info
+	for _, p := range procs {
+		if info, err := describe(int(p.Pid)); err == nil {
+			all = append(all, info)
+		}
+	}
+	return all, nil
+}
+
+// kinship is one scan of all parents per tick: gopsutil's Children starts a
+// program for each process it is asked about.
+type kinship struct{ kids map[int][]int }
+
+func (k *kinship) refresh() error {
+	procs, err := process.Processes()
+	if err != nil {
+		return err
+	}
+	k.kids = map[int][]int{}
+	for _, p := range procs {
+		if parent, err := p.Ppid(); err == nil {
+			k.kids[int(parent)] = append(k.kids[int(parent)], int(p.Pid))
+		}
+	}
+	return nil
+}
+
+func (k *kinship) children(dst []int, pid int) []int { return append(dst, k.kids[pid]...) }

@@ -1,0 +1,3 @@
+package process
+
+func forceScan(t *Tree, scan bool) { t.kin.scan = scan }
