@@ -10,6 +10,14 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
+// Picture says what the picture of p is to say beside the frames.
+func (p *Profile) Picture(t *Tree) Picture {
+	return Picture{
+		Title: p.Title(), Facts: p.Facts(t), Unit: p.Unit, Observed: p.Observed,
+		Warnings: p.Warnings, Palette: Hot,
+	}
+}
+
 // Title says in a line what the picture shows.
 func (p *Profile) Title() string {
 	if p.Watch == nil {

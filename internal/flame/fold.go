@@ -119,10 +119,10 @@ func (f *Folder) target(name string) *target {
 
 // see takes in who is in flight in s, and ends the calls that no longer are.
 func (f *Folder) see(t *target, s *snapshot.Snapshot) {
-	if restarted(t, s) {
-		f.calls.end(f.b, t, s.At())
-	}
 	t.gen++
+	if restarted(t, s) {
+		f.calls.end(f.b, t, s.At()) // all: an id means another call now
+	}
 	t.now = t.now[:0]
 	for i := range s.ToolCallStack {
 		t.now = append(t.now, f.flight(t, s, &s.ToolCallStack[i]))

@@ -23,7 +23,7 @@ type Picture struct {
 	KeepEnd  bool     // labels that are too long lose their beginning
 	Findings []string // for the table
 	Warnings []string
-	Data     []byte // folded stacks, to be read back
+	Observed float64 // samples behind the weights
 }
 
 // Sizes in pixels. All that lies along the x axis is in percent, so that the
@@ -49,6 +49,8 @@ type picture struct {
 	Picture
 	w      *bufio.Writer
 	frames []Frame
+	stacks []byte // to be read back
+	pruned bool
 	gone   []Gone
 	out    LeftOut
 	deep   int // of the deepest frame
@@ -61,6 +63,7 @@ type picture struct {
 func (t *Tree) SVG(w io.Writer, p Picture, maxFrames int) error {
 	pic := &picture{Picture: p, w: bufio.NewWriterSize(w, 1<<16)}
 	pic.frames, pic.out = t.Frames(maxFrames)
+	pic.stacks, pic.pruned = t.stored(maxFrames)
 	if p.Palette == Diff {
 		pic.gone = t.Gone(maxGone)
 	}
@@ -102,10 +105,8 @@ func (p *picture) head() {
 	p.printf(` data-top="%d" data-unit="%s" data-total="%s" data-icicle="%t" data-keep-end="%t" data-palette="%s">`+"\n",
 		p.top, text(string(p.Unit)), plain(nil, p.frames[root].Total), p.Icicle, p.KeepEnd, text(string(p.Palette)))
 	p.printf("<title>%s</title>\n", text(p.Title))
-	if p.Data != nil {
-		p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" unit=\"%s\">%s</folded></metadata>\n",
-			text(string(p.Unit)), escaper.Replace(string(p.Data)))
-	}
+	p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" unit=\"%s\" samples=\"%s\" pruned=\"%t\">%s</folded></metadata>\n",
+		text(string(p.Unit)), plain(nil, p.Observed), p.pruned, escaper.Replace(string(p.stacks)))
 	p.printf("<style>%s</style>\n", style)
 	p.printf(`<rect class="paper" width="100%%" height="100%%" fill="#fdfcfa"/>` + "\n")
 	p.printf(`<text class="ink" x="1%%" y="22" font-size="16" font-weight="600" fill="#24211d">%s</text>`+"\n", text(p.Title))
