@@ -44,7 +44,7 @@ func addGroups(root *cobra.Command, a *app) {
 		commands  []*cobra.Command
 	}{
 		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a)}},
-		{"explain", "Explain:", []*cobra.Command{newDiffCmd(a)}},
+		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
 		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},
