@@ -28,7 +28,7 @@ Start with:  mcpdiag demo`,
 	choiceVar(root, flags, &a.color, "color", "colour the output", "auto", "always", "never")
 	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml where there is one)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log each exchange on standard error")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: each exchange, each line that is skipped")
 	addGroups(root, a)
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
