@@ -1,0 +1,203 @@
+package flame
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+const (
+	maxLongest = 5       // calls of a tool that are remembered by name
+	maxSpans   = 200_000 // calls whose place in time is remembered
+	minQueue   = 5       // calls that wait behind one, if that is to be said
+	manyCalls  = 5       // of one name under one call, if that is to be said
+)
+
+// calls is what is learnt of the calls themselves, beside their place in the tree.
+type calls struct {
+	count   int
+	stuck   time.Duration
+	tools   map[string]*tool
+	repeats map[int32]*repeat
+	heads   map[string]*head
+	keep    bool
+	spans   []Span
+	dropped int // spans that were too many
+}
+
+// tool is what is learnt of the calls of one name.
+type tool struct {
+	lengths histogram
+	hung    int      // calls longer than stuck
+	longest []record // in falling order
+}
+
+// record is a call that stands out.
+type record struct {
+	target, id, name string
+	node             int32
+	length           time.Duration
+}
+
+// repeat says how often one call makes others of the same name.
+type repeat struct{ most, parents int }
+
+// head says how long a queue stood behind a single call.
+type head struct {
+	polls   int
+	deepest int64
+	holder  record
+}
+
+// Span is a call's place in time.
+type Span struct {
+	Target, Session, ID string
+	Node                int32
+	Depth               int
+	Begin, End          time.Time
+}
+
+func newCalls(o FoldOptions) calls {
+	return calls{
+		stuck: o.Stuck, keep: o.Spans,
+		tools: map[string]*tool{}, repeats: map[int32]*repeat{}, heads: map[string]*head{},
+	}
+}
+
+// end ends the flights of t that its last poll did not see.
+func (c *calls) end(b *builder, t *target, at time.Time) {
+	var over []*flight
+	for id, fl := range t.flights {
+		if fl.gen != t.gen {
+			delete(t.flights, id)
+			over = append(over, fl)
+		}
+	}
+	slices.SortFunc(over, func(a, b *flight) int { return cmp.Compare(a.id, b.id) })
+	for _, fl := range over {
+		c.done(b, t, fl, at)
+	}
+}
+
+// done takes in a call that is over.
+func (c *calls) done(b *builder, t *target, fl *flight, now time.Time) {
+	if fl.node == root {
+		return
+	}
+	name := fl.name
+	k := c.tools[name]
+	if k == nil {
+		k = &tool{lengths: histogram{}}
+		c.tools[name] = k
+	}
+	k.lengths.add(fl.length)
+	if fl.length > c.stuck {
+		k.hung++
+		b.nodes[fl.node].stuck++
+	}
+	k.remember(record{t.name, fl.id, name, fl.node, fl.length})
+	c.span(t, fl, now)
+}
+
+func (k *tool) remember(r record) {
+	if len(k.longest) == maxLongest && k.longest[maxLongest-1].length >= r.length {
+		return
+	}
+	k.longest = append(k.longest, r)
+	slices.SortStableFunc(k.longest, func(a, b record) int {
+		return cmp.Or(cmp.Compare(b.length, a.length), cmp.Compare(a.target, b.target), cmp.Compare(a.id, b.id))
+	})
+	k.longest = k.longest[:min(len(k.longest), maxLongest)]
+}
+
+// repeated counts a new call under its parent.
+func (c *calls) repeated(fl *flight) {
+	p := fl.parent
+	if p.children == nil {
+		p.children = map[string]int{}
+	}
+	p.children[fl.name]++
+	n := p.children[fl.name]
+	if n < manyCalls || p.node == root {
+		return
+	}
+	r := c.repeats[fl.node]
+	if r == nil {
+		r = &repeat{}
+		c.repeats[fl.node] = r
+	}
+	r.most = max(r.most, n)
+	if n == manyCalls {
+		r.parents++
+	}
+}
+
+// queues looks for queues that stand behind a single call.
+func (c *calls) queues(t *target, s *snapshot.Snapshot) {
+	for name, depth := range s.HandlerQueue {
+		if depth < minQueue {
+			continue
+		}
+		holder := t.only(name, s)
+		if holder == nil {
+			continue
+		}
+		h := c.heads[name]
+		if h == nil {
+			h = &head{}
+			c.heads[name] = h
+		}
+		h.polls++
+		h.deepest = max(h.deepest, depth)
+		if holder.length >= h.holder.length {
+			h.holder = record{t.name, holder.id, holder.name, holder.node, holder.length}
+		}
+	}
+}
+
+// only returns the one call in flight that a queue waits for, nil where there
+// is none or several.
+func (t *target) only(queue string, s *snapshot.Snapshot) *flight {
+	var holder *flight
+	for i, fl := range t.now {
+		if fl.name != queue && s.ToolCallStack[i].Handler != queue {
+			continue
+		}
+		if holder != nil {
+			return nil
+		}
+		holder = fl
+	}
+	return holder
+}
+
+// histogram counts durations by their size, each class 5 % wide.
+type histogram map[int]int
+
+const classWidth = 1.05
+
+func (h histogram) add(d time.Duration) {
+	h[int(math.Round(math.Log(max(millis(d), 0.001))/math.Log(classWidth)))]++
+}
+
+// median returns the middle of the class that the median is in, and of how many durations.
+func (h histogram) median() (d time.Duration, n int) {
+	for _, count := range h {
+		n += count
+	}
+	seen := 0
+	classes := make([]int, 0, len(h))
+	for class := range h {
+		classes = append(classes, class)
+	}
+	slices.Sort(classes)
+	for _, class := range classes {
+		if seen += h[class]; 2*seen >= n {
+			return time.Duration(math.Pow(classWidth, float64(class)) * float64(time.Millisecond)), n
+		}
+	}
+	return 0, n
+}
