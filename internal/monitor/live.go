@@ -59,7 +59,11 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width, height int) error
 	head := fmt.Sprintf("PID %d  %s", l.pid, report.Duration(newest.At.Sub(l.start).Round(time.Second)))
 	b.WriteString(paint.Paint(report.Bold, report.Cut(head, width)) + "\n")
 	for _, pid := range shown {
-		b.WriteString(report.Cut(l.line(pid, len(shown) > 1), width) + "\n")
+		lines := wrap(l.cells(pid, len(shown) > 1), width)
+		if len(shown) > 1 {
+			lines = lines[:1] // what matters most stands first
+		}
+		b.WriteString(strings.Join(lines, "\n") + "\n")
 	}
 	for _, event := range l.log {
 		b.WriteString(paint.Paint(report.Caution, report.Cell(event, width)) + "\n")
@@ -74,8 +78,22 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width, height int) error
 	return err
 }
 
-// line is a process in one line, what matters most first.
-func (l *Live) line(pid int, name bool) string {
+// wrap puts cells into lines of at most width columns.
+func wrap(cells []string, width int) []string {
+	lines := []string{report.Cut(cells[0], width)}
+	for _, cell := range cells[1:] {
+		last := &lines[len(lines)-1]
+		if report.Width(*last)+3+report.Width(cell) <= width {
+			*last += " · " + cell
+			continue
+		}
+		lines = append(lines, report.Cut(cell, width))
+	}
+	return lines
+}
+
+// cells are the figures of a process, what matters most first.
+func (l *Live) cells(pid int, name bool) []string {
 	s := l.last[pid]
 	cells := []string{"total " + report.MB(s.RSSTotal), "process " + report.MB(s.RSS)}
 	if name {
@@ -94,7 +112,7 @@ func (l *Live) line(pid int, name bool) string {
 			cells = append(cells, fmt.Sprintf("%s %.*f", f.label, f.decimals, v))
 		}
 	}
-	return strings.Join(cells, " · ")
+	return cells
 }
 
 var eighths = []rune(" ▁▂▃▄▅▆▇█")

@@ -134,7 +134,7 @@ func (r *run) loop(ctx context.Context) error {
 		ctx, cancel = context.WithDeadline(ctx, r.start.Add(r.cfg.Duration))
 		defer cancel()
 	}
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(r.firstTick())
 	defer timer.Stop()
 	for due := 0; ; {
 		select {
@@ -155,6 +155,14 @@ func (r *run) loop(ctx context.Context) error {
 		due = next
 		timer.Reset(wait)
 	}
+}
+
+// firstTick is at once, but a command gets a moment to become the program it runs.
+func (r *run) firstTick() time.Duration {
+	if r.child == nil {
+		return 0
+	}
+	return min(r.cfg.Interval, 200*time.Millisecond)
 }
 
 func (r *run) childDone() <-chan struct{} {

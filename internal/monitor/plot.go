@@ -9,14 +9,14 @@ import (
 
 // Chart is the memory of the run over time, with the line that the verdict rests on.
 func (res *Result) Chart() report.Chart {
-	c := report.Chart{Title: "Memory: " + string(res.Verdict), YUnit: "MB", XSeconds: true}
+	c := report.Chart{Title: "Process memory: " + string(res.Verdict), YUnit: "MB", XSeconds: true}
 	for _, p := range res.Processes {
 		name := ""
 		if len(res.Processes) > 1 {
 			name = fmt.Sprintf(" of %d", p.PID)
 		}
 		if len(res.Processes) == 1 {
-			c.Subtitle = report.Cell(p.Command, 100)
+			c.Subtitle = p.Trend.Sentence(bytesText)
 		}
 		c.Lines = append(c.Lines, report.ChartLine{Name: "total RSS" + name, Points: pointsOf(p.total.Bins())})
 		if p.RSS.Max < p.RSSTotal.Max {
@@ -31,6 +31,8 @@ func (res *Result) Chart() report.Chart {
 	}
 	return c
 }
+
+func bytesText(bytes float64) string { return report.MB(bytes / mib) }
 
 // pointsOf keeps the lows and the highs: a saw-tooth stays one in a long run.
 func pointsOf(bins []trend.Bin) [][2]float64 {

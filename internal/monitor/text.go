@@ -62,7 +62,7 @@ var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak
 
 // verdict writes what the samples mean.
 func (p *Process) verdict(b *strings.Builder, paint report.Painter) {
-	sentence := p.Trend.Sentence(func(bytes float64) string { return report.MB(bytes / mib) })
+	sentence := p.Trend.Sentence(bytesText)
 	fmt.Fprintf(b, "\nVerdict: %s\n", paint.Paint(styles[p.Trend.Verdict], sentence))
 	for _, reason := range p.Trend.Reasons {
 		fmt.Fprintf(b, "  - %s\n", report.Line(reason.Text))
@@ -98,7 +98,7 @@ func (p *Process) rows() [][2]string {
 		rows = append(rows, [2]string{"step", report.Signed(step.Size, report.MB) + " at " + at})
 	}
 	for _, figure := range figures {
-		if span, ok := p.Figures[figure.column]; ok {
+		if span, ok := p.Figures[figure.column]; ok && span.Max != 0 {
 			rows = append(rows, [2]string{figure.label, span.text(figure)})
 		}
 	}

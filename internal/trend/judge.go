@@ -104,7 +104,7 @@ func thirdOf(n int) int { return max(2, (n+2)/3) }
 func (j *Judgement) checks(kept []Point) []Reason {
 	return []Reason{
 		check(Rising, j.Rate.Low > 0, "the slope is above zero with its whole interval", "the interval of the slope reaches zero"),
-		check(Chance, j.P < significant, fmt.Sprintf("p = %.4f: not chance", j.P), fmt.Sprintf("p = %.2f: it may be chance", j.P)),
+		check(Chance, j.P < significant, pValue(j.P)+": not chance", pValue(j.P)+": it may be chance"),
 		check(Small, j.Growth > j.Limit, "the growth is above the limit",
 			fmt.Sprintf("it grew %.1f MB, within the %.1f MB that are not called a leak", j.Growth, j.Limit)),
 		check(Noisy, j.Growth > noiseFactor*j.Noise, "the growth is above the noise",
@@ -113,6 +113,13 @@ func (j *Judgement) checks(kept []Point) []Reason {
 		check(Settling, j.Late >= lateShare && !j.Slowing, "it grows at the end as before", "it grows less and less: a warm-up, or a cache that fills"),
 		check(Jumps, !inJumps(kept, j.Growth, max(1.5*j.Limit, j.Noise)), "it grows between the jumps too", "one or two jumps are most of the growth"),
 	}
+}
+
+func pValue(p float64) string {
+	if p < 0.0001 {
+		return "p < 0.0001"
+	}
+	return fmt.Sprintf("p = %.4f", p)
 }
 
 func check(code string, leak bool, yes, no string) Reason {

@@ -81,18 +81,27 @@ func ties(values []float64) tieSums {
 	return s
 }
 
+// negligible is the share of a rise below which what is left beside the line is no noise.
+const negligible = 0.02
+
 // inflation is n/n* of Hamed and Rao (1998): the sum over lags of the
 // autocorrelation of the ranks, after the trend was taken out. Only what is
 // significant counts, and only what widens the variance: negative
 // autocorrelation in a dozen points is chance more often than not. Lags beyond a
-// quarter of the points are estimated from too few.
+// quarter of the points are estimated from too few. What is left of a rise that
+// is almost a straight line is rounding, which has a pattern and says nothing.
 func inflation(points []Point) float64 {
 	n := float64(len(points))
 	slopes := pairSlopes(points)
 	if len(slopes) == 0 || len(points) < 8 {
 		return 1
 	}
-	ranks := ranksOf(residuals(points, Median(slopes)))
+	slope := Median(slopes)
+	rest := residuals(points, slope)
+	if rise := slope * (points[len(points)-1].X - points[0].X); mad(rest) < negligible*abs(rise) {
+		return 1
+	}
+	ranks := ranksOf(rest)
 	sum := 0.0
 	for lag := 1; lag <= len(points)/4; lag++ {
 		r := autocorrelation(ranks, lag)

@@ -13,15 +13,16 @@ const (
 
 // Steps finds the jumps of the level: places where the median of the three
 // readings after is apart from that of the three before by more than four times the noise of the
-// differences from reading to reading. Of neighbours
+// differences from reading to reading; the drift of a slope is taken off. Of neighbours
 // the one with the largest rise counts.
 func Steps(points []Point) []Step {
 	steps := []Step{}
-	noise := max(mad(differences(points)), limitMB/stepNoise)
+	rises := differences(points)
+	noise, drift := max(mad(rises), limitMB/stepNoise), stepSide*Median(rises)
 	at, most := 0, 0.0 // of the last step
 	for i := stepSide; i+stepSide <= len(points); i++ {
 		before, after := Median(values(points[i-stepSide:i])), Median(values(points[i:i+stepSide]))
-		size := after - before
+		size := after - before - drift
 		if abs(size) < stepNoise*noise {
 			continue
 		}

@@ -156,6 +156,14 @@ func TestTooLittle(t *testing.T) {
 			t.Errorf("%s: %+v, want undecided, %s", name, c.j, c.want)
 		}
 	}
+	for _, n := range []int{9, 12, 13, 27, 40, 100, 700} { // nothing but rounding beside the line
+		if j := Judge(ramp(n, 0.1)); j.Verdict != Leak {
+			t.Errorf("a straight line of %d rounds: %+v", n, j)
+		}
+		if j := JudgeTime(ramp(max(n, 20), 7.3)); j.Verdict != Leak {
+			t.Errorf("a straight line of %d samples: %+v", n, j)
+		}
+	}
 	if j := Judge(ramp(12, 100)); j.Verdict != Leak || math.Abs(j.Rate.Bytes-0.1*bytesPerMB) > 1 {
 		t.Errorf("12 rounds that grow by 0.1 MB per operation: %+v", j)
 	}
