@@ -3,6 +3,7 @@ package leaktest
 import (
 	"bytes"
 	"cmp"
+	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -101,11 +102,16 @@ func (r *Result) countChart() (c report.Chart, some bool) {
 				}
 			}
 		}
-		if len(line.Points) > 0 {
+		if moves(line.Points) {
 			c.Lines = append(c.Lines, line)
 		}
 	}
 	return c, some
+}
+
+// moves reports whether a line is worth drawing: a count that stays is said in words.
+func moves(points [][2]float64) bool {
+	return slices.ContainsFunc(points, func(v [2]float64) bool { return v[1] != points[0][1] })
 }
 
 var hole = [2]float64{nan, nan}

@@ -24,8 +24,13 @@ func closedSession(ctx context.Context, l *load, _ int) error {
 }
 
 func abandonedSession(ctx context.Context, l *load, _ int) error {
-	_, err := l.begin(ctx)
-	l.idle()
+	id, err := l.initialize(ctx, nil)
+	if err != nil {
+		return err
+	}
+	h := l.in(id)
+	h.Set("Connection", "close") // it is the last request on it
+	_, err = l.send(ctx, http.MethodPost, l.ep.URL, initializedMessage, h)
 	return err
 }
 

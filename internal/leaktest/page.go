@@ -130,7 +130,11 @@ func (r *Result) held() report.PageSection {
 	if !some {
 		return s
 	}
-	s.Pictures = []report.PagePicture{picture(chart)}
+	if len(chart.Lines) > 0 {
+		s.Pictures = []report.PagePicture{picture(chart)}
+	} else {
+		s.Text = []string{"None of them changed."}
+	}
 	t := &report.PageTable{Header: []string{"after", "what", "before", "after", ""}, Right: []bool{false, false, true, true, false}}
 	for _, p := range r.Phases {
 		for _, c := range p.Counts {

@@ -193,7 +193,7 @@ func (p *Phase) wants(n, usual int) bool {
 	switch {
 	case n >= mostRounds:
 		return false
-	case n >= countedRounds+1 && p.counted():
+	case n >= countedRounds+1 && p.counted() && !p.Held:
 		return false
 	case n < usual:
 		return true

@@ -36,7 +36,7 @@ func (r *Result) sentence() string {
 // kept is what p keeps of one of its operations.
 func (p *Phase) kept() string {
 	rate := p.Rate
-	return fmt.Sprintf("%s kept per %s (95 %%: %s to %s)", Bytes(rate.Bytes), p.Per, Bytes(rate.Low), Bytes(rate.High))
+	return fmt.Sprintf("%s kept per %s (95 %%: %s to %s)", Bytes(rate.Bytes), p.Per, Bytes(rate.Low), Bytes(rate.High))
 }
 
 // Sentence is the verdict of one phase.

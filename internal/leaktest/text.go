@@ -87,6 +87,9 @@ func (p *Phase) figures(b *strings.Builder) {
 
 // memoryWithoutCount says that the server's own count is no proof.
 func (p *Phase) memoryWithoutCount() string {
+	if !slices.ContainsFunc(factors, func(f factor) bool { return f.id == p.ID && f.sessions }) {
+		return ""
+	}
 	for _, c := range p.Counts {
 		if strings.HasPrefix(c.What, "sessions") && c.After <= c.Before+1 && p.Trend.Verdict == trend.Leak {
 			return "the server counts no more sessions than before, and yet the memory stays: what it forgot it has not let go of"
