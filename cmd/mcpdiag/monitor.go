@@ -178,14 +178,8 @@ func (w *watcher) finish(res *monitor.Result) error {
 	if err := w.summary(res); err != nil {
 		return err
 	}
-	if res.Verdict == trend.Leak {
+	if res.Verdict == trend.Leak || string(res.Verdict) == w.failOn.value {
 		return errFinding
-	}
-	if res.Verdict == trend.Undecided {
-		if w.failOn.value == "undecided" {
-			return errFinding
-		}
-		w.a.debug("undecided: more samples, or --fail-on undecided where that must not pass")
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (c Chart) WriteSVG(w io.Writer) error {
 	b.WriteString(`<rect width="100%" height="100%" fill="var(--ground)"/>` + "\n")
 	fmt.Fprintf(&b, `<text class="t" x="16" y="28">%s</text>`+"\n", text(c.Title))
 	if c.Subtitle != "" {
-		fmt.Fprintf(&b, `<text x="16" y="48">%s</text>`+"\n", text(Cut(c.Subtitle, (p.width-32)/8)))
+		fmt.Fprintf(&b, `<text x="16" y="48">%s</text>`+"\n", text(Cut(c.Subtitle, (p.width-32)/7)))
 	}
 	if p.empty {
 		fmt.Fprintf(&b, `<text class="m" x="%d" y="%d">nothing to draw</text>`+"\n", p.width/2, p.height/2)
@@ -161,7 +161,7 @@ func (c Chart) axes(b *strings.Builder, p plot) {
 			p.left, p.y(v), p.right, p.left-8, p.y(v)+4, label(v, p.yStep))
 	}
 	fmt.Fprintf(b, `<text class="e" x="%.1f" y="%.1f">%s</text>`+"\n", p.left-8, p.top-14, text(c.YUnit))
-	for _, v := range ticks(math.Ceil(p.x0/p.xStep)*p.xStep, p.x1, p.xStep) {
+	for _, v := range ticks(math.Ceil(p.x0/p.xStep-0.02)*p.xStep, p.x1, p.xStep) {
 		name := label(v, p.xStep)
 		if c.XSeconds {
 			name = clock(v)
