@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -25,7 +26,8 @@ type calls struct {
 	heads   map[string]*head
 	keep    bool
 	spans   []Span
-	dropped int // spans that were too many
+	dropped int      // spans that were too many
+	b       *builder // what the nodes in records are nodes of
 }
 
 // tool is what is learnt of the calls of one name.
@@ -50,14 +52,6 @@ type head struct {
 	polls   int
 	deepest int64
 	holder  record
-}
-
-// Span is a call's place in time.
-type Span struct {
-	Target, Session, ID string
-	Node                int32
-	Depth               int
-	Begin, End          time.Time
 }
 
 func newCalls(o FoldOptions) calls {
@@ -103,7 +97,7 @@ func (c *calls) done(b *builder, t *target, fl *flight, now time.Time) {
 }
 
 func (k *tool) remember(r record) {
-	if len(k.longest) == maxLongest && k.longest[maxLongest-1].length >= r.length {
+	if len(k.longest) == maxLongest && k.longest[maxLongest-1].length > r.length {
 		return
 	}
 	k.longest = append(k.longest, r)
@@ -111,6 +105,32 @@ func (k *tool) remember(r record) {
 		return cmp.Or(cmp.Compare(b.length, a.length), cmp.Compare(a.target, b.target), cmp.Compare(a.id, b.id))
 	})
 	k.longest = k.longest[:min(len(k.longest), maxLongest)]
+}
+
+// stuckTimes is how many times longer than the median of its tool a call is that hangs.
+const stuckTimes = 10
+
+// hangs says why a call of so long a flight is stuck, "" where it is not.
+func (c *calls) hangs(k *tool, length time.Duration) string {
+	usual, n := k.lengths.median()
+	switch {
+	case length > c.stuck:
+		return "longer than " + report.Duration(c.stuck)
+	case n >= manyCalls && length > stuckTimes*usual && length > 0:
+		return "the median of its tool is " + report.Duration(usual)
+	}
+	return ""
+}
+
+// mark marks the places of calls that are stuck only by comparison with the others of their tool.
+func (c *calls) mark(b *builder) {
+	for _, k := range c.tools {
+		for _, r := range k.longest {
+			if r.length <= c.stuck && c.hangs(k, r.length) != "" {
+				b.nodes[r.node].stuck++
+			}
+		}
+	}
 }
 
 // repeated counts a new call under its parent.

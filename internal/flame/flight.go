@@ -19,6 +19,7 @@ type flight struct {
 	length      time.Duration // the longest it was seen in flight
 	children    map[string]int
 	session     string
+	serial      int // its number among all calls
 }
 
 // adopt gives the flight its parent, where that is in flight and not under the
@@ -49,7 +50,7 @@ func (fl *flight) under(other *flight) bool {
 func (c *calls) begin(t *target, s *snapshot.Snapshot, call *snapshot.Call) *flight {
 	c.count++
 	at := s.At()
-	fl := &flight{id: call.ID, name: call.Name, session: call.SessionID, first: at, begin: at}
+	fl := &flight{id: call.ID, name: call.Name, session: call.SessionID, serial: c.count, first: at, begin: at}
 	before := at
 	if t.last != nil && !t.next && t.last.At().Before(at) {
 		before = t.last.At()

@@ -38,6 +38,7 @@ type target struct {
 	name    string
 	last    *snapshot.Snapshot // the last good poll
 	next    bool               // the next poll is in another file
+	hole    bool               // nobody watched before the poll at hand
 	polls   int
 	gen     int // the number of the poll, for what was seen in it
 	flights map[string]*flight
@@ -183,13 +184,15 @@ func (f *Folder) place(t *target, fl *flight, c *snapshot.Call) int32 {
 	at := int32(root)
 	if fl.parent != nil {
 		at = f.place(t, fl.parent, c)
-		f.calls.repeated(fl)
 	} else {
 		for _, by := range f.opts.By {
 			at = f.b.child(at, by.of(t, c))
 		}
 	}
 	fl.node = f.b.child(at, fl.name)
+	if fl.parent != nil {
+		f.calls.repeated(fl)
+	}
 	return fl.node
 }
 

@@ -18,6 +18,7 @@ func (f *Folder) Close() *Profile {
 	}
 	f.weigh(p)
 	f.calls.order()
+	f.calls.mark(f.b)
 	f.watch.Calls, f.watch.Weight, f.watch.Parallel = f.calls.count, f.opts.Weight, f.opts.Parallel
 	for _, t := range f.order {
 		f.watch.Targets = append(f.watch.Targets, t.name)
@@ -26,6 +27,7 @@ func (f *Folder) Close() *Profile {
 	for _, n := range f.b.nodes {
 		p.Observed += float64(n.hits)
 	}
+	f.calls.b = f.b
 	p.calls = &f.calls
 	f.doubts(p)
 	return p

@@ -36,6 +36,7 @@ func (f *Folder) gap(t *target, s *snapshot.Snapshot) gap {
 		return gap{}
 	}
 	interval := max(intervalOf(s), intervalOf(t.last))
+	t.hole = interval > 0 && length > holeIntervals*interval
 	if interval == 0 {
 		t.gaps[length]++
 		return gap{length: length}

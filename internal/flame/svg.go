@@ -53,7 +53,7 @@ type picture struct {
 	pruned bool
 	gone   []Gone
 	out    LeftOut
-	deep   int // of the deepest frame
+	deep   int // the last row
 	top    int // where the frames begin
 	facts  []string
 	notes  []string
@@ -61,7 +61,7 @@ type picture struct {
 
 // SVG draws the frames of t into one file that needs nothing else.
 func (t *Tree) SVG(w io.Writer, p Picture, maxFrames int) error {
-	pic := &picture{Picture: p, w: bufio.NewWriterSize(w, 1<<16)}
+	pic := newPicture(w, p)
 	pic.frames, pic.out = t.Frames(maxFrames)
 	pic.stacks, pic.pruned = t.stored(maxFrames)
 	if p.Palette == Diff {
@@ -70,9 +70,13 @@ func (t *Tree) SVG(w io.Writer, p Picture, maxFrames int) error {
 	return pic.write()
 }
 
+func newPicture(w io.Writer, p Picture) *picture {
+	return &picture{Picture: p, w: bufio.NewWriterSize(w, 1<<16)}
+}
+
 func (p *picture) write() error {
 	for i := range p.frames {
-		p.deep = max(p.deep, p.frames[i].Depth)
+		p.deep = max(p.deep, p.frames[i].Row)
 	}
 	p.facts = wrap(p.Facts, " · ", lineLength)
 	p.top = titleLine + factsLine*len(p.facts) + 10
@@ -137,9 +141,9 @@ func (p *picture) box(f *Frame) {
 	if f.Parent < 0 {
 		width = 100
 	}
-	row, focus := p.deep-f.Depth, -1
+	row, focus := p.deep-f.Row, -1
 	if p.Icicle {
-		row = f.Depth
+		row = f.Row
 	}
 	if f.Parent < 0 {
 		focus = 0
