@@ -155,4 +155,3 @@ func pathText(path []string) string {
 	}
 	return strings.Join(clean, " > ")
 }
-

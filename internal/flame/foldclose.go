@@ -2,7 +2,8 @@ package flame
 
 import (
 	"slices"
-	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Close ends the calls that are in flight still and returns what was folded.
@@ -78,11 +79,11 @@ func (f *Folder) ages(p *Profile) {
 func (f *Folder) doubts(p *Profile) {
 	w := &f.watch
 	if w.Holes > 0 {
-		p.warn("%d gaps between polls were longer than %d intervals (%s in all): nobody watched, so they carry no weight",
-			w.Holes, holeIntervals, (w.Window - w.Watched).Round(time.Millisecond))
+		p.warn("%s longer than %d intervals, %s in all: nobody watched then, so it carries no weight",
+			count(w.Holes, "gap"), holeIntervals, report.Duration(w.Window-w.Watched))
 	}
 	if w.Failed > 0 {
-		p.warn("%d polls failed; the polls around them stand for their time", w.Failed)
+		p.warn("%s failed; the polls around them stand for their time", count(w.Failed, "poll"))
 	}
 	if f.back > 0 {
 		p.warn("%d polls are older than the poll before them: traces were joined out of order, or a clock was set back", f.back)
