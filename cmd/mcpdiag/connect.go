@@ -77,10 +77,14 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 	if c.insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
 	}
-	return client.New(client.Config{
+	cfg := client.Config{
 		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Conns: conns,
 		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
-	})
+	}
+	if a.verbose {
+		cfg.Log = func(line string) { a.debug("%s", line) }
+	}
+	return client.New(cfg)
 }
 
 // header is what --header, --token-file and MCPDIAG_TOKEN say, with the values that came from files.

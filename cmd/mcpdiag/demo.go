@@ -70,8 +70,7 @@ func serveDemo(ctx context.Context, a *app, cfg demo.Config, listen, announce st
 
 // bareListen takes off what says again that it was listening, and where.
 func bareListen(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
 	return err

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -121,7 +120,7 @@ func (a *app) listProcesses(found []process.Info) {
 // monitorSummary writes the result to standard output, or to standard error
 // where standard output carries the samples.
 func (a *app) monitorSummary(res *monitor.Result, output string, format choice) error {
-	var w io.Writer = a.stdout
+	var w = a.stdout
 	if output == "-" {
 		w = a.stderr
 	}

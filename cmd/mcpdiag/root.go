@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ Start with:  mcpdiag demo`,
 	choiceVar(root, flags, &a.color, "color", "colour the output", "auto", "always", "never")
 	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml where there is one)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: each exchange, each line that is skipped")
 	addGroups(root, a)
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
@@ -110,11 +111,12 @@ func version() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
-	v := "devel"
+	var v strings.Builder
+	v.WriteString("devel")
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			v += "-" + s.Value[:min(len(s.Value), 12)]
+			v.WriteString("-" + s.Value[:min(len(s.Value), 12)])
 		}
 	}
-	return v
+	return v.String()
 }

@@ -36,6 +36,7 @@ type Config struct {
 	Insecure bool          // accept any certificate
 	Conns    int           // idle connections kept for a host; 0 is 2
 	Agent    string        // User-Agent
+	Log      func(string)  // told of each exchange, without its secrets; nil is nobody
 }
 
 // Client does exchanges under one policy.
@@ -146,8 +147,7 @@ func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelF
 
 // Cause takes off the wrapping of net/http, which repeats the URL, its secrets included.
 func Cause(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 )
@@ -19,9 +20,7 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	stage := new(progress)
 	req = req.Clone(stage.watch(req.Context()))
 	if p.isOrigin(req.URL) {
-		for name, values := range p.cfg.Header {
-			req.Header[name] = values
-		}
+		maps.Copy(req.Header, p.cfg.Header)
 		if host := p.cfg.Header.Get("Host"); host != "" {
 			req.Host = host
 		}
@@ -29,12 +28,29 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	if p.cfg.Agent != "" {
 		req.Header.Set("User-Agent", p.cfg.Agent)
 	}
-	resp, err := p.next.RoundTrip(req)
+	resp, err := p.exchange(req)
 	if err != nil {
 		return nil, &Error{Stage: stage.now(), Err: err, timeout: p.cfg.Timeout}
 	}
 	resp.Body = &body{ReadCloser: resp.Body, left: p.cfg.MaxBody, policy: p}
 	return resp, nil
+}
+
+// exchange does the exchange up to the answer's header, and logs it where that is wanted.
+func (p *policy) exchange(req *http.Request) (*http.Response, error) {
+	if p.cfg.Log == nil {
+		return p.next.RoundTrip(req)
+	}
+	var watch Stopwatch
+	resp, err := p.next.RoundTrip(req.WithContext(watch.Watch(req.Context())))
+	t := watch.Stop()
+	outcome := "failed"
+	if err == nil {
+		outcome = resp.Status
+	}
+	p.cfg.Log(fmt.Sprintf("%s %s: %s; dns %s, connect %s, tls %s, first byte %s, connection reused %t",
+		req.Method, RedactURL(req.URL), outcome, t.DNS, t.Connect, t.TLS, t.FirstByte, t.Reused))
+	return resp, err
 }
 
 func (p *policy) isOrigin(u *url.URL) bool {
@@ -81,7 +97,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case b.left < 0:
 		return n - 1, &TooLargeError{Limit: b.policy.cfg.MaxBody}
-	case err != nil && err != io.EOF: //nolint:errorlint // a Reader's own io.EOF is never wrapped
+	case err != nil && err != io.EOF:
 		err = &Error{Stage: StageBody, Err: err, timeout: b.policy.cfg.Timeout}
 	}
 	return n, err

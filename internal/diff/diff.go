@@ -123,10 +123,13 @@ func (r *Result) warn(warning string) {
 // compareProcess finds out whether both sides are of one process.
 func (r *Result) compareProcess(a, b Window) {
 	r.Process = "unknown"
-	reason, restarted := snapshot.Restarted(a.last(), b.Snapshots[0])
-	if restarted = restarted || a.Restart != "" || b.Restart != ""; restarted {
+	reason, _ := snapshot.Restarted(a.last(), b.Snapshots[0])
+	if reason == "" && b.Snapshots[0].Poll != nil && b.Snapshots[0].Poll.Restarted {
+		reason = "the trace says so"
+	}
+	if reason = cmp.Or(reason, b.Restart, a.Restart); reason != "" {
 		r.Process = "restarted"
-		r.warn("the server restarted (" + cmp.Or(reason, b.Restart, a.Restart) + "): what grew since the first snapshot is not known")
+		r.warn("the server restarted (" + reason + "): what grew since the first snapshot is not known")
 		return
 	}
 	first, last := a.last(), b.last()

@@ -2,10 +2,12 @@ package mcp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"sync/atomic"
@@ -110,9 +112,7 @@ func withMeta(params map[string]any) map[string]any {
 		"io.modelcontextprotocol/clientCapabilities": struct{}{},
 		"io.modelcontextprotocol/clientInfo":         self,
 	}}
-	for k, v := range params {
-		out[k] = v
-	}
+	maps.Copy(out, params)
 	return out
 }
 
@@ -159,9 +159,7 @@ func (s *Session) send(ctx context.Context, method string, body []byte, header h
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -210,11 +208,13 @@ func (s *Session) awaitEvent(ctx context.Context, stream io.Reader, id int64) (*
 	var last Event
 	for range maxResumes {
 		m, err := s.scan(ctx, stream, id, &last)
-		if m != nil || err != nil && last.ID == "" || ctx.Err() != nil {
-			return m, err
-		}
-		if last.ID == "" {
+		switch {
+		case err == nil && m != nil:
+			return m, nil
+		case last.ID == "" && err == nil:
 			return nil, malformed("the stream ended before the answer")
+		case last.ID == "" || ctx.Err() != nil:
+			return nil, cmp.Or(err, ctx.Err())
 		}
 		resp, err := s.resume(ctx, last)
 		if err != nil {
@@ -251,7 +251,7 @@ func (s *Session) scan(ctx context.Context, stream io.Reader, id int64, last *Ev
 			}
 		}
 	}
-	return nil, nil //nolint:nilnil // the stream ended without the answer
+	return nil, nil // the stream ended without the answer
 }
 
 // resume takes up a stream after the event last, when the server wants it to.

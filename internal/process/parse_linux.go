@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -24,7 +25,7 @@ const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
 func parseStat(b []byte) (stat, error) {
 	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if open < 0 || end < open {
-		return stat{}, fmt.Errorf("stat: no name in parentheses")
+		return stat{}, errors.New("stat: no name in parentheses")
 	}
 	fields := bytes.Fields(b[end+1:])
 	if len(fields) < 20 {

@@ -78,8 +78,7 @@ func (f *File) Abort() {
 
 // about names path in err, in place of the temporary file.
 func about(path string, err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
 	}
 	if err != nil {

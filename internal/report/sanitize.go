@@ -21,14 +21,8 @@ func Line(s string) string { return sanitize(s, false) }
 func Text(s string) string { return sanitize(s, true) }
 
 func sanitize(s string, lines bool) string {
-	clean := true
-	for i, r := range s {
-		if dangerous(r) && !(lines && (r == '\n' || r == '\t')) || r == utf8.RuneError && invalidAt(s, i) {
-			clean = false
-			break
-		}
-	}
-	if clean {
+	stays := func(r rune) bool { return lines && (r == '\n' || r == '\t') || !dangerous(r) }
+	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !stays(r) }) < 0 {
 		return s
 	}
 	var b strings.Builder
@@ -37,7 +31,7 @@ func sanitize(s string, lines bool) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case lines && (r == '\n' || r == '\t'), !dangerous(r):
+		case stays(r):
 			b.WriteRune(r)
 		default:
 			b.WriteString(visible(r))
@@ -45,11 +39,6 @@ func sanitize(s string, lines bool) string {
 		i += size
 	}
 	return b.String()
-}
-
-func invalidAt(s string, i int) bool {
-	_, size := utf8.DecodeRuneInString(s[i:])
-	return size == 1
 }
 
 // dangerous reports whether r does something other than show itself: controls
@@ -116,7 +105,8 @@ func NewJSONWriter(w io.Writer) *JSONWriter { return &JSONWriter{w: w} }
 
 // Write implements io.Writer.
 func (j *JSONWriter) Write(p []byte) (int, error) {
-	in := append(j.rest, p...)
+	j.rest = append(j.rest, p...)
+	in := j.rest
 	j.out = j.out[:0]
 	for len(in) > 0 && utf8.FullRune(in) {
 		r, size := utf8.DecodeRune(in)

@@ -168,7 +168,7 @@ func (r *Reader) next() ([]byte, error) {
 // the first of a document that was written over several lines.
 func (r *Reader) parse(line []byte) (*Snapshot, error) {
 	if len(bytes.TrimSpace(line)) == 0 {
-		return nil, nil //nolint:nilnil // an empty line is neither
+		return nil, nil // an empty line is neither
 	}
 	at := r.line
 	s, err := r.dec.decode(line)

@@ -67,7 +67,7 @@ func (d *decoder) number(path string) (v float64, ok bool, err error) {
 	v, parseErr := strconv.ParseFloat(tok.String(), 64)
 	if parseErr != nil || math.IsInf(v, 0) || math.IsNaN(v) {
 		d.warn(path, fmt.Sprintf("is %.40q, which is no number; left out", tok.String()))
-		return 0, false, nil
+		return 0, false, nil //nolint:nilerr // warned of
 	}
 	if kind == '"' {
 		d.warnOnce(path, "is a string that holds a number")
@@ -83,7 +83,7 @@ func (d *decoder) amount(path string) (*float64, error) {
 	}
 	if v < 0 {
 		d.warn(path, fmt.Sprintf("is %g, below zero; left out", v))
-		return nil, nil //nolint:nilnil // absent
+		return nil, nil // absent
 	}
 	return &v, nil
 }
@@ -96,7 +96,7 @@ func (d *decoder) count(path string) (*int64, error) {
 	}
 	if v < 0 || v > maxCount || v != math.Trunc(v) {
 		d.warn(path, fmt.Sprintf("is %g, which counts nothing; left out", v))
-		return nil, nil //nolint:nilnil // absent
+		return nil, nil // absent
 	}
 	return new(int64(v)), nil
 }
@@ -113,7 +113,7 @@ func (d *decoder) time(path string) (*Time, error) {
 	t, err := timeFromString(tok.String())
 	if err != nil {
 		d.warn(path, err.Error()+"; left out")
-		return nil, nil //nolint:nilnil // absent
+		return nil, nil //nolint:nilerr // warned of
 	}
 	return &t, nil
 }

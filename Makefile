@@ -1,0 +1,38 @@
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LDFLAGS := -s -w
+export CGO_ENABLED ?= 0
+
+.PHONY: build test check lint demo bench fuzz clean
+
+build: ## bin/mcpdiag, one static binary
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
+
+test: ## the tests that everyone runs
+	go test ./...
+
+check: lint ## all that must hold before a commit
+	go vet ./...
+	CGO_ENABLED=1 go test -race ./...
+	GOOS=linux GOARCH=arm64 go build -o /dev/null ./cmd/mcpdiag
+	GOOS=darwin go build -o /dev/null ./cmd/mcpdiag
+	GOOS=windows go build -o /dev/null ./cmd/mcpdiag
+
+lint: ## format and lint, at a pinned version
+	@test -z "$$(gofmt -l cmd internal)" || { gofmt -l cmd internal; echo 'run gofmt -w'; exit 1; }
+	$(GOLANGCI_LINT) run ./...
+
+demo: build ## build, then the tour
+	./bin/mcpdiag demo
+
+bench: build ## ratios against peers, see bench/
+	./bench/run
+
+fuzz: ## each fuzz target for a while
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 10s $$pkg || exit 1; \
+	  done; \
+	done
+
+clean:
+	rm -rf bin dist mcpdiag-demo

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mcpdiag": main})
+}
+
+// TestScripts runs the specification of the command line, a file a theme.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exitcode": cmdExitcode,
+			"announce": cmdAnnounce,
+			"lines":    cmdLines,
+		},
+	})
+}
+
+// cmdExitcode runs a command and wants it to end with a code: exitcode 3 mcpdiag diff a b.
+func cmdExitcode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exitcode N command args...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Exec does not wrap it
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// cmdAnnounce waits until a server has announced itself in a file and sets URL
+// and PID to what it says.
+func cmdAnnounce(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: announce file")
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		if url, pid, ok := strings.Cut(strings.TrimSpace(string(data)), "\n"); err == nil && ok {
+			ts.Setenv("URL", url)
+			ts.Setenv("PID", pid)
+			return
+		}
+	}
+	ts.Fatalf("%s was not announced", args[0])
+}
+
+// cmdLines wants a file to have a number of lines: lines trace.ndjson 5.
+func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lines file N")
+	}
+	if got := strconv.Itoa(strings.Count(ts.ReadFile(args[0]), "\n")); got != args[1] {
+		ts.Fatalf("%s has %s lines, want %s", args[0], got, args[1])
+	}
+}
+
+// mcpdiagBinary is the path of a program that is mcpdiag: the test binary, under that name.
+func mcpdiagBinary(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("mcpdiag")
+	if err != nil {
+		t.Fatalf("testscript puts mcpdiag into PATH: %v", err)
+	}
+	return path
+}
