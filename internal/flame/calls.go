@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -32,6 +33,7 @@ type calls struct {
 
 // tool is what is learnt of the calls of one name.
 type tool struct {
+	name    string
 	lengths histogram
 	hung    int      // calls longer than stuck
 	longest []record // in falling order
@@ -61,39 +63,39 @@ func newCalls(o FoldOptions) calls {
 	}
 }
 
-// end ends the flights of t that its last poll did not see.
+// end ends the flights of the poll before that the last one did not see.
 func (c *calls) end(b *builder, t *target, at time.Time) {
-	var over []*flight
-	for id, fl := range t.flights {
+	for _, fl := range t.before {
 		if fl.gen != t.gen {
-			delete(t.flights, id)
-			over = append(over, fl)
+			if t.flights[fl.id] == fl {
+				delete(t.flights, fl.id)
+			}
+			c.done(b, t, fl, at)
 		}
 	}
-	slices.SortFunc(over, func(a, b *flight) int { return cmp.Compare(a.id, b.id) })
-	for _, fl := range over {
-		c.done(b, t, fl, at)
-	}
+	t.before = t.before[:0]
 }
 
 // done takes in a call that is over.
 func (c *calls) done(b *builder, t *target, fl *flight, now time.Time) {
-	if fl.node == root {
-		return
-	}
-	name := fl.name
-	k := c.tools[name]
-	if k == nil {
-		k = &tool{lengths: histogram{}}
-		c.tools[name] = k
-	}
+	k := fl.tool
 	k.lengths.add(fl.length)
 	if fl.length > c.stuck {
 		k.hung++
 		b.nodes[fl.node].stuck++
 	}
-	k.remember(record{t.name, fl.id, name, fl.node, fl.length})
+	k.remember(record{t.name, fl.id, fl.name, fl.node, fl.length})
 	c.span(t, fl, now)
+}
+
+// tool returns what is learnt of a tool. Its name is our own copy.
+func (c *calls) tool(name string) *tool {
+	k := c.tools[name]
+	if k == nil {
+		k = &tool{name: strings.Clone(name), lengths: histogram{}}
+		c.tools[k.name] = k
+	}
+	return k
 }
 
 func (k *tool) remember(r record) {
@@ -168,7 +170,7 @@ func (c *calls) queues(t *target, s *snapshot.Snapshot) {
 		h := c.heads[name]
 		if h == nil {
 			h = &head{}
-			c.heads[name] = h
+			c.heads[strings.Clone(name)] = h
 		}
 		h.polls++
 		h.deepest = max(h.deepest, depth)

@@ -15,6 +15,7 @@ func (f *Folder) Close() *Profile {
 	for _, t := range f.order {
 		f.settle(t)
 		t.gen++ // so that nobody is in flight
+		t.before = t.now
 		f.calls.end(f.b, t, t.last.At())
 	}
 	f.weigh(p)

@@ -83,7 +83,7 @@ func (c *Collector) trace(in io.Reader, name string) error {
 	}
 	c.folder.Next()
 	reader := snapshot.NewReader(in, name)
-	for s, err := range reader.All() {
+	for s, err := range reader.AllParallel() {
 		if err != nil {
 			return err
 		}
