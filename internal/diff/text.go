@@ -162,12 +162,19 @@ func (r *Row) changeCell() string {
 	return report.Signed(*r.Change, r.format)
 }
 
+// mostPercent is the greatest share of A that says something: beyond it, A was next to nothing.
+const mostPercent = 10_000
+
 // percent is the change as a share of A, where there is one.
 func (r *Row) percent() string {
 	if r.Change == nil || *r.Change == 0 || *r.A == 0 || r.Noise || r.Unit == "ms" {
 		return ""
 	}
-	return report.Signed(*r.Change / *r.A, report.Percent)
+	share := *r.Change / *r.A
+	if share > mostPercent {
+		return ""
+	}
+	return report.Signed(share, report.Percent)
 }
 
 func callSection(title, age string, calls []Call) section {
