@@ -107,7 +107,7 @@ func (r *Result) GitHub(w io.Writer) error {
 	var text strings.Builder
 	text.WriteString(fmt.Sprintf("::%s title=mcpdiag diff::%s\n", level, command(r.Reason)))
 	for _, c := range r.StuckCalls[:min(len(r.StuckCalls), maxShown)] {
-		text.WriteString(fmt.Sprintf("::warning title=mcpdiag diff::%s\n", command("call "+c.ID+" of "+c.Name+" is still in flight")))
+		text.WriteString(fmt.Sprintf("::warning title=mcpdiag diff::%s\n", command("call "+report.Cell(c.ID, nameWidth)+" of "+report.Cell(c.Name, nameWidth)+" is still in flight")))
 	}
 	for _, warning := range r.Warnings {
 		text.WriteString(fmt.Sprintf("::warning title=mcpdiag diff::%s\n", command(warning)))
