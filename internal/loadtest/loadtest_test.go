@@ -188,7 +188,7 @@ func TestErrorKinds(t *testing.T) {
 		case 3:
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"no such tool"}}`, id)
 		case 4:
-			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"isError":true,"content":[{"type":"text","text":%q}]}}`, id, strings.Repeat("é", 1000))
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"isError":true,"content":[{"type":"text","text":%q}]}}`, id, "x"+strings.Repeat("é", 1000))
 		case 5:
 			_, _ = io.WriteString(w, "<html>log in</html>")
 		case 6:
