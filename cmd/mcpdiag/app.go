@@ -100,6 +100,13 @@ func (a *app) note(format string, args ...any) {
 	}
 }
 
+// debug tells what only -v wants to know.
+func (a *app) debug(format string, args ...any) {
+	if a.verbose {
+		fmt.Fprintln(a.stderr, report.Line(fmt.Sprintf(format, args...)))
+	}
+}
+
 // warn prints the doubts of a result, also under -q.
 func (a *app) warn(warnings ...string) {
 	for _, w := range warnings {

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
-	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 const (
@@ -81,7 +80,7 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
 	}
 	if a.verbose {
-		cfg.Log = func(line string) { fmt.Fprintln(a.stderr, report.Line(line)) }
+		cfg.Log = func(line string) { a.debug("%s", line) }
 	}
 	return client.New(cfg)
 }

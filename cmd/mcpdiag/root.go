@@ -28,7 +28,7 @@ Start with:  mcpdiag demo`,
 	choiceVar(root, flags, &a.color, "color", "colour the output", "auto", "always", "never")
 	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml where there is one)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log each exchange on standard error")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: each exchange, each line that is skipped")
 	addGroups(root, a)
 	root.SetHelpCommandGroupID("more")
 	root.SetCompletionCommandGroupID("more")
@@ -44,7 +44,7 @@ func addGroups(root *cobra.Command, a *app) {
 		commands  []*cobra.Command
 	}{
 		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a)}},
-		{"explain", "Explain:", []*cobra.Command{newDiffCmd(a)}},
+		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
 		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},

@@ -112,37 +112,39 @@ func (t *tour) announced(file string) bool {
 	return err == nil
 }
 
-// watchTime is how long poll and monitor look on.
-const watchTime = "8s"
+// watchTime is how long poll and monitor look on, while the other commands load the server.
+const watchTime = "12s"
 
 // steps runs the commands and returns the verdict of the last.
 func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	trace, memory := filepath.Join(t.dir, "trace.ndjson"), filepath.Join(t.dir, "memory.csv")
 	_ = os.Remove(trace) // a trace of an earlier tour would be appended to
-	watchers := []*step{
-		t.start(ctx, "poll", t.url, "--interval", "100ms", "--duration", watchTime, "-o", trace),
-		t.start(ctx, "monitor", "--pid", strconv.Itoa(t.pid), "--interval", "100ms", "--duration", watchTime, "-o", memory),
-	}
+	poll := t.start(ctx, "poll", t.url, "--interval", "100ms", "--duration", watchTime, "-o", trace)
+	monitor := t.start(ctx, "monitor", "--pid", strconv.Itoa(t.pid), "--interval", "100ms", "--duration", watchTime, "-o", memory)
 	load := t.start(ctx, "loadtest", t.url, "--tool", "plan", "--users", "8", "--calls", "10")
-	for _, s := range append([]*step{load}, watchers...) {
-		if err := t.show(s, exitOK); err != nil {
-			return "", err
-		}
+	if err := t.show(load, "Eight users call a tool that calls other tools."); err != nil {
+		return "", err
+	}
+	diff := t.start(ctx, "diff", t.url, "--settle", "3s", "-o", filepath.Join(t.dir, "diff.txt"), "--",
+		"mcpdiag", "loadtest", t.url, "--tool", "flaky", "--users", "10", "--calls", "12", "--protocol", "2025-11-25")
+	if err := t.show(poll, "Meanwhile: its snapshots, ten a second."); err != nil {
+		return "", err
+	}
+	if err := t.show(monitor, "Meanwhile: its process, seen from outside."); err != nil {
+		return "", err
 	}
 	flame := t.start(ctx, "flame", trace, "-o", filepath.Join(t.dir, "flame.svg"))
-	if err := t.show(flame, exitOK); err != nil {
+	if err := t.show(flame, "Where the time went: open flame.svg in a browser."); err != nil {
 		return "", err
 	}
-	diff := t.start(ctx, "diff", t.url, "--settle", "3s", "--",
-		"mcpdiag", "loadtest", t.url, "--tool", "flaky", "--users", "10", "--calls", "3", "--protocol", "2025-11-25")
-	if err := t.show(diff, exitFinding); err != nil {
+	<-diff.done
+	text, err := os.ReadFile(filepath.Join(t.dir, "diff.txt"))
+	diff.out.Write(text)
+	if err := errors.Join(err, t.show(diff, "Sessions in which calls fail: a snapshot before them and one after.")); err != nil {
 		return "", err
 	}
-	verdict, _, _ = strings.Cut(diff.out.String(), "\n")
-	return verdict, t.a.write(filepath.Join(t.dir, "diff.txt"), func(w io.Writer) error {
-		_, err := w.Write(diff.out.Bytes())
-		return err
-	})
+	verdict, _, _ = strings.Cut(string(text), "\n")
+	return verdict, nil
 }
 
 // step is one command of the tour, while it runs.
@@ -170,14 +172,15 @@ func (t *tour) start(ctx context.Context, args ...string) *step {
 }
 
 // show waits for a step and prints it as a user would have seen it. It is an
-// error that the step did not end as it should.
-func (t *tour) show(s *step, code int) error {
+// error that the step could not do its work; that it found something is what the tour is for.
+func (t *tour) show(s *step, what string) error {
 	<-s.done
-	t.say(report.Bold, "\n$ mcpdiag %s", strings.Join(s.args, " "))
+	t.say(report.Faint, "\n%s", what)
+	t.say(report.Bold, "$ mcpdiag %s", strings.Join(s.args, " "))
 	if _, err := io.Copy(t.a.stdout, bytes.NewReader(s.out.Bytes())); err != nil {
 		return err
 	}
-	if s.code != code {
+	if s.code != exitOK && s.code != exitFinding {
 		return fmt.Errorf("mcpdiag %s ended with exit code %d: %s", s.args[0], s.code, s.err.String())
 	}
 	return nil

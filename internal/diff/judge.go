@@ -83,6 +83,15 @@ func (r *Result) caution(last *snapshot.Snapshot) {
 	}
 }
 
+// keeper is the handler that says that it keeps most of what grew, nil where
+// none keeps half of it.
+func (r *Result) keeper(grew float64) *HandlerDiff {
+	if len(r.Handlers) == 0 || r.Handlers[0].RetainedMB == nil || *r.Handlers[0].RetainedMB < grew/2 {
+		return nil
+	}
+	return &r.Handlers[0]
+}
+
 func (r *Result) sentence(memory *Row) string {
 	what := "heap"
 	if memory.Name == "rssMB" {
@@ -97,6 +106,9 @@ func (r *Result) sentence(memory *Row) string {
 		s = "memory leak suspected: " + s
 		if r.PerSessionMB != nil {
 			s += fmt.Sprintf(": %s kept for each of %.0f sessions that closed", report.MB(*r.PerSessionMB), *r.SessionsClosed)
+		}
+		if h := r.keeper(*memory.Change); h != nil {
+			s += fmt.Sprintf("; handler %s keeps %s of it", report.Cell(h.Name, nameWidth), report.MB(*h.RetainedMB))
 		}
 	case VerdictGrowth:
 		s = "growth: " + s + ": sessions explain it, or hide a leak; compare again when they have closed"

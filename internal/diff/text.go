@@ -162,19 +162,22 @@ func (r *Row) changeCell() string {
 	return report.Signed(*r.Change, r.format)
 }
 
-// mostPercent is the greatest share of A that says something: beyond it, A was next to nothing.
-const mostPercent = 10_000
+// mostFactor is the greatest factor that says something: beyond it, A was next to nothing.
+const mostFactor = 10_000
 
-// percent is the change as a share of A, where there is one.
+// percent is the change as a share of A, where there is one; what grew more
+// than tenfold is easier to read as a factor.
 func (r *Row) percent() string {
 	if r.Change == nil || *r.Change == 0 || *r.A == 0 || r.Noise || r.Unit == "ms" {
 		return ""
 	}
-	share := *r.Change / *r.A
-	if share > mostPercent {
+	switch factor := *r.B / *r.A; {
+	case factor > mostFactor:
 		return ""
+	case factor >= 10:
+		return fmt.Sprintf("× %.0f", factor)
 	}
-	return report.Signed(share, report.Percent)
+	return report.Signed(*r.Change / *r.A, report.Percent)
 }
 
 func callSection(title, age string, calls []Call) section {

@@ -31,6 +31,7 @@ type run struct {
 	res     *Result
 	metrics *metrics
 	round   atomic.Int64
+	first   atomic.Pointer[mcp.Session] // of prepare; the first user to come takes it
 }
 
 // Run runs the plan. It is an error where the server cannot be spoken to at
@@ -82,15 +83,16 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("speaking MCP to %s: %w", r.res.URL, client.Cause(err))
 	}
-	defer session.Close(ctx) //nolint:errcheck // it was only for the list
 	r.negotiated(session.Era(), era.Server)
 	tools, err := session.Tools(ctx)
 	if err != nil {
 		return fmt.Errorf("asking %s for its tools: %w", r.res.URL, client.Cause(err))
 	}
 	if r.tool, err = choose(tools, r.cfg.Tool); err != nil {
+		r.end(ctx, session)
 		return fmt.Errorf("%s: %w", r.res.URL, err)
 	}
+	r.first.Store(session)
 	if r.args = r.cfg.Args; len(r.args) == 0 {
 		r.args = Arguments(r.tool.InputSchema)
 	}
@@ -146,14 +148,15 @@ func (r *run) users(ctx context.Context) {
 
 // user is one virtual user in one round.
 func (r *run) user(ctx context.Context, i int) {
-	openCtx, cancel := r.exchange(ctx)
-	session, err := mcp.Open(openCtx, r.cfg.Endpoint, r.era)
-	cancel()
-	if err != nil {
-		if ctx.Err() == nil {
-			r.metrics.noSession(client.Cause(err))
+	session := r.first.Swap(nil)
+	if session == nil {
+		var err error
+		if session, err = r.open(ctx); err != nil {
+			if ctx.Err() == nil {
+				r.metrics.noSession(client.Cause(err))
+			}
+			return
 		}
-		return
 	}
 	r.metrics.session(&r.res.Sessions.Opened)
 	for range r.cfg.Calls {
@@ -165,6 +168,12 @@ func (r *run) user(ctx context.Context, i int) {
 	if session != nil {
 		r.end(ctx, session)
 	}
+}
+
+func (r *run) open(ctx context.Context) (*mcp.Session, error) {
+	ctx, cancel := r.exchange(ctx)
+	defer cancel()
+	return mcp.Open(ctx, r.cfg.Endpoint, r.era)
 }
 
 // call makes one call and returns the session to go on with: a new one where

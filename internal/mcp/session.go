@@ -225,9 +225,10 @@ func (s *Session) awaitEvent(ctx context.Context, stream io.Reader, id int64) (*
 	var last Event
 	for range maxResumes {
 		m, err := s.scan(ctx, stream, id, &last)
-		switch {
-		case m != nil:
+		if m != nil {
 			return m, err
+		}
+		switch {
 		case err != nil && !cutOff(err), ctx.Err() != nil:
 			return nil, cmp.Or(err, ctx.Err())
 		case last.ID == "":

@@ -114,7 +114,8 @@ type Reader struct {
 	lines *bufio.Reader
 	line  int
 	long  []byte // the line at hand, where it did not fit into the buffer
-	dec   decoder
+	dec   careful
+	free  chan *job // for AllParallel, to be used again
 }
 
 // NewReader returns a Reader of r, which errors and warnings call name.
@@ -192,7 +193,6 @@ func (r *Reader) parse(line []byte) (*Snapshot, error) {
 		return nil, err
 	}
 	r.Read++
-	s.Raw = bytes.Clone(s.Raw)
 	for _, w := range s.Warnings {
 		r.warn(r.name + ": " + w)
 	}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame"
+)
+
+// flamer is one run of flame.
+type flamer struct {
+	a *app
+	flameFlags
+}
+
+func newFlameCmd(a *app) *cobra.Command {
+	f := &flamer{a: a}
+	cmd := &cobra.Command{
+		Use:   "flame [FILE…]",
+		Short: "Draw where the time goes, as a flame graph",
+		Long: `flame draws where the time goes: each box is a tool call, or a function, on the one
+that made it, as wide as the time spent in it.
+
+It reads the traces of mcpdiag poll, snapshots, folded stacks, speedscope and pprof
+profiles, and the pictures it drew, told apart by what is in them. Several inputs add
+up, - is standard input, a folder stands for the files in it. Without one it reads
+mcpdiag-trace.ndjson.
+
+In a trace, a call stands for half of the time to the poll before and half of that
+to the poll after, so that widths are time spent however often was polled. Adding up
+the ages of calls instead would count a call that n polls saw about n²/2 times, and
+taking its last age would lose the calls that are shorter than the interval.
+
+Findings say what stands out and what to do about it; --fail-on makes the exit code 3.`,
+		Example: `  mcpdiag flame > flame.svg
+  mcpdiag flame --by target,session --palette state -o flame.svg
+  mcpdiag flame --base before.svg after.ndjson -o change.svg
+  mcpdiag flame cpu.pb.gz --format text
+  py-spy record --format raw -o stacks.txt --pid 4711 && mcpdiag flame stacks.txt -o flame.svg`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.paletteSet = cmd.Flags().Changed("palette")
+			f.framesSet = cmd.Flags().Changed("max-frames")
+			return f.run(args)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (f *flamer) run(args []string) error {
+	if f.format.value == "svg" && f.output == "-" && f.a.isTerminal(f.a.stdout) {
+		return usagef("the picture would go to the terminal; write it to a file with -o flame.svg, or see it here with --format text")
+	}
+	p, err := f.profile(args)
+	if err != nil {
+		return err
+	}
+	tree := p.Tree()
+	if tree.Total() == 0 && tree.BaseTotal() == 0 {
+		return errors.New("there is nothing to draw: no call was in flight in any poll, or no stack has a weight that passes the filters")
+	}
+	findings := p.Findings(tree)
+	if f.reverse {
+		p = p.Reshape(flame.Shape{Reverse: true})
+		tree = p.Tree()
+	}
+	f.a.warn(p.Warnings...)
+	for _, detail := range p.Details {
+		f.a.debug("%s", detail)
+	}
+	if err := f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree, findings) }); err != nil {
+		return err
+	}
+	f.tell(findings)
+	return f.verdict(findings)
+}
+
+// profile reads the inputs, and the base to compare with, and shapes them.
+func (f *flamer) profile(args []string) (*flame.Profile, error) {
+	if len(args) == 0 {
+		args = []string{defaultTrace}
+	}
+	p, err := f.read(args)
+	if err != nil {
+		return nil, err
+	}
+	shape := flame.Shape{Focus: f.focus.Regexp, Ignore: f.ignore.Regexp, Hide: f.hide.Regexp, FoldRecursion: f.foldRecursion}
+	p = p.Reshape(shape)
+	switch {
+	case f.base != "":
+		base, err := f.read([]string{f.base})
+		if err != nil {
+			return nil, err
+		}
+		p.Compare(base.Reshape(shape), f.normalize)
+	case f.normalize && p.TwoColumns:
+		p.Normalize()
+	case f.normalize:
+		return nil, usagef("--normalize needs something to compare with: --base OLD, or stacks with two columns")
+	}
+	return p, nil
+}
+
+func (f *flamer) read(args []string) (*flame.Profile, error) {
+	options, err := f.foldOptions()
+	if err != nil {
+		return nil, err
+	}
+	c := flame.Collector{Options: options, Sample: f.sample}
+	for _, arg := range args {
+		files, err := filesOf(arg)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			if err := f.readFile(&c, file); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c.Profile()
+}
+
+func (f *flamer) readFile(c *flame.Collector, file string) error {
+	in, name, err := f.a.openInput(file)
+	if errors.Is(err, os.ErrNotExist) && file == defaultTrace {
+		return fmt.Errorf(`%w; "mcpdiag poll" writes it`, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	return c.Read(in, name)
+}
+
+// filesOf lists the files that an argument stands for: itself, or those in a
+// folder that are not hidden.
+func filesOf(arg string) ([]string, error) {
+	info, err := os.Stat(arg)
+	if arg == "-" || err != nil || !info.IsDir() {
+		return []string{arg}, nil
+	}
+	entries, err := os.ReadDir(arg)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
+			files = append(files, filepath.Join(arg, e.Name()))
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("reading %s: there is no file in this folder", arg)
+	}
+	return files, nil
+}
+
+// tell writes the findings to standard error: all with --findings, the first
+// few to a terminal.
+func (f *flamer) tell(findings []flame.Finding) {
+	const few = 3
+	if f.format.value == "text" || f.format.value == "json" {
+		return
+	}
+	shown := findings
+	if !f.findings {
+		if f.a.quiet || !f.a.isTerminal(f.a.stderr) {
+			return
+		}
+		shown = findings[:min(few, len(findings))]
+	}
+	paint := f.a.painter(f.a.stderr)
+	flame.WriteFindings(f.a.stderr, paint, shown, f.findings)
+	if more := len(findings) - len(shown); more > 0 {
+		f.a.note("and %d more; --findings shows them", more)
+	}
+}
+
+// verdict is a finding where one was asked to be one.
+func (f *flamer) verdict(findings []flame.Finding) error {
+	for _, finding := range findings {
+		if slices.Contains(f.failOn, finding.Rule) || slices.Contains(f.failOn, "any") {
+			return errFinding
+		}
+	}
+	return nil
+}

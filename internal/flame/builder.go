@@ -1,0 +1,136 @@
+package flame
+
+// A builder merges stacks into a tree. A node is a chain of frames: as long as
+// no stack ends or turns off in between, the frames of a chain weigh the same,
+// and one node stands for them all. Of a large profile that is nine in ten.
+// Nothing in it is a pointer, so the garbage collector has nothing to walk through.
+type builder struct {
+	names  names
+	frames []int32 // names of frames; each chain is a piece of it
+	nodes  []node
+	edges  []edge // a hash table of the edges between the nodes
+}
+
+// A node is a chain of frames under its parent, and the weight of the last of
+// them. Nodes that are split keep their lower end, so that a node is always the same frame.
+type node struct {
+	parent, count int32
+	first         uint32 // of its frames
+	hits          uint32 // observations of a call at this very frame
+	stuck         uint32 // calls that hung here
+	self, base    float64
+}
+
+// An edge leads from the end of a node to the chain that begins with name.
+type edge struct{ parent, name, child int32 }
+
+const root = 0
+
+func newBuilder() *builder {
+	return &builder{nodes: []node{{parent: -1}}, edges: make([]edge, 64)}
+}
+
+func (b *builder) chain(n int32) []int32 {
+	at := &b.nodes[n]
+	return b.frames[at.first : at.first+uint32(at.count)]
+}
+
+// find returns the place of an edge in the table: its own, or the free one where it belongs.
+func (b *builder) find(parent, name int32) *edge {
+	mask := uint64(len(b.edges) - 1)
+	hash := (uint64(uint32(parent))<<32 | uint64(uint32(name))) * 0x9e3779b97f4a7c15
+	for i := hash >> 32 & mask; ; i = (i + 1) & mask {
+		if e := &b.edges[i]; e.child == 0 || e.parent == parent && e.name == name {
+			return e
+		}
+	}
+}
+
+// insert returns the node at the end of stack, which begins under the node at.
+func (b *builder) insert(at int32, stack []int32) int32 {
+	for len(stack) > 0 {
+		e := b.find(at, stack[0])
+		if e.child == 0 {
+			return b.add(at, stack)
+		}
+		chain := b.chain(e.child)
+		same := 1
+		for same < len(chain) && same < len(stack) && chain[same] == stack[same] {
+			same++
+		}
+		at, stack = e.child, stack[same:]
+		if same < len(chain) {
+			at = b.split(e, int32(same))
+		}
+	}
+	return at
+}
+
+// add puts a new chain under parent.
+func (b *builder) add(parent int32, chain []int32) int32 {
+	n := int32(len(b.nodes))
+	b.nodes = append(b.nodes, node{parent: parent, first: uint32(len(b.frames)), count: int32(len(chain))})
+	b.frames = append(b.frames, chain...)
+	b.link(n)
+	return n
+}
+
+// split makes a node of its own of the first frames of the one that e leads to.
+func (b *builder) split(e *edge, count int32) int32 {
+	lower, upper := e.child, int32(len(b.nodes))
+	n := &b.nodes[lower]
+	b.nodes = append(b.nodes, node{parent: n.parent, first: n.first, count: count})
+	e.child = upper
+	n = &b.nodes[lower]
+	n.parent, n.first, n.count = upper, n.first+uint32(count), n.count-count
+	b.link(lower)
+	return upper
+}
+
+// link puts the edge that leads to n into the table.
+func (b *builder) link(n int32) {
+	if 3*len(b.nodes) > 2*len(b.edges) {
+		b.resize(2 * len(b.edges))
+	}
+	parent, name := b.nodes[n].parent, b.frames[b.nodes[n].first]
+	*b.find(parent, name) = edge{parent, name, n}
+}
+
+func (b *builder) resize(size int) {
+	old := b.edges
+	b.edges = make([]edge, size)
+	for _, e := range old {
+		if e.child != 0 {
+			*b.find(e.parent, e.name) = e
+		}
+	}
+}
+
+// child returns the node of the frame called name under parent.
+func (b *builder) child(parent int32, name string) int32 {
+	return b.insert(parent, []int32{b.names.id([]byte(name))})
+}
+
+// stack appends the names of the frames on the way from the root to n.
+func (b *builder) stack(dst []int32, n int32) []int32 {
+	begin := len(dst)
+	for ; n > root; n = b.nodes[n].parent {
+		chain := b.chain(n)
+		for i := len(chain) - 1; i >= 0; i-- {
+			dst = append(dst, chain[i])
+		}
+	}
+	for i, j := begin, len(dst)-1; i < j; i, j = i+1, j-1 {
+		dst[i], dst[j] = dst[j], dst[i]
+	}
+	return dst
+}
+
+// path returns the names from the root to the frame of n.
+func (b *builder) path(n int32) []string {
+	var path []string
+	for _, name := range b.stack(nil, n) {
+		path = append(path, string(b.names.bytes(name)))
+	}
+	return path
+}

@@ -1,0 +1,90 @@
+package flame
+
+// merge adds all that other holds.
+func (b *builder) merge(other *builder) {
+	b.adopt(other, func(to, from *node) {
+		to.self += from.self
+		to.base += from.base
+		to.hits += from.hits
+		to.stuck += from.stuck
+	})
+}
+
+// mergeBase adds what other holds, times scale, to what b is compared with.
+func (b *builder) mergeBase(other *builder, scale float64) {
+	b.adopt(other, func(to, from *node) { to.base += from.self * scale })
+}
+
+// adopt makes a node for each of other and calls add for the two.
+func (b *builder) adopt(other *builder, add func(to, from *node)) {
+	name := make([]int32, other.names.len())
+	for i := range name {
+		name[i] = b.names.id(other.names.bytes(int32(i)))
+	}
+	to := make([]int32, len(other.nodes))
+	var chain []int32
+	for _, n := range other.order() {
+		from := &other.nodes[n]
+		if n != root {
+			chain = chain[:0]
+			for _, frame := range other.chain(n) {
+				chain = append(chain, name[frame])
+			}
+			to[n] = b.insert(to[from.parent], chain)
+		}
+		add(&b.nodes[to[n]], from)
+	}
+}
+
+// order lists the nodes, each before those under it and siblings in byte order.
+func (b *builder) order() []int32 {
+	first, next := b.siblings()
+	order := make([]int32, 0, len(b.nodes))
+	at := int32(root)
+	for {
+		order = append(order, at)
+		if first[at] != 0 {
+			at = first[at]
+			continue
+		}
+		for at != root && next[at] == 0 {
+			at = b.nodes[at].parent
+		}
+		if at == root {
+			return order
+		}
+		at = next[at]
+	}
+}
+
+// siblings links the children of each node in byte order: first[n] is the first
+// child of n, next[n] the sibling after it, 0 the end.
+func (b *builder) siblings() (first, next []int32) {
+	sorted := b.byName()
+	first, next = make([]int32, len(b.nodes)), make([]int32, len(b.nodes))
+	for i := len(sorted) - 1; i >= 0; i-- { // each is put before those with a later name
+		n := sorted[i]
+		parent := b.nodes[n].parent
+		next[n], first[parent] = first[parent], n
+	}
+	return first, next
+}
+
+// byName lists the nodes but the root in the order of the names they begin with.
+func (b *builder) byName() []int32 {
+	ranks := b.names.ranks()
+	begin := make([]int32, len(ranks)+1)
+	for _, n := range b.nodes[1:] {
+		begin[ranks[b.frames[n.first]]+1]++
+	}
+	for i := 1; i < len(begin); i++ {
+		begin[i] += begin[i-1]
+	}
+	sorted := make([]int32, len(b.nodes)-1)
+	for i, n := range b.nodes[1:] {
+		rank := ranks[b.frames[n.first]]
+		sorted[begin[rank]] = int32(i + 1)
+		begin[rank]++
+	}
+	return sorted
+}
