@@ -162,7 +162,7 @@ func readTrace(t *testing.T, path string) (read, lost int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	r := snapshot.NewReader(f, path)
 	for s, err := range r.All() {
 		if err != nil {

@@ -22,7 +22,7 @@ func TestT10Servers(t *testing.T) {
 	_ = l.Close()
 	reset := func(conn net.Conn) {
 		after("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"heap")(noClose{conn})
-		_ = conn.(*net.TCPConn).SetLinger(0) //nolint:errcheck // it is one
+		_ = conn.(*net.TCPConn).SetLinger(0)
 		_ = conn.Close()
 	}
 	for title, tc := range map[string]struct{ url, want string }{

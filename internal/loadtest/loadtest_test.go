@@ -28,7 +28,7 @@ func inMemory(t *testing.T, h http.Handler) *http.Client {
 	conns := make(chan net.Conn)
 	done := make(chan struct{})
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Hour}
-	go srv.Serve(&pipeListener{conns, done}) //nolint:errcheck // it ends with the test
+	go srv.Serve(&pipeListener{conns, done})
 	transport := &http.Transport{MaxIdleConnsPerHost: 100, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		here, there := net.Pipe()
 		select {
