@@ -69,16 +69,17 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 		return nil, err
 	}
 	for _, t := range targets {
-		if password, ok := t.User.Password(); ok {
-			fromFiles = append(fromFiles, password)
-		}
+		fromFiles = append(fromFiles, client.SecretsIn(t)...)
 	}
 	a.secrets = client.SecretsOf(header, fromFiles...)
+	if a.foundURL && len(header) > 0 && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
+		return nil, usagef("%s was merely found, and may not say who gets credentials; give the address, or name the file with --config", localConfig)
+	}
 	if c.insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
 	}
 	cfg := client.Config{
-		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Conns: conns,
+		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Secrets: a.secrets, Conns: conns,
 		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
 	}
 	if a.verbose {
@@ -87,14 +88,22 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 	return client.New(cfg)
 }
 
+func hostOf(target string) string {
+	u, err := client.ParseTarget(target, "")
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 // header is what --header, --token-file and MCPDIAG_TOKEN say, with the values that came from files.
 func (c *connection) header(a *app) (header http.Header, fromFiles []string, err error) {
 	header = http.Header{}
-	for _, h := range c.headers {
+	for i, h := range c.headers {
 		name, value, ok := strings.Cut(h, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || name == "" {
-			return nil, nil, usagef("--header %q is not 'Name: value'", name)
+			return nil, nil, usagef("--header: number %d is not 'Name: value'; it is not shown here, since it may hold a credential", i+1)
 		}
 		if file, ok := strings.CutPrefix(value, "@"); ok {
 			if value, err = secretFile(a, file); err != nil {

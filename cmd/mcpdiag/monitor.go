@@ -64,7 +64,7 @@ write timestamp,pid,rss_mb,…, a log of psrecord or data of mprof; - is standar
 	durationVar(fs, &w.cfg.RestartWait, "restart-wait", 5*time.Second, "wait this long for a process to come back under its --name")
 	durationVar(fs, &w.cfg.Interval, "interval", time.Second, "time from one sample to the next, from 10ms")
 	durationVar(fs, &w.cfg.Duration, "duration", 0, "end after this long")
-	fs.IntVar(&w.cfg.Count, "count", 0, "end after this many samples")
+	limitVar(fs, &w.cfg.Count, "count", "end after this many samples")
 	fs.StringVarP(&w.output, "output", "o", "", "write the samples to this CSV file, - for standard output (default memory_YYYYMMDD_HHMMSS.csv)")
 	fs.StringVar(&w.plot, "plot", "", "draw the memory into this SVG file")
 	fs.StringVar(&w.read, "read", "", "judge this recorded file")
@@ -131,10 +131,12 @@ func (w *watcher) watch(cmd *cobra.Command) error {
 	if several := new(process.AmbiguousError); errors.As(err, &several) {
 		w.a.listProcesses(several.Found)
 	}
-	if res == nil {
-		return err
+	if res == nil || err != nil && samples.f == nil && samples.path != "-" {
+		return err // nothing was watched, or nothing could be written
 	}
-	res.File = w.output
+	if w.output != "-" {
+		res.File = w.output
+	}
 	finding := w.finish(res)
 	if err != nil && errors.Is(finding, errFinding) {
 		return err
@@ -176,14 +178,8 @@ func (w *watcher) finish(res *monitor.Result) error {
 	if err := w.summary(res); err != nil {
 		return err
 	}
-	if res.Verdict == trend.Leak {
+	if res.Verdict == trend.Leak || string(res.Verdict) == w.failOn.value {
 		return errFinding
-	}
-	if res.Verdict == trend.Undecided {
-		if w.failOn.value == "undecided" {
-			return errFinding
-		}
-		w.a.debug("undecided: more samples, or --fail-on undecided where that must not pass")
 	}
 	return nil
 }
@@ -205,7 +201,10 @@ func (w *watcher) summary(res *monitor.Result) error {
 func (a *app) listProcesses(found []process.Info) {
 	table := report.Table{Indent: "  ", Right: map[int]bool{0: true}}
 	table.Styled(report.Bold, "PID", "started", "command")
-	width, _ := a.size(a.stderr)
+	width := 200
+	if a.isTerminal(a.stderr) {
+		width, _ = a.size(a.stderr)
+	}
 	for _, p := range found {
 		table.Row(strconv.Itoa(p.PID), p.Started.Format(time.DateTime), report.Cell(p.Command(), max(20, width-32)))
 	}

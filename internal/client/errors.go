@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -52,7 +54,7 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("there is no host %q; check the name", dns.Name)
 	case errors.Is(e.Err, syscall.ECONNRESET), errors.Is(e.Err, syscall.EPIPE):
 		return "the server reset the connection while " + string(e.Stage) + "; its log may say why"
-	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF):
+	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF), e.Err.Error() == "http: server closed idle connection":
 		return "the server closed the connection while " + string(e.Stage) + "; its log may say why"
 	}
 	if hint := tlsHint(e.Err); hint != "" {
@@ -78,13 +80,18 @@ func tlsHint(err error) string {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
+	has := func(words string) bool { return strings.Contains(err.Error(), words) } // alerts have no type
 	switch {
-	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case errors.As(err, &record), has("server gave HTTP response to HTTPS client"):
 		return "the server does not speak TLS; try http:// instead of https://"
 	case errors.As(err, &unknown):
 		return "the certificate is signed by an unknown authority; --cacert FILE trusts it"
 	case errors.As(err, &name), errors.As(err, &invalid):
 		return err.Error() + "; --insecure accepts it all the same"
+	case has("tls: protocol version not supported"), has("tls: server selected unsupported protocol version"):
+		return "the server speaks no TLS 1.2 or newer, and older ones are not spoken here"
+	case has("tls: certificate required"), has("tls: bad certificate"):
+		return "the server wants a client certificate; --cert and --key give one"
 	}
 	return ""
 }
@@ -116,7 +123,7 @@ func (e *HTTPError) Error() string {
 		hint = "; the server limits the rate"
 	}
 	if e.Snippet != "" {
-		return fmt.Sprintf("the server answered %s (%q)%s", e.Status, e.Snippet, hint)
+		return fmt.Sprintf("the server answered %s (%s)%s", e.Status, e.Snippet, hint)
 	}
 	return fmt.Sprintf("the server answered %s%s", e.Status, hint)
 }
@@ -133,11 +140,22 @@ func StatusError(resp *http.Response, body []byte) error {
 	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
 		e.Location = RedactURL(to)
 	}
-	snippet := strings.Join(strings.Fields(string(body[:min(len(body), maxSnippet)])), " ")
-	if !strings.HasPrefix(snippet, "<") { // a page says nothing in its first bytes
-		e.Snippet = strings.ToValidUTF8(snippet, "")
-	}
+	e.Snippet = snippet(resp.Request, body)
 	return e
+}
+
+// snippet is how a body begins, where it is no page, which says nothing in its
+// first bytes. The request's secrets go before it is cut: half of one would pass for text.
+func snippet(req *http.Request, body []byte) string {
+	text := string(body[:min(len(body), 16*maxSnippet)])
+	if req != nil {
+		text = SecretsOf(req.Header, SecretsIn(req.URL)...).Redact(text)
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if strings.HasPrefix(text, "<") {
+		return ""
+	}
+	return strings.ToValidUTF8(text[:min(len(text), maxSnippet)], "")
 }
 
 // retryAfter reads the header's two forms: seconds, or a date.
@@ -151,16 +169,24 @@ func retryAfter(s string) time.Duration {
 	return 0
 }
 
+var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
+
 // ParseTarget reads the address of a server as people type it: a bare
 // host:port is fine, and path is where an address without one leads.
 func ParseTarget(target, path string) (*url.URL, error) {
 	full := target
+	if digits.MatchString(target) {
+		return nil, fmt.Errorf("%q is a port without a host; is it localhost:%s?", target, strings.TrimPrefix(target, ":"))
+	}
 	if !strings.Contains(full, "://") {
 		full = "http://" + full
 	}
 	u, err := url.Parse(full)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is no address of a server; it looks like http://localhost:3100", Redact(target))
+	}
+	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n > 65535) {
+		return nil, fmt.Errorf("%q has a port that there is not; the highest is 65535", Redact(target))
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = path

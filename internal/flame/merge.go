@@ -1,28 +1,51 @@
 package flame
 
-// merge adds all that other holds, times scale.
-func (b *builder) merge(other *builder, scale float64) {
+// merge adds all that other holds.
+func (b *builder) merge(other *builder) {
+	b.adopt(other, func(to, from *node) {
+		to.self += from.self
+		to.base += from.base
+		to.hits += from.hits
+		to.stuck += from.stuck
+	})
+}
+
+// mergeBase adds what other holds, times scale, to what b is compared with.
+func (b *builder) mergeBase(other *builder, scale float64) {
+	b.adopt(other, func(to, from *node) { to.base += from.self * scale })
+}
+
+// adopt makes a node for each of other and calls add for the two.
+func (b *builder) adopt(other *builder, add func(to, from *node)) {
 	name := make([]int32, other.names.len())
 	for i := range name {
 		name[i] = b.names.id(other.names.bytes(int32(i)))
 	}
-	to := make([]int32, len(other.nodes))
-	var chain []int32
-	for _, n := range other.order() {
-		from := &other.nodes[n]
-		if n != root {
-			chain = chain[:0]
-			for _, frame := range other.chain(n) {
-				chain = append(chain, name[frame])
-			}
-			to[n] = b.insert(to[from.parent], chain)
-		}
-		at := &b.nodes[to[n]]
-		at.self += from.self * scale
-		at.base += from.base * scale
-		at.hits += from.hits
-		at.stuck += from.stuck
+	m := merger{b: b, from: other, name: name, to: make([]int32, len(other.nodes))}
+	for i := range other.nodes {
+		add(&b.nodes[m.node(int32(i))], &other.nodes[i])
 	}
+}
+
+// merger finds the nodes of one builder in another.
+type merger struct {
+	b, from *builder
+	name    []int32 // by the number that it has in from
+	to      []int32 // by node of from, root where it was not looked for yet
+	chain   []int32
+}
+
+func (m *merger) node(n int32) int32 {
+	if n == root || m.to[n] != root {
+		return m.to[n]
+	}
+	above := m.node(m.from.nodes[n].parent)
+	m.chain = m.chain[:0]
+	for _, frame := range m.from.chain(n) {
+		m.chain = append(m.chain, m.name[frame])
+	}
+	m.to[n] = m.b.insert(above, m.chain)
+	return m.to[n]
 }
 
 // order lists the nodes, each before those under it and siblings in byte order.

@@ -17,19 +17,19 @@ import (
 // recordings are ten minutes at 1 Hz, growing by a tenth of a MB a second, in
 // each format that can be read.
 func recordings(grow float64) map[string]string {
-	seed := "timestamp,pid,rss_mb,vms_mb,rss_total_mb,vms_total_mb,percent,num_children\n"
+	python := "timestamp,pid,rss_mb,vms_mb,rss_total_mb,vms_total_mb,percent,num_children\n"
 	psrecord := "# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)\n"
 	mprof := "CMDLINE python app.py\nFUNC main 10.0 1 20.0 2\n"
-	sep := strings.ReplaceAll(seed, ",", " , ")
+	sep := strings.ReplaceAll(python, ",", " , ")
 	for i := range 600 {
 		rss := 200 + grow*float64(i)
 		at := time.Date(2025, 10, 7, 12, 0, 0, 123456000, time.UTC).Add(time.Duration(i) * time.Second)
-		seed += fmt.Sprintf("%s,4711,%.2f,900.0,%.2f,1000.0,1.5,2\n", at.Format("2006-01-02T15:04:05.000000"), rss, rss+5)
+		python += fmt.Sprintf("%s,4711,%.2f,900.0,%.2f,1000.0,1.5,2\n", at.Format("2006-01-02T15:04:05.000000"), rss, rss+5)
 		sep += fmt.Sprintf("%s , 4711 , %.2f , 900.0 , %.2f , 1000.0 , 1.5 , 2 , extra\n", at.Format(time.DateTime), rss, rss+5)
 		psrecord += fmt.Sprintf("%12.3f %12.3f %12.3f %12.3f\n", float64(i), 2.5, rss+5, 900.0)
 		mprof += fmt.Sprintf("MEM %f %.4f\nCHLD 0 5.0 %.4f\n", rss, 1.7e9+float64(i), 1.7e9+float64(i))
 	}
-	return map[string]string{"seed": seed, "seed with spaces": sep, "psrecord": psrecord, "mprof": mprof}
+	return map[string]string{"python": python, "python with spaces": sep, "psrecord": psrecord, "mprof": mprof}
 }
 
 func TestReadJudgesEachFormat(t *testing.T) {
@@ -91,11 +91,11 @@ func TestReadTellsProcessesApart(t *testing.T) {
 func TestReadPassesOverWhatItCannot(t *testing.T) {
 	text := "timestamp,pid,rss_mb\n1,7,10\nsoon,7,10\n2,7,NaN\n3,7,-1\n4,7,1e300\n5,7,11\n4,7,11\n6,7" // the last is torn
 	res, err := Read(strings.NewReader(text))
-	if err != nil || res.Processes[0].Samples != 2 {
+	if err != nil || res.Processes[0].Samples != 2 || res.Verdict != trend.Undecided {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	all := strings.Join(res.Warnings, "\n")
-	if !strings.Contains(all, "5 lines") || !strings.Contains(all, "line 3") || !strings.Contains(all, "1 samples are older") {
+	if !strings.Contains(all, "5 lines") || !strings.Contains(all, "line 3") || !strings.Contains(all, "1 samples are older") || !strings.Contains(all, "undecided about PID 7: ") {
 		t.Errorf("warnings %q", all)
 	}
 	for _, bad := range []string{"", "\n", "hello\nworld\n", "timestamp,pid,rss_mb\n", "a,b\n1,2\n", "CMDLINE x\n"} {
@@ -164,7 +164,7 @@ func FuzzRead(f *testing.F) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	text := recordings(0.1)["seed"]
+	text := recordings(0.1)["python"]
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -117,6 +118,7 @@ func (r *run) watchAlerts(st *state, e *Event) {
 		if !known {
 			continue
 		}
+		r.judged[i] = true
 		crossed := a.Crossed(value)
 		switch {
 		case crossed && !st.crossed[i]:
@@ -164,17 +166,39 @@ func (r *run) result(err error) (*Result, error) {
 			res.Warnings = append(res.Warnings, t.URL+": "+w)
 		}
 		if t.Skipped > 0 {
-			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %d ticks were skipped, because polls took longer than the interval of %s",
-				t.URL, t.Skipped, r.cfg.Interval))
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %s skipped, because polls took longer than the interval of %s",
+				t.URL, report.Plural(t.Skipped, "tick"), r.cfg.Interval))
 		}
 	}
 	switch {
 	case err != nil && !errors.Is(err, errDone):
 		return res, err
-	case res.Answered() == 0 && len(r.targets) > 0 && r.targets[0].Polls > 0:
-		return res, fmt.Errorf("polling %s: %s", r.targets[0].URL, r.targets[0].LastError)
+	case res.Answered() == 0:
+		return res, r.unanswered()
 	}
-	return res, nil
+	return res, r.unjudged()
+}
+
+// unjudged says which alert watches a figure that no snapshot gave. That would
+// pass for "not crossed".
+func (r *run) unjudged() error {
+	for i, a := range r.cfg.Alerts {
+		if !r.judged[i] {
+			return fmt.Errorf("alert %q could not be judged: no snapshot gives %s", a, a.metric)
+		}
+	}
+	return nil
+}
+
+// unanswered says why no poll at all was answered: what the first target that
+// failed said, or that the run was too short for any to end.
+func (r *run) unanswered() error {
+	for _, t := range r.targets {
+		if t.Failed > 0 {
+			return fmt.Errorf("polling %s: %s", t.URL, t.LastError)
+		}
+	}
+	return errors.New("no poll was answered before the run ended; the server may hang")
 }
 
 // Answered is the number of polls that got a snapshot.

@@ -63,8 +63,22 @@ func Duration(d time.Duration) string {
 func Percent(share float64) string { return number(share*100, 1) + " %" }
 
 // Millis formats milliseconds as Duration does.
-func Millis(ms float64) string { return Duration(time.Duration(ms * float64(time.Millisecond))) }
+func Millis(ms float64) string {
+	const most = float64(math.MaxInt64 / int64(time.Millisecond))
+	return Duration(time.Duration(max(-most, min(ms, most)) * float64(time.Millisecond)))
+}
+
+// Plural is n of what: "1 call", "2 calls".
+func Plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Count(n) + " " + what + "s"
+}
 
 func number(v float64, decimals int) string {
+	if scale := math.Pow10(decimals); math.Round(v*scale) == 0 {
+		v = 0 // not -0
+	}
 	return fmt.Sprintf("%.*f", decimals, v)
 }

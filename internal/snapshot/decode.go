@@ -28,6 +28,7 @@ type decoder struct {
 	dec   jsontext.Decoder
 	src   bytes.Buffer // jsontext reads a bytes.Buffer in place
 	s     *Snapshot
+	lead  int // bytes before the document
 	known int // members of the document that a snapshot has
 }
 
@@ -38,7 +39,10 @@ var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.Al
 var bom = []byte("\xef\xbb\xbf")
 
 func (d *decoder) decode(data []byte) (*Snapshot, error) {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, bom))
+	whole := len(data)
+	data = bytes.TrimLeft(bytes.TrimPrefix(data, bom), " \t\r\n")
+	d.lead = whole - len(data)
+	data = bytes.TrimRight(data, " \t\r\n")
 	d.src = *bytes.NewBuffer(data)
 	d.dec.Reset(&d.src, lenient...)
 	d.s, d.known = &Snapshot{Raw: data}, 0
@@ -67,10 +71,29 @@ func (d *decoder) document(data []byte) error {
 	if d.known == 0 {
 		return errors.New("this JSON has no field of a snapshot (see mcpdiag schema)")
 	}
+	end := d.dec.InputOffset()
 	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("there is more after the document, at byte %d", d.dec.InputOffset())
+		return &moreError{at: int64(d.lead) + end}
 	}
 	return nil
+}
+
+// moreError says that there is something after the document.
+type moreError struct{ at int64 }
+
+// cutMore divides a line after its first document, where err says that another
+// one follows it.
+func cutMore[T string | []byte](line T, err error) (doc, rest T, ok bool) {
+	more, ok := errors.AsType[*moreError](err)
+	if !ok {
+		return line, rest, false
+	}
+	doc, rest = line[:more.at], line[more.at:]
+	return doc, rest, strings.HasPrefix(strings.TrimSpace(string(rest[:min(len(rest), 16)])), "{")
+}
+
+func (e *moreError) Error() string {
+	return fmt.Sprintf("there is more after the document, at byte %d", e.at)
 }
 
 func syntaxError(err error) error {
@@ -86,23 +109,19 @@ func (d *decoder) object(path string, member func(path, name string) error) erro
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
 	}
-	var seen [32]string
-	names := seen[:0]
+	var seen names
 	for d.dec.PeekKind() == '"' {
 		tok, err := d.dec.ReadToken()
 		if err != nil {
 			return err
 		}
 		name := tok.String()
-		if contains(names, name) {
+		if seen.has(name) {
 			d.warn(path+clip(name), "stands there twice; the first one counts")
 			if err := d.dec.SkipValue(); err != nil {
 				return err
 			}
 			continue
-		}
-		if len(names) < cap(names) {
-			names = append(names, name)
 		}
 		if err := member(path, name); err != nil {
 			return err
@@ -112,8 +131,28 @@ func (d *decoder) object(path string, member func(path, name string) error) erro
 	return err
 }
 
-func contains(names []string, name string) bool {
-	return slices.Contains(names, name)
+// names are those that an object had so far: few, mostly, but a server may send many.
+type names struct {
+	few  [32]string
+	n    int
+	many map[string]bool
+}
+
+// has reports whether name has come before, and keeps it.
+func (s *names) has(name string) bool {
+	if slices.Contains(s.few[:s.n], name) || s.many[name] {
+		return true
+	}
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return false
+	}
+	if s.many == nil {
+		s.many = map[string]bool{}
+	}
+	s.many[name] = true
+	return false
 }
 
 // field reads one member of the document.
@@ -352,7 +391,7 @@ func (d *decoder) warn(field, what string) {
 }
 
 func (d *decoder) warnOnce(field, what string) {
-	if !contains(d.s.Warnings, field+" "+what) {
+	if !slices.Contains(d.s.Warnings, field+" "+what) {
 		d.warn(field, what)
 	}
 }

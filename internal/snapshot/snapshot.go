@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	_ "embed"
+	"math"
 	"strconv"
 	"time"
 )
@@ -26,7 +27,7 @@ type Snapshot struct {
 	Timestamp            *Time              `json:"timestamp,omitempty"`
 	ActiveSessions       *int64             `json:"activeSessions,omitempty"`
 	ToolCallStack        []Call             `json:"toolCallStack"`
-	HandlerQueue         map[string]int64   `json:"handlerQueue,omitempty"`
+	HandlerQueue         map[string]int64   `json:"handlerQueue,omitzero"`
 	HeapUsedMB           *float64           `json:"heapUsedMB,omitempty"`
 	RSSMB                *float64           `json:"rssMB,omitempty"`
 	PID                  *int64             `json:"pid,omitempty"`
@@ -38,7 +39,7 @@ type Snapshot struct {
 	OpenStreams          *int64             `json:"openStreams,omitempty"`
 	CallsTotal           *int64             `json:"callsTotal,omitempty"`
 	ErrorsTotal          *int64             `json:"errorsTotal,omitempty"`
-	Handlers             map[string]Handler `json:"handlers,omitempty"`
+	Handlers             map[string]Handler `json:"handlers,omitzero"`
 	Poll                 *Poll              `json:"poll,omitempty"`
 
 	// Raw is the document as the server sent it, where it was read from one.
@@ -107,7 +108,7 @@ func (s *Snapshot) Target() string {
 func (s *Snapshot) Queued() int64 {
 	var n int64
 	for _, depth := range s.HandlerQueue {
-		n += depth
+		n += min(depth, math.MaxInt64-n) // a server can claim more than fits
 	}
 	return n
 }
@@ -185,4 +186,10 @@ func fell[T int64 | float64](before, after *T) bool {
 	return before != nil && after != nil && *after < *before
 }
 
-func millis(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+// millis is ms as a duration, the longest there is where it is longer.
+func millis(ms float64) time.Duration {
+	if ms >= float64(math.MaxInt64/time.Millisecond) {
+		return math.MaxInt64
+	}
+	return time.Duration(ms * float64(time.Millisecond))
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -71,7 +72,7 @@ func appendDocument(dst, raw []byte) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
-		skip := string(name) == `"poll"`
+		skip := isPoll(name)
 		if !skip {
 			if dst[len(dst)-1] != '{' {
 				dst = append(dst, ',')
@@ -94,6 +95,13 @@ func appendDocument(dst, raw []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// isPoll reports whether a name is "poll", however it is written: of two equal
+// names the first counts, and the server's must not stand before ours.
+func isPoll(name jsontext.Value) bool {
+	text, err := jsontext.AppendUnquote(nil, name)
+	return err == nil && string(text) == "poll"
+}
+
 // Reader reads a trace, or a file that holds one snapshot on several lines, in
 // constant memory. A line that is no snapshot is skipped, counted and warned of.
 type Reader struct {
@@ -106,7 +114,8 @@ type Reader struct {
 	lines *bufio.Reader
 	line  int
 	long  []byte // the line at hand, where it did not fit into the buffer
-	dec   decoder
+	dec   careful
+	free  chan *job // for AllParallel, to be used again
 }
 
 // NewReader returns a Reader of r, which errors and warnings call name.
@@ -122,8 +131,10 @@ func (r *Reader) All() iter.Seq2[*Snapshot, error] {
 		var first error // why the first line that was skipped was
 		for {
 			line, err := r.next()
-			if err == nil || len(line) > 0 {
-				s, bad := r.parse(line)
+			for len(line) > 0 {
+				var s *Snapshot
+				var bad error
+				s, line, bad = r.parse(line)
 				switch {
 				case s != nil && !yield(s, nil):
 					return
@@ -164,14 +175,19 @@ func (r *Reader) next() ([]byte, error) {
 	}
 }
 
-// parse reads the snapshot on a line. A line that only begins one is taken as
-// the first of a document that was written over several lines.
-func (r *Reader) parse(line []byte) (*Snapshot, error) {
+// parse reads the snapshot that a line begins with, and returns what is after
+// it: curl appends documents without an end of line. A line that only begins one
+// is taken as the first of a document that was written over several lines.
+func (r *Reader) parse(line []byte) (s *Snapshot, rest []byte, err error) {
 	if len(bytes.TrimSpace(line)) == 0 {
-		return nil, nil // an empty line is neither
+		return nil, nil, nil // an empty line is neither
 	}
 	at := r.line
-	s, err := r.dec.decode(line)
+	s, err = r.dec.decode(line)
+	if doc, after, ok := cutMore(line, err); ok {
+		line, rest = doc, after
+		s, err = r.dec.decode(line)
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) && r.Read+r.Skipped == 0 {
 		if doc := r.document(line); doc != nil {
 			s, err = r.dec.decode(doc)
@@ -181,24 +197,23 @@ func (r *Reader) parse(line []byte) (*Snapshot, error) {
 		err = fmt.Errorf("reading trace %s:%d: %w", r.name, at, err)
 		r.Skipped++
 		r.warn(err.Error() + "; line skipped")
-		return nil, err
+		return nil, rest, err
 	}
 	r.Read++
-	s.Raw = bytes.Clone(s.Raw)
 	for _, w := range s.Warnings {
 		r.warn(r.name + ": " + w)
 	}
-	return s, nil
+	return s, rest, nil
 }
 
 // document returns line and the lines after it, up to the one that begins with
 // the closing brace, or nil where the first of them begins a document of its own: then line was torn.
 func (r *Reader) document(line []byte) []byte {
+	doc := bytes.Clone(line) // Peek may overwrite it
 	next, err := r.lines.Peek(1)
 	if err != nil || next[0] == '{' {
 		return nil
 	}
-	doc := bytes.Clone(line)
 	for len(doc) <= MaxLine {
 		line, err := r.next()
 		doc = append(doc, line...)
@@ -211,7 +226,7 @@ func (r *Reader) document(line []byte) []byte {
 
 // warn keeps a warning once, and not without bound.
 func (r *Reader) warn(w string) {
-	if len(r.Warnings) < maxWarnings && !contains(r.Warnings, w) {
+	if len(r.Warnings) < maxWarnings && !slices.Contains(r.Warnings, w) {
 		r.Warnings = append(r.Warnings, w)
 	}
 }
