@@ -194,7 +194,10 @@ func (l *leaktester) values() (err error) {
 	if l.cfg.Args, err = toolArguments(l.args); err != nil {
 		return err
 	}
-	return leaktest.CheckFactors(l.cfg.Factors)
+	if err := leaktest.CheckFactors(l.cfg.Factors); err != nil {
+		return usageError{fmt.Errorf("--factors: %w", err)}
+	}
+	return nil
 }
 
 func (l *leaktester) oneTarget(operands, command []string) error {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -142,24 +143,28 @@ func (r *run) settle(ctx context.Context, f *factor, round Round) Round {
 		}
 		r.pause(ctx, min(100*time.Millisecond, last/4+time.Millisecond))
 	}
-	r.counts(&round)
+	r.counts(ctx, &round)
 	round.Settled = r.elapsed()
 	return round
 }
 
-// counts reads what has no noise.
-func (r *run) counts(round *Round) {
+// counts reads what has no noise: of the processes, and of what the server
+// says of itself now.
+func (r *run) counts(ctx context.Context, round *Round) {
 	d := r.server.tree.ReadDetail()
 	round.Files, round.Sockets = known(d.Files), known(d.Sockets)
 	round.CloseWait, round.Threads = known(d.CloseWait), known(d.Threads)
-	r.watch.mu.Lock()
-	defer r.watch.mu.Unlock()
-	if s := r.watch.snapshot; s != nil {
-		if s.ActiveSessions != nil {
-			round.Sessions = known(float64(*s.ActiveSessions))
-		}
-		round.HeapMB = s.HeapUsedMB
+	if !r.snapshot {
+		return
 	}
+	s, err := poll.Once(ctx, r.cfg.Client, r.cfg.Snapshot)
+	if err != nil {
+		return // a hole
+	}
+	if s.ActiveSessions != nil {
+		round.Sessions = known(float64(*s.ActiveSessions))
+	}
+	round.HeapMB = s.HeapUsedMB
 }
 
 func known(v float64) *float64 {

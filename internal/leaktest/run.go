@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest"
@@ -29,6 +30,8 @@ type run struct {
 	nth, of int
 	share   time.Time // until when the phase may be extended
 	full    bool      // the memory limit was reached
+
+	snapshot bool // the server has a snapshot endpoint
 }
 
 // Run tests a server. The result is there even when an error is, where the
@@ -108,6 +111,7 @@ func (r *run) snapshots(ctx context.Context) {
 	if _, err := poll.Once(ctx, r.cfg.Client, r.cfg.Snapshot); err != nil {
 		return // most servers have none
 	}
+	r.snapshot = true
 	if out := r.out.traceWriter(); out != nil {
 		r.watch.poll(ctx, r.cfg, r.cfg.Snapshot, out)
 	}
@@ -211,7 +215,11 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		r.warn("the load was stopped when the server held %s, the limit of the test", Bytes(float64(r.cfg.MaxMemory)))
 	}
 	if mon := r.watch.mon; mon != nil {
-		res.Warnings = append(res.Warnings, mon.Warnings...)
+		for _, w := range mon.Warnings {
+			if !strings.HasPrefix(w, "undecided") { // its verdict is on memory over time, which is not ours
+				res.Warnings = append(res.Warnings, w)
+			}
+		}
 	}
 	res.conclude()
 	res.check(r.cfg)

@@ -20,19 +20,18 @@ type watch struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 
-	mu       sync.Mutex
-	start    time.Time
-	series   trend.Series
-	samples  int
-	now      float64 // MB of the tree
-	peak     float64
-	first    float64
-	free     float64 // bytes of the machine
-	limit    float64 // MB; beyond it onLimit is called
-	onLimit  func()
-	snapshot *snapshot.Snapshot
-	mon      *monitor.Result
-	err      error
+	mu      sync.Mutex
+	start   time.Time
+	series  trend.Series
+	samples int
+	now     float64 // MB of the tree
+	peak    float64
+	first   float64
+	free    float64 // bytes of the machine
+	limit   float64 // MB; beyond it onLimit is called
+	onLimit func()
+	mon     *monitor.Result
+	err     error
 }
 
 var errMemory = errors.New("the server reached the memory limit of the test")
@@ -74,11 +73,6 @@ func (w *watch) poll(ctx context.Context, cfg *Config, target *url.URL, out *sna
 	w.stop = func() { cancel(); before() }
 	w.wg.Go(func() {
 		_, _ = poll.Run(ctx, poll.Config{Targets: []*url.URL{target}, Interval: pollEvery}, cfg.Client, func(e poll.Event) error {
-			if !e.Snapshot.Failed() {
-				w.mu.Lock()
-				w.snapshot = e.Snapshot
-				w.mu.Unlock()
-			}
 			return out.Write(e.Snapshot)
 		}) // what it does not get, others have
 	})
