@@ -53,6 +53,8 @@ type Config struct {
 	Version  string
 	// Progress, where it is set, is told of each change.
 	Progress func(Progress)
+
+	started func(pid int) // of the server, for tests
 }
 
 // Bounds of a run.

@@ -25,10 +25,10 @@ func (p *Phase) judge(expired bool) {
 	if p.counted() && !held {
 		p.leaks()
 	}
-	if held && p.Trend.Verdict == trend.Leak {
+	if held && p.Trend.Verdict != trend.NoLeak && p.Trend.Span > 0 {
 		p.Trend.Verdict = trend.Undecided
 		p.Trend.Reasons = append([]trend.Reason{{Code: Unexpired, Leak: true,
-			Text: "it is kept while the session may still be used; --expiry says how long that is, and waits for it"}}, p.Trend.Reasons...)
+			Text: "the server may keep a session while it can still be used; --expiry says how long that is, and waits for it"}}, p.Trend.Reasons...)
 	}
 	for _, why := range p.disturbances() {
 		p.Trend.Disturbed(why)

@@ -27,6 +27,7 @@ type load struct {
 	tool     mcp.Tool
 	args     jsontext.Value
 	stdio    *stdio
+	warning  string
 
 	mu       sync.Mutex
 	standing map[int]*mcp.Session // of each worker
@@ -74,14 +75,28 @@ func newLoad(ctx context.Context, cfg *Config) (*load, error) {
 	if err != nil {
 		return nil, client.Cause(err)
 	}
-	if l.tool, err = choose(tools, cfg.Tool); err != nil {
+	if err := l.take(tools); err != nil {
 		return nil, err
-	}
-	if l.args = cfg.Args; len(l.args) == 0 {
-		l.args = loadtest.Arguments(l.tool.InputSchema)
 	}
 	l.sessions, err = l.hasSessions(ctx)
 	return l, err
+}
+
+// take chooses the tool to call. Where the server has none that may be called
+// without being asked for, tools/list takes the place of calls.
+func (l *load) take(tools []mcp.Tool) (err error) {
+	l.tool, err = choose(tools, l.cfg.Tool)
+	if err != nil && l.cfg.Tool != "" {
+		return err
+	}
+	if err != nil {
+		l.warning = err.Error() + "; until then tools/list is called in the place of a tool"
+		return nil
+	}
+	if l.args = l.cfg.Args; len(l.args) == 0 {
+		l.args = loadtest.Arguments(l.tool.InputSchema)
+	}
+	return nil
 }
 
 func choose(tools []mcp.Tool, name string) (mcp.Tool, error) {

@@ -61,6 +61,10 @@ func (l *load) lost(worker int, err error) {
 }
 
 func oneCall(ctx context.Context, l *load, worker int) error {
+	if l.stdio != nil && l.tool.Name == "" {
+		_, err := l.stdio.tools(ctx)
+		return err
+	}
 	if l.stdio != nil {
 		return l.stdio.call(ctx, l.tool.Name, l.args)
 	}
@@ -74,6 +78,10 @@ func oneCall(ctx context.Context, l *load, worker int) error {
 }
 
 func (l *load) call(ctx context.Context, s *mcp.Session, tool mcp.Tool, args jsontext.Value) error {
+	if tool.Name == "" {
+		_, err := s.Tools(ctx)
+		return err
+	}
 	res, err := s.Call(ctx, tool, args)
 	if err == nil && res.IsError {
 		return failedTool(res.Text)
@@ -84,7 +92,7 @@ func (l *load) call(ctx context.Context, s *mcp.Session, tool mcp.Tool, args jso
 // wrong is a call that fails: of a tool that is not there, or of the tool with
 // arguments that no schema has. Servers take different ways with them.
 func (l *load) wrong() (mcp.Tool, jsontext.Value) {
-	if l.turn.Add(1)%2 == 0 {
+	if l.turn.Add(1)%2 == 0 || l.tool.Name == "" {
 		return mcp.Tool{Name: "mcpdiag-no-such-tool"}, jsontext.Value(`{}`)
 	}
 	return l.tool, jsontext.Value(`{"mcpdiag-no-such-argument":[[]]}`)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -74,10 +73,16 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		r.server.stop()
 		return fmt.Errorf("speaking MCP to %s: %w", where(r.cfg), err)
 	}
+	if r.load.warning != "" {
+		r.warn("%s", r.load.warning)
+	}
 	r.watch = newWatch(r.start, r.cfg.MaxMemory)
 	r.watch.follow(ctx, r.server.info.PID, r.out.memory)
 	r.snapshots(ctx)
 	r.describe()
+	if r.cfg.started != nil {
+		r.cfg.started(r.server.info.PID)
+	}
 	return nil
 }
 
@@ -86,7 +91,7 @@ func (r *run) meet(ctx context.Context) (*load, error) {
 	if r.server.stdio == nil {
 		return newLoad(ctx, r.cfg)
 	}
-	l := &load{cfg: r.cfg, stdio: r.server.stdio, standing: map[int]*mcp.Session{}, streams: map[int]string{}, args: r.cfg.Args}
+	l := &load{cfg: r.cfg, stdio: r.server.stdio, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
 	ctx, cancel := l.exchange(ctx)
 	defer cancel()
 	tools, err := l.stdio.tools(ctx)
@@ -94,13 +99,7 @@ func (r *run) meet(ctx context.Context) (*load, error) {
 		return nil, fmt.Errorf("tools/list: %w", err)
 	}
 	l.era = l.stdio.era
-	if l.tool, err = choose(tools, r.cfg.Tool); err != nil {
-		return nil, err
-	}
-	if len(l.args) == 0 {
-		l.args = loadtest.Arguments(l.tool.InputSchema)
-	}
-	return l, nil
+	return l, l.take(tools)
 }
 
 // snapshots polls the snapshot endpoint where there is one.

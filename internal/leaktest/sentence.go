@@ -19,7 +19,7 @@ func (r *Result) sentence() string {
 		case p.Trend.Verdict == trend.Leak:
 			parts = append(parts, p.kept())
 		case p.Unexpired():
-			open = append(open, p.kept()+", which had not expired")
+			open = append(open, p.unexpired())
 		case p.Trend.Verdict == trend.NoLeak:
 			nothing = append(nothing, "per "+p.Per)
 		default:
@@ -39,6 +39,14 @@ func (p *Phase) kept() string {
 	return fmt.Sprintf("%s kept per %s (95 %%: %s to %s)", Bytes(rate.Bytes), p.Per, Bytes(rate.Low), Bytes(rate.High))
 }
 
+// unexpired is what p keeps as long as it has not expired.
+func (p *Phase) unexpired() string {
+	if p.Rate.Low <= 0 {
+		return "not judged per " + p.Per + ", which may not have expired"
+	}
+	return p.kept() + ", which had not expired"
+}
+
 // Sentence is the verdict of one phase.
 func (p *Phase) Sentence() string {
 	unseen := fmt.Sprintf("a leak below %s per %s would not have been seen", Bytes(p.Trend.Smallest), p.Per)
@@ -48,7 +56,7 @@ func (p *Phase) Sentence() string {
 	case p.Trend.Verdict == trend.NoLeak:
 		return "no leak; " + unseen
 	case p.Unexpired():
-		return p.kept() + ", which had not expired"
+		return p.unexpired()
 	case p.Trend.Smallest == 0:
 		return fmt.Sprintf("undecided: %d rounds are too few to judge", max(0, len(p.Rounds)-1))
 	}

@@ -11,6 +11,9 @@ import (
 
 // visitors has users open a session each, call and end it, as the load test has it.
 func (l *load) visitors(ctx context.Context, users, calls int) batch {
+	if l.tool.Name == "" { // the load test has nothing to call
+		return l.run(ctx, &factor{do: sessionWithCall}, users)
+	}
 	res, err := loadtest.Run(ctx, loadtest.Config{
 		Endpoint: l.ep, Users: users, Calls: calls, Rounds: 1, Timeout: l.cfg.Client.Timeout(),
 		Protocol: l.era.Version, Tool: l.tool.Name, Args: l.args,
