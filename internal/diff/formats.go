@@ -85,6 +85,9 @@ func (r *Result) JUnit(w io.Writer) error {
 	case VerdictUndecided:
 		s.Errors, s.Case.Error = 1, p
 	case VerdictOK, VerdictGrowth:
+		if r.Command != "" {
+			s.Errors, s.Case.Error = 1, &problem{Message: report.Line(r.Command), Text: details.String()}
+		}
 	}
 	data, err := xml.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -106,6 +109,9 @@ func (r *Result) GitHub(w io.Writer) error {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "::%s title=mcpdiag diff::%s\n", level, command(r.Reason))
+	if r.Command != "" {
+		fmt.Fprintf(&text, "::error title=mcpdiag diff::%s\n", command(r.Command))
+	}
 	for _, c := range r.StuckCalls[:min(len(r.StuckCalls), maxShown)] {
 		what := "call " + report.Cell(c.ID, nameWidth) + " of " + report.Cell(c.Name, nameWidth) + " is still in flight"
 		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", command(what))
