@@ -310,7 +310,9 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 // What is sent to anybody else has none of the header.
 func TestOthersGetNoCredentials(t *testing.T) {
 	var got []string
-	h := func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.Header.Get("Authorization")+r.Header.Get("X-Api-Key")) }
+	h := func(_ http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Authorization")+r.Header.Get("X-Api-Key"))
+	}
 	origin, other := serve(t, h), serve(t, h)
 	c := newClient(t, Config{Header: http.Header{"Authorization": {"a"}, "X-Api-Key": {"b"}}, Origins: []*url.URL{origin}})
 	for _, u := range []*url.URL{origin, other} {
