@@ -170,8 +170,8 @@ func TestLatencyEndsWithTheAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res.Succeeded != 5 || res.Latency.Max > 100.1 {
-			t.Errorf("%d succeeded, latency %+v", res.Succeeded, res.Latency)
+		if res.Succeeded != 5 || res.Latency.Max > 100.1 || res.DurationS > 1 {
+			t.Errorf("%d succeeded, latency %+v, %g s in all", res.Succeeded, res.Latency, res.DurationS)
 		}
 	})
 }
