@@ -221,14 +221,15 @@ type loadLog struct {
 }
 
 func (l *loadLog) round(p *Phase, r *Round, b *batch) {
-	line := fmt.Sprintf("%s %s round %d: %d operations in %.2f s, %d failed", time.Now().Format(time.RFC3339), p.ID, r.Number, b.done, b.took.Seconds(), b.failed)
+	var line strings.Builder
+	fmt.Fprintf(&line, "%s %s round %d: %d operations in %.2f s, %d failed", time.Now().Format(time.RFC3339), p.ID, r.Number, b.done, b.took.Seconds(), b.failed)
 	if r.Latency != nil {
-		line += fmt.Sprintf(", p50 %.2f ms, p99 %.2f ms", r.Latency.P50, r.Latency.P99)
+		fmt.Fprintf(&line, ", p50 %.2f ms, p99 %.2f ms", r.Latency.P50, r.Latency.P99)
 	}
 	for kind, example := range b.errors {
-		line += "; " + kind + ": " + report.Cell(example, 200)
+		fmt.Fprintf(&line, "; %s: %s", kind, report.Cell(example, 200))
 	}
-	_, _ = fmt.Fprintln(l.w, line) // the result says it too
+	_, _ = fmt.Fprintln(l.w, line.String()) // the result says it too
 }
 
 // Load reads the verdict of a run from its folder, or from the file itself.

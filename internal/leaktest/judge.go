@@ -58,7 +58,12 @@ func (p *Phase) judgeHeap() {
 	reasons := []trend.Reason{{Code: ByHeap, Leak: true, Text: fmt.Sprintf(
 		"the heap, as the server tells it, grows by %s per %s (95 %%: %s to %s), and RSS with it", Bytes(j.Rate.Bytes), p.Per, Bytes(j.Rate.Low), Bytes(j.Rate.High))}}
 	p.Trend.Verdict = trend.Leak
-	p.Trend.Reasons = append(reasons, slices.DeleteFunc(p.Trend.Reasons, func(r trend.Reason) bool { return !r.Leak })...)
+	for _, r := range p.Trend.Reasons {
+		if r.Leak {
+			reasons = append(reasons, r)
+		}
+	}
+	p.Trend.Reasons = reasons
 }
 
 // leaks makes the verdict a leak because of what was counted.

@@ -84,16 +84,17 @@ func newLoad(ctx context.Context, cfg *Config) (*load, error) {
 
 // take chooses the tool to call. Where the server has none that may be called
 // without being asked for, tools/list takes the place of calls.
-func (l *load) take(tools []mcp.Tool) (err error) {
-	l.tool, err = choose(tools, l.cfg.Tool)
-	if err != nil && l.cfg.Tool != "" {
+func (l *load) take(tools []mcp.Tool) error {
+	tool, err := choose(tools, l.cfg.Tool)
+	switch {
+	case err == nil:
+		l.tool, l.args = tool, l.cfg.Args
+	case l.cfg.Tool != "":
 		return err
-	}
-	if err != nil {
+	default:
 		l.warning = err.Error() + "; until then tools/list is called in the place of a tool"
-		return nil
 	}
-	if l.args = l.cfg.Args; len(l.args) == 0 {
+	if len(l.args) == 0 && l.tool.Name != "" {
 		l.args = loadtest.Arguments(l.tool.InputSchema)
 	}
 	return nil

@@ -2,6 +2,7 @@ package leaktest
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -41,11 +42,7 @@ type amount struct{ operations, calls int }
 func (r *run) round(ctx context.Context, f *factor, p *Phase, n amount) (Round, bool) {
 	round := Round{Number: len(p.Rounds), From: r.elapsed()}
 	r.tell("load")
-	loadCtx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	r.watch.guard(func() { cancel(errMemory) })
-	b := r.load.run(loadCtx, f, n.operations)
-	r.watch.guard(nil)
+	b := r.guarded(ctx, f, n.operations)
 	round.Loaded = r.elapsed()
 	p.count(b)
 	round.Operations, round.Failed, round.Latency = p.Operations, b.failed, b.summary()
@@ -53,11 +50,19 @@ func (r *run) round(ctx context.Context, f *factor, p *Phase, n amount) (Round, 
 		round.Throughput = float64(b.done) / b.took.Seconds()
 	}
 	r.log.round(p, &round, &b)
-	if context.Cause(loadCtx) == errMemory { //nolint:errorlint // it is set above, unwrapped
-		r.full = true
-	}
 	round = r.settle(ctx, f, round)
 	return round, ctx.Err() == nil && round.TreeMB > 0
+}
+
+// guarded makes n operations of f, unless the memory limit is reached first.
+func (r *run) guarded(ctx context.Context, f *factor, n int) batch {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.watch.guard(func() { cancel(errMemory) })
+	defer r.watch.guard(nil)
+	b := r.load.run(ctx, f, n)
+	r.full = r.full || errors.Is(context.Cause(ctx), errMemory)
+	return b
 }
 
 func (p *Phase) count(b batch) {
@@ -80,13 +85,10 @@ func (r *run) calibrate(ctx context.Context, f *factor) amount {
 		return amount{chosen, r.cfg.Calls}
 	}
 	probe := max(2, min(r.cfg.Users, factorWorkers))
-	b := r.load.run(ctx, f, probe)
-	r.pause(ctx, min(r.cfg.Settle, time.Second)/2)
-	before := r.watch.memory()
-	probe = min(max(probe, int(b.rate()/2)), 50*probe) // half a second of it
-	b = r.load.run(ctx, f, probe)
-	r.pause(ctx, min(r.cfg.Settle, time.Second)/2)
-	each := max(0, r.watch.memory()-before) / float64(probe)
+	b, each := r.probe(ctx, f, probe)
+	room := max(0, float64(r.cfg.MaxMemory)/mib-r.server.memory())
+	probe = max(2, min(50*probe, int(b.rate()/2), int(room/mostProbe/max(each, 1e-3)))) // half a second of it
+	b, each = r.probe(ctx, f, probe)
 	n := int(b.rate() * r.loadTime(f).Seconds())
 	least := 3
 	if f.id == everyday {
@@ -96,10 +98,21 @@ func (r *run) calibrate(ctx context.Context, f *factor) amount {
 		n = max(n, chosen)
 	}
 	n = min(max(n, least), mostOperations)
-	if room := float64(r.cfg.MaxMemory)/mib - before; each > 0.1 && room > 0 {
+	if each > 0.1 {
 		n = max(least, min(n, int(room/2/sureRounds/each)))
 	}
 	return amount{n, min(r.cfg.Calls, n)}
+}
+
+// mostProbe is the share of the memory that a probe may take: one in so many.
+const mostProbe = 20
+
+// probe makes n operations and says by how much memory grew with each.
+func (r *run) probe(ctx context.Context, f *factor, n int) (b batch, each float64) {
+	before := r.server.memory()
+	b = r.guarded(ctx, f, n)
+	r.pause(ctx, min(r.cfg.Settle, time.Second)/2)
+	return b, max(0, r.server.memory()-before) / float64(n)
 }
 
 const mostOperations = 20_000

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -279,10 +280,8 @@ func (r *run) collect(ctx context.Context) {
 }
 
 func (r *run) once(warning string) {
-	for _, w := range r.res.Warnings {
-		if w == warning {
-			return
-		}
+	if slices.Contains(r.res.Warnings, warning) {
+		return
 	}
 	r.res.Warnings = append(r.res.Warnings, warning)
 }

@@ -202,6 +202,15 @@ func (s *server) greet(ctx context.Context, cfg *Config) error {
 	return nil
 }
 
+// memory is what the server and its descendants hold now, in MB; 0 when it has ended.
+func (s *server) memory() float64 {
+	m, err := s.tree.Read()
+	if err != nil {
+		return 0
+	}
+	return float64(m.Total.RSS) / mib
+}
+
 // stop ends what was started; a server that ran before goes on.
 func (s *server) stop() {
 	if s.tree != nil {
