@@ -12,7 +12,10 @@ const mib = 1 << 20
 // Bytes writes a number of bytes as people read it, with two digits at least:
 // rates are small.
 func Bytes(bytes float64) string {
-	if abs := math.Abs(bytes); abs >= 1024 && abs < 100<<10 {
+	switch abs := math.Abs(bytes); {
+	case abs < 0.5:
+		return "0 B"
+	case abs >= 1024 && abs < 100<<10:
 		return fmt.Sprintf("%.1f KB", bytes/1024)
 	}
 	return report.MB(bytes / mib)

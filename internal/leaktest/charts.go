@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -19,7 +20,7 @@ func (r *Result) memoryChart() report.Chart {
 	}
 	settled := report.ChartLine{Name: "settled"}
 	c.Lines = []report.ChartLine{rss, settled}
-	for _, p := range r.Phases {
+	for nth, p := range r.Phases {
 		for i, round := range p.Rounds {
 			c.Lines[1].Points = append(c.Lines[1].Points, [2]float64{round.Settled, round.TreeMB})
 			if i > 0 {
@@ -28,7 +29,7 @@ func (r *Result) memoryChart() report.Chart {
 		}
 		c.Lines[1].Points = append(c.Lines[1].Points, hole)
 		if len(r.Phases) > 1 && len(p.Rounds) > 0 {
-			c.Marks = append(c.Marks, report.ChartMark{X: p.Rounds[0].From, Text: p.ID})
+			c.Marks = append(c.Marks, report.ChartMark{X: p.Rounds[0].From, Text: strconv.Itoa(nth + 1)})
 		}
 		p.fit(&c)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,12 +22,12 @@ var nan = math.NaN()
 // the folder of the run.
 func (r *Result) HTML(w io.Writer, dir string) error {
 	word := strings.ReplaceAll(string(r.Verdict), "-", " ")
+	sentence, rest := r.headline(word)
 	page := report.Page{
-		Title: "Memory leak test of " + r.name(), Verdict: styleOf(r.Verdict), Word: word,
-		Sentence: strings.TrimLeft(strings.TrimPrefix(r.Sentence, word), ":; "), Facts: r.facts(),
+		Title: "Memory leak test of " + r.name(), Verdict: styleOf(r.Verdict), Word: word, Sentence: sentence, Facts: r.facts(),
 	}
 	page.Sections = []report.PageSection{
-		{Title: "Memory", Pictures: []report.PagePicture{picture(r.memoryChart())}, Text: r.why()},
+		{Title: "Memory", Pictures: []report.PagePicture{picture(r.memoryChart())}, Text: append(rest, r.why()...)},
 		r.perWhat(), r.causes(), r.held(),
 		{Title: "Latency", Pictures: []report.PagePicture{picture(r.latencyChart())}},
 		r.failures(), r.flame(dir), r.budgets(), r.surroundings(), r.doubts(), r.repeat(),
@@ -36,6 +37,19 @@ func (r *Result) HTML(w io.Writer, dir string) error {
 	})
 	return page.WriteHTML(w)
 }
+
+// headline is the verdict as a title, with what is kept, and the rest of the
+// sentence where it would be too long for one.
+func (r *Result) headline(word string) (title string, rest []string) {
+	sentence := strings.TrimLeft(strings.TrimPrefix(r.Sentence, word), ":; ")
+	at := strings.Index(sentence, "; nothing per ")
+	if len(sentence) < longTitle || at < 0 {
+		return sentence, nil
+	}
+	return sentence[:at], []string{"N" + sentence[at+len("; n"):] + "."}
+}
+
+const longTitle = 160
 
 // name is what the server is called.
 func (r *Result) name() string {
@@ -86,10 +100,10 @@ func (r *Result) why() []string {
 // perWhat is a row for each phase.
 func (r *Result) perWhat() report.PageSection {
 	t := &report.PageTable{
-		Header: []string{"kept per", "verdict", "bytes", "95 % interval", "smallest seen", "operations", "rounds"},
-		Right:  []bool{false, false, true, true, true, true, true},
+		Header: []string{"", "kept per", "verdict", "bytes", "95 % interval", "smallest seen", "operations", "rounds"},
+		Right:  []bool{true, false, false, true, true, true, true, true},
 	}
-	for _, p := range r.Phases {
+	for nth, p := range r.Phases {
 		verdict, rate, interval := strings.ReplaceAll(string(p.Trend.Verdict), "-", " "), "–", "–"
 		switch {
 		case len(p.Explained) > 0:
@@ -108,7 +122,7 @@ func (r *Result) perWhat() report.PageSection {
 		if p.Trend.Smallest > 0 {
 			smallest = Bytes(p.Trend.Smallest)
 		}
-		t.Rows = append(t.Rows, []string{p.Per, verdict, rate, interval, smallest, report.Count(p.Operations), fmt.Sprint(max(0, len(p.Rounds)-1))})
+		t.Rows = append(t.Rows, []string{strconv.Itoa(nth + 1), p.Per, verdict, rate, interval, smallest, report.Count(p.Operations), fmt.Sprint(max(0, len(p.Rounds)-1))})
 	}
 	s := report.PageSection{Title: "Per what", Table: t}
 	s.Text = []string{"A leak smaller than what the column says would not have been seen."}
