@@ -20,7 +20,7 @@ func (p *Phase) judge(expired bool) {
 	p.Trend = trend.JudgeRounds(p.asPoints())
 	p.By, p.Rate = ByRSS, p.Trend.Rate
 	p.Counts = p.counting()
-	held := p.Held && !expired
+	held := p.Held && !expired && !p.forgotten()
 	p.judgeHeap()
 	if p.counted() && !held {
 		p.leaks()
@@ -34,6 +34,23 @@ func (p *Phase) judge(expired bool) {
 		p.Trend.Disturbed(why)
 	}
 }
+
+// forgotten reports whether the server itself no longer counts the sessions
+// that were left: what it still holds of them it does not hold rightly.
+func (p *Phase) forgotten() bool {
+	if len(p.Rounds) < 2 || p.Rounds[0].Sessions == nil {
+		return false
+	}
+	for i := 1; i < len(p.Rounds); i++ {
+		made := float64(p.Rounds[i].Operations - p.Rounds[i-1].Operations)
+		if s := p.Rounds[i].Sessions; s == nil || *s > *p.Rounds[0].Sessions+forgottenShare*made {
+			return false
+		}
+	}
+	return true
+}
+
+const forgottenShare = 0.1
 
 // heapShare is how much of the heap's growth RSS must show: a heap that grows
 // into memory that is there already is not worth an alarm.

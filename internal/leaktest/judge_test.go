@@ -44,6 +44,7 @@ func TestJudge(t *testing.T) {
 		{"growing", phaseOf("call", line(13, 20, 1)...), nil, false, trend.Leak, ByRSS, trend.Rising},
 		{"growing, abandoned", phaseOf("abandoned", line(13, 20, 1)...), nil, false, trend.Undecided, ByRSS, Unexpired},
 		{"growing, abandoned and expired", phaseOf("abandoned", line(13, 20, 1)...), nil, true, trend.Leak, ByRSS, trend.Rising},
+		{"growing, abandoned and no longer counted", phaseOf("abandoned", line(13, 20, 1)...), everyRound(func(r *Round) { r.Sessions = known(3) }), false, trend.Leak, ByRSS, trend.Rising},
 		{"refused", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Refused = 3 }, false, trend.Undecided, ByRSS, ""},
 		{"mostly failed", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.broken = 500 }, false, trend.Undecided, ByRSS, ""},
 		{"meant to fail", phaseOf("bad-method", line(13, 20, 0)...), func(p *Phase) { p.broken, p.expected = 500, true }, false, trend.NoLeak, ByRSS, ""},
