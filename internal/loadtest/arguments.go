@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,18 +30,19 @@ type schema struct {
 // maxNesting bounds how deep an argument is made.
 const maxNesting = 8
 
-// Arguments makes the arguments of a call from the input schema of its tool: a
-// value for each required property, and nothing else. The same schema gives the same arguments.
-func Arguments(inputSchema jsontext.Value) jsontext.Value {
+// Arguments makes the arguments of calls from the input schema of their tool: a
+// value for each required property, and nothing else. The same schema and the
+// same random numbers give the same arguments.
+func Arguments(inputSchema jsontext.Value, _ *rand.Rand) Template {
 	value, ok := example(json.RawMessage(inputSchema), 0).(map[string]any)
 	if !ok {
 		value = map[string]any{}
 	}
 	data, err := json.Marshal(value)
 	if err != nil {
-		return jsontext.Value("{}") // not possible: it was decoded from JSON
+		data = []byte("{}") // not possible: it was decoded from JSON
 	}
-	return data
+	return Template{parts: []part{{fixed: data}}}
 }
 
 // example is a value that fits a schema, as far as it is understood.

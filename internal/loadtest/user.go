@@ -94,7 +94,8 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	r.first.Store(session)
 	if r.args = r.cfg.Args; len(r.args) == 0 {
-		r.args = Arguments(r.tool.InputSchema)
+		made := Arguments(r.tool.InputSchema, nil)
+		r.args = made.JSON(nil)
 	}
 	r.res.Tool, r.res.Arguments = r.tool.Name, r.args
 	return nil
