@@ -99,7 +99,7 @@ func TestServerEverything(t *testing.T) {
 		t.Errorf("loadtest with arguments made from the schema: %+v", chosen)
 	}
 	bad := loadtestCode(t, "loadtest", url, "--users", "2", "--calls", "3", "--tool", "echo", "--args", `{}`, "--format", "json")
-	if bad.Errors.Tool != 6 || bad.Succeeded != 0 {
+	if bad.ErrorsOf(loadtest.ErrTool) != 6 || bad.Succeeded != 0 {
 		t.Errorf("bad arguments: %+v, want 6 results with isError", bad.Errors)
 	}
 

@@ -66,32 +66,30 @@ func (m *metrics) count(result mcp.Result, err error) {
 	var status *mcp.StatusError
 	var rpc *mcp.RPCError
 	var bad *mcp.MalformedError
-	e := &m.res.Errors
 	switch {
 	case err == nil:
-		m.example(&e.Tool, "tool", result.Text)
+		m.example(ErrTool, 0, result.Text)
 	case errors.As(err, &status):
-		m.example(&e.HTTP, "http", err.Error())
+		m.example(ErrHTTP, int64(status.Code), err.Error())
 	case errors.As(err, &rpc):
-		m.example(&e.RPC, "jsonrpc", err.Error())
+		m.example(ErrRPC, rpc.Code, err.Error())
 	case errors.As(err, &bad):
-		m.example(&e.Malformed, "malformed", err.Error())
+		m.example(ErrMalformed, 0, err.Error())
 	default:
-		m.example(&e.Transport, "transport", client.Cause(err).Error())
+		m.example(ErrOther, 0, client.Cause(err).Error())
 	}
 }
 
 // maxExample bounds what is kept of a server's words.
 const maxExample = 200
 
-func (m *metrics) example(count *int64, kind, text string) {
-	*count++
-	if *count == 1 {
-		if m.res.Errors.Examples == nil {
-			m.res.Errors.Examples = map[string]string{}
-		}
-		m.res.Errors.Examples[kind] = text[:min(len(text), maxExample)]
+func (m *metrics) example(kind ErrorKind, code int64, text string) {
+	i := slices.IndexFunc(m.res.Errors, func(e ErrorCount) bool { return e.Kind == kind && e.Code == code })
+	if i < 0 {
+		i = len(m.res.Errors)
+		m.res.Errors = append(m.res.Errors, ErrorCount{Kind: kind, Code: code, Example: text[:min(len(text), maxExample)]})
 	}
+	m.res.Errors[i].Count++
 }
 
 func (m *metrics) session(count *int64) {

@@ -65,21 +65,19 @@ func (r *Result) latencies(b *strings.Builder) {
 	}
 }
 
+// failureWords say what a kind of error is.
+var failureWords = map[ErrorKind]string{
+	ErrConnect: "got no connection", ErrTLS: "failed in the TLS handshake", ErrTimeout: "got no answer in time",
+	ErrReset: "lost their connection", ErrHTTP: "got an HTTP error", ErrRPC: "got a JSON-RPC error",
+	ErrTool: "got a result with isError", ErrMalformed: "got an answer that is no MCP", ErrSession: "met a session that the server had lost",
+	ErrLimited: "were refused by a rate limit", ErrVersion: "were refused for their protocol version",
+	ErrTooLarge: "got an answer that is too large", ErrOther: "got no answer",
+}
+
 func (r *Result) failures(b *strings.Builder, paint report.Painter) {
-	for _, e := range []struct {
-		kind, what string
-		n          int64
-	}{
-		{"transport", "got no answer", r.Errors.Transport},
-		{"http", "got an HTTP error", r.Errors.HTTP},
-		{"jsonrpc", "got a JSON-RPC error", r.Errors.RPC},
-		{"tool", "got a result with isError", r.Errors.Tool},
-		{"malformed", "got an answer that is no MCP", r.Errors.Malformed},
-	} {
-		if e.n > 0 {
-			line := fmt.Sprintf("%s %s, such as: %s", report.Count(e.n), e.what, report.Cell(r.Errors.Examples[e.kind], 160))
-			b.WriteString(paint.Paint(report.Bad, line) + "\n")
-		}
+	for _, e := range r.Errors {
+		line := fmt.Sprintf("%s %s, such as: %s", report.Count(e.Count), failureWords[e.Kind], report.Cell(e.Example, 160))
+		b.WriteString(paint.Paint(report.Bad, line) + "\n")
 	}
 	if r.Sessions.Failed > 0 {
 		b.WriteString(paint.Paint(report.Bad, report.Count(r.Sessions.Failed)+" sessions could not be opened; their calls were not made") + "\n")
