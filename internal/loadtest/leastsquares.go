@@ -17,9 +17,10 @@ func accumulate(a *[3]vec, b *vec, row vec, y, weight float64, free [3]bool) {
 	}
 }
 
-// solve solves a·s = b for the free parameters; the others are 0. The equations
-// are scaled first: λ and κ are many orders of magnitude apart.
-func solve(a [3]vec, b vec, free [3]bool) (s vec, ok bool) {
+// solve solves a·s = b for the free parameters; the others are 0,
+// and so are all where there is not one solution. The equations are scaled first:
+// λ and κ are many orders of magnitude apart.
+func solve(a [3]vec, b vec, free [3]bool) (s vec) {
 	var scale vec
 	for i := range scale {
 		if scale[i] = math.Sqrt(a[i][i]); !free[i] || scale[i] == 0 {
@@ -36,7 +37,7 @@ func solve(a [3]vec, b vec, free [3]bool) (s vec, ok bool) {
 	}
 	for i := range a {
 		if a[i][i] < 1e-14 {
-			return vec{}, false
+			return vec{}
 		}
 		for k := i + 1; k < len(a); k++ {
 			f := a[k][i] / a[i][i]
@@ -56,7 +57,7 @@ func solve(a [3]vec, b vec, free [3]bool) (s vec, ok bool) {
 	for i := range s {
 		s[i] /= scale[i]
 	}
-	return s, true
+	return s
 }
 
 // student is the 97.5 % quantile of Student's t.

@@ -107,7 +107,7 @@ func linear(points []point, free [3]bool) vec {
 		row := vec{1, p.n - 1, p.n * (p.n - 1)}
 		accumulate(&a, &b, row, p.n/p.x, w*w, free)
 	}
-	s, _ := solve(a, b, free)
+	s := solve(a, b, free)
 	if s[0] <= 0 {
 		return vec{points[0].x / points[0].n, 0, 0}
 	}
@@ -123,7 +123,7 @@ func gaussNewton(points []point, t vec, free [3]bool) vec {
 		for _, p := range points {
 			accumulate(&a, &b, t.gradient(p.n), p.x-t.at(p.n), 1, free)
 		}
-		delta, _ := solve(a, b, free)
+		delta := solve(a, b, free)
 		next, nextSum := t, math.Inf(1)
 		for scale := 1.0; scale > 1e-6 && !(nextSum < sum); scale /= 2 {
 			for i := range next {
@@ -179,7 +179,7 @@ func (u *USL) estimate(points []point, t vec, free [3]bool) {
 	for i := range covariance {
 		unit := vec{}
 		unit[i] = 1
-		covariance[i], _ = solve(a, unit, free)
+		covariance[i] = solve(a, unit, free)
 		for j := range covariance[i] {
 			covariance[i][j] *= variance
 		}
