@@ -209,8 +209,8 @@ func (s *Session) awaitEvent(ctx context.Context, stream io.Reader, id int64) (*
 	for range maxResumes {
 		m, err := s.scan(ctx, stream, id, &last)
 		switch {
-		case m != nil:
-			return m, err
+		case err == nil && m != nil:
+			return m, nil
 		case last.ID == "" && err == nil:
 			return nil, malformed("the stream ended before the answer")
 		case last.ID == "" || ctx.Err() != nil:
