@@ -134,7 +134,9 @@ func (w *watcher) watch(cmd *cobra.Command) error {
 	if res == nil {
 		return err
 	}
-	res.File = w.output
+	if w.output != "-" {
+		res.File = w.output
+	}
 	finding := w.finish(res)
 	if err != nil && errors.Is(finding, errFinding) {
 		return err
@@ -176,14 +178,8 @@ func (w *watcher) finish(res *monitor.Result) error {
 	if err := w.summary(res); err != nil {
 		return err
 	}
-	if res.Verdict == trend.Leak {
+	if res.Verdict == trend.Leak || string(res.Verdict) == w.failOn.value {
 		return errFinding
-	}
-	if res.Verdict == trend.Undecided {
-		if w.failOn.value == "undecided" {
-			return errFinding
-		}
-		w.a.debug("undecided: more samples, or --fail-on undecided where that must not pass")
 	}
 	return nil
 }
@@ -205,7 +201,10 @@ func (w *watcher) summary(res *monitor.Result) error {
 func (a *app) listProcesses(found []process.Info) {
 	table := report.Table{Indent: "  ", Right: map[int]bool{0: true}}
 	table.Styled(report.Bold, "PID", "started", "command")
-	width, _ := a.size(a.stderr)
+	width := 200
+	if a.isTerminal(a.stderr) {
+		width, _ = a.size(a.stderr)
+	}
 	for _, p := range found {
 		table.Row(strconv.Itoa(p.PID), p.Started.Format(time.DateTime), report.Cell(p.Command(), max(20, width-32)))
 	}

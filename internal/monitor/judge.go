@@ -29,6 +29,9 @@ func (res *Result) conclude() {
 		case p.Trend.Verdict == trend.Undecided && res.Verdict == trend.NoLeak:
 			res.Verdict = trend.Undecided
 		}
+		if p.Trend.Verdict == trend.Undecided {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("undecided about PID %d: %s", p.PID, p.Trend.Reasons[0].Text))
+		}
 	}
 	if len(res.Processes) == 0 {
 		res.Verdict = trend.Undecided

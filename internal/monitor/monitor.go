@@ -134,9 +134,10 @@ func (r *run) loop(ctx context.Context) error {
 		ctx, cancel = context.WithDeadline(ctx, r.start.Add(r.cfg.Duration))
 		defer cancel()
 	}
-	timer := time.NewTimer(r.firstTick())
+	first := r.firstTick()
+	timer := time.NewTimer(first)
 	defer timer.Stop()
-	for due := 0; ; {
+	for due := int(first / r.cfg.Interval); ; {
 		select {
 		case <-ctx.Done():
 			return nil

@@ -54,8 +54,7 @@ func readCSV(b *bufio.Reader, r *recording) error {
 }
 
 func lineOf(err error) int {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		return parse.Line
 	}
 	return 0

@@ -91,11 +91,11 @@ func TestReadTellsProcessesApart(t *testing.T) {
 func TestReadPassesOverWhatItCannot(t *testing.T) {
 	text := "timestamp,pid,rss_mb\n1,7,10\nsoon,7,10\n2,7,NaN\n3,7,-1\n4,7,1e300\n5,7,11\n4,7,11\n6,7" // the last is torn
 	res, err := Read(strings.NewReader(text))
-	if err != nil || res.Processes[0].Samples != 2 {
+	if err != nil || res.Processes[0].Samples != 2 || res.Verdict != trend.Undecided {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	all := strings.Join(res.Warnings, "\n")
-	if !strings.Contains(all, "5 lines") || !strings.Contains(all, "line 3") || !strings.Contains(all, "1 samples are older") {
+	if !strings.Contains(all, "5 lines") || !strings.Contains(all, "line 3") || !strings.Contains(all, "1 samples are older") || !strings.Contains(all, "undecided about PID 7: ") {
 		t.Errorf("warnings %q", all)
 	}
 	for _, bad := range []string{"", "\n", "hello\nworld\n", "timestamp,pid,rss_mb\n", "a,b\n1,2\n", "CMDLINE x\n"} {

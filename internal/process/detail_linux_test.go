@@ -14,12 +14,12 @@ func TestDetail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close() //nolint:errcheck // of a test
+	defer ln.Close()
 	client, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close() //nolint:errcheck // of a test
+	defer client.Close()
 	server, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)

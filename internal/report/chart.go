@@ -64,7 +64,7 @@ func (c Chart) WriteSVG(w io.Writer) error {
 	b.WriteString(`<rect width="100%" height="100%" fill="var(--ground)"/>` + "\n")
 	fmt.Fprintf(&b, `<text class="t" x="16" y="28">%s</text>`+"\n", text(c.Title))
 	if c.Subtitle != "" {
-		fmt.Fprintf(&b, `<text x="16" y="48">%s</text>`+"\n", text(Cut(c.Subtitle, (p.width-32)/8)))
+		fmt.Fprintf(&b, `<text x="16" y="48">%s</text>`+"\n", text(Cut(c.Subtitle, (p.width-32)/7)))
 	}
 	if p.empty {
 		fmt.Fprintf(&b, `<text class="m" x="%d" y="%d">nothing to draw</text>`+"\n", p.width/2, p.height/2)
@@ -156,12 +156,12 @@ func (c Chart) axes(b *strings.Builder, p plot) {
 		from, to := p.x(max(band.From, p.x0)), p.x(min(band.To, p.x1))
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="var(--band)"/>`+"\n", from, p.top, max(to-from, 0), p.bottom-p.top)
 	}
-	for v := p.y0; v <= p.y1+p.yStep/2; v += p.yStep {
+	for _, v := range ticks(p.y0, p.y1+p.yStep/2, p.yStep) {
 		fmt.Fprintf(b, `<path class="g" d="M%.1f %.1fH%.1f"/><text class="e" x="%.1f" y="%.1f">%s</text>`+"\n",
 			p.left, p.y(v), p.right, p.left-8, p.y(v)+4, label(v, p.yStep))
 	}
 	fmt.Fprintf(b, `<text class="e" x="%.1f" y="%.1f">%s</text>`+"\n", p.left-8, p.top-14, text(c.YUnit))
-	for v := math.Ceil(p.x0/p.xStep) * p.xStep; v <= p.x1; v += p.xStep {
+	for _, v := range ticks(math.Ceil(p.x0/p.xStep-0.02)*p.xStep, p.x1, p.xStep) {
 		name := label(v, p.xStep)
 		if c.XSeconds {
 			name = clock(v)
@@ -175,6 +175,15 @@ func (c Chart) axes(b *strings.Builder, p plot) {
 		fmt.Fprintf(b, `<path class="k" d="M%.1f %.1fV%.1f"/><text x="%.1f" y="%.1f">%s</text>`+"\n",
 			p.x(m.X), p.top, p.bottom, p.x(m.X)+4, p.top+12, text(Cell(m.Text, 24)))
 	}
+}
+
+// ticks are the values from one to another; the step may be lost in large ones.
+func ticks(from, to, step float64) []float64 {
+	var values []float64
+	for v := from; v <= to && len(values) < 40 && v+step > v; v += step {
+		values = append(values, v)
+	}
+	return values
 }
 
 // label writes a value with the decimals that its step needs.

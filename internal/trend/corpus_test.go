@@ -27,7 +27,7 @@ func readAll(t testing.TB, name string) [][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	in := csv.NewReader(f)
 	rows, err := in.ReadAll()
 	if err != nil {
@@ -42,7 +42,7 @@ func recordedRounds(t testing.TB, series string) []Round {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	rounds, warnings, err := ReadRounds(f)
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(series, warnings, err)

@@ -54,6 +54,10 @@ func judge(points []Point, per string, strict float64) Judgement {
 		return j.undecided(TooFew, "the readings are at one time, or no numbers one can reckon with")
 	}
 	j.conclude(j.checks(kept))
+	if j.Verdict != Leak && j.WarmUp > j.Limit {
+		j.Reasons = append(j.Reasons, Reason{Code: WarmUp, Text: fmt.Sprintf(
+			"before that it grew %.1f MB, which is taken for warm-up", j.WarmUp)})
+	}
 	return j
 }
 
@@ -110,7 +114,7 @@ func (j *Judgement) checks(kept []Point) []Reason {
 		check(Noisy, j.Growth > noiseFactor*j.Noise, "the growth is above the noise",
 			fmt.Sprintf("it grew %.1f MB in a noise of %.1f MB", j.Growth, j.Noise)),
 		check(NotThirds, thirdsRise(kept), "the lows of the three thirds rise", "the lows of the three thirds do not rise"),
-		check(Settling, j.Late >= lateShare && !j.Slowing, "it grows at the end as before", "it grows less and less: a warm-up, or a cache that fills"),
+		check(Settling, j.Late >= lateShare && !j.Slowing, "it grows at the end as before", "it grows less and less, or stopped: a warm-up, a cache that fills, or a load that ended"),
 		check(Jumps, !inJumps(kept, j.Growth, max(1.5*j.Limit, j.Noise)), "it grows between the jumps too", "one or two jumps are most of the growth"),
 	}
 }

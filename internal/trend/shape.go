@@ -22,8 +22,9 @@ func Steps(points []Point) []Step {
 	at, most := 0, 0.0 // of the last step
 	for i := stepSide; i+stepSide <= len(points); i++ {
 		before, after := Median(values(points[i-stepSide:i])), Median(values(points[i:i+stepSide]))
-		size := after - before - drift
-		if abs(size) < stepNoise*noise {
+		jump := after - before
+		size := jump - drift
+		if min(abs(size), abs(jump)) < stepNoise*noise || size*jump < 0 {
 			continue
 		}
 		s := Step{X: points[i].X, Size: size}

@@ -169,6 +169,18 @@ func TestTooLittle(t *testing.T) {
 	}
 }
 
+// Growth in what is left out is never hidden.
+func TestWarmUpIsReported(t *testing.T) {
+	var points []Point
+	for i := range 30 {
+		points = append(points, Point{float64(i), 100 + 40*math.Min(float64(i), 5)})
+	}
+	j := Judge(points)
+	if j.Verdict != NoLeak || j.WarmUp != 200 || j.Reasons[len(j.Reasons)-1].Code != WarmUp {
+		t.Errorf("%+v", j)
+	}
+}
+
 func TestDisturbedClearsNothing(t *testing.T) {
 	flat := make([]Point, 20)
 	for i := range flat {
@@ -193,6 +205,13 @@ func TestShapes(t *testing.T) {
 	}
 	if s := Steps(step); len(s) != 1 || s[0].X != 30 || s[0].Size != 40 {
 		t.Errorf("steps %+v, want one of 40 at 30", s)
+	}
+	var stopped []Point // a rise that ends has no step
+	for i := range 60 {
+		stopped = append(stopped, Point{float64(i), 100 + 5*math.Min(float64(i), 35)})
+	}
+	if s := Steps(stopped); len(s) != 0 {
+		t.Errorf("steps of a rise that ends: %+v", s)
 	}
 	if p := plateau(step, 1); math.Abs(p-29.0/59) > 1e-9 {
 		t.Errorf("plateau %v, want the last 29 of 59", p)

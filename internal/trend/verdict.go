@@ -70,6 +70,7 @@ const (
 	Settling    = "settling"    // it still grows, but less and less
 	NotThirds   = "not-thirds"  // the lows of the three thirds do not rise
 	Jumps       = "jumps"       // one or two jumps are most of the growth
+	WarmUp      = "warm-up"     // growth in what was left out
 	Processes   = "processes"   // the server keeps processes
 	Flat        = "flat"        // no growth
 	Bounded     = "bounded"     // the interval excludes growth above the limit
