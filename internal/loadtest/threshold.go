@@ -29,12 +29,12 @@ const (
 
 // Metric names. Latencies are of calls that succeeded.
 var metricUnits = map[string]metricUnit{
-	"p50": unitMillis, "p75": unitMillis, "p90": unitMillis, "p95": unitMillis, "p99": unitMillis, "p99.9": unitMillis,
+	"p50": unitMillis, "p90": unitMillis, "p95": unitMillis, "p99": unitMillis, "p99.9": unitMillis,
 	"mean": unitMillis, "max": unitMillis, "errors": unitShare, "rate": unitCount, "calls": unitCount, "failed": unitCount,
 }
 
 // Metrics are the metrics that a threshold can be on.
-var Metrics = []string{"p50", "p75", "p90", "p95", "p99", "p99.9", "mean", "max", "errors", "rate", "calls", "failed"}
+var Metrics = []string{"p50", "p90", "p95", "p99", "p99.9", "mean", "max", "errors", "rate", "calls", "failed"}
 
 var thresholdForm = regexp.MustCompile(`^\s*(.+?)\s*(<=|>=|<|>)\s*([^<>=]+?)\s*$`)
 
