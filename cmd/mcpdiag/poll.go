@@ -43,6 +43,9 @@ One that was crossed makes the exit code 3.`,
 			if cfg.Interval < time.Millisecond {
 				return usagef("--interval is at least 1ms")
 			}
+			if cfg.Count < 0 || cfg.FailAfter < 0 {
+				return usagef("--count and --fail-after are not negative")
+			}
 			if cfg.Targets, err = conn.targets(args, snapshotPath); err != nil {
 				return err
 			}
