@@ -3,7 +3,6 @@ package loadtest
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
@@ -18,7 +17,7 @@ func (p *Plan) Resolve(tools []mcp.Tool) error {
 			return err
 		}
 	}
-	r := rand.New(rand.NewPCG(p.Seed, 1)) //nolint:gosec // not a secret
+	r := newRand(p.Seed, 1)
 	for i := range p.Steps {
 		if s := &p.Steps[i]; s.Kind == CallTool {
 			tool, err := findTool(tools, s.Name)

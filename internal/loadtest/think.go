@@ -38,7 +38,7 @@ func ParseThink(text string) (Think, error) {
 		median, sigma, _ := strings.Cut(rest, ",")
 		m, err := parseTime(median)
 		s, err2 := strconv.ParseFloat(sigma, 64)
-		if err != nil || err2 != nil || m <= 0 || s <= 0 || s > 5 {
+		if err != nil || err2 != nil || m <= 0 || !(s > 0 && s <= 5) {
 			return Think{}, fmt.Errorf("%q is no think time; a lognormal one is a median and a sigma such as lognormal:1s,0.5", text)
 		}
 		return Think{Median: m, Sigma: s}, nil

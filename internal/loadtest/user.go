@@ -94,8 +94,8 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	r.first.Store(session)
 	if r.args = r.cfg.Args; len(r.args) == 0 {
-		made := Arguments(r.tool.InputSchema, nil)
-		r.args = made.JSON(nil)
+		made := Arguments(r.tool.InputSchema, newRand(0, 1))
+		r.args = made.JSON(&Vars{Rand: newRand(0, 2)})
 	}
 	r.res.Tool, r.res.Arguments = r.tool.Name, r.args
 	return nil
