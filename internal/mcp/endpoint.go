@@ -59,7 +59,7 @@ func dial(ctx context.Context, ep Endpoint, era Era) (transport, error) {
 	switch {
 	case ep.Start != nil:
 		return dialStdio(ctx, ep)
-	case era.Version == rev1105:
+	case era.SSE:
 		return dialSSE(ctx, ep)
 	}
 	return &streamable{ep: ep, era: era}, nil

@@ -28,6 +28,7 @@ var Revisions = []string{Modern, Legacy, rev0618, rev0326, rev1105}
 type Era struct {
 	Version string // the protocol revision
 	Server  string // name and version that it gives itself, or ""
+	SSE     bool   // HTTP+SSE instead of Streamable HTTP
 }
 
 // Sessions reports whether the revision has sessions.
@@ -39,7 +40,7 @@ func (e Era) Sessions() bool { return e.Version != Modern }
 // With a version, it asks for that one and no other.
 func Connect(ctx context.Context, ep Endpoint, version string) (*Session, error) {
 	if version != "" {
-		return Open(ctx, ep, Era{Version: version})
+		return Open(ctx, ep, Era{Version: version, SSE: version == rev1105})
 	}
 	s, err := newSession(ctx, ep, Era{Version: Modern})
 	if err != nil {
@@ -56,7 +57,7 @@ func Connect(ctx context.Context, ep Endpoint, version string) (*Session, error)
 	s.Abandon()
 	var status *StatusError
 	if ep.Start == nil && errors.As(err, &status) && noStreamable(status.Code) {
-		if old, sseErr := Open(ctx, ep, Era{Version: rev1105}); sseErr == nil {
+		if old, sseErr := Open(ctx, ep, Era{Version: rev1105, SSE: true}); sseErr == nil {
 			return old, nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,7 @@ func (s *Session) initialize(ctx context.Context, era Era) error {
 	if err := jsonv2.Unmarshal(result, &r); err != nil || r.ProtocolVersion == "" {
 		return fmt.Errorf("initialize: %w", malformed("it names no protocol version"))
 	}
-	s.era = Era{Version: r.ProtocolVersion, Server: r.ServerInfo.String()}
+	s.era = Era{Version: r.ProtocolVersion, Server: r.ServerInfo.String(), SSE: era.SSE}
 	s.wire.negotiated(s.era)
 	if err := s.wire.notify(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)); err != nil {
 		return fmt.Errorf("initialized: %w", err)
@@ -74,6 +75,13 @@ func (s *Session) initialize(ctx context.Context, era Era) error {
 
 // Era is what was negotiated.
 func (s *Session) Era() Era { return s.era }
+
+// Over has what follows go over a connection of its own, nil being net/http.
+func (s *Session) Over(line http.RoundTripper) {
+	if h, ok := s.wire.(*streamable); ok {
+		h.ep.Line = line
+	}
+}
 
 // Alive reports whether the session can go on: its server has not forgotten it,
 // and the stream or process that carries it is there.
@@ -132,11 +140,14 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 
 // ask does a request whose parameters are made for it, and returns its result.
 func (s *Session) ask(ctx context.Context, method string, params map[string]any) (jsontext.Value, error) {
-	data, err := encode(params)
-	if err != nil {
-		return nil, err
+	r := &Request{Method: method}
+	if params != nil {
+		var err error
+		if r.Params, err = encode(params); err != nil {
+			return nil, err
+		}
 	}
-	answer, err := s.Do(ctx, &Request{Method: method, Params: data})
+	answer, err := s.Do(ctx, r)
 	return answer.Result.Clone(), err
 }
 

@@ -79,7 +79,7 @@ func (h *streamable) reply(ctx context.Context, body []byte) error {
 }
 
 func (h *streamable) request(ctx context.Context, x *exchange) error {
-	resp, err := h.send(ctx, head{http.MethodPost, x.method, x.name}, x.fields, x.body)
+	resp, err := h.send(ctx, head{http.MethodPost, x.method, x.name}, x.fields, x.body) //nolint:bodyclose // drain does, on every way
 	if err != nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exc
 		case last.ID == "" || ctx.Err() != nil:
 			return cmp.Or(err, ctx.Err())
 		}
-		if resp, err = h.resume(ctx, last); err != nil {
+		if resp, err = h.resume(ctx, last); err != nil { //nolint:bodyclose // drain does
 			return err
 		}
 	}
