@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -153,9 +154,7 @@ func join(a, b any) any {
 	case !ok || !ok2:
 		return b
 	}
-	for name, value := range theirs {
-		ours[name] = value
-	}
+	maps.Copy(ours, theirs)
 	return ours
 }
 

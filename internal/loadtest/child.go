@@ -17,7 +17,7 @@ import (
 type child struct {
 	in    *os.File // what it reads
 	out   *os.File // what it writes
-	log   *tail
+	log   *lastWords
 	child *process.Child
 }
 
@@ -35,7 +35,7 @@ func startChild(command []string) (*child, error) {
 	if err != nil {
 		return nil, errors.Join(err, itsIn.Close(), in.Close())
 	}
-	c := &child{in: in, out: out, log: &tail{}}
+	c := &child{in: in, out: out, log: &lastWords{}}
 	c.child, err = process.Start(process.Command{Args: command, Stdin: itsIn, Stdout: itsOut, Stderr: c.log})
 	_, _ = itsIn.Close(), itsOut.Close() // the process has its own
 	if err != nil {
@@ -74,15 +74,15 @@ func (c *child) Close() error {
 	return errors.Join(err, c.out.Close())
 }
 
-// tail keeps the last line that a server writes to its standard error.
-type tail struct {
+// lastWords keeps the last line that a server writes to its standard error.
+type lastWords struct {
 	mu   sync.Mutex
 	text []byte
 }
 
 const maxTail = 1 << 10
 
-func (t *tail) Write(p []byte) (int, error) {
+func (t *lastWords) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.text = append(t.text, p[max(0, len(p)-maxTail):]...)
@@ -90,7 +90,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) last() string {
+func (t *lastWords) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(string(t.text)), "\n")

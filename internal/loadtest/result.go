@@ -52,6 +52,9 @@ type Result struct {
 	Open     *OpenModel    `json:"openModel,omitempty"` // where calls come at a rate
 	Load     *Generator    `json:"generator,omitempty"`
 
+	Checks     []Check     `json:"thresholds,omitempty"` // as Judge found them
+	Comparison *Comparison `json:"comparison,omitempty"` // with an older result
+
 	Interrupted bool     `json:"interrupted,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"`
 }
@@ -63,7 +66,7 @@ type Verdict string
 const (
 	VerdictOK       Verdict = "ok"
 	VerdictFailed   Verdict = "failed"   // no call succeeded
-	VerdictCrossed  Verdict = "crossed"  // a threshold was
+	VerdictCrossed  Verdict = "crossed"  // a threshold was, or the run is worse than the one it is compared with
 	VerdictWithheld Verdict = "withheld" // the generator, not the server, was the limit
 )
 

@@ -65,7 +65,7 @@ func TestTemplateMistakes(t *testing.T) {
 // The rows of a feed are dealt out: no two calls get the same one before all had their turn.
 func TestFeedDealsOutItsRows(t *testing.T) {
 	feed := &Feed{Name: "f", Columns: []string{"c"}}
-	for _, r := range strings.Split("abcdefghijkl", "") {
+	for r := range strings.SplitSeq("abcdefghijkl", "") {
 		feed.Rows = append(feed.Rows, []string{r})
 	}
 	seen := map[string]bool{}

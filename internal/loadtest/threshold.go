@@ -1,7 +1,6 @@
 package loadtest
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -30,12 +29,12 @@ const (
 
 // Metric names. Latencies are of calls that succeeded.
 var metricUnits = map[string]metricUnit{
-	"p50": unitMillis, "p75": unitMillis, "p90": unitMillis, "p95": unitMillis, "p99": unitMillis, "p99.9": unitMillis,
+	"p50": unitMillis, "p90": unitMillis, "p95": unitMillis, "p99": unitMillis, "p99.9": unitMillis,
 	"mean": unitMillis, "max": unitMillis, "errors": unitShare, "rate": unitCount, "calls": unitCount, "failed": unitCount,
 }
 
 // Metrics are the metrics that a threshold can be on.
-var Metrics = []string{"p50", "p75", "p90", "p95", "p99", "p99.9", "mean", "max", "errors", "rate", "calls", "failed"}
+var Metrics = []string{"p50", "p90", "p95", "p99", "p99.9", "mean", "max", "errors", "rate", "calls", "failed"}
 
 var thresholdForm = regexp.MustCompile(`^\s*(.+?)\s*(<=|>=|<|>)\s*([^<>=]+?)\s*$`)
 
@@ -134,7 +133,8 @@ func checkThresholds(thresholds []Threshold, steps []Step) error {
 	return nil
 }
 
-// ParseObjectives reads thresholds with commas between them: p99<500ms,errors<1%.
+// ParseObjectives reads what the levels of a search must hold, with commas
+// between: p99<500ms,errors<1%.
 func ParseObjectives(text string) ([]Threshold, error) {
 	var all []Threshold
 	for part := range strings.SplitSeq(text, ",") {
@@ -142,8 +142,8 @@ func ParseObjectives(text string) ([]Threshold, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.Metric == "calls" || t.Metric == "failed" {
-			return nil, errors.New("an objective is on a latency, on errors or on rate; calls and failed grow with time")
+		if t.Step != "" || !slices.Contains(levelMetrics, t.Metric) {
+			return nil, fmt.Errorf("%q is no objective: those are on %s of all calls", t.Text, strings.Join(levelMetrics, ", "))
 		}
 		all = append(all, t)
 	}

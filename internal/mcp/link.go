@@ -71,7 +71,7 @@ func (l *link) deliver(data []byte) {
 	case err != nil:
 		return // what a server prints beside its messages is no message
 	case m.isRequest():
-		if body, err := encode(m.reply()); err == nil {
+		if body, err := encode(m.response()); err == nil {
 			select {
 			case l.replies <- body:
 			default:

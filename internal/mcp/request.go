@@ -51,7 +51,7 @@ func named(key, value string, arguments jsontext.Value) jsontext.Value {
 // paramHeaders is Mcp-Param-X for each argument whose schema is annotated with
 // x-mcp-header: X. Most tools have none.
 func (t *Tool) paramHeaders(arguments jsontext.Value) http.Header {
-	if len(t.annotated) == 0 {
+	if len(t.Headers) == 0 {
 		return nil
 	}
 	var values map[string]jsontext.Value
@@ -59,7 +59,7 @@ func (t *Tool) paramHeaders(arguments jsontext.Value) http.Header {
 		return nil // the server will say that the arguments are no object
 	}
 	header := http.Header{}
-	for name, field := range t.annotated {
+	for name, field := range t.Headers {
 		value, ok := values[name]
 		if !ok || value.Kind() == 'n' {
 			continue
@@ -87,10 +87,10 @@ func (t *Tool) annotations() {
 		if p.Header == "" || strings.ContainsFunc(p.Header, notToken) {
 			continue
 		}
-		if t.annotated == nil {
-			t.annotated = map[string]string{}
+		if t.Headers == nil {
+			t.Headers = map[string]string{}
 		}
-		t.annotated[name] = p.Header
+		t.Headers[name] = p.Header
 	}
 }
 

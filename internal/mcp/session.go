@@ -135,7 +135,7 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 			return total, err
 		}
 	}
-	return total, malformed("the server asked for input %d times", maxInputs)
+	return total, malformed("the server asks for input again and again")
 }
 
 // ask does a request whose parameters are made for it, and returns its result.

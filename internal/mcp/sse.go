@@ -46,13 +46,14 @@ type eventReader struct {
 	buf        []byte
 	start, end int // of what is in buf and was not read yet
 	afterCR    bool
+	begun      bool // a line was read
 	data       []byte
 	read       int64 // bytes of the stream so far
 }
 
 // reset begins a new stream.
 func (r *eventReader) reset(stream io.Reader) {
-	r.r, r.start, r.end, r.afterCR, r.read = stream, 0, 0, false, 0
+	r.r, r.start, r.end, r.afterCR, r.begun, r.read = stream, 0, 0, false, false, 0
 	if r.buf == nil {
 		r.buf, r.data = make([]byte, 2<<10), make([]byte, 0, 512)
 	}
@@ -69,6 +70,11 @@ func (r *eventReader) next() (Event, error) {
 		switch {
 		case err != nil:
 			return Event{}, err
+		case !r.begun:
+			r.begun = true
+			line = bytes.TrimPrefix(line, []byte(bom))
+		}
+		switch {
 		case len(line) > 0:
 			some = r.field(&e, line) || some
 			if len(r.data) > maxEvent {
@@ -79,8 +85,6 @@ func (r *eventReader) next() (Event, error) {
 		}
 	}
 }
-
-var bom = []byte("\xef\xbb\xbf")
 
 // line returns a line without its end, which is \n, \r\n or \r.
 func (r *eventReader) line() ([]byte, error) {
@@ -127,13 +131,9 @@ func (r *eventReader) fill() error {
 	if r.end == len(r.buf) {
 		r.buf = append(r.buf, make([]byte, len(r.buf))...)
 	}
-	first := r.read == 0
 	n, err := r.r.Read(r.buf[r.end:])
 	r.end += n
 	r.read += int64(n)
-	if first && bytes.HasPrefix(r.buf[r.start:r.end], bom) {
-		r.start += len(bom)
-	}
 	if n > 0 {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -124,6 +125,9 @@ func readAll(buf []byte, r io.Reader) ([]byte, error) {
 func (h *streamable) refusal(resp *http.Response) error {
 	defer h.drain(resp)
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the status says enough where the body fails
+	if h.id != "" {
+		body = bytes.ReplaceAll(body, []byte(h.id), []byte("REDACTED")) // it is a credential
+	}
 	err := statusError(resp, body)
 	var status *StatusError
 	if errors.As(err, &status) && h.id != "" && status.lost() {
@@ -194,14 +198,14 @@ func (h *streamable) header(k head) http.Header {
 	return header
 }
 
-// drainTime is how long the rest of an answer may take to come. A server that
-// leaves a stream open after the answer costs a connection, not a call.
-const drainTime = time.Second
+// restTime is how long the rest of an answer may take. Servers that leave their
+// streams open would otherwise hold up each call until its deadline.
+const restTime = 50 * time.Millisecond
 
 // drain reads a short rest, so that the connection can be used again.
 func (h *streamable) drain(resp *http.Response) {
 	if h.ep.Line == nil {
-		stop := time.AfterFunc(drainTime, func() { _ = resp.Body.Close() })
+		stop := time.AfterFunc(restTime, func() { _ = resp.Body.Close() })
 		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // a longer rest costs a connection
 		stop.Stop()
 	}
@@ -219,12 +223,12 @@ func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exc
 		err := h.scan(ctx, resp.Body, x, &last)
 		h.drain(resp)
 		switch {
-		case x.message != nil || errors.Is(err, errStream):
-			return err
-		case last.ID == "" && err == nil:
-			return malformed("the stream ended before the answer")
-		case last.ID == "" || ctx.Err() != nil:
+		case x.message != nil:
+			return nil
+		case err != nil && !cutOff(err), ctx.Err() != nil:
 			return cmp.Or(err, ctx.Err())
+		case last.ID == "":
+			return cmp.Or(err, malformed("the stream ended before the answer"))
 		}
 		if resp, err = h.resume(ctx, last); err != nil { //nolint:bodyclose // drain does
 			return err
@@ -233,8 +237,13 @@ func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exc
 	return malformed("the stream ended %d times before the answer", maxResumes)
 }
 
-// errStream is in the chain of an error that taking up the stream again cannot mend.
-var errStream = errors.New("in the event stream")
+// cutOff reports whether a stream broke off, so that there may be a rest to come
+// back for. After any other error there is none: what was malformed or too
+// large would come again.
+func cutOff(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, io.ErrUnexpectedEOF)
+}
 
 // scan reads events up to the answer; last keeps the latest id and retry time.
 func (h *streamable) scan(ctx context.Context, stream io.Reader, x *exchange, last *Event) error {
@@ -270,19 +279,19 @@ func (h *streamable) take(ctx context.Context, data []byte, x *exchange) (done b
 	m, err := parseMessage(data)
 	switch {
 	case err != nil:
-		return false, fmt.Errorf("%w: %w", errStream, err)
+		return false, err
 	case m.answers(x.id):
 		x.message = data
 		return true, nil
 	case !m.isRequest():
 		return false, nil
 	}
-	body, err := encode(m.reply())
+	body, err := encode(m.response())
 	if err == nil {
 		err = h.reply(ctx, body)
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: answering %s: %w", errStream, m.Method, err)
+		return false, fmt.Errorf("answering %s: %v", m.Method, err) //nolint:errorlint // the stream itself did not break off
 	}
 	return false, nil
 }

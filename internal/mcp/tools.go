@@ -17,20 +17,27 @@ type Tool struct {
 		Destructive bool `json:"destructiveHint"`
 	} `json:"annotations"`
 
-	annotated map[string]string // property → X of its header Mcp-Param-X
+	Headers map[string]string `json:"-"` // property → X of its header Mcp-Param-X, as the schema says
 }
 
-// maxPages bounds a listing that never ends.
-const maxPages = 1000
+// Bounds of a listing, whose end is the server's to say.
+const (
+	maxPages   = 1000
+	maxListing = 32 << 20 // bytes of all its pages
+)
 
 // Tools lists the tools of the server, in its order.
 func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 	var tools []Tool
 	params := map[string]any{}
+	size := 0
 	for range maxPages {
 		result, err := s.ask(ctx, "tools/list", params)
 		if err != nil {
 			return nil, fmt.Errorf("tools/list: %w", err)
+		}
+		if size += len(result); size > maxListing {
+			return nil, fmt.Errorf("tools/list: %w", malformed("it is larger than %d MiB", maxListing>>20))
 		}
 		var page struct {
 			Tools      []Tool `json:"tools"`
@@ -41,12 +48,20 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 		}
 		tools = append(tools, page.Tools...)
 		if page.NextCursor == "" {
-			break
+			return annotated(tools), nil
+		}
+		if params["cursor"] == page.NextCursor {
+			return nil, fmt.Errorf("tools/list: %w", malformed("its pages go in a circle"))
 		}
 		params["cursor"] = page.NextCursor
 	}
+	return nil, fmt.Errorf("tools/list: %w", malformed("it has more than %d pages", maxPages))
+}
+
+// annotated finds once what each call of a tool needs of its schema.
+func annotated(tools []Tool) []Tool {
 	for i := range tools {
 		tools[i].annotations()
 	}
-	return tools, nil
+	return tools
 }
