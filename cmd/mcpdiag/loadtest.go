@@ -94,6 +94,7 @@ func runLoadtest(cmd *cobra.Command, a *app, conn *connection, cfg loadtest.Conf
 	}
 	cfg.Endpoint = mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String()}
 	cfg.Timeout = c.Timeout()
+	cfg.Client = c
 	view := &screen{a: a}
 	if a.live() {
 		cfg.Progress = func(p loadtest.Progress) {

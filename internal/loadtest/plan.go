@@ -114,6 +114,7 @@ type Config struct {
 	Endpoint mcp.Endpoint
 	Plan     Plan
 	Timeout  time.Duration // of one exchange; 0 is none
+	Options
 	// Progress, where it is set, is called now and then while the run lasts.
 	Progress func(Progress)
 	// Log, where it is set, gets each call that counts. It is called side by side.
