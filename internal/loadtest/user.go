@@ -145,7 +145,24 @@ func (u *user) call(ctx context.Context, due time.Time) {
 		f = toolFailure(answer.Text)
 	}
 	u.record(ctx, &s, from, start, stop, f)
+	if err != nil && ctx.Err() != nil {
+		u.cutOff(ctx, session)
+	}
 	u.after(ctx, f)
+}
+
+// cancelTime is how long it may take to tell the server of a call that was cut off.
+const cancelTime = time.Second
+
+// cutOff tells the server that the end of the run cut off a call: some end no
+// session while one of its calls goes on.
+func (u *user) cutOff(ctx context.Context, session *mcp.Session) {
+	if u.run.cfg.Shared {
+		return // the process ends with the run
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
+	defer cancel()
+	_ = session.Cancel(ctx) // a server that does not hear it ends its sessions later
 }
 
 func (u *user) request(step int) *mcp.Request {
