@@ -167,7 +167,7 @@ func TestTruth(t *testing.T) {
 			time.Sleep(d)
 			return nil
 		}, nil))
-		res := runPlan(t, cfg, Plan{Stages: []Stage{{Users: 20, Calls: 500}}})
+		res := runPlan(t, cfg, Plan{Stages: []Stage{{Users: 20, Calls: 150}}})
 		slices.Sort(took)
 		for q, got := range map[float64]float64{0.5: res.Latency.P50, 0.9: res.Latency.P90, 0.99: res.Latency.P99} {
 			want := took[int(q*float64(len(took)))].Seconds() * 1000
@@ -193,7 +193,7 @@ func stalling(began time.Time) func(context.Context) error {
 func TestStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := inMemory(t, server(stalling(time.Now()), nil))
-		closed := runPlan(t, cfg, Plan{Stages: []Stage{{Users: 1, Duration: time.Minute}}})
+		closed := runPlan(t, cfg, Plan{Stages: []Stage{{Users: 1, Duration: 20 * time.Second}}})
 		if closed.Latency.P99 > 20 || closed.Latency.Max < 1900 {
 			t.Errorf("closed loop: p99 %f ms, max %f", closed.Latency.P99, closed.Latency.Max)
 		}
@@ -201,11 +201,11 @@ func TestStall(t *testing.T) {
 	for _, poisson := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			cfg := inMemory(t, server(stalling(time.Now()), nil))
-			open := runPlan(t, cfg, Plan{Poisson: poisson, Stages: []Stage{{Users: 400, Rate: 100, Duration: time.Minute}}})
+			open := runPlan(t, cfg, Plan{Poisson: poisson, Stages: []Stage{{Users: 400, Rate: 50, Duration: 30 * time.Second}}})
 			if open.Latency.P99 < 1800 || open.Latency.P99 > 2100 || open.Latency.P50 > 50 {
 				t.Errorf("open loop: p50 %f ms, p99 %f", open.Latency.P50, open.Latency.P99)
 			}
-			if n := float64(open.Open.Intended); n < 5700 || n > 6300 || !poisson && n != 6000 || open.Calls != open.Open.Intended || open.Open.Dropped > 0 {
+			if n := float64(open.Open.Intended); n < 1350 || n > 1650 || !poisson && n != 1500 || open.Calls != open.Open.Intended || open.Open.Dropped > 0 {
 				t.Errorf("%d calls, %+v", open.Calls, open.Open)
 			}
 			if open.Verdict != VerdictOK {
