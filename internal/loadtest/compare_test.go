@@ -55,21 +55,21 @@ func TestCompareTellsRegressionsFromNoise(t *testing.T) {
 		name        string
 		long        int
 		ms, failing float64
-		least, most int // of 100 comparisons, called a regression
+		least, most int // of 50 comparisons, called a regression
 		because     string
 	}{
 		{name: "the same", long: 20, ms: 10, most: 1},
 		{name: "the same, short", long: 3, ms: 10, most: 1},
 		{name: "the same, with errors", long: 20, ms: 10, failing: 0.05, most: 1},
 		{name: "a little slower", long: 20, ms: 10.3, most: 1},
-		{name: "slower", long: 20, ms: 13, least: 97, most: 100, because: "p50 is worse than before"},
-		{name: "much slower, short", long: 3, ms: 30, least: 99, most: 100, because: "p50 is worse"},
+		{name: "slower", long: 20, ms: 13, least: 48, most: 50, because: "p50 is worse than before"},
+		{name: "much slower, short", long: 3, ms: 30, least: 49, most: 50, because: "p50 is worse"},
 		{name: "faster", long: 20, ms: 6},
-		{name: "failing", long: 20, ms: 10, failing: 0.1, least: 99, most: 100, because: "errors is worse than before"},
+		{name: "failing", long: 20, ms: 10, failing: 0.1, least: 49, most: 50, because: "errors is worse than before"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found, last := 0, ""
-			for seed := range uint64(100) {
+			for seed := range uint64(50) {
 				base := 0.0
 				if strings.Contains(c.name, "same") {
 					base = c.failing
@@ -81,7 +81,7 @@ func TestCompareTellsRegressionsFromNoise(t *testing.T) {
 				}
 			}
 			if found < c.least || found > c.most || found > 0 && !strings.Contains(last, c.because) {
-				t.Errorf("%d of 100 were called a regression (%s), want %d to %d", found, last, c.least, c.most)
+				t.Errorf("%d of 50 were called a regression (%s), want %d to %d", found, last, c.least, c.most)
 			}
 		})
 	}

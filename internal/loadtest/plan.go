@@ -133,6 +133,7 @@ type Config struct {
 // Progress is how far a run has come.
 type Progress struct {
 	Round   int
+	Users   int   // that make calls
 	Done    int64 // calls
 	Planned int64
 	Failed  int64

@@ -58,7 +58,7 @@ func (r *run) tick(done <-chan struct{}) {
 
 // progress is how far the run has come.
 func (r *run) progress() Progress {
-	p := Progress{Round: int(r.round.Load()), Elapsed: time.Since(r.began)}
+	p := Progress{Round: int(r.round.Load()), Users: int(r.active.Load()), Elapsed: time.Since(r.began)}
 	for i := range r.plan.Stages {
 		s := &r.plan.Stages[i]
 		p.Planned += int64(s.Users) * int64(s.Calls) * int64(max(r.plan.Rounds, 1))
