@@ -97,11 +97,10 @@ func runLoadtest(cmd *cobra.Command, a *app, conn *connection, cfg loadtest.Conf
 	cfg.Client = c
 	view := &screen{a: a}
 	if a.live() {
+		live := loadtest.NewLive(&cfg.Plan)
 		cfg.Progress = func(p loadtest.Progress) {
-			view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
-				_, err := fmt.Fprintln(w, report.Cut(p.Line(), width))
-				return err
-			})
+			live.Add(p)
+			view.draw(func(w io.Writer, paint report.Painter, width, _ int) error { return live.Write(w, paint, width) })
 		}
 	}
 	res, err := loadtest.Run(cmd.Context(), cfg)

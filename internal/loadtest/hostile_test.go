@@ -139,8 +139,10 @@ func TestRuinedCalls(t *testing.T) {
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32022,"message":"no"}}`, id)
 		}, ErrVersion, -32022},
 		"session lost": {func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(404) }, ErrSession, 404},
-		"a redirect":   {func(w http.ResponseWriter, r *http.Request, _ string) { http.Redirect(w, r, elsewhere.URL, 307) }, ErrHTTP, 307},
-		"endless":      {func(w http.ResponseWriter, _ *http.Request, _ string) { forever1(w, strings.Repeat("x", 64<<10)) }, ErrTooLarge, 0},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ string) {
+			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		}, ErrHTTP, 307},
+		"endless": {func(w http.ResponseWriter, _ *http.Request, _ string) { forever1(w, strings.Repeat("x", 64<<10)) }, ErrTooLarge, 0},
 		"endless line": {func(w http.ResponseWriter, _ *http.Request, _ string) {
 			event(w, ":")
 			forever1(w, strings.Repeat("x", 64<<10))
@@ -253,7 +255,7 @@ func TestRestart(t *testing.T) {
 func TestServerDies(t *testing.T) {
 	s := &scripted{}
 	cfg := onTCP(t, s, time.Second)
-	s.call = func(w http.ResponseWriter, _ *http.Request, n int64, id string) { good(w, id) }
+	s.call = func(w http.ResponseWriter, _ *http.Request, _ int64, id string) { good(w, id) }
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
 	srv := httptest.NewServer(s)
