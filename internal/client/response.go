@@ -158,6 +158,7 @@ type connBody struct {
 	closing bool // the connection ends with it
 	done    bool
 	open    bool
+	err     error // why it was given up
 }
 
 func (b *connBody) begin(r *http.Response, method string) {
@@ -176,6 +177,9 @@ func (b *connBody) begin(r *http.Response, method string) {
 
 // Read reads the body, decoded.
 func (b *connBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
 	if b.done || !b.open {
 		return 0, io.EOF
 	}
@@ -187,19 +191,14 @@ func (b *connBody) Read(p []byte) (int, error) {
 	case err == nil || b.done:
 		return n, err
 	}
-	b.fail()
 	var large *TooLargeError
 	var protocol *ProtocolError
-	if errors.As(err, &large) || errors.As(err, &protocol) {
-		return n, err
+	if !errors.As(err, &large) && !errors.As(err, &protocol) {
+		err = &Error{Stage: StageBody, Err: err, timeout: b.conn.client.cfg.Timeout}
 	}
-	return n, &Error{Stage: StageBody, Err: err, timeout: b.conn.client.cfg.Timeout}
-}
-
-// fail gives up the body and its connection.
-func (b *connBody) fail() {
-	b.open = false
+	b.open, b.err = false, err // the body and its connection are given up
 	b.conn.drop()
+	return n, err
 }
 
 func (b *connBody) read(p []byte) (n int, err error) {

@@ -125,7 +125,7 @@ func (c *collector) result(res *Result, whole bool) {
 	for i := range c.steps {
 		res.Steps[i] = c.steps[i].figures(&c.plan.Steps[i], whole)
 	}
-	res.Series = c.series.all()
+	res.Series = c.series.all(c.last)
 	res.Sessions = c.sessions
 	res.Sessions.Errors = c.refused.sorted()
 	if c.open.Intended > 0 {

@@ -26,7 +26,7 @@ const (
 )
 
 func (s *series) add(c *sample) {
-	at := s.at(int(c.end / time.Second))
+	at := s.at(int((c.end - 1) / time.Second)) // the end of a second is in it
 	if at == nil {
 		return
 	}
@@ -78,11 +78,13 @@ func (c *second) done() Second {
 	return f
 }
 
-// all is the series so far.
-func (s *series) all() []Second {
+// all is the series so far, up to a time.
+func (s *series) all(until time.Duration) []Second {
 	out := slices.Clone(s.closed)
 	for i := range s.open {
-		out = append(out, s.open[i].done())
+		if s.open[i].figures.Calls > 0 || time.Duration(s.open[i].figures.T)*time.Second < until {
+			out = append(out, s.open[i].done())
+		}
 	}
 	return out
 }

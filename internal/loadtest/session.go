@@ -26,7 +26,7 @@ func (u *user) ensure(ctx context.Context) (*mcp.Session, error) {
 		u.run.noSession(ctx, err)
 		return nil, err
 	}
-	u.session, u.failed = session, 0
+	u.session = session
 	return session, nil
 }
 

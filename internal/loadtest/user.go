@@ -20,7 +20,7 @@ type user struct {
 
 	session *mcp.Session
 	calls   int           // in the session
-	failed  int           // sessions in a row that could not be opened
+	failed  int           // exchanges in a row without an answer
 	burst   int           // calls since the last rest
 	wait    time.Duration // as long as the server asked to
 }
@@ -70,8 +70,8 @@ func (u *user) turn(ctx context.Context, until time.Time) bool {
 	return u.rest(ctx, until)
 }
 
-// backOff is how long a user waits after the first session that could not be
-// opened; it doubles up to maxBackOff.
+// backOff is how long a user waits after a connection that failed, or a session
+// that could not be opened; it doubles up to maxBackOff.
 const (
 	backOff    = 100 * time.Millisecond
 	maxBackOff = 2 * time.Second
@@ -145,7 +145,24 @@ func (u *user) call(ctx context.Context, due time.Time) {
 		f = toolFailure(answer.Text)
 	}
 	u.record(ctx, &s, from, start, stop, f)
+	if err != nil && ctx.Err() != nil {
+		u.cutOff(ctx, session)
+	}
 	u.after(ctx, f)
+}
+
+// cancelTime is how long it may take to tell the server of a call that was cut off.
+const cancelTime = time.Second
+
+// cutOff tells the server that the end of the run cut off a call: some end no
+// session while one of its calls goes on.
+func (u *user) cutOff(ctx context.Context, session *mcp.Session) {
+	if u.run.cfg.Shared {
+		return // the process ends with the run
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
+	defer cancel()
+	_ = session.Cancel(ctx) // a server that does not hear it ends its sessions later
 }
 
 func (u *user) request(step int) *mcp.Request {
@@ -171,6 +188,7 @@ func (u *user) record(ctx context.Context, s *sample, from, start, stop time.Tim
 // after does what a call leaves to do: to end the session, to wait.
 func (u *user) after(ctx context.Context, f *failure) {
 	u.calls++
+	u.failed = u.unanswered(f)
 	if f != nil {
 		if f.kind == ErrSession {
 			u.run.collect.note(func(c *collector) { c.sessions.Lost++ })
@@ -182,6 +200,19 @@ func (u *user) after(ctx context.Context, f *failure) {
 	if most := u.run.plan.SessionCalls; most > 0 && u.calls >= most {
 		u.leave(ctx)
 	}
+}
+
+// unanswered is how many exchanges in a row have failed for want of a connection.
+// Where a server is gone, they fail at once, and a loop would make nothing else.
+func (u *user) unanswered(f *failure) int {
+	if f == nil {
+		return 0
+	}
+	switch f.kind {
+	case ErrConnect, ErrTLS, ErrReset, ErrOther:
+		return u.failed + 1
+	}
+	return 0
 }
 
 // maxWait bounds how long a server can have a user wait.

@@ -104,6 +104,16 @@ type Answer struct {
 	Received int64
 }
 
+// Cancel tells the server that nobody waits for the last request any more. The
+// modern revision has no such message: there, the end of the connection says it.
+func (s *Session) Cancel(ctx context.Context) error {
+	if !s.era.Sessions() {
+		return nil
+	}
+	return s.wire.notify(ctx, fmt.Appendf(nil,
+		`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d,"reason":"the client is ending"}}`, s.seq.Load()))
+}
+
 // maxInputs bounds how often one call's server asks for more.
 const maxInputs = 20
 
