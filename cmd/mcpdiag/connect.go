@@ -69,9 +69,7 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 		return nil, err
 	}
 	for _, t := range targets {
-		if password, ok := t.User.Password(); ok {
-			fromFiles = append(fromFiles, password)
-		}
+		fromFiles = append(fromFiles, client.SecretsIn(t)...)
 	}
 	a.secrets = client.SecretsOf(header, fromFiles...)
 	if c.insecure {
@@ -90,11 +88,11 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 // header is what --header, --token-file and MCPDIAG_TOKEN say, with the values that came from files.
 func (c *connection) header(a *app) (header http.Header, fromFiles []string, err error) {
 	header = http.Header{}
-	for _, h := range c.headers {
+	for i, h := range c.headers {
 		name, value, ok := strings.Cut(h, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || name == "" {
-			return nil, nil, usagef("--header %q is not 'Name: value'", name)
+			return nil, nil, usagef("--header: number %d is not 'Name: value'; it is not shown here, since it may hold a credential", i+1)
 		}
 		if file, ok := strings.CutPrefix(value, "@"); ok {
 			if value, err = secretFile(a, file); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,13 +16,8 @@ import (
 
 // flamer is one run of flame.
 type flamer struct {
-	a       *app
-	output  string
-	format  choice
-	palette choice
-	title   string
-	frames  int
-	icicle  bool
+	a *app
+	flameFlags
 }
 
 func newFlameCmd(a *app) *cobra.Command {
@@ -32,70 +28,92 @@ func newFlameCmd(a *app) *cobra.Command {
 		Long: `flame draws where the time goes: each box is a tool call, or a function, on the one
 that made it, as wide as the time spent in it.
 
-It reads the traces that mcpdiag poll writes and folded stacks, told apart by what
-is in them; several inputs add up, - is standard input, a folder stands for the
-files in it. Without one it reads mcpdiag-trace.ndjson.
+It reads the traces of mcpdiag poll, snapshots, folded stacks, speedscope and pprof
+profiles, and the pictures it drew, told apart by what is in them. Several inputs add
+up, - is standard input, a folder stands for the files in it. Without one it reads
+mcpdiag-trace.ndjson.
 
 In a trace, a call stands for half of the time to the poll before and half of that
 to the poll after, so that widths are time spent however often was polled. Adding up
-the ages of calls would count a call of n polls about n²/2 times.`,
+the ages of calls instead would count a call that n polls saw about n²/2 times, and
+taking its last age would lose the calls that are shorter than the interval.
+
+Findings say what stands out and what to do about it; --fail-on makes the exit code 3.`,
 		Example: `  mcpdiag flame > flame.svg
-  py-spy record --format raw -o stacks.txt --pid 4711 && mcpdiag flame stacks.txt > flame.svg
-  mcpdiag flame trace.ndjson --format folded | flamegraph.pl > theirs.svg`,
+  mcpdiag flame --by target,session --palette state -o flame.svg
+  mcpdiag flame --base before.svg after.ndjson -o change.svg
+  mcpdiag flame cpu.pb.gz --format text
+  py-spy record --format raw -o stacks.txt --pid 4711 && mcpdiag flame stacks.txt -o flame.svg`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.run(cmd, args)
+			f.paletteSet = cmd.Flags().Changed("palette")
+			f.framesSet = cmd.Flags().Changed("max-frames")
+			return f.run(args)
 		},
 	}
-	fs := cmd.Flags()
-	fs.StringVarP(&f.output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &f.format, "format", "how the result is written", "svg", "folded")
-	choiceVar(cmd, fs, &f.palette, "palette", "what the colours mean", "hot", "tool", "state")
-	fs.StringVar(&f.title, "title", "", "the title of the picture")
-	positiveVar(fs, &f.frames, "max-frames", flame.MaxFrames, "boxes in the picture at most; the widest are kept")
-	fs.BoolVar(&f.icicle, "icicle", false, "draw the root on top")
+	f.add(cmd)
 	return cmd
 }
 
-func (f *flamer) run(_ *cobra.Command, args []string) error {
+func (f *flamer) run(args []string) error {
 	if f.format.value == "svg" && f.output == "-" && f.a.isTerminal(f.a.stdout) {
-		return usagef("the picture would go to the terminal; write it to a file: mcpdiag flame -o flame.svg")
+		return usagef("the picture would go to the terminal; write it to a file with -o flame.svg, or see it here with --format text")
 	}
-	p, err := f.read(args)
+	p, err := f.profile(args)
 	if err != nil {
 		return err
+	}
+	tree := p.Tree()
+	if tree.Total() == 0 && tree.BaseTotal() == 0 {
+		return errors.New("there is nothing to draw: no call was in flight in any poll, or no stack has a weight that passes the filters")
+	}
+	findings := p.Findings(tree)
+	if f.reverse {
+		p = p.Reshape(flame.Shape{Reverse: true})
+		tree = p.Tree()
 	}
 	f.a.warn(p.Warnings...)
 	for _, detail := range p.Details {
 		f.a.debug("%s", detail)
 	}
-	tree := p.Tree()
-	if tree.Total() == 0 {
-		return errors.New("there is no time in it: no call was in flight in any poll, or no stack has a weight")
-	}
-	return f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree) })
-}
-
-func (f *flamer) render(w io.Writer, p *flame.Profile, tree *flame.Tree) error {
-	if f.format.value == "folded" {
-		changed, err := tree.WriteFolded(w)
-		if changed > 0 {
-			f.a.note("%d names were changed, for folded stacks could not hold them", changed)
-		}
+	if err := f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree, findings) }); err != nil {
 		return err
 	}
-	picture := p.Picture(tree)
-	picture.Palette, picture.Icicle = flame.Palette(f.palette.value), f.icicle
-	if f.title != "" {
-		picture.Title = f.title
-	}
-	return tree.SVG(w, picture, f.frames)
+	f.tell(findings)
+	return f.verdict(findings)
 }
 
-func (f *flamer) read(args []string) (*flame.Profile, error) {
+// profile reads the inputs, and the base to compare with, and shapes them.
+func (f *flamer) profile(args []string) (*flame.Profile, error) {
 	if len(args) == 0 {
 		args = []string{defaultTrace}
 	}
-	var c flame.Collector
+	p, err := f.read(args)
+	if err != nil {
+		return nil, err
+	}
+	shape := flame.Shape{Focus: f.focus.Regexp, Ignore: f.ignore.Regexp, Hide: f.hide.Regexp, FoldRecursion: f.foldRecursion}
+	p = p.Reshape(shape)
+	switch {
+	case f.base != "":
+		base, err := f.read([]string{f.base})
+		if err != nil {
+			return nil, err
+		}
+		p.Compare(base.Reshape(shape), f.normalize)
+	case f.normalize && p.TwoColumns:
+		p.Normalize()
+	case f.normalize:
+		return nil, usagef("--normalize needs something to compare with: --base OLD, or stacks with two columns")
+	}
+	return p, nil
+}
+
+func (f *flamer) read(args []string) (*flame.Profile, error) {
+	options, err := f.foldOptions()
+	if err != nil {
+		return nil, err
+	}
+	c := flame.Collector{Options: options, Sample: f.sample}
 	for _, arg := range args {
 		files, err := filesOf(arg)
 		if err != nil {
@@ -122,8 +140,8 @@ func (f *flamer) readFile(c *flame.Collector, file string) error {
 	return c.Read(in, name)
 }
 
-// filesOf lists the files that an argument stands for: those in a folder, but
-// not hidden ones, or itself.
+// filesOf lists the files that an argument stands for: itself, or those in a
+// folder that are not hidden.
 func filesOf(arg string) ([]string, error) {
 	info, err := os.Stat(arg)
 	if arg == "-" || err != nil || !info.IsDir() {
@@ -143,4 +161,35 @@ func filesOf(arg string) ([]string, error) {
 		return nil, fmt.Errorf("reading %s: there is no file in this folder", arg)
 	}
 	return files, nil
+}
+
+// tell writes the findings to standard error: all with --findings, the first
+// few to a terminal.
+func (f *flamer) tell(findings []flame.Finding) {
+	const few = 3
+	if f.format.value == "text" || f.format.value == "json" {
+		return
+	}
+	shown := findings
+	if !f.findings {
+		if f.a.quiet || !f.a.isTerminal(f.a.stderr) {
+			return
+		}
+		shown = findings[:min(few, len(findings))]
+	}
+	paint := f.a.painter(f.a.stderr)
+	flame.WriteFindings(f.a.stderr, paint, shown, f.findings)
+	if more := len(findings) - len(shown); more > 0 {
+		f.a.note("and %d more; --findings shows them", more)
+	}
+}
+
+// verdict is a finding where one was asked to be one.
+func (f *flamer) verdict(findings []flame.Finding) error {
+	for _, finding := range findings {
+		if slices.Contains(f.failOn, finding.Rule) || slices.Contains(f.failOn, "any") {
+			return errFinding
+		}
+	}
+	return nil
 }

@@ -77,3 +77,13 @@ func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has %s lines, want %s", args[0], got, args[1])
 	}
 }
+
+// mcpdiagBinary is the path of a program that is mcpdiag: the test binary, under that name.
+func mcpdiagBinary(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("mcpdiag")
+	if err != nil {
+		t.Fatalf("testscript puts mcpdiag into PATH: %v", err)
+	}
+	return path
+}

@@ -11,66 +11,204 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
+// watcher is one run of the monitor command.
+type watcher struct {
+	a      *app
+	cfg    monitor.Config
+	match  choice
+	output string
+	plot   string
+	read   string
+	log    string
+	failOn choice
+	format choice
+}
+
 func newMonitorCmd(a *app) *cobra.Command {
-	var cfg monitor.Config
-	var output string
-	var match, format choice
+	w := watcher{a: a}
 	cmd := &cobra.Command{
-		Use:   "monitor (--pid N | --name NAME)",
+		Use:   "monitor (--pid N | --name NAME | --read FILE | -- COMMAND…)",
 		Short: "Watch the memory of a process and its descendants",
 		Long: `monitor samples a process and all its descendants at every interval, writes a row
-each to a CSV file, and sums up when the process ends or on Ctrl-C.
+each to a CSV file, and judges the memory when the process ends or on Ctrl-C: leak,
+no leak, or undecided. A leak makes the exit code 3.
 
 --name looks into process names, executables and arguments, so that "--name uvicorn"
-finds "python3 /usr/bin/uvicorn app:main".`,
+finds "python3 /usr/bin/uvicorn app:main". A process that ends and comes back under
+that name is followed. After -- stands a command to start; it ends with the monitor,
+and so does all that it started.
+
+--read judges a file that was recorded before: ours, one of the Python scripts that
+write timestamp,pid,rss_mb,…, a log of psrecord or data of mprof; - is standard input.`,
 		Example: `  mcpdiag monitor --name uvicorn
-  mcpdiag monitor --pid 12345 --interval 100ms --duration 10m -o memory.csv`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (cfg.PID != 0) == (cfg.Name != "") {
-				return usagef("name the process with one of --pid and --name")
+  mcpdiag monitor --pid 12345 --interval 100ms --duration 10m -o memory.csv --plot memory.svg
+  mcpdiag monitor -- node server.js
+  mcpdiag monitor --read memory.csv --fail-on undecided`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := w.target(splitDash(cmd, args)); err != nil {
+				return err
 			}
-			if cfg.Interval < monitor.MinInterval {
-				return usagef("--interval is at least %v", monitor.MinInterval)
+			if w.read != "" {
+				return w.recorded()
 			}
-			if match.value != matchOne {
-				cfg.Match = process.Match(match.value)
-			}
-			return runMonitor(cmd, a, cfg, output, format)
+			return w.watch(cmd)
 		},
 	}
 	fs := cmd.Flags()
-	positiveVar(fs, &cfg.PID, "pid", 0, "watch the process with this PID")
-	fs.StringVar(&cfg.Name, "name", "", "watch the process whose name, executable or arguments contain this")
-	choiceVar(cmd, fs, &match, "match", "which process, when --name means several", append([]string{matchOne}, process.Matches()...)...)
-	durationVar(fs, &cfg.Interval, "interval", time.Second, "time from one sample to the next")
-	durationVar(fs, &cfg.Duration, "duration", 0, "end after this long")
-	fs.IntVar(&cfg.Count, "count", 0, "end after this many samples")
-	fs.StringVarP(&output, "output", "o", "", "write the samples to this CSV file, - for standard output (default memory_YYYYMMDD_HHMMSS.csv)")
-	choiceVar(cmd, fs, &format, "format", "how the summary is written", "text", "json")
+	positiveVar(fs, &w.cfg.PID, "pid", 0, "watch the process with this PID")
+	fs.StringVar(&w.cfg.Name, "name", "", "watch the process whose name, executable or arguments contain this")
+	choiceVar(cmd, fs, &w.match, "match", "which process, when --name means several", append([]string{matchOne}, process.Matches()...)...)
+	durationVar(fs, &w.cfg.RestartWait, "restart-wait", 5*time.Second, "wait this long for a process to come back under its --name")
+	durationVar(fs, &w.cfg.Interval, "interval", time.Second, "time from one sample to the next, from 10ms")
+	durationVar(fs, &w.cfg.Duration, "duration", 0, "end after this long")
+	fs.IntVar(&w.cfg.Count, "count", 0, "end after this many samples")
+	fs.StringVarP(&w.output, "output", "o", "", "write the samples to this CSV file, - for standard output (default memory_YYYYMMDD_HHMMSS.csv)")
+	fs.StringVar(&w.plot, "plot", "", "draw the memory into this SVG file")
+	fs.StringVar(&w.read, "read", "", "judge this recorded file")
+	fs.StringVar(&w.log, "log", "", "write what the command after -- says to this file (default standard error; under the live view server_YYYYMMDD_HHMMSS.log)")
+	choiceVar(cmd, fs, &w.failOn, "fail-on", "the verdict that makes the exit code 3", "leak", "undecided")
+	choiceVar(cmd, fs, &w.format, "format", "how the result is written", "text", "json")
 	return cmd
 }
 
 const matchOne = "one" // several are an error
 
-func runMonitor(cmd *cobra.Command, a *app, cfg monitor.Config, output string, format choice) error {
-	if output == "" {
-		output = monitor.DefaultOutput(time.Now())
+// target checks that the command line names one thing to watch.
+func (w *watcher) target(operands, command []string) error {
+	named := 0
+	for _, is := range []bool{w.cfg.PID != 0, w.cfg.Name != "", w.read != "", len(command) > 0} {
+		if is {
+			named++
+		}
 	}
-	samples := &lateFile{a: a, path: output}
-	res, err := monitor.Run(cmd.Context(), cfg, samples, nil)
-	err = errors.Join(err, samples.close())
+	switch {
+	case len(operands) > 0:
+		return usagef("%q: the command to start stands after --", operands[0])
+	case named != 1:
+		return usagef("name the process with one of --pid, --name, --read and a command after --")
+	case w.cfg.Interval < monitor.MinInterval:
+		return usagef("--interval is at least %v", monitor.MinInterval)
+	}
+	if w.match.value != matchOne {
+		w.cfg.Match = process.Match(w.match.value)
+	}
+	if len(command) > 0 {
+		w.cfg.Command = &process.Command{Args: command}
+	}
+	return nil
+}
+
+func (w *watcher) recorded() error {
+	in, name, err := w.a.openInput(w.read)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	res, err := monitor.Read(in)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	res.File = name
+	return w.finish(res)
+}
+
+func (w *watcher) watch(cmd *cobra.Command) error {
+	now := time.Now()
+	if w.output == "" {
+		w.output = monitor.DefaultOutput(now)
+	}
+	closeLog, err := w.openLog(now)
+	if err != nil {
+		return err
+	}
+	samples, view := &lateFile{a: w.a, path: w.output}, newMonitorView(w.a)
+	res, err := monitor.Run(cmd.Context(), w.cfg, samples, view.show)
+	view.end()
+	err = errors.Join(err, samples.close(), closeLog())
 	if several := new(process.AmbiguousError); errors.As(err, &several) {
-		a.listProcesses(several.Found)
+		w.a.listProcesses(several.Found)
 	}
 	if res == nil {
 		return err
 	}
-	res.File = output
-	a.warn(res.Warnings...)
-	return errors.Join(err, a.monitorSummary(res, output, format))
+	if w.output != "-" {
+		res.File = w.output
+	}
+	finding := w.finish(res)
+	if err != nil && errors.Is(finding, errFinding) {
+		return err
+	}
+	return errors.Join(err, finding)
+}
+
+// openLog decides where the output of a command goes: never to standard
+// output, which carries the result, and not across the live view.
+func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
+	none := func() error { return nil }
+	if w.cfg.Command == nil {
+		return none, nil
+	}
+	if w.log == "" && w.a.live() {
+		w.log = "server_" + now.Format("20060102_150405") + ".log"
+		w.a.note("the output of the command goes to %s", w.log)
+	}
+	if w.log == "" || w.log == "-" {
+		w.cfg.Command.Stdout, w.cfg.Command.Stderr = w.a.stderr, w.a.stderr
+		return none, nil
+	}
+	f, err := report.Stream(w.log)
+	if err != nil {
+		return nil, err
+	}
+	w.cfg.Command.Stdout, w.cfg.Command.Stderr = f.File, f.File
+	return f.Close, nil
+}
+
+// finish writes the result and the picture, and says whether it is a finding.
+func (w *watcher) finish(res *monitor.Result) error {
+	w.a.warn(res.Warnings...)
+	if w.plot != "" {
+		if err := w.a.write(w.plot, res.Chart().WriteSVG); err != nil {
+			return err
+		}
+	}
+	if err := w.summary(res); err != nil {
+		return err
+	}
+	if res.Verdict == trend.Leak || string(res.Verdict) == w.failOn.value {
+		return errFinding
+	}
+	return nil
+}
+
+// summary writes the result to standard output, or to standard error where
+// standard output carries the samples or the picture.
+func (w *watcher) summary(res *monitor.Result) error {
+	out := w.a.stdout
+	if w.output == "-" || w.plot == "-" {
+		out = w.a.stderr
+	}
+	if w.format.value == "json" {
+		return writeJSON(out, res)
+	}
+	return res.Text(out, w.a.painter(out))
+}
+
+// listProcesses shows the processes among which one must be chosen.
+func (a *app) listProcesses(found []process.Info) {
+	table := report.Table{Indent: "  ", Right: map[int]bool{0: true}}
+	table.Styled(report.Bold, "PID", "started", "command")
+	width := 200
+	if a.isTerminal(a.stderr) {
+		width, _ = a.size(a.stderr)
+	}
+	for _, p := range found {
+		table.Row(strconv.Itoa(p.PID), p.Started.Format(time.DateTime), report.Cell(p.Command(), max(20, width-32)))
+	}
+	_ = table.Write(a.stderr, a.painter(a.stderr)) // the error that follows says the same
 }
 
 // lateFile is a CSV file that is made when the first row is written: a run
@@ -106,26 +244,28 @@ func (l *lateFile) close() error {
 	return l.f.Close()
 }
 
-// listProcesses shows the processes among which one must be chosen.
-func (a *app) listProcesses(found []process.Info) {
-	table := report.Table{Indent: "  ", Right: map[int]bool{0: true}}
-	table.Styled(report.Bold, "PID", "started", "command")
-	width, _ := a.size(a.stderr)
-	for _, p := range found {
-		table.Row(strconv.Itoa(p.PID), p.Started.Format(time.DateTime), report.Cell(p.Command(), max(20, width-32)))
-	}
-	_ = table.Write(a.stderr, a.painter(a.stderr)) // the error that follows says the same
+// monitorView shows a run on a terminal, and is silent elsewhere.
+type monitorView struct {
+	live   monitor.Live
+	screen *screen
 }
 
-// monitorSummary writes the result to standard output, or to standard error
-// where standard output carries the samples.
-func (a *app) monitorSummary(res *monitor.Result, output string, format choice) error {
-	var w = a.stdout
-	if output == "-" {
-		w = a.stderr
+func newMonitorView(a *app) *monitorView {
+	if !a.live() {
+		return &monitorView{}
 	}
-	if format.value == "json" {
-		return writeJSON(w, res)
+	return &monitorView{screen: &screen{a: a}}
+}
+
+func (v *monitorView) show(s *monitor.Sample) {
+	if v.screen != nil {
+		v.live.Add(s)
+		v.screen.draw(v.live.Write)
 	}
-	return res.Text(w)
+}
+
+func (v *monitorView) end() {
+	if v.screen != nil {
+		v.screen.clear()
+	}
 }

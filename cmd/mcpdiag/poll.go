@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,9 @@ One that was crossed makes the exit code 3.`,
 			}
 			if cfg.Interval < time.Millisecond {
 				return usagef("--interval is at least 1ms")
+			}
+			if cfg.Count < 0 || cfg.FailAfter < 0 {
+				return usagef("--count and --fail-after are not negative")
 			}
 			if cfg.Targets, err = conn.targets(args, snapshotPath); err != nil {
 				return err
@@ -82,7 +86,7 @@ func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, outp
 	if err != nil {
 		return err
 	}
-	watch := newPollView(a)
+	watch := newPollView(a, cfg.Targets)
 	res, err := poll.Run(cmd.Context(), cfg, c, func(e poll.Event) error {
 		watch.show(e)
 		if err := trace.Write(e.Snapshot); err != nil {
@@ -160,12 +164,12 @@ func writeJSON(w io.Writer, v any) error {
 // pollView shows a run: a live view on a terminal, a line a poll elsewhere.
 type pollView struct {
 	a      *app
-	live   poll.Live
+	live   *poll.Live
 	screen *screen // nil where standard error is no terminal
 }
 
-func newPollView(a *app) *pollView {
-	v := &pollView{a: a}
+func newPollView(a *app, targets []*url.URL) *pollView {
+	v := &pollView{a: a, live: poll.NewLive(targets)}
 	if a.live() {
 		v.screen = &screen{a: a}
 	}

@@ -78,13 +78,18 @@ func tlsHint(err error) string {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
+	has := func(words string) bool { return strings.Contains(err.Error(), words) } // alerts have no type
 	switch {
-	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case errors.As(err, &record), has("server gave HTTP response to HTTPS client"):
 		return "the server does not speak TLS; try http:// instead of https://"
 	case errors.As(err, &unknown):
 		return "the certificate is signed by an unknown authority; --cacert FILE trusts it"
 	case errors.As(err, &name), errors.As(err, &invalid):
 		return err.Error() + "; --insecure accepts it all the same"
+	case has("tls: protocol version not supported"), has("tls: server selected unsupported protocol version"):
+		return "the server speaks no TLS 1.2 or newer, and older ones are not spoken here"
+	case has("tls: certificate required"), has("tls: bad certificate"):
+		return "the server wants a client certificate; --cert and --key give one"
 	}
 	return ""
 }
@@ -133,11 +138,22 @@ func StatusError(resp *http.Response, body []byte) error {
 	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
 		e.Location = RedactURL(to)
 	}
-	snippet := strings.Join(strings.Fields(string(body[:min(len(body), maxSnippet)])), " ")
-	if !strings.HasPrefix(snippet, "<") { // a page says nothing in its first bytes
-		e.Snippet = strings.ToValidUTF8(snippet, "")
-	}
+	e.Snippet = snippet(resp.Request, body)
 	return e
+}
+
+// snippet is how a body begins, where it is no page, which says nothing in its
+// first bytes. The request's secrets go before it is cut: half of one would pass for text.
+func snippet(req *http.Request, body []byte) string {
+	text := string(body[:min(len(body), 16*maxSnippet)])
+	if req != nil {
+		text = SecretsOf(req.Header, SecretsIn(req.URL)...).Redact(text)
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if strings.HasPrefix(text, "<") {
+		return ""
+	}
+	return strings.ToValidUTF8(text[:min(len(text), maxSnippet)], "")
 }
 
 // retryAfter reads the header's two forms: seconds, or a date.

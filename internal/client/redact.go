@@ -1,10 +1,13 @@
 package client
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -23,18 +26,28 @@ func RedactURL(u *url.URL) string {
 	}
 	c.RawQuery = queryPair.ReplaceAllStringFunc(c.RawQuery, func(pair string) string {
 		key, _, _ := strings.Cut(pair, "=")
-		if name, err := url.QueryUnescape(key); err == nil && !slices.Contains(secretKeys, strings.ToLower(name)) {
-			return pair
+		if isSecretKey(key) {
+			return key + "=" + redacted
 		}
-		return key + "=" + redacted
+		return pair
 	})
 	return c.String()
 }
 
+// isSecretKey reports whether a query key, as it stands in a URL, names a
+// secret, or cannot be read.
+func isSecretKey(key string) bool {
+	name, err := url.QueryUnescape(key)
+	return err != nil || slices.Contains(secretKeys, strings.ToLower(name))
+}
+
 var queryPair = regexp.MustCompile(`[^&;]+`)
 
-// Redact is RedactURL for an address as it was typed.
+// Redact is RedactURL for an address as it was typed, perhaps without a scheme.
 func Redact(target string) string {
+	if !strings.Contains(target, "://") {
+		return strings.TrimPrefix(Redact("http://"+target), "http://")
+	}
 	u, err := url.Parse(target)
 	if err != nil {
 		if at := strings.LastIndex(target, "@"); at >= 0 {
@@ -61,9 +74,22 @@ func SecretsOf(h http.Header, more ...string) Secrets {
 		}
 	}
 	s = append(s, more...)
+	for _, value := range slices.Clone(s) {
+		s = append(s, otherForms(value)...)
+	}
 	s = slices.DeleteFunc(s, func(v string) bool { return len(v) < 4 })
 	slices.SortFunc(s, func(a, b string) int { return len(b) - len(a) })
 	return slices.Compact(s)
+}
+
+// otherForms are the ways in which a value is written in JSON, quoted by Go and in a URL.
+func otherForms(value string) []string {
+	quoted := strconv.Quote(value)
+	forms := []string{quoted[1 : len(quoted)-1], url.QueryEscape(value), url.PathEscape(value)}
+	if data, err := json.Marshal(value); err == nil {
+		forms = append(forms, string(data[1:len(data)-1]))
+	}
+	return forms
 }
 
 // Redact blanks every secret in text.
@@ -72,4 +98,25 @@ func (s Secrets) Redact(text string) string {
 		text = strings.ReplaceAll(text, secret, redacted)
 	}
 	return text
+}
+
+// SecretsIn collects what of u is a credential: its password, as it stands and
+// as net/http sends it, and the values of query keys that name a secret.
+func SecretsIn(u *url.URL) []string {
+	var s []string
+	if password, ok := u.User.Password(); ok {
+		_, escaped, _ := strings.Cut(u.User.String(), ":")
+		s = append(s, password, escaped, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	}
+	for _, pair := range queryPair.FindAllString(u.RawQuery, -1) {
+		key, value, _ := strings.Cut(pair, "=")
+		if !isSecretKey(key) {
+			continue
+		}
+		s = append(s, value)
+		if plain, err := url.QueryUnescape(value); err == nil {
+			s = append(s, plain)
+		}
+	}
+	return s
 }

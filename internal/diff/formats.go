@@ -109,12 +109,12 @@ func (r *Result) GitHub(w io.Writer) error {
 	case VerdictOK:
 	}
 	var text strings.Builder
-	text.WriteString(fmt.Sprintf("::%s title=mcpdiag diff::%s\n", level, command(r.Reason)))
+	fmt.Fprintf(&text, "::%s title=mcpdiag diff::%s\n", level, command(r.Reason))
 	for _, c := range r.StuckCalls[:min(len(r.StuckCalls), maxShown)] {
-		text.WriteString(fmt.Sprintf("::warning title=mcpdiag diff::%s\n", command("call "+c.ID+" of "+c.Name+" is still in flight")))
+		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", command("call "+c.ID+" of "+c.Name+" is still in flight"))
 	}
 	for _, warning := range r.Warnings {
-		text.WriteString(fmt.Sprintf("::warning title=mcpdiag diff::%s\n", command(warning)))
+		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", command(warning))
 	}
 	_, err := io.WriteString(w, text.String())
 	return err

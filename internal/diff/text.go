@@ -162,10 +162,14 @@ func (r *Row) changeCell() string {
 	return report.Signed(*r.Change, r.format)
 }
 
-// percent is the change as a share of A, where there is one.
+// percent is the change as a share of A, where there is one; what grew more
+// than tenfold is easier to read as a factor.
 func (r *Row) percent() string {
 	if r.Change == nil || *r.Change == 0 || *r.A == 0 || r.Noise || r.Unit == "ms" {
 		return ""
+	}
+	if factor := *r.B / *r.A; factor >= 10 {
+		return fmt.Sprintf("× %.0f", factor)
 	}
 	return report.Signed(*r.Change / *r.A, report.Percent)
 }

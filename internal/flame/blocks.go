@@ -60,7 +60,7 @@ func gather(b *builder, shard []*lines) *lines {
 		found.fraction = found.fraction || s.fraction
 		found.faults = append(found.faults, s.faults...)
 		if i > 0 {
-			b.merge(s.builder, 1)
+			b.merge(s.builder)
 		}
 		s.builder = nil
 	}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -25,11 +27,13 @@ type calls struct {
 	heads   map[string]*head
 	keep    bool
 	spans   []Span
-	dropped int // spans that were too many
+	dropped int      // spans that were too many
+	b       *builder // what the nodes in records are nodes of
 }
 
 // tool is what is learnt of the calls of one name.
 type tool struct {
+	name    string
 	lengths histogram
 	hung    int      // calls longer than stuck
 	longest []record // in falling order
@@ -52,14 +56,6 @@ type head struct {
 	holder  record
 }
 
-// Span is a call's place in time.
-type Span struct {
-	Target, Session, ID string
-	Node                int32
-	Depth               int
-	Begin, End          time.Time
-}
-
 func newCalls(o FoldOptions) calls {
 	return calls{
 		stuck: o.Stuck, keep: o.Spans,
@@ -67,43 +63,43 @@ func newCalls(o FoldOptions) calls {
 	}
 }
 
-// end ends the flights of t that its last poll did not see.
+// end ends the flights of the poll before that the last one did not see.
 func (c *calls) end(b *builder, t *target, at time.Time) {
-	var over []*flight
-	for id, fl := range t.flights {
+	for _, fl := range t.before {
 		if fl.gen != t.gen {
-			delete(t.flights, id)
-			over = append(over, fl)
+			if t.flights[fl.id] == fl {
+				delete(t.flights, fl.id)
+			}
+			c.done(b, t, fl, at)
 		}
 	}
-	slices.SortFunc(over, func(a, b *flight) int { return cmp.Compare(a.id, b.id) })
-	for _, fl := range over {
-		c.done(b, t, fl, at)
-	}
+	t.before = t.before[:0]
 }
 
 // done takes in a call that is over.
 func (c *calls) done(b *builder, t *target, fl *flight, now time.Time) {
-	if fl.node == root {
-		return
-	}
-	name := fl.name
-	k := c.tools[name]
-	if k == nil {
-		k = &tool{lengths: histogram{}}
-		c.tools[name] = k
-	}
+	k := fl.tool
 	k.lengths.add(fl.length)
 	if fl.length > c.stuck {
 		k.hung++
 		b.nodes[fl.node].stuck++
 	}
-	k.remember(record{t.name, fl.id, name, fl.node, fl.length})
+	k.remember(record{t.name, fl.id, fl.name, fl.node, fl.length})
 	c.span(t, fl, now)
 }
 
+// tool returns what is learnt of a tool. Its name is our own copy.
+func (c *calls) tool(name string) *tool {
+	k := c.tools[name]
+	if k == nil {
+		k = &tool{name: strings.Clone(name), lengths: histogram{}}
+		c.tools[k.name] = k
+	}
+	return k
+}
+
 func (k *tool) remember(r record) {
-	if len(k.longest) == maxLongest && k.longest[maxLongest-1].length >= r.length {
+	if len(k.longest) == maxLongest && k.longest[maxLongest-1].length > r.length {
 		return
 	}
 	k.longest = append(k.longest, r)
@@ -111,6 +107,32 @@ func (k *tool) remember(r record) {
 		return cmp.Or(cmp.Compare(b.length, a.length), cmp.Compare(a.target, b.target), cmp.Compare(a.id, b.id))
 	})
 	k.longest = k.longest[:min(len(k.longest), maxLongest)]
+}
+
+// stuckTimes is how many times longer than the median of its tool a call is that hangs.
+const stuckTimes = 10
+
+// hangs says why a call of so long a flight is stuck, "" where it is not.
+func (c *calls) hangs(k *tool, length time.Duration) string {
+	usual, n := k.lengths.median()
+	switch {
+	case length > c.stuck:
+		return "longer than " + report.Duration(c.stuck)
+	case n >= manyCalls && length > stuckTimes*usual && length > 0:
+		return "the median of its tool is " + report.Duration(usual)
+	}
+	return ""
+}
+
+// mark marks the places of calls that are stuck only by comparison with the others of their tool.
+func (c *calls) mark(b *builder) {
+	for _, k := range c.tools {
+		for _, r := range k.longest {
+			if r.length <= c.stuck && c.hangs(k, r.length) != "" {
+				b.nodes[r.node].stuck++
+			}
+		}
+	}
 }
 
 // repeated counts a new call under its parent.
@@ -148,7 +170,7 @@ func (c *calls) queues(t *target, s *snapshot.Snapshot) {
 		h := c.heads[name]
 		if h == nil {
 			h = &head{}
-			c.heads[name] = h
+			c.heads[strings.Clone(name)] = h
 		}
 		h.polls++
 		h.deepest = max(h.deepest, depth)

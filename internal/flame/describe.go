@@ -12,9 +12,13 @@ import (
 
 // Picture says what the picture of p is to say beside the frames.
 func (p *Profile) Picture(t *Tree) Picture {
+	palette := Hot
+	if p.TwoColumns {
+		palette = Diff
+	}
 	return Picture{
 		Title: p.Title(), Facts: p.Facts(t), Unit: p.Unit, Observed: p.Observed,
-		Warnings: p.Warnings, Palette: Hot,
+		Warnings: p.Warnings, Palette: palette,
 	}
 }
 
@@ -41,9 +45,9 @@ func targets(names []string) string {
 	case 0:
 		return ""
 	case 1:
-		_, host, found := strings.Cut(names[0], "://")
-		if !found {
-			host = names[0]
+		host := names[0]
+		if _, after, found := strings.Cut(host, "://"); found {
+			host, _, _ = strings.Cut(after, "/")
 		}
 		return " of " + host
 	}

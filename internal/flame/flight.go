@@ -1,6 +1,7 @@
 package flame
 
 import (
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
@@ -9,6 +10,7 @@ import (
 // A flight is a call that is followed from poll to poll.
 type flight struct {
 	id, name    string
+	tool        *tool
 	node        int32 // its place in the tree, 0 until it has one
 	parent      *flight
 	gen         int // the last poll that saw it
@@ -19,6 +21,7 @@ type flight struct {
 	length      time.Duration // the longest it was seen in flight
 	children    map[string]int
 	session     string
+	serial      int // its number among all calls
 }
 
 // adopt gives the flight its parent, where that is in flight and not under the
@@ -49,9 +52,13 @@ func (fl *flight) under(other *flight) bool {
 func (c *calls) begin(t *target, s *snapshot.Snapshot, call *snapshot.Call) *flight {
 	c.count++
 	at := s.At()
-	fl := &flight{id: call.ID, name: call.Name, session: call.SessionID, first: at, begin: at}
+	tool := c.tool(call.Name)
+	fl := &flight{id: strings.Clone(call.ID), name: tool.name, tool: tool, serial: c.count, first: at, begin: at}
+	if c.keep {
+		fl.session = strings.Clone(call.SessionID)
+	}
 	before := at
-	if t.last != nil && !t.next && t.last.At().Before(at) {
+	if t.last.taken && !t.next && t.last.At().Before(at) {
 		before = t.last.At()
 		fl.begin = before.Add(at.Sub(before) / 2)
 	}

@@ -2,6 +2,7 @@ package flame
 
 import (
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
@@ -36,12 +37,14 @@ type Folder struct {
 // target is what is remembered of one server.
 type target struct {
 	name    string
-	last    *snapshot.Snapshot // the last good poll
-	next    bool               // the next poll is in another file
+	last    lastPoll
+	next    bool // the next poll is in another file
+	hole    bool // nobody watched before the poll at hand
 	polls   int
 	gen     int // the number of the poll, for what was seen in it
 	flights map[string]*flight
 	now     []*flight // as they stand in the last poll
+	before  []*flight // and in the one before it
 	leaves  []leaf    // those of them without a child
 	gaps    map[time.Duration]int
 	credits map[credit]float64
@@ -95,7 +98,8 @@ func (f *Folder) Add(s *snapshot.Snapshot) {
 	f.credit(t, g)
 	f.see(t, s)
 	f.credit(t, g)
-	t.last, t.next = s, false
+	t.last.take(s)
+	t.next = false
 }
 
 func (f *Folder) within(at time.Time) bool {
@@ -106,6 +110,7 @@ func (f *Folder) within(at time.Time) bool {
 func (f *Folder) target(name string) *target {
 	t := f.targets[name]
 	if t == nil {
+		name = strings.Clone(name) // what a snapshot says is not ours to keep
 		t = &target{
 			name: name, flights: map[string]*flight{},
 			gaps: map[time.Duration]int{}, credits: map[credit]float64{},
@@ -120,10 +125,10 @@ func (f *Folder) target(name string) *target {
 // see takes in who is in flight in s, and ends the calls that no longer are.
 func (f *Folder) see(t *target, s *snapshot.Snapshot) {
 	t.gen++
+	t.now, t.before = t.before[:0], t.now
 	if restarted(t, s) {
 		f.calls.end(f.b, t, s.At()) // all: an id means another call now
 	}
-	t.now = t.now[:0]
 	for i := range s.ToolCallStack {
 		t.now = append(t.now, f.flight(t, s, &s.ToolCallStack[i]))
 	}
@@ -144,10 +149,10 @@ func (f *Folder) see(t *target, s *snapshot.Snapshot) {
 }
 
 func restarted(t *target, s *snapshot.Snapshot) bool {
-	if t.last == nil {
+	if !t.last.taken {
 		return false
 	}
-	_, restarted := snapshot.Restarted(t.last, s)
+	_, restarted := snapshot.Restarted(&t.last.Snapshot, s)
 	return restarted || s.Poll != nil && s.Poll.Restarted
 }
 
@@ -156,13 +161,10 @@ func restarted(t *target, s *snapshot.Snapshot) bool {
 func (f *Folder) flight(t *target, s *snapshot.Snapshot, c *snapshot.Call) *flight {
 	fl := t.flights[c.ID]
 	if fl == nil || fl.gen == t.gen || fl.name != c.Name {
-		if fl != nil && fl.gen != t.gen {
-			f.calls.done(f.b, t, fl, s.At())
-		}
 		known := fl != nil && fl.gen == t.gen
 		fl = f.calls.begin(t, s, c)
 		if c.ID != "" && !known {
-			t.flights[c.ID] = fl
+			t.flights[fl.id] = fl
 		}
 	}
 	fl.gen, fl.last, fl.age = t.gen, s.At(), -1
@@ -183,13 +185,15 @@ func (f *Folder) place(t *target, fl *flight, c *snapshot.Call) int32 {
 	at := int32(root)
 	if fl.parent != nil {
 		at = f.place(t, fl.parent, c)
-		f.calls.repeated(fl)
 	} else {
 		for _, by := range f.opts.By {
 			at = f.b.child(at, by.of(t, c))
 		}
 	}
 	fl.node = f.b.child(at, fl.name)
+	if fl.parent != nil {
+		f.calls.repeated(fl)
+	}
 	return fl.node
 }
 

@@ -2,7 +2,8 @@ package flame
 
 import (
 	"slices"
-	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Close ends the calls that are in flight still and returns what was folded.
@@ -14,10 +15,12 @@ func (f *Folder) Close() *Profile {
 	for _, t := range f.order {
 		f.settle(t)
 		t.gen++ // so that nobody is in flight
+		t.before = t.now
 		f.calls.end(f.b, t, t.last.At())
 	}
 	f.weigh(p)
 	f.calls.order()
+	f.calls.mark(f.b)
 	f.watch.Calls, f.watch.Weight, f.watch.Parallel = f.calls.count, f.opts.Weight, f.opts.Parallel
 	for _, t := range f.order {
 		f.watch.Targets = append(f.watch.Targets, t.name)
@@ -26,6 +29,7 @@ func (f *Folder) Close() *Profile {
 	for _, n := range f.b.nodes {
 		p.Observed += float64(n.hits)
 	}
+	f.calls.b = f.b
 	p.calls = &f.calls
 	f.doubts(p)
 	return p
@@ -76,11 +80,11 @@ func (f *Folder) ages(p *Profile) {
 func (f *Folder) doubts(p *Profile) {
 	w := &f.watch
 	if w.Holes > 0 {
-		p.warn("%d gaps between polls were longer than %d intervals (%s in all): nobody watched, so they carry no weight",
-			w.Holes, holeIntervals, (w.Window - w.Watched).Round(time.Millisecond))
+		p.warn("%s longer than %d intervals, %s in all: nobody watched then, so it carries no weight",
+			count(w.Holes, "gap"), holeIntervals, report.Duration(w.Window-w.Watched))
 	}
 	if w.Failed > 0 {
-		p.warn("%d polls failed; the polls around them stand for their time", w.Failed)
+		p.warn("%s failed; the polls around them stand for their time", count(w.Failed, "poll"))
 	}
 	if f.back > 0 {
 		p.warn("%d polls are older than the poll before them: traces were joined out of order, or a clock was set back", f.back)

@@ -7,12 +7,17 @@ import (
 
 // Frame is one box of a flame graph: a name at one place of the tree.
 type Frame struct {
-	Name                string
-	Parent, Depth       int
-	Hits, Stuck         int     // observations of calls, and calls that hung, here and below
-	Self, Total         float64 // weight of the frame alone, and with all below it
-	BaseSelf, BaseTotal float64 // the same in the profile that this one is compared with
-	Start               float64 // the weight left of it; its own weight comes before its children
+	Name      string  `json:"name"`
+	Parent    int     `json:"parent"`
+	Depth     int     `json:"depth"`
+	Row       int     `json:"-"`     // where it is drawn: its depth, or in a flame chart a free row
+	Start     float64 `json:"start"` // the weight left of it; its own comes before that of its children
+	Self      float64 `json:"self"`
+	Total     float64 `json:"total"` // with all that is on it
+	BaseSelf  float64 `json:"baseSelf,omitempty"`
+	BaseTotal float64 `json:"baseTotal,omitempty"`
+	Hits      int     `json:"observations,omitempty"` // of calls, here and above
+	Stuck     int     `json:"stuck,omitempty"`        // calls that hung, here and above
 }
 
 // LeftOut is what a list of frames does not show.
@@ -56,6 +61,7 @@ func (t *Tree) expand(frames []Frame, c *chain, above, keep int, start float64) 
 		Parent: above, Depth: int(c.depth), Start: start, Total: c.total, BaseTotal: c.baseTotal,
 		Hits: int(c.hits), Stuck: int(c.stuck),
 	}
+	f.Row = f.Depth
 	if above < 0 {
 		f.Self, f.BaseSelf = c.self, c.baseSelf
 		return append(frames, f), 0
@@ -66,7 +72,7 @@ func (t *Tree) expand(frames []Frame, c *chain, above, keep int, start float64) 
 			f.Self, f.BaseSelf = c.self, c.baseSelf
 		}
 		frames = append(frames, f)
-		f.Parent, f.Depth = len(frames)-1, f.Depth+1
+		f.Parent, f.Depth, f.Row = len(frames)-1, f.Depth+1, f.Row+1
 	}
 	return frames, len(frames) - 1
 }

@@ -83,7 +83,7 @@ func (c *Collector) trace(in io.Reader, name string) error {
 	}
 	c.folder.Next()
 	reader := snapshot.NewReader(in, name)
-	for s, err := range reader.All() {
+	for s, err := range reader.AllParallel() {
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (p *Profile) merge(other *Profile) {
 	if p.Unit != other.Unit {
 		p.warn("one input counts %s and another %s: their sum is neither", p.Unit, other.Unit)
 	}
-	p.builder.merge(other.builder, 1)
+	p.builder.merge(other.builder)
 	p.Observed += other.Observed
 	p.TwoColumns = p.TwoColumns || other.TwoColumns
 	p.Details = append(p.Details, other.Details...)

@@ -1,7 +1,22 @@
 package flame
 
-// merge adds all that other holds, times scale.
-func (b *builder) merge(other *builder, scale float64) {
+// merge adds all that other holds.
+func (b *builder) merge(other *builder) {
+	b.adopt(other, func(to, from *node) {
+		to.self += from.self
+		to.base += from.base
+		to.hits += from.hits
+		to.stuck += from.stuck
+	})
+}
+
+// mergeBase adds what other holds, times scale, to what b is compared with.
+func (b *builder) mergeBase(other *builder, scale float64) {
+	b.adopt(other, func(to, from *node) { to.base += from.self * scale })
+}
+
+// adopt makes a node for each of other and calls add for the two.
+func (b *builder) adopt(other *builder, add func(to, from *node)) {
 	name := make([]int32, other.names.len())
 	for i := range name {
 		name[i] = b.names.id(other.names.bytes(int32(i)))
@@ -17,11 +32,7 @@ func (b *builder) merge(other *builder, scale float64) {
 			}
 			to[n] = b.insert(to[from.parent], chain)
 		}
-		at := &b.nodes[to[n]]
-		at.self += from.self * scale
-		at.base += from.base * scale
-		at.hits += from.hits
-		at.stuck += from.stuck
+		add(&b.nodes[to[n]], from)
 	}
 }
 

@@ -77,3 +77,8 @@ func (n *names) ranks() []int32 {
 	}
 	return ranks
 }
+
+// clone returns a copy that can take new names; those that are there lie where they lay.
+func (n *names) clone() names {
+	return names{text: slices.Clip(n.text), ends: slices.Clip(n.ends), slots: slices.Clone(n.slots), seed: n.seed}
+}

@@ -43,7 +43,7 @@ func (t *Tree) foldedSize() int {
 // under the same parent.
 func (t *Tree) prune(limit int) *builder {
 	b := newBuilder()
-	b.names = t.names
+	b.names = t.names.clone()
 	keep := t.widest(limit)
 	to := make([]int32, len(t.chains))
 	for i := 0; i < len(t.chains); i++ {

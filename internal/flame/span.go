@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// Span is a call's place in time.
+type Span struct {
+	Serial, Parent            int // the number of the call, and of the one that made it, 0 where there is none
+	Target, Session, ID, Name string
+	Begin, End                time.Time
+}
+
 // span remembers a call's place in time. It ended between the last poll that
 // saw it and the next one.
 func (c *calls) span(t *target, fl *flight, now time.Time) {
@@ -17,20 +24,19 @@ func (c *calls) span(t *target, fl *flight, now time.Time) {
 		return
 	}
 	end := fl.last
-	if between := now.Sub(fl.last); between > 0 {
+	if between := now.Sub(fl.last); between > 0 && !t.hole {
 		end = end.Add(between / 2)
 	}
-	depth := 0
-	for p := fl.parent; p != nil; p = p.parent {
-		depth++
+	s := Span{Serial: fl.serial, Target: t.name, Session: fl.session, ID: fl.id, Name: fl.name, Begin: fl.begin, End: end}
+	if fl.parent != nil {
+		s.Parent = fl.parent.serial
 	}
-	c.spans = append(c.spans, Span{t.name, fl.session, fl.id, fl.node, depth, fl.begin, end})
+	c.spans = append(c.spans, s)
 }
 
 // order puts the spans into the order of time: calls end in any order.
 func (c *calls) order() {
 	slices.SortFunc(c.spans, func(a, b Span) int {
-		return cmp.Or(a.Begin.Compare(b.Begin), cmp.Compare(a.Target, b.Target),
-			cmp.Compare(a.Depth, b.Depth), b.End.Compare(a.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Node, b.Node))
+		return cmp.Or(a.Begin.Compare(b.Begin), cmp.Compare(a.Serial, b.Serial))
 	})
 }

@@ -29,13 +29,15 @@ type Picture struct {
 // Sizes in pixels. All that lies along the x axis is in percent, so that the
 // picture fills whatever it is put into without a script.
 const (
-	rowHeight  = 18
-	boxHeight  = 17
-	titleLine  = 26
-	factsLine  = 16
-	lineLength = 50  // columns of text that fit on a narrow screen
-	labelled   = 1.6 // percent: a narrower box has no label until a script measures it
-	outlined   = 0.2 // percent: a narrower box would be all outline
+	rowHeight   = 18
+	boxHeight   = 17
+	titleLine   = 20
+	factsLine   = 16
+	titleLength = 34   // columns of the title that fit on a narrow screen
+	lineLength  = 50   // and of the text below it
+	usualWidth  = 1176 // of the frames, by which labels are cut until a script measures them
+	charWidth   = 6.8
+	outlined    = 0.2 // percent: a narrower box would be all outline
 )
 
 //go:embed assets/flame.css
@@ -53,15 +55,16 @@ type picture struct {
 	pruned bool
 	gone   []Gone
 	out    LeftOut
-	deep   int // of the deepest frame
-	top    int // where the frames begin
+	deep   int      // the last row
+	top    int      // where the frames begin
+	title  []string // in lines
 	facts  []string
-	notes  []string
+	notes  [][]string
 }
 
 // SVG draws the frames of t into one file that needs nothing else.
 func (t *Tree) SVG(w io.Writer, p Picture, maxFrames int) error {
-	pic := &picture{Picture: p, w: bufio.NewWriterSize(w, 1<<16)}
+	pic := newPicture(w, p)
 	pic.frames, pic.out = t.Frames(maxFrames)
 	pic.stacks, pic.pruned = t.stored(maxFrames)
 	if p.Palette == Diff {
@@ -70,12 +73,17 @@ func (t *Tree) SVG(w io.Writer, p Picture, maxFrames int) error {
 	return pic.write()
 }
 
+func newPicture(w io.Writer, p Picture) *picture {
+	return &picture{Picture: p, w: bufio.NewWriterSize(w, 1<<16)}
+}
+
 func (p *picture) write() error {
 	for i := range p.frames {
-		p.deep = max(p.deep, p.frames[i].Depth)
+		p.deep = max(p.deep, p.frames[i].Row)
 	}
 	p.facts = wrap(p.Facts, " · ", lineLength)
-	p.top = titleLine + factsLine*len(p.facts) + 10
+	p.title = wrap(strings.Fields(report.Line(p.Title)), " ", titleLength)
+	p.top = 6 + titleLine*len(p.title) + factsLine*len(p.facts) + 10
 	p.notes = p.footnotes()
 	p.head()
 	p.printf("<g class=\"body\">\n")
@@ -89,9 +97,12 @@ func (p *picture) write() error {
 func (p *picture) bottom() int { return p.top + rowHeight*(p.deep+1) }
 
 func (p *picture) height() int {
-	h := p.bottom() + 8 + factsLine*len(p.notes)
+	h := p.bottom() + 8
 	if len(p.gone) > 0 {
 		h += stripHeight
+	}
+	for _, note := range p.notes {
+		h += factsLine * len(note)
 	}
 	return h
 }
@@ -109,10 +120,18 @@ func (p *picture) head() {
 		text(string(p.Unit)), plain(nil, p.Observed), p.pruned, escaper.Replace(string(p.stacks)))
 	p.printf("<style>%s</style>\n", style)
 	p.printf(`<rect class="paper" width="100%%" height="100%%" fill="#fdfcfa"/>` + "\n")
-	p.printf(`<text class="ink" x="1%%" y="22" font-size="16" font-weight="600" fill="#24211d">%s</text>`+"\n", text(p.Title))
-	for i, line := range p.facts {
-		p.printf(`<text class="faint" x="1%%" y="%d" fill="#6b6459">%s</text>`+"\n", titleLine+factsLine*(i+1)-3, text(line))
+	p.lines(2+titleLine, titleLine, `class="ink title" font-size="16" font-weight="600" fill="#24211d"`, " ", p.title)
+	p.lines(3+titleLine*len(p.title)+factsLine, factsLine, `class="faint facts" fill="#6b6459"`, " · ", p.facts)
+}
+
+// lines writes text in lines short enough for a narrow screen; a script may
+// join them again with sep where there is room.
+func (p *picture) lines(y, height int, attributes, sep string, lines []string) {
+	p.printf(`<g %s data-sep="%s" data-y="%d" data-line="%d">`, attributes, sep, y, height)
+	for i, line := range lines {
+		p.printf(`<text x="1%%" y="%d">%s</text>`, y+height*i, text(line))
 	}
+	p.printf("</g>\n")
 }
 
 const fonts = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Verdana, sans-serif"
@@ -126,33 +145,57 @@ func (p *picture) boxes() {
 	p.printf("</svg>\n")
 }
 
-// box draws a frame as a picture of its own, for that cuts its label off at
-// its edge wherever it is shown.
+// box draws a frame. One with a label is a picture of its own, for that cuts
+// the label off at its edge wherever it is shown; the many without are only a rectangle.
 func (p *picture) box(f *Frame) {
 	total := p.frames[root].Total
 	x, width := 100*share(f.Start, total), 100*share(f.Total, total)
-	if width == 0 && f.Parent >= 0 {
-		return
-	}
 	if f.Parent < 0 {
 		width = 100
 	}
-	row, focus := p.deep-f.Depth, -1
+	if width == 0 {
+		return
+	}
+	row := p.deep - f.Row
 	if p.Icicle {
-		row = f.Depth
+		row = f.Row
 	}
-	if f.Parent < 0 {
-		focus = 0
-	}
+	place := fmt.Sprintf(`x="%s%%" y="%d" width="%s%%" height="%d"`, percent(x), row*rowHeight, percent(width), boxHeight)
 	name, says := p.label(f)
-	p.printf(`<svg class="%s" x="%s%%" y="%d" width="%s%%" height="%d" tabindex="%d" role="treeitem" aria-level="%d" aria-label="%s"%s>`,
-		class(f, p.Palette), percent(x), row*rowHeight, percent(width), boxHeight, focus, f.Depth+1, name+", "+says, own(f))
-	p.printf("<title>%s\n%s</title>", name, says)
-	p.printf(`<rect width="100%%" height="%d" rx="2" fill="%s"%s/>`, boxHeight, p.Palette.colour(f, p.change(f)), outline(width))
-	if width >= labelled {
-		p.printf(`<text x="4" y="12.5">%s</text>`, name)
+	about := fmt.Sprintf(`class="%s" tabindex="%d" role="treeitem" aria-level="%d" aria-label="%s"%s><title>%s`+"\n%s</title>",
+		class(f, p.Palette), focus(f), f.Depth+1, name+", "+says, own(f), name, says)
+	fill := fmt.Sprintf(`rx="2" fill="%s"%s`, p.Palette.colour(f, p.change(f)), outline(width))
+	label := p.cut(f, width)
+	if label == "" {
+		p.printf("<g %s<rect %s %s/></g>\n", about, place, fill)
+		return
 	}
-	p.printf("</svg>\n")
+	p.printf(`<svg %s %s<rect width="100%%" height="%d" %s/><text x="4" y="12.5">%s</text></svg>`+"\n", place, about, boxHeight, fill, text(label))
+}
+
+// cut cuts a name to what fits into a box of so many percent, "" where that is too little.
+func (p *picture) cut(f *Frame, width float64) string {
+	columns := int((width/100*usualWidth - 8) / charWidth)
+	if columns < 3 {
+		return ""
+	}
+	name := report.Line(shown(f))
+	if !p.KeepEnd || report.Width(name) <= columns {
+		return report.Cell(name, columns)
+	}
+	end := []rune(name)
+	for report.Width(string(end)) > columns-1 {
+		end = end[1:]
+	}
+	return "…" + string(end)
+}
+
+// focus says which frame is in the order of the Tab key: the root, until the reader goes on.
+func focus(f *Frame) int {
+	if f.Parent < 0 {
+		return 0
+	}
+	return -1
 }
 
 // own is the frame's own weight, by which the table sorts.
@@ -210,23 +253,28 @@ func (p *picture) change(f *Frame) float64 {
 	return share(f.Total-f.BaseTotal, max(whole.Total, whole.BaseTotal))
 }
 
-func (p *picture) footnotes() []string {
-	var notes []string
+func (p *picture) footnotes() [][]string {
+	notes := p.Warnings
 	if p.out.Frames > 0 {
-		notes = append(notes, fmt.Sprintf("%s narrower frames, %s of the whole, left out",
-			number(float64(p.out.Frames)), report.Percent(p.out.Share)))
+		notes = append([]string{fmt.Sprintf("%s narrower frames, %s of the whole, left out",
+			number(float64(p.out.Frames)), report.Percent(p.out.Share))}, notes...)
 	}
-	for _, w := range p.Warnings {
-		notes = append(notes, wrap(strings.Fields(w), " ", lineLength)...)
+	var lines [][]string
+	for _, note := range notes {
+		lines = append(lines, wrap(strings.Fields(note), " ", lineLength))
 	}
-	return notes
+	return lines
 }
 
 // remarks writes the notes below the frames, and the findings for the table.
 func (p *picture) remarks() {
-	y := p.height() - factsLine*len(p.notes)
-	for i, note := range p.notes {
-		p.printf(`<text class="faint note" x="1%%" y="%d" font-size="11" fill="#6b6459">%s</text>`+"\n", y+factsLine*i+8, text(note))
+	y := p.bottom() + factsLine
+	if len(p.gone) > 0 {
+		y += stripHeight
+	}
+	for _, note := range p.notes {
+		p.lines(y, factsLine, `class="faint note" font-size="11" fill="#6b6459"`, " ", note)
+		y += factsLine * len(note)
 	}
 	p.printf("<g class=\"findings\">")
 	for _, finding := range p.Findings {

@@ -184,6 +184,9 @@ func (r *run) call(ctx context.Context, i int, session *mcp.Session) *mcp.Sessio
 	start := time.Now()
 	result, err := session.Call(callCtx, r.tool, r.args)
 	took := time.Since(start)
+	if err == nil {
+		took = result.Arrived.Sub(start)
+	}
 	if err != nil && ctx.Err() != nil {
 		return session // the run ended; the call it cut off says nothing of the server
 	}

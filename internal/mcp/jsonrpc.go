@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -59,13 +60,13 @@ type StatusError struct {
 	RPC        *RPCError     // the JSON-RPC error in its body, or nil
 	RetryAfter time.Duration // how long the server asks to wait, 0 where it does not
 	Snippet    string        // how a body that is no JSON-RPC begins
-	Location   string        // where a redirect points; it is not followed
+	Location   string        // where a redirect points, without what may be secret in it; it is not followed
 }
 
 func (e *StatusError) Error() string {
 	switch {
 	case e.Location != "":
-		return "the server answered " + e.Status + ", to elsewhere, which is not followed; give that URL if you trust it"
+		return fmt.Sprintf("the server answered %s, to %s, which is not followed; give that URL if you trust it", e.Status, e.Location)
 	case e.RPC != nil:
 		return fmt.Sprintf("the server answered %s (%s)", e.Status, e.RPC.Error())
 	case e.Snippet != "":
@@ -81,8 +82,11 @@ var ErrSessionLost = errors.New("the server no longer knows the session")
 const maxSnippet = 120
 
 func statusError(resp *http.Response, body []byte) error {
-	e := &StatusError{Code: resp.StatusCode, Status: resp.Status, Location: resp.Header.Get("Location")}
-	if d, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {
+	e := &StatusError{Code: resp.StatusCode, Status: resp.Status}
+	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
+		e.Location = (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()
+	}
+	if d, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil && d > 0 {
 		e.RetryAfter = d
 	}
 	if m, err := parseMessage(body); err == nil && m.Error != nil {
@@ -98,9 +102,12 @@ func (e *StatusError) lost() bool {
 	return e.Code == http.StatusNotFound || e.Code == http.StatusBadRequest && e.RPC != nil && e.RPC.Code == codeServer
 }
 
+// bom is the byte order mark that some servers begin with.
+const bom = "\xef\xbb\xbf"
+
 // parseMessage reads one message; names are compared exactly, as JSON has it.
 func parseMessage(data []byte) (*message, error) {
-	data = bytes.TrimPrefix(bytes.TrimSpace(data), []byte("\xef\xbb\xbf"))
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte(bom)))
 	switch {
 	case len(data) == 0:
 		return nil, malformed("it is empty")
@@ -122,9 +129,9 @@ func (m *message) answers(id int64) bool {
 // isRequest reports whether m wants an answer from the client.
 func (m *message) isRequest() bool { return m.Method != "" && len(m.ID) > 0 }
 
-// reply is the answer a client owes to a request of the server: {} to a ping,
+// response is the answer a client owes to a request of the server: {} to a ping,
 // "method not found" to everything else, since it declared no capabilities.
-func (m *message) reply() *message {
+func (m *message) response() *message {
 	r := &message{Version: "2.0", ID: m.ID}
 	if m.Method == "ping" {
 		r.Result = jsontext.Value("{}")

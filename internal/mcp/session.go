@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"mime"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -75,10 +76,17 @@ func (s *Session) Close(ctx context.Context) error {
 
 // request sends a request and returns its result.
 func (s *Session) request(ctx context.Context, method string, params map[string]any) (jsontext.Value, error) {
-	return s.requestWith(ctx, method, params, http.Header{})
+	r, err := s.requestWith(ctx, method, params, http.Header{})
+	return r.result, err
 }
 
-func (s *Session) requestWith(ctx context.Context, method string, params map[string]any, header http.Header) (jsontext.Value, error) {
+// reply is the result of a request, and when it was there.
+type reply struct {
+	result jsontext.Value
+	at     time.Time
+}
+
+func (s *Session) requestWith(ctx context.Context, method string, params map[string]any, header http.Header) (reply, error) {
 	id := s.seq.Add(1)
 	if !s.era.Sessions() {
 		params = withMeta(params)
@@ -87,7 +95,7 @@ func (s *Session) requestWith(ctx context.Context, method string, params map[str
 	m := &message{Version: "2.0", ID: jsontext.Value(fmt.Sprint(id)), Method: method, Params: params}
 	resp, err := s.post(ctx, m, header)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	defer drain(resp)
 	if id := resp.Header.Get("Mcp-Session-Id"); id != "" && method == "initialize" {
@@ -96,13 +104,13 @@ func (s *Session) requestWith(ctx context.Context, method string, params map[str
 	answer, err := s.await(ctx, resp, id)
 	switch {
 	case err != nil:
-		return nil, err
+		return reply{}, err
 	case answer.Error != nil:
-		return nil, answer.Error
+		return reply{}, answer.Error
 	case len(answer.Result) == 0:
-		return nil, malformed("it has neither result nor error")
+		return reply{}, malformed("it has neither result nor error")
 	}
-	return answer.Result, nil
+	return reply{result: answer.Result, at: time.Now()}, nil
 }
 
 // withMeta adds what every modern request says of its client.
@@ -146,6 +154,9 @@ func (s *Session) post(ctx context.Context, m *message, header http.Header) (*ht
 func (s *Session) refusal(resp *http.Response) error {
 	defer drain(resp)
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the status says enough where the body fails
+	if s.id != "" {
+		body = bytes.ReplaceAll(body, []byte(s.id), []byte("REDACTED")) // it is a credential
+	}
 	err := statusError(resp, body)
 	var status *StatusError
 	if errors.As(err, &status) && s.id != "" && status.lost() {
@@ -173,8 +184,14 @@ func (s *Session) send(ctx context.Context, method string, body []byte, header h
 	return s.ep.HTTP.Do(req)
 }
 
+// restTime is how long the rest of an answer may take. Servers that leave their
+// streams open would otherwise hold up each call until its deadline.
+const restTime = 50 * time.Millisecond
+
 // drain reads a short rest, so that the connection can be used again.
 func drain(resp *http.Response) {
+	timer := time.AfterFunc(restTime, func() { _ = resp.Body.Close() })
+	defer timer.Stop()
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // a longer rest costs a connection
 	_ = resp.Body.Close()
 }
@@ -208,13 +225,14 @@ func (s *Session) awaitEvent(ctx context.Context, stream io.Reader, id int64) (*
 	var last Event
 	for range maxResumes {
 		m, err := s.scan(ctx, stream, id, &last)
-		switch {
-		case m != nil:
+		if m != nil {
 			return m, err
-		case last.ID == "" && err == nil:
-			return nil, malformed("the stream ended before the answer")
-		case last.ID == "" || ctx.Err() != nil:
+		}
+		switch {
+		case err != nil && !cutOff(err), ctx.Err() != nil:
 			return nil, cmp.Or(err, ctx.Err())
+		case last.ID == "":
+			return nil, cmp.Or(err, malformed("the stream ended before the answer"))
 		}
 		resp, err := s.resume(ctx, last)
 		if err != nil {
@@ -224,6 +242,14 @@ func (s *Session) awaitEvent(ctx context.Context, stream io.Reader, id int64) (*
 		stream = resp.Body
 	}
 	return nil, malformed("the stream ended %d times before the answer", maxResumes)
+}
+
+// cutOff reports whether a stream broke off, so that there may be a rest to come
+// back for. After any other error there is none: what was malformed or too
+// large would come again.
+func cutOff(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // scan reads events up to the answer; last keeps the latest id and retry time.
@@ -246,7 +272,7 @@ func (s *Session) scan(ctx context.Context, stream io.Reader, id int64, last *Ev
 		case m.answers(id):
 			return m, nil
 		case m.isRequest():
-			if err := s.notify(ctx, m.reply()); err != nil {
+			if err := s.notify(ctx, m.response()); err != nil {
 				return nil, fmt.Errorf("answering %s: %w", m.Method, err)
 			}
 		}

@@ -27,16 +27,19 @@ const maxEvent = 16 << 20
 // an event is too large.
 func Events(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		lines := bufio.NewReaderSize(r, 4<<10)
+		lines := lineReader{r: bufio.NewReaderSize(r, 4<<10)}
 		var e Event
 		some := false
-		for {
-			line, err := readLine(lines)
+		for first := true; ; first = false {
+			line, err := lines.next()
 			if err != nil {
 				if !errors.Is(err, io.EOF) {
 					yield(Event{}, err)
 				}
 				return
+			}
+			if first {
+				line = bytes.TrimPrefix(line, []byte(bom))
 			}
 			if len(line) > 0 {
 				some = e.field(line) || some
@@ -54,21 +57,27 @@ func Events(r io.Reader) iter.Seq2[Event, error] {
 	}
 }
 
-// readLine returns a line without its end, which is \n, \r\n or \r; a last line
-// that has none is dropped, as the standard says.
-func readLine(r *bufio.Reader) ([]byte, error) {
+// lineReader reads lines that end in \n, \r\n or \r. What follows a \r is not
+// waited for: it may be long in coming.
+type lineReader struct {
+	r  *bufio.Reader
+	cr bool // the line before ended in \r
+}
+
+// next returns a line without its end; a last line that has none is dropped, as
+// the standard says.
+func (l *lineReader) next() ([]byte, error) {
 	var line []byte
 	for {
-		c, err := r.ReadByte()
+		c, err := l.r.ReadByte()
+		second := l.cr && c == '\n'
+		l.cr = c == '\r'
 		switch {
 		case err != nil:
 			return nil, err
-		case c == '\n':
-			return line, nil
-		case c == '\r':
-			if next, err := r.Peek(1); err == nil && next[0] == '\n' {
-				_, _ = r.Discard(1) // it was peeked
-			}
+		case second:
+			continue
+		case c == '\n', c == '\r':
 			return line, nil
 		case len(line) > maxEvent:
 			return nil, fmt.Errorf("a line of the event stream is longer than %d MiB", maxEvent>>20)
@@ -89,7 +98,9 @@ func (e *Event) field(line []byte) bool {
 			e.ID = string(value)
 		}
 	case "data":
-		if e.Data != nil {
+		if e.Data == nil {
+			e.Data = []byte{} // an empty line is one too
+		} else {
 			e.Data = append(e.Data, '\n')
 		}
 		e.Data = append(e.Data, value...)

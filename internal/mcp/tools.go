@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,17 +22,24 @@ type Tool struct {
 	} `json:"annotations"`
 }
 
-// maxPages bounds a listing that never ends.
-const maxPages = 1000
+// Bounds of a listing, whose end is the server's to say.
+const (
+	maxPages   = 1000
+	maxListing = 32 << 20 // bytes of all its pages
+)
 
 // Tools lists the tools of the server, in its order.
 func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 	var tools []Tool
 	params := map[string]any{}
+	size := 0
 	for range maxPages {
 		result, err := s.request(ctx, "tools/list", params)
 		if err != nil {
 			return nil, fmt.Errorf("tools/list: %w", err)
+		}
+		if size += len(result); size > maxListing {
+			return nil, fmt.Errorf("tools/list: %w", malformed("it is larger than %d MiB", maxListing>>20))
 		}
 		var page struct {
 			Tools      []Tool `json:"tools"`
@@ -42,11 +50,14 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 		}
 		tools = append(tools, page.Tools...)
 		if page.NextCursor == "" {
-			break
+			return tools, nil
+		}
+		if params["cursor"] == page.NextCursor {
+			return nil, fmt.Errorf("tools/list: %w", malformed("its pages go in a circle"))
 		}
 		params["cursor"] = page.NextCursor
 	}
-	return tools, nil
+	return nil, fmt.Errorf("tools/list: %w", malformed("it has more than %d pages", maxPages))
 }
 
 // Result is the result of a tool call. IsError says that the tool failed, which
@@ -54,6 +65,10 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 type Result struct {
 	IsError bool
 	Text    string // its first text, which says why where IsError
+
+	// Arrived is when it was there. The exchange can end later, where a server
+	// leaves its stream open.
+	Arrived time.Time
 }
 
 // Call calls a tool with arguments, a JSON object. An error means that there is
@@ -64,7 +79,7 @@ func (s *Session) Call(ctx context.Context, tool Tool, arguments jsontext.Value)
 		header.Set("Mcp-Name", headerValue(tool.Name))
 		tool.paramHeaders(arguments, header)
 	}
-	result, err := s.requestWith(ctx, "tools/call", map[string]any{"name": tool.Name, "arguments": arguments}, header)
+	reply, err := s.requestWith(ctx, "tools/call", map[string]any{"name": tool.Name, "arguments": arguments}, header)
 	if err != nil {
 		return Result{}, err
 	}
@@ -75,13 +90,13 @@ func (s *Session) Call(ctx context.Context, tool Tool, arguments jsontext.Value)
 		} `json:"content"`
 		ResultType string `json:"resultType"`
 	}
-	if err := jsonv2.Unmarshal(result, &r, jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := jsonv2.Unmarshal(reply.result, &r, jsontext.AllowInvalidUTF8(true)); err != nil {
 		return Result{}, malformed("%v", err)
 	}
 	if r.ResultType == "input_required" {
 		return Result{}, malformed("the tool asks for input, which this client does not offer")
 	}
-	res := Result{IsError: r.IsError}
+	res := Result{IsError: r.IsError, Arrived: reply.at}
 	if len(r.Content) > 0 {
 		res.Text = r.Content[0].Text
 	}

@@ -3,6 +3,7 @@ package monitor
 import (
 	"bufio"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -31,22 +32,26 @@ func newCSV(w io.Writer) *csvWriter {
 	if w == nil {
 		return &csvWriter{}
 	}
-	c := &csvWriter{w: bufio.NewWriter(w)}
-	_, _ = c.w.WriteString(strings.Join(seedColumns, ",") + "\n") // an error stays until flush
-	return c
+	return &csvWriter{w: bufio.NewWriter(w)}
 }
 
-func (c *csvWriter) write(s Sample) error {
+func (c *csvWriter) header() error {
 	if c.w == nil {
 		return nil
 	}
-	b := s.At.AppendFormat(c.line[:0], timeLayout)
-	b = strconv.AppendInt(append(b, ','), int64(s.PID), 10)
-	for _, v := range []float64{s.RSS, s.VMS, s.RSSTotal, s.VMSTotal, s.Percent} {
-		b = strconv.AppendFloat(append(b, ','), v, 'f', 3, 64)
+	names := append([]string{}, seedColumns...)
+	for _, f := range figures {
+		names = append(names, f.column)
 	}
-	b = strconv.AppendInt(append(b, ','), int64(s.Children), 10)
-	c.line = append(b, '\n')
+	_, err := c.w.WriteString(strings.Join(append(names, eventColumn), ",") + "\n")
+	return err
+}
+
+func (c *csvWriter) write(s *Sample) error {
+	if c.w == nil {
+		return nil
+	}
+	c.line = append(appendRow(c.line[:0], s), '\n')
 	_, err := c.w.Write(c.line)
 	return err
 }
@@ -57,4 +62,37 @@ func (c *csvWriter) flush() error {
 		return nil
 	}
 	return c.w.Flush()
+}
+
+func appendRow(b []byte, s *Sample) []byte {
+	b = s.At.AppendFormat(b, timeLayout)
+	b = strconv.AppendInt(append(b, ','), int64(s.PID), 10)
+	for _, v := range []float64{s.RSS, s.VMS, s.RSSTotal, s.VMSTotal, s.Percent} {
+		b = appendNumber(append(b, ','), v, 3)
+	}
+	b = strconv.AppendInt(append(b, ','), int64(s.Children), 10)
+	for _, f := range figures {
+		b = appendNumber(append(b, ','), f.value(s), f.decimals)
+	}
+	return append(append(b, ','), textCell(s.Event)...)
+}
+
+// appendNumber leaves the cell of an absent figure empty: absent is not 0.
+func appendNumber(b []byte, v float64, decimals int) []byte {
+	if math.IsNaN(v) {
+		return b
+	}
+	return strconv.AppendFloat(b, v, 'f', decimals, 64)
+}
+
+// textCell is a cell of text, quoted where it must be. One that a spreadsheet
+// would run as a formula gets an apostrophe before it.
+func textCell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+		text = "'" + text
+	}
+	if strings.ContainsAny(text, ",\"\r\n") {
+		text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+	}
+	return text
 }

@@ -14,13 +14,17 @@ import (
 
 // Config says what to watch, and how long.
 type Config struct {
-	PID   int           // the process, or
-	Name  string        // what its name, executable or arguments contain
-	Match process.Match // which, when Name means several
+	PID     int              // the process, or
+	Name    string           // what its name, executable or arguments contain, or
+	Command *process.Command // what to start
+	Match   process.Match    // which, when Name means several
 
 	Interval time.Duration
 	Duration time.Duration // 0: until the process ends
 	Count    int           // samples; 0: no limit
+	// RestartWait is how long a process that has ended may take to come back
+	// under the same Name.
+	RestartWait time.Duration
 }
 
 // MinInterval is the shortest interval; a shorter one would measure mcpdiag.
@@ -28,79 +32,97 @@ const MinInterval = 10 * time.Millisecond
 
 // Run samples until ctx is done, the time is over, or all processes have ended.
 // Each sample goes to csv, when there is one, and to each, when there is one.
-// The result is there even when an error is: it holds what was seen until then.
-func Run(ctx context.Context, cfg Config, csv io.Writer, each func(Sample)) (*Result, error) {
+// The result is there even when an error is: it holds what was seen until then. A
+// command that was started has ended when Run returns, and all that it started.
+func Run(ctx context.Context, cfg Config, csv io.Writer, each func(*Sample)) (*Result, error) {
 	if cfg.Interval < MinInterval {
 		return nil, fmt.Errorf("interval %v: the shortest is %v", cfg.Interval, MinInterval)
 	}
-	system, err := process.ReadSystem()
+	r := &run{cfg: cfg, out: newCSV(csv), each: each, start: time.Now()}
+	err := r.readSystem(r.start)
 	if err != nil {
 		return nil, fmt.Errorf("reading the memory of the machine: %w", err)
 	}
-	found, err := cfg.find()
-	if err != nil {
-		return nil, err
-	}
-	r := &run{cfg: cfg, out: newCSV(csv), each: each, system: system, start: time.Now()}
 	defer r.close()
-	for _, info := range found {
-		if err := r.follow(info); err != nil {
-			return nil, err
-		}
-	}
-	err = r.loop(ctx)
-	return r.result(), err
-}
-
-func (c Config) find() ([]process.Info, error) {
-	if c.PID != 0 {
-		info, err := process.Lookup(c.PID)
-		return []process.Info{info}, err
-	}
-	if c.Name == "" {
-		return nil, errors.New("which process? name it with --pid or --name")
-	}
-	found, err := process.Find(c.Name)
-	if err != nil {
+	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	return process.Choose(c.Name, found, c.Match)
+	err = r.out.header()
+	if err == nil {
+		err = r.loop(ctx)
+	}
+	r.end()
+	return r.result(), err
 }
 
 // run is one run of the monitor.
 type run struct {
-	cfg     Config
-	out     *csvWriter
-	each    func(Sample)
-	system  process.System
-	start   time.Time
-	targets []*target // those that live
-	all     []*target
-	ticks   int
-	missed  int
+	cfg   Config
+	out   *csvWriter
+	each  func(*Sample)
+	start time.Time
+	child *process.Child // when it started the command
+
+	system   process.System
+	systemAt time.Time
+
+	targets  []*target // those that live
+	all      []*Process
+	lostAt   time.Time // when the last one ended that may come back
+	soughtAt time.Time
+	ticks    int
+	missed   int
+	notes    []string
 }
 
-// target is one process with its descendants.
-type target struct {
-	tree    *process.Tree
-	summary Process
-}
-
-func (r *run) follow(info process.Info) error {
-	tree, err := process.Open(info.ID)
+// begin finds or starts what is to be watched.
+func (r *run) begin() error {
+	found, err := r.find()
 	if err != nil {
 		return err
 	}
-	t := &target{tree: tree, summary: Process{Info: info, Command: info.Command()}}
-	r.targets = append(r.targets, t)
-	r.all = append(r.all, t)
+	for _, info := range found {
+		if _, err := r.follow(info); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-func (r *run) close() {
-	for _, t := range r.targets {
-		t.tree.Close()
+func (r *run) find() ([]process.Info, error) {
+	switch {
+	case r.cfg.Command != nil:
+		child, err := process.Start(*r.cfg.Command)
+		if err != nil {
+			return nil, err
+		}
+		r.child = child
+		return []process.Info{child.Info}, nil
+	case r.cfg.PID != 0:
+		info, err := process.Lookup(r.cfg.PID)
+		return []process.Info{info}, err
+	case r.cfg.Name == "":
+		return nil, errors.New("which process? name it with --pid or --name, or give a command to start")
 	}
+	found, err := process.Find(r.cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	return process.Choose(r.cfg.Name, found, r.cfg.Match)
+}
+
+func (r *run) follow(info process.Info) (*target, error) {
+	t := &target{summary: newProcess(info, r.start)}
+	tree, err := process.Open(info.ID)
+	switch {
+	case err == nil:
+		t.tree = tree
+		r.targets = append(r.targets, t)
+	case r.child == nil: // a command that ended at once is told by its exit status
+		return nil, err
+	}
+	r.all = append(r.all, t.summary)
+	return t, nil
 }
 
 // loop takes a sample at the start and at each multiple of the interval after
@@ -112,18 +134,21 @@ func (r *run) loop(ctx context.Context) error {
 		ctx, cancel = context.WithDeadline(ctx, r.start.Add(r.cfg.Duration))
 		defer cancel()
 	}
-	timer := time.NewTimer(0)
+	first := r.firstTick()
+	timer := time.NewTimer(first)
 	defer timer.Stop()
-	for due := 0; ; {
+	for due := int(first / r.cfg.Interval); ; {
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-r.childDone():
 			return nil
 		case <-timer.C:
 		}
 		if err := r.tick(time.Now()); err != nil {
 			return err
 		}
-		if len(r.targets) == 0 || r.ticks == r.cfg.Count {
+		if r.over() {
 			return nil
 		}
 		next, wait := nextTick(time.Since(r.start), r.cfg.Interval)
@@ -131,6 +156,29 @@ func (r *run) loop(ctx context.Context) error {
 		due = next
 		timer.Reset(wait)
 	}
+}
+
+// firstTick is at once, but a command gets a moment to become the program it runs.
+func (r *run) firstTick() time.Duration {
+	if r.child == nil {
+		return 0
+	}
+	return min(r.cfg.Interval, 200*time.Millisecond)
+}
+
+func (r *run) childDone() <-chan struct{} {
+	if r.child == nil {
+		return nil
+	}
+	return r.child.Done()
+}
+
+// over reports whether there is nothing left to sample.
+func (r *run) over() bool {
+	if r.ticks == r.cfg.Count {
+		return true
+	}
+	return len(r.targets) == 0 && (r.lostAt.IsZero() || time.Since(r.lostAt) >= r.cfg.RestartWait)
 }
 
 // nextTick says which multiple of interval comes after elapsed, and how long it is until then.
@@ -141,41 +189,50 @@ func nextTick(elapsed, interval time.Duration) (tick int, wait time.Duration) {
 // tick samples each living process.
 func (r *run) tick(now time.Time) error {
 	r.ticks++
+	if err := r.readSystem(now); err != nil {
+		return fmt.Errorf("reading the memory of the machine: %w", err)
+	}
+	r.seekRestarted(now)
 	living := r.targets[:0]
 	for _, t := range r.targets {
 		s, err := t.sample(now, r.system)
-		if errors.Is(err, process.ErrEnded) {
-			t.summary.Ended = true
-			t.tree.Close()
+		switch {
+		case errors.Is(err, process.ErrEnded):
+			r.lose(t, now)
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		living = append(living, t)
-		if err := r.out.write(s); err != nil {
-			return err
+		if r.child != nil && t.detailed {
+			r.child.Know(t.tree.Members())
 		}
-		if r.each != nil {
-			r.each(s)
+		if err := r.emit(s); err != nil {
+			return err
 		}
 	}
 	r.targets = living
 	return r.out.flush()
 }
 
-func (t *target) sample(now time.Time, system process.System) (Sample, error) {
-	m, err := t.tree.Read()
-	if err != nil {
-		return Sample{}, err
+func (r *run) emit(s *Sample) error {
+	if err := r.out.write(s); err != nil {
+		return err
 	}
-	s := Sample{
-		At: now, PID: t.summary.PID, Children: m.Children,
-		RSS: mb(m.Self.RSS), VMS: mb(m.Self.VMS), RSSTotal: mb(m.Total.RSS), VMSTotal: mb(m.Total.VMS),
-		Percent: 100 * float64(m.Self.RSS) / float64(system.Total),
+	if r.each != nil {
+		r.each(s)
 	}
-	t.summary.add(s)
-	return s, nil
+	return nil
 }
 
-func mb(bytes uint64) float64 { return float64(bytes) / (1 << 20) }
+// systemEvery is how often the memory of the machine is read.
+const systemEvery = time.Second
+
+func (r *run) readSystem(now time.Time) (err error) {
+	if now.Sub(r.systemAt) < systemEvery {
+		return nil
+	}
+	r.systemAt = now
+	r.system, err = process.ReadSystem()
+	return err
+}

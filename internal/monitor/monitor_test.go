@@ -20,11 +20,11 @@ func TestRunWritesARowPerSample(t *testing.T) {
 	var out bytes.Buffer
 	var seen int
 	cfg := Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 5}
-	res, err := Run(t.Context(), cfg, &out, func(Sample) { seen++ })
+	res, err := Run(t.Context(), cfg, &out, func(*Sample) { seen++ })
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := readCSV(t, out.String())
+	rows := parseRows(t, out.String())
 	if diff := cmp.Diff(seedColumns, rows[0][:len(seedColumns)]); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
 	}
@@ -54,7 +54,7 @@ func checkRow(t *testing.T, row []string, pid int) {
 	}
 }
 
-func readCSV(t *testing.T, text string) [][]string {
+func parseRows(t *testing.T, text string) [][]string {
 	t.Helper()
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil || len(rows) < 1 {
@@ -66,7 +66,7 @@ func readCSV(t *testing.T, text string) [][]string {
 func TestRunEndsWithTheProcess(t *testing.T) {
 	cmd, stop := helper(t, "wait")
 	var seen int
-	third := func(Sample) {
+	third := func(*Sample) {
 		if seen++; seen == 3 {
 			stop()
 		}
@@ -79,7 +79,7 @@ func TestRunEndsWithTheProcess(t *testing.T) {
 
 func TestRunEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	res, err := Run(ctx, Config{PID: os.Getpid(), Interval: time.Hour}, nil, func(Sample) { cancel() })
+	res, err := Run(ctx, Config{PID: os.Getpid(), Interval: time.Hour}, nil, func(*Sample) { cancel() })
 	if err != nil || res.Processes[0].Ended || res.Processes[0].Samples != 1 {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -133,14 +133,14 @@ func TestNextTickDoesNotDrift(t *testing.T) {
 }
 
 func TestSummaryHasTheShapeOfTheSeed(t *testing.T) {
-	p := &Process{Command: "uvicorn \x1b[2Japp"}
+	p := newProcess(process.Info{Args: []string{"uvicorn \x1b[2Japp"}}, time.Unix(0, 0))
 	p.PID = 12345
 	start := time.Unix(0, 0)
 	for i, rss := range []float64{250, 245, 860, 850} {
-		p.add(Sample{At: start.Add(time.Duration(i) * 100 * time.Second), RSS: rss, RSSTotal: rss + 5})
+		p.add(&Sample{At: start.Add(time.Duration(i) * 100 * time.Second), RSS: rss, RSSTotal: rss + 5})
 	}
 	var b bytes.Buffer
-	if err := (&Result{Processes: []*Process{p}}).Text(&b); err != nil {
+	if err := (&Result{Processes: []*Process{p}}).Text(&b, false); err != nil {
 		t.Fatal(err)
 	}
 	want := `MEMORY MONITORING SUMMARY

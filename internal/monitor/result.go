@@ -1,33 +1,45 @@
 package monitor
 
 import (
-	"fmt"
+	"math"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // Result is what a run saw. It is the JSON document of the command.
 type Result struct {
-	StartedAt  time.Time  `json:"startedAt"`
-	IntervalMS float64    `json:"intervalMs"`
-	File       string     `json:"file,omitempty"` // where the samples are
-	Processes  []*Process `json:"processes"`
-	Warnings   []string   `json:"warnings"`
+	Verdict    trend.Verdict `json:"verdict"`
+	StartedAt  time.Time     `json:"startedAt"`
+	IntervalMS float64       `json:"intervalMs,omitempty"`
+	File       string        `json:"file,omitempty"` // where the samples are
+	Processes  []*Process    `json:"processes"`
+	Warnings   []string      `json:"warnings"`
 }
 
-// Process is what was seen of one process.
+// Process is what was seen of one run of a process. Sizes are in MB.
 type Process struct {
 	process.Info
-	Command     string  `json:"command"`
-	Samples     int     `json:"samples"`
-	Seconds     float64 `json:"seconds"` // from the first sample to the last
-	RSS         Span    `json:"rssMB"`
-	RSSTotal    Span    `json:"rssTotalMB"` // with all descendants
-	MaxChildren int     `json:"maxChildren"`
-	Ended       bool    `json:"ended"` // before the monitor did
+	Command     string          `json:"command,omitempty"`
+	Samples     int             `json:"samples"`
+	Seconds     float64         `json:"seconds"` // from the first sample to the last
+	RSS         Span            `json:"rssMB"`
+	RSSTotal    Span            `json:"rssTotalMB"` // with all descendants
+	MaxChildren int             `json:"maxChildren"`
+	Figures     map[string]Span `json:"figures"`        // by column of the CSV; those that were read
+	Restarted   bool            `json:"restarted"`      // it took the place of one that ended
+	Ended       bool            `json:"ended"`          // before the monitor did
+	Exit        *process.Exit   `json:"exit,omitempty"` // of a command that the monitor started
+	Trend       trend.Judgement `json:"trend"`          // of rssTotalMB
+	RedFlags    RedFlags        `json:"redFlags"`
+	Facts       []string        `json:"facts"` // what else may matter
 
+	origin      time.Time // of X in the series
 	first, last time.Time
+	total, self trend.Series
+	counts      map[string]*trend.Series
+	disturbed   []string
 }
 
 // Span is how one figure moved.
@@ -38,21 +50,25 @@ type Span struct {
 	Max     float64 `json:"max"`
 	Avg     float64 `json:"avg"`
 	Growth  float64 `json:"growth"` // final less initial
-
-	n int
+	N       int     `json:"n"`
 }
 
 func (s *Span) add(v float64) {
-	if s.n == 0 {
+	if s.N == 0 {
 		s.Initial, s.Min, s.Max = v, v, v
 	}
-	s.n++
+	s.N++
 	s.Final, s.Min, s.Max = v, min(s.Min, v), max(s.Max, v)
-	s.Avg += (v - s.Avg) / float64(s.n) // the mean so far, without a sum that grows
+	s.Avg += (v - s.Avg) / float64(s.N) // the mean so far, without a sum that grows
 	s.Growth = s.Final - s.Initial
 }
 
-func (p *Process) add(s Sample) {
+func newProcess(info process.Info, origin time.Time) *Process {
+	return &Process{Info: info, Command: info.Command(), origin: origin, Facts: []string{},
+		Figures: map[string]Span{}, counts: map[string]*trend.Series{}}
+}
+
+func (p *Process) add(s *Sample) {
 	if p.Samples == 0 {
 		p.first = s.At
 	}
@@ -62,16 +78,27 @@ func (p *Process) add(s Sample) {
 	p.RSS.add(s.RSS)
 	p.RSSTotal.add(s.RSSTotal)
 	p.MaxChildren = max(p.MaxChildren, s.Children)
+	x := s.At.Sub(p.origin).Seconds()
+	p.self.Add(trend.Point{X: x, Y: s.RSS})
+	p.total.Add(trend.Point{X: x, Y: s.RSSTotal})
+	p.count("num_children", x, float64(s.Children))
+	for _, f := range figures {
+		v := f.value(s)
+		if math.IsNaN(v) {
+			continue
+		}
+		span := p.Figures[f.column]
+		span.add(v)
+		p.Figures[f.column] = span
+		if f.counts {
+			p.count(f.column, x, v)
+		}
+	}
 }
 
-func (r *run) result() *Result {
-	res := &Result{StartedAt: r.start, IntervalMS: float64(r.cfg.Interval) / float64(time.Millisecond), Warnings: []string{}}
-	for _, t := range r.all {
-		res.Processes = append(res.Processes, &t.summary)
+func (p *Process) count(column string, x, v float64) {
+	if p.counts[column] == nil {
+		p.counts[column] = &trend.Series{}
 	}
-	if r.missed > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf(
-			"%d of %d ticks were missed: the machine was busy or asleep, or the interval is too short", r.missed, r.ticks+r.missed))
-	}
-	return res
+	p.counts[column].Add(trend.Point{X: x, Y: v})
 }

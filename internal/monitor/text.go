@@ -4,21 +4,28 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Text writes the summary, in the shape of the seed's Python monitor.
-func (res *Result) Text(w io.Writer) error {
+// Text writes the summary, in the shape of the seed's Python monitor, and the
+// verdict with its facts under it.
+func (res *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	for i, p := range res.Processes {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		p.text(&b)
+		p.summary(&b)
+		p.verdict(&b, paint)
+	}
+	if len(res.Processes) > 1 {
+		fmt.Fprintf(&b, "\n%d processes: %s\n", len(res.Processes), paint.Paint(styles[res.Verdict], string(res.Verdict)))
 	}
 	if res.File != "" {
-		fmt.Fprintf(&b, "Samples: %s\n", report.Line(res.File))
+		fmt.Fprintf(&b, "\nSamples: %s\n", report.Line(res.File))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -26,7 +33,7 @@ func (res *Result) Text(w io.Writer) error {
 
 const commandWidth = 160 // columns of a command line that are shown
 
-func (p *Process) text(b *strings.Builder) {
+func (p *Process) summary(b *strings.Builder) {
 	rule := strings.Repeat("=", 70)
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(b, "%-23s"+format+"\n", append([]any{label}, args...)...)
@@ -49,5 +56,70 @@ func (p *Process) text(b *strings.Builder) {
 	size("Final:", p.RSSTotal.Final)
 	size("Growth:", p.RSSTotal.Growth)
 	b.WriteString(rule + "\n")
-	fmt.Fprintf(b, "Command: %s\n", report.Cell(p.Command, commandWidth))
+}
+
+var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak: report.Good, trend.Undecided: report.Caution}
+
+// verdict writes what the samples mean.
+func (p *Process) verdict(b *strings.Builder, paint report.Painter) {
+	sentence := p.Trend.Sentence(bytesText)
+	fmt.Fprintf(b, "\nVerdict: %s\n", paint.Paint(styles[p.Trend.Verdict], sentence))
+	for _, reason := range p.Trend.Reasons {
+		fmt.Fprintf(b, "  - %s\n", report.Line(reason.Text))
+	}
+	facts := report.Table{Indent: "  "}
+	for _, row := range p.rows() {
+		facts.Row(row[:]...)
+	}
+	b.WriteString("\nFacts:\n")
+	_ = facts.Write(b, false) // a strings.Builder takes everything
+	for _, fact := range p.Facts {
+		fmt.Fprintf(b, "  - %s\n", report.Line(fact))
+	}
+	if p.Command != "" {
+		fmt.Fprintf(b, "  command: %s\n", report.Cell(p.Command, commandWidth))
+	}
+}
+
+// rows are the red flags of the seed's guide, and the figures that were read.
+func (p *Process) rows() [][2]string {
+	f := p.RedFlags
+	rows := [][2]string{
+		{"growth", fmt.Sprintf("%s of the initial memory (the guide's red flag: more than 50 %%)", report.Signed(f.GrowthPercent/100, report.Percent))},
+		{"plateau", fmt.Sprintf("the last %.0f %% of the time after the warm-up", 100*f.PlateauShare)},
+		{"baseline", map[bool]string{true: "back at the end", false: "not back at the end"}[f.ReturnedToBaseline]},
+		{"linearity", fmt.Sprintf("R² %.2f of a straight line through the lows", f.Linearity)},
+	}
+	if p.Trend.SawTooth > 0 {
+		rows = append(rows, [2]string{"saw-tooth", "the collector frees " + report.MB(p.Trend.SawTooth) + " at a time"})
+	}
+	for _, step := range p.Trend.Steps[:min(3, len(p.Trend.Steps))] {
+		at := report.Duration(time.Duration(step.X * float64(time.Second)))
+		rows = append(rows, [2]string{"step", report.Signed(step.Size, report.MB) + " at " + at})
+	}
+	for _, figure := range figures {
+		if span, ok := p.Figures[figure.column]; ok && span.Max != 0 {
+			rows = append(rows, [2]string{figure.label, span.text(figure)})
+		}
+	}
+	if p.MaxChildren > 0 {
+		rows = append(rows, [2]string{"descendants", fmt.Sprintf("at most %d", p.MaxChildren)})
+	}
+	if p.Exit != nil {
+		rows = append(rows, [2]string{"ended", p.Exit.Text})
+	} else if p.Ended {
+		rows = append(rows, [2]string{"ended", "while it was watched"})
+	}
+	return rows
+}
+
+func (s Span) text(f figure) string {
+	format := func(v float64) string { return fmt.Sprintf("%.*f", f.decimals, v) }
+	if strings.HasSuffix(f.column, "_mb") {
+		format = report.MB
+	}
+	if s.Min == s.Max {
+		return format(s.Final)
+	}
+	return fmt.Sprintf("%s → %s (%s to %s)", format(s.Initial), format(s.Final), format(s.Min), format(s.Max))
 }

@@ -90,26 +90,35 @@ func (u unit) parse(s string) (float64, error) {
 	case megabytes:
 		for suffix, factor := range map[string]float64{"GB": 1024, "MB": 1, "KB": 1.0 / 1024} {
 			if digits, ok := strings.CutSuffix(strings.ToUpper(s), suffix); ok {
-				v, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-				return v * factor, wrong(s, "500MB", err)
+				v, ok := number(strings.TrimSpace(digits))
+				return v * factor, wrong(s, "500MB", ok)
 			}
 		}
-		v, err := strconv.ParseFloat(s, 64)
-		return v, wrong(s, "500MB", err)
+		v, ok := number(s)
+		return v, wrong(s, "500MB", ok)
 	case milliseconds:
-		if v, err := strconv.ParseFloat(s, 64); err == nil {
+		if v, ok := number(s); ok {
 			return v * 1000, nil
 		}
 		d, err := time.ParseDuration(s)
-		return float64(d) / float64(time.Millisecond), wrong(s, "30s", err)
+		return float64(d) / float64(time.Millisecond), wrong(s, "30s", err == nil)
 	case count:
 	}
-	v, err := strconv.ParseFloat(s, 64)
-	return v, wrong(s, "100", err)
+	v, ok := number(s)
+	return v, wrong(s, "100", ok)
 }
 
-func wrong(s, example string, err error) error {
-	if err != nil {
+var decimal = regexp.MustCompile(`^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$`)
+
+// number reads a decimal number. strconv alone would take NaN, which nothing
+// crosses, and infinity.
+func number(s string) (float64, bool) {
+	v, err := strconv.ParseFloat(s, 64)
+	return v, err == nil && decimal.MatchString(s)
+}
+
+func wrong(s, example string, ok bool) error {
+	if !ok {
 		return fmt.Errorf("%q is not a value like %s", s, example)
 	}
 	return nil

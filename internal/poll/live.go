@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -17,7 +19,7 @@ import (
 // sparkWidth is how many polls the sparkline of a heap shows.
 const sparkWidth = 20
 
-// Live is what a live view shows of a run. The zero value is ready.
+// Live is what a live view shows of a run.
 type Live struct {
 	start time.Time
 	rows  []*row
@@ -32,6 +34,15 @@ type row struct {
 	failures int64
 	failing  string // why the last poll failed, or ""
 	latency  float64
+}
+
+// NewLive returns a view of targets, in their order.
+func NewLive(targets []*url.URL) *Live {
+	l := &Live{}
+	for _, t := range targets {
+		l.row(client.RedactURL(t))
+	}
+	return l
 }
 
 // Add takes one poll into the view.
@@ -81,23 +92,62 @@ func (e Event) Lines() []string {
 	return lines
 }
 
+// column is a column of the view, shown on terminals of at least so many columns.
+type column struct {
+	title string
+	right bool
+	least int
+	cell  func(*row) string
+}
+
+var columns = []column{
+	{"TARGET", false, 0, func(r *row) string { return report.Cell(shortTarget(r.target), 32) }},
+	{"SESSIONS", true, 60, answered(sessions)},
+	{"HEAP", true, 0, answered(heap)},
+	{"", false, 100, func(r *row) string { return Sparkline(r.heaps) }},
+	{"CALLS", true, 0, answered(func(s *snapshot.Snapshot) string { return strconv.Itoa(len(s.ToolCallStack)) })},
+	{"OLDEST", false, 0, answered(oldestCell)},
+	{"QUEUED", false, 90, answered(queues)},
+	{"LATENCY", true, 76, func(r *row) string { return report.Millis(r.latency) }},
+	{"FAILED", true, 76, func(r *row) string { return strconv.FormatInt(r.failures, 10) }},
+}
+
+// answered is what cell makes of the last answer, while the target answers.
+func answered(cell func(*snapshot.Snapshot) string) func(*row) string {
+	return func(r *row) string {
+		if r.last == nil || r.failing != "" {
+			return "-"
+		}
+		return cell(r.last)
+	}
+}
+
+// shortTarget leaves out what all targets have in common.
+func shortTarget(target string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(target, "http://"), "/debug/snapshot")
+}
+
+// maxReasons is for how many targets the view says why they fail.
+const maxReasons = 3
+
 // Write draws the view, at most width columns by height lines.
 func (l *Live) Write(w io.Writer, paint report.Painter, width, height int, now time.Time) error {
-	title := fmt.Sprintf("mcpdiag poll · %d polls · %s · Ctrl-C ends", l.ticks, now.Sub(l.start).Truncate(time.Second))
-	t := report.Table{Right: map[int]bool{1: true, 2: true, 4: true, 7: true, 8: true}}
-	t.Styled(report.Faint, "TARGET", "SESSIONS", "HEAP", "", "CALLS", "OLDEST", "QUEUED", "LATENCY", "FAILED")
-	shown := l.shown(max(1, height-4-len(l.log)))
-	for _, r := range shown {
-		t.Styled(r.style(), r.cells(width)...)
-	}
 	var b strings.Builder
+	title := fmt.Sprintf("mcpdiag poll · %d polls · %s · Ctrl-C ends", l.ticks, now.Sub(l.start).Truncate(time.Second))
 	b.WriteString(paint.Paint(report.Bold, report.Cut(title, width)) + "\n")
-	t.Width = width
-	if err := t.Write(&b, paint); err != nil {
+	shown := l.shown(max(1, height-4-maxReasons-len(l.log)))
+	if err := table(shown, width).Write(&b, paint); err != nil {
 		return err
 	}
 	if hidden := len(l.rows) - len(shown); hidden > 0 {
 		fmt.Fprintf(&b, "… and %d targets more\n", hidden)
+	}
+	reasons := 0
+	for _, r := range shown {
+		if r.failing != "" && reasons < maxReasons {
+			b.WriteString(paint.Paint(report.Bad, report.Cell(shortTarget(r.target)+" fails: "+r.failing, width)) + "\n")
+			reasons++
+		}
 	}
 	for _, line := range l.log {
 		b.WriteString(paint.Paint(report.Caution, report.Cell(line, width)) + "\n")
@@ -106,14 +156,40 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width, height int, now t
 	return err
 }
 
+// table lays out rows in the columns for which width has room.
+func table(rows []*row, width int) *report.Table {
+	t := &report.Table{Right: map[int]bool{}, Width: width}
+	var titles []string
+	cells := make([][]string, len(rows))
+	for _, c := range columns {
+		if width < c.least {
+			continue
+		}
+		t.Right[len(titles)] = c.right
+		titles = append(titles, c.title)
+		for i, r := range rows {
+			cells[i] = append(cells[i], c.cell(r))
+		}
+	}
+	t.Styled(report.Faint, titles...)
+	for i, r := range rows {
+		style := report.Plain
+		if r.failing != "" {
+			style = report.Bad
+		}
+		t.Styled(style, cells[i]...)
+	}
+	return t
+}
+
 // shown are the rows to show where not all have room: those in trouble first.
 func (l *Live) shown(room int) []*row {
-	if len(l.rows) <= room {
-		return l.rows
-	}
 	rows := slices.Clone(l.rows)
-	slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(b.trouble(), a.trouble()) })
-	return rows[:room]
+	if len(rows) > room {
+		slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(b.trouble(), a.trouble()) })
+		rows = rows[:room]
+	}
+	return rows
 }
 
 func (r *row) trouble() time.Duration {
@@ -122,24 +198,6 @@ func (r *row) trouble() time.Duration {
 	}
 	_, age := r.last.Oldest()
 	return age
-}
-
-func (r *row) style() report.Style {
-	if r.failing != "" {
-		return report.Bad
-	}
-	return report.Plain
-}
-
-func (r *row) cells(width int) []string {
-	target := report.Cell(r.target, max(16, width/3))
-	failed := strconv.FormatInt(r.failures, 10)
-	if r.failing != "" {
-		return []string{target, "", "", "", "", report.Cell(r.failing, max(20, width-40)), "", "", failed}
-	}
-	s := r.last
-	calls := strconv.Itoa(len(s.ToolCallStack))
-	return []string{target, sessions(s), heap(s), Sparkline(r.heaps), calls, oldestCell(s), queues(s), report.Millis(r.latency), failed}
 }
 
 func sessions(s *snapshot.Snapshot) string {

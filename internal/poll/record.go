@@ -171,10 +171,21 @@ func (r *run) result(err error) (*Result, error) {
 	switch {
 	case err != nil && !errors.Is(err, errDone):
 		return res, err
-	case res.Answered() == 0 && len(r.targets) > 0 && r.targets[0].Polls > 0:
-		return res, fmt.Errorf("polling %s: %s", r.targets[0].URL, r.targets[0].LastError)
+	case res.Answered() == 0:
+		return res, r.unanswered()
 	}
 	return res, nil
+}
+
+// unanswered says why no poll at all was answered: what the first target that
+// failed said, or that the run was too short for any to end.
+func (r *run) unanswered() error {
+	for _, t := range r.targets {
+		if t.Failed > 0 {
+			return fmt.Errorf("polling %s: %s", t.URL, t.LastError)
+		}
+	}
+	return errors.New("no poll was answered before the run ended; the server may hang")
 }
 
 // Answered is the number of polls that got a snapshot.

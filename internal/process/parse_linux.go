@@ -107,3 +107,23 @@ func parseKB(b []byte, key string) (bytesOf uint64, ok bool) {
 	}
 	return 0, false
 }
+
+// States of a TCP socket, as in linux/tcp_states.h.
+const (
+	tcpEstablished = 0x01
+	tcpCloseWait   = 0x08
+	tcpListen      = 0x0a
+)
+
+// countStates adds to states the sockets in /proc/net/tcp whose inodes are in own.
+func countStates(table []byte, own map[string]bool, states map[byte]float64) {
+	for line := range bytes.Lines(table) {
+		fields := bytes.Fields(line)
+		if len(fields) < 10 || !own[string(fields[9])] {
+			continue
+		}
+		if state, err := strconv.ParseUint(string(fields[3]), 16, 8); err == nil {
+			states[byte(state)]++
+		}
+	}
+}

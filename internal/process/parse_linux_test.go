@@ -44,7 +44,7 @@ func TestParseSmall(t *testing.T) {
 
 func FuzzParseStat(f *testing.F) {
 	f.Add([]byte(aStat))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(_ *testing.T, b []byte) {
 		_, _ = parseStat(b)
 		_, _, _ = parseStatm(b)
 		_ = parseShared(b)

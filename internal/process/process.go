@@ -21,17 +21,17 @@ var ErrEnded = errors.New("the process has ended")
 type ID struct {
 	PID int `json:"pid"`
 	// Start is in clock ticks since boot on Linux, in milliseconds since 1970 elsewhere.
-	Start uint64 `json:"start"`
+	Start uint64 `json:"start,omitempty"`
 }
 
 // Info says what a process is.
 type Info struct {
 	ID
-	Parent  int       `json:"parent"`
-	Name    string    `json:"name"`
+	Parent  int       `json:"parent,omitempty"`
+	Name    string    `json:"name,omitempty"`
 	Exe     string    `json:"exe,omitempty"` // empty where it may not be read
 	Args    []string  `json:"-"`
-	Started time.Time `json:"started"`
+	Started time.Time `json:"started,omitzero"`
 }
 
 // Command is the command line, or the name where there is none.

@@ -133,7 +133,7 @@ func pidsIn(dir string) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	names, err := f.Readdirnames(-1)
 	var pids []int
 	for _, name := range names {

@@ -3,6 +3,7 @@ package process
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // Memory is what a process holds, in bytes.
@@ -31,6 +32,9 @@ type Tree struct {
 	kin     kinship
 	ids     []int // of the members, scratch
 	kids    []int // of one member, scratch
+
+	used   map[ID]time.Duration // CPU of the members at usedAt
+	usedAt time.Time
 }
 
 // Open begins to watch the process that id names. With id.Start 0 it takes the

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File is an output file that appears whole or not at all: it is written beside
@@ -19,15 +20,22 @@ type File struct {
 
 // Create begins the file at path. A pipe or a device is written straight through.
 func Create(path string) (*File, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	if info, err := os.Stat(path); err == nil && (!info.Mode().IsRegular() || isDevice(path)) {
 		if info.IsDir() {
 			return nil, fmt.Errorf("writing %s: it is a directory; name a file in it", path)
 		}
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 		return &File{File: f}, about(path, err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp") // mode 0600
 	return &File{File: f, path: path}, about(path, err)
+}
+
+// isDevice reports whether path stands for a device or, as /dev/stdout does, for
+// an open file, which may be a regular one. Neither may be replaced.
+func isDevice(path string) bool {
+	abs, err := filepath.Abs(path)
+	return err == nil && (strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/")) && !strings.HasPrefix(abs, "/dev/shm/")
 }
 
 // Stream is Create for a file that must be readable while it grows, and after

@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -20,7 +21,19 @@ func Line(s string) string { return sanitize(s, false) }
 // Text is Line for text that may have several lines: \n and \t stay.
 func Text(s string) string { return sanitize(s, true) }
 
+// command is what GitHub Actions would obey at the beginning of a line, such as
+// ::error::text. It obeys ##[error]text anywhere.
+var command = regexp.MustCompile(`(?m)^([\pZ\t]*):(:[A-Za-z-]+[^\n]*?::)`)
+
 func sanitize(s string, lines bool) string {
+	s = visibleControls(s, lines)
+	if strings.Contains(s, "::") {
+		s = command.ReplaceAllString(s, `${1}\x3a${2}`)
+	}
+	return strings.ReplaceAll(s, "##[", `#\x23[`)
+}
+
+func visibleControls(s string, lines bool) string {
 	stays := func(r rune) bool { return lines && (r == '\n' || r == '\t') || !dangerous(r) }
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !stays(r) }) < 0 {
 		return s
@@ -92,8 +105,8 @@ func Cell(s string, width int) string {
 
 // JSONWriter escapes in the JSON that passes through it the characters that
 // encoding/json leaves raw though a terminal obeys them, DEL, C1 and the
-// bidirectional overrides among them. They can stand only in strings, so the
-// values stay what they are.
+// bidirectional overrides among them, and bytes that are no UTF-8. They can stand
+// only in strings, so the values stay what they are.
 type JSONWriter struct {
 	w    io.Writer
 	rest []byte // the beginning of a character whose end has not come yet
@@ -111,6 +124,8 @@ func (j *JSONWriter) Write(p []byte) (int, error) {
 	for len(in) > 0 && utf8.FullRune(in) {
 		r, size := utf8.DecodeRune(in)
 		switch {
+		case r == utf8.RuneError && size == 1:
+			j.out = append(j.out, `\ufffd`...) // what a decoder makes of it
 		case r >= 0x7f && dangerous(r) && r >= 0x10000:
 			hi, lo := utf16.EncodeRune(r)
 			j.out = fmt.Appendf(j.out, `\u%04x\u%04x`, hi, lo)

@@ -63,7 +63,10 @@ func Duration(d time.Duration) string {
 func Percent(share float64) string { return number(share*100, 1) + " %" }
 
 // Millis formats milliseconds as Duration does.
-func Millis(ms float64) string { return Duration(time.Duration(ms * float64(time.Millisecond))) }
+func Millis(ms float64) string {
+	const most = float64(math.MaxInt64 / int64(time.Millisecond))
+	return Duration(time.Duration(max(-most, min(ms, most)) * float64(time.Millisecond)))
+}
 
 func number(v float64, decimals int) string {
 	return fmt.Sprintf("%.*f", decimals, v)

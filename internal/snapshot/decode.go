@@ -86,23 +86,19 @@ func (d *decoder) object(path string, member func(path, name string) error) erro
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
 	}
-	var seen [32]string
-	names := seen[:0]
+	var seen names
 	for d.dec.PeekKind() == '"' {
 		tok, err := d.dec.ReadToken()
 		if err != nil {
 			return err
 		}
 		name := tok.String()
-		if contains(names, name) {
+		if seen.has(name) {
 			d.warn(path+clip(name), "stands there twice; the first one counts")
 			if err := d.dec.SkipValue(); err != nil {
 				return err
 			}
 			continue
-		}
-		if len(names) < cap(names) {
-			names = append(names, name)
 		}
 		if err := member(path, name); err != nil {
 			return err
@@ -112,8 +108,28 @@ func (d *decoder) object(path string, member func(path, name string) error) erro
 	return err
 }
 
-func contains(names []string, name string) bool {
-	return slices.Contains(names, name)
+// names are those that an object had so far: few, mostly, but a server may send many.
+type names struct {
+	few  [32]string
+	n    int
+	many map[string]bool
+}
+
+// has reports whether name has come before, and keeps it.
+func (s *names) has(name string) bool {
+	if slices.Contains(s.few[:s.n], name) || s.many[name] {
+		return true
+	}
+	if s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return false
+	}
+	if s.many == nil {
+		s.many = map[string]bool{}
+	}
+	s.many[name] = true
+	return false
 }
 
 // field reads one member of the document.
@@ -352,7 +368,7 @@ func (d *decoder) warn(field, what string) {
 }
 
 func (d *decoder) warnOnce(field, what string) {
-	if !contains(d.s.Warnings, field+" "+what) {
+	if !slices.Contains(d.s.Warnings, field+" "+what) {
 		d.warn(field, what)
 	}
 }

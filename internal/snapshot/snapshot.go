@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	_ "embed"
+	"math"
 	"strconv"
 	"time"
 )
@@ -107,7 +108,7 @@ func (s *Snapshot) Target() string {
 func (s *Snapshot) Queued() int64 {
 	var n int64
 	for _, depth := range s.HandlerQueue {
-		n += depth
+		n += min(depth, math.MaxInt64-n) // a server can claim more than fits
 	}
 	return n
 }
@@ -185,4 +186,10 @@ func fell[T int64 | float64](before, after *T) bool {
 	return before != nil && after != nil && *after < *before
 }
 
-func millis(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+// millis is ms as a duration, the longest there is where it is longer.
+func millis(ms float64) time.Duration {
+	if ms >= float64(math.MaxInt64/time.Millisecond) {
+		return math.MaxInt64
+	}
+	return time.Duration(ms * float64(time.Millisecond))
+}

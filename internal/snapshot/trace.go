@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -71,7 +72,7 @@ func appendDocument(dst, raw []byte) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
-		skip := string(name) == `"poll"`
+		skip := isPoll(name)
 		if !skip {
 			if dst[len(dst)-1] != '{' {
 				dst = append(dst, ',')
@@ -94,6 +95,13 @@ func appendDocument(dst, raw []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// isPoll reports whether a name is "poll", however it is written: of two equal
+// names the first counts, and the server's must not stand before ours.
+func isPoll(name jsontext.Value) bool {
+	text, err := jsontext.AppendUnquote(nil, name)
+	return err == nil && string(text) == "poll"
+}
+
 // Reader reads a trace, or a file that holds one snapshot on several lines, in
 // constant memory. A line that is no snapshot is skipped, counted and warned of.
 type Reader struct {
@@ -106,7 +114,8 @@ type Reader struct {
 	lines *bufio.Reader
 	line  int
 	long  []byte // the line at hand, where it did not fit into the buffer
-	dec   decoder
+	dec   careful
+	free  chan *job // for AllParallel, to be used again
 }
 
 // NewReader returns a Reader of r, which errors and warnings call name.
@@ -184,7 +193,6 @@ func (r *Reader) parse(line []byte) (*Snapshot, error) {
 		return nil, err
 	}
 	r.Read++
-	s.Raw = bytes.Clone(s.Raw)
 	for _, w := range s.Warnings {
 		r.warn(r.name + ": " + w)
 	}
@@ -194,11 +202,11 @@ func (r *Reader) parse(line []byte) (*Snapshot, error) {
 // document returns line and the lines after it, up to the one that begins with
 // the closing brace, or nil where the first of them begins a document of its own: then line was torn.
 func (r *Reader) document(line []byte) []byte {
+	doc := bytes.Clone(line) // Peek may overwrite it
 	next, err := r.lines.Peek(1)
 	if err != nil || next[0] == '{' {
 		return nil
 	}
-	doc := bytes.Clone(line)
 	for len(doc) <= MaxLine {
 		line, err := r.next()
 		doc = append(doc, line...)
@@ -211,7 +219,7 @@ func (r *Reader) document(line []byte) []byte {
 
 // warn keeps a warning once, and not without bound.
 func (r *Reader) warn(w string) {
-	if len(r.Warnings) < maxWarnings && !contains(r.Warnings, w) {
+	if len(r.Warnings) < maxWarnings && !slices.Contains(r.Warnings, w) {
 		r.Warnings = append(r.Warnings, w)
 	}
 }

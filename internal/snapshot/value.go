@@ -75,14 +75,19 @@ func (d *decoder) number(path string) (v float64, ok bool, err error) {
 	return v, true, nil
 }
 
-// amount reads a figure that is not negative.
+// amount reads a figure that is not negative. Beyond 2^53 it can be meant
+// neither as MB nor as ms, and sums and medians of it would overflow.
 func (d *decoder) amount(path string) (*float64, error) {
 	v, ok, err := d.number(path)
 	if err != nil || !ok {
 		return nil, err
 	}
-	if v < 0 {
+	switch {
+	case v < 0:
 		d.warn(path, fmt.Sprintf("is %g, below zero; left out", v))
+		return nil, nil // absent
+	case v > maxCount:
+		d.warn(path, fmt.Sprintf("is %g, more than there can be; left out", v))
 		return nil, nil // absent
 	}
 	return &v, nil

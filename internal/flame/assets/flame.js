@@ -9,7 +9,7 @@
   const keepEnd = svg.dataset.keepEnd === 'true';
   const icicle = svg.dataset.icicle === 'true';
   const height = parseFloat(svg.getAttribute('height'));
-  const top = parseFloat(svg.dataset.top);
+  const staticTop = parseFloat(svg.dataset.top);
 
   const boxes = Array.from(frames.children, readBox);
   const state = { zoom: 0, term: '', hits: [], hit: -1, focus: 0, table: false };
@@ -19,12 +19,14 @@
   // stand after it, up to end.
   function readBox(el, i) {
     const [name, says] = el.querySelector('title').textContent.split('\n');
+    const inside = el.localName === 'svg'; // else it is a group, and its rectangle has the place
+    const placed = inside ? el : el.querySelector('rect');
     return {
-      el, i, name, says,
-      x: parseFloat(el.getAttribute('x')), w: parseFloat(el.getAttribute('width')),
+      el, i, name, says, inside, placed,
+      x: parseFloat(placed.getAttribute('x')), w: parseFloat(placed.getAttribute('width')),
       depth: Number(el.getAttribute('aria-level')) - 1,
       self: parseFloat(el.dataset.self || 0),
-      label: el.querySelector('text'), shown: true, above: false, parent: -1, end: 0,
+      label: el.querySelector('text'), shown: true, atX: null, atW: null, above: false, parent: -1, end: 0,
     };
   }
 
@@ -73,10 +75,11 @@
     if (!b.label) {
       if (want === '') return;
       b.label = document.createElementNS(svg.namespaceURI, 'text');
-      b.label.setAttribute('x', '4');
-      b.label.setAttribute('y', '12.5');
+      b.label.setAttribute('y', Number(b.placed.getAttribute('y')) + 12.5);
+      b.label.setAttribute('dx', '4');
       b.el.appendChild(b.label);
     }
+    if (!b.inside) b.label.setAttribute('x', b.atX + '%');
     if (b.label.textContent !== want) b.label.textContent = want;
   }
 
@@ -85,8 +88,8 @@
   function place(b, x, w, above, pixels) {
     if (!b.shown) b.el.removeAttribute('display');
     b.shown = true;
-    if (b.atX !== x) b.el.setAttribute('x', (b.atX = x) + '%');
-    if (b.atW !== w) b.el.setAttribute('width', (b.atW = w) + '%');
+    if (b.atX !== x) b.placed.setAttribute('x', (b.atX = x) + '%');
+    if (b.atW !== w) b.placed.setAttribute('width', (b.atW = w) + '%');
     if (b.above !== above) b.el.classList.toggle('above', b.above = above);
     setLabel(b, w * pixels / 100);
   }
@@ -136,17 +139,47 @@
   const panel = h('div', { 'class': 'panel' }, h('div', { 'class': 'bar' }, input, previous, next, reset, toggle, matched), crumbs, says, sheet);
   const room = document.createElementNS(svg.namespaceURI, 'foreignObject');
   room.setAttribute('x', '1%');
-  room.setAttribute('y', top - 6);
   room.setAttribute('width', '98%');
   room.append(panel);
 
+  // flow sets text that was written in short lines in lines as long as fit, and
+  // returns how much higher that made it.
+  function flow(group, y) {
+    const texts = Array.from(group.children);
+    const { sep, line } = group.dataset;
+    group.words = group.words || texts.map((t) => t.textContent).join(sep).split(sep);
+    pen.font = getComputedStyle(group).font;
+    const space = svg.getBoundingClientRect().width * 0.98;
+    const lines = [''];
+    for (const word of group.words) {
+      const longer = lines[lines.length - 1] + (lines[lines.length - 1] ? sep : '') + word;
+      if (pen.measureText(longer).width <= space || lines[lines.length - 1] === '') lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    texts.forEach((t, i) => { t.textContent = lines[i] || ''; t.setAttribute('y', y + i * line); });
+    return Math.max(0, texts.length - lines.length) * line;
+  }
+
+  // arrange puts the parts under one another: how high they are depends on the width.
+  // It does so only when that has changed: a new height makes the browser lay out every box.
+  let arranged = '';
+
   function arrange() {
     const tall = Math.ceil(panel.scrollHeight) + 4;
+    const now = [svg.clientWidth, tall, state.table].join();
+    if (now === arranged) return;
+    arranged = now;
+    const title = svg.querySelector('.title'), facts = svg.querySelector('.facts');
+    let up = flow(title, Number(title.dataset.y));
+    up += flow(facts, Number(facts.dataset.y) - up);
+    room.setAttribute('y', staticTop - up - 6);
     room.setAttribute('height', tall);
-    body.setAttribute('transform', 'translate(0,' + tall + ')');
+    body.setAttribute('transform', 'translate(0,' + (tall - up) + ')');
+    let saved = 0;
+    for (const note of svg.querySelectorAll('.note')) saved += flow(note, Number(note.dataset.y) - saved);
     if (state.table) body.setAttribute('display', 'none');
     else body.removeAttribute('display');
-    svg.setAttribute('height', state.table ? top + tall + 10 : height + tall);
+    svg.setAttribute('height', state.table ? staticTop - up + tall + 10 : height + tall - up - saved);
   }
 
   function describe(i) {
@@ -158,8 +191,7 @@
     layout();
     const path = ancestors(state.zoom);
     crumbs.replaceChildren(...path.flatMap((p) => [h('button', { type: 'button', onclick: () => zoom(p) }, boxes[p].name), '›']),
-      path.length ? boxes[state.zoom].name : '');
-    crumbs.hidden = path.length === 0;
+      boxes[state.zoom].name);
     reset.disabled = state.zoom === 0;
     if (state.table) fillTable();
     arrange();
@@ -380,7 +412,12 @@
   frames.addEventListener('mouseleave', () => describe(state.zoom || -1));
   svg.addEventListener('keydown', onKey);
   if (alone) window.addEventListener('hashchange', () => { load(); mark(); draw(); });
-  new ResizeObserver(() => { layout(); arrange(); }).observe(panel);
+  let wide = 0;
+  new ResizeObserver(() => {
+    if (wide !== panel.clientWidth) layout();
+    wide = panel.clientWidth;
+    arrange();
+  }).observe(panel);
   load();
   toggle.textContent = state.table ? 'Graph' : 'Table';
   mark();

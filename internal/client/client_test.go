@@ -1,0 +1,345 @@
+package client
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func newClient(t *testing.T, cfg Config) *Client {
+	t.Helper()
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.http.CloseIdleConnections)
+	return c
+}
+
+func serve(t *testing.T, h http.HandlerFunc) *url.URL {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return parse(t, srv.URL)
+}
+
+func parse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// speak accepts connections and lets each be answered by hand, for answers
+// that net/http would not send.
+func speak(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close() //nolint:errcheck // it is a bad server
+				answer(conn)
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+func afterRequest(text string) func(net.Conn) {
+	return func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4<<10))
+		_, _ = io.WriteString(conn, text)
+	}
+}
+
+func TestGet(t *testing.T) {
+	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("User-Agent") != "mcpdiag/1" || r.Header.Get("Accept") != "application/json" {
+			t.Errorf("header %v", r.Header)
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = io.WriteString(w, "{}")
+	})
+	c := newClient(t, Config{Agent: "mcpdiag/1"})
+	res, err := c.Get(t.Context(), u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(res.Body) != "{}" || res.Type != "application/json" {
+		t.Errorf("%q of type %q", res.Body, res.Type)
+	}
+	if tm := res.Timing; tm.Reused || tm.Connect <= 0 || tm.FirstByte < tm.Connect || tm.Total < tm.FirstByte {
+		t.Errorf("timing %+v", tm)
+	}
+	if res, err = c.Get(t.Context(), u.String()); err != nil || !res.Timing.Reused || res.Timing.Connect != 0 {
+		t.Errorf("second exchange: %+v, %v", res, err)
+	}
+}
+
+// Every answer that is no document ends with an error that says at which stage, and what to try.
+func TestGetErrors(t *testing.T) {
+	hang := func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	refused := speak(t, func(net.Conn) {})
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	refused = "http://" + l.Addr().String()
+	status := func(code int, header, body string) string {
+		return serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			if name, value, ok := strings.Cut(header, ": "); ok {
+				w.Header().Set(name, value)
+			}
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+		}).String()
+	}
+	for name, tc := range map[string]struct {
+		url   string
+		stage Stage
+		want  string
+	}{
+		"nobody there": {refused, StageConnect, `connection refused; is the server running? "mcpdiag demo --serve" starts one to try`},
+		"no such host": {"http://nobody.invalid", StageDNS, `there is no host "nobody.invalid"; check the name`},
+		"no answer":    {serve(t, hang).String(), StageAnswer, "no answer within 50ms (waiting for the answer); the server may hang; --timeout allows more"},
+		"a body bit by bit": {serve(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "{")
+			w.(http.Flusher).Flush() //nolint:errcheck // it is one
+			<-r.Context().Done()
+		}).String(), StageBody, "no answer within 50ms (reading the answer)"},
+		"closed at once":     {speak(t, afterRequest("")), StageAnswer, "the server closed the connection while waiting for the answer; its log may say why"},
+		"closed in mid-body": {speak(t, afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")), StageBody, "the server closed the connection while reading the answer"},
+		"reset in mid-body": {speak(t, func(conn net.Conn) {
+			afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")(conn)
+			_ = conn.(*net.TCPConn).SetLinger(0) //nolint:errcheck // it is one
+		}), StageBody, "the server reset the connection while reading the answer"},
+		"no HTTP":               {speak(t, afterRequest("220 mail.example.com ESMTP\r\n")), StageAnswer, "malformed HTTP"},
+		"10 MB of header":       {speak(t, afterRequest("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 990)+"\r\n", 10_000)+"\r\n{}")), StageAnswer, "exceeded"},
+		"a header without end":  {speak(t, afterRequest("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), StageAnswer, "exceeded"},
+		"TLS to a plain server": {strings.Replace(serve(t, hang).String(), "http:", "https:", 1), StageTLS, "the server does not speak TLS; try http:// instead of https://"},
+		"500":                   {status(500, "", "boom\n at line 1"), "", `the server answered 500 Internal Server Error ("boom at line 1")`},
+		"401":                   {status(401, "", ""), "", "the server answered 401 Unauthorized; --token-file or --header gives credentials"},
+		"404 with a page":       {status(404, "", "<html>no</html>"), "", "the server answered 404 Not Found; is this the right path?"},
+		"429":                   {status(429, "Retry-After: 7", ""), "", "the server answered 429 Too Many Requests; the server limits the rate"},
+		"302":                   {status(302, "Location: https://u:p@else.example/x?token=SENTINEL", ""), "", "the server answered 302 Found, to https://REDACTED@else.example/x?token=REDACTED, which is not followed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			timeout := 10 * time.Second
+			if strings.Contains(tc.want, "50ms") {
+				timeout = 50 * time.Millisecond
+			}
+			_, err := newClient(t, Config{Timeout: timeout}).Get(t.Context(), tc.url)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Fatalf("error %v, want one with %q", err, tc.want)
+			}
+			if len(err.Error()) > 400 {
+				t.Errorf("the error has %d bytes", len(err.Error()))
+			}
+			exchange, ok := errors.AsType[*Error](err)
+			if (tc.stage != "") != ok || ok && exchange.Stage != tc.stage {
+				t.Errorf("error %#v, want stage %q", err, tc.stage)
+			}
+		})
+	}
+}
+
+func TestGetInterrupted(t *testing.T) {
+	asked := make(chan bool, 1)
+	u := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		asked <- true
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	_, err := newClient(t, Config{}).Get(ctx, u.String())
+	if err == nil || err.Error() != "interrupted while waiting for the answer" || IsTimeout(err) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "1e9": 0, "Fri, 01 Jan 1999 00:00:00 GMT": 0,
+	} {
+		if got := retryAfter(header); got != want {
+			t.Errorf("%q: %s, want %s", header, got, want)
+		}
+	}
+	if got := retryAfter(time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)); got <= 50*time.Minute {
+		t.Errorf("an hour from now: %s", got)
+	}
+}
+
+// The limit counts decoded bytes, and is exact.
+func TestMaxBody(t *testing.T) {
+	const limit = 1 << 20
+	zipped := func(n int) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = z.Write(make([]byte, n))
+		_ = z.Close()
+		return b.Bytes()
+	}
+	for name, tc := range map[string]struct {
+		answer func(w http.ResponseWriter)
+		ok     bool
+	}{
+		"at the limit": {func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, limit)) }, true},
+		"one beyond":   {func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, limit+1)) }, false},
+		"without end": {func(w http.ResponseWriter) {
+			for err := error(nil); err == nil; _, err = w.Write(make([]byte, 64<<10)) {
+			}
+		}, false},
+		"zipped, at the limit": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(zipped(limit))
+		}, true},
+		"a bomb": {func(w http.ResponseWriter) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(zipped(20 << 20))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := serve(t, func(w http.ResponseWriter, _ *http.Request) { tc.answer(w) })
+			res, err := newClient(t, Config{MaxBody: limit}).Get(t.Context(), u.String())
+			if tc.ok {
+				if err != nil || len(res.Body) != limit {
+					t.Fatal(err)
+				}
+				return
+			}
+			if _, ok := errors.AsType[*TooLargeError](err); !ok || err.Error() != "the answer is larger than 1 MiB; --max-body raises the limit" {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// Credentials go to the origin they were given for, and no redirect is followed:
+// the server it leads to sees nothing at all.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	var seen []string
+	second := func(_ http.ResponseWriter, r *http.Request) {
+		seen = append(seen, fmt.Sprint(r.Method, r.URL, r.Header))
+	}
+	plain := serve(t, second)
+	encrypted := httptest.NewTLSServer(http.HandlerFunc(second))
+	defer encrypted.Close()
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		for name, to := range map[string]string{
+			"another port":   plain.String() + "/x",
+			"another host":   "http://localhost:" + plain.Port() + "/x",
+			"another scheme": encrypted.URL,
+			"a loop":         "/",
+		} {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				t.Run(fmt.Sprint(code, " ", name, " ", method), func(t *testing.T) {
+					asked := 0
+					first := serve(t, func(w http.ResponseWriter, r *http.Request) {
+						asked++
+						if r.Header.Get("Authorization") != "Bearer SENTINEL" || r.Header.Get("X-Api-Key") != "SENTINEL" {
+							t.Error("the origin got no credentials")
+						}
+						http.Redirect(w, r, to, code)
+					})
+					c := newClient(t, Config{
+						Header:  http.Header{"Authorization": {"Bearer SENTINEL"}, "X-Api-Key": {"SENTINEL"}},
+						Origins: []*url.URL{first},
+					})
+					req, err := http.NewRequestWithContext(t.Context(), method, first.String(), strings.NewReader("body"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					resp, err := c.HTTP().Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer resp.Body.Close() //nolint:errcheck // only the status counts
+					if status, ok := errors.AsType[*HTTPError](StatusError(resp, nil)); !ok || status.Code != code || status.Location == "" {
+						t.Errorf("%v, want the redirect itself", status)
+					}
+					if asked != 1 {
+						t.Errorf("the origin was asked %d times", asked)
+					}
+				})
+			}
+		}
+	}
+	if len(seen) > 0 {
+		t.Errorf("the other server saw %d requests, such as %s", len(seen), seen[0])
+	}
+}
+
+func TestCredentialsStayAtTheirOrigin(t *testing.T) {
+	origin := parse(t, "https://a.example:8443/mcp")
+	p := &policy{cfg: Config{Origins: []*url.URL{origin, parse(t, "http://b.example/x")}}}
+	for address, want := range map[string]bool{
+		"https://a.example:8443/other": true, "http://a.example:8443": false, "https://a.example": false,
+		"https://A.example:8443": false, "https://sub.a.example:8443": false, "http://b.example:80": true, "https://b.example": false,
+	} {
+		if got := p.isOrigin(parse(t, address)); got != want {
+			t.Errorf("%s: %t, want %t", address, got, want)
+		}
+	}
+}
+
+func TestLogHasNoSecrets(t *testing.T) {
+	u := serve(t, func(http.ResponseWriter, *http.Request) {})
+	var lines []string
+	c := newClient(t, Config{
+		Header: http.Header{"Authorization": {"Bearer SENTINEL"}}, Origins: []*url.URL{u},
+		Log: func(line string) { lines = append(lines, line) },
+	})
+	if _, err := c.Get(t.Context(), "http://u:SENTINEL@"+u.Host+"/x?key=SENTINEL&a=b"); err != nil {
+		t.Fatal(err)
+	}
+	want := "GET http://REDACTED@" + u.Host + "/x?key=REDACTED&a=b: 200 OK; dns "
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], want) || strings.Contains(lines[0], "SENTINEL") {
+		t.Errorf("%q, want %q…", lines, want)
+	}
+}
+
+func TestParseTarget(t *testing.T) {
+	for in, want := range map[string]string{
+		"localhost:3100": "http://localhost:3100/p", "http://h": "http://h/p", "https://h/": "https://h/p", "h/x?a=b#c": "http://h/x?a=b",
+		"[::1]:80": "http://[::1]:80/p", "http://h:1/mcp": "http://h:1/mcp",
+		"": "", "ftp://h": "", "http://": "", "http://h:port": "", "file:///etc/passwd": "", "http://a b": "", "h:80\n": "",
+	} {
+		u, err := ParseTarget(in, "/p")
+		if got := fmt.Sprint(u); want != "" && (err != nil || got != want) || want == "" && err == nil {
+			t.Errorf("%q: %s, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+func TestStopwatchIsZeroUntilWatched(t *testing.T) {
+	var w Stopwatch
+	if diff := cmp.Diff(Timing{}, w.timing); diff != "" {
+		t.Error(diff)
+	}
+}

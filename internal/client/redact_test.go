@@ -1,0 +1,77 @@
+package client
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const sentinel = "SENTINEL"
+
+func TestRedact(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://h/x":                           "http://h/x",
+		"http://u:SENTINEL@h/x":                "http://REDACTED@h/x",
+		"http://SENTINEL@h/x":                  "http://REDACTED@h/x",
+		"u:SENTINEL@h:3100":                    "REDACTED@h:3100",
+		"u:SENTINEL@h b:3100":                  "REDACTED@h b:3100",
+		"http://u:SENTINEL@h:port/":            "REDACTED@h:port/",
+		"h:3100/x?a=1&token=SENTINEL":          "h:3100/x?a=1&token=REDACTED",
+		"http://h?TOKEN=SENTINEL;key=SENTINEL": "http://h?TOKEN=REDACTED;key=REDACTED",
+		"http://h?%74oken=SENTINEL":            "http://h?%74oken=REDACTED",
+		"http://h?%zz=SENTINEL":                "http://h?%zz=REDACTED",
+		"http://h?access_token=SENTINEL&b":     "http://h?access_token=REDACTED&b",
+		"http://h:port/?token=SENTINEL":        "http://h:port/",
+		"ftp://h?code=SENTINEL#x":              "ftp://h?code=REDACTED#x",
+		"localhost:3100":                       "localhost:3100",
+	} {
+		if got := Redact(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	h := http.Header{
+		"Authorization": {"Bearer SENTINEL-1"}, "X-Api-Key": {"SENTINEL-2"}, "Cookie": {"a=SENTINEL-3"}, "Mcp-Session-Id": {"SENTINEL-4"},
+		"Accept": {"application/json"}, "Proxy-Authorization": {"Basic SENTINEL-5"},
+	}
+	u := parse(t, "https://user:SENT%2FINEL@h/x?a=harmless&token=SENTINEL%3D7")
+	s := SecretsOf(h, append(SecretsIn(u), "SENTINEL-6", "abc")...)
+	text := s.Redact("Bearer SENTINEL-1|SENTINEL-1|SENTINEL-2|a=SENTINEL-3|SENTINEL-4|SENTINEL-5|SENTINEL-6|" +
+		"SENT/INEL|SENT%2FINEL|SENTINEL=7|SENTINEL%3D7|dXNlcjpTRU5UL0lORUw=|abc|application/json|harmless")
+	if strings.Contains(text, "SENT") || strings.Contains(text, "dXNlcjpT") {
+		t.Errorf("still there: %s", text)
+	}
+	if !strings.HasSuffix(text, "|abc|application/json|harmless") {
+		t.Errorf("too much is gone: %s", text)
+	}
+}
+
+// A secret that holds characters which JSON, Go or URLs write otherwise must
+// not show in that form either.
+func TestSecretsInOtherForms(t *testing.T) {
+	s := SecretsOf(http.Header{"Cookie": {`a="SENT&<INEL>\x"`}})
+	got := s.Redact(`{"a":"a=\"SENT\u0026\u003cINEL\u003e\\x\"", "b": "a=\"SENT&<INEL>\\x\""} a="SENT&<INEL>\x" a%3D%22SENT%26%3CINEL%3E%5Cx%22`)
+	want := `{"a":"REDACTED", "b": "REDACTED"} REDACTED REDACTED`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// An error page that repeats the request may not be cut in the middle of a
+// secret: the rest of it would not be known for one.
+func TestSnippetIsRedactedBeforeItIsCut(t *testing.T) {
+	for n := range maxSnippet + 1 {
+		resp := &http.Response{StatusCode: 500, Status: "500 X", Request: httptest.NewRequest(http.MethodGet, "/?token="+sentinel+"q", nil)}
+		resp.Request.Header.Set("Authorization", "Bearer "+sentinel+"h")
+		for _, s := range []string{sentinel + "h", sentinel + "q"} {
+			if err := StatusError(resp, []byte(strings.Repeat("x", n)+s)); strings.Contains(err.Error(), "SEN") {
+				t.Fatalf("after %d bytes: %v", n, err)
+			}
+		}
+	}
+}

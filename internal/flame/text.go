@@ -1,0 +1,154 @@
+package flame
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+const (
+	textShare  = 0.005 // narrower frames are not in the text
+	textLines  = 100
+	topRows    = 10
+	barColumns = 20
+)
+
+// Text writes the tree for a terminal of so many columns, with the frames that
+// weigh most, the findings and the doubts.
+func (r *Result) Text(w io.Writer, paint report.Painter, columns int) error {
+	out := &textWriter{Result: r, w: w, paint: paint, columns: max(columns, 60)}
+	out.line(paint.Paint(report.Bold, report.Line(r.Title)))
+	for _, line := range wrap(r.Facts, " · ", out.columns) {
+		out.line(paint.Paint(report.Faint, report.Line(line)))
+	}
+	out.tree()
+	out.top("Most by itself", func(s *sum) float64 { return s.self })
+	out.top("Most with what it calls", func(s *sum) float64 { return s.total })
+	out.gone()
+	out.findings()
+	return out.err
+}
+
+type textWriter struct {
+	*Result
+	w       io.Writer
+	paint   report.Painter
+	columns int
+	err     error
+}
+
+func (t *textWriter) line(s string) {
+	if t.err == nil {
+		_, t.err = io.WriteString(t.w, s+"\n")
+	}
+}
+
+func (t *textWriter) table(table *report.Table) {
+	if t.err == nil {
+		t.err = table.Write(t.w, t.paint)
+	}
+}
+
+// tree writes the widest frames, each under the one that it stands on.
+func (t *textWriter) tree() {
+	table := report.Table{Right: map[int]bool{0: true, 1: true, 2: true}}
+	head := []string{"total", "share", "self", ""}
+	if t.Diff {
+		head[1] = "change"
+	}
+	table.Styled(report.Faint, append(head, "")...)
+	lines, left := 0, 0
+	for i := range t.Frames {
+		f := &t.Frames[i]
+		part := share(f.Total, t.Total)
+		if part < textShare || lines >= textLines {
+			left++
+			continue
+		}
+		lines++
+		name := strings.Repeat("  ", f.Depth) + shown(f)
+		table.Row(t.Unit.Format(f.Total), t.part(f), t.Unit.Format(f.Self), drawBar(part), report.Cell(name, t.columns-50))
+	}
+	t.line("")
+	t.table(&table)
+	if left += t.LeftOut.Frames; left > 0 {
+		t.line(t.paint.Paint(report.Faint, fmt.Sprintf("%s narrower frames are not shown", number(float64(left)))))
+	}
+}
+
+// part is a frame's share of the whole, or how that changed since the base.
+func (t *textWriter) part(f *Frame) string {
+	if t.Diff {
+		return report.Signed(share(f.Total-f.BaseTotal, max(t.Total, t.BaseTotal)), report.Percent)
+	}
+	return report.Percent(share(f.Total, t.Total))
+}
+
+// drawBar draws a share of 1 in eighths of a column.
+func drawBar(part float64) string {
+	eighths := int(part*barColumns*8 + 0.5)
+	s := strings.Repeat("█", eighths/8)
+	if rest := eighths % 8; rest > 0 {
+		s += string([]rune("▏▎▍▌▋▊▉")[rest-1])
+	}
+	return s + strings.Repeat(" ", barColumns-report.Width(s))
+}
+
+// top writes the names that weigh most, wherever they are in the tree.
+func (t *textWriter) top(title string, weight func(*sum) float64) {
+	sums := slices.Clone(t.Names)
+	slices.SortStableFunc(sums, func(a, b sum) int { return cmp.Compare(weight(&b), weight(&a)) })
+	t.line("")
+	t.line(t.paint.Paint(report.Bold, title))
+	table := report.Table{Right: map[int]bool{0: true, 1: true}, Indent: "  "}
+	for i := range sums[:min(topRows, len(sums))] {
+		v := weight(&sums[i])
+		if v > 0 {
+			table.Row(t.Unit.Format(v), report.Percent(share(v, t.Total)), report.Cell(sums[i].name, t.columns-26))
+		}
+	}
+	t.table(&table)
+}
+
+func (t *textWriter) gone() {
+	if len(t.Gone) == 0 {
+		return
+	}
+	t.line("")
+	t.line(t.paint.Paint(report.Bold, "Gone since the base"))
+	table := report.Table{Right: map[int]bool{0: true}, Indent: "  "}
+	for _, g := range t.Gone[:min(topRows, len(t.Gone))] {
+		table.Row(t.Unit.Format(g.BaseTotal), report.Cell(strings.Join(g.Path, " > "), t.columns-14))
+	}
+	t.table(&table)
+}
+
+func (t *textWriter) findings() {
+	if len(t.Findings) == 0 || t.err != nil {
+		return
+	}
+	t.line("")
+	t.line(t.paint.Paint(report.Bold, "What stands out"))
+	t.err = WriteFindings(t.w, t.paint, t.Findings, true)
+}
+
+// WriteFindings writes what stands out; with advice, also what it means and
+// what to do.
+func WriteFindings(w io.Writer, paint report.Painter, findings []Finding, advice bool) error {
+	var b strings.Builder
+	for i, f := range findings {
+		b.WriteString("  " + paint.Paint(report.Caution, f.Rule+": ") + report.Line(f.Says) + "\n")
+		if !advice || i+1 < len(findings) && findings[i+1].Rule == f.Rule {
+			continue // once after all of a rule
+		}
+		for _, line := range wrap(strings.Fields(f.Means+" "+f.Do), " ", 76) {
+			b.WriteString(paint.Paint(report.Faint, "    "+report.Line(line)) + "\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,412 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+)
+
+// asked is a request as a server got it.
+type asked struct {
+	Method string // of HTTP
+	RPC    string // method, or "response"
+	ID     string
+	Body   string
+	Header http.Header
+}
+
+// server answers with h, after it has noted what was asked.
+type server struct {
+	mu  sync.Mutex
+	log []asked
+}
+
+func (s *server) start(t *testing.T, h func(w http.ResponseWriter, r *http.Request, a asked)) Endpoint {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var m struct {
+			ID     json.RawMessage
+			Method string
+		}
+		_ = json.Unmarshal(body, &m)
+		a := asked{Method: r.Method, RPC: m.Method, ID: string(m.ID), Body: string(body), Header: r.Header}
+		s.mu.Lock()
+		s.log = append(s.log, a)
+		s.mu.Unlock()
+		h(w, r, a)
+	}))
+	t.Cleanup(srv.Close)
+	return Endpoint{HTTP: srv.Client(), URL: srv.URL}
+}
+
+func (s *server) seen() []asked {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]asked(nil), s.log...)
+}
+
+func stream(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, _ = io.WriteString(w, text)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// legacySession opens a session with a server that answers calls with h.
+func legacySession(t *testing.T, h func(w http.ResponseWriter, r *http.Request, a asked)) (*Session, *server) {
+	t.Helper()
+	srv := &server{}
+	ep := srv.start(t, func(w http.ResponseWriter, r *http.Request, a asked) {
+		switch a.RPC {
+		case "initialize":
+			w.Header().Set("Mcp-Session-Id", "SESSION-1")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","serverInfo":{"name":"test"}}}`, a.ID)
+		case "notifications/initialized":
+			w.WriteHeader(http.StatusAccepted)
+		default:
+			h(w, r, a)
+		}
+	})
+	s, err := Open(t.Context(), ep, Era{Version: Legacy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, srv
+}
+
+func result(id string) string {
+	return `{"jsonrpc":"2.0","id":` + id + `,"result":{"content":[{"type":"text","text":"done"}]}}`
+}
+
+var anyTool = Tool{Name: "x"}
+
+// The answer may come in any form that the protocol allows.
+func TestAnswerForms(t *testing.T) {
+	for name, form := range map[string]func(w http.ResponseWriter, id string){
+		"JSON": func(w http.ResponseWriter, id string) {
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			_, _ = io.WriteString(w, result(id))
+		},
+		"JSON after a byte order mark": func(w http.ResponseWriter, id string) { _, _ = io.WriteString(w, bom+" "+result(id)) },
+		"an event":                     func(w http.ResponseWriter, id string) { stream(w, "data: "+result(id)+"\n\n") },
+		"an event after a BOM":         func(w http.ResponseWriter, id string) { stream(w, bom+"data: "+result(id)+"\n\n") },
+		"id before data":               func(w http.ResponseWriter, id string) { stream(w, "id: 7\nevent: message\ndata: "+result(id)+"\n\n") },
+		"id after data":                func(w http.ResponseWriter, id string) { stream(w, "event: message\ndata: "+result(id)+"\nid: 7\n\n") },
+		"an empty event first":         func(w http.ResponseWriter, id string) { stream(w, "id: 6\ndata: \n\nid: 7\ndata:"+result(id)+"\n\n") },
+		"several lines of data": func(w http.ResponseWriter, id string) {
+			stream(w, "data: "+strings.ReplaceAll(result(id), ",", ",\ndata: ")+"\n\n")
+		},
+		"CRLF":         func(w http.ResponseWriter, id string) { stream(w, "event: message\r\ndata: "+result(id)+"\r\n\r\n") },
+		"CR":           func(w http.ResponseWriter, id string) { stream(w, "event: message\rdata: "+result(id)+"\r\r") },
+		"comments":     func(w http.ResponseWriter, id string) { stream(w, ": ping\n\n: ping\n\ndata: "+result(id)+"\n\n") },
+		"other events": func(w http.ResponseWriter, id string) { stream(w, "event: ping\ndata: x\n\ndata: "+result(id)+"\n\n") },
+		"a notification": func(w http.ResponseWriter, id string) {
+			stream(w, `data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}`+"\n\ndata: "+result(id)+"\n\n")
+		},
+		"the answer to something else": func(w http.ResponseWriter, id string) {
+			stream(w, "data: "+result("999")+"\n\ndata: "+result(id)+"\n\n")
+		},
+	} {
+		for _, open := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, left open %t", name, open), func(t *testing.T) {
+				s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, a asked) {
+					if a.Method == http.MethodPost {
+						form(w, a.ID)
+						if open && strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") {
+							<-r.Context().Done() // the client goes away first
+						}
+					}
+				})
+				res, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
+				if err != nil || res.Text != "done" {
+					t.Errorf("%+v, %v", res, err)
+				}
+			})
+		}
+	}
+}
+
+// A server's own requests are answered, or the call would hang for ever.
+func TestServerRequestsAreAnswered(t *testing.T) {
+	replies := make(chan string, 2)
+	s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, a asked) {
+		if a.RPC == "" {
+			replies <- a.Body
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		stream(w, `data: {"jsonrpc":"2.0","id":"p-1","method":"ping"}`+"\n\n")
+		ping := waitFor(r.Context(), replies)
+		stream(w, `data: {"jsonrpc":"2.0","id":5,"method":"sampling/createMessage","params":{"maxTokens":1}}`+"\n\n")
+		sampling := waitFor(r.Context(), replies)
+		want := []string{
+			`{"jsonrpc":"2.0","id":"p-1","result":{}}`,
+			`{"jsonrpc":"2.0","id":5,"error":{"code":-32601,"message":"this client offers nothing to sampling/createMessage"}}`,
+		}
+		if diff := cmp.Diff(want, []string{ping, sampling}); diff != "" {
+			t.Errorf("replies (-want +got)\n%s", diff)
+		}
+		stream(w, "data: "+result(a.ID)+"\n\n")
+	})
+	if res, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`)); err != nil || res.Text != "done" {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
+func waitFor(ctx context.Context, c chan string) string {
+	select {
+	case v := <-c:
+		return v
+	case <-ctx.Done():
+		return "nothing"
+	}
+}
+
+// A stream that was closed, or broke off, is taken up after its last event.
+func TestResume(t *testing.T) {
+	for name, end := range map[string]func(){
+		"closed":    func() {},
+		"broke off": func() { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var id string
+			s, srv := legacySession(t, func(w http.ResponseWriter, r *http.Request, a asked) {
+				switch {
+				case a.Method == http.MethodPost:
+					id = a.ID
+					stream(w, "id: e1\nretry: 1\ndata:\n\n")
+					end()
+				case r.Header.Get("Last-Event-Id") == "e1":
+					stream(w, "id: e2\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
+					end()
+				default:
+					stream(w, "data: "+result(id)+"\n\n")
+				}
+			})
+			if res, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`)); err != nil || res.Text != "done" {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			var last []string
+			for _, a := range srv.seen() {
+				if a.Method == http.MethodGet {
+					last = append(last, a.Header.Get("Last-Event-Id")+" "+a.Header.Get("Mcp-Session-Id"))
+				}
+			}
+			if diff := cmp.Diff([]string{"e1 SESSION-1", "e2 SESSION-1"}, last); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is malformed or too large is not asked for again.
+func TestNoResumeAfterAnAnswerThatIsNone(t *testing.T) {
+	tooLarge := errors.New("too large")
+	for name, tc := range map[string]struct {
+		text string
+		want string
+	}{
+		"malformed": {"id: e1\ndata: <html>\n\n", "malformed answer: it is HTML"},
+		"too large": {"id: e1\ndata:\n\n" + strings.Repeat(": comment\n", 1000), "too large"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, srv := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { stream(w, tc.text) })
+			s.ep.HTTP = &http.Client{Transport: limited{s.ep.HTTP.Transport, 500, tooLarge}}
+			_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q", err, tc.want)
+			}
+			if n := len(srv.seen()); n != 3 {
+				t.Errorf("%d requests, want 3", n)
+			}
+		})
+	}
+}
+
+// limited ends bodies with err after n bytes.
+type limited struct {
+	next http.RoundTripper
+	n    int64
+	err  error
+}
+
+func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(io.LimitReader(resp.Body, l.n), errReader{l.err}), resp.Body}
+	}
+	return resp, err
+}
+
+type errReader struct{ err error }
+
+func (e errReader) Read([]byte) (int, error) { return 0, e.err }
+
+func TestStreamThatNeverAnswers(t *testing.T) {
+	t.Run("it ends", func(t *testing.T) {
+		s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { stream(w, ": nothing\n\n") })
+		_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
+		if bad := new(MalformedError); !errors.As(err, &bad) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("it ends and ends", func(t *testing.T) {
+		s, srv := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { stream(w, "id: 1\nretry: 0\ndata:\n\n") })
+		_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
+		if err == nil || len(srv.seen()) > maxResumes+3 {
+			t.Errorf("error %v after %d requests", err, len(srv.seen()))
+		}
+	})
+	t.Run("it hangs", func(t *testing.T) {
+		s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, _ asked) {
+			stream(w, "id: 1\ndata:\n\n")
+			<-r.Context().Done()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		if _, err := s.Call(ctx, anyTool, jsontext.Value(`{}`)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// The kinds of failure are told apart.
+func TestFailures(t *testing.T) {
+	answer := func(code int, text string) func(http.ResponseWriter, *http.Request, asked) {
+		return func(w http.ResponseWriter, _ *http.Request, a asked) {
+			w.Header().Set("Location", "https://u:SECRET@else.example/mcp?token=SECRET")
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, strings.ReplaceAll(text, "ID", a.ID))
+		}
+	}
+	for name, tc := range map[string]struct {
+		h    func(http.ResponseWriter, *http.Request, asked)
+		kind any // a pointer to the type of the error, nil for any
+		lost bool
+		want string
+	}{
+		"404":                {answer(404, "no such session SESSION-1"), new(*StatusError), true, `the server answered 404 Not Found ("no such session REDACTED")`},
+		"400, -32000":        {answer(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Server not initialized"},"id":null}`), new(*StatusError), true, "400 Bad Request (JSON-RPC error -32000: Server not initialized)"},
+		"400, another code":  {answer(400, `{"jsonrpc":"2.0","error":{"code":-32602,"message":"no"},"id":null}`), new(*StatusError), false, "-32602"},
+		"429":                {answer(429, "slow down"), new(*StatusError), false, `the server answered 429 Too Many Requests ("slow down")`},
+		"500 with a page":    {answer(500, "<html><script>"), new(*StatusError), false, "the server answered 500 Internal Server Error"},
+		"307":                {answer(307, ""), new(*StatusError), false, "the server answered 307 Temporary Redirect, to https://else.example/mcp, which is not followed"},
+		"a JSON-RPC error":   {answer(200, `{"jsonrpc":"2.0","id":ID,"error":{"code":-32602,"message":"no such tool"}}`), new(*RPCError), false, "JSON-RPC error -32602: no such tool"},
+		"HTML":               {answer(200, "<!doctype html>"), new(*MalformedError), false, "it is HTML, not JSON"},
+		"nothing":            {answer(202, ""), new(*MalformedError), false, "it is empty"},
+		"cut off":            {answer(200, `{"jsonrpc":"2.0","id":ID,"resu`), new(*MalformedError), false, "malformed answer"},
+		"two answers":        {answer(200, result("ID")+result("ID")), new(*MalformedError), false, "malformed answer"},
+		"a batch":            {answer(200, "["+result("ID")+"]"), new(*MalformedError), false, "malformed answer"},
+		"another id":         {answer(200, result("77")), new(*MalformedError), false, "it is not the answer to request"},
+		"a string for an id": {answer(200, result(`"ID"`)), new(*MalformedError), false, "it is not the answer to request"},
+		"wrong case":         {answer(200, `{"jsonrpc":"2.0","ID":ID,"RESULT":{}}`), new(*MalformedError), false, "malformed answer"},
+		"duplicate keys":     {answer(200, `{"jsonrpc":"2.0","id":ID,"result":{},"result":{"isError":true}}`), new(*MalformedError), false, "malformed answer"},
+		"neither":            {answer(200, `{"jsonrpc":"2.0","id":ID}`), new(*MalformedError), false, "neither result nor error"},
+		"a result of a kind": {answer(200, `{"jsonrpc":"2.0","id":ID,"result":{"isError":"yes"}}`), new(*MalformedError), false, "malformed answer"},
+		"input is required":  {answer(200, `{"jsonrpc":"2.0","id":ID,"result":{"resultType":"input_required"}}`), new(*MalformedError), false, "asks for input"},
+		"too deep":           {answer(200, `{"jsonrpc":"2.0","id":ID,"result":`+strings.Repeat("[", 10_001)+strings.Repeat("]", 10_001)+`}`), new(*MalformedError), false, "depth"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := legacySession(t, tc.h)
+			s.ep.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
+			if err == nil || !errors.As(err, tc.kind) || !strings.Contains(err.Error(), tc.want) || errors.Is(err, ErrSessionLost) != tc.lost {
+				t.Errorf("error %T %v, want %T with %q, lost %t", err, err, tc.kind, tc.want, tc.lost)
+			}
+			if err != nil && (strings.Contains(err.Error(), "SECRET") || len(err.Error()) > 500) {
+				t.Errorf("error of %d bytes: %.500s", len(err.Error()), err)
+			}
+			if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter != 7*time.Second {
+				t.Errorf("retry after %s", status.RetryAfter)
+			}
+		})
+	}
+}
+
+// A listing that never ends, does.
+func TestToolsBounds(t *testing.T) {
+	for name, page := range map[string]func(n int) string{
+		"a circle": func(int) string { return `{"tools":[],"nextCursor":"same"}` },
+		"no end":   func(n int) string { return fmt.Sprintf(`{"tools":[],"nextCursor":"%d"}`, n) },
+		"large pages": func(n int) string {
+			return fmt.Sprintf(`{"tools":[{"name":"%s"}],"nextCursor":"%d"}`, strings.Repeat("x", 4<<20), n)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, a asked) {
+				n++
+				_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":`+a.ID+`,"result":`+page(n)+`}`)
+			})
+			tools, err := s.Tools(t.Context())
+			if err == nil {
+				t.Errorf("%d tools after %d pages", len(tools), n)
+			}
+			if n > maxPages || name == "large pages" && n > 10 {
+				t.Errorf("%d pages were read", n)
+			}
+		})
+	}
+}
+
+// What each revision wants to be sent.
+func TestHeaders(t *testing.T) {
+	srv := &server{}
+	ep := srv.start(t, func(w http.ResponseWriter, _ *http.Request, a asked) { _, _ = io.WriteString(w, result(a.ID)) })
+	s, err := Open(t.Context(), ep, Era{Version: Modern})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := `{"properties": {"region": {"x-mcp-header": "Region"}, "n": {"x-mcp-header": "N"}, "gone": {"x-mcp-header": "Gone"}, "null": {"x-mcp-header": "Null"}, "plain": {}}}`
+	tool := Tool{Name: "größe", InputSchema: jsontext.Value(schema)}
+	if _, err := s.Call(t.Context(), tool, jsontext.Value(`{"region": "München", "n": 1.50, "plain": "p", "null": null}`)); err != nil {
+		t.Fatal(err)
+	}
+	log := srv.seen()
+	if len(log) != 1 {
+		t.Fatalf("%d requests, want the call alone", len(log))
+	}
+	got := map[string]string{}
+	for name := range log[0].Header {
+		if strings.HasPrefix(name, "Mcp-") || name == "Accept" || name == "Content-Type" {
+			got[name] = log[0].Header.Get(name)
+		}
+	}
+	want := map[string]string{
+		"Accept": "application/json, text/event-stream", "Content-Type": "application/json",
+		"Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "=?base64?Z3LDtsOfZQ==?=",
+		"Mcp-Param-Region": "=?base64?TcO8bmNoZW4=?=", "Mcp-Param-N": "1.50",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if !strings.Contains(log[0].Body, `"io.modelcontextprotocol/protocolVersion":"2026-07-28"`) || !strings.Contains(log[0].Body, `"io.modelcontextprotocol/clientCapabilities":{}`) {
+		t.Errorf("body %s", log[0].Body)
+	}
+}
+
+func TestHeaderValue(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain": "plain", "a b": "a b", "": "", " a": "=?base64?IGE=?=", "a\nb": "=?base64?YQpi?=", "é": "=?base64?w6k=?=",
+		"\x7f": "=?base64?fw==?=", "=?base64?x?=": "=?base64?PT9iYXNlNjQ/eD89?=",
+	} {
+		if got := headerValue(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

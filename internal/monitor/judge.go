@@ -1,0 +1,72 @@
+package monitor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// RedFlags are the signs that the seed's guide to memory leaks names, as facts:
+// none of them is a verdict.
+type RedFlags struct {
+	GrowthPercent      float64 `json:"growthPercent"`      // of the initial total; the guide's limit is 50
+	PlateauShare       float64 `json:"plateauShare"`       // of the time, at its end, without growth
+	ReturnedToBaseline bool    `json:"returnedToBaseline"` // a tenth of the way from the initial to the peak, at most
+	Linearity          float64 `json:"linearity"`          // R² of a straight line through the lows, 1 is straight
+}
+
+// conclude judges each process, and the run by the worst of them.
+func (res *Result) conclude() {
+	res.Verdict = trend.NoLeak
+	for _, p := range res.Processes {
+		p.judge()
+		switch {
+		case p.Trend.Verdict == trend.Leak:
+			res.Verdict = trend.Leak
+		case p.Trend.Verdict == trend.Undecided && res.Verdict == trend.NoLeak:
+			res.Verdict = trend.Undecided
+		}
+		if p.Trend.Verdict == trend.Undecided {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("undecided about PID %d: %s", p.PID, p.Trend.Reasons[0].Text))
+		}
+	}
+	if len(res.Processes) == 0 {
+		res.Verdict = trend.Undecided
+	}
+}
+
+func (p *Process) judge() {
+	p.Trend = trend.JudgeTime(p.total.Lows())
+	for _, why := range p.disturbed {
+		p.Trend.Disturbed(why)
+	}
+	p.RedFlags = RedFlags{
+		PlateauShare:       p.Trend.Plateau,
+		ReturnedToBaseline: p.RSSTotal.Growth <= 0.1*(p.RSSTotal.Max-p.RSSTotal.Initial),
+		Linearity:          trend.Linearity(p.total.Lows()),
+	}
+	if p.RSSTotal.Initial > 0 {
+		p.RedFlags.GrowthPercent = 100 * p.RSSTotal.Growth / p.RSSTotal.Initial
+	}
+	for _, column := range slices.Sorted(maps.Keys(p.counts)) {
+		if grown, ok := trend.Accumulates(trend.Envelope(p.counts[column].Lows(), 24)); ok {
+			p.Facts = append(p.Facts, fmt.Sprintf("%s rose by %.0f and never fell: what the server opens it may not close", labelOf(column), grown))
+		}
+	}
+	if limit, ok := p.Figures["cgroup_limit_mb"]; ok && p.Figures["cgroup_mb"].Max > 0.9*limit.Final {
+		p.Facts = append(p.Facts, fmt.Sprintf("the control group reached %s of the %s it may have",
+			report.MB(p.Figures["cgroup_mb"].Max), report.MB(limit.Final)))
+	}
+}
+
+func labelOf(column string) string {
+	for _, f := range figures {
+		if f.column == column {
+			return f.label
+		}
+	}
+	return "child processes"
+}

@@ -1,0 +1,178 @@
+package monitor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// target is one process that lives, with its descendants.
+type target struct {
+	tree     *process.Tree
+	summary  *Process
+	detailAt time.Time // when the details may be read again
+	detailed bool      // they were, at this tick
+	denied   bool
+	zombies  int
+}
+
+// Details cost up to 10 µs for each MB of memory: they are read once a second
+// at most, and for at most a fiftieth of the time.
+const (
+	detailEvery = time.Second
+	detailShare = 50
+)
+
+func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
+	m, err := t.tree.Read()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sample{
+		At: now, PID: t.summary.PID, Children: m.Children, Detail: process.NoDetail(),
+		RSS: mb(m.Self.RSS), VMS: mb(m.Self.VMS), RSSTotal: mb(m.Total.RSS), VMSTotal: mb(m.Total.VMS),
+		Percent: 100 * float64(m.Self.RSS) / float64(system.Total), Available: float64(system.Available),
+	}
+	if t.summary.Samples == 0 && t.summary.Restarted {
+		s.Event = "restarted"
+	}
+	t.zombies = max(t.zombies, m.Zombies)
+	if t.detailed = !now.Before(t.detailAt); t.detailed {
+		began := time.Now()
+		s.Detail = t.tree.ReadDetail()
+		t.denied = t.denied || s.Denied
+		t.detailAt = now.Add(max(detailEvery-5*time.Millisecond, detailShare*time.Since(began)))
+	}
+	t.summary.add(s)
+	return s, nil
+}
+
+func mb(bytes uint64) float64 { return float64(bytes) / mib }
+
+// note puts what was seen on the way into the summary.
+func (t *target) note() {
+	if t.denied {
+		t.summary.Facts = append(t.summary.Facts,
+			"PSS, USS, swap and open files: permission denied; a process of the tree belongs to another user: run as that user, or with more rights")
+	}
+	if t.zombies > 0 {
+		t.summary.Facts = append(t.summary.Facts, fmt.Sprintf("%d children had ended without being collected (zombies)", t.zombies))
+	}
+}
+
+// lose takes leave of a process that has ended.
+func (r *run) lose(t *target, now time.Time) {
+	t.summary.Ended = true
+	t.note()
+	t.tree.Close()
+	switch {
+	case r.child != nil: // its exit says it
+	case r.cfg.Name != "":
+		r.lostAt = now
+		t.summary.disturbed = append(t.summary.disturbed, "it ended while it was watched, nobody knows why")
+	default:
+		t.summary.disturbed = append(t.summary.disturbed, "it ended while it was watched, nobody knows why")
+		if other, err := process.Lookup(t.summary.PID); err == nil && other.ID != t.summary.ID {
+			r.notes = append(r.notes, fmt.Sprintf("PID %d belongs to another process now (%s), which was not followed", other.PID, report.Cell(other.Command(), 60)))
+		}
+	}
+}
+
+// seekEvery is how often a process that ended is looked for: all processes
+// must be asked for their names.
+const seekEvery = 250 * time.Millisecond
+
+// seekRestarted looks for the process that takes the place of one that ended.
+func (r *run) seekRestarted(now time.Time) {
+	if r.lostAt.IsZero() || now.Sub(r.soughtAt) < seekEvery {
+		return
+	}
+	r.soughtAt = now
+	found, err := process.Find(r.cfg.Name)
+	if err != nil {
+		return // the next tick tries again
+	}
+	found = slices.DeleteFunc(found, func(i process.Info) bool {
+		return slices.ContainsFunc(r.all, func(p *Process) bool { return p.ID == i.ID }) || i.Started.Before(r.start.Add(-time.Second))
+	})
+	how := r.cfg.Match
+	if how == process.MatchOne {
+		how = process.MatchNewest
+	}
+	chosen, err := process.Choose(r.cfg.Name, found, how)
+	if err != nil {
+		return // it is not back yet
+	}
+	for _, info := range chosen {
+		if t, err := r.follow(info); err == nil {
+			t.summary.Restarted = true
+			t.summary.disturbed = append(t.summary.disturbed, "it took the place of one that ended")
+			r.notes = append(r.notes, fmt.Sprintf("restarted: PID %d is followed since %s", info.PID, now.Format(time.TimeOnly)))
+			r.lostAt = time.Time{}
+		}
+	}
+}
+
+func (r *run) close() {
+	for _, t := range r.targets {
+		t.tree.Close()
+	}
+	if r.child != nil {
+		r.child.Stop()
+	}
+}
+
+// end stops the command, where one was started, and says how it ended.
+func (r *run) end() {
+	for _, t := range r.targets {
+		t.note()
+	}
+	if r.child == nil {
+		return
+	}
+	p := r.all[0]
+	if p.Ended { // a tick saw it before its exit status was there
+		<-r.child.Done()
+	}
+	select {
+	case <-r.child.Done():
+		p.Ended = true
+	default:
+		r.child.Stop()
+		return // how it ends when it is asked to says nothing
+	}
+	exit := r.child.Exit()
+	p.Exit = &exit
+	switch {
+	case exit.Signal == "killed":
+		p.disturbed = append(p.disturbed, exit.Text+": when nobody did that, the machine or its control group was out of memory")
+	case exit.Code != 0:
+		p.disturbed = append(p.disturbed, "it ended with "+exit.Text)
+	}
+}
+
+func (r *run) result() *Result {
+	res := &Result{StartedAt: r.start, IntervalMS: float64(r.cfg.Interval) / float64(time.Millisecond), Warnings: []string{}}
+	res.Processes = r.all
+	if r.missed > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf(
+			"%d of %d ticks were missed: the machine was busy or asleep, or the interval is too short", r.missed, r.ticks+r.missed))
+	}
+	if r.missed > r.ticks/10 {
+		for _, p := range res.Processes {
+			p.disturbed = append(p.disturbed, "many samples were missed")
+		}
+	}
+	// The wall clock against the one that only counts.
+	if now := time.Now(); now.Round(0).Sub(r.start.Round(0))-now.Sub(r.start) > clockJump || now.Sub(r.start)-now.Round(0).Sub(r.start.Round(0)) > clockJump {
+		res.Warnings = append(res.Warnings, "the clock of the machine was set while the monitor ran: the timestamps have a jump")
+	}
+	res.Warnings = append(res.Warnings, r.notes...)
+	res.conclude()
+	return res
+}
+
+const clockJump = 2 * time.Second

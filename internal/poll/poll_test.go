@@ -1,0 +1,303 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// Tick k is start + k × interval, whatever the polls before it took.
+func TestSchedule(t *testing.T) {
+	start := time.Unix(1000, 0)
+	const interval = 100 * time.Millisecond
+	type tick struct {
+		At      time.Duration
+		Skipped int64
+	}
+	for name, tc := range map[string]struct {
+		nows []time.Duration // when Next is asked
+		want []tick
+	}{
+		"on time":           {[]time.Duration{0, 1, 101e6, 201e6}, []tick{{0, 0}, {100e6, 0}, {200e6, 0}, {300e6, 0}}},
+		"one poll is late":  {[]time.Duration{0, 250e6, 301e6}, []tick{{0, 0}, {300e6, 2}, {400e6, 0}}},
+		"exactly at a tick": {[]time.Duration{0, 200e6}, []tick{{0, 0}, {200e6, 1}}},
+		"just after one":    {[]time.Duration{0, 200e6 + 1}, []tick{{0, 0}, {300e6, 2}}},
+		"very late":         {[]time.Duration{0, 3600e9 + 1}, []tick{{0, 0}, {3600e9 + 100e6, 36000}}},
+		"a late start":      {[]time.Duration{-50e6, 10e6}, []tick{{0, 0}, {100e6, 0}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Schedule{Start: start, Interval: interval}
+			var got []tick
+			for _, now := range tc.nows {
+				at, skipped := s.Next(start.Add(now))
+				got = append(got, tick{at.Sub(start), skipped})
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// answers hands out one answer after the other, the last one for ever.
+type answers struct {
+	list []string
+	n    int
+}
+
+func (a *answers) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	text := a.list[min(a.n, len(a.list)-1)]
+	a.n++
+	if text == "" {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+	_, _ = io.WriteString(w, text)
+}
+
+func target(t *testing.T, h http.Handler) *url.URL {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func newClient(t *testing.T, cfg client.Config) *client.Client {
+	t.Helper()
+	c, err := client.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func alerts(t *testing.T, texts ...string) []Alert {
+	t.Helper()
+	var all []Alert
+	for _, text := range texts {
+		a, err := ParseAlert(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// What a run notices: restarts, failures, alerts that are crossed and over.
+func TestRun(t *testing.T) {
+	u := target(t, &answers{list: []string{
+		`{"pid": 1, "callsTotal": 5, "heapUsedMB": 10, "activeSessions": 3}`,
+		`{"pid": 1, "callsTotal": 6, "heapUsedMB": 30, "activeSessions": 4}`,
+		"", "",
+		`{"pid": 2, "callsTotal": 0, "heapUsedMB": 5, "activeSessions": 0}`,
+		`{"pid": 2, "callsTotal": 0, "heapUsedMB": 31}`,
+	}})
+	cfg := Config{Targets: []*url.URL{u}, Interval: time.Millisecond, Count: 6, Alerts: alerts(t, "heap>20MB", "failures>=2", "sessions<1")}
+	var lines []string
+	res, err := Run(t.Context(), cfg, newClient(t, client.Config{}), func(e Event) error {
+		for _, line := range e.Lines() {
+			lines = append(lines, strings.ReplaceAll(line, u.String(), "T"))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"alert    T: heap>20MB (30.0 MB)",
+		"alert    T: failures>=2 (2)",
+		"restart  T: the pid changed from 1 to 2", "alert    T: sessions<1 (0)", "over     T: heap>20MB", "over     T: failures>=2",
+		"alert    T: heap>20MB (31.0 MB)",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	got := res.Targets[0]
+	if res.Verdict != VerdictAlert || len(res.Alerts) != 4 || got.Polls != 6 || got.Failed != 2 || got.Restarts != 1 {
+		t.Errorf("%+v, %+v", res, got)
+	}
+	if diff := cmp.Diff([]*Range{{10, 31, 31}, {3, 0, 4}}, []*Range{got.HeapMB, got.Sessions}); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	var text strings.Builder
+	if err := res.Text(&text, report.Painter(false)); err != nil || !strings.Contains(text.String(), "10.0 MB → 31.0 MB") {
+		t.Errorf("%s, %v", text.String(), err)
+	}
+}
+
+func TestRunEnds(t *testing.T) {
+	good := &answers{list: []string{`{"heapUsedMB": 50}`}}
+	broken := errors.New("the disk is full")
+	for name, tc := range map[string]struct {
+		h       http.Handler
+		cfg     Config
+		on      error
+		polls   int64
+		wantErr string
+	}{
+		"count":          {good, Config{Count: 3}, nil, 3, ""},
+		"alert":          {good, Config{Alerts: alerts(t, "heap>1MB"), UntilAlert: true}, nil, 1, ""},
+		"fail after":     {&answers{list: []string{""}}, Config{FailAfter: 2}, nil, 2, "2 polls in a row failed"},
+		"nothing at all": {&answers{list: []string{""}}, Config{Count: 2}, nil, 2, "500 Internal Server Error"},
+		"the writer":     {good, Config{}, broken, 1, "the disk is full"},
+		"never answered": {http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Config{Duration: 20 * time.Millisecond}, nil, 0, "no poll was answered before the run ended"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.cfg.Targets, tc.cfg.Interval = []*url.URL{target(t, tc.h)}, time.Millisecond
+			res, err := Run(t.Context(), tc.cfg, newClient(t, client.Config{}), func(Event) error { return tc.on })
+			if fmt := fmt.Sprint(err); tc.wantErr == "" && err != nil || !strings.Contains(fmt, tc.wantErr) {
+				t.Errorf("error %v, want %q", err, tc.wantErr)
+			}
+			if res.Targets[0].Polls != tc.polls {
+				t.Errorf("%d polls, want %d", res.Targets[0].Polls, tc.polls)
+			}
+		})
+	}
+}
+
+// In virtual time: a server that answers late does not move the ticks.
+func TestRunDoesNotDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval = 100 * time.Millisecond
+		latency := []time.Duration{0, 30, 250, 5, 99}
+		n := 0
+		l := newPipeListener()
+		srv := &http.Server{ReadHeaderTimeout: time.Hour, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(latency[n%len(latency)] * time.Millisecond)
+			n++
+			_, _ = io.WriteString(w, `{"heapUsedMB": 1}`)
+		})}
+		go srv.Serve(l)   //nolint:errcheck // it ends with the test
+		defer srv.Close() //nolint:errcheck // it ends with the test
+		c := newClient(t, client.Config{})
+		transport := &http.Transport{DialContext: l.dial}
+		c.HTTP().Transport = transport
+		defer transport.CloseIdleConnections()
+		start := time.Now()
+		var ats []time.Duration
+		var skipped []int64
+		_, err := Run(t.Context(), Config{Targets: []*url.URL{{Scheme: "http", Host: "server"}}, Interval: interval, Count: 7}, c, func(e Event) error {
+			ats = append(ats, e.Snapshot.Poll.At.Sub(start))
+			skipped = append(skipped, e.Snapshot.Poll.Skipped)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]time.Duration{0, 100e6, 200e6, 500e6, 600e6, 700e6, 800e6}, ats); diff != "" {
+			t.Errorf("times (-want +got)\n%s", diff)
+		}
+		if diff := cmp.Diff([]int64{0, 0, 0, 2, 0, 0, 0}, skipped); diff != "" {
+			t.Errorf("skipped (-want +got)\n%s", diff)
+		}
+	})
+}
+
+// pipeListener is a listener in memory, for virtual time.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case l.conns <- there:
+		return here, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { close(l.done); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "unix"} }
+
+func TestParseAlert(t *testing.T) {
+	s, err := snapshot.Decode([]byte(`{"heapUsedMB": 512, "rssMB": 1, "activeSessions": 5, "toolCallStack": [{"id": "a", "durationMs": 31000}],
+		"handlerQueue": {"a>b": 3, "search": 20}, "oldestSessionAgeMs": 60000, "openStreams": 2}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Poll = &snapshot.Poll{LatencyMs: 150}
+	for text, tc := range map[string]struct {
+		crossed bool
+		value   string
+	}{
+		"heap>500MB": {true, "512.0 MB"}, "heap>512": {false, "512.0 MB"}, "heap >= 0.5GB": {true, "512.0 MB"}, "heap<600000kb": {true, "512.0 MB"},
+		"rss<=1": {true, "1.0 MB"}, "sessions>4": {true, "5"}, "sessions>5": {false, "5"}, "calls>=1": {true, "1"},
+		"oldest>30s": {true, "31s"}, "oldest>31": {false, "31s"}, "oldest>0.5m": {true, "31s"}, "session-age>59s": {true, "1m0s"},
+		"queue>22": {true, "23"}, "queue.search>20": {false, "20"}, "queue.search>=20": {true, "20"}, "queue.a>b>2": {true, "3"}, "queue.none<1": {true, "0"},
+		"streams>1": {true, "2"}, "latency>100ms": {true, "150ms"}, "failures>2": {true, "3"},
+	} {
+		a, err := ParseAlert(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		v, known := a.Value(s, 3)
+		if !known || a.Crossed(v) != tc.crossed || a.Format(v) != tc.value {
+			t.Errorf("%s: %g is %q, crossed %t", text, v, a.Format(v), a.Crossed(v))
+		}
+	}
+	for _, text := range []string{"", "heap", "heap>", ">5", "heap=5", "heat>5", "heap>many", "heap>NaN", "heap>inf", "heap>-Inf", "oldest>NaN", "sessions>nan", "heap>1e999", "heap>MB", "heap>0x1p4", "sessions>1_0"} {
+		if a, err := ParseAlert(text); err == nil {
+			t.Errorf("%q is %+v", text, a)
+		}
+	}
+	empty := &snapshot.Snapshot{Poll: &snapshot.Poll{}}
+	for _, text := range []string{"heap<1", "rss<1", "sessions<1", "session-age<1", "streams<1", "queue.x<1"} {
+		if v, known := alerts(t, text)[0].Value(empty, 0); known {
+			t.Errorf("%s: %g of a snapshot that says nothing", text, v)
+		}
+	}
+}
+
+func FuzzParseAlert(f *testing.F) {
+	for _, s := range []string{"heap>500MB", "queue.a>b>=2", "oldest<1m30s", " sessions > 5 ", "heap>nan"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := ParseAlert(text)
+		if err != nil {
+			return
+		}
+		back, err := ParseAlert(a.String())
+		if err != nil || back.metric != a.metric || back.op != a.op || back.limit != a.limit {
+			t.Errorf("%q is %+v; written %q and read again it is %+v, %v", text, a, a, back, err)
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package process
+
+import (
+	"math"
+	"net"
+	"os"
+	"testing"
+)
+
+func TestDetail(t *testing.T) {
+	tree := openTree(t, os.Getpid())
+	before := tree.detailNow(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := tree.detailNow(t)
+	if after.Listen != before.Listen+1 || after.Established != before.Established+2 || after.Sockets < before.Sockets+3 || after.Files < before.Files+3 {
+		t.Errorf("one listener and one connection with itself: %+v after %+v", after, before)
+	}
+	_ = server.Close()
+	eventually(t, "the client's end waits to be closed", func() bool {
+		return tree.detailNow(t).CloseWait == before.CloseWait+1
+	})
+	if r := read(t, tree); after.USS <= 0 || after.PSS < after.USS || after.PSS > 2*float64(r.Total.RSS) || after.Threads < 1 || after.Swap < 0 {
+		t.Errorf("%+v of %+v", after, r)
+	}
+}
+
+func (t *Tree) detailNow(tb testing.TB) Detail {
+	tb.Helper()
+	read(tb, t)
+	return t.ReadDetail()
+}
+
+func TestCPU(t *testing.T) {
+	tree := openTree(t, os.Getpid())
+	if d := tree.detailNow(t); !math.IsNaN(d.CPU) {
+		t.Errorf("CPU %v with nothing to compare", d.CPU)
+	}
+	busy := 0.0
+	eventually(t, "work is seen", func() bool {
+		for i := range 5_000_000 {
+			busy += math.Sqrt(float64(i))
+		}
+		return tree.detailNow(t).CPU > 5
+	})
+}
+
+func TestParseCgroup(t *testing.T) {
+	for text, want := range map[string]string{
+		"9:name=systemd:/\n4:memory:/app/one\n0::/\n": cgroup1.mount + "/app/one",
+		"0::/system.slice/mcp.service\n":              cgroup2.mount + "/system.slice/mcp.service",
+		"5:cpu,memory:/../../etc\n":                   cgroup1.mount + "/etc",
+		"":                                            cgroup2.mount + "/",
+		"broken\n0::/a:b\n":                           cgroup2.mount + "/a:b",
+	} {
+		if files, group := parseCgroup(text); files.mount+group != want {
+			t.Errorf("%q: %s, want %s", text, files.mount+group, want)
+		}
+	}
+}
+
+func FuzzParseCgroup(f *testing.F) {
+	f.Add("4:memory:/app/one\n0::/\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, group := parseCgroup(text); group == "" || group[0] != '/' {
+			t.Errorf("%q: group %q", text, group)
+		}
+	})
+}
+
+func FuzzCountStates(f *testing.F) {
+	f.Add([]byte("  sl  local_address\n 0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 1\n"))
+	f.Fuzz(func(_ *testing.T, table []byte) {
+		countStates(table, map[string]bool{"12345": true}, map[byte]float64{})
+	})
+}
+
+func BenchmarkDetail(b *testing.B) {
+	tree := openTree(b, helper(b, "tree 20 1").Process.Pid)
+	read(b, tree)
+	b.ReportAllocs()
+	for b.Loop() {
+		tree.ReadDetail()
+	}
+}

@@ -1,0 +1,253 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Chart is a line chart as a self-contained SVG, light or dark as its reader is.
+type Chart struct {
+	Title, Subtitle string
+	YUnit           string
+	XSeconds        bool // X is a time in seconds; else a count
+	XUnit           string
+	Lines           []ChartLine
+	Marks           []ChartMark
+	Bands           []ChartBand
+	Width, Height   int // 0: 900 by 420
+}
+
+// ChartLine is one line; its points are in order of X.
+type ChartLine struct {
+	Name   string
+	Points [][2]float64
+	Dashed bool // it is computed, not measured
+	Thin   bool // it is beside the point
+}
+
+// ChartMark is an event, a vertical line with a word.
+type ChartMark struct {
+	X    float64
+	Text string
+}
+
+// ChartBand is a stretch of X that is shaded, such as a round of load.
+type ChartBand struct{ From, To float64 }
+
+// Eight colours that are told apart on light and on dark ground, and by most
+// people who see colours otherwise (Okabe and Ito 2008, adapted).
+const lineColors = 8
+
+const chartStyle = `
+:root{--ground:#fff;--ink:#1c2128;--faint:#656d76;--grid:#e3e6ea;--band:#0000000a;
+--c0:#0b63b5;--c1:#c4540a;--c2:#0a7f5c;--c3:#a2307e;--c4:#8a6a00;--c5:#2c93c9;--c6:#7350b8;--c7:#5b6570}
+@media (prefers-color-scheme:dark){:root{--ground:#14181d;--ink:#e3e8ee;--faint:#98a2ad;--grid:#2a3038;--band:#ffffff0d;
+--c0:#58a6ff;--c1:#f0883e;--c2:#3fc79a;--c3:#e07cc0;--c4:#d9b53c;--c5:#7cc7ee;--c6:#b19af0;--c7:#a5afba}}
+text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:var(--faint)}
+.t{font-size:16px;font-weight:600;fill:var(--ink)}.e{text-anchor:end}.m{text-anchor:middle}
+.g{stroke:var(--grid);stroke-width:1}.k{stroke:var(--faint);stroke-width:1;stroke-dasharray:3 3}
+.l{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.n{stroke-width:1.25}.d{stroke-dasharray:7 5}
+`
+
+// WriteSVG writes the chart. A chart without points says so.
+func (c Chart) WriteSVG(w io.Writer) error {
+	p := c.plot()
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img" aria-label="%[3]s">`+"\n",
+		p.width, p.height, attr(c.Title))
+	b.WriteString("<style>" + chartStyle + "</style>\n")
+	b.WriteString(`<rect width="100%" height="100%" fill="var(--ground)"/>` + "\n")
+	fmt.Fprintf(&b, `<text class="t" x="16" y="28">%s</text>`+"\n", text(c.Title))
+	if c.Subtitle != "" {
+		fmt.Fprintf(&b, `<text x="16" y="48">%s</text>`+"\n", text(Cut(c.Subtitle, (p.width-32)/7)))
+	}
+	if p.empty {
+		fmt.Fprintf(&b, `<text class="m" x="%d" y="%d">nothing to draw</text>`+"\n", p.width/2, p.height/2)
+	} else {
+		c.axes(&b, p)
+		c.lines(&b, p)
+	}
+	b.WriteString("</svg>\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// plot is where the values stand on the picture.
+type plot struct {
+	width, height            int
+	left, right, top, bottom float64
+	x0, x1, y0, y1           float64
+	xStep, yStep             float64
+	empty                    bool
+}
+
+func (c Chart) plot() plot {
+	p := plot{width: c.Width, height: c.Height, left: 76, top: 86, x0: math.Inf(1), x1: math.Inf(-1), y0: math.Inf(1), y1: math.Inf(-1)}
+	if p.width == 0 {
+		p.width, p.height = 900, 420
+	}
+	p.right, p.bottom = float64(p.width)-24, float64(p.height)-40
+	for _, l := range c.Lines {
+		for _, v := range l.Points {
+			if finite(v[0]) && finite(v[1]) {
+				p.x0, p.x1 = min(p.x0, v[0]), max(p.x1, v[0])
+				p.y0, p.y1 = min(p.y0, v[1]), max(p.y1, v[1])
+			}
+		}
+	}
+	if p.empty = p.x0 > p.x1; p.empty {
+		return p
+	}
+	if p.x1 == p.x0 {
+		p.x1++
+	}
+	p.scaleY()
+	p.xStep = niceStep((p.x1-p.x0)/max(2, (p.right-p.left)/110), c.XSeconds)
+	return p
+}
+
+// scaleY begins at 0 where that does not flatten the line, and always shows a
+// tenth of the value at least: noise on a steady level must not look like a mountain.
+func (p *plot) scaleY() {
+	if least := 0.1 * p.y1; p.y1-p.y0 < least {
+		middle := (p.y0 + p.y1) / 2
+		p.y0, p.y1 = middle-least/2, middle+least/2
+	}
+	if p.y1 == p.y0 {
+		p.y1 = p.y0 + 1
+	}
+	if p.y0 > 0 && p.y0 < 0.5*p.y1 {
+		p.y0 = 0
+	}
+	p.yStep = niceStep((p.y1-p.y0)/5, false)
+	p.y0, p.y1 = math.Floor(p.y0/p.yStep)*p.yStep, math.Ceil(p.y1/p.yStep)*p.yStep
+}
+
+func (p plot) x(v float64) float64 { return p.left + (v-p.x0)/(p.x1-p.x0)*(p.right-p.left) }
+func (p plot) y(v float64) float64 { return p.bottom - (v-p.y0)/(p.y1-p.y0)*(p.bottom-p.top) }
+
+// niceStep is the least step above raw that reads well: 1, 2 or 5 times a power
+// of ten, or what clocks use.
+func niceStep(raw float64, seconds bool) float64 {
+	if seconds && raw > 10 {
+		for _, s := range []float64{15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200} {
+			if s >= raw {
+				return s
+			}
+		}
+		return math.Ceil(raw/86400) * 86400
+	}
+	power := math.Pow(10, math.Floor(math.Log10(raw)))
+	for _, f := range []float64{1, 2, 5} {
+		if f*power >= raw {
+			return f * power
+		}
+	}
+	return 10 * power
+}
+
+func (c Chart) axes(b *strings.Builder, p plot) {
+	for _, band := range c.Bands {
+		from, to := p.x(max(band.From, p.x0)), p.x(min(band.To, p.x1))
+		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="var(--band)"/>`+"\n", from, p.top, max(to-from, 0), p.bottom-p.top)
+	}
+	for _, v := range ticks(p.y0, p.y1+p.yStep/2, p.yStep) {
+		fmt.Fprintf(b, `<path class="g" d="M%.1f %.1fH%.1f"/><text class="e" x="%.1f" y="%.1f">%s</text>`+"\n",
+			p.left, p.y(v), p.right, p.left-8, p.y(v)+4, label(v, p.yStep))
+	}
+	fmt.Fprintf(b, `<text class="e" x="%.1f" y="%.1f">%s</text>`+"\n", p.left-8, p.top-14, text(c.YUnit))
+	for _, v := range ticks(math.Ceil(p.x0/p.xStep-0.02)*p.xStep, p.x1, p.xStep) {
+		name := label(v, p.xStep)
+		if c.XSeconds {
+			name = clock(v)
+		}
+		fmt.Fprintf(b, `<path class="g" d="M%.1f %.1fv5"/><text class="m" x="%.1f" y="%.1f">%s</text>`+"\n", p.x(v), p.bottom, p.x(v), p.bottom+20, name)
+	}
+	if c.XUnit != "" {
+		fmt.Fprintf(b, `<text class="e" x="%.1f" y="%.1f">%s</text>`+"\n", p.right, p.bottom+34, text(c.XUnit))
+	}
+	for _, m := range c.Marks {
+		fmt.Fprintf(b, `<path class="k" d="M%.1f %.1fV%.1f"/><text x="%.1f" y="%.1f">%s</text>`+"\n",
+			p.x(m.X), p.top, p.bottom, p.x(m.X)+4, p.top+12, text(Cell(m.Text, 24)))
+	}
+}
+
+// ticks are the values from one to another; the step may be lost in large ones.
+func ticks(from, to, step float64) []float64 {
+	var values []float64
+	for v := from; v <= to && len(values) < 40 && v+step > v; v += step {
+		values = append(values, v)
+	}
+	return values
+}
+
+// label writes a value with the decimals that its step needs.
+func label(v, step float64) string {
+	decimals := max(0, -int(math.Floor(math.Log10(step))))
+	return strconv.FormatFloat(v+0, 'f', decimals, 64)
+}
+
+// clock writes seconds as 90s, 5m or 1h30m do.
+func clock(seconds float64) string {
+	s := time.Duration(math.Round(seconds*1000)) * time.Millisecond
+	out := s.String()
+	if s >= time.Minute {
+		out = strings.TrimSuffix(out, "0s")
+	}
+	if s >= time.Hour && strings.HasSuffix(out, "h0m") {
+		out = strings.TrimSuffix(out, "0m")
+	}
+	if strings.HasSuffix(out, "m") || strings.HasSuffix(out, "h") || s < time.Minute {
+		return out
+	}
+	return s.String()
+}
+
+// lines draws each line, and a legend above them in their order.
+func (c Chart) lines(b *strings.Builder, p plot) {
+	at := p.left
+	for i, l := range c.Lines {
+		class := "l"
+		if l.Thin {
+			class += " n"
+		}
+		if l.Dashed {
+			class += " d"
+		}
+		stroke := fmt.Sprintf(`class="%s" stroke="var(--c%d)"`, class, i%lineColors)
+		fmt.Fprintf(b, `<path %s d="%s"/>`+"\n", stroke, p.path(l.Points))
+		name := Cell(l.Name, 32)
+		room := 40 + 7.2*float64(Width(name))
+		if at+room > p.right {
+			continue // a legend beyond the edge would be cut
+		}
+		fmt.Fprintf(b, `<path %s d="M%.1f %.1fh20"/><text x="%.1f" y="%.1f">%s</text>`+"\n", stroke, at, p.top-19, at+26, p.top-14.5, text(name))
+		at += room
+	}
+}
+
+func (p plot) path(points [][2]float64) string {
+	var b strings.Builder
+	pen := byte('M')
+	for _, v := range points {
+		if !finite(v[0]) || !finite(v[1]) {
+			pen = 'M' // a hole
+			continue
+		}
+		fmt.Fprintf(&b, "%c%.1f %.1f", pen, p.x(v[0]), p.y(v[1]))
+		pen = 'L'
+	}
+	return b.String()
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// text and attr are names from outside in the two places of a picture where
+// they may stand. What XML cannot hold is a visible escape by then.
+func text(s string) string { return html.EscapeString(Line(s)) }
+func attr(s string) string { return html.EscapeString(Line(s)) }

@@ -1,0 +1,171 @@
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"runtime"
+	"strings"
+)
+
+// blockSize is how much of a trace one processor takes at a time.
+const blockSize = 1 << 19
+
+// A job is some lines of a trace, and what is read from them.
+type job struct {
+	data    []byte
+	line    int   // the number of the first
+	err     error // after the last of them
+	arena   arena
+	results []result
+	done    chan struct{}
+}
+
+// result is what a line holds: a snapshot, or an error.
+type result struct {
+	s    *Snapshot
+	line int
+	err  error
+}
+
+// AllParallel is All for long traces: the lines are read on all processors. It
+// reads ahead, so it is not for a trace that someone waits for line by line.
+// A snapshot has no Raw, and is the caller's until the next one; its strings stay.
+func (r *Reader) AllParallel() iter.Seq2[*Snapshot, error] {
+	return func(yield func(*Snapshot, error) bool) {
+		var first error
+		for first == nil && r.Read == 0 { // it decides whether there is one snapshot on several lines
+			line, err := r.next()
+			s, bad := r.parse(line)
+			if s != nil && !yield(s, nil) {
+				return
+			}
+			first = bad
+			if err != nil {
+				r.finish(err, first, yield)
+				return
+			}
+		}
+		stop := make(chan struct{})
+		defer close(stop)
+		for j := range r.jobs(stop) {
+			<-j.done
+			for _, res := range j.results {
+				if res.err != nil {
+					r.skip(res.line, res.err)
+					continue
+				}
+				if !r.take(res.s, yield) {
+					return
+				}
+			}
+			if j.err != nil {
+				r.finish(j.err, first, yield)
+				return
+			}
+			r.free <- j
+		}
+	}
+}
+
+// finish ends with an error where reading failed, or where no line held a snapshot.
+func (r *Reader) finish(err, first error, yield func(*Snapshot, error) bool) {
+	if !errors.Is(err, io.EOF) {
+		yield(nil, fmt.Errorf("reading trace %s:%d: %w", r.name, r.line, err))
+	} else if first != nil && r.Read == 0 {
+		yield(nil, first)
+	}
+}
+
+// skip counts a line that could not be read.
+func (r *Reader) skip(line int, err error) {
+	r.Skipped++
+	r.warn(fmt.Sprintf("reading trace %s:%d: %s; line skipped", r.name, line, err))
+}
+
+// take counts a snapshot and hands it on.
+func (r *Reader) take(s *Snapshot, yield func(*Snapshot, error) bool) bool {
+	r.Read++
+	for _, w := range s.Warnings {
+		r.warn(r.name + ": " + w)
+	}
+	return yield(s, nil)
+}
+
+// jobs cuts the rest of the trace into jobs, in order, which workers do.
+func (r *Reader) jobs(stop <-chan struct{}) <-chan *job {
+	workers := runtime.GOMAXPROCS(0)
+	many := 2*workers + 2
+	ordered, work := make(chan *job, many), make(chan *job) // there is room for all, so that nobody waits who is not needed
+	r.free = make(chan *job, many)
+	for range many {
+		r.free <- &job{data: make([]byte, 0, blockSize), done: make(chan struct{}, 1)}
+	}
+	for range workers {
+		go func() {
+			var dec careful
+			for j := range work {
+				j.read(&dec)
+			}
+		}()
+	}
+	go func() {
+		defer close(work)
+		defer close(ordered)
+		for {
+			select {
+			case j := <-r.free:
+				r.cut(j)
+				ordered <- j
+				work <- j
+				if j.err != nil {
+					return
+				}
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return ordered
+}
+
+// cut takes whole lines off the trace; with the last of them comes io.EOF.
+func (r *Reader) cut(j *job) {
+	j.line = r.line + 1
+	j.data = j.data[:blockSize]
+	n, err := io.ReadFull(r.lines, j.data)
+	j.data = j.data[:n]
+	if err == nil && j.data[n-1] != '\n' {
+		var rest []byte
+		rest, err = r.next() // the line that the block cut through
+		j.data = append(j.data, rest...)
+		r.line--
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	r.line += bytes.Count(j.data, []byte("\n"))
+	j.err = err
+}
+
+func (j *job) read(dec *careful) {
+	dec.quick.arena = j.arena
+	dec.quick.reset()
+	j.results = j.results[:0]
+	text := string(j.data) // one piece, of which all strings are parts
+	for line := j.line; text != ""; line++ {
+		end := strings.IndexByte(text, '\n') + 1
+		if end == 0 {
+			end = len(text)
+		}
+		if doc := text[:end]; strings.TrimSpace(doc) != "" {
+			s, err := dec.text(doc)
+			j.results = append(j.results, result{s, line, err})
+		}
+		text = text[end:]
+	}
+	j.arena = dec.quick.arena
+	j.done <- struct{}{}
+}

@@ -1,0 +1,109 @@
+package trend
+
+import (
+	"encoding/csv"
+	"os"
+	"testing"
+)
+
+const corpus = "../../testdata/memory/"
+
+// labels says of each recorded series whether its server leaks.
+func labels(t testing.TB) map[string]string {
+	t.Helper()
+	labels := map[string]string{}
+	for _, row := range readAll(t, "labels.csv")[1:] {
+		labels[row[0]] = row[1]
+	}
+	if len(labels) < 27 {
+		t.Fatalf("%d series in the corpus", len(labels))
+	}
+	return labels
+}
+
+func readAll(t testing.TB, name string) [][]string {
+	t.Helper()
+	f, err := os.Open(corpus + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	in := csv.NewReader(f)
+	rows, err := in.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func recordedRounds(t testing.TB, series string) []Round {
+	t.Helper()
+	f, err := os.Open(corpus + series + ".rounds.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rounds, warnings, err := ReadRounds(f)
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(series, warnings, err)
+	}
+	return rounds
+}
+
+func recordedSamples(t testing.TB, series string) []Point {
+	t.Helper()
+	rows := readAll(t, series+".samples.csv")
+	column := columnsOf(rows[0])
+	var points []Point
+	for _, row := range rows[1:] {
+		x, okX := cell(row, column("t_s"))
+		y, okY := cell(row, column("rss_tree_kb"))
+		if !okX || !okY {
+			t.Fatalf("%s: %v", series, row)
+		}
+		points = append(points, Point{x, y / 1024})
+	}
+	return points
+}
+
+// Every leak of the corpus is found and no clean run is called a leak, by the
+// settled rounds and by the raw samples.
+func TestCorpus(t *testing.T) {
+	for series, label := range labels(t) {
+		byRounds, byTime := JudgeRounds(recordedRounds(t, series)), JudgeTime(recordedSamples(t, series))
+		t.Logf("%-34s %-5s rounds %-9s time %-9s %v", series, label, byRounds.Verdict, byTime.Verdict, codes(byRounds))
+		for what, j := range map[string]Judgement{"rounds": byRounds, "samples": byTime} {
+			if (j.Verdict == Leak) != (label == "leak") {
+				t.Errorf("%s is %s, but its %s are judged %s: %+v", series, label, what, j.Verdict, j)
+			}
+		}
+	}
+}
+
+// longWarmUp is a server that takes half of its 20 rounds to warm up: until it
+// levels off, nothing tells it from a leak.
+const longWarmUp = "supergateway-4.0.0-stateless-long"
+
+// Cut short, a clean run is still not called a leak, and no leak is cleared.
+func TestCorpusCutShort(t *testing.T) {
+	for series, label := range labels(t) {
+		rounds := recordedRounds(t, series)
+		for n := range rounds {
+			if j := JudgeRounds(rounds[:n]); j.Verdict == Leak && label != "leak" && (series != longWarmUp || n > 15) {
+				t.Errorf("%s after %d rounds: %+v", series, n, j)
+			} else if j.Verdict == NoLeak && label == "leak" {
+				t.Errorf("%s after %d rounds is cleared: %+v", series, n, j)
+			}
+		}
+	}
+}
+
+func codes(j Judgement) []string {
+	var codes []string
+	for _, r := range j.Reasons {
+		if j.Verdict != Leak {
+			codes = append(codes, r.Code)
+		}
+	}
+	return codes
+}

@@ -1,0 +1,156 @@
+package trend
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Round is what was measured after one round of identical operations, when the
+// server was idle.
+type Round struct {
+	Number     int
+	Operations float64 // since the start
+	MB         float64 // RSS of the process tree
+	Processes  int     // in the tree; 0 where it was not counted
+}
+
+// The columns of a file of rounds. Others are passed over.
+const (
+	columnRound     = "round"
+	columnOps       = "ops_total"
+	columnTree      = "rss_tree_kb"
+	columnProcesses = "nproc"
+)
+
+const maxRounds = 100_000
+
+// ReadRounds reads settled values that were recorded before: CSV with the columns
+// ops_total and rss_tree_kb, and round and nproc where there are such. A row that is not whole is
+// passed over and named in the warnings.
+func ReadRounds(r io.Reader) (rounds []Round, warnings []string, err error) {
+	in := csv.NewReader(skipBOM(r))
+	in.FieldsPerRecord = -1
+	in.ReuseRecord = true
+	header, err := in.Read()
+	if err != nil {
+		return nil, nil, fmt.Errorf("no line with the names of the columns: %w", err)
+	}
+	column := columnsOf(header)
+	for _, name := range []string{columnOps, columnTree} {
+		if column(name) < 0 {
+			return nil, nil, fmt.Errorf("no column %s; a file of rounds has %s and %s", name, columnOps, columnTree)
+		}
+	}
+	for len(rounds) < maxRounds {
+		row, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return rounds, warnings, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		round, ok := roundOf(row, column)
+		if !ok {
+			line, _ := in.FieldPos(0)
+			warnings = warn(warnings, fmt.Sprintf("line %d: a number is missing; passed over", line))
+			continue
+		}
+		rounds = append(rounds, round)
+	}
+	return rounds, append(warnings, fmt.Sprintf("only the first %d rounds were read", maxRounds)), nil
+}
+
+func skipBOM(r io.Reader) io.Reader {
+	b := bufio.NewReader(r)
+	if mark, err := b.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = b.Discard(3)
+	}
+	return b
+}
+
+func columnsOf(header []string) func(name string) int {
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.TrimSpace(name)
+	}
+	return func(name string) int { return slices.Index(names, name) }
+}
+
+func roundOf(row []string, column func(string) int) (Round, bool) {
+	ops, okOps := cell(row, column(columnOps))
+	kb, okKB := cell(row, column(columnTree))
+	number, _ := cell(row, column(columnRound))
+	processes, _ := cell(row, column(columnProcesses))
+	return Round{Number: int(number), Operations: ops, MB: kb / 1024, Processes: int(processes)}, okOps && okKB
+}
+
+// cell is the number in a cell: not negative, and small enough to reckon with.
+func cell(row []string, i int) (float64, bool) {
+	if i < 0 || i >= len(row) {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(row[i]), 64)
+	return v, err == nil && v >= 0 && v < 1e18
+}
+
+const maxWarnings = 20
+
+func warn(warnings []string, text string) []string {
+	if len(warnings) < maxWarnings {
+		return append(warnings, text)
+	}
+	return warnings
+}
+
+// JudgeRounds judges rounds. A server that keeps processes leaks without any
+// statistics: the count has no noise.
+func JudgeRounds(rounds []Round) Judgement {
+	memory, processes := make([]Point, len(rounds)), make([]Point, len(rounds))
+	for i, r := range rounds {
+		memory[i] = Point{r.Operations, r.MB}
+		processes[i] = Point{r.Operations, float64(r.Processes)}
+	}
+	j := Judge(memory)
+	if grown, ok := Accumulates(processes); ok {
+		reason := Reason{Code: Processes, Leak: true, Text: fmt.Sprintf("%.0f more processes after the warm-up, and none ended", grown)}
+		if j.Verdict != Leak {
+			j.Verdict, j.Reasons = Leak, nil
+		}
+		j.Reasons = append([]Reason{reason}, j.Reasons...)
+	}
+	return j
+}
+
+// Accumulates reports whether a count (of children, sockets, files, sessions)
+// never falls after the warm-up and rises in each third of it, and by how much.
+func Accumulates(counts []Point) (grown float64, ok bool) {
+	points := ordered(counts)
+	if len(points) < minReadings {
+		return 0, false
+	}
+	kept := cutWarmUp(points)
+	for i := 1; i < len(kept); i++ {
+		if kept[i].Y < kept[i-1].Y {
+			return 0, false
+		}
+	}
+	grown = kept[len(kept)-1].Y - kept[0].Y
+	return grown, grown >= minKept && thirdsRise(kept)
+}
+
+// JudgeFile reads rounds and judges them.
+func JudgeFile(r io.Reader) (Judgement, error) {
+	rounds, warnings, err := ReadRounds(r)
+	if err != nil {
+		return Judgement{}, err
+	}
+	j := JudgeRounds(rounds)
+	j.Warnings = warnings
+	return j, nil
+}

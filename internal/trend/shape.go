@@ -1,0 +1,82 @@
+package trend
+
+// Step is a jump from one level to another that stays.
+type Step struct {
+	X    float64 `json:"x"`
+	Size float64 `json:"sizeMB"`
+}
+
+const (
+	stepSide  = 3   // readings on each side of a step
+	stepNoise = 4.0 // times the noise
+)
+
+// Steps finds the jumps of the level: places where the median of the three
+// readings after is apart from that of the three before by more than four times the noise of the
+// differences from reading to reading; the drift of a slope is taken off. Of neighbours
+// the one with the largest rise counts.
+func Steps(points []Point) []Step {
+	steps := []Step{}
+	rises := differences(points)
+	noise, drift := max(mad(rises), limitMB/stepNoise), stepSide*Median(rises)
+	at, most := 0, 0.0 // of the last step
+	for i := stepSide; i+stepSide <= len(points); i++ {
+		before, after := Median(values(points[i-stepSide:i])), Median(values(points[i:i+stepSide]))
+		jump := after - before
+		size := jump - drift
+		if min(abs(size), abs(jump)) < stepNoise*noise || size*jump < 0 {
+			continue
+		}
+		s := Step{X: points[i].X, Size: size}
+		rise := abs(points[i].Y - points[i-1].Y)
+		if last := len(steps) - 1; last >= 0 && i-at < stepSide {
+			if rise > most {
+				steps[last], most, at = s, rise, i
+			}
+			continue
+		}
+		most, at = rise, i
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+func differences(points []Point) []float64 {
+	var d []float64
+	for i := 1; i < len(points); i++ {
+		d = append(d, points[i].Y-points[i-1].Y)
+	}
+	return d
+}
+
+func abs(v float64) float64 { return max(v, -v) }
+
+// plateau is the share of the span at its end in which the readings stay
+// within band of the last one.
+func plateau(points []Point, band float64) float64 {
+	last := points[len(points)-1]
+	from := last.X
+	for i := len(points) - 1; i >= 0 && abs(points[i].Y-last.Y) <= band; i-- {
+		from = points[i].X
+	}
+	return (last.X - from) / (last.X - points[0].X)
+}
+
+// Linearity is R², the share of the variance that a straight line explains
+// (ordinary least squares): 1 when all points are on it, 0 when it explains nothing.
+func Linearity(points []Point) float64 {
+	points = ordered(points)
+	var mx, my, xx, yy, xy float64
+	for _, p := range points {
+		mx, my = mx+p.X/float64(len(points)), my+p.Y/float64(len(points))
+	}
+	for _, p := range points {
+		xx += (p.X - mx) * (p.X - mx)
+		yy += (p.Y - my) * (p.Y - my)
+		xy += (p.X - mx) * (p.Y - my)
+	}
+	if r2 := xy / xx * xy / yy; finite(r2) {
+		return r2
+	}
+	return 0
+}

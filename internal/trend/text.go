@@ -1,0 +1,26 @@
+package trend
+
+import (
+	"fmt"
+	"math"
+)
+
+// Sentence is the verdict in words. size writes a number of bytes.
+func (j *Judgement) Sentence(size func(bytes float64) string) string {
+	per, scale := j.Per, 1.0
+	if per == PerSecond {
+		per, scale = "hour", 3600
+	}
+	rate := fmt.Sprintf("%s per %s (95 %%: %s to %s)",
+		size(j.Rate.Bytes*scale), per, size(j.Rate.Low*scale), size(j.Rate.High*scale))
+	unseen := fmt.Sprintf("a leak below %s per %s would not have been seen", size(j.Smallest*scale), per)
+	switch {
+	case j.Verdict == Leak:
+		return "leak: it grows by " + rate
+	case j.Verdict == NoLeak:
+		return "no leak; " + unseen
+	case j.Span == 0 || math.IsNaN(j.Rate.Bytes) || j.Smallest == 0:
+		return "undecided: too little to judge"
+	}
+	return "undecided: the slope is " + rate + "; " + unseen
+}

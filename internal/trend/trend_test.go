@@ -1,0 +1,254 @@
+package trend
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// Examples worked by hand, or taken from the books.
+func TestTheilSenAndMannKendall(t *testing.T) {
+	line := []Point{{0, 1}, {1, 3}, {2, 5}, {3, 7}, {4, 90}} // the last is wild
+	if s, ok := TheilSen(line); !ok || s.Estimate != 2 {
+		t.Errorf("slope %+v, want 2", s)
+	}
+	k := MannKendall([]Point{{1, 10}, {2, 15}, {3, 14}, {4, 20}}) // five pairs rise, one falls
+	if k.S != 4 || !near9(k.Var, 4.0*3*13/18) {
+		t.Errorf("S %v, Var %v; want 4 and 4·3·13/18", k.S, k.Var)
+	}
+	// Ties: Var = [5·4·15 − 2·1·9 − 2·1·9]/18.
+	k = MannKendall([]Point{{1, 10}, {2, 10}, {3, 14}, {4, 14}, {5, 9}})
+	if want := (300.0 - 18 - 18) / 18; k.S != 0 || !near9(k.Var, want) {
+		t.Errorf("with ties: S %v, Var %v; want 0 and %v", k.S, k.Var, want)
+	}
+	if k := MannKendall([]Point{{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}}); math.Abs(k.P-0.00083) > 0.00002 {
+		t.Errorf("eight that rise: p %v, want 0.00083", k.P)
+	}
+}
+
+// Sen's interval holds the true slope in about 95 of 100 series.
+func TestIntervalCovers(t *testing.T) {
+	const runs = 1000
+	covered := 0
+	for seed := range uint64(runs) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		points := make([]Point, 20)
+		for i := range points {
+			points[i] = Point{float64(i), 2*float64(i) + noise(r, 5)}
+		}
+		if s, _ := TheilSen(points); s.Low <= 2 && 2 <= s.High {
+			covered++
+		}
+	}
+	if covered < 930 || covered > 990 {
+		t.Errorf("the interval of 95 %% held the slope in %d of %d series", covered, runs)
+	}
+}
+
+// Autocorrelation makes chance look like a trend; the correction takes most of that back.
+func TestAutocorrelationIsCorrected(t *testing.T) {
+	plain, corrected := 0, 0
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		points, level := make([]Point, 60), 0.0
+		for i := range points {
+			level = 0.7*level + noise(r, 1)
+			points[i] = Point{float64(i), level}
+		}
+		k := MannKendall(points)
+		if k.Inflation < 1 {
+			t.Fatalf("inflation %v", k.Inflation)
+		}
+		if math.Erfc((math.Abs(k.S)-1)/math.Sqrt(k.Var/k.Inflation)/math.Sqrt2) < 0.05 {
+			plain++
+		}
+		if k.P < 0.05 {
+			corrected++
+		}
+	}
+	if corrected*2 > plain {
+		t.Errorf("false trends in 500 series: %d without the correction, %d with it", plain, corrected)
+	}
+}
+
+// The unit of X, its origin and the order of readings change nothing; the unit
+// of X changes the rate, and only that.
+func TestJudgeIsIndifferent(t *testing.T) {
+	for series := range labels(t) {
+		rounds := recordedRounds(t, series)
+		points := make([]Point, len(rounds))
+		for i, r := range rounds {
+			points[i] = Point{r.Operations, r.MB}
+		}
+		want := Judge(points)
+		scaled, shifted, shuffled := slices.Clone(points), slices.Clone(points), slices.Clone(points)
+		for i := range points {
+			scaled[i].X *= 8
+			shifted[i].X += 4096
+		}
+		rand.New(rand.NewPCG(1, 1)).Shuffle(len(shuffled), func(i, k int) { shuffled[i], shuffled[k] = shuffled[k], shuffled[i] })
+		for what, c := range map[string]struct {
+			points []Point
+			scale  float64
+		}{"scaled": {scaled, 8}, "shifted": {shifted, 1}, "shuffled": {shuffled, 1}} {
+			got := Judge(c.points)
+			if got.Verdict != want.Verdict || !near9(got.Growth, want.Growth) || !near9(got.Rate.High*c.scale, want.Rate.High) {
+				t.Errorf("%s %s: %+v, want %+v", series, what, got, want)
+			}
+		}
+	}
+}
+
+func near9(a, b float64) bool { return math.Abs(a-b) <= 1e-9*(1+math.Abs(a)+math.Abs(b)) }
+
+// Larger memory makes the limit larger, never smaller: a leak cannot appear by adding a constant.
+func TestAConstantNeverMakesALeak(t *testing.T) {
+	for _, f := range slices.Concat(clean, leaking) {
+		for seed := range uint64(50) {
+			points := roundsOf(f, seed, 21)
+			before := Judge(points)
+			for i := range points {
+				points[i].Y += 1000
+			}
+			if after := Judge(points); after.Verdict == Leak && before.Verdict != Leak {
+				t.Errorf("%s %d: %s with 1000 MB more, %s before", f.name, seed, after.Verdict, before.Verdict)
+			}
+		}
+	}
+}
+
+func TestOrderOfEqualTimes(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	points := make([]Point, 40)
+	for i := range points {
+		points[i] = Point{float64(i / 2), float64(i) + noise(r, 4)}
+	}
+	want := Judge(points)
+	for i := 0; i < len(points); i += 2 {
+		points[i], points[i+1] = points[i+1], points[i]
+	}
+	if got := Judge(points); got.Growth != want.Growth || got.P != want.P || got.Verdict != want.Verdict {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestTooLittle(t *testing.T) {
+	ramp := func(n int, step float64) []Point {
+		points := make([]Point, n)
+		for i := range points {
+			points[i] = Point{float64(i) * step, 100 + 10*float64(i)}
+		}
+		return points
+	}
+	for name, c := range map[string]struct {
+		j    Judgement
+		want string
+	}{
+		"nothing":      {Judge(nil), TooFew},
+		"seven rounds": {Judge(ramp(7, 100)), TooFew},
+		"one time":     {Judge(ramp(20, 0)), TooFew},
+		"no numbers":   {Judge([]Point{{math.NaN(), 1}, {1, math.Inf(1)}}), TooFew},
+		"ten seconds":  {JudgeTime(ramp(100, 0.1)), TooShort},
+		"five samples": {JudgeTime(ramp(5, 60)), TooFew},
+	} {
+		if c.j.Verdict != Undecided || c.j.Reasons[0].Code != c.want {
+			t.Errorf("%s: %+v, want undecided, %s", name, c.j, c.want)
+		}
+	}
+	for _, n := range []int{9, 12, 13, 27, 40, 100, 700} { // nothing but rounding beside the line
+		if j := Judge(ramp(n, 0.1)); j.Verdict != Leak {
+			t.Errorf("a straight line of %d rounds: %+v", n, j)
+		}
+		if j := JudgeTime(ramp(max(n, 20), 7.3)); j.Verdict != Leak {
+			t.Errorf("a straight line of %d samples: %+v", n, j)
+		}
+	}
+	if j := Judge(ramp(12, 100)); j.Verdict != Leak || math.Abs(j.Rate.Bytes-0.1*bytesPerMB) > 1 {
+		t.Errorf("12 rounds that grow by 0.1 MB per operation: %+v", j)
+	}
+}
+
+// Growth in what is left out is never hidden.
+func TestWarmUpIsReported(t *testing.T) {
+	var points []Point
+	for i := range 30 {
+		points = append(points, Point{float64(i), 100 + 40*math.Min(float64(i), 5)})
+	}
+	j := Judge(points)
+	if j.Verdict != NoLeak || j.WarmUp != 200 || j.Reasons[len(j.Reasons)-1].Code != WarmUp {
+		t.Errorf("%+v", j)
+	}
+}
+
+func TestDisturbedClearsNothing(t *testing.T) {
+	flat := make([]Point, 20)
+	for i := range flat {
+		flat[i] = Point{float64(i), 100}
+	}
+	j := Judge(flat)
+	if j.Verdict != NoLeak {
+		t.Fatalf("flat: %+v", j)
+	}
+	j.Disturbed("it restarted")
+	if j.Verdict != Undecided || j.Reasons[len(j.Reasons)-1].Code != Interrupted {
+		t.Errorf("after a restart: %+v", j)
+	}
+}
+
+func TestShapes(t *testing.T) {
+	var step, teeth []Point
+	for i := range 60 {
+		x := float64(i)
+		step = append(step, Point{x, 100 + 40*math.Floor(x/30)})
+		teeth = append(teeth, Point{x, 100 + 3*math.Mod(x, 10)})
+	}
+	if s := Steps(step); len(s) != 1 || s[0].X != 30 || s[0].Size != 40 {
+		t.Errorf("steps %+v, want one of 40 at 30", s)
+	}
+	var stopped []Point // a rise that ends has no step
+	for i := range 60 {
+		stopped = append(stopped, Point{float64(i), 100 + 5*math.Min(float64(i), 35)})
+	}
+	if s := Steps(stopped); len(s) != 0 {
+		t.Errorf("steps of a rise that ends: %+v", s)
+	}
+	if p := plateau(step, 1); math.Abs(p-29.0/59) > 1e-9 {
+		t.Errorf("plateau %v, want the last 29 of 59", p)
+	}
+	if h := SawTooth(teeth); h != 27 {
+		t.Errorf("saw-tooth %v, want 27", h)
+	}
+	if h := SawTooth(step); h != 0 {
+		t.Errorf("saw-tooth of a step: %v", h)
+	}
+	if lows := Envelope(teeth, 6); len(lows) != 6 || lows[3].Y > 103 {
+		t.Errorf("envelope %v", lows)
+	}
+}
+
+func TestSeriesIsBounded(t *testing.T) {
+	var s Series
+	lowest := Point{Y: 1e9}
+	for i := range 100_000 {
+		p := Point{float64(i), 100 + float64(i*7919%1000)}
+		if p.Y < lowest.Y {
+			lowest = p
+		}
+		s.Add(p)
+	}
+	bins := s.Bins()
+	if len(bins) > maxBins || len(bins) < maxBins/2 {
+		t.Errorf("%d bins", len(bins))
+	}
+	readings := 0
+	for i, b := range bins {
+		readings += b.n
+		if i > 0 && b.First <= bins[i-1].LastPoint.X || b.High < b.Low.Y {
+			t.Fatalf("bin %d: %+v after %+v", i, b, bins[i-1])
+		}
+	}
+	if readings != 100_000 || !slices.Contains(s.Lows(), lowest) {
+		t.Errorf("%d readings, the lowest of all %v is missing", readings, lowest)
+	}
+}
