@@ -153,12 +153,15 @@ func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
 	case f.name != "":
 		return f.processNamed()
 	}
-	ip, err := netip.ParseAddr(to.Hostname())
-	port, portErr := strconv.Atoi(to.Port())
-	if portErr != nil || err == nil && !ip.IsLoopback() || err != nil && to.Hostname() != "localhost" {
-		return nil, nil //nolint:nilnil // of a server elsewhere nothing is known
+	if port, err := strconv.Atoi(to.Port()); err == nil && isLocal(to.Hostname()) {
+		return &proxy.Process{Find: func() (process.Info, error) { return process.Listening(port) }}, nil
 	}
-	return &proxy.Process{Find: func() (process.Info, error) { return process.Listening(port) }}, nil
+	return nil, nil //nolint:nilnil // of a server elsewhere nothing is known
+}
+
+func isLocal(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback() || host == "localhost"
 }
 
 // processNamed wants --name to mean one process now; when that ends, the newest takes its place.

@@ -128,6 +128,16 @@ func (l *Ledger) end(s *session, expired bool, now time.Time) {
 		return
 	}
 	s.closed = true
+	if s.alias != "" {
+		l.strike(s, expired, now)
+	}
+	for _, op := range s.requests {
+		l.finish(op, outcomeLost, now)
+	}
+}
+
+// strike takes s off the list; the caller holds the lock.
+func (l *Ledger) strike(s *session, expired bool, now time.Time) {
 	delete(l.sessions, s.key)
 	if isEndpoint(s.key) {
 		l.byURI--
@@ -137,12 +147,9 @@ func (l *Ledger) end(s *session, expired bool, now time.Time) {
 		l.expired++
 	}
 	l.meter.session(now.Sub(s.start), expired)
-	for _, op := range s.requests {
-		l.finish(op, outcomeLost, now)
-	}
 }
 
-// idle reports whether the client of s has not been heard of for so long.
+// idle is how long the client of s has not been heard of.
 func (s *session) idle(now time.Time) time.Duration {
 	if s.streams > 0 || s.exchanges > 0 {
 		return 0

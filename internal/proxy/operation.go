@@ -45,10 +45,13 @@ func (l *Ledger) begin(s *session, m *message, now time.Time) (op *operation, ok
 	if op.method == "tools/call" {
 		l.call(op, m)
 	}
-	if s == nil {
+	if s == nil || s.alias == "" {
 		l.plain = l.plain || op.method != "initialize"
+	}
+	if s == nil {
 		return op, true
 	}
+	s.seen = now
 	if s.requests == nil {
 		s.requests = map[string]*operation{}
 	}
@@ -214,7 +217,7 @@ func traceID(raw []byte) string {
 // the client gave the request, where both say something, so that it can be
 // found in a log, else its number.
 func (op *operation) shown() string {
-	if op.session != nil && len(op.id) <= 24 && op.session.requests[op.id] == op {
+	if op.session != nil && op.session.alias != "" && len(op.id) <= 24 && op.session.requests[op.id] == op {
 		return op.session.alias + "-" + strings.Trim(op.id, `"`)
 	}
 	return "c" + strconv.FormatInt(op.number, 10)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -36,6 +37,18 @@ func (l *Ledger) openStream(uri string, now time.Time) *session {
 	s.exchanges++
 	s.streams++
 	return s
+}
+
+// enroll counts the connection of a server on stdio as a session, from now on.
+func (l *Ledger) enroll(s *session, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.alias != "" {
+		return // a second initialize
+	}
+	l.created++
+	s.alias, s.key, s.start, s.seen = fmt.Sprintf("s%d", l.created), "stdio", now, now
+	l.sessions[s.key] = s
 }
 
 // leave notes that an exchange of s is over.
