@@ -38,6 +38,9 @@ func (s *screen) draw(write func(w io.Writer, paint report.Painter, width, heigh
 
 // clear takes the view away.
 func (s *screen) clear() {
+	if s.lines == 0 {
+		return
+	}
 	var b bytes.Buffer
 	s.erase(&b)
 	s.lines = 0

@@ -141,7 +141,7 @@ func TestGetErrors(t *testing.T) {
 		"10 MB of header":       {speak(t, afterRequest("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 990)+"\r\n", 10_000)+"\r\n{}")), StageAnswer, "exceeded"},
 		"a header without end":  {speak(t, afterRequest("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), StageAnswer, "exceeded"},
 		"TLS to a plain server": {strings.Replace(serve(t, hang).String(), "http:", "https:", 1), StageTLS, "the server does not speak TLS; try http:// instead of https://"},
-		"500":                   {status(500, "", "boom\n at line 1"), "", `the server answered 500 Internal Server Error ("boom at line 1")`},
+		"500":                   {status(500, "", "boom\n at line 1"), "", `the server answered 500 Internal Server Error (boom at line 1)`},
 		"401":                   {status(401, "", ""), "", "the server answered 401 Unauthorized; --token-file or --header gives credentials"},
 		"404 with a page":       {status(404, "", "<html>no</html>"), "", "the server answered 404 Not Found; is this the right path?"},
 		"429":                   {status(429, "Retry-After: 7", ""), "", "the server answered 429 Too Many Requests; the server limits the rate"},

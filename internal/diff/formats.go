@@ -85,6 +85,9 @@ func (r *Result) JUnit(w io.Writer) error {
 	case VerdictUndecided:
 		s.Errors, s.Case.Error = 1, p
 	case VerdictOK, VerdictGrowth:
+		if r.Command != "" {
+			s.Errors, s.Case.Error = 1, &problem{Message: report.Line(r.Command), Text: details.String()}
+		}
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -110,6 +113,9 @@ func (r *Result) GitHub(w io.Writer) error {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "::%s title=mcpdiag diff::%s\n", level, command(r.Reason))
+	if r.Command != "" {
+		fmt.Fprintf(&text, "::error title=mcpdiag diff::%s\n", command(r.Command))
+	}
 	for _, c := range r.StuckCalls[:min(len(r.StuckCalls), maxShown)] {
 		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", command("call "+c.ID+" of "+c.Name+" is still in flight"))
 	}

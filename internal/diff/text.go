@@ -222,6 +222,9 @@ func signedMB(v *float64) string {
 
 func (r *Result) footnotes(paint report.Painter) string {
 	var b strings.Builder
+	if r.Command != "" {
+		b.WriteString("\n" + paint.Paint(report.Bad, "the command failed: "+report.Line(r.Command)) + "\n")
+	}
 	for i, w := range r.Warnings {
 		if i == 0 {
 			b.WriteString("\n")
