@@ -46,12 +46,8 @@ It answers for local host names and local origins; others are refused.`,
 		Example: `  mcpdiag proxy --to http://localhost:3000
   mcpdiag proxy -- npx -y @modelcontextprotocol/server-everything
   mcpdiag poll http://localhost:3100`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			operands, _ := splitDash(cmd, args)
-			return cobra.NoArgs(cmd, operands)
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			_, command := splitDash(cmd, args)
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, command []string) error {
 			switch {
 			case len(command) > 0 && f.to != "", len(command) == 0 && f.to == "":
 				return usagef("name one server: --to URL, or its command after --")
@@ -62,6 +58,7 @@ It answers for local host names and local origins; others are refused.`,
 		},
 	}
 	f.addFlags(cmd.Flags())
+	cmd.Flags().SetInterspersed(false) // what follows the command is the command's, with -- before it or without
 	cmd.AddCommand(newProxyListCmd(a))
 	return cmd
 }

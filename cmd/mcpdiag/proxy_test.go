@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,4 +64,13 @@ func TestNameOf(t *testing.T) {
 			t.Errorf("%s: %s", command, diff)
 		}
 	}
+}
+
+func jsonBody(text string) io.Reader { return strings.NewReader(text) }
+
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

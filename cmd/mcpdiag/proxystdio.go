@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -43,7 +44,7 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	process.IgnoreBrokenPipes()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, process.Forwarded()...)
-	wrapped, err := p.Wrap(process.Command{Args: command}, proxy.Streams{In: bare(f.a.stdin), Out: bare(f.a.stdout), Err: bare(f.a.stderr)})
+	wrapped, err := p.Wrap(process.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: bare(f.a.stderr)})
 	if err != nil {
 		return err
 	}
@@ -64,13 +65,11 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 }
 
 // bare is the file under a guarded stream: nothing that passes is changed.
-func bare[S any](stream S) S {
-	if g, ok := any(stream).(*guarded); ok {
-		if w, ok := g.w.(S); ok {
-			return w
-		}
+func bare(w io.Writer) io.Writer {
+	if g, ok := w.(*guarded); ok {
+		return g.w
 	}
-	return stream
+	return w
 }
 
 // nameOf is what to call a command. Its arguments may hold secrets, so only
