@@ -22,6 +22,7 @@ import (
 type browser struct {
 	t       *testing.T
 	in      *os.File
+	from    *os.File
 	out     *bufio.Reader
 	session string
 	id      int
@@ -51,7 +52,7 @@ func newBrowser(t *testing.T) *browser {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, in: ourOut, out: bufio.NewReaderSize(ourIn, 1<<20)}
+	b := &browser{t: t, in: ourOut, from: ourIn, out: bufio.NewReaderSize(ourIn, 1<<20)}
 	t.Cleanup(func() {
 		b.call("Browser.close", nil, nil)
 		_ = cmd.Wait()
@@ -120,6 +121,7 @@ type cdpMessage struct {
 // wait reads messages until done says that the one was among them.
 func (b *browser) wait(done func(*cdpMessage) bool) {
 	b.t.Helper()
+	_ = b.from.SetReadDeadline(time.Now().Add(time.Minute)) // it waits for ever behind a dialog
 	for {
 		data, err := b.out.ReadBytes(0)
 		if err != nil {

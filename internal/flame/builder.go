@@ -1,5 +1,7 @@
 package flame
 
+import "bytes"
+
 // A builder merges stacks into a tree. A node is a chain of frames: as long as
 // no stack ends or turns off in between, the frames of a chain weigh the same,
 // and one node stands for them all. Of a large profile that is nine in ten.
@@ -9,6 +11,7 @@ type builder struct {
 	frames []int32 // names of frames; each chain is a piece of it
 	nodes  []node
 	edges  []edge // a hash table of the edges between the nodes
+	line   []int32
 }
 
 // A node is a chain of frames under its parent, and the weight of the last of
@@ -64,6 +67,57 @@ func (b *builder) insert(at int32, stack []int32) int32 {
 		}
 	}
 	return at
+}
+
+// insertText is insert of a stack that begins at the root and whose frames are
+// apart by ";". Most of a stack has come before: the text is held against the
+// names of the chains, and a name is looked up only where the tree turns off.
+func (b *builder) insertText(stack []byte) int32 {
+	at := int32(root)
+	for more := true; more; {
+		var name []byte
+		rest := stack
+		name, rest, more = cutFrame(rest)
+		e := b.find(at, b.names.id(name))
+		if e.child == 0 {
+			return b.add(at, b.ids(stack))
+		}
+		chain := b.chain(e.child)
+		same := 1
+		for same < len(chain) && more {
+			text := b.names.bytes(chain[same])
+			if len(rest) < len(text) || len(rest) > len(text) && rest[len(text)] != ';' || string(rest[:len(text)]) != string(text) {
+				break
+			}
+			more = len(rest) > len(text)
+			rest = rest[min(len(text)+1, len(rest)):]
+			same++
+		}
+		at, stack = e.child, rest
+		if same < len(chain) {
+			at = b.split(e, int32(same))
+		}
+	}
+	return at
+}
+
+// cutFrame cuts the first frame off a stack, and says whether more follow.
+func cutFrame(stack []byte) (name, rest []byte, more bool) {
+	if end := bytes.IndexByte(stack, ';'); end >= 0 {
+		return stack[:end], stack[end+1:], true
+	}
+	return stack, nil, false
+}
+
+// ids returns the names of a stack, until the next call.
+func (b *builder) ids(stack []byte) []int32 {
+	b.line = b.line[:0]
+	for more := true; more; {
+		var name []byte
+		name, stack, more = cutFrame(stack)
+		b.line = append(b.line, b.names.id(name))
+	}
+	return b.line
 }
 
 // add puts a new chain under parent.
