@@ -59,7 +59,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = DefaultMaxBody
 	}
-	tlsConfig, err := tlsConfig(cfg)
+	tlsConfig, err := TLS(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,8 @@ func New(cfg Config) (*Client, error) {
 	}}, nil
 }
 
-func tlsConfig(cfg Config) (*tls.Config, error) {
+// TLS is what cfg says about TLS, or says which of its files cannot be used.
+func TLS(cfg Config) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for, and warned of
 	if cfg.CACert != "" {
 		pem, err := os.ReadFile(cfg.CACert)
