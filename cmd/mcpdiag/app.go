@@ -132,7 +132,7 @@ func (a *app) write(path string, write func(io.Writer) error) error {
 	}
 	defer f.Abort()
 	if err := write(a.guard(f)); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, bareCause(err))
 	}
 	return f.Close()
 }

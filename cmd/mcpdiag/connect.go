@@ -79,7 +79,7 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
 	}
 	cfg := client.Config{
-		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Conns: conns,
+		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Secrets: a.secrets, Conns: conns,
 		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
 	}
 	if a.verbose {

@@ -30,6 +30,7 @@ type Config struct {
 	MaxBody  int64         // decoded bytes of an answer; 0 is DefaultMaxBody
 	Header   http.Header   // sent to Origins and to nobody else
 	Origins  []*url.URL    // whom Header is for
+	Secrets  Secrets       // blanked in answers
 	CACert   string        // PEM file of authorities to trust beside the system's
 	Cert     string        // PEM file of the client certificate
 	Key      string        // PEM file of its key

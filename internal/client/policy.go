@@ -32,7 +32,7 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &Error{Stage: stage.now(), Err: err, timeout: p.cfg.Timeout}
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: p.cfg.MaxBody, policy: p}
+	resp.Body = redact(&body{ReadCloser: resp.Body, left: p.cfg.MaxBody, policy: p}, p.cfg.Secrets)
 	return resp, nil
 }
 

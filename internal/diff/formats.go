@@ -89,15 +89,11 @@ func (r *Result) JUnit(w io.Writer) error {
 			s.Errors, s.Case.Error = 1, &problem{Message: report.Line(r.Command), Text: details.String()}
 		}
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
+	data, err := xml.MarshalIndent(s, "", "  ")
+	if err != nil {
 		return err
 	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(s); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
+	_, err = w.Write(append(append([]byte(xml.Header), data...), '\n')) // one write, in which a secret can be found
 	return err
 }
 
@@ -117,7 +113,8 @@ func (r *Result) GitHub(w io.Writer) error {
 		fmt.Fprintf(&text, "::error title=mcpdiag diff::%s\n", command(r.Command))
 	}
 	for _, c := range r.StuckCalls[:min(len(r.StuckCalls), maxShown)] {
-		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", command("call "+c.ID+" of "+c.Name+" is still in flight"))
+		what := "call " + report.Cell(c.ID, nameWidth) + " of " + report.Cell(c.Name, nameWidth) + " is still in flight"
+		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", command(what))
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", command(warning))

@@ -26,13 +26,20 @@ type schema struct {
 	Format     string                     `json:"format"`
 }
 
-// maxNesting bounds how deep an argument is made.
-const maxNesting = 8
+// Bounds of what a schema, which is the server's, can make us make.
+const (
+	maxNesting = 8
+	maxValues  = 1000 // lists in lists would multiply
+)
+
+// maker makes values, up to a number of them.
+type maker struct{ left int }
 
 // Arguments makes the arguments of a call from the input schema of its tool: a
 // value for each required property, and nothing else. The same schema gives the same arguments.
 func Arguments(inputSchema jsontext.Value) jsontext.Value {
-	value, ok := example(json.RawMessage(inputSchema), 0).(map[string]any)
+	m := maker{left: maxValues}
+	value, ok := m.example(json.RawMessage(inputSchema), 0).(map[string]any)
 	if !ok {
 		value = map[string]any{}
 	}
@@ -44,9 +51,9 @@ func Arguments(inputSchema jsontext.Value) jsontext.Value {
 }
 
 // example is a value that fits a schema, as far as it is understood.
-func example(raw json.RawMessage, depth int) any {
+func (m *maker) example(raw json.RawMessage, depth int) any {
 	var s schema
-	if err := json.Unmarshal(raw, &s); err != nil || depth > maxNesting {
+	if m.left--; m.left < 0 || depth > maxNesting || json.Unmarshal(raw, &s) != nil {
 		return nil
 	}
 	switch {
@@ -59,14 +66,14 @@ func example(raw json.RawMessage, depth int) any {
 	case len(s.Enum) > 0:
 		return s.Enum[0]
 	case len(s.AnyOf) > 0:
-		return example(s.AnyOf[0], depth+1)
+		return m.example(s.AnyOf[0], depth+1)
 	case len(s.OneOf) > 0:
-		return example(s.OneOf[0], depth+1)
+		return m.example(s.OneOf[0], depth+1)
 	}
-	return s.ofType(depth)
+	return m.ofType(&s, depth)
 }
 
-func (s *schema) ofType(depth int) any {
+func (m *maker) ofType(s *schema, depth int) any {
 	switch s.kind() {
 	case "string":
 		return s.text()
@@ -76,14 +83,14 @@ func (s *schema) ofType(depth int) any {
 		return false
 	case "array":
 		items := []any{}
-		for range min(s.MinItems, 100) {
-			items = append(items, example(s.Items, depth+1))
+		for range min(s.MinItems, max(m.left, 0)) {
+			items = append(items, m.example(s.Items, depth+1))
 		}
 		return items
 	case "object":
 		object := map[string]any{}
 		for _, name := range s.Required {
-			object[name] = example(s.Properties[name], depth+1)
+			object[name] = m.example(s.Properties[name], depth+1)
 		}
 		return object
 	}

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,13 +85,17 @@ func (m *metrics) count(result mcp.Result, err error) {
 // maxExample bounds what is kept of a server's words.
 const maxExample = 200
 
+func bounded(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxExample)], "")
+}
+
 func (m *metrics) example(count *int64, kind, text string) {
 	*count++
 	if *count == 1 {
 		if m.res.Errors.Examples == nil {
 			m.res.Errors.Examples = map[string]string{}
 		}
-		m.res.Errors.Examples[kind] = text[:min(len(text), maxExample)]
+		m.res.Errors.Examples[kind] = bounded(text)
 	}
 }
 

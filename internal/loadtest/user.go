@@ -96,14 +96,14 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.args = r.cfg.Args; len(r.args) == 0 {
 		r.args = Arguments(r.tool.InputSchema)
 	}
-	r.res.Tool, r.res.Arguments = r.tool.Name, r.args
+	r.res.Tool, r.res.Arguments = bounded(r.tool.Name), r.args
 	return nil
 }
 
 // negotiated notes what the server agreed to.
 func (r *run) negotiated(era mcp.Era, server string) {
 	r.era = era
-	r.res.Protocol, r.res.Server = era.Version, cmp.Or(era.Server, server)
+	r.res.Protocol, r.res.Server = bounded(era.Version), bounded(cmp.Or(era.Server, server))
 	if want := r.cfg.Protocol; want != "" && want != era.Version {
 		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("the server was asked for MCP %s and took %s", want, era.Version))
 	}

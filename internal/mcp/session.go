@@ -207,13 +207,13 @@ func (s *Session) await(ctx context.Context, resp *http.Response, id int64) (*me
 		return nil, err
 	}
 	m, err := parseMessage(body)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case m.Error != nil || m.answers(id):
-		return m, nil
 	}
-	return nil, malformed("it is not the answer to request %d", id)
+	if m.Error == nil && !m.answers(id) {
+		return nil, malformed("it is not the answer to request %d", id)
+	}
+	return m, nil
 }
 
 // maxResumes bounds how often one call's stream is taken up again.
