@@ -63,10 +63,10 @@ func TestT05Bodies(t *testing.T) {
 		"two documents":            {text(healthy + healthy), "there is more after the document", "malformed answer"},
 		"Content-Length too long":  {raw("Content-Length: 5000", healthy), "the server closed the connection while reading the answer", "the server closed the connection while reading the answer"},
 		"Content-Length too short": {raw("Content-Length: 30", healthy), "the JSON is cut off", "malformed answer"},
-		"a chunk that is none":     {raw("Transfer-Encoding: chunked", "zzz\r\n"), "(reading the answer)", "(reading the answer)"},
+		"a chunk that is none":     {raw("Transfer-Encoding: chunked", "zzz\r\n"), "(reading the answer)", "(reading the answer)|its chunks are not in order"},
 		"gzip that is none":        {raw("Content-Encoding: gzip\r\nContent-Length: 40", strings.Repeat("\x1b[2J", 10)), "gzip", "gzip"},
 		"bit by bit":               {hang, "no answer within 500ms (reading the answer)", "no answer"},
-		"10 MB of header":          {raw(strings.Repeat("X-Filler: "+strings.Repeat("x", 1<<10)+"\r\n", 10<<10)+"A: b", healthy), "exceeded", "exceeded"},
+		"10 MB of header":          {raw(strings.Repeat("X-Filler: "+strings.Repeat("x", 1<<10)+"\r\n", 10<<10)+"A: b", healthy), "exceeded", "exceeded|its header is larger than"},
 		"too deep":                 {text(strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001)), "depth", "malformed answer"},
 		"a string without end":     {text(`{"heapUsedMB": "` + strings.Repeat("x", 1<<20)), "the JSON is cut off", "malformed answer"},
 	} {
@@ -150,7 +150,7 @@ func TestT05Floods(t *testing.T) {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				sent.Store(0)
-				invoke(t, args...).wants(t, exitFailure, "the answer is larger than 8 MiB; --max-body raises the limit")
+				invoke(t, args...).wants(t, exitFailure, "the answer is larger than 8 MiB; --max-body raises the limit|which was not asked for")
 				runtime.ReadMemStats(&after)
 				if grew := (after.TotalAlloc - before.TotalAlloc) >> 20; grew > 200 {
 					t.Errorf("%d MiB were allocated", grew)

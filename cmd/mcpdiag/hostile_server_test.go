@@ -78,9 +78,14 @@ func TestT10FailuresOnTheWay(t *testing.T) {
 		want string
 		kind string // as loadtest counts it
 	}{
-		"429":   {slowDown, "429 Too Many Requests", `"http": 4`},
-		"500":   {broken, "500 Internal Server Error", `"http": 4`},
-		"reset": {drop, "the server closed the connection", `"transport": 4`},
+		"429": {slowDown, "429 Too Many Requests", `"kind": "rateLimited",
+          "code": 429,
+          "count": 4`},
+		"500": {broken, "500 Internal Server Error", `"kind": "http",
+          "code": 500,
+          "count": 4`},
+		"reset": {drop, "the server closed the connection", `"kind": "reset",
+          "count": 4`},
 	} {
 		t.Run(title+", poll", func(t *testing.T) {
 			url := (&badServer{snapshot: every(3, tc.h, text(healthySnapshot))}).start(t)

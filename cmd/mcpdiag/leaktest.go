@@ -10,11 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -163,8 +165,8 @@ func (l *leaktester) options(fs *pflag.FlagSet, operands, command []string) erro
 		cfg.Factors = leaktest.Attribute()
 	}
 	switch {
-	case cfg.Users > maxUsers:
-		return usagef("--users is at most %d", maxUsers)
+	case cfg.Users > loadtest.MaxUsers:
+		return usagef("--users is at most %d", loadtest.MaxUsers)
 	case cfg.Rounds < 0:
 		return usagef("--rounds is at least 1")
 	case cfg.Stdio && len(command) == 0:
@@ -191,13 +193,32 @@ func (l *leaktester) values() (err error) {
 			return err
 		}
 	}
-	if l.cfg.Args, err = toolArguments(l.args); err != nil {
+	if l.cfg.Args, err = l.a.fixedArguments(l.args); err != nil {
 		return err
 	}
 	if err := leaktest.CheckFactors(l.cfg.Factors); err != nil {
 		return usageError{fmt.Errorf("--factors: %w", err)}
 	}
 	return nil
+}
+
+// fixedArguments reads --args: the operations of a round must be alike.
+func (a *app) fixedArguments(text string) (jsontext.Value, error) {
+	data := []byte(text)
+	if file, ok := strings.CutPrefix(text, "@"); ok {
+		in, _, err := a.openInput(file)
+		if err != nil {
+			return nil, err
+		}
+		defer in.Close() //nolint:errcheck // only read
+		if data, err = io.ReadAll(in); err != nil {
+			return nil, fmt.Errorf("reading --args: %w", err)
+		}
+	}
+	if v := jsontext.Value(data); len(data) == 0 || v.IsValid() && v.Kind() == '{' {
+		return v, nil
+	}
+	return nil, usagef(`--args is not a JSON object such as {"query": "leak"}`)
 }
 
 func (l *leaktester) oneTarget(operands, command []string) error {

@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if status, ok := errors.AsType[childStatus](err); ok {
+		return int(status) // the server has said what there is to say
+	}
 	if lost := a.stdout.lost; err == nil && lost != nil {
 		err = runError{fmt.Errorf("writing standard output: %w", lost)}
 	}

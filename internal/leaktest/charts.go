@@ -1,7 +1,6 @@
 package leaktest
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
@@ -116,16 +115,5 @@ func moves(points [][2]float64) bool {
 }
 
 var hole = [2]float64{nan, nan}
-
-// picture draws a chart for wide and for narrow screens.
-func picture(c report.Chart) report.PagePicture {
-	p := report.PagePicture{Alt: c.Title}
-	var wide, narrow bytes.Buffer
-	_ = c.WriteSVG(&wide) // a Buffer takes everything
-	c.Width, c.Height = 420, 320
-	_ = c.WriteSVG(&narrow)
-	p.Wide, p.Narrow = wide.Bytes(), narrow.Bytes()
-	return p
-}
 
 func styleOf(v trend.Verdict) report.Style { return cmp.Or(styles[v], report.Caution) }

@@ -90,7 +90,7 @@ func (f *factor) applies(l *load) string {
 		return "the server has no sessions"
 	case f.modern && !l.modern:
 		return "the server does not speak the revision without sessions"
-	case l.stdio != nil && f.id != everyday && f.id != "call" && f.id != "failed-call" && f.id != "bad-method":
+	case l.line != nil && f.id != everyday && f.id != "call" && f.id != "failed-call" && f.id != "bad-method":
 		return "it needs HTTP"
 	}
 	return ""

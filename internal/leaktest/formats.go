@@ -121,7 +121,7 @@ func (r *Result) Markdown(w io.Writer) error {
 	var b strings.Builder
 	clean := func(s string) string { return markdown.Replace(report.Line(s)) }
 	fmt.Fprintf(&b, "### mcpdiag leaktest: %s\n\n%s\n\n| kept per | verdict | bytes | 95 %% interval | smallest seen |\n|---|---|---:|---:|---:|\n", clean(string(r.Verdict)), clean(r.Sentence))
-	for _, row := range r.perWhat().Table.Rows {
+	for _, row := range r.rows() {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", clean(row[1]), clean(row[2]), clean(row[3]), clean(row[4]), clean(row[5]))
 	}
 	for _, c := range r.Budgets {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -26,7 +27,7 @@ type load struct {
 	modern   bool
 	tool     mcp.Tool
 	args     jsontext.Value
-	stdio    *stdio
+	line     *mcp.Session // over standard streams, which have one
 	warning  string
 
 	mu       sync.Mutex
@@ -45,41 +46,45 @@ type batch struct {
 	errors                map[string]string
 }
 
-// newLoad finds out how to speak to the server and what to call.
-func newLoad(ctx context.Context, cfg *Config) (*load, error) {
-	l := &load{cfg: cfg, ep: mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String()}, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
+// newLoad finds out how to speak to the server and what to call. line, where it
+// is set, is the server's standard streams, with a session that is open already.
+func newLoad(ctx context.Context, cfg *Config, line *mcp.Session) (*load, error) {
+	l := &load{cfg: cfg, line: line, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
 	ctx, cancel := l.exchange(ctx)
 	defer cancel()
-	newest, err := mcp.Detect(ctx, l.ep)
-	if err != nil {
-		return nil, client.Cause(err)
+	session := line
+	if line == nil {
+		l.ep = mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String()}
+		var err error
+		if session, err = l.first(ctx); err != nil {
+			return nil, client.Cause(err)
+		}
+		defer session.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the server may not allow it
 	}
-	l.modern = newest.Version == mcp.Modern
-	want := mcp.Era{Version: mcp.Legacy}
-	if cfg.Protocol != "" {
-		want.Version = cfg.Protocol
-	}
-	session, err := mcp.Open(ctx, l.ep, want)
-	if err != nil && l.modern && cfg.Protocol == "" {
-		session, err = mcp.Open(ctx, l.ep, newest)
-	}
-	if err != nil {
-		return nil, client.Cause(err)
-	}
-	defer session.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the server may not allow it
 	l.era = session.Era()
-	if l.era.Server == "" {
-		l.era.Server = newest.Server
-	}
 	tools, err := session.Tools(ctx)
 	if err != nil {
 		return nil, client.Cause(err)
 	}
-	if err := l.take(tools); err != nil {
-		return nil, err
+	if err := l.take(tools); err != nil || line != nil {
+		return l, err
 	}
 	l.sessions, err = l.hasSessions(ctx)
 	return l, err
+}
+
+// first opens a session of the newest revision that has sessions, where the
+// server speaks one: they are what servers keep.
+func (l *load) first(ctx context.Context) (*mcp.Session, error) {
+	newest, err := mcp.Connect(ctx, l.ep, l.cfg.Protocol)
+	if err != nil || l.cfg.Protocol != "" || newest.Era().Sessions() {
+		return newest, err
+	}
+	l.modern = true
+	if session, err := mcp.Open(ctx, l.ep, mcp.Era{Version: mcp.Legacy}); err == nil {
+		return session, nil
+	}
+	return newest, nil
 }
 
 // take chooses the tool to call. Where the server has none that may be called
@@ -95,7 +100,9 @@ func (l *load) take(tools []mcp.Tool) error {
 		l.warning = err.Error() + "; until then tools/list is called in the place of a tool"
 	}
 	if len(l.args) == 0 && l.tool.Name != "" {
-		l.args = loadtest.Arguments(l.tool.InputSchema)
+		r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same each time is what is wanted
+		made := loadtest.Arguments(l.tool.InputSchema, r)
+		l.args = made.JSON(&loadtest.Vars{Rand: r})
 	}
 	return nil
 }
@@ -134,7 +141,7 @@ func (l *load) exchange(ctx context.Context) (context.Context, context.CancelFun
 
 // run makes n operations of f.
 func (l *load) run(ctx context.Context, f *factor, n int) batch {
-	if f.id == everyday && l.stdio == nil {
+	if f.id == everyday && l.line == nil {
 		return l.everyday(ctx, n)
 	}
 	do := f.do
@@ -281,7 +288,7 @@ func (b *batch) rate() float64 { return float64(b.done) / max(b.took.Seconds(), 
 
 // stand opens the sessions that stay during a phase, so that they are in its baseline.
 func (l *load) stand(ctx context.Context, f *factor) {
-	if l.stdio != nil || !l.sessions || !f.stays {
+	if l.line != nil || !l.sessions || !f.stays {
 		return
 	}
 	workers := min(l.cfg.Users, factorWorkers)

@@ -37,6 +37,9 @@ func abandonedSession(ctx context.Context, l *load, _ int) error {
 // standingSession is the session of a worker that stays open between rounds; it
 // is opened anew where the server has lost it.
 func (l *load) standingSession(ctx context.Context, worker int) (*mcp.Session, error) {
+	if l.line != nil {
+		return l.line, nil
+	}
 	l.mu.Lock()
 	s := l.standing[worker]
 	l.mu.Unlock()
@@ -52,8 +55,9 @@ func (l *load) standingSession(ctx context.Context, worker int) (*mcp.Session, e
 	return s, err
 }
 
-func (l *load) lost(worker int, err error) {
-	if errors.Is(err, mcp.ErrSessionLost) {
+// lost lets go of a session that the server has forgotten.
+func (l *load) lost(worker int, s *mcp.Session) {
+	if !s.Alive() {
 		l.mu.Lock()
 		delete(l.standing, worker)
 		l.mu.Unlock()
@@ -61,19 +65,12 @@ func (l *load) lost(worker int, err error) {
 }
 
 func oneCall(ctx context.Context, l *load, worker int) error {
-	if l.stdio != nil && l.tool.Name == "" {
-		_, err := l.stdio.tools(ctx)
-		return err
-	}
-	if l.stdio != nil {
-		return l.stdio.call(ctx, l.tool.Name, l.args)
-	}
 	s, err := l.standingSession(ctx, worker)
 	if err != nil {
 		return err
 	}
 	err = l.call(ctx, s, l.tool, l.args)
-	l.lost(worker, err)
+	l.lost(worker, s)
 	return err
 }
 
@@ -82,9 +79,9 @@ func (l *load) call(ctx context.Context, s *mcp.Session, tool mcp.Tool, args jso
 		_, err := s.Tools(ctx)
 		return err
 	}
-	res, err := s.Call(ctx, tool, args)
-	if err == nil && res.IsError {
-		return failedTool(res.Text)
+	answer, err := s.Do(ctx, mcp.CallTool(&tool, args))
+	if err == nil && answer.IsError {
+		return failedTool(answer.Text)
 	}
 	return err
 }
@@ -100,15 +97,12 @@ func (l *load) wrong() (mcp.Tool, jsontext.Value) {
 
 func failedCall(ctx context.Context, l *load, worker int) error {
 	tool, args := l.wrong()
-	if l.stdio != nil {
-		return l.stdio.call(ctx, tool.Name, args)
-	}
 	s, err := l.standingSession(ctx, worker)
 	if err != nil {
 		return err
 	}
 	err = l.call(ctx, s, tool, args)
-	l.lost(worker, err)
+	l.lost(worker, s)
 	return err
 }
 
@@ -138,8 +132,9 @@ func bareRequest(ctx context.Context, l *load, _ int) error {
 }
 
 func badMethod(ctx context.Context, l *load, _ int) error {
-	if l.stdio != nil {
-		return l.stdio.unknown(ctx)
+	if l.line != nil {
+		_, err := l.line.Do(ctx, &mcp.Request{Method: "mcpdiag/no-such-method"})
+		return err
 	}
 	_, err := l.send(ctx, http.MethodPost, l.ep.URL, unknownRequest(l.turn.Add(1)), nil)
 	return err
@@ -167,7 +162,11 @@ func modernCall(ctx context.Context, l *load, _ int) error {
 }
 
 func discover(ctx context.Context, l *load, _ int) error {
-	_, err := mcp.Detect(ctx, l.ep)
+	s, err := mcp.Open(ctx, l.ep, mcp.Era{Version: mcp.Modern})
+	if err != nil {
+		return err
+	}
+	_, err = s.Do(ctx, &mcp.Request{Method: "server/discover"})
 	return err
 }
 

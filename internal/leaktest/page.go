@@ -23,19 +23,22 @@ var nan = math.NaN()
 func (r *Result) HTML(w io.Writer, dir string) error {
 	word := strings.ReplaceAll(string(r.Verdict), "-", " ")
 	sentence, rest := r.headline(word)
-	page := report.Page{
-		Title: "Memory leak test of " + r.name(), Verdict: styleOf(r.Verdict), Word: word, Sentence: sentence, Facts: r.facts(),
+	page := &report.Page{
+		Title: word + ": " + sentence, Badge: word, Style: styleOf(r.Verdict),
+		Subtitle: "Memory leak test of " + r.name() + " · " + strings.Join(r.facts(), " · "),
 	}
-	page.Sections = []report.PageSection{
-		{Title: "Memory", Pictures: []report.PagePicture{picture(r.memoryChart())}, Text: append(rest, r.why()...)},
-		r.perWhat(), r.causes(), r.held(),
-		{Title: "Latency", Pictures: []report.PagePicture{picture(r.latencyChart())}},
-		r.failures(), r.flame(dir), r.budgets(), r.surroundings(), r.doubts(), r.repeat(),
-	}
-	page.Sections = slices.DeleteFunc(page.Sections, func(s report.PageSection) bool {
-		return len(s.Text)+len(s.Pictures)+len(s.Lists)+len(s.Code)+len(s.Links) == 0 && s.Table == nil
-	})
-	return page.WriteHTML(w)
+	r.memoryPart(page, rest)
+	r.perWhat(page)
+	r.causePart(page)
+	r.countPart(page)
+	page.Heading("Latency")
+	page.Chart(r.latencyChart())
+	r.failures(page)
+	r.flame(page, dir)
+	r.budgetPart(page)
+	r.surroundings(page)
+	r.repeat(page)
+	return page.Write(w)
 }
 
 // headline is the verdict as a title, with what is kept, and the rest of the
@@ -73,17 +76,29 @@ func (r *Result) facts() []string {
 	return facts
 }
 
+func (r *Result) memoryPart(page *report.Page, rest []string) {
+	page.Heading("Memory")
+	page.Chart(r.memoryChart())
+	for _, text := range append(rest, r.why()...) {
+		page.Paragraph(report.Plain, text)
+	}
+	if len(r.Warnings) > 0 {
+		page.Heading("Warnings")
+		page.List(report.Caution, r.Warnings...)
+	}
+}
+
 // why are the reasons of a verdict on one phase.
 func (r *Result) why() []string {
 	if len(r.Phases) != 1 {
 		return nil
 	}
 	p := r.Phases[0]
+	text := []string{fmt.Sprintf("Each round: %s. %s operations in %d rounds.", p.Does, report.Count(p.Operations), max(0, len(p.Rounds)-1))}
 	var reasons []string
 	for _, reason := range p.Trend.Reasons {
 		reasons = append(reasons, reason.Text)
 	}
-	text := []string{fmt.Sprintf("Each round: %s. %s operations in %d rounds.", p.Does, report.Count(p.Operations), max(0, len(p.Rounds)-1))}
 	if len(reasons) > 0 {
 		text = append(text, "Why: "+strings.Join(reasons, "; ")+".")
 	}
@@ -98,58 +113,70 @@ func (r *Result) why() []string {
 }
 
 // perWhat is a row for each phase.
-func (r *Result) perWhat() report.PageSection {
-	t := &report.PageTable{
-		Header: []string{"", "kept per", "verdict", "bytes", "95 % interval", "smallest seen", "operations", "rounds"},
-		Right:  []bool{true, false, false, true, true, true, true, true},
+func (r *Result) perWhat(page *report.Page) {
+	page.Heading("Per what")
+	page.Paragraph(report.Faint, "The numbers are those in the chart. A leak smaller than the column says would not have been seen.")
+	leaks := map[int]bool{}
+	for i, p := range r.Phases {
+		leaks[i] = p.Trend.Verdict == trend.Leak && len(p.Explained) == 0
 	}
+	page.Table(map[int]bool{0: true, 3: true, 4: true, 5: true, 6: true, 7: true},
+		[]string{"", "kept per", "verdict", "bytes", "95 % interval", "smallest seen", "operations", "rounds"}, r.rows(), leaks)
+}
+
+// rows are the phases as rows of a table.
+func (r *Result) rows() [][]string {
+	var rows [][]string
 	for nth, p := range r.Phases {
-		verdict, rate, interval := strings.ReplaceAll(string(p.Trend.Verdict), "-", " "), "–", "–"
-		switch {
-		case len(p.Explained) > 0:
-			verdict = "explained by " + strings.Join(p.Explained, ", ")
-		case p.Unexpired():
-			verdict = "kept, not expired yet"
-		}
+		rate, interval, smallest := "–", "–", "–"
 		if p.Trend.Span > 0 {
-			rate = Bytes(p.Rate.Bytes)
-			interval = Bytes(p.Rate.Low) + " to " + Bytes(p.Rate.High)
+			rate, interval = Bytes(p.Rate.Bytes), Bytes(p.Rate.Low)+" to "+Bytes(p.Rate.High)
 		}
 		if p.Trend.Verdict == trend.NoLeak {
 			rate = "nothing"
 		}
-		smallest := "–"
 		if p.Trend.Smallest > 0 {
 			smallest = Bytes(p.Trend.Smallest)
 		}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(nth + 1), p.Per, verdict, rate, interval, smallest, report.Count(p.Operations), fmt.Sprint(max(0, len(p.Rounds)-1))})
+		rows = append(rows, []string{strconv.Itoa(nth + 1), p.Per, p.word(), rate, interval, smallest,
+			report.Count(p.Operations), strconv.Itoa(max(0, len(p.Rounds)-1))})
 	}
-	s := report.PageSection{Title: "Per what", Table: t}
-	s.Text = []string{"A leak smaller than what the column says would not have been seen."}
-	return s
+	return rows
 }
 
-func (r *Result) causes() report.PageSection {
-	s := report.PageSection{Title: "What it usually means, and where to look"}
-	for _, c := range r.Causes {
-		s.Lists = append(s.Lists, report.PageList{Title: "Kept per " + c.Per, Points: []string{c.Means, c.Look}})
+// word is the verdict on p in a table.
+func (p *Phase) word() string {
+	switch {
+	case len(p.Explained) > 0:
+		return "explained by " + strings.Join(p.Explained, ", ")
+	case p.Unexpired():
+		return "kept, not expired yet"
 	}
-	return s
+	return strings.ReplaceAll(string(p.Trend.Verdict), "-", " ")
 }
 
-// held is what was counted, before and after.
-func (r *Result) held() report.PageSection {
-	s := report.PageSection{Title: "Sessions, sockets, files, processes"}
+func (r *Result) causePart(page *report.Page) {
+	for i, c := range r.Causes {
+		if i == 0 {
+			page.Heading("What it usually means, and where to look")
+		}
+		page.List(report.Plain, "Kept per "+c.Per+". "+c.Means, c.Look)
+	}
+}
+
+// countPart is what was counted, before and after.
+func (r *Result) countPart(page *report.Page) {
 	chart, some := r.countChart()
 	if !some {
-		return s
+		return
 	}
-	if len(chart.Lines) > 0 {
-		s.Pictures = []report.PagePicture{picture(chart)}
-	} else {
-		s.Text = []string{"None of them changed."}
+	page.Heading("Sessions, sockets, files, processes")
+	if len(chart.Lines) == 0 {
+		page.Paragraph(report.Plain, "None of them changed.")
+		return
 	}
-	t := &report.PageTable{Header: []string{"after", "what", "before", "after", ""}, Right: []bool{false, false, true, true, false}}
+	page.Chart(chart)
+	var rows [][]string
 	for _, p := range r.Phases {
 		for _, c := range p.Counts {
 			if c.Before != c.After {
@@ -157,19 +184,16 @@ func (r *Result) held() report.PageSection {
 				if c.Kept {
 					note = "with every round"
 				}
-				t.Rows = append(t.Rows, []string{p.ID, c.What, fmt.Sprintf("%.0f", c.Before), fmt.Sprintf("%.0f", c.After), note})
+				rows = append(rows, []string{p.ID, c.What, fmt.Sprintf("%.0f", c.Before), fmt.Sprintf("%.0f", c.After), note})
 			}
 		}
 	}
-	if len(t.Rows) > 0 {
-		s.Table = t
-	}
-	return s
+	page.Table(map[int]bool{2: true, 3: true}, []string{"load", "what", "before", "after", ""}, rows, nil)
 }
 
-func (r *Result) failures() report.PageSection {
-	s := report.PageSection{Title: "Errors"}
-	t := &report.PageTable{Header: []string{"load", "operations", "failed", "refused", "such as"}, Right: []bool{false, true, true, true, false}}
+func (r *Result) failures(page *report.Page) {
+	page.Heading("Errors")
+	var rows [][]string
 	for _, p := range r.Phases {
 		if p.Failed == 0 {
 			continue
@@ -178,36 +202,33 @@ func (r *Result) failures() report.PageSection {
 		for _, kind := range slices.Sorted(maps.Keys(p.Errors)) {
 			examples = append(examples, kind+": "+report.Cell(p.Errors[kind], 120))
 		}
-		t.Rows = append(t.Rows, []string{p.ID, report.Count(p.Operations), report.Count(p.Failed), report.Count(p.Refused), strings.Join(examples, "; ")})
+		rows = append(rows, []string{p.ID, report.Count(p.Operations), report.Count(p.Failed), report.Count(p.Refused), strings.Join(examples, "; ")})
 	}
-	if len(t.Rows) == 0 {
-		s.Text = []string{"No operation failed."}
-		return s
+	if len(rows) == 0 {
+		page.Paragraph(report.Plain, "No operation failed.")
+		return
 	}
-	s.Table = t
-	return s
+	page.Table(map[int]bool{1: true, 2: true, 3: true}, []string{"load", "operations", "failed", "refused", "such as"}, rows, nil)
 }
 
 // mostFlame bounds the picture that is put into the page.
 const mostFlame = 4 << 20
 
-func (r *Result) flame(dir string) report.PageSection {
-	s := report.PageSection{Title: "Where the time went"}
+func (r *Result) flame(page *report.Page, dir string) {
 	if r.Files.Flame == "" {
-		return s
+		return
 	}
 	name := filepath.Base(r.Files.Flame) // whatever a verdict says, it is in the folder
 	svg, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil || len(svg) > mostFlame {
-		return s
+		return
 	}
-	s.Pictures = []report.PagePicture{{Alt: "Flame graph of the calls that the snapshots saw", Wide: svg, Scroll: true}}
-	s.Links = []report.PageLink{{Name: "With search and zoom", File: name}}
-	return s
+	page.Heading("Where the time went")
+	page.Picture("Flame graph of the calls that the snapshots saw", svg)
+	page.Links(report.Link{Name: "With search and zoom", File: name})
 }
 
-func (r *Result) budgets() report.PageSection {
-	s := report.PageSection{Title: "Budgets and baseline"}
+func (r *Result) budgetPart(page *report.Page) {
 	var points []string
 	for _, b := range r.Budgets {
 		points = append(points, "Budget "+b.Text)
@@ -216,60 +237,54 @@ func (r *Result) budgets() report.PageSection {
 		points = append(points, c.Text)
 	}
 	if len(points) > 0 {
-		s.Lists = []report.PageList{{Points: points}}
+		page.Heading("Budgets and baseline")
+		page.List(report.Plain, points...)
 	}
-	return s
 }
 
-func (r *Result) surroundings() report.PageSection {
-	t := &report.PageTable{Header: []string{"environment", ""}}
+func (r *Result) surroundings(page *report.Page) {
+	var rows [][]string
 	row := func(name, value string) {
 		if value != "" {
-			t.Rows = append(t.Rows, []string{name, value})
+			rows = append(rows, []string{name, value})
 		}
 	}
 	row("server", r.Target.Server)
 	row("protocol", r.Target.Protocol)
 	row("transport", r.Target.Transport)
 	row("tool", r.Target.Tool)
-	row("process", fmt.Sprint(r.Target.PID))
+	row("process", strconv.Itoa(r.Target.PID))
 	row("command", report.Cell(r.Target.Command, 300))
 	row("set for it", strings.Join(r.Target.Env, " "))
 	for _, name := range slices.Sorted(maps.Keys(r.Environment)) {
 		row(name, r.Environment[name])
 	}
-	return report.PageSection{Title: "Environment", Table: t}
+	page.Heading("Environment")
+	page.Table(nil, []string{"what", ""}, rows, nil)
 }
 
-func (r *Result) doubts() report.PageSection {
-	s := report.PageSection{Title: "Warnings"}
-	if len(r.Warnings) > 0 {
-		s.Lists = []report.PageList{{Points: r.Warnings}}
-	}
-	return s
-}
-
-// repeat are the commands to do all of it again.
-func (r *Result) repeat() report.PageSection {
-	s := report.PageSection{Title: "To repeat it"}
+// repeat are the commands to do all of it again, and the files.
+func (r *Result) repeat(page *report.Page) {
+	page.Heading("To repeat it")
 	if len(r.Command) > 0 {
-		s.Code = append(s.Code, CommandLine(r.Command))
+		page.Code(CommandLine(r.Command))
 	}
 	if len(r.Files.Rounds) > 0 {
-		s.Code = append(s.Code, "mcpdiag leaktest --judge "+quote(filepath.Join(r.Files.Folder, r.Files.Rounds[0])))
+		page.Code("mcpdiag leaktest --judge " + quote(filepath.Join(r.Files.Folder, r.Files.Rounds[0])))
 	}
 	if r.Files.Memory != "" {
-		s.Code = append(s.Code, "mcpdiag monitor --read "+quote(filepath.Join(r.Files.Folder, r.Files.Memory)))
+		page.Code("mcpdiag monitor --read " + quote(filepath.Join(r.Files.Folder, r.Files.Memory)))
 	}
-	s.Code = append(s.Code, "mcpdiag report "+quote(r.Files.Folder))
-	for _, l := range []report.PageLink{{Name: "Samples", File: r.Files.Memory}, {Name: "Load", File: r.Files.LoadLog}, {Name: "Server", File: r.Files.Server},
+	page.Code("mcpdiag report " + quote(r.Files.Folder))
+	var links []report.Link
+	for _, l := range []report.Link{{Name: "Samples", File: r.Files.Memory}, {Name: "Load", File: r.Files.LoadLog}, {Name: "Server", File: r.Files.Server},
 		{Name: "Snapshots", File: r.Files.Trace}, {Name: "Verdict", File: VerdictFile}} {
 		if l.File != "" {
 			l.File = filepath.Base(l.File)
-			s.Links = append(s.Links, l)
+			links = append(links, l)
 		}
 	}
-	return s
+	page.Links(links...)
 }
 
 // CommandLine writes arguments as a shell takes them.

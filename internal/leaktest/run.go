@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -70,7 +69,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if r.server, err = attach(ctx, r.cfg, r.out.serverLog()); err != nil {
 		return err
 	}
-	if r.load, err = r.meet(ctx); err != nil {
+	if r.load, err = newLoad(ctx, r.cfg, r.server.line); err != nil {
 		r.server.stop()
 		return fmt.Errorf("speaking MCP to %s: %w", where(r.cfg), err)
 	}
@@ -85,22 +84,6 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		r.cfg.started(r.server.info.PID)
 	}
 	return nil
-}
-
-// meet finds out how to speak to the server.
-func (r *run) meet(ctx context.Context) (*load, error) {
-	if r.server.stdio == nil {
-		return newLoad(ctx, r.cfg)
-	}
-	l := &load{cfg: r.cfg, stdio: r.server.stdio, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
-	ctx, cancel := l.exchange(ctx)
-	defer cancel()
-	tools, err := l.stdio.tools(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("tools/list: %w", err)
-	}
-	l.era = l.stdio.era
-	return l, l.take(tools)
 }
 
 // snapshots polls the snapshot endpoint where there is one.

@@ -19,8 +19,8 @@ type server struct {
 	info  process.Info
 	tree  *process.Tree
 	env   []string
-	pipe  io.WriteCloser // its standard input, with stdio
-	stdio *stdio
+	pipe  io.ReadWriteCloser // its standard streams, where it speaks over them
+	line  *mcp.Session       // the session over them
 }
 
 // attach finds the server that runs, or starts the command. What the command
@@ -142,9 +142,20 @@ func (s *server) wire(command *process.Command) error {
 	}
 	from, out := io.Pipe()
 	command.Stdin, command.Stdout = in, out
-	s.pipe, s.stdio = to, newStdio(to, from)
+	s.pipe = streams{from, to}
 	return nil
 }
+
+// streams are the standard streams of a command, from outside.
+type streams struct {
+	*io.PipeReader
+	in *os.File
+}
+
+func (s streams) Write(p []byte) (int, error) { return s.in.Write(p) }
+
+// Close closes the command's standard input: it should end then.
+func (s streams) Close() error { return s.in.Close() }
 
 // tryEvery is the time from one look whether a server is ready to the next.
 const tryEvery = 50 * time.Millisecond
@@ -183,20 +194,23 @@ func where(cfg *Config) string {
 
 // greet is one handshake.
 func (s *server) greet(ctx context.Context, cfg *Config) error {
-	ctx, cancel := context.WithTimeout(ctx, max(2*time.Second, cfg.Ready/3))
+	patience := max(2*time.Second, cfg.Ready/3)
+	if s.pipe != nil {
+		patience = cfg.Ready // there is one try only: what was sent will be read
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if s.stdio != nil {
-		_, err := s.stdio.handshake(ctx)
-		return err
-	}
 	ep := mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String()}
-	era, err := mcp.Detect(ctx, ep)
+	if s.pipe != nil {
+		ep = mcp.Endpoint{Start: func(context.Context) (io.ReadWriteCloser, error) { return s.pipe, nil }}
+	}
+	session, err := mcp.Connect(ctx, ep, cfg.Protocol)
 	if err != nil {
 		return err
 	}
-	session, err := mcp.Open(ctx, ep, era)
-	if err != nil {
-		return err
+	if s.pipe != nil {
+		s.line = session
+		return nil
 	}
 	_ = session.Close(ctx) // the server may not allow it
 	return nil

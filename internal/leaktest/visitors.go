@@ -3,8 +3,8 @@ package leaktest
 import (
 	"context"
 	"math"
+	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest"
 )
@@ -14,31 +14,45 @@ func (l *load) visitors(ctx context.Context, users, calls int) batch {
 	if l.tool.Name == "" { // the load test has nothing to call
 		return l.run(ctx, &factor{do: sessionWithCall}, users)
 	}
-	res, err := loadtest.Run(ctx, loadtest.Config{
-		Endpoint: l.ep, Users: users, Calls: calls, Rounds: 1, Timeout: l.cfg.Client.Timeout(),
-		Protocol: l.era.Version, Tool: l.tool.Name, Args: l.args,
-	})
+	args, err := loadtest.ParseArgs(l.args)
 	if err != nil {
-		b := batch{}
-		if ctx.Err() == nil {
-			b.done++
-			b.note(err)
-		}
-		return b
+		return failedBatch(ctx, err)
+	}
+	res, err := loadtest.Run(ctx, loadtest.Config{Endpoint: l.ep, Timeout: l.cfg.Client.Timeout(), Plan: loadtest.Plan{
+		Protocol: l.era.Version, Rounds: 1, End: loadtest.EndDelete,
+		Stages: []loadtest.Stage{{Users: users, Calls: calls}},
+		Steps:  []loadtest.Step{{Kind: loadtest.CallTool, Name: l.tool.Name, Weight: 1, Args: args}},
+	}})
+	if err != nil {
+		return failedBatch(ctx, err)
 	}
 	return batchOf(res)
 }
 
+// failedBatch is a load that could not begin; one that was cut off is nothing.
+func failedBatch(ctx context.Context, err error) batch {
+	b := batch{}
+	if ctx.Err() == nil {
+		b.done++
+		b.note(err)
+	}
+	return b
+}
+
 // batchOf counts what a load test did: calls, and sessions that could not be had.
 func batchOf(res *loadtest.Result) batch {
-	b := batch{done: res.Calls + res.Sessions.Failed, failed: res.Failed + res.Sessions.Failed, errors: map[string]string{},
-		failedTools: res.Errors.Tool}
-	b.latency = &Latency{P50: res.Latency.P50, P90: res.Latency.P90, P99: res.Latency.P99, Max: res.Latency.Max}
-	for kind, example := range res.Errors.Examples {
-		b.errors[kind] = example
-		if strings.Contains(example, "429") || strings.Contains(example, "503") {
-			b.refused = res.Errors.HTTP + res.Sessions.Failed
+	b := batch{
+		done: res.Calls + res.Sessions.Failed, failed: res.Failed + res.Sessions.Failed, failedTools: res.ErrorsOf(loadtest.ErrTool),
+		latency: &Latency{P50: res.Latency.P50, P90: res.Latency.P90, P99: res.Latency.P99, Max: res.Latency.Max},
+		errors:  map[string]string{},
+	}
+	for _, e := range append(slices.Clone(res.Errors), res.Sessions.Errors...) {
+		kind := string(e.Kind)
+		if e.Kind == loadtest.ErrLimited || e.Code == http.StatusTooManyRequests || e.Code == http.StatusServiceUnavailable {
+			kind = limited
+			b.refused += e.Count
 		}
+		b.errors[kind] = e.Example
 	}
 	return b
 }

@@ -222,7 +222,7 @@ func TestNoResumeAfterAnAnswerThatIsNone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, srv := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { stream(w, tc.text) })
-			s.ep.HTTP = &http.Client{Transport: limited{s.ep.HTTP.Transport, 500, tooLarge}}
+			s.http().ep.HTTP = &http.Client{Transport: limited{s.http().ep.HTTP.Transport, 500, tooLarge}}
 			_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want %q", err, tc.want)
@@ -323,7 +323,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := legacySession(t, tc.h)
-			s.ep.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			s.http().ep.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
 			if err == nil || !errors.As(err, tc.kind) || !strings.Contains(err.Error(), tc.want) || errors.Is(err, ErrSessionLost) != tc.lost {
 				t.Errorf("error %T %v, want %T with %q, lost %t", err, err, tc.kind, tc.want, tc.lost)

@@ -3,27 +3,48 @@
 package process
 
 import (
-	"fmt"
-	"strings"
+	"os"
+	"os/signal"
 	"syscall"
-
-	"golang.org/x/sys/unix"
+	"time"
 )
 
-// Signal sends a signal, by its name, to one run of a process.
-func Signal(id ID, name string) error {
-	sig := SignalNumber(name)
-	if sig == 0 {
-		return fmt.Errorf("there is no signal %q", name)
-	}
-	if !lives(id) {
-		return ErrEnded
-	}
-	return syscall.Kill(id.PID, syscall.Signal(sig))
+// Forwarded are the signals that a process which wraps another passes on.
+func Forwarded() []os.Signal {
+	return []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
 }
 
-// SignalNumber is the number of the signal with this name, with or without
-// SIG; 0 where there is none.
-func SignalNumber(name string) int {
-	return int(unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(name), "SIG")))
+// Signal passes a signal on to the command and what runs in its process group.
+func (c *Child) Signal(sig os.Signal) {
+	number, ok := sig.(syscall.Signal)
+	select {
+	case <-c.done: // the number of the group may be another's by now
+		return
+	default:
+	}
+	if ok {
+		_ = syscall.Kill(-c.PID(), number) // a group that is gone needs none
+	}
 }
+
+// Follow ends this process by the signal that ended the command, so that
+// whoever waits for it sees the same. It returns the exit status for when the
+// command ended otherwise; a signal that would leave a core behind becomes one.
+func (c *Child) Follow() int {
+	status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return c.cmd.ProcessState.ExitCode()
+	}
+	number := status.Signal()
+	switch number {
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL, syscall.SIGUSR1, syscall.SIGUSR2:
+		signal.Reset(number)
+		_ = syscall.Kill(os.Getpid(), number)
+		time.Sleep(time.Second) // it takes a moment
+	}
+	return 128 + int(number)
+}
+
+// IgnoreBrokenPipes has writes to a pipe that nobody reads fail, where by
+// default they end a process whose standard output it is.
+func IgnoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }

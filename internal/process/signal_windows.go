@@ -1,9 +1,15 @@
 package process
 
-import "errors"
+import "os"
 
-// Signal sends a signal to a process, which this system does not have.
-func Signal(ID, string) error { return errors.New("this system has no signals") }
+// Forwarded are the signals that a process which wraps another passes on.
+func Forwarded() []os.Signal { return []os.Signal{os.Interrupt} }
 
-// SignalNumber is 0: this system has no signals.
-func SignalNumber(string) int { return 0 }
+// Signal ends the command: Windows has no signals to pass on.
+func (c *Child) Signal(os.Signal) { go c.Stop() }
+
+// Follow is the exit status of the command.
+func (c *Child) Follow() int { return c.cmd.ProcessState.ExitCode() }
+
+// IgnoreBrokenPipes does nothing: on Windows writes to them fail as they are.
+func IgnoreBrokenPipes() {}
