@@ -216,6 +216,9 @@ func (s *server) greet(ctx context.Context, cfg *Config) error {
 	return nil
 }
 
+// collected is how long the system may take to hand out an exit status.
+const collected = 2 * time.Second
+
 // memory is what the server and its descendants hold now, in MB; 0 when it has ended.
 func (s *server) memory() float64 {
 	m, err := s.tree.Read()
@@ -241,15 +244,24 @@ func (s *server) stop() {
 
 // end says how the server ended, "" while it lives.
 func (s *server) end() string {
+	_, err := s.tree.Read()
+	gone := errors.Is(err, process.ErrEnded)
 	if s.child == nil {
-		if _, err := s.tree.Read(); errors.Is(err, process.ErrEnded) {
+		if gone {
 			return "the server ended during the run, nobody knows why"
 		}
 		return ""
 	}
+	patience := time.Duration(0)
+	if gone { // its exit status is a moment away
+		patience = collected
+	}
 	select {
 	case <-s.child.Done():
-	default:
+	case <-time.After(patience):
+		if gone {
+			return "the server ended during the run"
+		}
 		return ""
 	}
 	exit := s.child.Exit()
