@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -241,13 +242,22 @@ func Load(path string) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the verdict of a run: %w", err)
 	}
-	var r Result
-	if err := json.Unmarshal(data, &r); err != nil {
+	r, err := decode(data)
+	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if r.Schema != Schema {
-		return nil, fmt.Errorf("reading %s: it is no verdict of mcpdiag leaktest, or one of another version (schema %q, want %q)", path, report.Cell(r.Schema, 40), Schema)
+	return r, nil
+}
+
+func decode(data []byte) (*Result, error) {
+	var r Result
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, err
 	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("it is no verdict of mcpdiag leaktest, or one of another version (schema %q, want %q)", report.Cell(r.Schema, 40), Schema)
+	}
+	r.Phases = slices.DeleteFunc(r.Phases, func(p *Phase) bool { return p == nil })
 	return &r, nil
 }
 

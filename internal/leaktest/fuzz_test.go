@@ -1,0 +1,33 @@
+package leaktest
+
+import (
+	"bytes"
+	"io"
+	"testing"
+)
+
+// Whatever a verdict.json says, a report is made of it, in every form.
+func FuzzDecode(f *testing.F) {
+	var seed bytes.Buffer
+	if err := named("harmless").JSON(&seed); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed.Bytes())
+	f.Add([]byte(`{"schema":"mcpdiag.leaktest/1","phases":[null,{"id":"call","rounds":[{}],"trend":{"span":1e300,"rate":{"bytes":-1e308}}}],"series":[{"t":-1,"mb":1e300}]}`))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := decode(data)
+		if err != nil {
+			return
+		}
+		for _, write := range []func(io.Writer) error{
+			func(w io.Writer) error { return r.HTML(w, dir) }, r.JUnit, r.GitHub, r.Markdown,
+			func(w io.Writer) error { return r.Text(w, false) },
+		} {
+			if err := write(io.Discard); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.check(&Config{Baseline: r, Budgets: []Budget{{Bytes: 1, Per: "call"}}})
+	})
+}
