@@ -217,6 +217,15 @@ func (b *connBody) read(p []byte) (n int, err error) {
 			if n > 0 {
 				return n, nil
 			}
+			if want := min(int64(len(p)), b.left); want > int64(len(c.in)) {
+				m, err := c.wire.Read(p[:want]) // what is long need not pass through the buffer
+				b.left -= int64(m)
+				b.done = b.left == 0 && !b.chunked
+				if m > 0 {
+					err = nil
+				}
+				return m, b.ended(err)
+			}
 			if err := c.fill(); err != nil {
 				return n, b.ended(err)
 			}
@@ -233,6 +242,9 @@ func (b *connBody) read(p []byte) (n int, err error) {
 
 // ended is what the end of the connection means for the body.
 func (b *connBody) ended(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, io.EOF) && !b.chunked && b.left > math.MaxInt64/2 {
 		b.done = true // it has no length: this is how it ends
 		return io.EOF

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -90,7 +91,7 @@ func (c *Comparison) doubt(a, b *Result) {
 		{"the tools", a.Tool, b.Tool},
 		{"the protocol", a.Protocol, b.Protocol},
 		{"the number of users", fmt.Sprint(a.Users), fmt.Sprint(b.Users)},
-		{"whether calls come at a rate", fmt.Sprint(a.Open != nil), fmt.Sprint(b.Open != nil)},
+		{"whether calls come at a rate", strconv.FormatBool(a.Open != nil), strconv.FormatBool(b.Open != nil)},
 	} {
 		if d.before != d.after {
 			c.Warnings = append(c.Warnings, fmt.Sprintf("%s differed: %s before, %s now", d.what, report.Cell(d.before, 60), report.Cell(d.after, 60)))

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // KneeSchema names the form of the JSON of a Knee.
@@ -231,4 +233,16 @@ func (k *Knee) bracket() (pass, fail *Level) {
 		pass = &level
 	}
 	return pass, nil
+}
+
+// Line is what a level showed, on a line.
+func (s *KneeStep) Line() string {
+	return fmt.Sprintf("%14s  %10.1f calls/s  p50 %s  p99 %s  errors %s", s.Level, s.Throughput, report.Millis(s.P50), report.Millis(s.P99), report.Percent(s.ErrorShare))
+}
+
+// Describe says in k what server it is of.
+func (r *Runner) Describe(k *Knee) {
+	res := r.describe()
+	k.URL, k.Server, k.Protocol, k.Tool = res.URL, res.Server, res.Protocol, res.Tool
+	k.Warnings = append(res.Warnings, k.Warnings...)
 }

@@ -65,13 +65,21 @@ func (k *Knee) judge() {
 		k.Verdict, k.Reasons = VerdictFailed, []string{"no level was measured"}
 	case k.Steps[0].ErrorShare == 1:
 		k.Verdict, k.Reasons = VerdictFailed, []string{"no call succeeded"}
-	case slices.ContainsFunc(k.Steps, func(s KneeStep) bool { return s.Limit }):
+	case k.limited():
 		k.Verdict = VerdictWithheld
 		k.Reasons = append(k.Reasons, "the generator, not the server, was the limit: what is said of the most load is not the server's")
 	case o != nil && o.LastPassing == nil && o.FirstFailing != nil:
 		k.Verdict = VerdictCrossed
 		k.Reasons = append(k.Reasons, fmt.Sprintf("%s does not hold at %s, the least load", o.Text, *o.FirstFailing))
 	}
+}
+
+// limited reports whether the generator was the limit before the server was.
+// On the plateau the server is at its limit already.
+func (k *Knee) limited() bool {
+	return slices.ContainsFunc(k.Steps, func(s KneeStep) bool {
+		return s.Limit && (k.Plateau == nil || s.load() <= k.Plateau.At.load())
+	})
 }
 
 // describe is the plateau that begins at step i. Where the two asymptotes of a

@@ -48,7 +48,7 @@ func (k *Knee) headline() string {
 	case p == nil && len(k.Steps) == 0:
 		return "nothing was measured"
 	case p == nil:
-		return "none up to " + k.Steps[len(k.Steps)-1].Level.String()
+		return "none up to " + k.Steps[len(k.Steps)-1].String()
 	case p.At.Rate > 0:
 		return fmt.Sprintf("%.4g calls/s", p.Knee)
 	default:
@@ -101,7 +101,7 @@ func (k *Knee) note(s *KneeStep) string {
 		notes = append(notes, strings.Join(s.Crossed, ", ")+" fails")
 	}
 	if k.Plateau != nil && s.Level == k.Plateau.At {
-		notes = append(notes, "it bends")
+		notes = append(notes, "the plateau begins")
 	}
 	if s.Limit {
 		notes = append(notes, "the generator is the limit")

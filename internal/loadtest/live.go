@@ -14,6 +14,7 @@ type Live struct {
 	length time.Duration // of the run, 0 where its calls end it
 	last   Progress
 	rate   float64 // calls a second, of late
+	level  string  // of a search
 }
 
 // NewLive returns the view of a plan.
@@ -47,6 +48,12 @@ func (l *Live) Add(p Progress) {
 	l.last = p
 }
 
+// At says which level of a search is tried now.
+func (l *Live) At(level Level) {
+	l.level = level.String()
+	l.rate, l.last = 0, Progress{}
+}
+
 // Write draws the view in width columns: a bar with the time left, and the figures.
 func (l *Live) Write(w io.Writer, paint report.Painter, width int) error {
 	p := l.last
@@ -59,6 +66,10 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width int) error {
 	figures := fmt.Sprintf("%s users  %s calls  %.0f/s  p50 %s  p99 %s  ", report.Count(int64(p.Users)), report.Count(p.Done), l.rate, report.Duration(p.P50), report.Duration(p.P99))
 	if p.Round > 1 {
 		figures = fmt.Sprintf("round %d  ", p.Round) + figures
+	}
+	if l.level != "" {
+		_, err := fmt.Fprintln(w, report.Cut("trying "+l.level+":  "+figures+failed, width))
+		return err
 	}
 	line := report.Cut(figures+failed, width)
 	if p.Failed > 0 {

@@ -8,6 +8,19 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
+// ErrUnknownStep is in the chain of an error that says that a threshold is on
+// something that the plan does not call.
+var ErrUnknownStep = errors.New("the plan does not call it")
+
+// Most is the most users that the plan has at one time.
+func (p *Plan) Most() int {
+	most := 0
+	for i := range p.Stages {
+		most = max(most, p.Stages[i].Users)
+	}
+	return most
+}
+
 // Resolve fits the plan to the tools that a server offers: a plan without steps
 // gets one for each tool, those that the server calls destructive left out, and
 // a step without arguments gets some that fit its tool's schema.

@@ -62,7 +62,9 @@ func (r *Result) latencySection() section {
 	add("successful", &r.Latency)
 	add("from sending", r.Service)
 	add("failed", r.FailedLatency)
-	add("first byte", r.FirstByte)
+	if f := r.FirstByte; f != nil && f.P50 < 0.8*r.Latency.P50 { // else it is the whole answer
+		add("first byte", f)
+	}
 	if len(r.Steps) < 2 {
 		return s
 	}

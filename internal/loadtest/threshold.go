@@ -127,7 +127,7 @@ func checkThresholds(thresholds []Threshold, steps []Step) error {
 	for _, t := range thresholds {
 		known := slices.ContainsFunc(steps, func(s Step) bool { return s.Label() == t.Step })
 		if t.Step != "" && !known {
-			return fmt.Errorf("threshold %q: the plan calls no %q", t.Text, t.Step)
+			return fmt.Errorf("threshold %q: %q: %w", t.Text, t.Step, ErrUnknownStep)
 		}
 	}
 	return nil
