@@ -38,8 +38,22 @@ a=$(median <"$work/ours")
 echo "mcpdiag $a"
 if [ -n "$wrk" ]; then b=$(median <"$work/wrk"); echo "wrk     $b   mcpdiag is $(ratio "$a" "$b") times that (at most 1.5)"; fi
 if [ -n "$k6" ]; then
-  c=$(cpu 20000 env ROUNDS=2 URL="$target" taskset -c 1 "$k6" run --quiet --no-usage-report bench/loadtest/k6.js)
-  echo "k6      $c   $(ratio "$c" "$a") times mcpdiag (at least 8)"
+  cat >"$work/plan.yaml" <<PLAN
+url: $target
+protocol: "2025-11-25"
+stages: [{users: 40, calls: 250}]
+rounds: 2
+steps: [{tool: echo, args: {text: hi}}]
+PLAN
+  "$work/mcpdiag" loadtest export k6 "$work/plan.yaml" >"$work/plan.js"
+  for _ in $(seq 3); do
+    cpu 20000 taskset -c 1 "$k6" run --quiet --no-usage-report "$work/plan.js" >>"$work/k6"
+    cpu 20000 env ROUNDS=2 URL="$target" taskset -c 1 "$k6" run --quiet --no-usage-report bench/loadtest/bare.js >>"$work/bare"
+  done
+  c=$(median <"$work/k6")
+  echo "k6      $c   $(ratio "$c" "$a") times mcpdiag (at least 8): the same plan, exported, with its checks"
+  c=$(median <"$work/bare")
+  echo "k6      $c   $(ratio "$c" "$a") times mcpdiag: a bare loop that checks nothing but isError"
 fi
 
 echo "-- memory with 2,000 users, 100 calls each"

@@ -1,4 +1,4 @@
-// The lifecycle that mcpdiag loadtest makes: initialize, initialized, 250 calls, DELETE.
+// The least that k6 can do: the lifecycle of a session, without checks or tags.
 import http from 'k6/http';
 
 export const options = {
