@@ -55,6 +55,9 @@ func (s *Stopwatch) Stop() Timing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.timing.Total = time.Since(s.timing.Start)
+	if s.timing.Reused { // what a connection took that was begun beside it is not this exchange's
+		s.timing.DNS, s.timing.Connect, s.timing.TLS = 0, 0, 0
+	}
 	return s.timing
 }
 
