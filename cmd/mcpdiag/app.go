@@ -17,7 +17,7 @@ import (
 // the flags that all commands have.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr *guarded
 	getenv         func(string) string
 
 	color   choice
@@ -25,19 +25,22 @@ type app struct {
 	quiet   bool
 	verbose bool
 
+	foundURL bool // --url comes from a config file that nobody named
+
 	secrets client.Secrets // blanked in everything that is written
 }
 
 // guarded blanks the secrets in what passes to w. Whole lines pass at once, so
 // a secret is not missed because it was written in two parts.
 type guarded struct {
-	w io.Writer
-	a *app
+	w    io.Writer
+	a    *app
+	lost error // the first error of w: cobra ignores those of its own output
 
 	mu sync.Mutex
 }
 
-func (a *app) guard(w io.Writer) io.Writer { return &guarded{w: w, a: a} }
+func (a *app) guard(w io.Writer) *guarded { return &guarded{w: w, a: a} }
 
 func (g *guarded) Write(p []byte) (int, error) {
 	g.mu.Lock()
@@ -47,6 +50,7 @@ func (g *guarded) Write(p []byte) (int, error) {
 		clean = bytes.ReplaceAll(clean, []byte(secret), []byte("REDACTED"))
 	}
 	if _, err := g.w.Write(clean); err != nil {
+		g.lost = bareCause(err)
 		return 0, err
 	}
 	return len(p), nil
@@ -128,7 +132,7 @@ func (a *app) write(path string, write func(io.Writer) error) error {
 	}
 	defer f.Abort()
 	if err := write(a.guard(f)); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, bareCause(err))
 	}
 	return f.Close()
 }

@@ -72,17 +72,28 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 		fromFiles = append(fromFiles, client.SecretsIn(t)...)
 	}
 	a.secrets = client.SecretsOf(header, fromFiles...)
+	if a.foundURL && len(header) > 0 && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
+		return nil, usagef("%s was merely found, and may not say who gets credentials; give the address, or name the file with --config", localConfig)
+	}
 	if c.insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
 	}
 	cfg := client.Config{
-		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Conns: conns,
+		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Secrets: a.secrets, Conns: conns,
 		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
 	}
 	if a.verbose {
 		cfg.Log = func(line string) { a.debug("%s", line) }
 	}
 	return client.New(cfg)
+}
+
+func hostOf(target string) string {
+	u, err := client.ParseTarget(target, "")
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // header is what --header, --token-file and MCPDIAG_TOKEN say, with the values that came from files.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,6 +19,9 @@ import (
 const localConfig = "mcpdiag.yaml"
 
 var onlyNamedConfig = []string{"header", "token-file", "cacert", "cert", "key", "insecure", "gc-url", "gc-signal"}
+
+// outputFlags name files that are written.
+var outputFlags = []string{"output", "log", "plot", "announce"}
 
 // applyDefaults gives each flag of cmd that is not on the command line its value
 // from the environment (MCPDIAG_TOKEN_FILE for --token-file), else from the config file.
@@ -43,6 +47,7 @@ func (a *app) applyDefaults(cmd *cobra.Command) error {
 		}
 		if node, ok := file.values[f.Name]; ok {
 			failed = file.set(f, node)
+			a.foundURL = a.foundURL || f.Name == "url" && file.found
 		}
 	})
 	return failed
@@ -51,6 +56,7 @@ func (a *app) applyDefaults(cmd *cobra.Command) error {
 // configFile holds the values that a config file has for one command.
 type configFile struct {
 	name   string
+	found  bool // in the current folder: nobody named it
 	values map[string]*yaml.Node
 }
 
@@ -72,30 +78,30 @@ func (a *app) readConfig(cmd *cobra.Command) (configFile, error) {
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return configFile{}, fmt.Errorf("reading config %s: %w", name, err)
 	}
-	file := configFile{name: name, values: map[string]*yaml.Node{}}
+	file := configFile{name: name, found: a.config == "", values: map[string]*yaml.Node{}}
 	if len(doc.Content) == 0 {
 		return file, nil
 	}
-	return file, file.collect(cmd, doc.Content[0], a.config != "")
+	return file, file.collect(cmd, doc.Content[0])
 }
 
-func (c *configFile) collect(cmd *cobra.Command, top *yaml.Node, trusted bool) error {
+func (c *configFile) collect(cmd *cobra.Command, top *yaml.Node) error {
 	return c.pairs(top, func(key, value *yaml.Node) error {
 		section, _, err := cmd.Root().Find([]string{key.Value})
 		if err != nil || section == cmd.Root() {
-			return c.keep(cmd.Root().Commands(), cmd, key, value, trusted)
+			return c.keep(cmd.Root().Commands(), cmd, key, value)
 		}
 		return c.pairs(value, func(key, value *yaml.Node) error {
 			if section != cmd {
-				return c.known([]*cobra.Command{section}, key, trusted)
+				return c.known([]*cobra.Command{section}, key)
 			}
-			return c.keep([]*cobra.Command{section}, cmd, key, value, trusted)
+			return c.keep([]*cobra.Command{section}, cmd, key, value)
 		})
 	})
 }
 
-func (c *configFile) keep(knowing []*cobra.Command, cmd *cobra.Command, key, value *yaml.Node, trusted bool) error {
-	if err := c.known(knowing, key, trusted); err != nil {
+func (c *configFile) keep(knowing []*cobra.Command, cmd *cobra.Command, key, value *yaml.Node) error {
+	if err := c.known(knowing, key); err != nil {
 		return err
 	}
 	section := len(knowing) == 1 && knowing[0] == cmd
@@ -106,8 +112,8 @@ func (c *configFile) keep(knowing []*cobra.Command, cmd *cobra.Command, key, val
 }
 
 // known fails for a key that is no flag of any of the commands, or that this file may not set.
-func (c *configFile) known(commands []*cobra.Command, key *yaml.Node, trusted bool) error {
-	if !trusted && slices.Contains(onlyNamedConfig, key.Value) {
+func (c *configFile) known(commands []*cobra.Command, key *yaml.Node) error {
+	if c.found && slices.Contains(onlyNamedConfig, key.Value) {
 		return fmt.Errorf("%s:%d: %s may not be set in a file that was merely found; name the file with --config", c.name, key.Line, key.Value)
 	}
 	for _, cmd := range commands {
@@ -139,6 +145,9 @@ func (c *configFile) set(f *pflag.Flag, node *yaml.Node) error {
 	for _, v := range values {
 		if v.Kind != yaml.ScalarNode {
 			return fmt.Errorf("%s:%d: %s wants a plain value", c.name, v.Line, f.Name)
+		}
+		if c.found && slices.Contains(outputFlags, f.Name) && v.Value != "-" && !filepath.IsLocal(v.Value) {
+			return fmt.Errorf("%s:%d: %s may only name a file below this folder in a file that was merely found", c.name, v.Line, f.Name)
 		}
 		if err := f.Value.Set(v.Value); err != nil {
 			return fmt.Errorf("%s:%d: %s: %w", c.name, v.Line, f.Name, err)

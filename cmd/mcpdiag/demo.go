@@ -22,7 +22,7 @@ func newDemoCmd(a *app) *cobra.Command {
 		Use:   "demo",
 		Short: "See mcpdiag diagnose a live server, or start one to try",
 		Long: `demo starts a server that leaks, runs mcpdiag's commands against it, shows each
-command with its result, and ends with the verdict. It takes about half a minute.
+command with its result, and ends with the verdict. It takes about a quarter of a minute.
 
 With --serve it is the server itself, at /mcp, /debug/snapshot and /health, until
 Ctrl-C. It is healthy unless a fault is switched on.`,
@@ -32,6 +32,11 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if serve {
 				return serveDemo(cmd.Context(), a, cfg, listen, announce)
+			}
+			for _, flag := range []string{"listen", "announce", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "session-timeout", "json"} {
+				if cmd.Flags().Changed(flag) {
+					return usagef("--%s is for the server: add --serve", flag)
+				}
 			}
 			return runTour(cmd.Context(), a, dir)
 		},

@@ -63,6 +63,12 @@ did not grow; then the exit code is 3.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operands, command := splitDash(cmd, args)
 			d.command = command
+			around := len(operands) == 1 && isURL(operands[0])
+			for _, flag := range []string{"wait", "settle"} {
+				if cmd.Flags().Changed(flag) && !around {
+					return usagef("--%s is for one URL, which is asked twice", flag)
+				}
+			}
 			return d.run(cmd.Context(), operands, output, format)
 		},
 	}
@@ -92,11 +98,17 @@ func (d *differ) run(ctx context.Context, operands []string, output string, form
 	}
 	res := diff.Compare(before, after, diff.Options{ThresholdMB: float64(d.threshold) / (1 << 20)})
 	res.Warnings = append(res.Warnings, d.warnings...)
+	if d.commandErr != nil {
+		res.Command = d.commandErr.Error()
+	}
 	if err := d.a.write(output, func(w io.Writer) error { return d.render(w, res, format.value) }); err != nil {
 		return err
 	}
 	switch {
 	case res.Verdict == diff.VerdictLeak:
+		if d.commandErr != nil {
+			d.a.warn(res.Command)
+		}
 		return errFinding
 	case d.commandErr != nil:
 		return d.commandErr

@@ -113,6 +113,23 @@ func choiceVar(cmd *cobra.Command, fs *pflag.FlagSet, c *choice, name, usage str
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// limit is an integer flag of at least 0, which is no limit.
+type limit int
+
+func (n *limit) Set(text string) error {
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is no number of at least 0", text)
+	}
+	*n = limit(v)
+	return nil
+}
+
+func (n *limit) String() string { return strconv.Itoa(int(*n)) }
+func (n *limit) Type() string   { return "n" }
+
+func limitVar(fs *pflag.FlagSet, p *int, name, usage string) { fs.Var((*limit)(p), name, usage) }
+
 // positive is an integer flag of at least 1.
 type positive int
 

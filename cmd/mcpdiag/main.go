@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,6 +16,7 @@ import (
 )
 
 func main() {
+	log.SetOutput(io.Discard) // net/http logs there what servers send unasked, past the rules for what is shown
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal ends the run, the second kills
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -52,6 +54,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if status, ok := errors.AsType[childStatus](err); ok {
+		return int(status) // the server has said what there is to say
+	}
+	if lost := a.stdout.lost; err == nil && lost != nil {
+		err = runError{fmt.Errorf("writing standard output: %w", lost)}
+	}
 	code := exitCode(err)
 	switch code {
 	case exitFailure:

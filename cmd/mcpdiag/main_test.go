@@ -28,6 +28,8 @@ func TestScripts(t *testing.T) {
 			"exitcode": cmdExitcode,
 			"announce": cmdAnnounce,
 			"lines":    cmdLines,
+			"waitfor":  cmdWaitFor,
+			"waitgone": cmdWaitGone,
 		},
 	})
 }

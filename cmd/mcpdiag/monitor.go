@@ -64,7 +64,7 @@ write timestamp,pid,rss_mb,…, a log of psrecord or data of mprof; - is standar
 	durationVar(fs, &w.cfg.RestartWait, "restart-wait", 5*time.Second, "wait this long for a process to come back under its --name")
 	durationVar(fs, &w.cfg.Interval, "interval", time.Second, "time from one sample to the next, from 10ms")
 	durationVar(fs, &w.cfg.Duration, "duration", 0, "end after this long")
-	fs.IntVar(&w.cfg.Count, "count", 0, "end after this many samples")
+	limitVar(fs, &w.cfg.Count, "count", "end after this many samples")
 	fs.StringVarP(&w.output, "output", "o", "", "write the samples to this CSV file, - for standard output (default memory_YYYYMMDD_HHMMSS.csv)")
 	fs.StringVar(&w.plot, "plot", "", "draw the memory into this SVG file")
 	fs.StringVar(&w.read, "read", "", "judge this recorded file")
@@ -131,8 +131,8 @@ func (w *watcher) watch(cmd *cobra.Command) error {
 	if several := new(process.AmbiguousError); errors.As(err, &several) {
 		w.a.listProcesses(several.Found)
 	}
-	if res == nil {
-		return err
+	if res == nil || err != nil && samples.f == nil && samples.path != "-" {
+		return err // nothing was watched, or nothing could be written
 	}
 	if w.output != "-" {
 		res.File = w.output

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,6 +41,9 @@ One that was crossed makes the exit code 3.`,
 			if cfg.Alerts, err = parseAlerts(alerts); err != nil {
 				return err
 			}
+			if cfg.UntilAlert && len(alerts) == 0 {
+				return usagef("--until-alert needs an --alert")
+			}
 			if cfg.Interval < time.Millisecond {
 				return usagef("--interval is at least 1ms")
 			}
@@ -54,9 +58,9 @@ One that was crossed makes the exit code 3.`,
 	}
 	fs := cmd.Flags()
 	durationVar(fs, &cfg.Interval, "interval", time.Second, "time from one poll to the next")
-	fs.IntVar(&cfg.Count, "count", 0, "end after this many polls of each target")
+	limitVar(fs, &cfg.Count, "count", "end after this many polls of each target")
 	durationVar(fs, &cfg.Duration, "duration", 0, "end after this long")
-	fs.IntVar(&cfg.FailAfter, "fail-after", 0, "end with an error when a target fails this many times in a row")
+	limitVar(fs, &cfg.FailAfter, "fail-after", "end with an error when a target fails this many times in a row")
 	fs.StringArrayVar(&alerts, "alert", nil, "watch a condition such as 'heap>500MB'; repeatable")
 	fs.BoolVar(&cfg.UntilAlert, "until-alert", false, "end when an alert is crossed")
 	fs.StringVarP(&output, "output", "o", defaultTrace, "append the trace to this file, - for standard output")
@@ -82,6 +86,9 @@ func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, outp
 	if err != nil {
 		return err
 	}
+	if info, err := os.Stat(output); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		a.note("appending to %s, which holds polls already", output)
+	}
 	trace, closeTrace, err := a.appendTrace(output)
 	if err != nil {
 		return err
@@ -97,8 +104,8 @@ func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, outp
 	watch.end()
 	err = errors.Join(err, closeTrace())
 	a.warn(res.Warnings...)
-	if res.Answered() > 0 {
-		err = errors.Join(err, a.pollSummary(res, output, format))
+	if len(res.Targets) > 0 && res.Targets[0].Polls > 0 {
+		err = errors.Join(err, a.pollSummary(res, output, format, err == nil))
 	}
 	if err == nil && res.Verdict == poll.VerdictAlert {
 		return errFinding
@@ -127,8 +134,8 @@ func bareCause(err error) error {
 }
 
 // pollSummary writes the result to standard output, or to standard error where
-// standard output carries the trace.
-func (a *app) pollSummary(res *poll.Result, output string, format choice) error {
+// standard output carries the trace. wrote says whether the trace is whole.
+func (a *app) pollSummary(res *poll.Result, output string, format choice, wrote bool) error {
 	w := a.stdout
 	if output == "-" {
 		w = a.stderr
@@ -139,7 +146,7 @@ func (a *app) pollSummary(res *poll.Result, output string, format choice) error 
 	if err := res.Text(w, a.painter(w)); err != nil {
 		return err
 	}
-	if output == "-" {
+	if output == "-" || res.Answered() == 0 || !wrote {
 		return nil
 	}
 	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", output, flameOperand(output), output)

@@ -44,7 +44,7 @@ func TestTypeScriptServers(t *testing.T) {
 }
 
 // The client scenarios of the official conformance suite, with mcpdiag as the client.
-func TestConformance(t *testing.T) {
+func TestLoadtestConformance(t *testing.T) {
 	npmServers(t)
 	suite, err := filepath.Abs(filepath.Join(serversDir, "node_modules", ".bin", "conformance"))
 	if err != nil {

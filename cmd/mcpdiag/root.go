@@ -30,8 +30,15 @@ Start with:  mcpdiag demo`,
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: each exchange, each line that is skipped")
 	addGroups(root, a)
-	root.SetHelpCommandGroupID("more")
+	root.Version = version()
+	root.SetVersionTemplate("mcpdiag {{.Version}}\n")
+	root.SetHelpCommand(newHelpCmd(root))
 	root.SetCompletionCommandGroupID("more")
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args = cobra.NoArgs // cobra would take a shell that it does not know for a wish for help
+		completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	for _, cmd := range root.Commands() {
 		a.prepare(cmd)
 	}
@@ -43,7 +50,7 @@ func addGroups(root *cobra.Command, a *app) {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a)}},
+		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a), newProxyCmd(a)}},
 		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
@@ -75,6 +82,23 @@ func (a *app) prepare(cmd *cobra.Command) {
 			return runError{err}
 		}
 		return nil
+	}
+}
+
+// newHelpCmd returns the help command. Cobra's own ends well for a command that
+// there is not.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Help about any command",
+		GroupID: "more",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command %q", strings.Join(args, " "))
+			}
+			return cmd.Help()
+		},
 	}
 }
 

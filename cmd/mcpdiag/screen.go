@@ -36,8 +36,11 @@ func (s *screen) draw(write func(w io.Writer, paint report.Painter, width, heigh
 	_, _ = s.a.stderr.Write(b.Bytes())
 }
 
-// clear takes the view away.
+// clear takes the view away, if one stands there.
 func (s *screen) clear() {
+	if s.lines == 0 {
+		return
+	}
 	var b bytes.Buffer
 	s.erase(&b)
 	s.lines = 0

@@ -31,6 +31,7 @@ type Config struct {
 	MaxBody  int64         // decoded bytes of an answer; 0 is DefaultMaxBody
 	Header   http.Header   // sent to Origins and to nobody else
 	Origins  []*url.URL    // whom Header is for
+	Secrets  Secrets       // blanked in answers
 	CACert   string        // PEM file of authorities to trust beside the system's
 	Cert     string        // PEM file of the client certificate
 	Key      string        // PEM file of its key
@@ -58,7 +59,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = DefaultMaxBody
 	}
-	tlsConfig, err := tlsConfig(cfg)
+	tlsConfig, err := TLS(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,8 @@ func New(cfg Config) (*Client, error) {
 	}}, nil
 }
 
-func tlsConfig(cfg Config) (*tls.Config, error) {
+// TLS is what cfg says about TLS, or says which of its files cannot be used.
+func TLS(cfg Config) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.Insecure} //nolint:gosec // asked for, and warned of
 	if cfg.CACert != "" {
 		pem, err := os.ReadFile(cfg.CACert)

@@ -60,7 +60,7 @@ func speak(t *testing.T, answer func(net.Conn)) string {
 				return
 			}
 			go func() {
-				defer conn.Close() //nolint:errcheck // it is a bad server
+				defer conn.Close()
 				answer(conn)
 			}()
 		}
@@ -101,14 +101,13 @@ func TestGet(t *testing.T) {
 
 // Every answer that is no document ends with an error that says at which stage, and what to try.
 func TestGetErrors(t *testing.T) {
-	hang := func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	refused := speak(t, func(net.Conn) {})
+	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = l.Close()
-	refused = "http://" + l.Addr().String()
+	refused := "http://" + l.Addr().String()
 	status := func(code int, header, body string) string {
 		return serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			if name, value, ok := strings.Cut(header, ": "); ok {
@@ -128,20 +127,20 @@ func TestGetErrors(t *testing.T) {
 		"no answer":    {serve(t, hang).String(), StageAnswer, "no answer within 50ms (waiting for the answer); the server may hang; --timeout allows more"},
 		"a body bit by bit": {serve(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "{")
-			w.(http.Flusher).Flush() //nolint:errcheck // it is one
+			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}).String(), StageBody, "no answer within 50ms (reading the answer)"},
 		"closed at once":     {speak(t, afterRequest("")), StageAnswer, "the server closed the connection while waiting for the answer; its log may say why"},
 		"closed in mid-body": {speak(t, afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")), StageBody, "the server closed the connection while reading the answer"},
 		"reset in mid-body": {speak(t, func(conn net.Conn) {
 			afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")(conn)
-			_ = conn.(*net.TCPConn).SetLinger(0) //nolint:errcheck // it is one
+			_ = conn.(*net.TCPConn).SetLinger(0)
 		}), StageBody, "the server reset the connection while reading the answer"},
 		"no HTTP":               {speak(t, afterRequest("220 mail.example.com ESMTP\r\n")), StageAnswer, "malformed HTTP"},
 		"10 MB of header":       {speak(t, afterRequest("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 990)+"\r\n", 10_000)+"\r\n{}")), StageAnswer, "exceeded"},
 		"a header without end":  {speak(t, afterRequest("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), StageAnswer, "exceeded"},
 		"TLS to a plain server": {strings.Replace(serve(t, hang).String(), "http:", "https:", 1), StageTLS, "the server does not speak TLS; try http:// instead of https://"},
-		"500":                   {status(500, "", "boom\n at line 1"), "", `the server answered 500 Internal Server Error ("boom at line 1")`},
+		"500":                   {status(500, "", "boom\n at line 1"), "", `the server answered 500 Internal Server Error (boom at line 1)`},
 		"401":                   {status(401, "", ""), "", "the server answered 401 Unauthorized; --token-file or --header gives credentials"},
 		"404 with a page":       {status(404, "", "<html>no</html>"), "", "the server answered 404 Not Found; is this the right path?"},
 		"429":                   {status(429, "Retry-After: 7", ""), "", "the server answered 429 Too Many Requests; the server limits the rate"},
@@ -279,7 +278,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					defer resp.Body.Close() //nolint:errcheck // only the status counts
+					defer resp.Body.Close()
 					if status, ok := errors.AsType[*HTTPError](StatusError(resp, nil)); !ok || status.Code != code || status.Location == "" {
 						t.Errorf("%v, want the redirect itself", status)
 					}
@@ -305,6 +304,24 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 		if got := p.isOrigin(parse(t, address)); got != want {
 			t.Errorf("%s: %t, want %t", address, got, want)
 		}
+	}
+}
+
+// What is sent to anybody else has none of the header.
+func TestOthersGetNoCredentials(t *testing.T) {
+	var got []string
+	h := func(_ http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Authorization")+r.Header.Get("X-Api-Key"))
+	}
+	origin, other := serve(t, h), serve(t, h)
+	c := newClient(t, Config{Header: http.Header{"Authorization": {"a"}, "X-Api-Key": {"b"}}, Origins: []*url.URL{origin}})
+	for _, u := range []*url.URL{origin, other} {
+		if _, err := c.Get(t.Context(), u.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"ab", ""}, got); diff != "" {
+		t.Errorf("origin, other (-want +got)\n%s", diff)
 	}
 }
 

@@ -144,6 +144,7 @@ func (c *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, &Error{Stage: c.stage, Err: err, timeout: c.client.cfg.Timeout}
 	}
+	resp.Body = redact(resp.Body, c.client.cfg.Secrets)
 	return resp, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -52,7 +54,7 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("there is no host %q; check the name", dns.Name)
 	case errors.Is(e.Err, syscall.ECONNRESET), errors.Is(e.Err, syscall.EPIPE):
 		return "the server reset the connection while " + string(e.Stage) + "; its log may say why"
-	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF):
+	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF), e.Err.Error() == "http: server closed idle connection":
 		return "the server closed the connection while " + string(e.Stage) + "; its log may say why"
 	}
 	if hint := tlsHint(e.Err); hint != "" {
@@ -121,7 +123,7 @@ func (e *HTTPError) Error() string {
 		hint = "; the server limits the rate"
 	}
 	if e.Snippet != "" {
-		return fmt.Sprintf("the server answered %s (%q)%s", e.Status, e.Snippet, hint)
+		return fmt.Sprintf("the server answered %s (%s)%s", e.Status, e.Snippet, hint)
 	}
 	return fmt.Sprintf("the server answered %s%s", e.Status, hint)
 }
@@ -167,16 +169,24 @@ func retryAfter(s string) time.Duration {
 	return 0
 }
 
+var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
+
 // ParseTarget reads the address of a server as people type it: a bare
 // host:port is fine, and path is where an address without one leads.
 func ParseTarget(target, path string) (*url.URL, error) {
 	full := target
+	if digits.MatchString(target) {
+		return nil, fmt.Errorf("%q is a port without a host; is it localhost:%s?", target, strings.TrimPrefix(target, ":"))
+	}
 	if !strings.Contains(full, "://") {
 		full = "http://" + full
 	}
 	u, err := url.Parse(full)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("%q is no address of a server; it looks like http://localhost:3100", Redact(target))
+	}
+	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n > 65535) {
+		return nil, fmt.Errorf("%q has a port that there is not; the highest is 65535", Redact(target))
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = path

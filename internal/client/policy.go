@@ -47,7 +47,7 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.ProtoMajor > 1 {
 		p.http2.Store(true)
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: p.limit(req), policy: p}
+	resp.Body = redact(&body{ReadCloser: resp.Body, left: p.limit(req), policy: p}, p.cfg.Secrets)
 	return resp, nil
 }
 

@@ -74,12 +74,16 @@ func SecretsOf(h http.Header, more ...string) Secrets {
 		}
 	}
 	s = append(s, more...)
-	for _, value := range slices.Clone(s) {
-		s = append(s, otherForms(value)...)
+	for range 2 { // an error page can quote in JSON what it has quoted
+		for _, value := range slices.Clone(s) {
+			s = append(s, otherForms(value)...)
+		}
+		slices.Sort(s)
+		s = slices.Compact(s)
 	}
 	s = slices.DeleteFunc(s, func(v string) bool { return len(v) < 4 })
-	slices.SortFunc(s, func(a, b string) int { return len(b) - len(a) })
-	return slices.Compact(s)
+	slices.SortStableFunc(s, func(a, b string) int { return len(b) - len(a) })
+	return s
 }
 
 // otherForms are the ways in which a value is written in JSON, quoted by Go and in a URL.

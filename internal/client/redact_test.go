@@ -1,10 +1,13 @@
 package client
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -73,5 +76,24 @@ func TestSnippetIsRedactedBeforeItIsCut(t *testing.T) {
 				t.Fatalf("after %d bytes: %v", n, err)
 			}
 		}
+	}
+}
+
+// However an answer comes, a secret in it does not get through, and the rest does.
+func TestAnswersAreRedacted(t *testing.T) {
+	secrets := SecretsOf(nil, "SENTINEL-SENTINEM", "SENTINEL-x", "short")
+	in := "SENTI SENTINEL-SENTINEM SENTINEL-SENTINEL-x short SENTINEL-SENTINE"
+	want := "SENTI REDACTED SENTINEL-REDACTED short SENTINEL-SENTINE"
+	for name, r := range map[string]io.Reader{
+		"whole": strings.NewReader(in), "byte by byte": iotest.OneByteReader(strings.NewReader(in)), "with its end": iotest.DataErrReader(strings.NewReader(in)),
+	} {
+		got, err := io.ReadAll(iotest.OneByteReader(redact(io.NopCloser(r), secrets)))
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
+		}
+	}
+	broken := io.MultiReader(strings.NewReader("SENTINEL"), iotest.ErrReader(iotest.ErrTimeout))
+	if got, err := io.ReadAll(redact(io.NopCloser(broken), secrets)); string(got) != "SENTINEL" || !errors.Is(err, iotest.ErrTimeout) {
+		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -130,6 +130,9 @@ func (r *response) framing() error {
 	coding := r.Header.Values("Transfer-Encoding")
 	lengths := r.Header.Values("Content-Length")
 	r.Close = strings.EqualFold(r.Header.Get("Connection"), "close") || r.ProtoMinor == 0
+	if packed := r.Header.Get("Content-Encoding"); packed != "" && !strings.EqualFold(packed, "identity") {
+		return &ProtocolError{fmt.Sprintf("it is packed as %.20q, which was not asked for", packed)}
+	}
 	switch {
 	case len(coding) > 0 && r.ProtoMinor == 0:
 		return &ProtocolError{"it is HTTP/1.0 and has a transfer encoding"}

@@ -30,13 +30,14 @@ type Result struct {
 	A               Side          `json:"a"`
 	B               Side          `json:"b"`
 	BetweenMs       *float64      `json:"betweenMs,omitempty"`
-	Process         string        `json:"process"` // "same", "restarted" or "unknown"
+	Process         string        `json:"process"` // "same", "restarted", "other" where the sides do not belong together, or "unknown"
 	Rows            []Row         `json:"figures"`
 	NewCalls        []Call        `json:"newToolCalls"`
 	GoneCalls       []Call        `json:"goneToolCalls"`
 	StuckCalls      []Call        `json:"stuckToolCalls"` // in flight in A and still in B
 	Queues          []Row         `json:"queues"`
 	Handlers        []HandlerDiff `json:"handlers"`
+	Command         string        `json:"commandError,omitempty"` // how the command in between failed
 	Warnings        []string      `json:"warnings,omitempty"`
 	sessionsUnknown bool
 }
@@ -123,6 +124,11 @@ func (r *Result) warn(warning string) {
 // compareProcess finds out whether both sides are of one process.
 func (r *Result) compareProcess(a, b Window) {
 	r.Process = "unknown"
+	if reason := a.mismatch(b); reason != "" {
+		r.Process = "other"
+		r.undecided(reason)
+		return
+	}
 	reason, _ := snapshot.Restarted(a.last(), b.Snapshots[0])
 	if reason == "" && b.Snapshots[0].Poll != nil && b.Snapshots[0].Poll.Restarted {
 		reason = "the trace says so"

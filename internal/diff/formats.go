@@ -37,6 +37,9 @@ func (r *Result) JUnit(w io.Writer) error {
 	case VerdictUndecided:
 		c.Error = p
 	case VerdictOK, VerdictGrowth:
+		if r.Command != "" {
+			c.Error = &report.Problem{Message: r.Command, Text: details.String()}
+		}
 	}
 	s := report.Suite{Name: "mcpdiag diff"}
 	s.Add(c)
@@ -55,8 +58,12 @@ func (r *Result) GitHub(w io.Writer) error {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "::%s title=mcpdiag diff::%s\n", level, report.WorkflowMessage(r.Reason))
+	if r.Command != "" {
+		fmt.Fprintf(&text, "::error title=mcpdiag diff::%s\n", report.WorkflowMessage(r.Command))
+	}
 	for _, c := range r.StuckCalls[:min(len(r.StuckCalls), maxShown)] {
-		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", report.WorkflowMessage("call "+c.ID+" of "+c.Name+" is still in flight"))
+		what := "call " + report.Cell(c.ID, nameWidth) + " of " + report.Cell(c.Name, nameWidth) + " is still in flight"
+		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", report.WorkflowMessage(what))
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&text, "::warning title=mcpdiag diff::%s\n", report.WorkflowMessage(warning))

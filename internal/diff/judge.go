@@ -15,6 +15,8 @@ func (r *Result) judge(last *snapshot.Snapshot, windows bool) {
 	r.SessionDelta = r.change("activeSessions")
 	r.HeapDeltaMB = r.change("heapUsedMB")
 	switch {
+	case r.Process == "other": // judged already
+		return
 	case r.Process == "restarted":
 		r.undecided("the server restarted in between")
 		return
@@ -76,11 +78,18 @@ func (r *Result) perSession(grew float64) {
 // caution says what else than a leak could explain the growth.
 func (r *Result) caution(last *snapshot.Snapshot) {
 	if n := len(last.ToolCallStack); n > 0 {
-		r.warn(fmt.Sprintf("%d calls were in flight in B: memory that they use is counted as kept; take B when the server is idle", n))
+		r.warn(report.Plural(int64(n), "call") + " in flight in B: memory that is in use is counted as kept; take B when the server is idle")
 	}
 	if r.sessionsUnknown {
 		r.warn("the server counts no sessions: growth alone was judged")
 	}
+}
+
+func closedSessions(n float64) string {
+	if n == 1 {
+		return "the session that closed"
+	}
+	return fmt.Sprintf("each of %.0f sessions that closed", n)
 }
 
 // keeper is the handler that says that it keeps most of what grew, nil where
@@ -105,10 +114,10 @@ func (r *Result) sentence(memory *Row) string {
 	case VerdictLeak:
 		s = "memory leak suspected: " + s
 		if r.PerSessionMB != nil {
-			s += fmt.Sprintf(": %s kept for each of %.0f sessions that closed", report.MB(*r.PerSessionMB), *r.SessionsClosed)
+			s += fmt.Sprintf(": %s kept for %s", report.MB(*r.PerSessionMB), closedSessions(*r.SessionsClosed))
 		}
 		if h := r.keeper(*memory.Change); h != nil {
-			s += fmt.Sprintf("; handler %s keeps %s of it", report.Cell(h.Name, nameWidth), report.MB(*h.RetainedMB))
+			s += fmt.Sprintf("; handler %s keeps %s", report.Cell(h.Name, nameWidth), report.MB(*h.RetainedMB))
 		}
 	case VerdictGrowth:
 		s = "growth: " + s + ": sessions explain it, or hide a leak; compare again when they have closed"

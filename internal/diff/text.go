@@ -162,13 +162,19 @@ func (r *Row) changeCell() string {
 	return report.Signed(*r.Change, r.format)
 }
 
+// mostFactor is the greatest factor that says something: beyond it, A was next to nothing.
+const mostFactor = 10_000
+
 // percent is the change as a share of A, where there is one; what grew more
 // than tenfold is easier to read as a factor.
 func (r *Row) percent() string {
 	if r.Change == nil || *r.Change == 0 || *r.A == 0 || r.Noise || r.Unit == "ms" {
 		return ""
 	}
-	if factor := *r.B / *r.A; factor >= 10 {
+	switch factor := *r.B / *r.A; {
+	case factor > mostFactor:
+		return ""
+	case factor >= 10:
 		return fmt.Sprintf("× %.0f", factor)
 	}
 	return report.Signed(*r.Change / *r.A, report.Percent)
@@ -222,6 +228,9 @@ func signedMB(v *float64) string {
 
 func (r *Result) footnotes(paint report.Painter) string {
 	var b strings.Builder
+	if r.Command != "" {
+		b.WriteString("\n" + paint.Paint(report.Bad, "the command failed: "+report.Line(r.Command)) + "\n")
+	}
 	for i, w := range r.Warnings {
 		if i == 0 {
 			b.WriteString("\n")

@@ -16,6 +16,22 @@ type Window struct {
 
 func (w Window) last() *snapshot.Snapshot { return w.Snapshots[len(w.Snapshots)-1] }
 
+// mismatch says why b cannot be what became of a, "" where it can.
+func (w Window) mismatch(b Window) string {
+	first, last := w.last(), b.last()
+	switch {
+	case first.Target() != "" && last.Target() != "" && first.Target() != last.Target() && !sameProcess(first, last):
+		return "A and B are of two servers"
+	case !first.At().IsZero() && last.At().Before(first.At()):
+		return "B was taken before A; are they swapped?"
+	}
+	return ""
+}
+
+func sameProcess(a, b *snapshot.Snapshot) bool {
+	return a.PID != nil && b.PID != nil && *a.PID == *b.PID
+}
+
 // maxWindow bounds the snapshots that a window keeps; of more, it keeps every
 // second, fourth and so on.
 const maxWindow = 1024

@@ -1,5 +1,10 @@
 package flame
 
+import (
+	"bytes"
+	"slices"
+)
+
 // A builder merges stacks into a tree. A node is a chain of frames: as long as
 // no stack ends or turns off in between, the frames of a chain weigh the same,
 // and one node stands for them all. Of a large profile that is nine in ten.
@@ -9,6 +14,7 @@ type builder struct {
 	frames []int32 // names of frames; each chain is a piece of it
 	nodes  []node
 	edges  []edge // a hash table of the edges between the nodes
+	line   []int32
 }
 
 // A node is a chain of frames under its parent, and the weight of the last of
@@ -25,6 +31,8 @@ type node struct {
 type edge struct{ parent, name, child int32 }
 
 const root = 0
+
+var separator = []byte(";") // of frames in folded stacks
 
 func newBuilder() *builder {
 	return &builder{nodes: []node{{parent: -1}}, edges: make([]edge, 64)}
@@ -64,6 +72,48 @@ func (b *builder) insert(at int32, stack []int32) int32 {
 		}
 	}
 	return at
+}
+
+// insertText is insert of a stack that begins at the root and whose frames are
+// apart by ";". Most of a stack has come before: the text is held against the
+// names of the chains, and a name is looked up only where the tree turns off.
+func (b *builder) insertText(stack []byte) int32 {
+	at := int32(root)
+	for more := true; more; {
+		var name, rest []byte
+		name, rest, more = bytes.Cut(stack, separator)
+		e := b.find(at, b.names.id(name))
+		if e.child == 0 {
+			return b.add(at, b.ids(stack))
+		}
+		chain := b.chain(e.child)
+		same := 1
+		for same < len(chain) && more {
+			text := b.names.bytes(chain[same])
+			if len(rest) < len(text) || len(rest) > len(text) && rest[len(text)] != ';' || string(rest[:len(text)]) != string(text) {
+				break
+			}
+			more = len(rest) > len(text)
+			rest = rest[min(len(text)+1, len(rest)):]
+			same++
+		}
+		at, stack = e.child, rest
+		if same < len(chain) {
+			at = b.split(e, int32(same))
+		}
+	}
+	return at
+}
+
+// ids returns the names of a stack, until the next call.
+func (b *builder) ids(stack []byte) []int32 {
+	b.line = b.line[:0]
+	for more := true; more; {
+		var name []byte
+		name, stack, more = bytes.Cut(stack, separator)
+		b.line = append(b.line, b.names.id(name))
+	}
+	return b.line
 }
 
 // add puts a new chain under parent.
@@ -115,14 +165,11 @@ func (b *builder) child(parent int32, name string) int32 {
 func (b *builder) stack(dst []int32, n int32) []int32 {
 	begin := len(dst)
 	for ; n > root; n = b.nodes[n].parent {
-		chain := b.chain(n)
-		for i := len(chain) - 1; i >= 0; i-- {
-			dst = append(dst, chain[i])
+		for _, name := range slices.Backward(b.chain(n)) {
+			dst = append(dst, name)
 		}
 	}
-	for i, j := begin, len(dst)-1; i < j; i, j = i+1, j-1 {
-		dst[i], dst[j] = dst[j], dst[i]
-	}
+	slices.Reverse(dst[begin:])
 	return dst
 }
 

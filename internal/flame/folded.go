@@ -41,7 +41,6 @@ type lines struct {
 	good, bad int
 	fraction  bool // a weight was not a whole number
 	faults    []fault
-	stack     []int32 // of the line at hand
 }
 
 // A fault is what is wrong with a line.
@@ -113,17 +112,7 @@ func (l *lines) add(stack []byte, weight, base float64) {
 	if weight == 0 && base == 0 {
 		return
 	}
-	l.stack = l.stack[:0]
-	for {
-		end := bytes.IndexByte(stack, ';')
-		if end < 0 {
-			break
-		}
-		l.stack = append(l.stack, l.names.id(stack[:end]))
-		stack = stack[end+1:]
-	}
-	l.stack = append(l.stack, l.names.id(stack))
-	n := &l.nodes[l.insert(root, l.stack)]
+	n := &l.nodes[l.insertText(stack)]
 	n.self += weight
 	n.base += base
 }

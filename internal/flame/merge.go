@@ -1,5 +1,7 @@
 package flame
 
+import "slices"
+
 // merge adds all that other holds.
 func (b *builder) merge(other *builder) {
 	b.adopt(other, func(to, from *node) {
@@ -21,19 +23,31 @@ func (b *builder) adopt(other *builder, add func(to, from *node)) {
 	for i := range name {
 		name[i] = b.names.id(other.names.bytes(int32(i)))
 	}
-	to := make([]int32, len(other.nodes))
-	var chain []int32
-	for _, n := range other.order() {
-		from := &other.nodes[n]
-		if n != root {
-			chain = chain[:0]
-			for _, frame := range other.chain(n) {
-				chain = append(chain, name[frame])
-			}
-			to[n] = b.insert(to[from.parent], chain)
-		}
-		add(&b.nodes[to[n]], from)
+	m := merger{b: b, from: other, name: name, to: make([]int32, len(other.nodes))}
+	for i := range other.nodes {
+		add(&b.nodes[m.node(int32(i))], &other.nodes[i])
 	}
+}
+
+// merger finds the nodes of one builder in another.
+type merger struct {
+	b, from *builder
+	name    []int32 // by the number that it has in from
+	to      []int32 // by node of from, root where it was not looked for yet
+	chain   []int32
+}
+
+func (m *merger) node(n int32) int32 {
+	if n == root || m.to[n] != root {
+		return m.to[n]
+	}
+	above := m.node(m.from.nodes[n].parent)
+	m.chain = m.chain[:0]
+	for _, frame := range m.from.chain(n) {
+		m.chain = append(m.chain, m.name[frame])
+	}
+	m.to[n] = m.b.insert(above, m.chain)
+	return m.to[n]
 }
 
 // order lists the nodes, each before those under it and siblings in byte order.
@@ -62,8 +76,7 @@ func (b *builder) order() []int32 {
 func (b *builder) siblings() (first, next []int32) {
 	sorted := b.byName()
 	first, next = make([]int32, len(b.nodes)), make([]int32, len(b.nodes))
-	for i := len(sorted) - 1; i >= 0; i-- { // each is put before those with a later name
-		n := sorted[i]
+	for _, n := range slices.Backward(sorted) { // each is put before those with a later name
 		parent := b.nodes[n].parent
 		next[n], first[parent] = first[parent], n
 	}

@@ -36,16 +36,21 @@ func (f *failure) name() string {
 // maxExample bounds what is kept of a server's words.
 const maxExample = 200
 
+// bounded cuts a server's words to what is kept of them.
+func bounded(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxExample)], "")
+}
+
 // toolFailure is a result with isError.
 func toolFailure(text string) *failure {
-	return &failure{kind: ErrTool, text: strings.ToValidUTF8(text[:min(len(text), maxExample)], "")}
+	return &failure{kind: ErrTool, text: bounded(text)}
 }
 
 // failureOf classifies an error, which is not nil.
 func failureOf(err error) *failure {
 	f := classify(err)
 	text := client.Cause(err).Error()
-	f.text = strings.ToValidUTF8(text[:min(len(text), maxExample)], "")
+	f.text = bounded(text)
 	return f
 }
 

@@ -73,12 +73,12 @@ type Step struct {
 func (s *Step) Label() string {
 	switch s.Kind {
 	case ReadResource:
-		return "resource:" + s.Name
+		return "resource:" + bounded(s.Name)
 	case GetPrompt:
-		return "prompt:" + s.Name
+		return "prompt:" + bounded(s.Name)
 	case CallTool:
 	}
-	return s.Name
+	return bounded(s.Name)
 }
 
 // End is what becomes of a session that is over.

@@ -198,8 +198,8 @@ func (r *Runner) Run(ctx context.Context) (*Result, error) {
 // describe is what the result says of the server and the plan.
 func (r *Runner) describe() *Result {
 	res := &Result{
-		Schema: Schema, StartedAt: time.Now(), Verdict: VerdictOK, URL: r.name, Server: r.era.Server,
-		Protocol: r.era.Version, Transport: "http", Warnings: append([]string{}, r.warnings...),
+		Schema: Schema, StartedAt: time.Now(), Verdict: VerdictOK, URL: r.name, Server: bounded(r.era.Server),
+		Protocol: bounded(r.era.Version), Transport: "http", Warnings: append([]string{}, r.warnings...),
 	}
 	switch {
 	case len(r.cfg.Command) > 0:

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -72,10 +73,8 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.t.Errorf("%s: %v", key, err)
 		return
 	}
-	defer resp.Body.Close() //nolint:errcheck // it has none
-	for name, values := range resp.Header {
-		w.Header()[name] = values
-	}
+	defer resp.Body.Close()
+	maps.Copy(w.Header(), resp.Header)
 	w.WriteHeader(resp.StatusCode)
 	if len(m.ID) > 0 {
 		rest = idOf.ReplaceAllString(rest, `"id":`+string(m.ID))

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The columns of the memory monitor in the seed's Python tools, which scripts
+// The columns of the usual memory monitor in Python, which scripts
 // read by name and by position.
-var seedColumns = []string{
+var classicColumns = []string{
 	"timestamp", "pid", "rss_mb", "vms_mb", "rss_total_mb", "vms_total_mb", "percent", "num_children",
 }
 
@@ -39,7 +39,7 @@ func (c *csvWriter) header() error {
 	if c.w == nil {
 		return nil
 	}
-	names := append([]string{}, seedColumns...)
+	names := append([]string{}, classicColumns...)
 	for _, f := range figures {
 		names = append(names, f.column)
 	}

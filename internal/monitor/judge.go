@@ -9,7 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// RedFlags are the signs that the seed's guide to memory leaks names, as facts:
+// RedFlags are the signs that guides to memory leaks name, as facts:
 // none of them is a verdict.
 type RedFlags struct {
 	GrowthPercent      float64 `json:"growthPercent"`      // of the initial total; the guide's limit is 50

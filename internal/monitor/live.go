@@ -97,7 +97,11 @@ func (l *Live) cells(pid int, name bool) []string {
 	s := l.last[pid]
 	cells := []string{"total " + report.MB(s.RSSTotal), "process " + report.MB(s.RSS)}
 	if name {
-		cells = append([]string{fmt.Sprintf("PID %d", pid)}, cells...)
+		who := fmt.Sprintf("PID %d", pid)
+		if s.At.Before(l.last[l.pid].At) { // all that live have the same tick
+			who += " (ended)"
+		}
+		cells = append([]string{who}, cells...)
 	}
 	if s.Children > 0 {
 		cells = append(cells, fmt.Sprintf("children %d", s.Children))

@@ -25,7 +25,7 @@ func TestRunWritesARowPerSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := parseRows(t, out.String())
-	if diff := cmp.Diff(seedColumns, rows[0][:len(seedColumns)]); diff != "" {
+	if diff := cmp.Diff(classicColumns, rows[0][:len(classicColumns)]); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
 	}
 	if len(rows) != 6 || seen != 5 || res.Processes[0].Samples != 5 {
@@ -41,11 +41,11 @@ func checkRow(t *testing.T, row []string, pid int) {
 	if at, err := time.Parse(time.RFC3339Nano, row[0]); err != nil || time.Since(at).Abs() > time.Hour {
 		t.Errorf("timestamp %q: %v", row[0], err)
 	}
-	v := make([]float64, len(seedColumns))
+	v := make([]float64, len(classicColumns))
 	for i := 1; i < len(v); i++ {
 		var err error
 		if v[i], err = strconv.ParseFloat(row[i], 64); err != nil {
-			t.Errorf("%s: %v", seedColumns[i], err)
+			t.Errorf("%s: %v", classicColumns[i], err)
 		}
 	}
 	rss, vms, rssTotal, vmsTotal, percent, children := v[2], v[3], v[4], v[5], v[6], v[7]

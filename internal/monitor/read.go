@@ -15,7 +15,7 @@ import (
 // maxLine is the longest line of a recorded file that is read.
 const maxLine = 1 << 20
 
-// Read judges a recorded file: CSV of this monitor or of the seed's Python
+// Read judges a recorded file: CSV of this monitor or of the usual Python
 // tools, a log of psrecord, or the data of mprof. It takes constant memory.
 func Read(in io.Reader) (*Result, error) {
 	b := bufio.NewReaderSize(in, 64<<10)

@@ -29,7 +29,7 @@ func readCSV(b *bufio.Reader, r *recording) error {
 	}
 	for _, name := range []string{"timestamp", "rss_mb"} {
 		if _, ok := row.columns[name]; !ok {
-			return fmt.Errorf("no column %s in its first line; CSV of mcpdiag or of the seed's tools, a log of psrecord or data of mprof can be read", name)
+			return fmt.Errorf("no column %s in its first line; CSV that begins with timestamp,pid,rss_mb, a log of psrecord or data of mprof can be read", name)
 		}
 	}
 	for {

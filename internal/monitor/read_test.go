@@ -17,19 +17,19 @@ import (
 // recordings are ten minutes at 1 Hz, growing by a tenth of a MB a second, in
 // each format that can be read.
 func recordings(grow float64) map[string]string {
-	seed := "timestamp,pid,rss_mb,vms_mb,rss_total_mb,vms_total_mb,percent,num_children\n"
+	python := "timestamp,pid,rss_mb,vms_mb,rss_total_mb,vms_total_mb,percent,num_children\n"
 	psrecord := "# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)\n"
 	mprof := "CMDLINE python app.py\nFUNC main 10.0 1 20.0 2\n"
-	sep := strings.ReplaceAll(seed, ",", " , ")
+	sep := strings.ReplaceAll(python, ",", " , ")
 	for i := range 600 {
 		rss := 200 + grow*float64(i)
 		at := time.Date(2025, 10, 7, 12, 0, 0, 123456000, time.UTC).Add(time.Duration(i) * time.Second)
-		seed += fmt.Sprintf("%s,4711,%.2f,900.0,%.2f,1000.0,1.5,2\n", at.Format("2006-01-02T15:04:05.000000"), rss, rss+5)
+		python += fmt.Sprintf("%s,4711,%.2f,900.0,%.2f,1000.0,1.5,2\n", at.Format("2006-01-02T15:04:05.000000"), rss, rss+5)
 		sep += fmt.Sprintf("%s , 4711 , %.2f , 900.0 , %.2f , 1000.0 , 1.5 , 2 , extra\n", at.Format(time.DateTime), rss, rss+5)
 		psrecord += fmt.Sprintf("%12.3f %12.3f %12.3f %12.3f\n", float64(i), 2.5, rss+5, 900.0)
 		mprof += fmt.Sprintf("MEM %f %.4f\nCHLD 0 5.0 %.4f\n", rss, 1.7e9+float64(i), 1.7e9+float64(i))
 	}
-	return map[string]string{"seed": seed, "seed with spaces": sep, "psrecord": psrecord, "mprof": mprof}
+	return map[string]string{"python": python, "python with spaces": sep, "psrecord": psrecord, "mprof": mprof}
 }
 
 func TestReadJudgesEachFormat(t *testing.T) {
@@ -164,7 +164,7 @@ func FuzzRead(f *testing.F) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	text := recordings(0.1)["seed"]
+	text := recordings(0.1)["python"]
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {

@@ -23,7 +23,7 @@ type Sample struct {
 	Event          string  // what happened since the sample before: "restarted"
 }
 
-// figure is a column beyond the seed's.
+// figure is a column beyond the classic ones.
 type figure struct {
 	column   string
 	label    string

@@ -134,6 +134,9 @@ func (r *run) end() {
 		return
 	}
 	p := r.all[0]
+	if p.Ended { // a tick saw it before its exit status was there
+		<-r.child.Done()
+	}
 	select {
 	case <-r.child.Done():
 		p.Ended = true

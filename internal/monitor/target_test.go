@@ -159,10 +159,17 @@ func TestLiveFitsItsRoom(t *testing.T) {
 	var l Live
 	for i := range 500 {
 		s := &Sample{At: time.Unix(int64(i), 0), PID: 42, RSS: 100, RSSTotal: 100 + float64(i%50), Detail: process.NoDetail(), Children: 3}
+		if i >= 300 {
+			s.PID = 43
+		}
 		if i == 300 {
-			s.PID, s.Event = 43, "restarted \x1b[2J"
+			s.Event = "restarted \x1b[2J"
 		}
 		l.Add(s)
+	}
+	var wide bytes.Buffer
+	if err := l.Write(&wide, false, 200, 40); err != nil || !strings.Contains(wide.String(), "PID 42 (ended)") || !strings.Contains(wide.String(), "PID 43 · total") {
+		t.Errorf("%v in\n%s", err, wide.String())
 	}
 	for _, room := range [][2]int{{20, 6}, {46, 14}, {110, 30}, {300, 60}} {
 		var b bytes.Buffer

@@ -10,7 +10,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Text writes the summary, in the shape of the seed's Python monitor, and the
+// Text writes the summary, in the shape that Python memory monitors of MCP servers have, and the
 // verdict with its facts under it.
 func (res *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
@@ -81,11 +81,11 @@ func (p *Process) verdict(b *strings.Builder, paint report.Painter) {
 	}
 }
 
-// rows are the red flags of the seed's guide, and the figures that were read.
+// rows are the red flags of the guides, and the figures that were read.
 func (p *Process) rows() [][2]string {
 	f := p.RedFlags
 	rows := [][2]string{
-		{"growth", fmt.Sprintf("%s of the initial memory (the guide's red flag: more than 50 %%)", report.Signed(f.GrowthPercent/100, report.Percent))},
+		{"growth", fmt.Sprintf("%s of the initial memory (a red flag is more than 50 %%)", report.Signed(f.GrowthPercent/100, report.Percent))},
 		{"plateau", fmt.Sprintf("the last %.0f %% of the time after the warm-up", 100*f.PlateauShare)},
 		{"baseline", map[bool]string{true: "back at the end", false: "not back at the end"}[f.ReturnedToBaseline]},
 		{"linearity", fmt.Sprintf("R² %.2f of a straight line through the lows", f.Linearity)},

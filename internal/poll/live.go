@@ -274,10 +274,14 @@ func (e Event) Line() string {
 // Text writes the result for people.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	t := report.Table{Right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true}}
-	t.Styled(report.Faint, "TARGET", "POLLS", "FAILED", "SKIPPED", "RESTARTS", "LATENCY", "MAX", "HEAP", "SESSIONS")
+	t.Styled(report.Faint, "TARGET", "POLLS", "FAILED", "SKIPPED", "RESTARTS", "MEAN LATENCY", "MAX", "HEAP", "SESSIONS")
 	for _, target := range r.Targets {
+		mean, most := "-", "-"
+		if target.Polls > target.Failed {
+			mean, most = report.Millis(target.MeanLatencyMs), report.Millis(target.MaxLatencyMs)
+		}
 		t.Row(report.Cell(target.URL, 60), report.Count(target.Polls), report.Count(target.Failed), report.Count(target.Skipped),
-			report.Count(target.Restarts), report.Millis(target.MeanLatencyMs), report.Millis(target.MaxLatencyMs),
+			report.Count(target.Restarts), mean, most,
 			target.HeapMB.text(report.MB), target.Sessions.text(func(v float64) string { return report.Count(int64(v)) }))
 	}
 	if err := t.Write(w, paint); err != nil {

@@ -4,7 +4,9 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -47,11 +49,21 @@ func Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Sna
 		s, err = snapshot.Decode(res.Body)
 	}
 	if err != nil {
+		err = noEndpoint(err)
 		p.Error = err.Error()
 		return &snapshot.Snapshot{Poll: p}, fmt.Errorf("polling %s: %w", p.Target, err)
 	}
 	s.Poll = p
 	return s, nil
+}
+
+// noEndpoint says of a "not found" what it means here: servers do not have the
+// endpoint by themselves.
+func noEndpoint(err error) error {
+	if status, ok := errors.AsType[*client.HTTPError](err); ok && (status.Code == http.StatusNotFound || status.Code == http.StatusMethodNotAllowed) {
+		return fmt.Errorf("the server has no snapshot endpoint there (%s); the README has one to paste, and monitor and loadtest work without it", status.Status)
+	}
+	return err
 }
 
 // Run polls until its time is up, its count is reached, ctx ends or on returns
@@ -82,10 +94,11 @@ type run struct {
 	mu      sync.Mutex
 	targets []*Target
 	alerts  []Crossing
+	judged  map[int]bool // alerts, by index, whose figure some snapshot gave
 }
 
 func newRun(cfg Config, c *client.Client, on func(Event) error) *run {
-	r := &run{cfg: cfg, client: c, on: on, start: time.Now()}
+	r := &run{cfg: cfg, client: c, on: on, start: time.Now(), judged: map[int]bool{}}
 	for _, t := range cfg.Targets {
 		r.targets = append(r.targets, &Target{URL: client.RedactURL(t)})
 	}

@@ -186,8 +186,8 @@ func TestRunDoesNotDrift(t *testing.T) {
 			n++
 			_, _ = io.WriteString(w, `{"heapUsedMB": 1}`)
 		})}
-		go srv.Serve(l)   //nolint:errcheck // it ends with the test
-		defer srv.Close() //nolint:errcheck // it ends with the test
+		go srv.Serve(l)
+		defer srv.Close()
 		c := newClient(t, client.Config{})
 		transport := &http.Transport{DialContext: l.dial}
 		c.HTTP().Transport = transport

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -117,6 +118,7 @@ func (r *run) watchAlerts(st *state, e *Event) {
 		if !known {
 			continue
 		}
+		r.judged[i] = true
 		crossed := a.Crossed(value)
 		switch {
 		case crossed && !st.crossed[i]:
@@ -164,8 +166,8 @@ func (r *run) result(err error) (*Result, error) {
 			res.Warnings = append(res.Warnings, t.URL+": "+w)
 		}
 		if t.Skipped > 0 {
-			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %d ticks were skipped, because polls took longer than the interval of %s",
-				t.URL, t.Skipped, r.cfg.Interval))
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %s skipped, because polls took longer than the interval of %s",
+				t.URL, report.Plural(t.Skipped, "tick"), r.cfg.Interval))
 		}
 	}
 	switch {
@@ -174,7 +176,18 @@ func (r *run) result(err error) (*Result, error) {
 	case res.Answered() == 0:
 		return res, r.unanswered()
 	}
-	return res, nil
+	return res, r.unjudged()
+}
+
+// unjudged says which alert watches a figure that no snapshot gave. That would
+// pass for "not crossed".
+func (r *run) unjudged() error {
+	for i, a := range r.cfg.Alerts {
+		if !r.judged[i] {
+			return fmt.Errorf("alert %q could not be judged: no snapshot gives %s", a, a.metric)
+		}
+	}
+	return nil
 }
 
 // unanswered says why no poll at all was answered: what the first target that

@@ -59,6 +59,20 @@ func parseStatm(b []byte) (size, resident uint64, ok bool) {
 	return size, resident, ok
 }
 
+// parseShared reads the third number of /proc/<pid>/statm: of the pages in
+// memory those that a file or another process shares. The rest is what the
+// process has of its own, its heaps foremost.
+func parseShared(b []byte) uint64 {
+	var n uint64
+	for range 3 {
+		var ok bool
+		if n, b, ok = leadingNumber(b); !ok {
+			return 0
+		}
+	}
+	return n
+}
+
 // appendPIDs appends to dst the numbers in the text of a children file.
 func appendPIDs(dst []int, b []byte) []int {
 	for {

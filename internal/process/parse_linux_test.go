@@ -24,6 +24,9 @@ func TestParseSmall(t *testing.T) {
 	if size, resident, ok := parseStatm([]byte("765 393 365 5 0 123 0\n")); !ok || size != 765 || resident != 393 {
 		t.Errorf("statm: %d %d %v", size, resident, ok)
 	}
+	if shared := parseShared([]byte("765 393 365 5 0 123 0\n")); shared != 365 {
+		t.Errorf("parseShared: %d, want 365", shared)
+	}
 	if _, _, ok := parseStatm([]byte("765")); ok {
 		t.Error("statm with one number was taken")
 	}
@@ -44,6 +47,7 @@ func FuzzParseStat(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		_, _ = parseStat(b)
 		_, _, _ = parseStatm(b)
+		_ = parseShared(b)
 		_ = appendPIDs(nil, b)
 		_, _ = parseKB(b, "Pss")
 	})

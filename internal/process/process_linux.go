@@ -56,7 +56,8 @@ func (p *proc) memory() (Memory, error) {
 	if !ok || size == 0 && p.ended() {
 		return Memory{}, ErrEnded
 	}
-	return Memory{RSS: resident * pageSize, VMS: size * pageSize}, nil
+	shared := min(parseShared(buf[:n]), resident)
+	return Memory{RSS: resident * pageSize, VMS: size * pageSize, Anonymous: (resident - shared) * pageSize}, nil
 }
 
 // ended asks after the state: a zombie reads as a process without memory.

@@ -10,6 +10,9 @@ import (
 type Memory struct {
 	RSS uint64 // pages in memory; pages shared with others count in each
 	VMS uint64 // address space
+	// Anonymous is what of RSS is neither a file's nor shared: heaps and stacks.
+	// Only Linux tells; it is 0 elsewhere.
+	Anonymous uint64
 }
 
 // Reading is one look at a tree of processes.
@@ -87,6 +90,7 @@ func (t *Tree) Read() (Reading, error) {
 func (r *Reading) add(m Memory, root bool) {
 	r.Total.RSS += m.RSS
 	r.Total.VMS += m.VMS
+	r.Total.Anonymous += m.Anonymous
 	if root {
 		r.Self = m
 	} else {

@@ -143,7 +143,7 @@ func TestFileFullDisk(t *testing.T) {
 func TestFileOfADescriptor(t *testing.T) {
 	to, err := os.Create(filepath.Join(t.TempDir(), "redirected"))
 	must(t, err)
-	defer to.Close() //nolint:errcheck // only looked at
+	defer to.Close()
 	_, err = io.WriteString(to, "before ")
 	must(t, err)
 	path := fmt.Sprintf("/dev/fd/%d", to.Fd())

@@ -111,6 +111,7 @@ type JSONWriter struct {
 	w    io.Writer
 	rest []byte // the beginning of a character whose end has not come yet
 	out  []byte
+	hash int // how many # came last
 }
 
 // NewJSONWriter returns a JSONWriter to w.
@@ -126,6 +127,8 @@ func (j *JSONWriter) Write(p []byte) (int, error) {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			j.out = append(j.out, `\ufffd`...) // what a decoder makes of it
+		case r == '[' && j.hash >= 2:
+			j.out = append(j.out, `\u005b`...) // ##[error] is a workflow command of GitHub Actions
 		case r >= 0x7f && dangerous(r) && r >= 0x10000:
 			hi, lo := utf16.EncodeRune(r)
 			j.out = fmt.Appendf(j.out, `\u%04x\u%04x`, hi, lo)
@@ -133,6 +136,9 @@ func (j *JSONWriter) Write(p []byte) (int, error) {
 			j.out = fmt.Appendf(j.out, `\u%04x`, r)
 		default:
 			j.out = append(j.out, in[:size]...)
+		}
+		if j.hash++; r != '#' {
+			j.hash = 0
 		}
 		in = in[size:]
 	}

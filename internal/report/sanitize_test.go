@@ -109,7 +109,7 @@ func TestCell(t *testing.T) {
 // What a JSONWriter lets through decodes to what was written, however it was
 // cut up, and a terminal has nothing to obey.
 func TestJSONWriter(t *testing.T) {
-	const text = "a\x7f\u009b\u202e\ufeff\u2028\U000e0041漢🎉\u200d\\\""
+	const text = "a\x7f\u009b\u202e\ufeff\u2028\U000e0041漢🎉\u200d\\\"##[error]###[x#[["
 	data, err := json.Marshal(map[string]string{text: text})
 	if err != nil {
 		t.Fatal(err)
@@ -124,6 +124,9 @@ func TestJSONWriter(t *testing.T) {
 		}
 		if h := harmful(out.String(), false); h != "" {
 			t.Errorf("in pieces of %d: %q came out", size, h)
+		}
+		if strings.Contains(out.String(), "##[") {
+			t.Errorf("in pieces of %d: a workflow command came out: %s", size, out.String())
 		}
 		got := map[string]string{}
 		if err := json.Unmarshal(out.Bytes(), &got); err != nil || !cmp.Equal(got, map[string]string{text: text}) {

@@ -68,6 +68,17 @@ func Millis(ms float64) string {
 	return Duration(time.Duration(max(-most, min(ms, most)) * float64(time.Millisecond)))
 }
 
+// Plural is n of what: "1 call", "2 calls".
+func Plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Count(n) + " " + what + "s"
+}
+
 func number(v float64, decimals int) string {
+	if scale := math.Pow10(decimals); math.Round(v*scale) == 0 {
+		v = 0 // not -0
+	}
 	return fmt.Sprintf("%.*f", decimals, v)
 }

@@ -28,6 +28,7 @@ type decoder struct {
 	dec   jsontext.Decoder
 	src   bytes.Buffer // jsontext reads a bytes.Buffer in place
 	s     *Snapshot
+	lead  int // bytes before the document
 	known int // members of the document that a snapshot has
 }
 
@@ -38,7 +39,10 @@ var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.Al
 var bom = []byte("\xef\xbb\xbf")
 
 func (d *decoder) decode(data []byte) (*Snapshot, error) {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, bom))
+	whole := len(data)
+	data = bytes.TrimLeft(bytes.TrimPrefix(data, bom), " \t\r\n")
+	d.lead = whole - len(data)
+	data = bytes.TrimRight(data, " \t\r\n")
 	d.src = *bytes.NewBuffer(data)
 	d.dec.Reset(&d.src, lenient...)
 	d.s, d.known = &Snapshot{Raw: data}, 0
@@ -67,10 +71,29 @@ func (d *decoder) document(data []byte) error {
 	if d.known == 0 {
 		return errors.New("this JSON has no field of a snapshot (see mcpdiag schema)")
 	}
+	end := d.dec.InputOffset()
 	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("there is more after the document, at byte %d", d.dec.InputOffset())
+		return &moreError{at: int64(d.lead) + end}
 	}
 	return nil
+}
+
+// moreError says that there is something after the document.
+type moreError struct{ at int64 }
+
+// cutMore divides a line after its first document, where err says that another
+// one follows it.
+func cutMore[T string | []byte](line T, err error) (doc, rest T, ok bool) {
+	more, ok := errors.AsType[*moreError](err)
+	if !ok {
+		return line, rest, false
+	}
+	doc, rest = line[:more.at], line[more.at:]
+	return doc, rest, strings.HasPrefix(strings.TrimSpace(string(rest[:min(len(rest), 16)])), "{")
+}
+
+func (e *moreError) Error() string {
+	return fmt.Sprintf("there is more after the document, at byte %d", e.at)
 }
 
 func syntaxError(err error) error {

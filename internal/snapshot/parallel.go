@@ -38,11 +38,12 @@ func (r *Reader) AllParallel() iter.Seq2[*Snapshot, error] {
 		var first error
 		for first == nil && r.Read == 0 { // it decides whether there is one snapshot on several lines
 			line, err := r.next()
-			s, bad := r.parse(line)
-			if s != nil && !yield(s, nil) {
-				return
+			for len(line) > 0 {
+				var s *Snapshot
+				if s, line, first = r.parse(line); s != nil && !yield(s, nil) {
+					return
+				}
 			}
-			first = bad
 			if err != nil {
 				r.finish(err, first, yield)
 				return
@@ -160,12 +161,23 @@ func (j *job) read(dec *careful) {
 		if end == 0 {
 			end = len(text)
 		}
-		if doc := text[:end]; strings.TrimSpace(doc) != "" {
-			s, err := dec.text(doc)
-			j.results = append(j.results, result{s, line, err})
-		}
+		j.parse(dec, text[:end], line)
 		text = text[end:]
 	}
 	j.arena = dec.quick.arena
 	j.done <- struct{}{}
+}
+
+// parse reads the documents on a line, of which there is mostly one.
+func (j *job) parse(dec *careful, text string, line int) {
+	for strings.TrimSpace(text) != "" {
+		rest := ""
+		s, err := dec.text(text)
+		if doc, after, ok := cutMore(text, err); ok {
+			rest = after
+			s, err = dec.text(doc)
+		}
+		j.results = append(j.results, result{s, line, err})
+		text = rest
+	}
 }

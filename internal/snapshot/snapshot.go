@@ -27,7 +27,7 @@ type Snapshot struct {
 	Timestamp            *Time              `json:"timestamp,omitempty"`
 	ActiveSessions       *int64             `json:"activeSessions,omitempty"`
 	ToolCallStack        []Call             `json:"toolCallStack"`
-	HandlerQueue         map[string]int64   `json:"handlerQueue,omitempty"`
+	HandlerQueue         map[string]int64   `json:"handlerQueue,omitzero"`
 	HeapUsedMB           *float64           `json:"heapUsedMB,omitempty"`
 	RSSMB                *float64           `json:"rssMB,omitempty"`
 	PID                  *int64             `json:"pid,omitempty"`
@@ -39,7 +39,7 @@ type Snapshot struct {
 	OpenStreams          *int64             `json:"openStreams,omitempty"`
 	CallsTotal           *int64             `json:"callsTotal,omitempty"`
 	ErrorsTotal          *int64             `json:"errorsTotal,omitempty"`
-	Handlers             map[string]Handler `json:"handlers,omitempty"`
+	Handlers             map[string]Handler `json:"handlers,omitzero"`
 	Poll                 *Poll              `json:"poll,omitempty"`
 
 	// Raw is the document as the server sent it, where it was read from one.

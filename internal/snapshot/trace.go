@@ -131,8 +131,10 @@ func (r *Reader) All() iter.Seq2[*Snapshot, error] {
 		var first error // why the first line that was skipped was
 		for {
 			line, err := r.next()
-			if err == nil || len(line) > 0 {
-				s, bad := r.parse(line)
+			for len(line) > 0 {
+				var s *Snapshot
+				var bad error
+				s, line, bad = r.parse(line)
 				switch {
 				case s != nil && !yield(s, nil):
 					return
@@ -173,14 +175,19 @@ func (r *Reader) next() ([]byte, error) {
 	}
 }
 
-// parse reads the snapshot on a line. A line that only begins one is taken as
-// the first of a document that was written over several lines.
-func (r *Reader) parse(line []byte) (*Snapshot, error) {
+// parse reads the snapshot that a line begins with, and returns what is after
+// it: curl appends documents without an end of line. A line that only begins one
+// is taken as the first of a document that was written over several lines.
+func (r *Reader) parse(line []byte) (s *Snapshot, rest []byte, err error) {
 	if len(bytes.TrimSpace(line)) == 0 {
-		return nil, nil // an empty line is neither
+		return nil, nil, nil // an empty line is neither
 	}
 	at := r.line
-	s, err := r.dec.decode(line)
+	s, err = r.dec.decode(line)
+	if doc, after, ok := cutMore(line, err); ok {
+		line, rest = doc, after
+		s, err = r.dec.decode(line)
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) && r.Read+r.Skipped == 0 {
 		if doc := r.document(line); doc != nil {
 			s, err = r.dec.decode(doc)
@@ -190,13 +197,13 @@ func (r *Reader) parse(line []byte) (*Snapshot, error) {
 		err = fmt.Errorf("reading trace %s:%d: %w", r.name, at, err)
 		r.Skipped++
 		r.warn(err.Error() + "; line skipped")
-		return nil, err
+		return nil, rest, err
 	}
 	r.Read++
 	for _, w := range s.Warnings {
 		r.warn(r.name + ": " + w)
 	}
-	return s, nil
+	return s, rest, nil
 }
 
 // document returns line and the lines after it, up to the one that begins with

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// T01: names as no server should give them, as they stand in JSON.
+var hostileNames = map[string]string{
+	"clear the screen":   `\u001b[2J`,
+	"set the title":      `\u001b]0;t\u0007`,
+	"a link":             `\u001b]8;;http://evil\u001b\\`,
+	"the clipboard":      `\u001b]52;c;aGk=\u0007`,
+	"C1":                 `\u009b2J`,
+	"C1, raw":            "\u009b2J",
+	"C1, no UTF-8":       "\x9b2J",
+	"DEL":                "\x7f",
+	"bidi override":      "\u202egnp",
+	"isolates and marks": "\u2066a\u2069\u200f\ufeff\u2028",
+	"a lone surrogate":   `\ud800`,
+	"invalid UTF-8":      "\xff\xfe\xc3",
+	"over the verdict":   `x\rno leak seen`,
+	"a workflow command": `\n::error::x`,
+	"one in the indent":  `::error::x`,
+	"an old command":     `##[error]x`,
+	"NUL":                `\u0000`,
+	"no characters":      "\uffff\ufffe",
+	"a megabyte":         strings.Repeat("n", 1<<20),
+}
+
+func TestT01HostileNames(t *testing.T) {
+	t.Setenv("GITHUB_ACTIONS", "true")
+	for title, name := range hostileNames {
+		b := &badServer{server: name, tool: name}
+		n := 0
+		b.snapshot = func(w http.ResponseWriter, _ *http.Request) {
+			n++
+			fmt.Fprintf(w, `{"activeSessions": 1, "heapUsedMB": %d, "%s": 1, "toolCallStack": [{"id": "%s", "name": "%s", "sessionId": "%s", "durationMs": 5}],
+				"handlerQueue": {"%s": %d}, "handlers": {"%s": {"calls": %d}}, "pid": "%s"}`, 10*n, name, name, name, name, name, n, name, n, name)
+		}
+		b.call = func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"isError":true,"content":[{"type":"text","text":"%s"}]}}`, rpcID(r), name)
+		}
+		for what, args := range asks(b.start(t), t.TempDir()) {
+			t.Run(title+", "+what, func(t *testing.T) {
+				o := invoke(t, args...)
+				o.harmless(t)
+				want := map[string]int{"poll": exitOK, "diff": exitFinding, "load": exitFailure}[what[:4]] // every call fails
+				if o.code != want {
+					t.Errorf("exit code %d, want %d: %.500s", o.code, want, o.err)
+				}
+				if limit := 20_000; len(o.err) > limit || len(o.out) > limit && what != "poll stdout" {
+					t.Errorf("%d bytes on stdout, %d on stderr", len(o.out), len(o.err))
+				}
+				if what == "diff github" {
+					return
+				}
+				for line := range strings.Lines(o.out + o.err) {
+					if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
+						t.Errorf("GitHub Actions would obey %q", line)
+					}
+				}
+			})
+		}
+	}
+}
+
+// The same for what stands in HTTP itself and in errors of JSON-RPC.
+func TestT01HostileErrors(t *testing.T) {
+	const nasty = "\x1b[2J\u202e\x9b\x7f"
+	body := func(code int, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(text))
+		}
+	}
+	rpcError := func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"a\u001b[2J\n::error::x\u202e"}}`, rpcID(r))
+	}
+	for title, url := range map[string]string{
+		"the body of an error": (&badServer{snapshot: body(500, nasty), mcp: body(500, nasty)}).start(t),
+		"a body that is none":  (&badServer{snapshot: body(200, nasty), mcp: body(200, nasty)}).start(t),
+		"the status line":      rawServer(t, after("HTTP/1.1 500 "+nasty+"\r\nContent-Length: 0\r\n\r\n")),
+		"the protocol":         rawServer(t, after(nasty+"\r\n\r\n")),
+		"a redirect":           rawServer(t, after("HTTP/1.1 302 Found\r\nLocation: http://evil/"+nasty+"\r\nContent-Length: 0\r\n\r\n")),
+		"a JSON-RPC error":     (&badServer{snapshot: body(404, nasty), tool: "x", call: rpcError}).start(t),
+	} {
+		for what, args := range asks(url, t.TempDir()) {
+			t.Run(title+", "+what, func(t *testing.T) { invoke(t, args...).wants(t, exitFailure, "mcpdiag:") })
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/proxy"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// proxyFlags are the flags of mcpdiag proxy.
+type proxyFlags struct {
+	a                *app
+	to               string
+	listen, announce string
+	pid              int
+	name             string
+	cfg              proxy.Config
+	tls              client.Config
+}
+
+func newProxyCmd(a *app) *cobra.Command {
+	f := &proxyFlags{a: a}
+	cmd := &cobra.Command{
+		Use:   "proxy (--to URL | -- COMMAND [ARGUMENT…])",
+		Short: "See inside a server that exposes nothing, from the traffic",
+		Long: `proxy stands before an MCP server, or around one that speaks on standard input
+and output, passes every byte as it came, and answers at /debug/snapshot for what
+the traffic shows: sessions, streams, calls in flight and their tools, errors.
+/metrics is the same for Prometheus. Every other command works on it.
+
+It answers for local host names and local origins; others are refused.`,
+		Example: `  mcpdiag proxy --to http://localhost:3000
+  mcpdiag proxy -- npx -y @modelcontextprotocol/server-everything
+  mcpdiag poll http://localhost:3100`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, command []string) error {
+			switch {
+			case len(command) > 0 && f.to != "", len(command) == 0 && f.to == "":
+				return usagef("name one server: --to URL, or its command after --")
+			case len(command) > 0:
+				return f.wrap(cmd.Context(), command)
+			}
+			return f.serve(cmd.Context())
+		},
+	}
+	f.addFlags(cmd.Flags())
+	cmd.Flags().SetInterspersed(false) // what follows the command is the command's, with -- before it or without
+	cmd.AddCommand(newProxyListCmd(a))
+	return cmd
+}
+
+func (f *proxyFlags) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&f.to, "to", "", "address of the server; the proxy asks it for the paths that it is asked for")
+	fs.StringVar(&f.listen, "listen", "", "where the proxy listens (default 127.0.0.1:3100, for a command a free port)")
+	fs.StringVar(&f.announce, "announce", "", "write the proxy's URL and PID to this file when it listens")
+	positiveVar(fs, &f.pid, "pid", 0, "PID of the server, for its memory (default who listens at a local --to)")
+	fs.StringVar(&f.name, "name", "", "name of the server's process, for its memory; found again when it restarts")
+	fs.IntVar(&f.cfg.MaxInFlight, "max-in-flight", 0, "hold tool calls back beyond so many at a time")
+	durationVar(fs, &f.cfg.Idle, "idle", 10*time.Minute, "a session whose client is silent for so long is an orphan")
+	fs.StringArrayVar(&f.cfg.Guard.Hosts, "allow-host", nil, "answer for this host name too; repeatable")
+	fs.StringArrayVar(&f.cfg.Guard.Origins, "allow-origin", nil, "answer pages of this origin too, * for all; repeatable")
+	fs.StringVar(&f.tls.CACert, "cacert", "", "trust the authorities in this PEM file too")
+	fs.StringVar(&f.tls.Cert, "cert", "", "client certificate, a PEM file")
+	fs.StringVar(&f.tls.Key, "key", "", "key of the client certificate, a PEM file")
+	fs.BoolVar(&f.tls.Insecure, "insecure", false, "accept any server certificate")
+}
+
+// serve is the proxy before a server that listens.
+func (f *proxyFlags) serve(ctx context.Context) (err error) {
+	if f.cfg.To, err = client.ParseTarget(f.to, "/"); err != nil {
+		return usageError{err}
+	}
+	if f.cfg.TLS, err = client.TLS(f.tls); err != nil {
+		return err
+	}
+	if f.tls.Insecure {
+		f.a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
+	}
+	if f.cfg.Process, err = f.process(f.cfg.To); err != nil {
+		return err
+	}
+	if f.listen == "" {
+		f.listen = "127.0.0.1:3100"
+	}
+	f.cfg.Name = client.RedactURL(f.cfg.To)
+	log.SetOutput(logTo(f.a.debug)) // net/http tells it of servers that misbehave
+	f.cfg.OnChange = f.tellChange
+	l, address, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	f.a.note("mcpdiag proxy at %s before %s (snapshot %s, metrics /metrics), pid %d; Ctrl-C ends it", address, f.cfg.Name, snapshotPath, os.Getpid())
+	defer f.a.register(proxyEntry{URL: address, To: f.cfg.Name})()
+	return proxy.New(f.cfg).Serve(ctx, l)
+}
+
+// open listens, and announces where.
+func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, err error) {
+	l, err = new(net.ListenConfig).Listen(ctx, "tcp", f.listen)
+	if err != nil {
+		return nil, "", fmt.Errorf("listening on %s: %w; --listen 127.0.0.1:0 takes a free port", f.listen, bareListen(err))
+	}
+	at, _ := netip.ParseAddrPort(l.Addr().String()) // it is one
+	f.cfg.Guard.Private = at.Addr().IsLoopback()
+	if at.Addr().IsUnspecified() {
+		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
+	}
+	address = "http://" + at.String()
+	if f.announce != "" {
+		err = f.a.write(f.announce, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s\n%d\n", address, os.Getpid())
+			return err
+		})
+	}
+	return l, address, err
+}
+
+// tellChange says on standard error that the server is lost, or back.
+func (f *proxyFlags) tellChange(u proxy.Upstream, lasted time.Duration) {
+	if u.Failing {
+		f.a.warn(fmt.Sprintf("the server at %s cannot be reached: %s", u.To, u.LastError))
+		return
+	}
+	f.a.note("the server at %s is back after %s", u.To, report.Duration(lasted))
+}
+
+// process is the server's process: the one that was named, or the one that
+// listens at a local address.
+func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
+	switch {
+	case f.pid != 0 && f.name != "":
+		return nil, usagef("name the process with one of --pid and --name")
+	case f.pid != 0:
+		info, err := process.Lookup(f.pid)
+		return &proxy.Process{Find: func() (process.Info, error) { return info, nil }}, err
+	case f.name != "":
+		return f.processNamed()
+	}
+	if port, err := strconv.Atoi(to.Port()); err == nil && isLocal(to.Hostname()) {
+		return &proxy.Process{Find: func() (process.Info, error) { return process.Listening(port) }}, nil
+	}
+	return nil, nil //nolint:nilnil // of a server elsewhere nothing is known
+}
+
+func isLocal(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback() || host == "localhost"
+}
+
+// processNamed wants --name to mean one process now; when that ends, the newest takes its place.
+func (f *proxyFlags) processNamed() (*proxy.Process, error) {
+	found, err := process.Find(f.name)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 1 {
+		f.a.listProcesses(found)
+		return nil, &process.AmbiguousError{Name: f.name, Found: found}
+	}
+	if len(found) == 0 {
+		f.a.warn(fmt.Sprintf("no process named %q runs; its memory shows when there is one", f.name))
+	}
+	return &proxy.Process{Find: func() (process.Info, error) {
+		found, err := process.Find(f.name)
+		if err != nil {
+			return process.Info{}, err
+		}
+		chosen, err := process.Choose(f.name, found, process.MatchNewest)
+		if err != nil {
+			return process.Info{}, err
+		}
+		return chosen[0], nil
+	}}, nil
+}
+
+// logTo is a writer of log lines.
+type logTo func(format string, args ...any)
+
+func (l logTo) Write(p []byte) (int, error) {
+	l("%s", p)
+	return len(p), nil
+}

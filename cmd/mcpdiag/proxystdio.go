@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/proxy"
+)
+
+// childStatus is the exit status of a wrapped server, which becomes mcpdiag's.
+type childStatus int
+
+func (s childStatus) Error() string {
+	return fmt.Sprintf("the server ended with exit status %d", int(s))
+}
+
+// wrap is the proxy around a server on standard input and output. It says
+// nothing itself: the three streams are the server's.
+func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
+	if f.cfg.MaxInFlight > 0 {
+		return usagef("--max-in-flight goes with --to")
+	}
+	if f.pid != 0 || f.name != "" {
+		return usagef("--pid and --name go with --to; of a command the PID is known")
+	}
+	if f.listen == "" {
+		f.listen = "127.0.0.1:0"
+	}
+	var server *process.Child
+	f.cfg.Name = nameOf(command)
+	f.cfg.Process = &proxy.Process{Find: func() (process.Info, error) { return process.Lookup(server.PID()) }}
+	l, address, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	f.a.debug("mcpdiag proxy at %s around %s, pid %d", address, f.cfg.Name, os.Getpid())
+	p := proxy.New(f.cfg)
+	process.IgnoreBrokenPipes()
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, process.Forwarded()...)
+	wrapped, err := p.Wrap(process.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: bare(f.a.stderr)})
+	if err != nil {
+		return err
+	}
+	server = wrapped.Child()
+	unregister := f.a.register(proxyEntry{URL: address, To: f.cfg.Name})
+	go func() {
+		for sig := range signals {
+			server.Signal(sig)
+		}
+	}()
+	go func() { _ = p.Serve(ctx, l) }()          // what watches does not end the server
+	_ = wrapped.Wait(context.WithoutCancel(ctx)) // a signal is the server's
+	unregister()
+	if status := server.Follow(); status != 0 {
+		return childStatus(status)
+	}
+	return nil
+}
+
+// bare is the file under a guarded stream: nothing that passes is changed.
+func bare(w io.Writer) io.Writer {
+	if g, ok := w.(*guarded); ok {
+		return g.w
+	}
+	return w
+}
+
+// nameOf is what to call a command. Its arguments may hold secrets, so only
+// the program shows, and what it runs, where that stands first.
+func nameOf(command []string) string {
+	name := filepath.Base(command[0])
+	for _, arg := range command[1:] {
+		if arg == "-y" || arg == "--yes" || arg == "-m" || arg == "run" {
+			continue
+		}
+		if strings.HasPrefix(arg, "-") || strings.ContainsAny(arg, "=:") {
+			break
+		}
+		return name + " " + filepath.Base(arg)
+	}
+	return name
+}

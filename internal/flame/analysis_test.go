@@ -1,0 +1,222 @@
+package flame
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReshape(t *testing.T) {
+	const in = "a;b;c 1\na;d 2\ne;b 4\nf;f;f;g 8\nx;y;x;y;z 16\n"
+	re := regexp.MustCompile
+	for _, tt := range []struct {
+		name  string
+		shape Shape
+		want  string
+	}{
+		{"focus", Shape{Focus: re("^b$")}, "a;b;c 1\ne;b 4\n"},
+		{"ignore", Shape{Ignore: re("[bf]")}, "a;d 2\nx;y;x;y;z 16\n"},
+		{"hide", Shape{Hide: re("^[abf]$")}, "c 1\nd 2\ne 4\ng 8\nx;y;x;y;z 16\n"},
+		{"fold recursion", Shape{FoldRecursion: true}, "a;b;c 1\na;d 2\ne;b 4\nf;g 8\nx;y;z 16\n"},
+		{"reverse", Shape{Reverse: true, Focus: re("b")}, "b;e 4\nc;b;a 1\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := writeStacks(t, readStacks(t, in).Reshape(tt.shape).Tree())
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestReverseLeavesDimensionsInPlace(t *testing.T) {
+	_, p := folded(t, FoldOptions{By: []Dimension{ByTarget}}, poll(0, ""), poll(1000, call("1", "a")+","+child("2", "b", "1")), poll(2000, ""))
+	if got := writeStacks(t, p.Reshape(Shape{Reverse: true}).Tree()); got != "t;b;a 1000\n" {
+		t.Error(got)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	p := readStacks(t, "a;b 30\na;c 10\nd 60\n")
+	p.Compare(readStacks(t, "a;b 10\ne;f 40\n"), false)
+	tree := p.Tree()
+	if got, want := writeStacks(t, tree), "a;b 10 30\na;c 0 10\nd 0 60\ne;f 40 0\n"; got != want {
+		t.Errorf("got %s", got)
+	}
+	if diff := cmp.Diff([]Gone{{[]string{"e"}, 40}}, tree.Gone(10)); diff != "" {
+		t.Error(diff)
+	}
+	p.Compare(readStacks(t, "a;b 10\ne;f 40\n"), true)
+	if got := p.Tree().BaseTotal(); got != 100 {
+		t.Errorf("normalized, the base weighs %g", got)
+	}
+	svg := draw(t, "a;b 10 30\ne;f 40 0\n", nil)
+	if !strings.Contains(svg, "Gone since the base: 40 samples") || !strings.Contains(svg, `data-palette="diff"`) {
+		t.Error("the picture does not show what is gone")
+	}
+}
+
+// found lists the findings as rule and last frame.
+func found(t *testing.T, p *Profile) (list []string) {
+	t.Helper()
+	for _, f := range p.Findings(p.Tree()) {
+		if f.Says == "" || f.Means == "" || f.Do == "" || f.Level == "" || len(f.Frames) == 0 {
+			t.Errorf("something is missing: %+v", f)
+		}
+		list = append(list, f.Rule+" "+f.Frames[len(f.Frames)-1])
+	}
+	return list
+}
+
+func TestFindingsInStacks(t *testing.T) {
+	spread := "" // nothing stands out in this much of the weight
+	for i := range 90 {
+		spread += fmt.Sprintf("rest%d 1\n", i)
+	}
+	tall := "1;2;3;4;5;6;7;8"
+	for _, tt := range []struct {
+		name, in string
+		want     []string
+	}{
+		{"too few samples", "a 29\n", nil},
+		{"nothing", spread, nil},
+		{"plateau", spread + "a;b 10\n", []string{"plateau b"}},
+		{"no plateau", spread + "a;b 9\n", nil},
+		{"tall stack", spread + tall + ";x 5\n" + tall + ";y 4\n", []string{"tall-stack 8"}},
+		{"not so tall", spread + tall[2:] + ";x 5\n" + tall[2:] + ";y 4\n", nil},
+		{"recursion", spread + "a;a;b;a;c 5\n", []string{"recursion a"}},
+		{"mutual recursion", spread + "a;b;a;b;c 5\n", []string{"recursion b"}},
+		{"twice is none", spread + "a;x;a;y 5\n", nil},
+		{"json", spread + "h;json.loads;scan_once 4\n", []string{"json json.loads"}},
+		{"regex", spread + "h;compile (sre_compile.py:12);x 4\n", []string{"regex compile (sre_compile.py:12)"}},
+		{"database", spread + "h;database/sql.(*DB).Query 5\n", []string{"database database/sql.(*DB).Query"}},
+		{"lock", spread + "h;time.Sleep 5\n", []string{"lock time.Sleep"}},
+		{"blocking", spread + "h;request (requests/api.py:5);x 4\nh;request (requests/api.py:5) 1\n", []string{"blocking-io request (requests/api.py:5)"}},
+		{"only passed through", spread + "net/http.(*conn).serve;x 8\n", nil},
+		{"stopped in passing", spread + "net/http.(*conn).serve 8\n", []string{"blocking-io net/http.(*conn).serve"}},
+		{"names that only look alike", spread + "json_tool;sleepy;re.compiler 8\n", nil},
+		{"below three in a hundred", spread + "h;json.loads 2\n", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, found(t, readStacks(t, tt.in))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestFindingsHaveLevels(t *testing.T) {
+	p := readStacks(t, strings.Repeat("x 1\n", 96)+"json.loads 4\n")
+	for _, f := range p.Findings(p.Tree()) {
+		if f.Rule == "json" && f.Level != "notice" {
+			t.Errorf("4 %% is a notice, not a %s", f.Level)
+		}
+	}
+}
+
+// minute is a trace of a call a second, in which calls of a tool take one poll.
+func minute(extra func(i int) (calls, queue string)) []string {
+	var lines []string
+	for i := range 60 {
+		calls, queue := extra(i)
+		usual := fmt.Sprintf(`{"id":"u%d","name":"usual","durationMs":300}`, i)
+		if calls != "" {
+			usual += "," + calls
+		}
+		lines = append(lines, fmt.Sprintf(`{"toolCallStack":[%s],"handlerQueue":{%s},"poll":{"at":%d,"target":"t","intervalMs":1000}}`,
+			usual, queue, epoch+1000*i))
+	}
+	return lines
+}
+
+func TestFindingsInTraces(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		extra func(i int) (calls, queue string)
+		want  string
+		not   string
+	}{
+		{"stuck by its age", func(i int) (string, string) {
+			return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, 1000*i), ""
+		}, "stuck slow", "queue"},
+		{"stuck beside others of its tool", func(i int) (string, string) {
+			if i < 10 {
+				return fmt.Sprintf(`{"id":"s","name":"usual","durationMs":%d}`, 1000*i), ""
+			}
+			return "", ""
+		}, "stuck usual", ""},
+		{"no call is stuck", func(int) (string, string) { return "", "" }, "plateau usual", "stuck"},
+		{"n plus one", func(i int) (string, string) {
+			return fmt.Sprintf(`{"id":"p","name":"plan"},{"id":"c%d","name":"get","parentId":"p"}`, i%7), ""
+		}, "n-plus-one get", ""},
+		{"four are no pattern", func(i int) (string, string) {
+			return fmt.Sprintf(`{"id":"p","name":"plan"},{"id":"c%d","name":"get","parentId":"p"}`, i/15), ""
+		}, "plateau usual", "n-plus-one"},
+		{"head of line", func(int) (string, string) { return "", `"usual":9` }, "queue usual", ""},
+		{"a short queue", func(int) (string, string) { return "", `"usual":3` }, "plateau usual", "queue"},
+		{"many work at it", func(i int) (string, string) { return fmt.Sprintf(`{"id":"v%d","name":"usual"}`, i), `"usual":9` }, "plateau usual", "queue"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, p := folded(t, FoldOptions{}, minute(tt.extra)...)
+			got := strings.Join(found(t, p), "\n")
+			if !strings.Contains(got, tt.want) || tt.not != "" && strings.Contains(got, tt.not) {
+				t.Errorf("got\n%s\nwant %s, not %q", got, tt.want, tt.not)
+			}
+		})
+	}
+}
+
+func TestStateMarksCallsThatAreStuck(t *testing.T) {
+	_, p := folded(t, FoldOptions{}, minute(func(i int) (string, string) {
+		return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, 1000*i), ""
+	})...)
+	picture := p.Picture(p.Tree())
+	picture.Palette = State
+	var out bytes.Buffer
+	if err := p.Tree().SVG(&out, picture, 0); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), `class="f stuck"`); n != 2 { // the call, and all of which it is part
+		t.Errorf("%d frames are marked", n)
+	}
+}
+
+func TestFlamechartAndChrome(t *testing.T) {
+	lines := []string{
+		poll(0, ""), poll(1000, call("1", "a")+","+call("2", "b")), poll(2000, call("1", "a")+","+child("3", "c", "1")), poll(3000, ""),
+	}
+	_, p := folded(t, FoldOptions{Spans: true}, lines...)
+	c := newChart(p.calls.spans, 0)
+	c.from, c.to = p.Watch.From, p.Watch.To
+	var got []string
+	for _, f := range c.frames()[1:] {
+		got = append(got, fmt.Sprintf("%s row %d depth %d from %g for %g", f.Name, f.Row, f.Depth, f.Start, f.Total))
+	}
+	want := []string{"a row 1 depth 1 from 500 for 2000", "c row 2 depth 2 from 1500 for 1000", "b row 3 depth 1 from 500 for 1000"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	var out bytes.Buffer
+	if err := p.WriteChrome(&out); err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ TraceEvents []traceEvent }
+	if err := json.Unmarshal(out.Bytes(), &file); err != nil {
+		t.Fatal(err)
+	}
+	open := map[string]int{}
+	for _, e := range file.TraceEvents {
+		open[e.Phase]++
+	}
+	if diff := cmp.Diff(map[string]int{"M": 1, "b": 3, "e": 3}, open); diff != "" {
+		t.Error(diff)
+	}
+	if err := readStacks(t, "a 1\n").WriteChrome(&out); err == nil || !strings.Contains(err.Error(), "only a trace") {
+		t.Errorf("stacks have no time, but: %v", err)
+	}
+}

@@ -1,0 +1,373 @@
+package flame
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// hostile are names that would do something if they were not made harmless.
+var hostile = []string{
+	"\x1b[2J", "\x1b]0;title\x07", "\x1b]52;c;aGk=\x07", "\u009b31m", "\x7f", "\u202eevil", "\xed\xa0\x80", "\xff\xfe", "\r over", "\n::error::x",
+	`</script><script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `"><svg onload=alert(1)>`, "]]>", "{{.}}", "&amp;", "'", "\x00", "\ufffe",
+	"-->", "</title>", "</style>", "http://evil.example/", strings.Repeat("long", 1<<18),
+}
+
+// output is all that a profile can be written as.
+func output(t testing.TB, p *Profile, title string) map[string][]byte {
+	t.Helper()
+	tree := p.Tree()
+	picture := p.Picture(tree)
+	picture.Title = title
+	result := p.Result(tree, 0)
+	result.Findings, result.Title = p.Findings(tree), title
+	picture.Findings, picture.Warnings = []string{title}, []string{title}
+	formats := map[string]func(w io.Writer) error{
+		"svg":        func(w io.Writer) error { return tree.SVG(w, picture, 0) },
+		"folded":     func(w io.Writer) error { _, err := tree.WriteFolded(w); return err },
+		"speedscope": func(w io.Writer) error { return tree.WriteSpeedscope(w, title, p.Unit) },
+		"text":       func(w io.Writer) error { return result.Text(w, false, 100) },
+		"json":       result.JSON,
+		"pprof":      func(w io.Writer) error { return tree.WritePprof(w, p.Unit, p.Dims) },
+	}
+	if p.calls != nil {
+		formats["chrome"] = p.WriteChrome
+		formats["flamechart"] = func(w io.Writer) error { return p.Flamechart(w, picture, 0) }
+	}
+	written := map[string][]byte{}
+	for format, write := range formats {
+		var out bytes.Buffer
+		if err := write(&out); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+		written[format] = out.Bytes()
+	}
+	return written
+}
+
+// elements counts the elements of XML by name; it fails on what is none.
+func elements(t testing.TB, data []byte) map[string]int {
+	t.Helper()
+	found := map[string]int{}
+	dec := xml.NewDecoder(bytes.NewReader(data))
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		if err != nil {
+			t.Fatalf("it is not XML: %v", err)
+		}
+		if start, ok := token.(xml.StartElement); ok {
+			found[start.Name.Local]++
+			for _, a := range start.Attr {
+				if strings.HasPrefix(strings.ToLower(a.Name.Local), "on") || a.Name.Local == "href" || a.Name.Local == "src" {
+					t.Errorf("%s has the attribute %s", start.Name.Local, a.Name.Local)
+				}
+			}
+		}
+	}
+}
+
+// traceOf is a trace in which everything has the same name: tool, target, session, handler, id.
+func traceOf(name string) []string {
+	q, _ := json.Marshal(name)
+	var lines []string
+	for i := range 40 {
+		lines = append(lines, fmt.Sprintf(`{"toolCallStack":[{"id":%[1]s,"name":%[1]s,"sessionId":%[1]s,"handler":%[1]s,"durationMs":%[2]d}],`+
+			`"handlerQueue":{%[1]s:9},"poll":{"at":%[3]d,"target":%[1]s,"intervalMs":1000}}`, q, 1000*i, epoch+1000*i))
+	}
+	return lines
+}
+
+func TestHostileNames(t *testing.T) {
+	o := FoldOptions{Spans: true, By: []Dimension{ByTarget, BySession, ByHandler}}
+	_, p := folded(t, o, traceOf("tool")...)
+	harmless := elements(t, output(t, p, "tool")["svg"])
+	for i, name := range hostile {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			_, p := folded(t, o, traceOf(name)...)
+			written := output(t, p, name)
+			for format, data := range written {
+				if format != "pprof" {
+					control(t, format, data)
+				}
+			}
+			sameElements(t, harmless, written["svg"])
+			sameElements(t, nil, written["flamechart"])
+			for _, format := range []string{"json", "speedscope", "chrome"} {
+				if !json.Valid(written[format]) {
+					t.Errorf("%s is not JSON", format)
+				}
+			}
+			prof, err := profile.ParseData(written["pprof"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range prof.Function {
+				control(t, "pprof", []byte(f.Name))
+			}
+		})
+	}
+}
+
+// sameElements holds the elements of a picture against those of the harmless
+// one. Text is in more or fewer lines and boxes as long as it is.
+func sameElements(t *testing.T, want map[string]int, data []byte) {
+	t.Helper()
+	got := elements(t, data)
+	for name := range got {
+		if name != "text" && want != nil && got[name] != want[name] {
+			t.Errorf("%d elements %s, of a harmless name %d", got[name], name, want[name])
+		}
+	}
+}
+
+// control fails where a byte would steer a terminal.
+func control(t *testing.T, format string, data []byte) {
+	t.Helper()
+	text := strings.NewReplacer("\n", "", "\t", "").Replace(string(data))
+	if at := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' }); at >= 0 {
+		t.Errorf("%s has %q", format, text[at:min(at+8, len(text))])
+	}
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if strings.HasPrefix(line, "::error") {
+			t.Errorf("%s begins a line with a workflow command", format)
+		}
+	}
+}
+
+func FuzzSVG(f *testing.F) {
+	for _, name := range hostile[:len(hostile)-1] {
+		f.Add(name)
+	}
+	picture := func(t *testing.T, name string) []byte {
+		b := newBuilder()
+		b.nodes[b.child(b.child(root, name), name)].self = 1
+		var out bytes.Buffer
+		if err := b.tree().SVG(&out, Picture{Title: name, Unit: Samples, Palette: Tool, Warnings: []string{name}}, 0); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		want, got := elements(t, picture(t, "x")), elements(t, picture(t, name))
+		for _, element := range []string{"svg", "g", "rect", "title", "script", "style", "metadata", "folded"} {
+			if got[element] != want[element] {
+				t.Errorf("%d elements %s, not %d", got[element], element, want[element])
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("elements %v, not %v", got, want)
+		}
+	})
+}
+
+func TestSVGCarriesItsStacks(t *testing.T) {
+	for name, in := range map[string]string{"plain": small, "two columns": "a;b 1 2\nc 3 0\n", "marked up": "<a>;\"b\" 1.5\n&amp; 2\n"} {
+		p, err := ReadSVG(strings.NewReader(draw(t, in, nil)), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := writeStacks(t, p.Tree()), writeStacks(t, readStacks(t, in).Tree()); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	if _, err := ReadSVG(strings.NewReader("<svg><g/></svg>"), "x.svg"); err == nil || !strings.Contains(err.Error(), "no stacks in this picture") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSVGIsTheSameInEveryRun(t *testing.T) {
+	first := draw(t, many(9000), nil)
+	if draw(t, many(9000), nil) != first {
+		t.Error("two runs drew two pictures")
+	}
+}
+
+func TestReadSpeedscope(t *testing.T) {
+	const frames = `"shared":{"frames":[{"name":"a"},{"name":"b"}]}`
+	for _, tt := range []struct{ name, in, want, err string }{
+		{"sampled", `{` + frames + `,"profiles":[{"type":"sampled","unit":"seconds","samples":[[0,1],[0]],"weights":[0.5,1]}]}`, "a 1000\na;b 500\n", ""},
+		{"evented", `{` + frames + `,"profiles":[{"type":"evented","unit":"milliseconds","startValue":5,"events":[{"type":"O","frame":0,"at":10},` +
+			`{"type":"O","frame":1,"at":12},{"type":"C","frame":1,"at":15},{"type":"C","frame":0,"at":20}]}]}`, "a 7\na;b 3\n", ""},
+		{"none", `{` + frames + `}`, "", "there is no profile in it"},
+		{"a frame that is not there", `{` + frames + `,"profiles":[{"type":"sampled","samples":[[7]],"weights":[1]}]}`, "", "frame 7, of 2"},
+		{"weights are missing", `{` + frames + `,"profiles":[{"type":"sampled","samples":[[1]],"weights":[]}]}`, "", "1 samples but 0 weights"},
+		{"closed crosswise", `{` + frames + `,"profiles":[{"type":"evented","events":[{"type":"O","frame":0,"at":1},{"type":"C","frame":1,"at":2}]}]}`, "", "not the last one opened"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := ReadSpeedscope(strings.NewReader(tt.in), "in")
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("got %v, want %s", err, tt.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := writeStacks(t, p.Tree()); got != tt.want {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+// TestCollectorTellsInputsByContent writes one profile in each format and reads it back.
+func TestCollectorTellsInputsByContent(t *testing.T) {
+	written := output(t, readStacks(t, small), "title")
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	_, _ = zip.Write(written["folded"])
+	_ = zip.Close()
+	written["packed"] = packed.Bytes()
+	prof, err := profile.ParseData(written["pprof"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw bytes.Buffer
+	if err := prof.WriteUncompressed(&raw); err != nil {
+		t.Fatal(err)
+	}
+	written["raw pprof"] = raw.Bytes()
+	written["with a byte order mark"] = append([]byte("\xef\xbb\xbf"), written["folded"]...)
+	for _, format := range []string{"svg", "folded", "speedscope", "pprof", "packed", "raw pprof", "with a byte order mark"} {
+		var c Collector
+		if err := c.Read(bytes.NewReader(written[format]), format); err != nil {
+			t.Errorf("%s: %v", format, err)
+			continue
+		}
+		p, err := c.Profile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := writeStacks(t, p.Tree()); got != string(written["folded"]) {
+			t.Errorf("%s: got %s", format, got)
+		}
+	}
+}
+
+func TestCollectorAddsUp(t *testing.T) {
+	var c Collector
+	for _, in := range []string{"a 1\n", "a 2\nb 3\n", poll(0, call("1", "a")) + "\n" + poll(1000, call("1", "a"))} {
+		if err := c.Read(strings.NewReader(in), "in"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := c.Profile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := writeStacks(t, p.Tree()); got != "a 1003\nb 3\n" {
+		t.Error(got)
+	}
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "ms and another samples") {
+		t.Errorf("warnings %q", p.Warnings)
+	}
+}
+
+func TestPprofLabels(t *testing.T) {
+	_, p := folded(t, FoldOptions{Spans: true, By: []Dimension{ByTarget, BySession}}, minute(func(int) (string, string) { return "", "" })...)
+	prof, err := profile.ParseData(output(t, p, "")["pprof"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := prof.Sample[0]
+	if s.Label["target"][0] != "t" || s.Label["session"][0] != "(no session)" || len(s.Location) != 1 {
+		t.Errorf("got %v with %d frames", s.Label, len(s.Location))
+	}
+}
+
+func FuzzReadSpeedscope(f *testing.F) {
+	f.Add([]byte(`{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"sampled","samples":[[0]],"weights":[1]}]}`))
+	f.Add([]byte(`{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"evented","events":[{"type":"O","frame":0,"at":1}]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if p, err := ReadSpeedscope(bytes.NewReader(data), "in"); err == nil {
+			output(t, p, "title")
+		}
+	})
+}
+
+func FuzzReadPprof(f *testing.F) {
+	var out bytes.Buffer
+	p := readStacks(f, small)
+	if err := p.Tree().WritePprof(&out, Samples, nil); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(out.Bytes())
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		if p, err := ReadPprof(bytes.NewReader(data), "in", ""); err == nil {
+			_, _ = p.Tree().WriteFolded(io.Discard)
+		}
+	})
+}
+
+// Programs that others wrote read what we write; each test is skipped where its program is missing.
+
+func TestGoToolPprofReads(t *testing.T) {
+	file := write(t, "p.pb.gz", output(t, readStacks(t, small), "")["pprof"])
+	out := execute(t, "go", "tool", "pprof", "-top", file)
+	if !regexp.MustCompile(`(?m)^\s*40 .* recv$`).MatchString(out) {
+		t.Errorf("got %s", out)
+	}
+}
+
+func TestFlamegraphPlReads(t *testing.T) {
+	script := os.Getenv("FLAMEGRAPH_PL")
+	if found, err := exec.LookPath("flamegraph.pl"); err == nil && script == "" {
+		script = found
+	}
+	for _, packaged := range []string{"/usr/share/perl5/Devel/NYTProf/flamegraph.pl"} {
+		if _, err := os.Stat(packaged); err == nil && script == "" {
+			script = packaged
+		}
+	}
+	if script == "" {
+		t.Skip("flamegraph.pl is not installed; FLAMEGRAPH_PL names it")
+	}
+	b := newBuilder()
+	for _, name := range hostile[:10] {
+		b.nodes[b.child(b.child(root, "main"), report.Line(name)+" 12")].self = 7
+	}
+	file := write(t, "in.folded", []byte(writeStacks(t, b.tree())))
+	out := execute(t, "perl", script, "--minwidth", "0", file)
+	if strings.Contains(out, "Ignored") || strings.Count(out, "(7 samples, 10.00%)") < 10 {
+		t.Errorf("flamegraph.pl reads it otherwise: %.2000s", out)
+	}
+}
+
+func write(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func execute(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	return string(out)
+}

@@ -1,0 +1,22 @@
+package process
+
+import (
+	"fmt"
+
+	"github.com/shirou/gopsutil/v3/net"
+)
+
+// Listening names the process that listens on a TCP port of this machine.
+// It finds those that one may look into: one's own, and for root all.
+func Listening(port int) (Info, error) {
+	conns, err := net.Connections("tcp")
+	if err != nil {
+		return Info{}, fmt.Errorf("listing connections: %w", err)
+	}
+	for _, c := range conns {
+		if c.Status == "LISTEN" && int(c.Laddr.Port) == port && c.Pid > 0 {
+			return Lookup(int(c.Pid))
+		}
+	}
+	return Info{}, fmt.Errorf("finding who listens on port %d: %w", port, ErrNoMatch)
+}

@@ -1,0 +1,299 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+func TestGuard(t *testing.T) {
+	for _, tt := range []struct {
+		host, origin string
+		private      bool
+		want         bool
+	}{
+		{"127.0.0.1:3100", "", true, true},
+		{"localhost:3100", "http://localhost:6274", true, true},
+		{"[::1]:3100", "http://[::1]", true, true},
+		{"app.localhost", "http://app.localhost", true, true},
+		{"LOCALHOST.", "", true, true},
+		{"evil.example", "", true, false},
+		{"evil.example:3100", "", false, false},
+		{"127.0.0.1.evil.example", "", true, false},
+		{"localhost.evil.example", "", true, false},
+		{"192.168.0.2:3100", "", true, false},
+		{"192.168.0.2:3100", "", false, true},
+		{"proxy:3100", "", false, true},
+		{"proxy:3100", "", true, false},
+		{"named.example", "", true, true},
+		{"", "", true, false},
+		{"localhost", "https://evil.example", true, false},
+		{"localhost", "null", true, false},
+		{"localhost", "http://localhost.evil.example", true, false},
+		{"localhost", "https://app.example", true, true},
+		{"proxy:3100", "http://192.168.0.2", false, false},
+	} {
+		g := Guard{Hosts: []string{"named.example"}, Origins: []string{"https://app.example"}, Private: tt.private}
+		r := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+		r.Host = tt.host
+		if tt.origin != "" {
+			r.Header.Set("Origin", tt.origin)
+		}
+		if got := g.refusal(r) == ""; got != tt.want {
+			t.Errorf("host %q, origin %q, loopback only %t: allowed %t, want %t", tt.host, tt.origin, tt.private, got, tt.want)
+		}
+	}
+}
+
+// TestRefused: what is refused reaches neither the server nor the proxy's own
+// pages, and no answer of the proxy invites pages of other origins.
+func TestRefused(t *testing.T) {
+	reached := false
+	_, url := before(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }), Config{})
+	for _, path := range []string{"/mcp", "/debug/snapshot", "/metrics", "/health"} {
+		req, _ := http.NewRequest(http.MethodGet, url+path, nil)
+		req.Host = "evil.example"
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden || reached || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d, server reached %t", path, resp.StatusCode, reached)
+		}
+	}
+	if resp, err := http.Post(url+"/debug/snapshot", "", nil); err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Error(resp, err)
+	}
+}
+
+// T01: names that could move a cursor, or are a megabyte, or are made up without end.
+func TestHostileNames(t *testing.T) {
+	p, url := before(t, newFake(), Config{})
+	for i, name := range []string{"\x1b[2J", "\u009b2J", "\x7f", "\u202eabc", "\r\nok", "\n::error::x", strings.Repeat("x", 1<<20), "\xff", `"}\`} {
+		body, _ := json.Marshal(name)
+		ask(t, url, "", fmt.Sprintf(`{"id":%d,"method":"tools/call","params":{"name":%s}}`, i, body))
+	}
+	ask(t, url, "", `{"id":"\u001b[31m","method":"tools/call","params":{"name":"\ud800\u001b"}}`)
+	_, _, doc := get(t, url+"/debug/snapshot")
+	s, err := snapshot.Decode([]byte(doc))
+	if err != nil || len(s.Warnings) > 0 {
+		t.Errorf("the document: %v %q", err, s.Warnings)
+	}
+	_, _, metrics := get(t, url+"/metrics")
+	for what, text := range map[string]string{"document": doc, "metrics": metrics} {
+		if strings.ContainsAny(text, "\x1b\x7f\u009b\u202e\r") && what == "document" || len(text) > 64<<10 {
+			t.Errorf("the %s has controls, or %d bytes", what, len(text))
+		}
+	}
+	for i := range maxTools + 100 {
+		ask(t, url, "", callOf(i, fmt.Sprint("made-up-", i)))
+	}
+	if d := p.Snapshot(); len(d.Handlers) != maxTools+1 || *d.Handlers[other].Calls < 100 {
+		t.Errorf("%d tools are counted one by one", len(d.Handlers))
+	}
+}
+
+// raw serves connections by hand: bad HTTP cannot be had from net/http.
+func raw(t *testing.T, answer func(c net.Conn)) *url.URL {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				req, err := http.ReadRequest(bufio.NewReader(c))
+				if err == nil {
+					_, _ = io.Copy(io.Discard, req.Body)
+					answer(c)
+				}
+			}()
+		}
+	}()
+	return &url.URL{Scheme: "http", Host: l.Addr().String()}
+}
+
+const jsonHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+// T05 and T10: a server that misbehaves shows to the client as it is, is
+// counted as an error, and holds nothing back.
+func TestHostileAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		answer func(c net.Conn)
+		status int
+		cut    bool // the client sees that the answer is not whole
+		failed string
+	}{
+		{"nothing", func(net.Conn) {}, 502, false, "502"},
+		{"no HTTP", func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-x\r\n") }, 502, false, "502"},
+		{"huge header", func(c net.Conn) {
+			fmt.Fprint(c, jsonHead+"X: "+strings.Repeat("x", 2<<20)+"\r\n\r\n")
+		}, 502, false, "502"},
+		{"length too long", func(c net.Conn) { fmt.Fprint(c, jsonHead+"Content-Length: 100\r\n\r\n{\"id\":1") }, 200, true, "no_answer"},
+		{"length too short", func(c net.Conn) { fmt.Fprint(c, jsonHead+"Content-Length: 5\r\n\r\n{\"id\":1,\"result\":{}}") }, 200, false, "no_answer"},
+		{"reset in mid-body", func(c net.Conn) {
+			fmt.Fprint(c, jsonHead+"Transfer-Encoding: chunked\r\n\r\n5\r\n{\"id\"\r\n")
+			_ = c.(*net.TCPConn).SetLinger(0)
+		}, 200, true, "no_answer"},
+		{"no length, closed", func(c net.Conn) { fmt.Fprint(c, jsonHead+"\r\n{\"id\":1,\"result\":{}}") }, 200, false, ""},
+		{"429", func(c net.Conn) {
+			fmt.Fprint(c, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n")
+		}, 429, false, "429"},
+		{"login page", func(c net.Conn) {
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
+		}, 200, false, "no_answer"},
+		{"a byte at a time", func(c net.Conn) {
+			fmt.Fprint(c, jsonHead+"Transfer-Encoding: chunked\r\n\r\n")
+			for _, b := range []byte(`{"id":1,"result":{}}`) {
+				fmt.Fprintf(c, "1\r\n%c\r\n", b)
+			}
+			fmt.Fprint(c, "0\r\n\r\n")
+		}, 200, false, ""},
+		{"redirect", func(c net.Conn) {
+			fmt.Fprint(c, "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n")
+		}, 307, false, "no_answer"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, url := serve(t, Config{To: raw(t, tt.answer)})
+			req := request(t.Context(), http.MethodPost, url, "", callOf(1, "t"))
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			_, err = io.ReadAll(resp.Body)
+			if resp.StatusCode != tt.status || (err != nil) != tt.cut {
+				t.Errorf("the client got %d, %v", resp.StatusCode, err)
+			}
+			d := eventually(t, p, "counted", func(d *Document) bool { return *d.CallsTotal == 1 })
+			if *d.ErrorsTotal == 1 != (tt.failed != "") || len(d.ToolCallStack) != 0 {
+				t.Errorf("%s, want a failure %q", counts(d), tt.failed)
+			}
+			if _, _, metrics := get(t, url+"/metrics"); !strings.Contains(metrics, fmt.Sprintf(`error_type=%q`, tt.failed)) {
+				t.Errorf("the metrics have no error_type %q", tt.failed)
+			}
+		})
+	}
+}
+
+// TestHostileStreams: what never ends passes through and takes no memory.
+func TestHostileStreams(t *testing.T) {
+	for name, piece := range map[string]string{
+		"a line that never ends":  "data: " + strings.Repeat("x", 1<<16),
+		"a flood of comments":     strings.Repeat(": x\n\n", 1<<13),
+		"a message without end":   `data: {"id":` + strings.Repeat("[", 1<<16),
+		"endpoints without end":   strings.Repeat("data: /x\n", 1<<13),
+		"a field name as long":    strings.Repeat("y", 1<<16),
+		"a name that never ends":  `data: {"params":{"name":"` + strings.Repeat("z", 1<<16),
+		"a string of backslashes": `data: {"id":"` + strings.Repeat(`\\\"`, 1<<14),
+	} {
+		t.Run(name, func(t *testing.T) {
+			const size = 64 << 20
+			server := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for n := 0; n < size; n += len(piece) {
+					_, _ = io.WriteString(w, piece)
+				}
+			})
+			_, url := before(t, server, Config{})
+			resp, err := http.DefaultClient.Do(request(t.Context(), http.MethodPost, url, "", callOf(1, "t")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			n, err := io.Copy(io.Discard, resp.Body)
+			var mem runtime.MemStats
+			runtime.ReadMemStats(&mem)
+			if err != nil || n < size || mem.HeapAlloc > size/2 {
+				t.Errorf("%d bytes, %v, heap %d MB", n, err, mem.HeapAlloc>>20)
+			}
+		})
+	}
+}
+
+// TestCompressed: what is compressed is read all the same, a bomb not to its end.
+func TestCompressed(t *testing.T) {
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, _ = z.Write(make([]byte, 4*maxInflated))
+	z.Close()
+	answers := [][]byte{zipped([]byte(`{"id":1,"result":{"isError":true}}`)), zipped([]byte(`{"id":1,"result":{}}`)), bomb.Bytes(), []byte("no gzip")}
+	next := 0
+	p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(answers[next])
+	}), Config{})
+	for i, wantErrors := range []int64{1, 1, 2, 3} {
+		next = i
+		req := request(t.Context(), http.MethodPost, url, "", callOf(1, "t"))
+		req.Header.Set("Accept-Encoding", "gzip")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if d := eventually(t, p, "counted", func(d *Document) bool { return *d.CallsTotal == int64(i+1) }); *d.ErrorsTotal != wantErrors {
+			t.Errorf("answer %d: %s, want %d errors", i, counts(d), wantErrors)
+		}
+	}
+}
+
+// TestOutage: a server that is down is told as such, and traffic goes on when it is back.
+func TestOutage(t *testing.T) {
+	f := newFake()
+	server := httptest.NewServer(f)
+	to, _ := url.Parse(server.URL)
+	var told []string
+	p, front := serve(t, Config{To: to, OnChange: func(u Upstream, _ time.Duration) {
+		told = append(told, fmt.Sprintf("failing %t, outage %d: %s", u.Failing, u.Outages, u.LastError))
+	}})
+	initSession(t, front)
+	server.Close()
+	for range 3 {
+		if status, _, body := ask(t, front, "", callOf(1, "ok")); status != http.StatusBadGateway || !strings.Contains(body, "connection refused") {
+			t.Errorf("with the server down: %d %s", status, body)
+		}
+	}
+	l, err := net.Listen("tcp", to.Host)
+	if err != nil {
+		t.Skipf("the port was taken: %v", err)
+	}
+	again := &httptest.Server{Listener: l, Config: &http.Server{Handler: newFake()}}
+	again.Start()
+	defer again.Close()
+	if status, _, _ := ask(t, front, "", callOf(2, "ok")); status != http.StatusOK {
+		t.Errorf("with the server back: %d", status)
+	}
+	ask(t, front, "secret-1", callOf(3, "ok"))
+	d := p.Snapshot()
+	if d.Upstream.Failing || d.Upstream.Outages != 1 || d.Upstream.Failures != 3 || *d.ActiveSessions != 0 || d.Proxy.ExpiredTotal != 1 {
+		t.Errorf("%s, upstream %+v", counts(d), d.Upstream)
+	}
+	if want := "[failing true, outage 1: connection refused failing false, outage 1: connection refused]"; fmt.Sprint(told) != want {
+		t.Errorf("told %v", told)
+	}
+}

@@ -1,0 +1,49 @@
+package proxy
+
+import (
+	"io"
+	"log"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// quiet is where net/http complains of clients; what matters is in the document.
+var quiet = log.New(io.Discard, "", 0)
+
+var figures = snapshot.NewMetrics()
+
+var (
+	orphansDesc  = prometheus.NewDesc("mcpdiag_proxy_orphan_sessions", "Sessions whose client has not been heard of for long.", nil, nil)
+	returnsDesc  = prometheus.NewDesc("mcpdiag_proxy_orphans_returned_total", "Orphans that were used again, by what the server made of them.", []string{"outcome"}, nil)
+	outagesDesc  = prometheus.NewDesc("mcpdiag_proxy_upstream_outages_total", "Times that the server could not be reached.", nil, nil)
+	failuresDesc = prometheus.NewDesc("mcpdiag_proxy_upstream_failures_total", "Requests that could not be passed to the server.", nil, nil)
+	expiredDesc  = prometheus.NewDesc("mcpdiag_proxy_sessions_expired_total", "Sessions that the server knew no more when they were used.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
+	figures.Describe(ch)
+	for _, d := range []*prometheus.Desc{orphansDesc, returnsDesc, outagesDesc, failuresDesc, expiredDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
+	d := p.Snapshot()
+	figures.Collect(ch, &d.Snapshot)
+	counter := func(desc *prometheus.Desc, v int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(v), labels...)
+	}
+	counter(outagesDesc, d.Upstream.Outages)
+	counter(failuresDesc, d.Upstream.Failures)
+	counter(expiredDesc, d.Proxy.ExpiredTotal)
+	if o := d.Orphans; o != nil {
+		ch <- prometheus.MustNewConstMetric(orphansDesc, prometheus.GaugeValue, float64(o.Sessions))
+		counter(returnsDesc, o.Answered, "answered")
+		counter(returnsDesc, o.Gone, "gone")
+		counter(returnsDesc, o.Undecided, "undecided")
+	}
+}
