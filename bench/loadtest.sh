@@ -68,7 +68,7 @@ kill "$server"
 echo "-- calls a second that a Go SDK server gets done, nothing pinned; median of $repeat"
 "$work/mcpdiag" demo --serve --json --listen 127.0.0.1:0 --announce "$work/demo.url" 2>/dev/null &
 target=$(url "$work/demo.url")/mcp
-rate() { "$work/mcpdiag" loadtest "$target" --users 40 --calls 400 --tool echo --args '{"text":"hi"}' --protocol 2026-07-28 --format json | awk -F'[: ,]+' '/"callsPerSecond"/ {print $3}'; }
+rate() { "$work/mcpdiag" loadtest "$target" --users 40 --duration 4s --tool echo --args '{"text":"hi"}' --protocol 2026-07-28 --format json | awk -F'[: ,]+' '/"callsPerSecond"/ {print $3}'; }
 for _ in $(seq "$repeat"); do
   rate >>"$work/rate"
   MODERN=1 "$wrk" -t2 -c40 -d4s -s bench/loadtest/wrk.lua "$target" | awk '/Requests\/sec/ {print $2} /Non-2xx/ {print "wrk: " $0 >"/dev/stderr"}' >>"$work/wrkrate"

@@ -21,7 +21,7 @@ const stdioEnv = "MCPDIAG_TEST_STDIO"
 // TestMain is also a server that is spoken to over standard streams.
 func TestMain(m *testing.M) {
 	if os.Getenv(stdioEnv) == "" {
-		os.Exit(m.Run()) //nolint:forbidigo // it is the main of the tests
+		os.Exit(m.Run())
 	}
 	fmt.Fprintln(os.Stderr, "this server talks on standard error, too")
 	if err := sdkServer(nil).Run(context.Background(), &sdk.StdioTransport{}); err != nil {
