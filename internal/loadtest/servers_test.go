@@ -72,7 +72,8 @@ func TestGoSDK(t *testing.T) {
 					for _, version := range versions {
 						plan := Plan{Protocol: version, Steps: tool("work"), Stages: []Stage{{Users: 4, Calls: 10}}}
 						res := runPlan(t, cfg, plan)
-						if res.Calls != 40 || res.Failed != 0 || res.Protocol != version || res.Phases.Connect == nil || res.FirstByte == nil || res.Bytes.Received == 0 {
+						// net/http may have connections left from the run before.
+						if res.Calls != 40 || res.Failed != 0 || res.Protocol != version || direct && res.Phases.Connect == nil || res.FirstByte == nil || res.Bytes.Received == 0 {
 							t.Errorf("%s: %d calls, %d failed: %+v; %+v", version, res.Calls, res.Failed, res.Errors, res.Phases)
 						}
 						if sessions := res.Sessions; version != mcp.Modern && (sessions.Opened != 4 || sessions.Closed != 4 || res.Phases.Initialize == nil) {
