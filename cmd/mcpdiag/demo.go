@@ -49,6 +49,8 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 	sizeVar(fs, &cfg.LeakCall, "leak-call", 0, "keep this much of each call")
 	fs.BoolVar(&cfg.LeakAbandoned, "leak-abandoned", false, "keep the transports of sessions that expire")
 	fs.BoolVar(&cfg.SlowQueue, "slow-queue", false, "let search do one call at a time")
+	positiveVar(fs, &cfg.Workers, "workers", 64, "how many calls of one tool run at once; the others wait")
+	durationVar(fs, &cfg.ServiceTime, "service-time", 0, "how long a call of search takes (5 to 15 ms)")
 	durationVar(fs, &cfg.SessionTimeout, "session-timeout", 30*time.Second, "expire sessions that are idle for so long")
 	fs.BoolVar(&cfg.JSON, "json", false, "answer as JSON instead of an event stream")
 	fs.StringVarP(&dir, "output", "o", "mcpdiag-demo", "write the tour's files into this folder")

@@ -78,7 +78,9 @@ func (f *flamer) run(args []string) error {
 	if err := f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree, findings) }); err != nil {
 		return err
 	}
-	f.tell(findings)
+	if err := f.tell(findings); err != nil {
+		return err
+	}
 	return f.verdict(findings)
 }
 
@@ -143,9 +145,8 @@ func (f *flamer) readFile(c *flame.Collector, file string) error {
 // filesOf lists the files that an argument stands for: itself, or those in a
 // folder that are not hidden.
 func filesOf(arg string) ([]string, error) {
-	info, err := os.Stat(arg)
-	if arg == "-" || err != nil || !info.IsDir() {
-		return []string{arg}, nil
+	if info, err := os.Stat(arg); arg == "-" || err != nil || !info.IsDir() {
+		return []string{arg}, nil //nolint:nilerr // whoever opens it says what is wrong
 	}
 	entries, err := os.ReadDir(arg)
 	if err != nil {
@@ -165,23 +166,25 @@ func filesOf(arg string) ([]string, error) {
 
 // tell writes the findings to standard error: all with --findings, the first
 // few to a terminal.
-func (f *flamer) tell(findings []flame.Finding) {
+func (f *flamer) tell(findings []flame.Finding) error {
 	const few = 3
 	if f.format.value == "text" || f.format.value == "json" {
-		return
+		return nil // it is in there
 	}
 	shown := findings
 	if !f.findings {
 		if f.a.quiet || !f.a.isTerminal(f.a.stderr) {
-			return
+			return nil
 		}
 		shown = findings[:min(few, len(findings))]
 	}
-	paint := f.a.painter(f.a.stderr)
-	flame.WriteFindings(f.a.stderr, paint, shown, f.findings)
+	if err := flame.WriteFindings(f.a.stderr, f.a.painter(f.a.stderr), shown, f.findings); err != nil {
+		return err
+	}
 	if more := len(findings) - len(shown); more > 0 {
 		f.a.note("and %d more; --findings shows them", more)
 	}
+	return nil
 }
 
 // verdict is a finding where one was asked to be one.

@@ -80,7 +80,7 @@ func secret(t *testing.T, token string) string {
 }
 
 // noSentinel wants none of the credentials of these tests in what was written.
-func noSentinel(t *testing.T, o outcome, dir string) {
+func noSentinel(t *testing.T, o ended, dir string) {
 	t.Helper()
 	all := files(t, dir)
 	all["stdout"], all["stderr"] = o.out, o.err

@@ -27,14 +27,14 @@ func TestT10Servers(t *testing.T) {
 	}
 	for title, tc := range map[string]struct{ url, want string }{
 		"refuse":                  {refused, `connection refused; is the server running? "mcpdiag demo --serve" starts one to try`},
-		"accept and never answer": {rawServer(t, func(net.Conn) {}), "no answer within 100ms (waiting for the answer); the server may hang"},
+		"accept and never answer": {rawServer(t, func(net.Conn) {}), "no answer within 500ms (waiting for the answer); the server may hang"},
 		"close at once":           {rawServer(t, func(c net.Conn) { _ = c.Close() }), "the server"},
 		"reset in mid-body":       {rawServer(t, reset), "the server reset the connection while reading the answer; its log may say why"},
 	} {
 		for what, args := range asks(tc.url, t.TempDir()) {
 			t.Run(title+", "+what, func(t *testing.T) {
 				t.Parallel()
-				invoke(t, append(args, "--timeout", "100ms")...).wants(t, exitFailure, tc.want)
+				invoke(t, append(args, "--timeout", patience(tc.want))...).wants(t, exitFailure, tc.want)
 			})
 		}
 	}
@@ -78,9 +78,14 @@ func TestT10FailuresOnTheWay(t *testing.T) {
 		want string
 		kind string // as loadtest counts it
 	}{
-		"429":   {slowDown, "429 Too Many Requests", `"http": 4`},
-		"500":   {broken, "500 Internal Server Error", `"http": 4`},
-		"reset": {drop, "the server closed the connection", `"transport": 4`},
+		"429": {slowDown, "429 Too Many Requests", `"kind": "rateLimited",
+          "code": 429,
+          "count": 4`},
+		"500": {broken, "500 Internal Server Error", `"kind": "http",
+          "code": 500,
+          "count": 4`},
+		"reset": {drop, "the server closed the connection", `"kind": "reset",
+          "count": 4`},
 	} {
 		t.Run(title+", poll", func(t *testing.T) {
 			url := (&badServer{snapshot: every(3, tc.h, text(healthySnapshot))}).start(t)

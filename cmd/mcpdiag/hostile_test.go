@@ -12,32 +12,33 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
 )
 
-// outcome is what one run of the program left behind.
-type outcome struct {
+// ended is what one run of the program left behind.
+type ended struct {
 	code     int
 	out, err string
 }
 
 // invoke runs the program as main does.
-func invoke(t *testing.T, args ...string) outcome {
+func invoke(t *testing.T, args ...string) ended {
 	t.Helper()
 	return invokeWith(t.Context(), args...)
 }
 
-func invokeWith(ctx context.Context, args ...string) outcome {
+func invokeWith(ctx context.Context, args ...string) ended {
 	var out, err bytes.Buffer
 	code := run(ctx, args, strings.NewReader(""), &out, &err)
-	return outcome{code, out.String(), err.String()}
+	return ended{code, out.String(), err.String()}
 }
 
 // harmless wants nothing in o that a terminal, or GitHub Actions, would obey.
-func (o outcome) harmless(t *testing.T) {
+func (o ended) harmless(t *testing.T) {
 	t.Helper()
 	for name, text := range map[string]string{"stdout": o.out, "stderr": o.err} {
 		if !utf8.ValidString(text) {
@@ -54,10 +55,12 @@ func (o outcome) harmless(t *testing.T) {
 }
 
 // wants checks the exit code and a part of what was said.
-func (o outcome) wants(t *testing.T, code int, part string) {
+// wants checks the exit code, and that one of the parts, divided by |, was said.
+func (o ended) wants(t *testing.T, code int, part string) {
 	t.Helper()
 	o.harmless(t)
-	if o.code != code || !strings.Contains(o.out+o.err, part) {
+	said := slices.ContainsFunc(strings.Split(part, "|"), func(p string) bool { return strings.Contains(o.out+o.err, p) })
+	if o.code != code || !said {
 		t.Errorf("exit code %d, want %d; %q is wanted in\nstdout: %.2000s\nstderr: %.2000s", o.code, code, part, o.out, o.err)
 	}
 	if len(o.err) > 20_000 {

@@ -1,14 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest"
@@ -16,107 +14,288 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// maxUsers bounds the virtual users of a run.
-const maxUsers = 100_000
+// loader is one run of loadtest.
+type loader struct {
+	a    *app
+	conn connection
+	plan planFlags
+	opts loadtest.Options
+	knee kneeFlags
+
+	transport choice
+	format    choice
+	output    string
+	log       string
+	compare   string
+	tolerance float64
+	dryRun    bool
+
+	view  screen
+	live  *loadtest.Live
+	calls *loadtest.CallLog
+	tried loadtest.Level // of a search, before the one that is shown
+}
 
 func newLoadtestCmd(a *app) *cobra.Command {
-	var conn connection
-	var cfg loadtest.Config
-	var args, output string
-	var format, protocol choice
+	l := &loader{a: a, view: screen{a: a}}
 	cmd := &cobra.Command{
-		Use:   "loadtest [URL]",
-		Short: "Make many virtual users call a server's tool",
-		Long: `loadtest has each virtual user open an MCP session, call a tool again and again and
-end the session, in rounds. It speaks Streamable HTTP, with sessions (2025-03-26
-to 2025-11-25) and without (2026-07-28), and finds out which the server wants.
+		Use:   "loadtest [URL] [-- COMMAND…]",
+		Short: "Make many virtual users call a server's tools",
+		Long: `loadtest has each virtual user open an MCP session, make calls one after the other and
+end the session. It speaks every revision, over HTTP or stdio, and finds out which the
+server wants. With --rate calls come when they are due, whatever the answers do.
 
-A call has failed if there was no answer, an HTTP error, a JSON-RPC error or a
-result with isError: the report counts them apart.`,
+Without --tool it calls the tools that the server offers, except those that it calls
+destructive, with arguments made from their schemas. --dry-run shows one call of each.
+A plan file (--plan) says more: stages, weights, templates, data from CSV files.
+
+A call has failed if there was no answer, an HTTP error, a JSON-RPC error or a result
+with isError. Where a --fail threshold is crossed, or the run is worse than the one it
+is compared with, the exit code is 3.`,
 		Example: `  mcpdiag loadtest
   mcpdiag loadtest http://localhost:9901/mcp --users 40 --calls 10 --rounds 3 --delay 10
-  mcpdiag loadtest --tool search --args '{"query": "leak"}' --format json`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, operands []string) (err error) {
-			if cfg.Users > maxUsers {
-				return usagef("--users is at most %d", maxUsers)
-			}
-			if cfg.Args, err = toolArguments(args); err != nil {
-				return err
-			}
-			if protocol.value != "auto" {
-				cfg.Protocol = protocol.value
-			}
-			return runLoadtest(cmd, a, &conn, cfg, operands, output, format)
+  mcpdiag loadtest --tool search --args '{"query": "leak {{iter}}"}' --fail 'p99<500ms' --fail 'errors<1%'
+  mcpdiag loadtest --rate 200/s --duration 30s --format html -o load.html
+  mcpdiag loadtest --find-knee --slo 'p99<500ms,errors<1%'
+  mcpdiag loadtest -- npx some-mcp-server`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			operands, _ := splitDash(cmd, args)
+			return cobra.MaximumNArgs(1)(cmd, operands)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			operands, command := splitDash(cmd, args)
+			l.opts.Command = command
+			return l.run(cmd, operands)
 		},
 	}
-	fs := cmd.Flags()
-	positiveVar(fs, &cfg.Users, "users", 40, "virtual users, each with a session of its own")
-	positiveVar(fs, &cfg.Calls, "calls", 10, "calls of each user, in each round")
-	positiveVar(fs, &cfg.Rounds, "rounds", 1, "rounds")
-	durationVar(fs, &cfg.Delay, "delay", 10*time.Second, "time between rounds")
-	fs.StringVar(&cfg.Tool, "tool", "", "the tool to call (the first that the server offers)")
-	fs.StringVar(&args, "args", "", "its arguments, a JSON object or @file (made from the tool's input schema)")
-	choiceVar(cmd, fs, &protocol, "protocol", "MCP revision to speak", append([]string{"auto"}, mcp.Revisions...)...)
-	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &format, "format", "how the result is written", "text", "json")
-	conn.addFlags(fs, 30*time.Second)
+	l.addFlags(cmd)
+	cmd.AddCommand(newLoadtestInitCmd(a), newLoadtestMergeCmd(a), newLoadtestExportCmd(a), newLoadtestSchemaCmd())
 	return cmd
 }
 
-// toolArguments reads --args.
-func toolArguments(text string) (jsontext.Value, error) {
-	data := []byte(text)
-	if file, ok := strings.CutPrefix(text, "@"); ok {
-		var err error
-		if data, err = os.ReadFile(file); err != nil {
-			return nil, fmt.Errorf("reading --args: %w", err)
-		}
-	}
-	if len(data) == 0 {
-		return nil, nil
-	}
-	v := jsontext.Value(data)
-	if !v.IsValid() || v.Kind() != '{' {
-		return nil, usagef(`--args is not a JSON object such as {"query": "leak"}`)
-	}
-	return v, nil
+// resultFormats are the ways in which a result is written.
+var resultFormats = []string{"text", "json", "markdown", "junit", "html"}
+
+func (l *loader) addFlags(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	l.plan.addFlags(cmd)
+	l.knee.addFlags(fs)
+	choiceVar(cmd, fs, &l.transport, "transport", "how the server is reached", "http", "stdio")
+	fs.BoolVar(&l.opts.Shared, "shared", false, "over stdio: one process for all users (each has its own)")
+	fs.IntVar(&l.opts.Connections, "connections", 0, "over HTTP: connections, shared by all users (one for each)")
+	fs.BoolVar(&l.opts.RespectRetryAfter, "respect-retry-after", false, "after 429 or 503 a user waits as long as the server asks")
+	fs.BoolVar(&l.opts.Check, "check", false, "check answers whole, instead of as far as the verdict on the call needs")
+	fs.BoolVar(&l.dryRun, "dry-run", false, "show one call of each step and make none")
+	fs.StringVar(&l.compare, "compare", "", "compare with this older result, a JSON file")
+	fs.Float64Var(&l.tolerance, "tolerance", 100*loadtest.DefaultTolerance, "with --compare: the least change that matters, in per cent")
+	fs.StringVar(&l.log, "log", "", "write a row for each call to this CSV file")
+	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
+	choiceVar(cmd, fs, &l.format, "format", "how the result is written", resultFormats...)
+	l.conn.addFlags(fs, 30*time.Second)
 }
 
-func runLoadtest(cmd *cobra.Command, a *app, conn *connection, cfg loadtest.Config, operands []string, output string, format choice) error {
-	targets, err := conn.targets(operands, mcpPath)
+func (l *loader) run(cmd *cobra.Command, operands []string) error {
+	plan, err := l.plan.plan(cmd)
 	if err != nil {
 		return err
 	}
-	c, err := conn.open(a, targets, cfg.Users)
+	knee, err := l.knee.config(cmd)
 	if err != nil {
 		return err
 	}
+	if err := l.check(knee != nil, operands); err != nil {
+		return err
+	}
+	before, err := l.before()
+	if err != nil {
+		return err
+	}
+	runner, err := l.prepare(cmd.Context(), plan, operands)
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
+	switch {
+	case l.dryRun:
+		return l.a.write(l.output, runner.Plan().DryRun)
+	case knee != nil:
+		return l.findKnee(cmd.Context(), runner, knee)
+	}
+	return l.measure(cmd.Context(), runner, before)
+}
+
+// check finds flags that exclude each other.
+func (l *loader) check(knee bool, operands []string) error {
+	switch stdio := len(l.opts.Command) > 0; {
+	case l.transport.value == "stdio" && !stdio:
+		return usagef("--transport stdio wants the server's command after --")
+	case stdio && len(operands) > 0:
+		return usagef("a server is either at a URL or a command after --")
+	case l.opts.Shared && !stdio:
+		return usagef("--shared is for a server that is started after --")
+	case l.opts.Connections < 0 || l.opts.Connections > loadtest.MaxUsers:
+		return usagef("--connections is 0 to %d", loadtest.MaxUsers)
+	case l.opts.Connections > 0 && stdio:
+		return usagef("--connections is for servers over HTTP")
+	case knee && (l.compare != "" || l.log != ""):
+		return usagef("--find-knee makes many runs: --compare and --log are for one")
+	case !(l.tolerance >= 0 && l.tolerance < 1000):
+		return usagef("--tolerance is a per cent value such as 10")
+	}
+	return nil
+}
+
+// before reads the result to compare with, nil where there is none.
+func (l *loader) before() (*loadtest.Result, error) {
+	if l.compare == "" {
+		return nil, nil //nolint:nilnil // there is nothing to compare with
+	}
+	return readResult(l.a, l.compare)
+}
+
+func readResult(a *app, path string) (*loadtest.Result, error) {
+	in, name, err := a.openInput(path)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	res, err := loadtest.ReadResult(in)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return res, nil
+}
+
+// prepare finds out how to speak to the server and what to call.
+func (l *loader) prepare(ctx context.Context, plan *loadtest.Plan, operands []string) (*loadtest.Runner, error) {
+	cfg := loadtest.Config{Plan: *plan, Options: l.opts, Timeout: l.conn.timeout}
+	cfg.Watch = plan.Watcher()
+	if l.a.live() {
+		l.live = loadtest.NewLive(plan)
+		cfg.Progress = l.draw
+	}
+	if l.log != "" {
+		cfg.Log = func(c loadtest.Call) { l.calls.Add(c) }
+	}
+	if err := l.connect(&cfg, operands); err != nil {
+		return nil, err
+	}
+	runner, err := loadtest.Prepare(ctx, cfg)
+	if errors.Is(err, loadtest.ErrUnknownStep) {
+		return nil, usageError{err}
+	}
+	return runner, err
+}
+
+// connect says where the server is, if it is not started.
+func (l *loader) connect(cfg *loadtest.Config, operands []string) error {
+	if len(operands) == 0 && cfg.Plan.URL != "" {
+		operands = []string{cfg.Plan.URL}
+	}
+	if len(l.opts.Command) > 0 {
+		return nil
+	}
+	targets, err := l.conn.targets(operands, mcpPath)
+	if err != nil {
+		return err
+	}
+	most := l.opts.Connections
+	if most == 0 {
+		most = max(cfg.Plan.Most(), l.knee.most())
+	}
+	c, err := l.conn.open(l.a, targets, most)
+	if err != nil {
+		return err
+	}
+	cfg.Client, cfg.Timeout = c, c.Timeout()
 	cfg.Endpoint = mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String()}
-	cfg.Timeout = c.Timeout()
-	view := &screen{a: a}
-	if a.live() {
-		cfg.Progress = func(p loadtest.Progress) {
-			view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
-				_, err := fmt.Fprintln(w, report.Cut(p.Line(), width))
-				return err
-			})
-		}
-	}
-	res, err := loadtest.Run(cmd.Context(), cfg)
-	view.clear()
+	return nil
+}
+
+func (l *loader) draw(p loadtest.Progress) {
+	l.live.Add(p)
+	l.view.draw(func(w io.Writer, paint report.Painter, width, _ int) error { return l.live.Write(w, paint, width) })
+}
+
+// measure runs the plan and writes what it comes to.
+func (l *loader) measure(ctx context.Context, runner *loadtest.Runner, before *loadtest.Result) error {
+	closeLog, err := l.openLog(runner.Plan())
 	if err != nil {
 		return err
 	}
-	a.warn(res.Warnings...)
-	err = a.write(output, func(w io.Writer) error {
-		if format.value == "json" {
+	res, err := runner.Run(ctx)
+	l.view.clear()
+	if err := errors.Join(err, closeLog()); err != nil {
+		return err
+	}
+	res.Judge(runner.Plan().Thresholds)
+	if before != nil {
+		res.Compare(before, l.compare, l.tolerance/100)
+	}
+	return l.conclude(res, before != nil)
+}
+
+// openLog begins the log of calls, where one is wanted.
+func (l *loader) openLog(plan *loadtest.Plan) (done func() error, err error) {
+	if l.log == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := report.Create(l.log)
+	if err != nil {
+		return nil, err
+	}
+	l.calls = loadtest.NewCallLog(l.a.guard(f), plan.Steps)
+	return func() error {
+		defer f.Abort()
+		if err := l.calls.Close(); err != nil {
+			return fmt.Errorf("writing %s: %w", l.log, err)
+		}
+		return f.Close()
+	}, nil
+}
+
+// outcome is a result that is written in any of the formats.
+type outcome interface {
+	Text(io.Writer, report.Painter) error
+	Markdown(io.Writer) error
+	JUnit(io.Writer) error
+	HTML(io.Writer) error
+}
+
+func writeOutcome(a *app, output, format string, res outcome) error {
+	return a.write(output, func(w io.Writer) error {
+		switch format {
+		case "json":
 			return writeJSON(w, res)
+		case "markdown":
+			return res.Markdown(w)
+		case "junit":
+			return res.JUnit(w)
+		case "html":
+			return res.HTML(w)
 		}
 		return res.Text(w, a.painter(w))
 	})
-	if err == nil && res.Verdict == loadtest.VerdictFailed {
-		return errors.New("no call succeeded")
+}
+
+func (l *loader) conclude(res *loadtest.Result, compared bool) error {
+	l.a.warn(res.Warnings...)
+	if res.Comparison != nil {
+		l.a.warn(res.Comparison.Warnings...)
 	}
-	return err
+	if err := writeOutcome(l.a, l.output, l.format.value, res); err != nil {
+		return err
+	}
+	switch res.Verdict {
+	case loadtest.VerdictFailed:
+		return errors.New("no call succeeded")
+	case loadtest.VerdictCrossed:
+		return errFinding
+	case loadtest.VerdictWithheld:
+		if len(res.Checks) > 0 || compared {
+			return errors.New("the generator, not the server, was the limit: nothing can be said of the thresholds")
+		}
+	case loadtest.VerdictOK:
+	}
+	return nil
 }

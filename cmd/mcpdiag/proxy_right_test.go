@@ -155,7 +155,7 @@ func callMany(ctx context.Context, s *mcp.Session, calls int) error {
 }
 
 func callTool(ctx context.Context, s *mcp.Session, tool string) error {
-	_, err := s.Call(ctx, mcp.Tool{Name: tool}, jsontext.Value("{}"))
+	_, err := s.Do(ctx, mcp.CallTool(&mcp.Tool{Name: tool}, jsontext.Value("{}")))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -37,13 +38,20 @@ type Config struct {
 	Insecure bool          // accept any certificate
 	Conns    int           // idle connections kept for a host; 0 is 2
 	Agent    string        // User-Agent
+	MaxConns int           // connections to a host, at most; 0 is no bound
+	Dial     Dial          // how to connect; nil is TCP
 	Log      func(string)  // told of each exchange, without its secrets; nil is nobody
 }
 
+// Dial opens a connection.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Client does exchanges under one policy.
 type Client struct {
-	http *http.Client
-	cfg  Config
+	http   *http.Client
+	policy *policy
+	tls    *tls.Config
+	cfg    Config
 }
 
 // New returns a Client, or says which file of cfg cannot be used.
@@ -60,12 +68,15 @@ func New(cfg Config) (*Client, error) {
 		TLSClientConfig:        tlsConfig,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           0,
-		MaxIdleConnsPerHost:    max(cfg.Conns, 2),
+		MaxIdleConnsPerHost:    max(cfg.Conns, cfg.MaxConns, 2),
+		MaxConnsPerHost:        cfg.MaxConns,
+		DialContext:            cfg.Dial,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
 	}
-	return &Client{cfg: cfg, http: &http.Client{
-		Transport:     &policy{next: transport, cfg: cfg},
+	p := &policy{next: transport, cfg: cfg}
+	return &Client{cfg: cfg, policy: p, tls: tlsConfig, http: &http.Client{
+		Transport:     p,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }

@@ -307,6 +307,24 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 	}
 }
 
+// What is sent to anybody else has none of the header.
+func TestOthersGetNoCredentials(t *testing.T) {
+	var got []string
+	h := func(_ http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Authorization")+r.Header.Get("X-Api-Key"))
+	}
+	origin, other := serve(t, h), serve(t, h)
+	c := newClient(t, Config{Header: http.Header{"Authorization": {"a"}, "X-Api-Key": {"b"}}, Origins: []*url.URL{origin}})
+	for _, u := range []*url.URL{origin, other} {
+		if _, err := c.Get(t.Context(), u.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"ab", ""}, got); diff != "" {
+		t.Errorf("origin, other (-want +got)\n%s", diff)
+	}
+}
+
 func TestLogHasNoSecrets(t *testing.T) {
 	u := serve(t, func(http.ResponseWriter, *http.Request) {})
 	var lines []string

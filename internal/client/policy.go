@@ -4,14 +4,26 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 )
 
 // policy is the RoundTripper that keeps the rules for every request.
 type policy struct {
-	next http.RoundTripper
-	cfg  Config
+	next  http.RoundTripper
+	cfg   Config
+	http2 atomic.Bool // an answer came over HTTP/2
+}
+
+// limit is how much of an answer is read. A standing stream of events has no
+// end; who reads it bounds each event.
+func (p *policy) limit(req *http.Request) int64 {
+	if req.Method == http.MethodGet && req.Header.Get("Accept") == "text/event-stream" {
+		return math.MaxInt64 - 1
+	}
+	return p.cfg.MaxBody
 }
 
 // RoundTrip sends the credentials only to the origins that they were given for,
@@ -32,7 +44,10 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &Error{Stage: stage.now(), Err: err, timeout: p.cfg.Timeout}
 	}
-	resp.Body = redact(&body{ReadCloser: resp.Body, left: p.cfg.MaxBody, policy: p}, p.cfg.Secrets)
+	if resp.ProtoMajor > 1 {
+		p.http2.Store(true)
+	}
+	resp.Body = redact(&body{ReadCloser: resp.Body, left: p.limit(req), policy: p}, p.cfg.Secrets)
 	return resp, nil
 }
 

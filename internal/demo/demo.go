@@ -20,6 +20,8 @@ type Config struct {
 	LeakCall       int64         // bytes kept of every call
 	LeakAbandoned  bool          // an expired session leaves the registry, its transport stays
 	SlowQueue      bool          // search does one call at a time
+	Workers        int           // how many calls of a tool run at once; 0 is 64
+	ServiceTime    time.Duration // what each call of search takes; 0 is 5 to 15 ms
 	SessionTimeout time.Duration // sessions idle for so long expire; 0 is 30 s
 	JSON           bool          // answer as application/json instead of text/event-stream
 }
@@ -39,6 +41,9 @@ type Server struct {
 func New(cfg Config) *Server {
 	if cfg.SessionTimeout <= 0 {
 		cfg.SessionTimeout = 30 * time.Second
+	}
+	if cfg.Workers <= 0 {
+		cfg.Workers = defaultWorkers
 	}
 	leaks := &hoard{}
 	return &Server{

@@ -48,7 +48,7 @@ func (s *Server) addTools(server *mcp.Server) {
 		})
 	mcp.AddTool(server, &mcp.Tool{Name: "search", Description: "Look something up, in some milliseconds"},
 		func(ctx context.Context, _ *mcp.CallToolRequest, in searchArgs) (*mcp.CallToolResult, any, error) {
-			err := search(ctx)
+			err := s.search(ctx)
 			return text("3 documents about %q", in.Query), nil, err
 		})
 	mcp.AddTool(server, &mcp.Tool{Name: "generate", Description: "Draw a picture, in half a second"},
@@ -82,14 +82,17 @@ func text(format string, args ...any) *mcp.CallToolResult {
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: fmt.Sprintf(format, args...)}}}
 }
 
-func search(ctx context.Context) error {
+func (s *Server) search(ctx context.Context) error {
+	if s.cfg.ServiceTime > 0 {
+		return sleep(ctx, s.cfg.ServiceTime)
+	}
 	return sleep(ctx, searchLeast+rand.N(searchMost-searchLeast)) //nolint:gosec // not a secret
 }
 
 // plan calls search three times and generate once, as calls of their own within its own.
 func (s *Server) plan(ctx context.Context) error {
 	for range 3 {
-		if err := s.calls.within(ctx, "search", search); err != nil {
+		if err := s.calls.within(ctx, "search", s.search); err != nil {
 			return err
 		}
 	}

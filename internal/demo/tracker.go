@@ -12,8 +12,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// workers is how many calls of one tool run at once; the others wait in its queue.
-const workers = 64
+// defaultWorkers is how many calls of one tool run at once; the others wait in its queue.
+const defaultWorkers = 64
 
 // tracker knows the calls in flight, the queues before the tools and the totals.
 type tracker struct {
@@ -100,7 +100,7 @@ func (t *tracker) queue(name string) *tool {
 	defer t.mu.Unlock()
 	q := t.tools[name]
 	if q == nil {
-		places := workers
+		places := t.cfg.Workers
 		if t.cfg.SlowQueue && name == "search" {
 			places = 1
 		}

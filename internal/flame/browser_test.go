@@ -45,7 +45,7 @@ func newBrowser(t *testing.T) *browser {
 	}
 	theirIn, ourOut := pipe(t)
 	ourIn, theirOut := pipe(t)
-	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", //nolint:noctx // ended by Browser.close
+	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 		"--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
 	cmd.ExtraFiles = []*os.File{theirIn, theirOut} // descriptors 3 and 4
@@ -242,16 +242,16 @@ func site(t *testing.T, pictures map[string]string) string {
 		if nested {
 			name = rest
 		}
-		switch {
-		case kind == "img":
+		switch kind {
+		case "img":
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprintf(w, `<!doctype html><body style="margin:0"><img id="i" src="/%s" style="width:100%%">`, name)
-		case kind == "inline":
+		case "inline":
 			w.Header().Set("Content-Type", "text/html")
 			w.Header().Set("Content-Security-Policy", "default-src 'none'")
 			_, body, _ := strings.Cut(pictures[name], "?>")
 			fmt.Fprintf(w, `<!doctype html><body>%s`, body)
-		case kind == "strict":
+		case "strict":
 			w.Header().Set("Content-Security-Policy", "default-src 'none'")
 			fallthrough
 		default:

@@ -1,6 +1,9 @@
 package flame
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // A builder merges stacks into a tree. A node is a chain of frames: as long as
 // no stack ends or turns off in between, the frames of a chain weigh the same,
@@ -28,6 +31,8 @@ type node struct {
 type edge struct{ parent, name, child int32 }
 
 const root = 0
+
+var separator = []byte(";") // of frames in folded stacks
 
 func newBuilder() *builder {
 	return &builder{nodes: []node{{parent: -1}}, edges: make([]edge, 64)}
@@ -75,9 +80,8 @@ func (b *builder) insert(at int32, stack []int32) int32 {
 func (b *builder) insertText(stack []byte) int32 {
 	at := int32(root)
 	for more := true; more; {
-		var name []byte
-		rest := stack
-		name, rest, more = cutFrame(rest)
+		var name, rest []byte
+		name, rest, more = bytes.Cut(stack, separator)
 		e := b.find(at, b.names.id(name))
 		if e.child == 0 {
 			return b.add(at, b.ids(stack))
@@ -101,20 +105,12 @@ func (b *builder) insertText(stack []byte) int32 {
 	return at
 }
 
-// cutFrame cuts the first frame off a stack, and says whether more follow.
-func cutFrame(stack []byte) (name, rest []byte, more bool) {
-	if end := bytes.IndexByte(stack, ';'); end >= 0 {
-		return stack[:end], stack[end+1:], true
-	}
-	return stack, nil, false
-}
-
 // ids returns the names of a stack, until the next call.
 func (b *builder) ids(stack []byte) []int32 {
 	b.line = b.line[:0]
 	for more := true; more; {
 		var name []byte
-		name, stack, more = cutFrame(stack)
+		name, stack, more = bytes.Cut(stack, separator)
 		b.line = append(b.line, b.names.id(name))
 	}
 	return b.line
@@ -169,14 +165,11 @@ func (b *builder) child(parent int32, name string) int32 {
 func (b *builder) stack(dst []int32, n int32) []int32 {
 	begin := len(dst)
 	for ; n > root; n = b.nodes[n].parent {
-		chain := b.chain(n)
-		for i := len(chain) - 1; i >= 0; i-- {
-			dst = append(dst, chain[i])
+		for _, name := range slices.Backward(b.chain(n)) {
+			dst = append(dst, name)
 		}
 	}
-	for i, j := begin, len(dst)-1; i < j; i, j = i+1, j-1 {
-		dst[i], dst[j] = dst[j], dst[i]
-	}
+	slices.Reverse(dst[begin:])
 	return dst
 }
 

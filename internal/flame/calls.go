@@ -112,13 +112,17 @@ func (k *tool) remember(r record) {
 // stuckTimes is how many times longer than the median of its tool a call is that hangs.
 const stuckTimes = 10
 
+// leastStuck is how long a call must be in flight at least to be called stuck:
+// ten times a few milliseconds is a hiccup.
+const leastStuck = time.Second
+
 // hangs says why a call of so long a flight is stuck, "" where it is not.
 func (c *calls) hangs(k *tool, length time.Duration) string {
 	usual, n := k.lengths.median()
 	switch {
 	case length > c.stuck:
 		return "longer than " + report.Duration(c.stuck)
-	case n >= manyCalls && length > stuckTimes*usual && length > 0:
+	case n >= manyCalls && length > max(stuckTimes*usual, leastStuck):
 		return "the median of its tool is " + report.Duration(usual)
 	}
 	return ""

@@ -146,12 +146,8 @@ func (s *search) amount(weight float64) string {
 }
 
 func pathText(path []string) string {
-	clean := make([]string, len(path))
-	for i, name := range path {
-		clean[i] = printable(name)
+	if len(path) > 6 {
+		path = append(append(path[:2:2], "…"), path[len(path)-3:]...)
 	}
-	if len(clean) > 6 {
-		clean = append(append(clean[:2:2], "…"), clean[len(clean)-3:]...)
-	}
-	return strings.Join(clean, " > ")
+	return joinNames(path, " > ")
 }

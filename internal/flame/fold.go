@@ -104,7 +104,9 @@ func (f *Folder) Add(s *snapshot.Snapshot) {
 
 func (f *Folder) within(at time.Time) bool {
 	from, to := f.opts.From, f.opts.To
-	return !(from.set && at.Before(from.time(f.watch.From))) && !(to.set && at.After(to.time(f.watch.From)))
+	early := from.set && at.Before(from.time(f.watch.From))
+	late := to.set && at.After(to.time(f.watch.From))
+	return !early && !late
 }
 
 func (f *Folder) target(name string) *target {

@@ -144,7 +144,7 @@ func control(t *testing.T, format string, data []byte) {
 	if at := strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' }); at >= 0 {
 		t.Errorf("%s has %q", format, text[at:min(at+8, len(text))])
 	}
-	for _, line := range strings.Split(string(data), "\n") {
+	for line := range strings.SplitSeq(string(data), "\n") {
 		if strings.HasPrefix(line, "::error") {
 			t.Errorf("%s begins a line with a workflow command", format)
 		}
@@ -310,7 +310,7 @@ func FuzzReadPprof(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(out.Bytes())
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		if p, err := ReadPprof(bytes.NewReader(data), "in", ""); err == nil {
 			_, _ = p.Tree().WriteFolded(io.Discard)
 		}

@@ -41,8 +41,8 @@ func (t *Tree) pathTo(i int32, count int) []string {
 		if count > 0 {
 			chain, count = chain[:count], 0
 		}
-		for j := len(chain) - 1; j >= 0; j-- {
-			path = append(path, t.name(chain[j]))
+		for _, name := range slices.Backward(chain) {
+			path = append(path, t.name(name))
 		}
 	}
 	slices.Reverse(path)

@@ -1,5 +1,7 @@
 package flame
 
+import "slices"
+
 // merge adds all that other holds.
 func (b *builder) merge(other *builder) {
 	b.adopt(other, func(to, from *node) {
@@ -74,8 +76,7 @@ func (b *builder) order() []int32 {
 func (b *builder) siblings() (first, next []int32) {
 	sorted := b.byName()
 	first, next = make([]int32, len(b.nodes)), make([]int32, len(b.nodes))
-	for i := len(sorted) - 1; i >= 0; i-- { // each is put before those with a later name
-		n := sorted[i]
+	for _, n := range slices.Backward(sorted) { // each is put before those with a later name
 		parent := b.nodes[n].parent
 		next[n], first[parent] = first[parent], n
 	}

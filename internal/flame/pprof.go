@@ -1,6 +1,7 @@
 package flame
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -60,7 +61,7 @@ func sampleIndex(src *profile.Profile, want string) (int, error) {
 		return 0, fmt.Errorf("it has no value %.40q, but %q", want, types)
 	}
 	if len(types) == 0 {
-		return 0, fmt.Errorf("it has no values")
+		return 0, errors.New("it has no values")
 	}
 	return len(types) - 1, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -134,7 +135,7 @@ func (s *search) tables() {
 		if part >= warnShare {
 			f.Level = "warning"
 		}
-		f.Says = fmt.Sprintf("%s, in %s", s.amount(weight), joinNames(heaviest))
+		f.Says = fmt.Sprintf("%s, in %s", s.amount(weight), joinNames(heaviest, ", "))
 		s.add(table.Rule, f)
 	}
 }
@@ -194,15 +195,12 @@ func (s *search) marked(marks []uint8) (weight float64, heaviest []string) {
 	return weight, heaviest
 }
 
-func joinNames(names []string) string {
-	text := ""
+func joinNames(names []string, sep string) string {
+	clean := make([]string, len(names))
 	for i, name := range names {
-		if i > 0 {
-			text += ", "
-		}
-		text += printable(name)
+		clean[i] = printable(name)
 	}
-	return text
+	return strings.Join(clean, sep)
 }
 
 // stuck finds calls that are in flight for long, or for much longer than

@@ -35,6 +35,7 @@ const (
 	factsLine   = 16
 	titleLength = 34   // columns of the title that fit on a narrow screen
 	lineLength  = 50   // and of the text below it
+	maxShown    = 2000 // bytes of a name
 	usualWidth  = 1176 // of the frames, by which labels are cut until a script measures them
 	charWidth   = 6.8
 	outlined    = 0.2 // percent: a narrower box would be all outline
@@ -243,6 +244,9 @@ func shown(f *Frame) string {
 		return "all"
 	case f.Name == "":
 		return "(unnamed)"
+	}
+	if len(f.Name) > maxShown {
+		return strings.ToValidUTF8(f.Name[:maxShown], "") + "…"
 	}
 	return f.Name
 }

@@ -19,8 +19,14 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 		fmt.Fprintf(&b, "%-19s %s\n", line[0]+":", report.Line(line[1]))
 	}
 	fmt.Fprintf(&b, "%s\n", rule)
-	r.latencies(&b)
+	for i, s := range []section{r.latencySection(), r.phaseSection(), r.openSection(), r.checkSection(), r.comparisonSection()} {
+		s.text(&b, paint, i > 0)
+		if i == 0 {
+			r.users(&b)
+		}
+	}
 	r.failures(&b, paint)
+	r.conclusion(&b, paint)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -31,10 +37,12 @@ func (r *Result) summary() [][2]string {
 		rate = float64(r.Succeeded) / float64(r.Calls)
 	}
 	lines := [][2]string{
-		{"Server", strings.TrimSpace(report.Cell(r.Server, 60) + " (MCP " + r.Protocol + ")")},
+		{"Server", strings.TrimSpace(report.Cell(r.Server, 60) + " (MCP " + r.Protocol + r.over() + ")")},
 		{"Tool", report.Cell(r.Tool, 60)},
 		{"Total users", fmt.Sprint(r.Users)},
-		{"Calls per user", fmt.Sprint(r.CallsPerUser)},
+	}
+	if r.CallsPerUser > 0 {
+		lines = append(lines, [2]string{"Calls per user", fmt.Sprint(r.CallsPerUser)})
 	}
 	if r.Rounds > 1 {
 		lines = append(lines, [2]string{"Rounds", fmt.Sprint(r.Rounds)})
@@ -49,52 +57,87 @@ func (r *Result) summary() [][2]string {
 	}...)
 }
 
-func (r *Result) latencies(b *strings.Builder) {
-	t := report.Table{Right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true}}
-	t.Row("Latency", "p50", "p90", "p99", "max", "calls")
-	add := func(name string, l Latency) {
-		t.Row(name, report.Millis(l.P50), report.Millis(l.P90), report.Millis(l.P99), report.Millis(l.Max), report.Count(l.Count))
+// over names the transport where it is not the common one.
+func (r *Result) over() string {
+	switch r.Transport {
+	case "stdio":
+		return ", stdio"
+	case "sse":
+		return ", HTTP+SSE"
 	}
-	add("  successful", r.Latency)
-	if r.FailedLatency != nil {
-		add("  failed", *r.FailedLatency)
+	return ""
+}
+
+// text writes the section as a table, nothing where it is empty.
+func (s *section) text(b *strings.Builder, paint report.Painter, gap bool) {
+	if len(s.rows) == 0 {
+		return
 	}
-	_ = t.Write(b, false) // a Builder takes everything
+	if gap {
+		b.WriteString("\n")
+	}
+	t := report.Table{Right: s.right}
+	t.Row(s.header...)
+	for i, row := range s.rows {
+		style := report.Plain
+		if s.marked[i] {
+			style = s.style
+		}
+		cells := append([]string{}, row...)
+		if !s.right[0] {
+			cells[0] = "  " + cells[0]
+		}
+		t.Styled(style, cells...)
+	}
+	_ = t.Write(b, paint) // a Builder takes everything
+}
+
+// users says how unevenly the users were served.
+func (r *Result) users(b *strings.Builder) {
 	if s := r.UserMeans; s != nil {
 		fmt.Fprintf(b, "Mean of a user: %s to %s, median %s\n", report.Millis(s.Least), report.Millis(s.Greatest), report.Millis(s.Median))
 	}
+	if s := r.UserCalls; s != nil && s.Least < s.Greatest {
+		fmt.Fprintf(b, "Calls of a user: %.0f to %.0f, median %.0f\n", s.Least, s.Greatest, s.Median)
+	}
+}
+
+// failureWords say what a kind of error is.
+var failureWords = map[ErrorKind]string{
+	ErrConnect: "got no connection", ErrTLS: "failed in the TLS handshake", ErrTimeout: "got no answer in time",
+	ErrReset: "lost their connection", ErrHTTP: "got an HTTP error", ErrRPC: "got a JSON-RPC error",
+	ErrTool: "got a result with isError", ErrMalformed: "got an answer that is no MCP", ErrSession: "met a session that the server had lost",
+	ErrLimited: "were refused by a rate limit", ErrVersion: "were refused for their protocol version",
+	ErrTooLarge: "got an answer that is too large", ErrOther: "got no answer",
 }
 
 func (r *Result) failures(b *strings.Builder, paint report.Painter) {
-	for _, e := range []struct {
-		kind, what string
-		n          int64
-	}{
-		{"transport", "got no answer", r.Errors.Transport},
-		{"http", "got an HTTP error", r.Errors.HTTP},
-		{"jsonrpc", "got a JSON-RPC error", r.Errors.RPC},
-		{"tool", "got a result with isError", r.Errors.Tool},
-		{"malformed", "got an answer that is no MCP", r.Errors.Malformed},
-	} {
-		if e.n > 0 {
-			line := fmt.Sprintf("%s %s, such as: %s", report.Count(e.n), e.what, report.Cell(r.Errors.Examples[e.kind], 160))
-			b.WriteString(paint.Paint(report.Bad, line) + "\n")
+	for _, e := range r.Errors {
+		line := fmt.Sprintf("%s %s, such as: %s", report.Count(e.Count), failureWords[e.Kind], report.Cell(e.Example, 160))
+		b.WriteString(paint.Paint(report.Bad, line) + "\n")
+	}
+	if n := r.Sessions.Failed; n > 0 {
+		b.WriteString(paint.Paint(report.Bad, report.Count(n)+" sessions could not be opened; their calls were not made") + "\n")
+		for _, e := range r.Sessions.Errors {
+			b.WriteString(paint.Paint(report.Bad, fmt.Sprintf("  %s, such as: %s", e.what(), report.Cell(e.Example, 160))) + "\n")
 		}
 	}
-	if r.Sessions.Failed > 0 {
-		b.WriteString(paint.Paint(report.Bad, report.Count(r.Sessions.Failed)+" sessions could not be opened; their calls were not made") + "\n")
+	if n := r.Sessions.EndFailed; n > 0 {
+		b.WriteString(paint.Paint(report.Caution, report.Count(n)+" sessions could not be ended") + "\n")
 	}
 	if r.Interrupted {
 		b.WriteString(paint.Paint(report.Caution, "Interrupted: this is what was done until then.") + "\n")
 	}
 }
 
-// Line is the progress on one line.
-func (p Progress) Line() string {
-	rate := 0.0
-	if s := p.Elapsed.Seconds(); s > 0 {
-		rate = float64(p.Done) / s
+// conclusion says what the run comes to where that is not simply good.
+func (r *Result) conclusion(b *strings.Builder, paint report.Painter) {
+	word, style := r.Verdict.headline()
+	if r.Verdict == VerdictOK {
+		if len(r.Checks) > 0 || r.Comparison != nil {
+			b.WriteString("\n" + paint.Paint(style, word) + "\n")
+		}
+		return
 	}
-	return fmt.Sprintf("round %d  %s of %s calls  %.0f/s  p50 %s  p99 %s  failed %s",
-		p.Round, report.Count(p.Done), report.Count(p.Planned), rate, report.Duration(p.P50), report.Duration(p.P99), report.Count(p.Failed))
+	b.WriteString("\n" + paint.Paint(style, word+": "+report.Line(strings.Join(r.Reasons, "; "))) + "\n")
 }

@@ -1,237 +1,234 @@
 package loadtest
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"strings"
-	"sync"
-	"sync/atomic"
+	"math/rand/v2"
+	"sort"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// endTime is how long users may take to end their sessions when a run is interrupted.
-const endTime = 5 * time.Second
+// user is one virtual user.
+type user struct {
+	run     *run
+	index   int
+	rand    *rand.Rand
+	vars    Vars
+	line    *line
+	records recorder
 
-// progressEvery is the time from one report of progress to the next.
-const progressEvery = 200 * time.Millisecond
-
-// run is the state of one Run.
-type run struct {
-	cfg     Config
-	era     mcp.Era
-	tool    mcp.Tool
-	args    jsontext.Value
-	res     *Result
-	metrics *metrics
-	round   atomic.Int64
-	first   atomic.Pointer[mcp.Session] // of prepare; the first user to come takes it
+	session *mcp.Session
+	calls   int           // in the session
+	failed  int           // exchanges in a row without an answer
+	burst   int           // calls since the last rest
+	wait    time.Duration // as long as the server asked to
 }
 
-// Run runs the plan. It is an error where the server cannot be spoken to at
-// all; calls that fail are in the result. When ctx ends, users end their
-// sessions and the result says what was done.
-func Run(ctx context.Context, cfg Config) (*Result, error) {
-	res := &Result{Verdict: VerdictFailed, URL: client.Redact(cfg.Endpoint.URL), Users: cfg.Users, CallsPerUser: cfg.Calls}
-	r := &run{cfg: cfg, res: res, metrics: newMetrics(cfg.Users, res)}
-	if err := r.prepare(ctx); err != nil {
-		return res, err
-	}
-	stop := r.report()
-	took := time.Duration(0)
-	for round := 1; round <= cfg.Rounds && ctx.Err() == nil; round++ {
-		r.round.Store(int64(round))
-		res.Rounds = round
-		start := time.Now()
-		r.users(ctx)
-		took += time.Since(start)
-		if round < cfg.Rounds {
-			pause(ctx, cfg.Delay)
-		}
-	}
-	stop()
-	res.Interrupted = ctx.Err() != nil
-	r.metrics.close(took)
-	return res, nil
+func newUser(ctx context.Context, r *run, i int) *user {
+	u := &user{run: r, index: i, rand: seeded(r.plan.Seed, i), line: r.newLine(ctx)}
+	u.vars = Vars{User: i, Users: r.mostUsers(), Rand: u.rand}
+	u.records.into = r.collect
+	return u
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+func (r *run) mostUsers() int {
+	most := 1
+	for i := range r.plan.Stages {
+		most = max(most, r.plan.Stages[i].Users)
 	}
+	return most
 }
 
-// prepare finds out how to speak to the server and what to call.
-func (r *run) prepare(ctx context.Context) error {
-	ctx, cancel := r.exchange(ctx)
-	defer cancel()
-	era := mcp.Era{Version: r.cfg.Protocol}
-	if era.Version == "" {
-		var err error
-		if era, err = mcp.Detect(ctx, r.cfg.Endpoint); err != nil {
-			return fmt.Errorf("speaking MCP to %s: %w", r.res.URL, client.Cause(err))
-		}
-	}
-	session, err := mcp.Open(ctx, r.cfg.Endpoint, era)
-	if err != nil {
-		return fmt.Errorf("speaking MCP to %s: %w", r.res.URL, client.Cause(err))
-	}
-	r.negotiated(session.Era(), era.Server)
-	tools, err := session.Tools(ctx)
-	if err != nil {
-		return fmt.Errorf("asking %s for its tools: %w", r.res.URL, client.Cause(err))
-	}
-	if r.tool, err = choose(tools, r.cfg.Tool); err != nil {
-		r.end(ctx, session)
-		return fmt.Errorf("%s: %w", r.res.URL, err)
-	}
-	r.first.Store(session)
-	if r.args = r.cfg.Args; len(r.args) == 0 {
-		r.args = Arguments(r.tool.InputSchema)
-	}
-	r.res.Tool, r.res.Arguments = bounded(r.tool.Name), r.args
-	return nil
-}
-
-// negotiated notes what the server agreed to.
-func (r *run) negotiated(era mcp.Era, server string) {
-	r.era = era
-	r.res.Protocol, r.res.Server = bounded(era.Version), bounded(cmp.Or(era.Server, server))
-	if want := r.cfg.Protocol; want != "" && want != era.Version {
-		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("the server was asked for MCP %s and took %s", want, era.Version))
-	}
-}
-
-// report calls Progress until it is stopped.
-func (r *run) report() (stop func()) {
-	if r.cfg.Progress == nil {
-		return func() {}
-	}
-	start := time.Now()
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		tick := time.NewTicker(progressEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-			}
-			p := Progress{
-				Round: int(r.round.Load()), Elapsed: time.Since(start),
-				Planned: int64(r.cfg.Users) * int64(r.cfg.Calls) * int64(r.cfg.Rounds),
-			}
-			r.metrics.progress(&p)
-			r.cfg.Progress(p)
-		}
-	})
-	return func() { close(done); wg.Wait() }
-}
-
-// users lets all users do one round.
-func (r *run) users(ctx context.Context) {
-	var wg sync.WaitGroup
-	for i := range r.cfg.Users {
-		wg.Go(func() { r.user(ctx, i) })
-	}
-	wg.Wait()
-}
-
-// user is one virtual user in one round.
-func (r *run) user(ctx context.Context, i int) {
-	session := r.first.Swap(nil)
-	if session == nil {
-		var err error
-		if session, err = r.open(ctx); err != nil {
-			if ctx.Err() == nil {
-				r.metrics.noSession(client.Cause(err))
-			}
+// play makes calls one after the other, from one time until another, or so many.
+func (u *user) play(ctx context.Context, from, until time.Time, calls int) {
+	u.run.active.Add(1)
+	defer u.run.active.Add(-1)
+	for time.Now().Before(u.run.origin) { // warm-up
+		if !u.turn(ctx, u.run.origin) {
 			return
 		}
 	}
-	r.metrics.session(&r.res.Sessions.Opened)
-	for range r.cfg.Calls {
-		session = r.call(ctx, i, session)
-		if session == nil || ctx.Err() != nil {
-			break
+	if !u.run.pauseUntil(ctx, from) {
+		return
+	}
+	for n := 0; calls == 0 || n < calls; n++ {
+		if !until.IsZero() && !time.Now().Before(until) || u.run.over(ctx) {
+			return
+		}
+		last := calls > 0 && n == calls-1
+		u.call(ctx, time.Time{})
+		if !last && !u.rest(ctx, until) {
+			return
 		}
 	}
-	if session != nil {
-		r.end(ctx, session)
-	}
 }
 
-func (r *run) open(ctx context.Context) (*mcp.Session, error) {
-	ctx, cancel := r.exchange(ctx)
-	defer cancel()
-	return mcp.Open(ctx, r.cfg.Endpoint, r.era)
+// turn is one call and the time to think after it.
+func (u *user) turn(ctx context.Context, until time.Time) bool {
+	u.call(ctx, time.Time{})
+	return u.rest(ctx, until)
 }
 
-// call makes one call and returns the session to go on with: a new one where
-// the server has lost the old.
-func (r *run) call(ctx context.Context, i int, session *mcp.Session) *mcp.Session {
-	callCtx, cancel := r.exchange(ctx)
-	defer cancel()
-	start := time.Now()
-	result, err := session.Call(callCtx, r.tool, r.args)
-	took := time.Since(start)
-	if err == nil {
-		took = result.Arrived.Sub(start)
+// backOff is how long a user waits after a connection that failed, or a session
+// that could not be opened; it doubles up to maxBackOff.
+const (
+	backOff    = 100 * time.Millisecond
+	maxBackOff = 2 * time.Second
+)
+
+// rest lets time pass between two calls, at most until a time.
+func (u *user) rest(ctx context.Context, until time.Time) bool {
+	d := u.think()
+	if u.wait > 0 {
+		d, u.wait = max(d, u.wait), 0
 	}
-	if err != nil && ctx.Err() != nil {
-		return session // the run ended; the call it cut off says nothing of the server
+	if u.failed > 0 {
+		d = max(d, min(backOff<<min(u.failed-1, 10), maxBackOff))
 	}
-	r.metrics.call(i, took, result, client.Cause(err))
-	if !errors.Is(err, mcp.ErrSessionLost) {
-		return session
+	if !until.IsZero() {
+		d = min(d, max(time.Until(until), 0))
 	}
-	fresh, err := mcp.Open(callCtx, r.cfg.Endpoint, r.era)
+	return u.run.pause(ctx, d)
+}
+
+func (u *user) think() time.Duration {
+	plan := u.run.plan
+	if plan.Burst.Calls == 0 {
+		return plan.Think.Draw(u.rand)
+	}
+	if u.burst++; u.burst%plan.Burst.Calls == 0 {
+		return plan.Burst.Rest
+	}
+	return 0
+}
+
+// step draws what to call.
+func (u *user) step() int {
+	w := u.run.weights
+	if len(w) == 1 {
+		return 0
+	}
+	n := u.rand.IntN(w[len(w)-1])
+	return sort.SearchInts(w, n+1)
+}
+
+// call makes one call, which was due at a time, or is when there is none.
+func (u *user) call(ctx context.Context, due time.Time) {
+	s := sample{user: u.index, step: u.step(), due: !due.IsZero()}
+	request := u.request(s.step)
+	from := due
+	if from.IsZero() {
+		from = time.Now()
+	}
+	session, err := u.ensure(ctx)
 	if err != nil {
-		r.metrics.noSession(client.Cause(err))
-		return nil
+		u.record(ctx, &s, from, from, time.Now(), failureOf(err))
+		return
 	}
-	r.metrics.session(&r.res.Sessions.Opened)
-	return fresh
-}
-
-// end ends a session, also when the run was interrupted.
-func (r *run) end(ctx context.Context, session *mcp.Session) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
-	defer cancel()
-	if err := session.Close(ctx); err == nil && session.Era().Sessions() {
-		r.metrics.session(&r.res.Sessions.Closed)
+	start := time.Now()
+	if !s.due {
+		from = start
 	}
-}
-
-func (r *run) exchange(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.cfg.Timeout <= 0 {
-		return context.WithCancel(ctx)
+	answer, timing, err := u.line.do(ctx, session, request)
+	stop := answer.At
+	if stop.IsZero() {
+		stop = time.Now()
 	}
-	return context.WithTimeout(ctx, r.cfg.Timeout)
-}
-
-func choose(tools []mcp.Tool, name string) (mcp.Tool, error) {
-	var names strings.Builder
-	for _, t := range tools {
-		if t.Name == name || name == "" && !t.Annotations.Destructive {
-			return t, nil
-		}
-		names.WriteString(", " + t.Name)
-	}
+	s.sent, s.bytes, s.first = answer.Sent, answer.Received, timing.FirstByte
+	u.run.connected(from, timing)
+	var f *failure
 	switch {
-	case len(tools) == 0:
-		return mcp.Tool{}, errors.New("the server offers no tools")
-	case name == "":
-		return mcp.Tool{}, errors.New("the server calls all its tools destructive; name one with --tool")
+	case err != nil:
+		f = failureOf(err)
+	case answer.IsError:
+		f = toolFailure(answer.Text)
 	}
-	return mcp.Tool{}, fmt.Errorf("there is no tool %q; there are %s", name, names.String()[2:])
+	u.record(ctx, &s, from, start, stop, f)
+	if err != nil && ctx.Err() != nil {
+		u.cutOff(ctx, session)
+	}
+	u.after(ctx, f)
+}
+
+// cancelTime is how long it may take to tell the server of a call that was cut off.
+const cancelTime = time.Second
+
+// cutOff tells the server that the end of the run cut off a call: some end no
+// session while one of its calls goes on.
+func (u *user) cutOff(ctx context.Context, session *mcp.Session) {
+	if u.run.cfg.Shared {
+		return // the process ends with the run
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
+	defer cancel()
+	_ = session.Cancel(ctx) // a server that does not hear it ends its sessions later
+}
+
+func (u *user) request(step int) *mcp.Request {
+	r := u.run.requests[step]
+	if r == nil {
+		r = u.run.plan.Steps[step].request(&u.vars)
+	}
+	u.vars.Iter++
+	return r
+}
+
+// record counts a call, unless it is warm-up, or was cut off by the end of the
+// run: that says nothing of the server.
+func (u *user) record(ctx context.Context, s *sample, from, start, stop time.Time, f *failure) {
+	if f != nil && ctx.Err() != nil || from.Before(u.run.origin) {
+		return
+	}
+	s.at, s.end = from.Sub(u.run.origin), stop.Sub(u.run.origin)
+	s.latency, s.service, s.failure = stop.Sub(from), stop.Sub(start), f
+	u.records.add(s)
+}
+
+// after does what a call leaves to do: to end the session, to wait.
+func (u *user) after(ctx context.Context, f *failure) {
+	u.calls++
+	u.failed = u.unanswered(f)
+	if f != nil {
+		if f.kind == ErrSession {
+			u.run.collect.note(func(c *collector) { c.sessions.Lost++ })
+		}
+		if u.run.cfg.RespectRetryAfter {
+			u.wait = min(f.wait, maxWait)
+		}
+	}
+	if most := u.run.plan.SessionCalls; most > 0 && u.calls >= most {
+		u.leave(ctx)
+	}
+}
+
+// unanswered is how many exchanges in a row have failed for want of a connection.
+// Where a server is gone, they fail at once, and a loop would make nothing else.
+func (u *user) unanswered(f *failure) int {
+	if f == nil {
+		return 0
+	}
+	switch f.kind {
+	case ErrConnect, ErrTLS, ErrReset, ErrOther:
+		return u.failed + 1
+	}
+	return 0
+}
+
+// maxWait bounds how long a server can have a user wait.
+const maxWait = time.Minute
+
+// connected notes what a connection took, where one was opened.
+func (r *run) connected(from time.Time, t timing) {
+	if t.Connect == 0 && t.TLS == 0 || from.Before(r.origin) {
+		return
+	}
+	r.collect.note(func(c *collector) {
+		if t.Connect > 0 {
+			c.phases.connect.add(t.Connect)
+		}
+		if t.TLS > 0 {
+			c.phases.tls.add(t.TLS)
+		}
+	})
 }

@@ -1,47 +1,90 @@
 package mcp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Protocol revisions over Streamable HTTP, newest first.
+// Protocol revisions, newest first.
 const (
 	Modern  = "2026-07-28" // no sessions
 	Legacy  = "2025-11-25" // the newest with sessions
 	rev0618 = "2025-06-18" // the first that wants its version in a header
 	rev0326 = "2025-03-26" // the first of Streamable HTTP
+	rev1105 = "2024-11-05" // HTTP+SSE: answers come on a stream of their own
 )
 
-// Revisions are those that Detect can be asked for.
-var Revisions = []string{Modern, Legacy, rev0618, rev0326}
+// Revisions are those that Connect can be asked for.
+var Revisions = []string{Modern, Legacy, rev0618, rev0326, rev1105}
 
 // Era is how a server wants to be spoken to.
 type Era struct {
 	Version string // the protocol revision
 	Server  string // name and version that it gives itself, or ""
+	SSE     bool   // HTTP+SSE instead of Streamable HTTP
 }
 
 // Sessions reports whether the revision has sessions.
 func (e Era) Sessions() bool { return e.Version != Modern }
 
-// Endpoint is where a server listens, and the client to reach it with.
-type Endpoint struct {
-	HTTP *http.Client
-	URL  string
+// Connect finds out how to speak to a server, once a run, and opens the first
+// session. It asks by server/discover as the modern revision has it; where that
+// is not understood, it takes what initialize negotiates, and last HTTP+SSE.
+// With a version, it asks for that one and no other.
+func Connect(ctx context.Context, ep Endpoint, version string) (*Session, error) {
+	if version != "" {
+		return Open(ctx, ep, Era{Version: version, SSE: version == rev1105})
+	}
+	s, err := newSession(ctx, ep, Era{Version: Modern})
+	if err != nil {
+		return nil, err
+	}
+	era, err := s.detect(ctx, ep)
+	if err == nil {
+		err = s.initialize(ctx, era)
+	}
+	if err == nil {
+		s.era.Server = cmp.Or(s.era.Server, era.Server)
+		return s, nil
+	}
+	s.Abandon()
+	var status *StatusError
+	if ep.Start == nil && errors.As(err, &status) && noStreamable(status.Code) {
+		if old, sseErr := Open(ctx, ep, Era{Version: rev1105, SSE: true}); sseErr == nil {
+			return old, nil
+		}
+	}
+	return nil, err
 }
 
-// Detect finds the era of a server, once a run, by server/discover as the
-// modern revision has it. Where that is not understood, it is the newest
-// revision with sessions, and what Open negotiates counts.
-func Detect(ctx context.Context, ep Endpoint) (Era, error) {
-	s := &Session{ep: ep, era: Era{Version: Modern}}
-	result, err := s.request(ctx, "server/discover", nil)
+// noStreamable reports whether a status says that Streamable HTTP is not spoken.
+func noStreamable(code int) bool {
+	return code == http.StatusBadRequest || code == http.StatusNotFound || code == http.StatusMethodNotAllowed
+}
+
+// discoverTime is how long a process may take to answer server/discover: older
+// servers say nothing to it.
+const discoverTime = 3 * time.Second
+
+// detect finds the era of a server. It is an error only where there was no answer at all.
+func (s *Session) detect(ctx context.Context, ep Endpoint) (Era, error) {
+	if ep.Start != nil {
+		short, cancel := context.WithTimeout(ctx, discoverTime)
+		defer cancel()
+		result, err := s.ask(short, "server/discover", nil)
+		if era, ok := discovered(result); err == nil && ok {
+			return era, nil
+		}
+		return Era{Version: Legacy}, nil
+	}
+	result, err := s.ask(ctx, "server/discover", nil)
 	var status *StatusError
 	var rpc *RPCError
 	var bad *MalformedError
@@ -55,7 +98,7 @@ func Detect(ctx context.Context, ep Endpoint) (Era, error) {
 			return Era{Version: version}, nil
 		}
 	case !errors.As(err, &status) && !errors.As(err, &rpc) && !errors.As(err, &bad):
-		return Era{}, err // there was no answer at all
+		return Era{}, err
 	}
 	return Era{Version: Legacy}, nil
 }

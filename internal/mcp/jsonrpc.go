@@ -122,9 +122,7 @@ func parseMessage(data []byte) (*message, error) {
 }
 
 // answers reports whether m is the response to the request id.
-func (m *message) answers(id int64) bool {
-	return m.Method == "" && string(m.ID) == fmt.Sprint(id)
-}
+func (m *message) answers(id int64) bool { return m.Method == "" && isID(m.ID, id) }
 
 // isRequest reports whether m wants an answer from the client.
 func (m *message) isRequest() bool { return m.Method != "" && len(m.ID) > 0 }

@@ -20,7 +20,7 @@ type greeting struct {
 func TestAgainstTheSDK(t *testing.T) {
 	for _, stateless := range []bool{false, true} {
 		for _, asJSON := range []bool{false, true} {
-			for _, version := range append([]string{"detected"}, Revisions...) {
+			for _, version := range append([]string{"detected"}, Revisions[:4]...) {
 				t.Run(fmt.Sprintf("stateless %t, JSON %t, %s", stateless, asJSON, version), func(t *testing.T) {
 					server := sdk.NewServer(&sdk.Implementation{Name: "oracle", Version: "3"}, nil)
 					sdk.AddTool(server, &sdk.Tool{Name: "greet"}, func(ctx context.Context, req *sdk.CallToolRequest, in greeting) (*sdk.CallToolResult, any, error) {
@@ -86,7 +86,7 @@ func converse(t *testing.T, ep Endpoint, version string, stateless bool) {
 	if err := s.Close(ctx); err != nil {
 		t.Errorf("closing: %v", err)
 	}
-	if s.id != "" {
+	if s.http().id != "" {
 		if _, err := s.Call(ctx, tools[0], jsontext.Value(`{"name":"you"}`)); !errors.Is(err, ErrSessionLost) {
 			t.Errorf("after the end: %v", err)
 		}

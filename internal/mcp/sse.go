@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -27,83 +26,143 @@ const maxEvent = 16 << 20
 // an event is too large.
 func Events(r io.Reader) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		lines := lineReader{r: bufio.NewReaderSize(r, 4<<10)}
-		var e Event
-		some := false
-		for first := true; ; first = false {
-			line, err := lines.next()
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield(Event{}, err)
-				}
+		var events eventReader
+		events.reset(r)
+		for {
+			e, err := events.next()
+			if err == nil {
+				e.Data = bytes.Clone(e.Data)
+			}
+			if errors.Is(err, io.EOF) || !yield(e, err) || err != nil {
 				return
 			}
-			if first {
-				line = bytes.TrimPrefix(line, []byte(bom))
-			}
-			if len(line) > 0 {
-				some = e.field(line) || some
-				if len(e.Data) > maxEvent {
-					yield(Event{}, fmt.Errorf("an event is larger than %d MiB", maxEvent>>20))
-					return
-				}
-				continue
-			}
-			if some && !yield(e, nil) {
-				return
-			}
-			e, some = Event{}, false
 		}
 	}
 }
 
-// lineReader reads lines that end in \n, \r\n or \r. What follows a \r is not
-// waited for: it may be long in coming.
-type lineReader struct {
-	r  *bufio.Reader
-	cr bool // the line before ended in \r
+// eventReader reads events one after the other into a buffer that it keeps.
+type eventReader struct {
+	r          io.Reader
+	buf        []byte
+	start, end int // of what is in buf and was not read yet
+	afterCR    bool
+	begun      bool // a line was read
+	data       []byte
+	read       int64 // bytes of the stream so far
 }
 
-// next returns a line without its end; a last line that has none is dropped, as
-// the standard says.
-func (l *lineReader) next() ([]byte, error) {
-	var line []byte
+// reset begins a new stream.
+func (r *eventReader) reset(stream io.Reader) {
+	r.r, r.start, r.end, r.afterCR, r.begun, r.read = stream, 0, 0, false, false, 0
+	if r.buf == nil {
+		r.buf, r.data = make([]byte, 2<<10), make([]byte, 0, 512)
+	}
+}
+
+// next returns the next event; its data holds until the one after. At the end of
+// the stream, an event that is not complete is dropped, as the standard says.
+func (r *eventReader) next() (Event, error) {
+	var e Event
+	r.data = r.data[:0]
+	some := false
 	for {
-		c, err := l.r.ReadByte()
-		second := l.cr && c == '\n'
-		l.cr = c == '\r'
+		line, err := r.line()
 		switch {
 		case err != nil:
-			return nil, err
-		case second:
-			continue
-		case c == '\n', c == '\r':
+			return Event{}, err
+		case !r.begun:
+			r.begun = true
+			line = bytes.TrimPrefix(line, []byte(bom))
+		}
+		switch {
+		case len(line) > 0:
+			some = r.field(&e, line) || some
+			if len(r.data) > maxEvent {
+				return Event{}, fmt.Errorf("an event is larger than %d MiB", maxEvent>>20)
+			}
+		case some:
+			return e, nil
+		}
+	}
+}
+
+// line returns a line without its end, which is \n, \r\n or \r.
+func (r *eventReader) line() ([]byte, error) {
+	seen := 0
+	for {
+		if r.afterCR && r.start < r.end {
+			if r.buf[r.start] == '\n' {
+				r.start++
+			}
+			r.afterCR = false
+		}
+		if n := endOfLine(r.buf[r.start+seen : r.end]); n >= 0 {
+			line := r.buf[r.start : r.start+seen+n]
+			r.afterCR = r.buf[r.start+seen+n] == '\r'
+			r.start += seen + n + 1
 			return line, nil
-		case len(line) > maxEvent:
+		}
+		if seen = r.end - r.start; seen > maxEvent {
 			return nil, fmt.Errorf("a line of the event stream is longer than %d MiB", maxEvent>>20)
 		}
-		line = append(line, c)
+		if err := r.fill(); err != nil {
+			return nil, err
+		}
 	}
+}
+
+func endOfLine(data []byte) int {
+	n := bytes.IndexByte(data, '\n')
+	if n >= 0 {
+		data = data[:n]
+	}
+	if cr := bytes.IndexByte(data, '\r'); cr >= 0 {
+		return cr
+	}
+	return n
+}
+
+// fill reads more of the stream, behind what is in the buffer.
+func (r *eventReader) fill() error {
+	if r.start > 0 {
+		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.start = 0
+	}
+	if r.end == len(r.buf) {
+		r.buf = append(r.buf, make([]byte, len(r.buf))...)
+	}
+	n, err := r.r.Read(r.buf[r.end:])
+	r.end += n
+	r.read += int64(n)
+	if n > 0 {
+		return nil
+	}
+	return err
 }
 
 // field takes one line into e and reports whether it was a field of it.
-func (e *Event) field(line []byte) bool {
+func (r *eventReader) field(e *Event, line []byte) bool {
 	name, value, _ := bytes.Cut(line, []byte(":"))
-	value = bytes.TrimPrefix(value, []byte(" "))
+	if len(value) > 0 && value[0] == ' ' {
+		value = value[1:]
+	}
 	switch string(name) {
 	case "event":
-		e.Name = string(value)
+		if string(value) == "message" { // the usual one costs nothing
+			e.Name = "message"
+		} else {
+			e.Name = string(value)
+		}
 	case "id":
 		if bytes.IndexByte(value, 0) < 0 {
 			e.ID = string(value)
 		}
 	case "data":
-		if e.Data == nil {
-			e.Data = []byte{} // an empty line is one too
-		} else {
-			e.Data = append(e.Data, '\n')
+		if e.Data != nil {
+			r.data = append(r.data, '\n')
 		}
-		e.Data = append(e.Data, value...)
+		r.data = append(r.data, value...)
+		e.Data = r.data
 	case "retry":
 		ms, err := strconv.ParseUint(string(value), 10, 31)
 		e.Retry = time.Duration(ms) * time.Millisecond

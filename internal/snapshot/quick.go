@@ -316,11 +316,12 @@ func (q *quick) number() float64 {
 		c := q.text[q.at]
 		if c == '.' && point < 0 && q.at > begin {
 			point = q.at
-		} else if c >= '0' && c <= '9' {
-			whole = 10*whole + float64(c-'0')
-		} else {
+			continue
+		}
+		if c < '0' || c > '9' {
 			break
 		}
+		whole = 10*whole + float64(c-'0')
 	}
 	digits := q.at - begin // and the point
 	leading := digits > 1 && q.text[begin] == '0' && point != begin+1

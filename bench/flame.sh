@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Flame graphs, as ratios against flamegraph.pl and against the jq filter that
+# one would write instead, on the same input in the same run.
+#
+#   FLAME_STACKS=100000 FLAME_MORE=1000000 FLAME_MEGABYTES=400 bench/flame.sh
+#
+# It needs python3 for the inputs; flamegraph.pl, jq and chromium where they are.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=${MCPDIAG:-bin/mcpdiag}
+pl=${FLAMEGRAPH_PL:-$(command -v flamegraph.pl || echo /usr/share/perl5/Devel/NYTProf/flamegraph.pl)}
+stacks=${FLAME_STACKS:-100000} more=${FLAME_MORE:-1000000} megabytes=${FLAME_MEGABYTES:-400}
+rounds=${FLAME_ROUNDS:-5}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# measure COMMAND… prints the least wall seconds of some rounds, and the most KiB.
+measure() {
+  python3 - "$rounds" "$@" <<'PY'
+import os, resource, subprocess, sys, time
+best = float("inf")
+for _ in range(int(sys.argv[1])):
+    start = time.perf_counter()
+    subprocess.run(sys.argv[2:], check=True, stdout=open(os.devnull, "w"), stderr=subprocess.DEVNULL)
+    best = min(best, time.perf_counter() - start)
+print(f"{best:.3f} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}")
+PY
+}
+row() { printf '%-34s %9s s %9s KiB\n' "$@"; }
+ratio() { python3 -c "print(f'{$1/$2:.1f}')"; }
+
+python3 testdata/bench/gen_folded.py --stacks "$stacks" --shape shared > "$tmp/few"
+echo "folded → svg, $stacks stacks, $(du -m "$tmp/few" | cut -f1) MB"
+read -r t1 m1 < <(measure "$bin" flame "$tmp/few" -o "$tmp/out.svg"); row mcpdiag "$t1" "$m1"
+if [ -e "$pl" ] && command -v perl > /dev/null; then
+  read -r t2 m2 < <(rounds=2; measure perl "$pl" "$tmp/few"); row flamegraph.pl "$t2" "$m2"
+  echo "flamegraph.pl takes $(ratio "$t2" "$t1") times as long and $(ratio "$m2" "$m1") times the memory (aim: 25 and 4)"
+else
+  echo "flamegraph.pl is not installed"
+fi
+
+python3 testdata/bench/gen_folded.py --stacks "$more" --shape shared > "$tmp/many"
+read -r t3 m3 < <(rounds=2; measure "$bin" flame "$tmp/many" -o "$tmp/out.svg"); row "mcpdiag, $more stacks" "$t3" "$m3"
+grown=$(ratio "$(stat -c %s "$tmp/many")" "$(stat -c %s "$tmp/few")")
+echo "input $grown times as large: time $(ratio "$t3" "$t1"), memory $(ratio "$m3" "$m1") times (aim: no more)"
+rm "$tmp/many" "$tmp/few"
+
+python3 testdata/bench/gen_trace.py --megabytes "$megabytes" > "$tmp/trace"
+python3 testdata/bench/gen_trace.py --megabytes 40 > "$tmp/short"
+echo "trace → folded, $megabytes MB"
+read -r t4 m4 < <(measure "$bin" flame "$tmp/trace" --format folded); row "mcpdiag, $megabytes MB" "$t4" "$m4"
+read -r t5 m5 < <(measure "$bin" flame "$tmp/short" --format folded); row "mcpdiag, 40 MB" "$t5" "$m5"
+if command -v jq > /dev/null; then
+  filter='.toolCallStack[] | .name + " " + (.durationMs | tostring)'
+  read -r t6 m6 < <(rounds=1; measure jq "$filter" "$tmp/trace"); row "jq, $megabytes MB" "$t6" "$m6"
+  echo "mcpdiag has $(ratio "$t6" "$t4") times the throughput of jq (aim: 10)"
+else
+  echo "jq is not installed"
+fi
+
+echo "in the browser"
+go test ./internal/flame -run 'TestBrowser' -count=1 -v | grep -E 'frames: load|SKIP|no Chromium|FAIL' || true

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+)
+
+func newLoadtestInitCmd(a *app) *cobra.Command {
+	l := &loader{a: a}
+	var schema string
+	cmd := &cobra.Command{
+		Use:   "init [URL] [-- COMMAND…]",
+		Short: "Write a plan file from what a server offers",
+		Long: `init asks a server for its tools, resources and prompts and writes a plan file that
+calls them, to be edited. Tools that the server calls destructive are left out.`,
+		Example: `  mcpdiag loadtest init http://localhost:3100 -o plan.yaml --schema plan.schema.json
+  mcpdiag loadtest --plan plan.yaml --dry-run`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			operands, _ := splitDash(cmd, args)
+			return cobra.MaximumNArgs(1)(cmd, operands)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			operands, command := splitDash(cmd, args)
+			l.opts.Command = command
+			return l.init(cmd, operands, schema)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&l.output, "output", "o", "-", "write the plan to this file")
+	fs.StringVar(&schema, "schema", "", "write the plan's JSON Schema to this file too, for editors")
+	fs.BoolVar(&l.plan.destructive, "destructive", false, "also the tools that the server calls destructive")
+	l.conn.addFlags(fs, 30*time.Second)
+	return cmd
+}
+
+// init writes a plan file.
+func (l *loader) init(cmd *cobra.Command, operands []string, schema string) error {
+	if err := l.check(false, operands); err != nil {
+		return err
+	}
+	plan := &loadtest.Plan{Seed: 1, Stages: []loadtest.Stage{{Users: 1, Calls: 1}}, Destructive: l.plan.destructive}
+	runner, err := l.prepare(cmd.Context(), plan, operands)
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
+	runner.AddListed(cmd.Context())
+	plan = runner.Plan()
+	name := "a server that is started"
+	if len(l.opts.Command) == 0 {
+		targets, err := l.conn.targets(operands, mcpPath)
+		if err != nil {
+			return err
+		}
+		plan.URL = client.RedactURL(targets[0])
+		name = plan.URL
+	}
+	if schema != "" {
+		if err := l.a.write(schema, writeBytes(loadtest.PlanSchema)); err != nil {
+			return err
+		}
+	}
+	return l.a.write(l.output, func(w io.Writer) error { return plan.WritePlan(w, name, schema) })
+}
+
+func writeBytes(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+func newLoadtestMergeCmd(a *app) *cobra.Command {
+	var output string
+	var format choice
+	cmd := &cobra.Command{
+		Use:   "merge RESULT RESULT…",
+		Short: "Add up results of the same load",
+		Long: `merge adds up the JSON results of runs that loaded a server together, from several
+machines: calls, errors and whole distributions of latency.`,
+		Example: `  mcpdiag loadtest merge a.json b.json -o both.json`,
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(_ *cobra.Command, files []string) error {
+			var all []*loadtest.Result
+			for _, file := range files {
+				res, err := readResult(a, file)
+				if err != nil {
+					return err
+				}
+				all = append(all, res)
+			}
+			res, err := loadtest.Merge(all)
+			if err != nil {
+				return err
+			}
+			a.warn(res.Warnings...)
+			return writeOutcome(a, output, format.value, res)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
+	choiceVar(cmd, fs, &format, "format", "how the result is written", "json", "text", "markdown", "junit", "html")
+	return cmd
+}
+
+func newLoadtestExportCmd(a *app) *cobra.Command {
+	var output, url string
+	k6 := &cobra.Command{
+		Use:   "k6 PLAN",
+		Short: "Write a plan as a script for k6",
+		Long: `k6 writes a script for k6 (https://k6.io) that does what the plan says: stages, sessions,
+headers of each revision, arguments, checks and thresholds. k6 can run it on many
+machines at once. The address is the plan's, --url, or MCP_URL when the script runs.`,
+		Example: `  mcpdiag loadtest export k6 plan.yaml > plan.js
+  k6 run plan.js`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			plan, err := loadtest.ReadPlan(args[0])
+			if err != nil {
+				return err
+			}
+			if url == "" {
+				url = plan.URL
+			}
+			if url == "" {
+				url = defaultURL
+			}
+			target, err := client.ParseTarget(url, mcpPath)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(client.SecretsIn(target)) > 0 {
+				return usagef("the address holds a credential, and the script would show it; leave it out and give it as MCP_URL when the script runs")
+			}
+			plan.URL = target.String()
+			return a.write(output, plan.ExportK6)
+		},
+	}
+	k6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")
+	k6.Flags().StringVar(&url, "url", "", "address of the server (the plan's)")
+	cmd := &cobra.Command{Use: "export", Short: "Write a plan for another tool", Args: cobra.NoArgs}
+	cmd.AddCommand(k6)
+	return cmd
+}
+
+func newLoadtestSchemaCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the plan file",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return writeBytes(loadtest.PlanSchema)(cmd.OutOrStdout())
+		},
+	}
+}

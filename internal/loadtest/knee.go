@@ -1,0 +1,248 @@
+package loadtest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// KneeSchema names the form of the JSON of a Knee.
+const KneeSchema = "mcpdiag.loadtest.knee/1"
+
+// Knee is where a server bends: what each level of load measured, and what that comes to.
+type Knee struct {
+	Schema    string    `json:"schema"`
+	StartedAt time.Time `json:"startedAt"`
+	Verdict   Verdict   `json:"verdict"`
+	Reasons   []string  `json:"reasons,omitempty"`
+	URL       string    `json:"url"`
+	Server    string    `json:"server,omitempty"`
+	Protocol  string    `json:"protocol"`
+	Tool      string    `json:"tool"`
+
+	Steps       []KneeStep `json:"steps"` // in the order of their load
+	Objective   *Objective `json:"objective,omitempty"`
+	Plateau     *Plateau   `json:"plateau,omitempty"` // absent where throughput kept growing
+	USL         USL        `json:"universalScalabilityLaw"`
+	Interrupted bool       `json:"interrupted,omitempty"`
+	Warnings    []string   `json:"warnings,omitempty"`
+}
+
+// KneeStep is a level and what it showed.
+type KneeStep struct {
+	StepResult
+	Little  float64  `json:"little"`            // throughput × mean latency over calls in flight: 1 where the generator counts right
+	Crossed []string `json:"crossed,omitempty"` // objectives
+}
+
+// Objective is what the server holds of a service objective.
+type Objective struct {
+	Text         string `json:"text"`
+	LastPassing  *Level `json:"lastPassing,omitempty"`  // absent where even the least load failed
+	FirstFailing *Level `json:"firstFailing,omitempty"` // absent where none did
+}
+
+// Plateau is where more load gave no more throughput.
+type Plateau struct {
+	At         Level   `json:"at"`         // the first level on it
+	Why        string  `json:"why"`        // which of the rules said so
+	Throughput float64 `json:"throughput"` // calls a second, the most there is
+	Knee       float64 `json:"knee"`       // users at which a server that served them unhindered would reach it
+	Low        Level   `json:"low"`        // the knee lies between these two levels
+	High       Level   `json:"high"`
+}
+
+// KneeConfig says how to look for the knee.
+type KneeConfig struct {
+	MaxUsers   int
+	Rate       float64 // the first rate, calls a second; 0 is growing users
+	Objectives []Threshold
+	Text       string // of the objectives
+	Enough     Sampling
+	Progress   func(level Level, done []KneeStep)
+}
+
+// growth is how much more load each level has than the one before.
+const growth = 1.5
+
+// levels after the first one on the plateau that must be on it too: noise is no plateau.
+const confirm = 2
+
+// FindKnee grows the load until it makes no difference any more, or to the
+// most users, and narrows down where an objective begins to fail.
+func FindKnee(ctx context.Context, s Stepper, cfg KneeConfig) (*Knee, error) {
+	k := &Knee{Schema: KneeSchema, StartedAt: time.Now()}
+	if err := k.grow(ctx, s, &cfg); err != nil {
+		return k, err
+	}
+	if len(cfg.Objectives) > 0 {
+		k.Objective = &Objective{Text: cfg.Text}
+		if err := k.bisect(ctx, s, &cfg); err != nil {
+			return k, err
+		}
+	}
+	k.Interrupted = ctx.Err() != nil
+	k.judge()
+	return k, nil
+}
+
+// grow tries levels until the plateau is sure and, where there are objectives,
+// one of them has failed.
+func (k *Knee) grow(ctx context.Context, s Stepper, cfg *KneeConfig) error {
+	level := Level{Users: 1}
+	if cfg.Rate > 0 {
+		level = Level{Users: cfg.MaxUsers, Rate: cfg.Rate}
+	}
+	for ctx.Err() == nil {
+		step, err := k.try(ctx, s, cfg, level)
+		if err != nil {
+			return err
+		}
+		failed := len(cfg.Objectives) == 0 || len(step.Crossed) > 0
+		if p := k.plateau(); p >= 0 && len(k.Steps)-p > confirm && failed || step.Limit || hopeless(step) {
+			return nil
+		}
+		next, ok := level.next(cfg.MaxUsers)
+		if !ok {
+			return nil
+		}
+		level = next
+	}
+	return nil
+}
+
+// hopeless reports whether nothing can be learnt from still more load.
+func hopeless(s KneeStep) bool { return s.ErrorShare > 0.5 }
+
+// next is the level after l, and whether there is one.
+func (l Level) next(maxUsers int) (Level, bool) {
+	if l.Rate > 0 {
+		return Level{Users: l.Users, Rate: l.Rate * growth}, l.Rate*growth <= maxRate
+	}
+	n := min(int(math.Round(float64(l.Users)*growth)), maxUsers)
+	return Level{Users: max(n, min(l.Users+1, maxUsers))}, l.Users < maxUsers
+}
+
+// try measures one level; one that crosses an objective gets a second chance,
+// since a single bad moment is not a limit.
+func (k *Knee) try(ctx context.Context, s Stepper, cfg *KneeConfig, level Level) (KneeStep, error) {
+	var step KneeStep
+	for range 2 {
+		if cfg.Progress != nil {
+			cfg.Progress(level, k.Steps)
+		}
+		r, err := s.RunStep(ctx, level, cfg.Enough)
+		if err != nil {
+			return step, fmt.Errorf("at %s: %w", level, err)
+		}
+		step = newStep(r, cfg.Objectives)
+		if len(step.Crossed) == 0 || ctx.Err() != nil {
+			break
+		}
+	}
+	if step.Calls > 0 && !step.Interrupted {
+		k.Steps = append(k.Steps, step)
+		slices.SortStableFunc(k.Steps, func(a, b KneeStep) int { return a.compare(b.Level) })
+	}
+	return step, nil
+}
+
+func newStep(r StepResult, objectives []Threshold) KneeStep {
+	step := KneeStep{StepResult: r}
+	if r.InFlight > 0 {
+		step.Little = r.Throughput * r.Mean / 1000 / (1 - r.ErrorShare) / r.InFlight
+	}
+	for _, o := range objectives {
+		if !o.Holds(r.metric(o.Metric)) {
+			step.Crossed = append(step.Crossed, o.Text)
+		}
+	}
+	return step
+}
+
+func (l Level) compare(m Level) int {
+	switch {
+	case l.load() < m.load():
+		return -1
+	case l.load() > m.load():
+		return 1
+	}
+	return 0
+}
+
+// load is what grows.
+func (l Level) load() float64 {
+	if l.Rate > 0 {
+		return l.Rate
+	}
+	return float64(l.Users)
+}
+
+func (l Level) String() string {
+	if l.Rate > 0 {
+		return fmt.Sprintf("%.4g calls/s", l.Rate)
+	}
+	if l.Users == 1 {
+		return "1 user"
+	}
+	return fmt.Sprintf("%d users", l.Users)
+}
+
+// between is the level in the middle of two, and whether they are far enough apart for one.
+func between(a, b Level) (Level, bool) {
+	const near = 0.05
+	if b.load()-a.load() <= near*b.load() {
+		return Level{}, false
+	}
+	if a.Rate > 0 {
+		return Level{Users: a.Users, Rate: (a.Rate + b.Rate) / 2}, true
+	}
+	return Level{Users: (a.Users + b.Users) / 2}, b.Users-a.Users > 1
+}
+
+// bisect narrows down where the objectives begin to fail.
+func (k *Knee) bisect(ctx context.Context, s Stepper, cfg *KneeConfig) error {
+	for ctx.Err() == nil {
+		pass, fail := k.bracket()
+		if pass == nil || fail == nil {
+			break
+		}
+		level, ok := between(*pass, *fail)
+		if !ok {
+			break
+		}
+		if _, err := k.try(ctx, s, cfg, level); err != nil {
+			return err
+		}
+	}
+	k.Objective.LastPassing, k.Objective.FirstFailing = k.bracket()
+	return nil
+}
+
+// bracket is the last level before the first one that failed, and that one.
+func (k *Knee) bracket() (pass, fail *Level) {
+	for _, s := range k.Steps {
+		level := s.Level
+		if len(s.Crossed) > 0 {
+			return pass, &level
+		}
+		pass = &level
+	}
+	return pass, nil
+}
+
+// Line is what a level showed, on a line.
+func (s *KneeStep) Line() string {
+	return fmt.Sprintf("%14s  %10.1f calls/s  p50 %s  p99 %s  errors %s", s.Level, s.Throughput, report.Millis(s.P50), report.Millis(s.P99), report.Percent(s.ErrorShare))
+}
+
+// Describe says in k what server it is of.
+func (r *Runner) Describe(k *Knee) {
+	res := r.describe()
+	k.URL, k.Server, k.Protocol, k.Tool = res.URL, res.Server, res.Protocol, res.Tool
+	k.Warnings = append(res.Warnings, k.Warnings...)
+}

@@ -1,0 +1,198 @@
+package loadtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Plan is the plan as it will be run: with the steps that the server offers and
+// their arguments.
+func (r *Runner) Plan() *Plan { return r.plan }
+
+// DryRun writes one call of each step, as it would be made.
+func (p *Plan) DryRun(w io.Writer) error {
+	random := newRand(p.Seed, 2)
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		params := map[string]any{"name": s.Name}
+		switch {
+		case s.Kind == ReadResource:
+			params = map[string]any{"uri": s.Name}
+		case !s.Args.IsZero():
+			params["arguments"] = json.RawMessage(s.Args.JSON(&Vars{Users: 1, Rand: random}))
+		}
+		line, err := json.Marshal(map[string]any{"method": s.Kind, "params": params})
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(report.NewJSONWriter(w), "%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listed is something that a server offers beside tools.
+type listed struct {
+	Name      string `json:"name"`
+	URI       string `json:"uri"`
+	Arguments []struct {
+		Name     string `json:"name"`
+		Required bool   `json:"required"`
+	} `json:"arguments"`
+}
+
+// maxListed bounds how many resources and prompts a plan that is written takes.
+const maxListed = 20
+
+// AddListed adds steps for the resources and prompts that the server offers.
+// That it offers none, or does not know the question, is no error.
+func (r *Runner) AddListed(ctx context.Context) {
+	session := r.first.Load()
+	if session == nil {
+		return
+	}
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	for _, resource := range list(ctx, session, "resources") {
+		if resource.URI != "" {
+			r.plan.Steps = append(r.plan.Steps, Step{Kind: ReadResource, Name: resource.URI, Weight: 1})
+		}
+	}
+	for _, prompt := range list(ctx, session, "prompts") {
+		if prompt.Name != "" {
+			r.plan.Steps = append(r.plan.Steps, Step{Kind: GetPrompt, Name: prompt.Name, Weight: 1, Args: prompt.arguments()})
+		}
+	}
+}
+
+// list asks for the first page of what the server has of a kind.
+func list(ctx context.Context, s *mcp.Session, kind string) []listed {
+	answer, err := s.Do(ctx, &mcp.Request{Method: kind + "/list", Params: jsontext.Value("{}")})
+	if err != nil {
+		return nil
+	}
+	var page map[string]json.RawMessage
+	var all []listed
+	if json.Unmarshal(answer.Result, &page) != nil || json.Unmarshal(page[kind], &all) != nil {
+		return nil
+	}
+	return all[:min(len(all), maxListed)]
+}
+
+// arguments are texts: those of a prompt always are.
+func (l *listed) arguments() Template {
+	args := map[string]string{}
+	for _, a := range l.Arguments {
+		if a.Required {
+			args[a.Name] = words[len(args)%len(words)]
+		}
+	}
+	data, err := json.Marshal(args)
+	if err != nil {
+		data = []byte("{}") // not possible: they are texts
+	}
+	return Template{parts: []part{{fixed: data}}}
+}
+
+// WritePlan writes a plan file that calls the steps, to be edited.
+func (p *Plan) WritePlan(w io.Writer, server, schema string) error {
+	var b strings.Builder
+	if schema != "" {
+		fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n", schema)
+	}
+	fmt.Fprintf(&b, "# A load test of %s. Run it with: mcpdiag loadtest --plan FILE\n", report.Cell(server, 100))
+	fmt.Fprintf(&b, "url: %s\n", yamlText(p.URL))
+	b.WriteString(`seed: 1
+
+# One after the other. A stage has users, who wait for their answers, or a rate.
+stages:
+  - users: 10
+    ramp-up: 5s
+    duration: 30s
+  # - rate: 50/s
+  #   users: 100
+  #   duration: 30s
+
+warmup: 2s
+think: 0.1s..2s     # between the calls of a user
+session: user       # or call, or a number of calls
+end: delete         # or abandon, or keep
+
+# What is called, each as often as its weight says. In texts {{iter}}, {{user}},
+# {{uuid}}, {{now}}, {{int 1 10}} and {{pick "a" "b"}} are made anew for each call,
+# and {{FEED.COLUMN}} is a cell of a CSV file under feeds:.
+steps:
+`)
+	for i := range p.Steps {
+		p.Steps[i].write(&b)
+	}
+	b.WriteString(`
+# What must hold; else the exit code is 3.
+thresholds:
+  - errors<1%
+  - p99<2s
+`)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s *Step) write(b *strings.Builder) {
+	key := map[Kind]string{CallTool: "tool", ReadResource: "resource", GetPrompt: "prompt"}[s.Kind]
+	fmt.Fprintf(b, "  - %s: %s\n    weight: %d\n", key, yamlText(s.Name), max(s.Weight, 1))
+	if s.Kind == ReadResource {
+		return
+	}
+	args := string(s.Args.example())
+	fmt.Fprintf(b, "    args: %s\n", args)
+}
+
+// example is one of the values of the template, as a template: what looks like
+// an action in it is none, it came from a server.
+func (t *Template) example() []byte {
+	if t.IsZero() {
+		return []byte("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(t.JSON(&Vars{Users: 1, Rand: newRand(1, 1)})))
+	dec.UseNumber()
+	var value any
+	if err := dec.Decode(&value); err != nil {
+		return []byte("{}") // not possible: it is JSON
+	}
+	data, err := json.Marshal(literal(value))
+	if err != nil {
+		return []byte("{}") // not possible: it was decoded from JSON
+	}
+	return []byte(report.Line(string(data)))
+}
+
+// literal is value with the braces in its texts written so that they stay braces.
+func literal(value any) any {
+	switch v := value.(type) {
+	case string:
+		return strings.ReplaceAll(v, "{{", `{{"{{"}}`)
+	case []any:
+		for i := range v {
+			v[i] = literal(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = literal(v[name])
+		}
+	}
+	return value
+}
+
+// yamlText is a text in quotes. The escapes of Line are those of YAML too.
+func yamlText(s string) string {
+	return report.Line(`"` + string(appendEscaped(nil, s)) + `"`)
+}

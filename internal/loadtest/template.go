@@ -1,0 +1,165 @@
+package loadtest
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Template is a JSON value, some of whose strings are made anew for each call.
+// The zero value is none.
+type Template struct {
+	parts []part
+}
+
+// part is a piece of JSON: fixed, or one action in a string.
+type part struct {
+	fixed  []byte
+	action *action
+}
+
+// Vars are what a template is filled with. A user has its own.
+type Vars struct {
+	User  int   // from 0
+	Users int   // of the plan, at most; rows of feeds are dealt out among them
+	Iter  int64 // which call of the user this is, from 0
+	Rand  *rand.Rand
+}
+
+// IsZero reports whether there is no template.
+func (t *Template) IsZero() bool { return len(t.parts) == 0 }
+
+// Constant reports whether the template is the same for each call.
+func (t *Template) Constant() bool {
+	for _, p := range t.parts {
+		if p.action != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Append appends the JSON for one call to dst.
+func (t *Template) Append(dst []byte, v *Vars) []byte {
+	for i := range t.parts {
+		if a := t.parts[i].action; a != nil {
+			dst = a.append(dst, v)
+		} else {
+			dst = append(dst, t.parts[i].fixed...)
+		}
+	}
+	return dst
+}
+
+// JSON is the value for one call.
+func (t *Template) JSON(v *Vars) jsontext.Value { return t.Append(nil, v) }
+
+// verb is what an action does.
+type verb string
+
+const (
+	verbText verb = "text" // a string that stands there, such as {{"{{"}}
+	verbIter verb = "iter"
+	verbUser verb = "user"
+	verbUUID verb = "uuid"
+	verbPick verb = "pick"
+	verbInt  verb = "int"
+	verbNow  verb = "now"
+	verbFeed verb = "feed"
+	verbJSON verb = "json" // one of several whole values; made from a schema, not written
+)
+
+// action is what stands between {{ and }}.
+type action struct {
+	verb      verb
+	number    bool // a JSON number instead of a string's content
+	words     []string
+	low, high int64
+	feed      *Feed
+	column    int
+}
+
+// append appends what the action gives: escaped, as a piece of a JSON string,
+// or as a number.
+func (a *action) append(dst []byte, v *Vars) []byte {
+	switch a.verb {
+	case verbIter:
+		return strconv.AppendInt(dst, v.Iter, 10)
+	case verbUser:
+		return strconv.AppendInt(dst, int64(v.User), 10)
+	case verbInt:
+		return strconv.AppendInt(dst, a.low+v.Rand.Int64N(a.high-a.low+1), 10)
+	case verbUUID:
+		return appendUUID(dst, v.Rand)
+	case verbNow:
+		return time.Now().UTC().AppendFormat(dst, time.RFC3339Nano)
+	case verbJSON:
+		return append(dst, a.words[v.Rand.IntN(len(a.words))]...)
+	case verbPick:
+		return a.appendText(dst, a.words[v.Rand.IntN(len(a.words))])
+	case verbFeed:
+		return a.appendText(dst, a.feed.value(v, a.column))
+	case verbText:
+	}
+	return a.appendText(dst, a.words[0])
+}
+
+func (a *action) appendText(dst []byte, text string) []byte {
+	if a.number {
+		if json.Valid([]byte(text)) {
+			return append(dst, text...)
+		}
+		return append(dst, "null"...)
+	}
+	return appendEscaped(dst, text)
+}
+
+// appendEscaped appends text as a piece of a JSON string.
+func appendEscaped(dst []byte, text string) []byte {
+	quoted, err := jsontext.AppendQuote(nil, text)
+	if err != nil { // it is not UTF-8; what can be said of it was appended
+		quoted, _ = json.Marshal(text)
+	}
+	return append(dst, quoted[1:len(quoted)-1]...)
+}
+
+// appendUUID appends a random UUID, version 4.
+func appendUUID(dst []byte, r *rand.Rand) []byte {
+	var b [16]byte
+	for i := range 2 {
+		n := r.Uint64()
+		for j := range 8 {
+			b[8*i+j] = byte(n >> (8 * j))
+		}
+	}
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	for i, cut := range []int{0, 4, 6, 8, 10} {
+		end := []int{4, 6, 8, 10, 16}[i]
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, b[cut:end])
+	}
+	return dst
+}
+
+// Feed is the rows of a CSV file, dealt out to the users one after the other.
+type Feed struct {
+	Name    string
+	Columns []string
+	Rows    [][]string
+}
+
+// value is the cell for a call: users take rows in turn, without asking each other.
+func (f *Feed) value(v *Vars, column int) string {
+	row := (v.Iter*int64(max(v.Users, 1)) + int64(v.User)) % int64(len(f.Rows))
+	return f.Rows[row][column]
+}
+
+func (f *Feed) String() string { return fmt.Sprintf("%s (%d rows)", f.Name, len(f.Rows)) }

@@ -1,0 +1,40 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Detect is the era that Connect finds.
+func Detect(ctx context.Context, ep Endpoint) (Era, error) {
+	s, err := newSession(ctx, ep, Era{Version: Modern})
+	if err != nil {
+		return Era{}, err
+	}
+	return s.detect(ctx, ep)
+}
+
+// called is the result of a tool call, as tests compare it.
+type called struct {
+	IsError bool
+	Text    string
+	Arrived time.Time
+}
+
+// Call calls a tool.
+func (s *Session) Call(ctx context.Context, tool Tool, arguments jsontext.Value) (called, error) {
+	tool.annotations()
+	answer, err := s.Do(ctx, CallTool(&tool, arguments))
+	var r struct{ Content []struct{ Text string } }
+	_ = json.Unmarshal(answer.Result, &r)
+	res := called{IsError: answer.IsError, Text: answer.Text, Arrived: answer.At}
+	if len(r.Content) > 0 {
+		res.Text = r.Content[0].Text
+	}
+	return res, err
+}
+
+func (s *Session) http() *streamable { return s.wire.(*streamable) }
