@@ -61,7 +61,9 @@ func TestExamplesName(t *testing.T) {
 			t.Errorf("%s names %d metrics", file, len(found))
 		}
 	}
-	var dashboard struct{ Panels []struct{ Targets []struct{ Expr string } } }
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
 	data, _ := os.ReadFile(filepath.Join(examplesDir, "grafana/mcp-servers.json"))
 	if err := json.Unmarshal(data, &dashboard); err != nil || len(dashboard.Panels) < 6 {
 		t.Errorf("the dashboard: %v, %d panels", err, len(dashboard.Panels))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +29,8 @@ func (s *sourceFlags) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 // source is what the flags say.
 func (s *sourceFlags) source() (*poll.Source, error) {
 	names := snapshot.DefaultNames()
-	for i := len(s.metrics) - 1; i >= 0; i-- { // each goes before those that were there
-		if err := names.Add(s.metrics[i]); err != nil {
+	for _, metric := range slices.Backward(s.metrics) { // each goes before those that were there
+		if err := names.Add(metric); err != nil {
 			return nil, usageError{err}
 		}
 	}
