@@ -265,3 +265,17 @@ func TestLive(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelsThatDifferInTheirEnds(t *testing.T) {
+	for in, want := range map[string]string{
+		"short": "short", strings.Repeat("x", 40): strings.Repeat("x", 40),
+		"resource:demo://resource/static/document/startup.md":   "resource:demo:/…atic/document/startup.md",
+		"resource:demo://resource/static/document/structure.md": "resource:demo:/…ic/document/structure.md",
+		strings.Repeat("漢", 30):                                 strings.Repeat("漢", 7) + "…" + strings.Repeat("漢", 11) + "…",
+		"\x1b[2J":                                               "\\x1b[2J",
+	} {
+		if got := label(in); got != want || report.Width(got) > maxLabel {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}

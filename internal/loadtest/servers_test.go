@@ -33,21 +33,23 @@ func TestMain(m *testing.M) {
 // asks its client something before it answers.
 func sdkServer(calls *atomic.Int64) *sdk.Server {
 	s := sdk.NewServer(&sdk.Implementation{Name: "test", Version: "1"}, nil)
-	text := &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: "done"}}}
+	text := func() *sdk.CallToolResult {
+		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: "done"}}}
+	}
 	sdk.AddTool(s, &sdk.Tool{Name: "work"}, func(context.Context, *sdk.CallToolRequest, nothing) (*sdk.CallToolResult, any, error) {
-		return text, nil, nil
+		return text(), nil, nil
 	})
 	sdk.AddTool(s, &sdk.Tool{Name: "flaky"}, func(context.Context, *sdk.CallToolRequest, nothing) (*sdk.CallToolResult, any, error) {
 		if calls != nil && calls.Add(1)%3 == 0 {
 			return nil, nil, errors.New("the third call fails")
 		}
-		return text, nil, nil
+		return text(), nil, nil
 	})
 	sdk.AddTool(s, &sdk.Tool{Name: "asking"}, func(ctx context.Context, req *sdk.CallToolRequest, _ nothing) (*sdk.CallToolResult, any, error) {
 		if err := req.Session.Ping(ctx, nil); err != nil {
 			return nil, nil, err
 		}
-		return text, nil, nil
+		return text(), nil, nil
 	})
 	return s
 }

@@ -97,10 +97,8 @@ func (h *streamable) take(ctx context.Context, data []byte, x *exchange) (done b
 
 // resume takes up a stream after the event last, when the server wants it to.
 func (h *streamable) resume(ctx context.Context, last Event) (*http.Response, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(last.Retry):
+	if err := pause(ctx, last.Retry); err != nil {
+		return nil, err
 	}
 	resp, err := h.send(ctx, head{verb: http.MethodGet}, http.Header{"Last-Event-Id": {last.ID}}, nil)
 	if err != nil {
@@ -110,4 +108,16 @@ func (h *streamable) resume(ctx context.Context, last Event) (*http.Response, er
 		return nil, h.refusal(resp)
 	}
 	return resp, nil
+}
+
+// pause waits, at most until the deadline of ctx: a server can ask for weeks.
+func pause(ctx context.Context, d time.Duration) error {
+	ctx, cancel := timed(ctx)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }

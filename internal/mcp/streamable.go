@@ -74,7 +74,17 @@ func (h *streamable) notify(ctx context.Context, body []byte) error {
 func (h *streamable) reply(ctx context.Context, body []byte) error {
 	beside := *h
 	beside.ep.Line = nil
+	ctx, cancel := timed(ctx)
+	defer cancel()
 	return beside.notify(ctx, body)
+}
+
+// timed is ctx, done at its deadline: that of a Line is the connection's to keep.
+func timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	if at, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, at)
+	}
+	return context.WithCancel(ctx)
 }
 
 func (h *streamable) request(ctx context.Context, x *exchange) error {
