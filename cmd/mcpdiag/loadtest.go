@@ -200,6 +200,7 @@ func (l *loader) connect(cfg *loadtest.Config, operands []string) error {
 		return err
 	}
 	most := l.opts.Connections
+	l.conn.maxConns = most
 	if most == 0 {
 		most = max(cfg.Plan.Most(), l.knee.most())
 	}

@@ -72,7 +72,7 @@ func configOf(c *client.Client, address string) Config {
 }
 
 // onTCP serves h for real.
-func onTCP(t *testing.T, h http.Handler, timeout time.Duration) Config {
+func onTCP(t testing.TB, h http.Handler, timeout time.Duration) Config {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -112,7 +112,7 @@ func takes(d time.Duration) func(context.Context) error {
 
 var workStep = []Step{{Kind: CallTool, Name: "work", Weight: 1}}
 
-func runPlan(t *testing.T, cfg Config, plan Plan) *Result {
+func runPlan(t testing.TB, cfg Config, plan Plan) *Result {
 	t.Helper()
 	if plan.Steps == nil {
 		plan.Steps = slices.Clone(workStep)

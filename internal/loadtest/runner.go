@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,10 +48,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 
 // Prepare finds out how to speak to the server and what to call.
 func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
-	plan, err := cfg.plan()
-	if err != nil {
-		return nil, err
-	}
+	plan := cfg.Plan
+	plan.Stages, plan.Steps = slices.Clone(plan.Stages), slices.Clone(plan.Steps) // they will be filled in
+	plan.defaults()
 	r := &Runner{cfg: cfg, plan: &plan, name: client.Redact(cfg.Endpoint.URL)}
 	if len(cfg.Command) > 0 {
 		r.name = cfg.Command[0]
