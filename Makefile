@@ -30,6 +30,9 @@ demo: build ## build, then the tour
 bench: build ## ratios against peers, see bench/
 	./bench/run
 
+bin/k6: ## the real k6, for the test of loadtest export
+	GOBIN=$(CURDIR)/bin go install go.k6.io/k6@v1.8.1
+
 fuzz: ## each fuzz target for a while
 	@for pkg in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
