@@ -260,17 +260,19 @@ func (l *load) everyday(ctx context.Context, n int) batch {
 	coming := (n + 1) / 2
 	users := min(l.cfg.Users, max(1, coming/max(1, l.cfg.Calls)))
 	start := time.Now()
-	all := batch{}
+	all, sessions := batch{}, 0
 	for coming > 0 && ctx.Err() == nil {
 		b := l.visitors(ctx, users, max(1, min(l.cfg.Calls, coming/users)))
 		all.add(b)
+		sessions += users
 		if coming -= int(max(b.done, 1)); b.done == 0 {
 			break
 		}
 		users = min(users, max(1, coming))
 	}
 	if l.sessions || l.era.Sessions() {
-		all.add(l.run(ctx, &factor{do: discover, fails: true}, users).silent())
+		// As clients of today do before they open a session.
+		all.add(l.run(ctx, &factor{do: discover, fails: true}, sessions).silent())
 	}
 	rest := n - int(all.done)
 	if rest > 0 && all.done > 0 {
