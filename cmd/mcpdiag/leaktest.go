@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -293,6 +294,7 @@ func (l *leaktester) test(ctx context.Context) error {
 		return err
 	}
 	view := &screen{a: l.a}
+	l.cfg.Guard = func(w io.Writer) io.Writer { return l.a.guard(w) }
 	l.cfg.Progress = l.progress(view)
 	res, err := leaktest.Run(ctx, l.cfg)
 	view.clear()
@@ -334,8 +336,28 @@ func (l *leaktester) connect() error {
 			return usageError{fmt.Errorf("--gc-url: %w", err)}
 		}
 	}
-	l.cfg.Client, err = l.conn.open(l.a, targets, l.cfg.Users)
-	return err
+	if l.cfg.Client, err = l.conn.open(l.a, targets, l.cfg.Users); err != nil {
+		return err
+	}
+	for i, arg := range l.cfg.Repeat {
+		l.cfg.Repeat[i] = redactArgument(arg)
+	}
+	return nil
+}
+
+// redactArgument takes out of an argument what an address or a header in it
+// may hold in secret: it is written into the report.
+func redactArgument(arg string) string {
+	name, value, header := strings.Cut(arg, ":")
+	switch {
+	case strings.Contains(arg, "://"):
+		return client.Redact(arg)
+	case header && !strings.HasPrefix(strings.TrimSpace(value), "@") && !strings.ContainsAny(name, " /{="):
+		if secret := client.SecretsOf(http.Header{http.CanonicalHeaderKey(name): {strings.TrimSpace(value)}}); len(secret) > 0 {
+			return name + ": REDACTED"
+		}
+	}
+	return arg
 }
 
 const portMark = "{port}"

@@ -5,6 +5,7 @@
 package leaktest
 
 import (
+	"io"
 	"net/url"
 	"time"
 
@@ -51,6 +52,8 @@ type Config struct {
 	Baseline *Result
 	Repeat   []string // the command line
 	Version  string
+	// Guard, where it is set, blanks secrets in what is written to files.
+	Guard func(io.Writer) io.Writer
 	// Progress, where it is set, is told of each change.
 	Progress func(Progress)
 

@@ -34,6 +34,15 @@ type folder struct {
 	memory, load *report.File
 	server       *report.File // nil where no command is started
 	trace        *report.File // nil without a snapshot endpoint
+	guard        func(io.Writer) io.Writer
+}
+
+// guarded is w, with secrets blanked where a guard was given.
+func (o *folder) guarded(w io.Writer) io.Writer {
+	if o.guard == nil {
+		return w
+	}
+	return o.guard(w)
 }
 
 func openFolder(dir string, at time.Time, started bool) (*folder, error) {
@@ -76,7 +85,7 @@ func (o *folder) traceWriter() *snapshot.Writer {
 		return nil
 	}
 	o.trace, o.files.Trace = f, traceFile
-	return snapshot.NewWriter(f)
+	return snapshot.NewWriter(o.guarded(f))
 }
 
 func (o *folder) open() []*report.File {
@@ -126,7 +135,7 @@ func (o *folder) write(name string, write func(io.Writer) error) error {
 		return err
 	}
 	defer f.Abort()
-	if err := write(f); err != nil {
+	if err := write(o.guarded(f)); err != nil {
 		return fmt.Errorf("writing %s: %w", o.path(name), err)
 	}
 	return f.Close()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -47,7 +48,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, err
 	}
 	defer r.out.abort()
-	r.log = &loadLog{w: r.out.load, start: r.start}
+	r.out.guard = cfg.Guard
+	r.log = &loadLog{w: r.out.guarded(r.out.load), start: r.start}
 	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(err, r.out.close())
 	}
@@ -108,7 +110,7 @@ func (r *run) describe() {
 	if r.cfg.Stdio {
 		r.res.Target.Transport = "stdio"
 	} else {
-		r.res.Target.URL = r.cfg.URL.Redacted()
+		r.res.Target.URL = client.RedactURL(r.cfg.URL)
 	}
 	r.res.Environment = map[string]string{
 		"mcpdiag": r.cfg.Version, "system": runtime.GOOS + "/" + runtime.GOARCH, "processors": fmt.Sprint(runtime.NumCPU()),
@@ -124,7 +126,7 @@ func (r *run) describe() {
 		r.res.Environment["collector"] = "asked with " + r.cfg.GCSignal
 	}
 	if r.cfg.GCURL != nil {
-		r.res.Environment["collector"] = "asked at " + r.cfg.GCURL.Redacted()
+		r.res.Environment["collector"] = "asked at " + client.RedactURL(r.cfg.GCURL)
 	}
 }
 

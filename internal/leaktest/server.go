@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -189,7 +190,7 @@ func where(cfg *Config) string {
 	if cfg.Stdio {
 		return "its standard streams"
 	}
-	return cfg.URL.Redacted()
+	return client.RedactURL(cfg.URL)
 }
 
 // greet is one handshake.
