@@ -13,6 +13,9 @@ import (
 // phase loads the server with one factor, round after round.
 func (r *run) phase(ctx context.Context, f *factor) *Phase {
 	p := &Phase{ID: f.id, Per: f.per, Does: f.does, expected: f.fails, Held: f.held, Errors: map[string]string{}}
+	if r.load.line != nil && f.id == everyday {
+		p.Does = "a call over the standard streams"
+	}
 	r.current = p
 	defer r.load.forget(context.WithoutCancel(ctx))
 	n := r.calibrate(ctx, f)
