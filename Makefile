@@ -2,13 +2,16 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 LDFLAGS := -s -w
 export CGO_ENABLED ?= 0
 
-.PHONY: build test check lint demo bench fuzz clean
+.PHONY: build test test-leaks check lint demo bench fuzz clean
 
 build: ## bin/mcpdiag, one static binary
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
 
 test: ## the tests that everyone runs
 	go test ./...
+
+test-leaks: ## real servers that leak, and the versions that mend them: half an hour
+	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -timeout 3h -v
 
 check: lint ## all that must hold before a commit
 	go vet ./...
@@ -26,6 +29,9 @@ demo: build ## build, then the tour
 
 bench: build ## ratios against peers, see bench/
 	./bench/run
+
+bin/k6: ## the real k6, for the test of loadtest export
+	GOBIN=$(CURDIR)/bin go install go.k6.io/k6@v1.8.1
 
 fuzz: ## each fuzz target for a while
 	@for pkg in $$(go list ./...); do \

@@ -32,6 +32,7 @@ type connection struct {
 	caCert    string
 	cert, key string
 	insecure  bool
+	maxConns  int // to a host, at most; 0 is no bound
 }
 
 func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
@@ -79,7 +80,7 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
 	}
 	cfg := client.Config{
-		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Secrets: a.secrets, Conns: conns,
+		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Secrets: a.secrets, Conns: conns, MaxConns: c.maxConns,
 		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
 	}
 	if a.verbose {

@@ -24,6 +24,8 @@ import (
 type differ struct {
 	a         *app
 	conn      connection
+	from      sourceFlags
+	source    *poll.Source
 	client    *client.Client // nil where no operand is a URL
 	wait      time.Duration
 	settle    time.Duration
@@ -79,6 +81,7 @@ did not grow; then the exit code is 3.`,
 	fs.StringVar(&d.target, "target", "", "of a trace of several targets: the one whose address holds this text")
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
 	choiceVar(cmd, fs, &format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
+	d.from.addFlags(cmd, fs)
 	d.conn.addFlags(fs, 10*time.Second)
 	return cmd
 }
@@ -134,6 +137,9 @@ func (d *differ) render(w io.Writer, res *diff.Result, format string) error {
 
 // sides takes or reads both sides.
 func (d *differ) sides(ctx context.Context, operands []string) (before, after diff.Window, err error) {
+	if d.source, err = d.from.source(); err != nil {
+		return before, after, err
+	}
 	targets, err := d.connect(operands)
 	if err != nil {
 		return before, after, err
@@ -169,7 +175,7 @@ func (d *differ) connect(operands []string) ([]*url.URL, error) {
 		if !isURL(operand) {
 			continue
 		}
-		u, err := client.ParseTarget(operand, snapshotPath)
+		u, err := client.ParseTarget(operand, d.source.Path())
 		if err != nil {
 			return nil, usageError{err}
 		}
@@ -245,7 +251,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (d *differ) take(ctx context.Context, target *url.URL) (diff.Window, error) {
-	s, err := poll.Once(ctx, d.client, target)
+	s, err := d.source.Once(ctx, d.client, target)
 	if err != nil {
 		return diff.Window{}, err
 	}

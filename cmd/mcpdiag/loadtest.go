@@ -115,6 +115,7 @@ func (l *loader) run(cmd *cobra.Command, operands []string) error {
 		return err
 	}
 	defer runner.Close()
+	defer leaveRoom(runner.Local())()
 	switch {
 	case l.dryRun:
 		return l.a.write(l.output, runner.Plan().DryRun)
@@ -200,6 +201,7 @@ func (l *loader) connect(cfg *loadtest.Config, operands []string) error {
 		return err
 	}
 	most := l.opts.Connections
+	l.conn.maxConns = most
 	if most == 0 {
 		most = max(cfg.Plan.Most(), l.knee.most())
 	}

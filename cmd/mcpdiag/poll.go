@@ -21,9 +21,10 @@ const defaultTrace = "mcpdiag-trace.ndjson"
 
 func newPollCmd(a *app) *cobra.Command {
 	var conn connection
+	var from sourceFlags
 	var cfg poll.Config
 	var alerts []string
-	var output string
+	var output, listen, announce string
 	var format choice
 	cmd := &cobra.Command{
 		Use:   "poll [TARGET…]",
@@ -50,10 +51,30 @@ One that was crossed makes the exit code 3.`,
 			if cfg.Count < 0 || cfg.FailAfter < 0 {
 				return usagef("--count and --fail-after are not negative")
 			}
-			if cfg.Targets, err = conn.targets(args, snapshotPath); err != nil {
+			if cfg.Source, err = from.source(); err != nil {
 				return err
 			}
-			return runPoll(cmd, a, &conn, cfg, output, format)
+			if len(args) == 0 {
+				if conn.url, err = a.defaultTarget(cmd.Context(), conn.url); err != nil {
+					return err
+				}
+			}
+			if cfg.Targets, err = conn.targets(args, cfg.Source.Path()); err != nil {
+				return err
+			}
+			see := func(poll.Event) {}
+			if listen != "" {
+				exporter, end, err := a.export(cmd.Context(), listen, announce)
+				if err != nil {
+					return err
+				}
+				defer end()
+				see = exporter.Add
+				if !cmd.Flags().Changed("output") {
+					output = os.DevNull // it may run for months: who watches keeps the figures
+				}
+			}
+			return runPoll(cmd, a, &conn, cfg, output, format, see)
 		},
 	}
 	fs := cmd.Flags()
@@ -65,6 +86,9 @@ One that was crossed makes the exit code 3.`,
 	fs.BoolVar(&cfg.UntilAlert, "until-alert", false, "end when an alert is crossed")
 	fs.StringVarP(&output, "output", "o", defaultTrace, "append the trace to this file, - for standard output")
 	choiceVar(cmd, fs, &format, "format", "how the summary is written", "text", "json")
+	fs.StringVar(&listen, "listen", "", "serve what is polled for Prometheus here, at /metrics, such as :9464; then a trace is written only with -o")
+	fs.StringVar(&announce, "announce", "", "write the URL of --listen and the PID to this file")
+	from.addFlags(cmd, fs)
 	conn.addFlags(fs, 5*time.Second)
 	return cmd
 }
@@ -81,7 +105,7 @@ func parseAlerts(texts []string) ([]poll.Alert, error) {
 	return alerts, nil
 }
 
-func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, output string, format choice) error {
+func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, output string, format choice, see func(poll.Event)) error {
 	c, err := conn.open(a, cfg.Targets, len(cfg.Targets))
 	if err != nil {
 		return err
@@ -96,6 +120,7 @@ func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, outp
 	watch := newPollView(a, cfg.Targets)
 	res, err := poll.Run(cmd.Context(), cfg, c, func(e poll.Event) error {
 		watch.show(e)
+		see(e)
 		if err := trace.Write(e.Snapshot); err != nil {
 			return fmt.Errorf("writing trace %s: %w", output, bareCause(err))
 		}
@@ -146,7 +171,7 @@ func (a *app) pollSummary(res *poll.Result, output string, format choice, wrote 
 	if err := res.Text(w, a.painter(w)); err != nil {
 		return err
 	}
-	if output == "-" || res.Answered() == 0 || !wrote {
+	if output == "-" || output == os.DevNull || res.Answered() == 0 || !wrote {
 		return nil
 	}
 	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", output, flameOperand(output), output)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -62,15 +63,15 @@ func startProxy(t *testing.T, server string) (*proxy.Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := proxy.New(proxy.Config{To: to, Guard: proxy.Guard{Private: true}})
-	srv := &http.Server{Handler: p}
-	go srv.Serve(l)
-	t.Cleanup(func() { srv.Close() })
-	return p, "http://" + l.Addr().String()
+	return p, serveProxy(t, p)
+}
+
+func serveProxy(t *testing.T, p *proxy.Proxy) string {
+	t.Helper()
+	front := httptest.NewServer(p)
+	t.Cleanup(func() { front.CloseClientConnections(); front.Close() })
+	return front.URL
 }
 
 // TestConformance: the official suite says the same of a server and of the

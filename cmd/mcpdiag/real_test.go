@@ -27,7 +27,9 @@ func npmServers(t *testing.T) {
 	if err != nil {
 		t.Skip("npm is missing: the servers from the npm registry cannot be installed")
 	}
-	if _, err := os.Stat(filepath.Join(serversDir, "node_modules", ".package-lock.json")); err == nil {
+	installed, err := os.Stat(filepath.Join(serversDir, "node_modules", ".package-lock.json"))
+	wanted, err2 := os.Stat(filepath.Join(serversDir, "package-lock.json"))
+	if err == nil && err2 == nil && !installed.ModTime().Before(wanted.ModTime()) {
 		return
 	}
 	cmd := exec.Command(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")

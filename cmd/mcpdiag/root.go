@@ -51,8 +51,8 @@ func addGroups(root *cobra.Command, a *app) {
 		commands  []*cobra.Command
 	}{
 		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a), newProxyCmd(a)}},
-		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a)}},
-		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a)}},
+		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a), newReportCmd(a)}},
+		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a), newLeaktestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
 		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},
 	} {

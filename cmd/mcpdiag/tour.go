@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -143,8 +144,23 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	if err := errors.Join(err, t.show(diff, "Sessions in which calls fail: a snapshot before them and one after.")); err != nil {
 		return "", err
 	}
-	verdict, _, _ = strings.Cut(string(text), "\n")
-	return verdict, nil
+	return t.leakTest(ctx)
+}
+
+// leakTest asks per what memory is kept, and returns the answer.
+func (t *tour) leakTest(ctx context.Context) (verdict string, err error) {
+	folder := filepath.Join(t.dir, "leaktest")
+	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-call,closed-after-failure",
+		"--delay", "600ms", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
+	if err := t.show(test, "Is it a leak, and per what? Rounds of sessions whose calls succeed, then of sessions in which one fails."); err != nil {
+		return "", err
+	}
+	res, err := leaktest.Load(folder)
+	if err != nil {
+		return "", err
+	}
+	t.say(report.Plain, "All of it on one page: %s", filepath.Join(folder, leaktest.ReportFile))
+	return res.Sentence, nil
 }
 
 // step is one command of the tour, while it runs.

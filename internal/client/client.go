@@ -134,7 +134,7 @@ func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 	if err != nil {
 		return nil, errors.New("not a URL that can be asked")
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "application/json, text/plain;q=0.9, */*;q=0.1")
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, Cause(err)

@@ -77,7 +77,7 @@ func afterRequest(text string) func(net.Conn) {
 
 func TestGet(t *testing.T) {
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("User-Agent") != "mcpdiag/1" || r.Header.Get("Accept") != "application/json" {
+		if r.Header.Get("User-Agent") != "mcpdiag/1" || r.Header.Get("Accept") != "application/json, text/plain;q=0.9, */*;q=0.1" {
 			t.Errorf("header %v", r.Header)
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")

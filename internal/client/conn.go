@@ -226,7 +226,7 @@ func (c *Conn) open(ctx context.Context) error {
 	c.wire = wire
 	c.mu.Unlock()
 	if c.in == nil {
-		c.in = make([]byte, 4<<10)
+		c.in = make([]byte, 1<<10) // it grows; most answers are short, and users many
 	}
 	c.opening = c.timing
 	return nil

@@ -131,3 +131,10 @@ func size(n int64) string {
 	}
 	return fmt.Sprintf("%d bytes", n)
 }
+
+// CloseIdleConnections lets http.Client reach the connections that wait.
+func (p *policy) CloseIdleConnections() {
+	if t, ok := p.next.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}

@@ -21,11 +21,13 @@ type Timing struct {
 	Reused    bool
 }
 
-// Stopwatch times one exchange. Watch begins it; the lookups and connections
+// Stopwatch times one exchange, or several that come one after the other: then
+// the first one says whether a connection was there. Watch begins it; the lookups and connections
 // that net/http tries side by side may report at once, and late.
 type Stopwatch struct {
 	mu                      sync.Mutex
 	timing                  Timing
+	conns                   int // that were got
 	dns, connect, handshake time.Time
 }
 
@@ -33,7 +35,7 @@ type Stopwatch struct {
 func (s *Stopwatch) Watch(ctx context.Context) context.Context {
 	s.timing.Start = time.Now()
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:              func(info httptrace.GotConnInfo) { s.note(func(t *Timing) { t.Reused = info.Reused }) },
+		GotConn:              func(info httptrace.GotConnInfo) { s.got(info.Reused) },
 		DNSStart:             func(httptrace.DNSStartInfo) { s.note(func(*Timing) { s.dns = time.Now() }) },
 		DNSDone:              func(httptrace.DNSDoneInfo) { s.note(func(t *Timing) { t.DNS = time.Since(s.dns) }) },
 		ConnectStart:         func(string, string) { s.note(func(*Timing) { s.connect = time.Now() }) },
@@ -41,6 +43,13 @@ func (s *Stopwatch) Watch(ctx context.Context) context.Context {
 		TLSHandshakeStart:    func() { s.note(func(*Timing) { s.handshake = time.Now() }) },
 		TLSHandshakeDone:     func(tls.ConnectionState, error) { s.note(func(t *Timing) { t.TLS = time.Since(s.handshake) }) },
 		GotFirstResponseByte: func() { s.note(func(t *Timing) { t.FirstByte = time.Since(t.Start) }) },
+	})
+}
+
+func (s *Stopwatch) got(reused bool) {
+	s.note(func(t *Timing) {
+		t.Reused = reused && (s.conns == 0 || t.Reused)
+		s.conns++
 	})
 }
 

@@ -23,7 +23,9 @@ var figures = []figure{
 	{"sessionsClosedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.SessionsClosedTotal) }, false},
 	{"oldestSessionAgeMs", "ms", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OldestSessionAgeMs) }, false},
 	{"openStreams", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OpenStreams) }, false},
-	{"callsInFlight", "count", func(s *snapshot.Snapshot) (float64, bool) { return float64(len(s.ToolCallStack)), true }, false},
+	{"callsInFlight", "count", func(s *snapshot.Snapshot) (float64, bool) {
+		return float64(len(s.ToolCallStack)), s.ToolCallStack != nil
+	}, false},
 	{"callsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.CallsTotal) }, false},
 	{"errorsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.ErrorsTotal) }, false},
 }

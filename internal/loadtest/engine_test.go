@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,7 +73,7 @@ func configOf(c *client.Client, address string) Config {
 }
 
 // onTCP serves h for real.
-func onTCP(t *testing.T, h http.Handler, timeout time.Duration) Config {
+func onTCP(t testing.TB, h http.Handler, timeout time.Duration) Config {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,7 +83,7 @@ func onTCP(t *testing.T, h http.Handler, timeout time.Duration) Config {
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	u := &url.URL{Scheme: "http", Host: l.Addr().String(), Path: "/mcp"}
-	c, err := client.New(client.Config{Timeout: timeout, Origins: []*url.URL{u}, Header: http.Header{"Authorization": {"Bearer SENTINEL"}}})
+	c, err := client.New(client.Config{Timeout: timeout, MaxBody: 256 << 10, Origins: []*url.URL{u}, Header: http.Header{"Authorization": {"Bearer SENTINEL"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func takes(d time.Duration) func(context.Context) error {
 
 var workStep = []Step{{Kind: CallTool, Name: "work", Weight: 1}}
 
-func runPlan(t *testing.T, cfg Config, plan Plan) *Result {
+func runPlan(t testing.TB, cfg Config, plan Plan) *Result {
 	t.Helper()
 	if plan.Steps == nil {
 		plan.Steps = slices.Clone(workStep)
@@ -302,9 +303,9 @@ func TestRunStep(t *testing.T) {
 // Ctrl-C: what was done is reported, what was cut off is no failure, sessions are ended.
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
+		var calls atomic.Int64
 		cfg := inMemory(t, server(func(ctx context.Context) error {
-			if calls++; calls > 10 {
+			if calls.Add(1) > 10 {
 				<-ctx.Done() // it hangs
 			}
 			time.Sleep(100 * time.Millisecond)

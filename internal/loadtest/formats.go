@@ -147,7 +147,7 @@ func (r *Result) latencyChart() report.Chart {
 }
 
 // distributionChart is how many calls took no longer than a time, up to the
-// 99.9th percentile: the very slowest would push the others into a corner.
+// 99th percentile: the very slowest would push the others into a corner.
 func (r *Result) distributionChart() (report.Chart, bool) {
 	samples, err := r.Latency.samples()
 	if err != nil || len(samples) < 2 {
@@ -159,7 +159,7 @@ func (r *Result) distributionChart() (report.Chart, bool) {
 	}
 	line := report.ChartLine{Name: "calls"}
 	for _, s := range samples {
-		if seen += s.weight; seen > 0.999*total && len(line.Points) > 1 {
+		if seen += s.weight; seen > 0.99*total && len(line.Points) > 1 {
 			break
 		}
 		line.Points = append(line.Points, [2]float64{s.value, 100 * seen / total})

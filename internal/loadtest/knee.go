@@ -127,8 +127,8 @@ func (l Level) next(maxUsers int) (Level, bool) {
 	return Level{Users: max(n, min(l.Users+1, maxUsers))}, l.Users < maxUsers
 }
 
-// try measures one level; one that crosses an objective gets a second chance,
-// since a single bad moment is not a limit.
+// try measures one level; one that crosses an objective, or that the generator
+// could not make, gets a second chance: a single bad moment is not a limit.
 func (k *Knee) try(ctx context.Context, s Stepper, cfg *KneeConfig, level Level) (KneeStep, error) {
 	var step KneeStep
 	for range 2 {
@@ -140,7 +140,7 @@ func (k *Knee) try(ctx context.Context, s Stepper, cfg *KneeConfig, level Level)
 			return step, fmt.Errorf("at %s: %w", level, err)
 		}
 		step = newStep(r, cfg.Objectives)
-		if len(step.Crossed) == 0 || ctx.Err() != nil {
+		if len(step.Crossed) == 0 && !step.Limit || ctx.Err() != nil {
 			break
 		}
 	}

@@ -162,8 +162,8 @@ func (k *Knee) doubts() {
 		}
 	}
 	last := len(k.Steps) - 1
-	if k.Plateau == nil && last >= 0 && !k.Interrupted {
-		k.Warnings = append(k.Warnings, fmt.Sprintf("throughput still grew at %s: the knee lies beyond; try --max-users", k.Steps[last].Level))
+	if k.Plateau == nil && last >= 0 && !k.Interrupted && !k.limited() {
+		k.Warnings = append(k.Warnings, fmt.Sprintf("throughput still grew at %s: the knee lies beyond; --max-users allows more", k.Steps[last].Level))
 	}
 }
 

@@ -101,7 +101,7 @@ func (k *Knee) note(s *KneeStep) string {
 		notes = append(notes, strings.Join(s.Crossed, ", ")+" fails")
 	}
 	if k.Plateau != nil && s.Level == k.Plateau.At {
-		notes = append(notes, "it bends")
+		notes = append(notes, "the plateau begins")
 	}
 	if s.Limit {
 		notes = append(notes, "the generator is the limit")

@@ -17,7 +17,6 @@ type line struct {
 	timeout time.Duration
 	conn    *client.Conn // nil is net/http
 	forget  func() bool  // stop interrupting conn when the run ends
-	until   deadline
 }
 
 func (r *run) newLine(ctx context.Context) *line {
@@ -30,8 +29,8 @@ func (r *run) newLine(ctx context.Context) *line {
 	return l
 }
 
-// deadline is a context with a deadline that costs nothing to make: the
-// connection keeps it, and is interrupted when the run ends.
+// deadline is a context with a deadline that costs next to nothing to make: the
+// connection keeps it, and is interrupted when the run ends. It is not Done by itself.
 type deadline struct {
 	context.Context
 	at time.Time
@@ -42,11 +41,11 @@ func (d *deadline) Deadline() (time.Time, bool) { return d.at, !d.at.IsZero() }
 // do makes one call within the time there is for an exchange.
 func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request) (mcp.Answer, timing, error) {
 	if l.conn != nil {
-		l.until = deadline{Context: ctx}
+		until := &deadline{Context: ctx}
 		if l.timeout > 0 {
-			l.until.at = time.Now().Add(l.timeout)
+			until.at = time.Now().Add(l.timeout)
 		}
-		answer, err := s.Do(&l.until, request)
+		answer, err := s.Do(until, request)
 		return answer, l.conn.Timing(), err
 	}
 	ctx, cancel := l.within(ctx)

@@ -5,8 +5,6 @@ package loadtest
 import (
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
@@ -119,15 +117,6 @@ type Config struct {
 	Progress func(Progress)
 	// Log, where it is set, gets each call that counts. It is called side by side.
 	Log func(Call)
-
-	// The everyday form, until Run reads Plan.
-	Users    int
-	Calls    int           // of a user, in a round
-	Rounds   int           // at least 1
-	Delay    time.Duration // between rounds
-	Protocol string        // revision to ask for; "" is the newest that the server speaks
-	Tool     string        // "" is the first that the server offers and does not call destructive
-	Args     jsontext.Value
 }
 
 // Progress is how far a run has come.

@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,10 +50,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 
 // Prepare finds out how to speak to the server and what to call.
 func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
-	plan, err := cfg.plan()
-	if err != nil {
-		return nil, err
-	}
+	plan := cfg.Plan
+	plan.Stages, plan.Steps = slices.Clone(plan.Stages), slices.Clone(plan.Steps) // they will be filled in
+	plan.defaults()
 	r := &Runner{cfg: cfg, plan: &plan, name: client.Redact(cfg.Endpoint.URL)}
 	if len(cfg.Command) > 0 {
 		r.name = cfg.Command[0]
@@ -83,6 +85,19 @@ func (r *Runner) endpoint() mcp.Endpoint {
 		ep.Start = starter(r.cfg.Command)
 	}
 	return ep
+}
+
+// Local reports whether the server runs on this machine, as far as its address tells.
+func (r *Runner) Local() bool {
+	if len(r.cfg.Command) > 0 {
+		return true
+	}
+	u, err := url.Parse(r.cfg.Endpoint.URL)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // mayDirect reports whether users may have connections that net/http does not

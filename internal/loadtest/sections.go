@@ -30,7 +30,16 @@ func (s *section) mark(cells ...string) {
 // maxLabel is how wide a name from outside may be in a table.
 const maxLabel = 40
 
-func label(s string) string { return report.Cell(s, maxLabel) }
+// label is the name of a step. Of a long one the middle is left out: URIs differ in their ends.
+func label(s string) string {
+	const end = 24
+	runes := []rune(report.Line(s))
+	if report.Width(string(runes)) <= maxLabel || len(runes) <= end {
+		return report.Cut(string(runes), maxLabel)
+	}
+	tail := report.Cut(string(runes[len(runes)-end:]), end)
+	return report.Cut(string(runes), maxLabel-end) + tail
+}
 
 // sections are the tables of the result that have something in them.
 func (r *Result) sections() []section {
@@ -55,7 +64,7 @@ func numbers(columns int) map[int]bool {
 func (r *Result) latencySection() section {
 	s := section{title: "Latency", right: numbers(5), header: []string{"Latency", "p50", "p90", "p99", "max", "calls"}}
 	add := func(name string, l *Latency) {
-		if l != nil {
+		if l != nil && (l.Count > 0 || len(s.rows) == 0) {
 			s.add(name, report.Millis(l.P50), report.Millis(l.P90), report.Millis(l.P99), report.Millis(l.Max), report.Count(l.Count))
 		}
 	}

@@ -2,13 +2,11 @@ package mcp
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -76,7 +74,17 @@ func (h *streamable) notify(ctx context.Context, body []byte) error {
 func (h *streamable) reply(ctx context.Context, body []byte) error {
 	beside := *h
 	beside.ep.Line = nil
+	ctx, cancel := timed(ctx)
+	defer cancel()
 	return beside.notify(ctx, body)
+}
+
+// timed is ctx, done at its deadline: that of a Line is the connection's to keep.
+func timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	if at, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, at)
+	}
+	return context.WithCancel(ctx)
 }
 
 func (h *streamable) request(ctx context.Context, x *exchange) error {
@@ -210,105 +218,4 @@ func (h *streamable) drain(resp *http.Response) {
 		stop.Stop()
 	}
 	_ = resp.Body.Close() // a Line does the same by itself
-}
-
-// maxResumes bounds how often one call's stream is taken up again.
-const maxResumes = 100
-
-// awaitEvent reads a stream up to the answer. The server may put requests of its
-// own before it, and may close the stream to have the client come back for the rest.
-func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exchange) error {
-	var last Event
-	for range maxResumes {
-		err := h.scan(ctx, resp.Body, x, &last)
-		h.drain(resp)
-		switch {
-		case x.message != nil:
-			return nil
-		case err != nil && !cutOff(err), ctx.Err() != nil:
-			return cmp.Or(err, ctx.Err())
-		case last.ID == "":
-			return cmp.Or(err, malformed("the stream ended before the answer"))
-		}
-		if resp, err = h.resume(ctx, last); err != nil { //nolint:bodyclose // drain does
-			return err
-		}
-	}
-	return malformed("the stream ended %d times before the answer", maxResumes)
-}
-
-// cutOff reports whether a stream broke off, so that there may be a rest to come
-// back for. After any other error there is none: what was malformed or too
-// large would come again.
-func cutOff(err error) bool {
-	_, network := errors.AsType[*net.OpError](err)
-	return network || errors.Is(err, io.ErrUnexpectedEOF)
-}
-
-// scan reads events up to the answer; last keeps the latest id and retry time.
-func (h *streamable) scan(ctx context.Context, stream io.Reader, x *exchange, last *Event) error {
-	h.events.reset(stream)
-	defer func() { x.received += h.events.read }()
-	for {
-		e, err := h.events.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil // the stream ended without the answer
-		case err != nil:
-			return err
-		}
-		if e.ID != "" {
-			last.ID = e.ID
-		}
-		last.Retry = max(last.Retry, e.Retry)
-		if len(e.Data) == 0 || e.Name != "" && e.Name != "message" {
-			continue
-		}
-		if done, err := h.take(ctx, e.Data, x); done || err != nil {
-			return err
-		}
-	}
-}
-
-// take takes in one message of a stream and reports whether it is the answer.
-func (h *streamable) take(ctx context.Context, data []byte, x *exchange) (done bool, err error) {
-	if g, ok := look(data); ok && g.method == nil && isID(g.id, x.id) {
-		x.message = data
-		return true, nil
-	}
-	m, err := parseMessage(data)
-	switch {
-	case err != nil:
-		return false, err
-	case m.answers(x.id):
-		x.message = data
-		return true, nil
-	case !m.isRequest():
-		return false, nil
-	}
-	body, err := encode(m.response())
-	if err == nil {
-		err = h.reply(ctx, body)
-	}
-	if err != nil {
-		return false, fmt.Errorf("answering %s: %v", m.Method, err) //nolint:errorlint // the stream itself did not break off
-	}
-	return false, nil
-}
-
-// resume takes up a stream after the event last, when the server wants it to.
-func (h *streamable) resume(ctx context.Context, last Event) (*http.Response, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(last.Retry):
-	}
-	resp, err := h.send(ctx, head{verb: http.MethodGet}, http.Header{"Last-Event-Id": {last.ID}}, nil)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode/100 != 2 {
-		return nil, h.refusal(resp)
-	}
-	return resp, nil
 }

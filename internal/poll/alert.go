@@ -39,11 +39,13 @@ var metrics = map[string]struct {
 	"sessions":    {count, func(s *snapshot.Snapshot) (float64, bool) { return known(s.ActiveSessions) }},
 	"session-age": {milliseconds, func(s *snapshot.Snapshot) (float64, bool) { return known(s.OldestSessionAgeMs) }},
 	"streams":     {count, func(s *snapshot.Snapshot) (float64, bool) { return known(s.OpenStreams) }},
-	"calls":       {count, func(s *snapshot.Snapshot) (float64, bool) { return float64(len(s.ToolCallStack)), true }},
-	"queue":       {count, func(s *snapshot.Snapshot) (float64, bool) { return float64(s.Queued()), true }},
-	"oldest":      {milliseconds, oldest},
-	"latency":     {milliseconds, func(s *snapshot.Snapshot) (float64, bool) { return s.Poll.LatencyMs, true }},
-	"failures":    {count, nil}, // polls that failed in a row
+	"calls": {count, func(s *snapshot.Snapshot) (float64, bool) {
+		return float64(len(s.ToolCallStack)), s.ToolCallStack != nil
+	}},
+	"queue":    {count, func(s *snapshot.Snapshot) (float64, bool) { return float64(s.Queued()), true }},
+	"oldest":   {milliseconds, oldest},
+	"latency":  {milliseconds, func(s *snapshot.Snapshot) (float64, bool) { return s.Poll.LatencyMs, true }},
+	"failures": {count, nil}, // polls that failed in a row
 }
 
 const metricNames = "heap, rss, sessions, session-age, streams, calls, queue, queue.NAME, oldest, latency, failures"

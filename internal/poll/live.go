@@ -105,7 +105,7 @@ var columns = []column{
 	{"SESSIONS", true, 60, answered(sessions)},
 	{"HEAP", true, 0, answered(heap)},
 	{"", false, 100, func(r *row) string { return Sparkline(r.heaps) }},
-	{"CALLS", true, 0, answered(func(s *snapshot.Snapshot) string { return strconv.Itoa(len(s.ToolCallStack)) })},
+	{"CALLS", true, 0, answered(calls)},
 	{"OLDEST", false, 0, answered(oldestCell)},
 	{"QUEUED", false, 90, answered(queues)},
 	{"LATENCY", true, 76, func(r *row) string { return report.Millis(r.latency) }},
@@ -207,6 +207,13 @@ func sessions(s *snapshot.Snapshot) string {
 	return report.Count(*s.ActiveSessions)
 }
 
+func calls(s *snapshot.Snapshot) string {
+	if s.ToolCallStack == nil {
+		return "-"
+	}
+	return strconv.Itoa(len(s.ToolCallStack))
+}
+
 func heap(s *snapshot.Snapshot) string {
 	if s.HeapUsedMB == nil {
 		return "-"
@@ -264,7 +271,7 @@ func (e Event) Line() string {
 	if s.Failed() {
 		return fmt.Sprintf("%s %s failed: %s", at, e.Target, s.Poll.Error)
 	}
-	line := fmt.Sprintf("%s %s  sessions %s  heap %s  calls %d", at, e.Target, sessions(s), heap(s), len(s.ToolCallStack))
+	line := fmt.Sprintf("%s %s  sessions %s  heap %s  calls %s", at, e.Target, sessions(s), heap(s), calls(s))
 	if call, age := s.Oldest(); call != nil {
 		line += fmt.Sprintf(" (oldest %s, %s)", report.Cell(call.Name, 40), report.Duration(age))
 	}

@@ -25,7 +25,8 @@ type Config struct {
 	Duration   time.Duration // of the run; 0 is no limit
 	FailAfter  int           // consecutive failures of a target that end the run; 0 is never
 	Alerts     []Alert
-	UntilAlert bool // end the run when an alert is crossed
+	UntilAlert bool    // end the run when an alert is crossed
+	Source     *Source // what to ask for; nil: snapshots
 }
 
 // Event is one poll: its record, what the server did since the one before, and
@@ -41,27 +42,14 @@ type Event struct {
 // Once takes one snapshot of target. Its record has Poll set, also where the
 // error says that there is no document.
 func Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, error) {
-	p := &snapshot.Poll{At: snapshot.Time{Time: time.Now()}, Target: client.RedactURL(target)}
-	res, err := c.Get(ctx, target.String())
-	p.LatencyMs = float64(time.Since(p.At.Time)) / float64(time.Millisecond)
-	s := &snapshot.Snapshot{}
-	if err == nil {
-		s, err = snapshot.Decode(res.Body)
-	}
-	if err != nil {
-		err = noEndpoint(err)
-		p.Error = err.Error()
-		return &snapshot.Snapshot{Poll: p}, fmt.Errorf("polling %s: %w", p.Target, err)
-	}
-	s.Poll = p
-	return s, nil
+	return (&Source{Kind: "snapshot"}).Once(ctx, c, target)
 }
 
 // noEndpoint says of a "not found" what it means here: servers do not have the
 // endpoint by themselves.
 func noEndpoint(err error) error {
 	if status, ok := errors.AsType[*client.HTTPError](err); ok && (status.Code == http.StatusNotFound || status.Code == http.StatusMethodNotAllowed) {
-		return fmt.Errorf("the server has no snapshot endpoint there (%s); the README has one to paste, and monitor and loadtest work without it", status.Status)
+		return fmt.Errorf("the server has no snapshot endpoint there (%s); put mcpdiag proxy in front of it, or paste the one of the README; monitor and loadtest work without it", status.Status)
 	}
 	return err
 }
@@ -98,6 +86,9 @@ type run struct {
 }
 
 func newRun(cfg Config, c *client.Client, on func(Event) error) *run {
+	if cfg.Source == nil {
+		cfg.Source = &Source{Kind: "snapshot"}
+	}
 	r := &run{cfg: cfg, client: c, on: on, start: time.Now(), judged: map[int]bool{}}
 	for _, t := range cfg.Targets {
 		r.targets = append(r.targets, &Target{URL: client.RedactURL(t)})
@@ -114,7 +105,7 @@ func (r *run) follow(ctx context.Context, i int, target *url.URL) error {
 		if !sleepUntil(ctx, at) {
 			return nil
 		}
-		s, err := Once(ctx, r.client, target)
+		s, err := r.cfg.Source.Once(ctx, r.client, target)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the run is over; a poll that it cut off says nothing of the server
 		}

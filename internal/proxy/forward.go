@@ -44,6 +44,8 @@ func newTransport(config *tls.Config) *http.Transport {
 		IdleConnTimeout:        4 * time.Second, // Node and uvicorn close a connection that is idle for 5 s: a call may not meet that
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: 1 << 20,
+		ReadBufferSize:         2 << 10, // there may be thousands of streams; a large body passes them by
+		WriteBufferSize:        2 << 10,
 	}
 }
 
@@ -183,6 +185,10 @@ func (f *forwarder) copy(w http.ResponseWriter, resp *http.Response, x *exchange
 func (f *forwarder) refuse(w http.ResponseWriter, r *http.Request, err error) outcome {
 	if r.Context().Err() != nil {
 		return outcomeCancelled
+	}
+	if errors.Is(err, syscall.EMFILE) {
+		http.Error(w, "mcpdiag proxy: too many open files; raise the limit (ulimit -n)", http.StatusServiceUnavailable)
+		return "503" // that is not the server's doing
 	}
 	why := "the server does not answer as HTTP wants"
 	switch {

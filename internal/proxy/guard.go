@@ -21,14 +21,25 @@ type Guard struct {
 // refusal says why r is refused, or "".
 func (g *Guard) refusal(r *http.Request) string {
 	if !g.host(r.Host) {
-		return "this proxy does not answer for that host name; --allow-host allows it"
+		return "not answered for that host name; a proxy has --allow-host"
 	}
 	for _, origin := range r.Header["Origin"] {
 		if !g.origin(origin) {
-			return "requests from other origins are refused; --allow-origin allows one"
+			return "requests from other origins are refused; a proxy has --allow-origin"
 		}
 	}
 	return ""
+}
+
+// Protect is next behind the guard.
+func (g *Guard) Protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if why := g.refusal(r); why != "" {
+			http.Error(w, why, http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // host reports whether requests for this host are answered. A page can have its

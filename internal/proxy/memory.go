@@ -18,7 +18,6 @@ type Process struct {
 	info   process.Info
 	tree   *process.Tree
 	sought time.Time
-	read   time.Time
 	last   process.Reading
 }
 
@@ -26,17 +25,11 @@ type Process struct {
 // for again, which means to look at all there are.
 const seekAgain = 250 * time.Millisecond
 
-// reread is how long a reading is good for; several may ask at once.
-const reread = 50 * time.Millisecond
-
 // fill puts into d what the process says of itself; where there is none now, that is absent.
 func (p *Process) fill(d *Document, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Sub(p.read) > reread && !p.look(now) {
-		return
-	}
-	if p.tree == nil {
+	if !p.look(now) {
 		return
 	}
 	d.RSSMB = new(float64(p.last.Total.RSS) / (1 << 20))
@@ -58,7 +51,7 @@ func (p *Process) look(now time.Time) bool {
 		}
 		r, err := p.tree.Read()
 		if err == nil {
-			p.last, p.read = r, now
+			p.last = r
 			return true
 		}
 		p.tree.Close()

@@ -5,6 +5,7 @@ import (
 	"html"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type Chart struct {
 	Lines           []ChartLine
 	Marks           []ChartMark
 	Bands           []ChartBand
+	Areas           []ChartArea
 	Width, Height   int // 0: 900 by 420
 }
 
@@ -34,6 +36,12 @@ type ChartLine struct {
 type ChartMark struct {
 	X    float64
 	Text string
+}
+
+// ChartArea is what lies between two lines, such as the interval about a third.
+type ChartArea struct {
+	Line          int // whose colour it has
+	Lower, Higher [][2]float64
 }
 
 // ChartBand is a stretch of X that is shaded, such as a round of load.
@@ -70,6 +78,7 @@ func (c Chart) WriteSVG(w io.Writer) error {
 		fmt.Fprintf(&b, `<text class="m" x="%d" y="%d">nothing to draw</text>`+"\n", p.width/2, p.height/2)
 	} else {
 		c.axes(&b, p)
+		c.areas(&b, p)
 		c.lines(&b, p)
 	}
 	b.WriteString("</svg>\n")
@@ -206,6 +215,17 @@ func clock(seconds float64) string {
 		return out
 	}
 	return s.String()
+}
+
+// areas draws what lies between lines, under them.
+func (c Chart) areas(b *strings.Builder, p plot) {
+	for _, a := range c.Areas {
+		outline := slices.Clone(a.Lower)
+		for _, v := range slices.Backward(a.Higher) {
+			outline = append(outline, v)
+		}
+		fmt.Fprintf(b, `<path d="%sZ" fill="var(--c%d)" fill-opacity="0.18"/>`+"\n", p.path(outline), a.Line%lineColors)
+	}
 }
 
 // lines draws each line, and a legend above them in their order.

@@ -212,6 +212,9 @@ func (d *decoder) unknown(name string) {
 }
 
 func (d *decoder) stack(path string) error {
+	if d.dec.PeekKind() == '[' {
+		d.s.ToolCallStack = []Call{} // an empty one says that there are none
+	}
 	return d.array(path, func(i int) error {
 		switch {
 		case i >= MaxStack:

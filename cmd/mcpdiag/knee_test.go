@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+)
+
+// pipes is a listener whose connections are in memory: virtual time passes on them.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, its := net.Pipe()
+	select {
+	case p.conns <- its:
+		return ours, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// The demo server has so many workers, of which each takes so long for a call:
+// the knee is as many users as workers, five times out of five. In virtual time
+// no other program has a part in it.
+func TestKneeOfTheDemoServer(t *testing.T) {
+	for _, c := range []struct {
+		workers int
+		service time.Duration
+		version string
+	}{
+		{2, 100 * time.Millisecond, mcp.Modern}, {3, 150 * time.Millisecond, mcp.Legacy}, {5, 100 * time.Millisecond, mcp.Modern},
+		{6, 50 * time.Millisecond, mcp.Legacy}, {10, 150 * time.Millisecond, mcp.Modern},
+	} {
+		t.Run(fmt.Sprintf("%d workers of %s", c.workers, c.service), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := demoInMemory(t, demo.Config{Workers: c.workers, ServiceTime: c.service})
+				cfg.Plan = loadtest.Plan{
+					Protocol: c.version, Stages: []loadtest.Stage{{Users: 1, Calls: 1}},
+					Steps: []loadtest.Step{{Kind: loadtest.CallTool, Name: "search", Weight: 1}},
+				}
+				knee := searchKnee(t, cfg)
+				if knee.Plateau == nil || knee.Verdict != loadtest.VerdictOK {
+					t.Fatalf("%s, %q, %+v", knee.Verdict, knee.Reasons, knee.Plateau)
+				}
+				if off := knee.Plateau.Knee/float64(c.workers) - 1; math.Abs(off) > 0.15 {
+					t.Errorf("the knee is %.2f, want %d", knee.Plateau.Knee, c.workers)
+				}
+				if top := float64(c.workers) / c.service.Seconds(); math.Abs(knee.Plateau.Throughput/top-1) > 0.1 {
+					t.Errorf("the plateau is at %.1f calls a second, want %.1f", knee.Plateau.Throughput, top)
+				}
+				for _, s := range knee.Steps {
+					if math.Abs(s.Little-1) > 0.1 {
+						t.Errorf("at %s Little's law is off: %.3f", s.Level, s.Little)
+					}
+				}
+			})
+		})
+	}
+}
+
+func searchKnee(t *testing.T, cfg loadtest.Config) *loadtest.Knee {
+	t.Helper()
+	runner, err := loadtest.Prepare(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runner.Close()
+	knee, err := loadtest.FindKnee(t.Context(), runner, loadtest.KneeConfig{
+		MaxUsers: 200, Enough: loadtest.Sampling{Settle: 500 * time.Millisecond, Least: 1500 * time.Millisecond, Most: 10 * time.Second, Calls: 50, Relative: 0.1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return knee
+}
+
+// demoInMemory serves the demo server in virtual time.
+func demoInMemory(t *testing.T, cfg demo.Config) loadtest.Config {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	served := make(chan error, 1)
+	go func() { served <- demo.New(cfg).Serve(ctx, p) }()
+	c, err := client.New(client.Config{Dial: p.dial, Timeout: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.HTTP().CloseIdleConnections()
+		cancel()
+		if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute) // sessions that are left expire
+	})
+	return loadtest.Config{
+		Endpoint: mcp.Endpoint{HTTP: c.HTTP(), URL: "http://localhost/mcp"}, Timeout: c.Timeout(), Options: loadtest.Options{Client: c},
+	}
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+)
+
+func newReportCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "report DIR",
+		Short: "Make the report of a leak test again",
+		Long: `report reads verdict.json in the folder of a leak test and writes report.html beside
+it: one page that loads nothing from anywhere.`,
+		Example: `  mcpdiag report mcpdiag-leaktest`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			res, err := leaktest.Load(args[0])
+			if err != nil {
+				return err
+			}
+			dir := args[0]
+			if filepath.Base(dir) == leaktest.VerdictFile {
+				dir = filepath.Dir(dir)
+			}
+			if err := leaktest.Remake(dir, res); err != nil {
+				return err
+			}
+			a.note("%s", filepath.Join(dir, leaktest.ReportFile))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// sourceFlags are the flags of a command that takes snapshots.
+type sourceFlags struct {
+	kind    choice
+	metrics []string
+}
+
+func (s *sourceFlags) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
+	choiceVar(cmd, fs, &s.kind, "source", "what to ask servers for; auto asks for metrics where there is no snapshot",
+		append([]string{"auto"}, snapshot.Sources...)...)
+	fs.StringArrayVar(&s.metrics, "metric", nil, "a metric that means a field, 'activeSessions=myapp_sessions'; repeatable")
+}
+
+// source is what the flags say.
+func (s *sourceFlags) source() (*poll.Source, error) {
+	names := snapshot.DefaultNames()
+	for _, metric := range slices.Backward(s.metrics) { // each goes before those that were there
+		if err := names.Add(metric); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	return &poll.Source{Kind: s.kind.value, Names: names}, nil
+}
+
+// defaultTarget names the one proxy that runs, where no target was named and
+// nobody listens at the default address.
+func (a *app) defaultTarget(ctx context.Context, url string) (string, error) {
+	if url != defaultURL || listens(ctx, strings.TrimPrefix(defaultURL, "http://")) {
+		return url, nil
+	}
+	running, err := a.proxies()
+	if err != nil || len(running) == 0 {
+		return url, err
+	}
+	if len(running) > 1 {
+		var urls []string
+		for _, e := range running {
+			urls = append(urls, e.URL+" ("+e.To+")")
+		}
+		return "", usagef("several proxies run; name one: %s", strings.Join(urls, ", "))
+	}
+	a.note("the proxy at %s, before %s", running[0].URL, running[0].To)
+	return running[0].URL, nil
+}
+
+// listens reports whether somebody listens at addr, which is on this machine.
+func listens(ctx context.Context, addr string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = c.Close() // nothing was sent
+	return true
+}

@@ -1,0 +1,119 @@
+package leaktest
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// memoryChart is the memory over time: rounds of load shaded, the settled
+// values, and the fitted line of each phase with its interval.
+func (r *Result) memoryChart() report.Chart {
+	c := report.Chart{Title: "Memory of the process tree", Subtitle: "shaded: load; between: idle, where the settled values are read", YUnit: "MB", XSeconds: true}
+	rss := report.ChartLine{Name: "RSS", Thin: true}
+	for _, s := range r.Series {
+		rss.Points = append(rss.Points, [2]float64{s.T, s.MB})
+	}
+	settled := report.ChartLine{Name: "settled"}
+	c.Lines = []report.ChartLine{rss, settled}
+	for nth, p := range r.Phases {
+		for i, round := range p.Rounds {
+			c.Lines[1].Points = append(c.Lines[1].Points, [2]float64{round.Settled, round.TreeMB})
+			if i > 0 {
+				c.Bands = append(c.Bands, report.ChartBand{From: round.From, To: round.Loaded})
+			}
+		}
+		c.Lines[1].Points = append(c.Lines[1].Points, hole)
+		if len(r.Phases) > 1 && len(p.Rounds) > 0 {
+			c.Marks = append(c.Marks, report.ChartMark{X: p.Rounds[0].From, Text: strconv.Itoa(nth + 1)})
+		}
+		p.fit(&c)
+	}
+	return c
+}
+
+// fit adds the line that the verdict rests on.
+func (p *Phase) fit(c *report.Chart) {
+	t := &p.Trend
+	if t.Span == 0 {
+		return
+	}
+	line := report.ChartLine{Name: "fitted", Dashed: true}
+	area := report.ChartArea{Line: 2}
+	middle := t.From + t.Span/2
+	for _, round := range p.Rounds {
+		x := float64(round.Operations)
+		if x < t.From {
+			continue
+		}
+		at := func(rate float64) [2]float64 {
+			centre := t.Level + t.Rate.Bytes/mib*(middle-t.From)
+			return [2]float64{round.Settled, centre + rate/mib*(x-middle)}
+		}
+		line.Points = append(line.Points, at(t.Rate.Bytes))
+		low, high := at(t.Rate.Low), at(t.Rate.High)
+		if low[1] > high[1] {
+			low, high = high, low
+		}
+		area.Lower, area.Higher = append(area.Lower, low), append(area.Higher, high)
+	}
+	if len(c.Lines) > 2 { // one legend is enough
+		c.Lines[2].Points = append(append(c.Lines[2].Points, hole), line.Points...)
+	} else {
+		c.Lines = append(c.Lines, line)
+	}
+	c.Areas = append(c.Areas, area)
+}
+
+// latencyChart is how long answers took, round by round.
+func (r *Result) latencyChart() report.Chart {
+	c := report.Chart{Title: "Latency", Subtitle: "of a round of load, at its middle", YUnit: "ms", XSeconds: true}
+	lines := []report.ChartLine{{Name: "p50"}, {Name: "p90"}, {Name: "p99", Thin: true}}
+	for _, p := range r.Phases {
+		for _, round := range p.Rounds {
+			if l := round.Latency; l != nil {
+				x := (round.From + round.Loaded) / 2
+				for i, v := range []float64{l.P50, l.P90, l.P99} {
+					lines[i].Points = append(lines[i].Points, [2]float64{x, v})
+				}
+			}
+		}
+		for i := range lines {
+			lines[i].Points = append(lines[i].Points, hole)
+		}
+	}
+	c.Lines = lines
+	return c
+}
+
+// countChart is what was counted after each round.
+func (r *Result) countChart() (c report.Chart, some bool) {
+	c = report.Chart{Title: "What the server holds beside memory", Subtitle: "after each round, when it is idle", XSeconds: true}
+	for _, counter := range counters {
+		line := report.ChartLine{Name: counter.what}
+		for _, p := range r.Phases {
+			for i := range p.Rounds {
+				if v := counter.of(&p.Rounds[i]); v != nil {
+					line.Points = append(line.Points, [2]float64{p.Rounds[i].Settled, *v})
+					some = true
+				}
+			}
+		}
+		if moves(line.Points) {
+			c.Lines = append(c.Lines, line)
+		}
+	}
+	return c, some
+}
+
+// moves reports whether a line is worth drawing: a count that stays is said in words.
+func moves(points [][2]float64) bool {
+	return slices.ContainsFunc(points, func(v [2]float64) bool { return v[1] != points[0][1] })
+}
+
+var hole = [2]float64{nan, nan}
+
+func styleOf(v trend.Verdict) report.Style { return cmp.Or(styles[v], report.Caution) }

@@ -1,0 +1,60 @@
+package leaktest
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// WriteJudgement writes the verdict on settled values that were recorded.
+func WriteJudgement(w io.Writer, j *trend.Judgement, paint report.Painter) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Verdict: %s\n", paint.Paint(styles[j.Verdict], j.Sentence(Bytes)))
+	for _, reason := range j.Reasons {
+		fmt.Fprintf(&b, "  - %s\n", report.Line(reason.Text))
+	}
+	facts := report.Table{Indent: "  "}
+	facts.Row("readings", fmt.Sprintf("%d, of which %d after the warm-up", j.Readings, j.Kept))
+	if j.Span > 0 {
+		facts.Row("operations", report.Count(int64(j.Span)))
+		facts.Row("warm-up", report.MB(j.WarmUp)+" in the readings that were left out")
+		facts.Row("slope", fmt.Sprintf("%s per operation (95 %%: %s to %s), %s", Bytes(j.Rate.Bytes), Bytes(j.Rate.Low), Bytes(j.Rate.High), chance(j.P)))
+		facts.Row("growth", fmt.Sprintf("%s; below %s it is not called a leak; noise %s", report.MB(j.Growth), report.MB(j.Limit), report.MB(j.Noise)))
+		facts.Row("smallest", Bytes(j.Smallest)+" per operation would have been seen")
+	}
+	for _, s := range j.Steps {
+		facts.Row("step", fmt.Sprintf("%s after %s operations", report.Signed(s.Size, report.MB), report.Count(int64(s.X))))
+	}
+	_ = facts.Write(&b, false) // a Builder takes everything
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func chance(p float64) string {
+	if p < 0.0001 {
+		return "p < 0.0001"
+	}
+	return fmt.Sprintf("p = %.4f", p)
+}
+
+// Line is the progress on one line.
+func (p Progress) Line() string {
+	line := fmt.Sprintf("%s  %s", report.Duration(p.Elapsed), p.State)
+	if p.Phase != "" {
+		line = fmt.Sprintf("%s  %s", report.Duration(p.Elapsed), p.Phase)
+		if p.Of > 1 {
+			line += fmt.Sprintf(" (%d of %d)", p.Nth, p.Of)
+		}
+		line += fmt.Sprintf("  round %d of %d  %s", p.Round, p.Rounds, p.State)
+	}
+	if p.MB > 0 {
+		line += "  " + report.MB(p.MB)
+	}
+	if p.Latest != "" {
+		line += "  " + p.Latest
+	}
+	return line
+}

@@ -1,0 +1,243 @@
+package leaktest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// phase loads the server with one factor, round after round.
+func (r *run) phase(ctx context.Context, f *factor) *Phase {
+	p := &Phase{ID: f.id, Per: f.per, Does: f.does, expected: f.fails, Held: f.held, Errors: map[string]string{}}
+	r.current = p
+	defer r.load.forget(context.WithoutCancel(ctx))
+	n := r.calibrate(ctx, f)
+	p.each = float64(n.calls)
+	r.load.stand(ctx, f)
+	base := r.settle(ctx, f, Round{From: r.elapsed(), Loaded: r.elapsed()})
+	if ctx.Err() != nil {
+		return p
+	}
+	p.Rounds = append(p.Rounds, base)
+	for r.more(p) && ctx.Err() == nil && r.server.end() == "" {
+		round, whole := r.round(ctx, f, p, n)
+		if !whole {
+			break
+		}
+		p.Rounds = append(p.Rounds, round)
+		p.judge(r.cfg.Expiry > 0)
+	}
+	p.judge(r.cfg.Expiry > 0)
+	return p
+}
+
+// amount is the work of a round.
+type amount struct{ operations, calls int }
+
+// round makes one round. It is not whole where it was cut off.
+func (r *run) round(ctx context.Context, f *factor, p *Phase, n amount) (Round, bool) {
+	round := Round{Number: len(p.Rounds), From: r.elapsed()}
+	r.tell("load")
+	b := r.guarded(ctx, f, n.operations)
+	round.Loaded = r.elapsed()
+	p.count(b)
+	round.Operations, round.Failed, round.Latency = p.Operations, b.failed, b.summary()
+	if b.took > 0 {
+		round.Throughput = float64(b.done) / b.took.Seconds()
+	}
+	r.log.round(p, &round, &b)
+	round = r.settle(ctx, f, round)
+	return round, ctx.Err() == nil && round.TreeMB > 0
+}
+
+// guarded makes n operations of f, unless the memory limit is reached first.
+func (r *run) guarded(ctx context.Context, f *factor, n int) batch {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.watch.guard(func() { cancel(errMemory) })
+	defer r.watch.guard(nil)
+	b := r.load.run(ctx, f, n)
+	r.full = r.full || errors.Is(context.Cause(ctx), errMemory)
+	return b
+}
+
+func (p *Phase) count(b batch) {
+	p.Operations, p.Failed, p.Refused = p.Operations+b.done, p.Failed+b.failed, p.Refused+b.refused
+	p.broken += b.failed - b.failedTools
+	for kind, example := range b.errors {
+		if p.Errors[kind] == "" {
+			p.Errors[kind] = example
+		}
+	}
+}
+
+// calibrate warms the server up and finds out how many operations a round can have: enough to
+// last, and not so many that a server that keeps much of each runs out of memory before the
+// verdict. What a person chose is left as it is.
+func (r *run) calibrate(ctx context.Context, f *factor) amount {
+	r.tell("warm-up")
+	chosen := r.cfg.Users * r.cfg.Calls
+	if r.cfg.Fixed && (f.id == everyday || f.parallel) {
+		return amount{chosen, r.cfg.Calls}
+	}
+	probe := max(2, min(r.cfg.Users, factorWorkers))
+	b, each := r.probe(ctx, f, probe)
+	room := max(0, float64(r.cfg.MaxMemory)/mib-r.server.memory())
+	probe = max(2, min(50*probe, int(b.rate()/2), int(room/mostProbe/max(each, 1e-3)))) // half a second of it
+	b, each = r.probe(ctx, f, probe)
+	n := int(b.rate() * r.loadTime(f).Seconds())
+	least := 3
+	if f.id == everyday {
+		least = 6
+	}
+	if f.id == everyday && !r.cfg.Fixed {
+		n = max(n, chosen)
+	}
+	n = min(max(n, least), mostOperations)
+	if each > 0.1 {
+		n = max(least, min(n, int(room/2/sureRounds/each)))
+	}
+	return amount{n, min(r.cfg.Calls, n)}
+}
+
+// mostProbe is the share of the memory that a probe may take: one in so many.
+const mostProbe = 20
+
+// probe makes n operations and says by how much memory grew with each.
+func (r *run) probe(ctx context.Context, f *factor, n int) (b batch, each float64) {
+	before := r.server.memory()
+	b = r.guarded(ctx, f, n)
+	r.pause(ctx, min(r.cfg.Settle, time.Second)/2)
+	return b, max(0, r.server.memory()-before) / float64(n)
+}
+
+const mostOperations = 20_000
+
+func (r *run) loadTime(f *factor) time.Duration {
+	if f.id == everyday {
+		return min(loadTime, max(r.cfg.Settle, 200*time.Millisecond))
+	}
+	return min(loadTime/2, max(r.cfg.Settle/2, 200*time.Millisecond))
+}
+
+// settle waits until the server is idle and reads what it holds then: the least
+// of the end of the wait, since a collector may come late.
+func (r *run) settle(ctx context.Context, f *factor, round Round) Round {
+	r.tell("settle")
+	wait := r.cfg.Settle
+	if f.held {
+		wait += r.cfg.Expiry
+	}
+	last := min(lastPart, wait/2)
+	r.load.idle()
+	r.pause(ctx, (wait-last)/2)
+	r.collect(ctx)
+	r.pause(ctx, (wait-last)/2)
+	round.TreeMB = math.Inf(1)
+	for end := time.Now().Add(last); ; {
+		m, err := r.server.tree.Read()
+		if err != nil {
+			round.TreeMB = 0
+			return round
+		}
+		if mb := float64(m.Total.RSS) / mib; mb < round.TreeMB {
+			round.TreeMB, round.RootMB = mb, float64(m.Self.RSS)/mib
+		}
+		round.Processes = 1 + m.Children
+		if r.server.child != nil {
+			r.server.child.Know(r.server.tree.Members())
+		}
+		if ctx.Err() != nil || !time.Now().Before(end) {
+			break
+		}
+		r.pause(ctx, min(100*time.Millisecond, last/4+time.Millisecond))
+	}
+	r.counts(ctx, &round)
+	round.Settled = r.elapsed()
+	return round
+}
+
+// counts reads what has no noise: of the processes, and of what the server
+// says of itself now.
+func (r *run) counts(ctx context.Context, round *Round) {
+	d := r.server.tree.ReadDetail()
+	round.Files, round.Sockets = known(d.Files), known(d.Sockets)
+	round.CloseWait, round.Threads = known(d.CloseWait), known(d.Threads)
+	if !r.snapshot {
+		return
+	}
+	s, err := poll.Once(ctx, r.cfg.Client, r.cfg.Snapshot)
+	if err != nil {
+		return // a hole
+	}
+	if s.ActiveSessions != nil {
+		round.Sessions = known(float64(*s.ActiveSessions))
+	}
+	round.HeapMB = s.HeapUsedMB
+}
+
+func known(v float64) *float64 {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}
+
+// more decides whether p needs another round.
+func (r *run) more(p *Phase) bool {
+	n := len(p.Rounds) - 1
+	if r.full || r.cfg.Rounds > 0 {
+		return !r.full && n < r.cfg.Rounds
+	}
+	if time.Since(r.start) > r.cfg.MaxTime {
+		return false
+	}
+	return p.wants(n, r.usual()) && (n < r.usual() || time.Now().Before(r.share))
+}
+
+func (r *run) usual() int {
+	if r.of > 1 {
+		return leastRounds
+	}
+	return usualRounds
+}
+
+// wants reports whether the verdict after n rounds can still change.
+func (p *Phase) wants(n, usual int) bool {
+	switch {
+	case n >= mostRounds:
+		return false
+	case n >= countedRounds+1 && p.counted() && !p.Held:
+		return false
+	case n < usual:
+		return true
+	case p.Trend.Verdict == trend.Leak:
+		// A warm-up of many rounds looks like a leak before they are over, but
+		// it does not make the server half as large again.
+		return n < sureRounds && p.By != ByCount && p.Trend.Growth < p.Trend.Level/2
+	}
+	return p.Trend.Verdict == trend.Undecided && !(p.Held && p.Rate.Low > 0)
+}
+
+// pause waits; a run that ends wakes it.
+func (r *run) pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func (r *run) elapsed() float64 { return round3(time.Since(r.start).Seconds()) }
+
+// asPoints are the rounds as the judge takes them.
+func (p *Phase) asPoints() []trend.Round {
+	var all []trend.Round
+	for _, r := range p.Rounds {
+		all = append(all, trend.Round{Number: r.Number, Operations: float64(r.Operations), MB: r.TreeMB, Processes: r.Processes})
+	}
+	return all
+}

@@ -1,0 +1,134 @@
+package leaktest
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"maps"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak: report.Good, trend.Undecided: report.Caution}
+
+const rule = "======================================================================"
+
+// Text writes the analysis in the shape that the seed's test runner has, with
+// the verdict in the place of its rule of 50 %.
+func (r *Result) Text(w io.Writer, paint report.Painter) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "TEST RESULTS ANALYSIS\n%s\nMemory Analysis:\n", rule)
+	for _, row := range []struct {
+		label string
+		mb    float64
+	}{{"Initial memory:", r.Memory.InitialMB}, {"Final memory:", r.Memory.FinalMB}, {"Peak memory:", r.Memory.PeakMB}, {"Memory growth:", r.Memory.GrowthMB}} {
+		fmt.Fprintf(&b, "  %-18s %.2f MB\n", row.label, row.mb)
+	}
+	fmt.Fprintf(&b, "  %-18s %.2f%%\n", "Growth percentage:", r.Memory.GrowthPercent)
+	fmt.Fprintf(&b, "\nVerdict: %s\n", paint.Paint(styles[r.Verdict], report.Line(r.Sentence)))
+	for _, p := range r.Phases {
+		p.text(&b, paint, len(r.Phases) > 1)
+	}
+	r.advice(&b)
+	r.outputs(&b)
+	b.WriteString(rule + "\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// text writes why a phase was judged as it was, and what was counted.
+func (p *Phase) text(b *strings.Builder, paint report.Painter, titled bool) {
+	if titled {
+		fmt.Fprintf(b, "\n%s: %s\n", p.ID, paint.Paint(styles[p.Trend.Verdict], report.Line(p.Sentence())))
+		if len(p.Explained) > 0 {
+			fmt.Fprintf(b, "  explained by what is kept per %s\n", strings.Join(p.Explained, " and per "))
+		}
+	}
+	if !titled || p.Trend.Verdict != trend.NoLeak {
+		for _, reason := range p.Trend.Reasons {
+			fmt.Fprintf(b, "  - %s\n", report.Line(reason.Text))
+		}
+	}
+	fmt.Fprintf(b, "  %s: %s operations in %d rounds", report.Line(p.Does), report.Count(p.Operations), max(0, len(p.Rounds)-1))
+	if p.Failed > 0 && !p.expected {
+		fmt.Fprintf(b, ", %s failed", report.Count(p.Failed))
+	}
+	b.WriteByte('\n')
+	for _, kind := range slices.Sorted(maps.Keys(p.Errors)) {
+		if !p.expected {
+			fmt.Fprintf(b, "  %s, such as: %s\n", kind, report.Cell(p.Errors[kind], 160))
+		}
+	}
+	p.figures(b)
+}
+
+// figures writes what was counted and moved.
+func (p *Phase) figures(b *strings.Builder) {
+	for _, c := range p.Counts {
+		if c.Before == c.After && !strings.HasPrefix(c.What, "sessions") {
+			continue
+		}
+		fmt.Fprintf(b, "  %s: %.0f before, %.0f after\n", c.What, c.Before, c.After)
+	}
+	if note := p.memoryWithoutCount(); note != "" {
+		fmt.Fprintf(b, "  %s\n", note)
+	}
+	if t := &p.Trend; t.WarmUp > 0 {
+		fmt.Fprintf(b, "  warm-up: %s in the first %d rounds, left out\n", report.MB(t.WarmUp), t.Readings-t.Kept)
+	}
+	if t := &p.Trend; t.Verdict == trend.Leak && t.Smallest > 0 {
+		fmt.Fprintf(b, "  the smallest leak that this run could have seen: %s per %s\n", Bytes(t.Smallest), p.Per)
+	}
+}
+
+// memoryWithoutCount says that the server's own count is no proof.
+func (p *Phase) memoryWithoutCount() string {
+	if !slices.ContainsFunc(factors, func(f factor) bool { return f.id == p.ID && f.sessions }) {
+		return ""
+	}
+	for _, c := range p.Counts {
+		if strings.HasPrefix(c.What, "sessions") && c.After <= c.Before+1 && p.Trend.Verdict == trend.Leak {
+			return "the server counts no more sessions than before, and yet the memory stays: what it forgot it has not let go of"
+		}
+	}
+	return ""
+}
+
+func (r *Result) advice(b *strings.Builder) {
+	for _, c := range r.Budgets {
+		fmt.Fprintf(b, "\nBudget %s", report.Line(c.Text))
+	}
+	for _, c := range r.Baseline {
+		fmt.Fprintf(b, "\nBaseline: %s", report.Line(c.Text))
+	}
+	if len(r.Budgets)+len(r.Baseline) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, c := range r.Causes {
+		fmt.Fprintf(b, "\nKept per %s. What it usually means:\n  %s\nWhere to look:\n  %s\n", report.Line(c.Per), report.Line(c.Means), report.Line(c.Look))
+	}
+}
+
+func (r *Result) outputs(b *strings.Builder) {
+	at := func(label, name string) {
+		if name != "" {
+			fmt.Fprintf(b, "  %-16s %s\n", label, report.Line(filepath.Join(r.Files.Folder, name)))
+		}
+	}
+	if r.Files.Folder == "" {
+		return
+	}
+	b.WriteString("\nOutput files:\n")
+	at("Memory data:", r.Files.Memory)
+	at("Load test log:", r.Files.LoadLog)
+	at("Server log:", r.Files.Server)
+	for _, name := range r.Files.Rounds[:min(len(r.Files.Rounds), 1)] {
+		at("Rounds:", name)
+	}
+	at("Flame graph:", r.Files.Flame)
+	at("Report:", ReportFile)
+}

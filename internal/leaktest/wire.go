@@ -1,0 +1,99 @@
+package leaktest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+)
+
+// Messages that are sent as they stand: a load wants requests that a client
+// would not make.
+const (
+	initializeMessage  = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":%q,"capabilities":{},"clientInfo":{"name":"mcpdiag","version":"1"}}}`
+	initializedMessage = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+	listMessage        = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`
+	unknownMessage     = `{"jsonrpc":"2.0","id":%d,"method":"mcpdiag/no-such-method","params":{}}`
+)
+
+const accepts = "application/json, text/event-stream"
+
+// maxRead is how much of an answer is read where nobody needs it.
+const maxRead = 1 << 20
+
+// send sends one request and reads its answer. An error status is a
+// *mcp.StatusError.
+func (l *load) send(ctx context.Context, method, url, body string, header http.Header) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return nil, err
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", accepts)
+	maps.Copy(req.Header, header)
+	resp, err := l.ep.HTTP.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()                                        //nolint:errcheck // it was read to its end, or is given up
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRead)) // the status says enough
+	if resp.StatusCode/100 != 2 {
+		return resp.Header, &mcp.StatusError{Code: resp.StatusCode, Status: resp.Status}
+	}
+	return resp.Header, nil
+}
+
+// initialize sends initialize and returns the id of the session, "" where the
+// server has none.
+func (l *load) initialize(ctx context.Context, header http.Header) (id string, err error) {
+	answer, err := l.send(ctx, http.MethodPost, l.ep.URL, fmt.Sprintf(initializeMessage, l.era.Version), header)
+	return answer.Get("Mcp-Session-Id"), err
+}
+
+// in are the headers of a request in a session.
+func (l *load) in(id string) http.Header {
+	h := http.Header{}
+	if id != "" {
+		h.Set("Mcp-Session-Id", id)
+		h.Set("Mcp-Protocol-Version", l.era.Version)
+	}
+	return h
+}
+
+// end ends a session with DELETE.
+func (l *load) end(ctx context.Context, id string) error {
+	_, err := l.send(ctx, http.MethodDelete, l.ep.URL, "", l.in(id))
+	if s, ok := err.(*mcp.StatusError); ok && s.Code == http.StatusMethodNotAllowed { //nolint:errorlint // send made it
+		return nil
+	}
+	return err
+}
+
+// begin is initialize and initialized.
+func (l *load) begin(ctx context.Context) (id string, err error) {
+	if id, err = l.initialize(ctx, nil); err != nil {
+		return "", err
+	}
+	_, err = l.send(ctx, http.MethodPost, l.ep.URL, initializedMessage, l.in(id))
+	return id, err
+}
+
+// root is the address of path on the server.
+func (l *load) root(path string) string {
+	u := *l.cfg.URL
+	u.Path, u.RawQuery = path, ""
+	return u.String()
+}
+
+func failedTool(text string) error {
+	return fmt.Errorf("%w: %s", errTool, strings.ToValidUTF8(text, ""))
+}
+
+func unknownRequest(id int64) string { return fmt.Sprintf(unknownMessage, id) }

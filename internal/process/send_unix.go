@@ -1,0 +1,29 @@
+//go:build unix
+
+package process
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Signal sends a signal, by its name, to one run of a process.
+func Signal(id ID, name string) error {
+	sig := SignalNumber(name)
+	if sig == 0 {
+		return fmt.Errorf("there is no signal %q", name)
+	}
+	if !lives(id) {
+		return ErrEnded
+	}
+	return syscall.Kill(id.PID, syscall.Signal(sig))
+}
+
+// SignalNumber is the number of the signal with this name, with or without
+// SIG; 0 where there is none.
+func SignalNumber(name string) int {
+	return int(unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(name), "SIG")))
+}
