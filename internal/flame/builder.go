@@ -15,6 +15,7 @@ type builder struct {
 	nodes  []node
 	edges  []edge // a hash table of the edges between the nodes
 	line   []int32
+	last   trail
 }
 
 // A node is a chain of frames under its parent, and the weight of the last of
@@ -27,15 +28,20 @@ type node struct {
 	self, base    float64
 }
 
-// An edge leads from the end of a node to the chain that begins with name.
-type edge struct{ parent, name, child int32 }
+// An edge leads from the end of a node to the chain that begins with name. It
+// says where the rest of the chain is, so that on the way down nothing of a node
+// need be fetched from memory, and no frames where there is a single one.
+type edge struct {
+	parent, name, child, count int32
+	first                      uint32
+}
 
 const root = 0
 
 var separator = []byte(";") // of frames in folded stacks
 
 func newBuilder() *builder {
-	return &builder{nodes: []node{{parent: -1}}, edges: make([]edge, 64)}
+	return &builder{names: newNames(), nodes: []node{{parent: -1}}, edges: make([]edge, 64)}
 }
 
 func (b *builder) chain(n int32) []int32 {
@@ -46,12 +52,26 @@ func (b *builder) chain(n int32) []int32 {
 // find returns the place of an edge in the table: its own, or the free one where it belongs.
 func (b *builder) find(parent, name int32) *edge {
 	mask := uint64(len(b.edges) - 1)
-	hash := (uint64(uint32(parent))<<32 | uint64(uint32(name))) * 0x9e3779b97f4a7c15
-	for i := hash >> 32 & mask; ; i = (i + 1) & mask {
-		if e := &b.edges[i]; e.child == 0 || e.parent == parent && e.name == name {
+	for i := place(parent, b.names.hashes[name]); ; i++ {
+		if e := &b.edges[i&mask]; e.child == 0 || e.parent == parent && e.name == name {
 			return e
 		}
 	}
+}
+
+// findText is find of a name that need not have a number yet.
+func (b *builder) findText(parent int32, name []byte) *edge {
+	mask := uint64(len(b.edges) - 1)
+	for i := place(parent, b.names.hash(name)); ; i++ {
+		if e := &b.edges[i&mask]; e.child == 0 || e.parent == parent && bytes.Equal(b.names.bytes(e.name), name) {
+			return e
+		}
+	}
+}
+
+// place is where the search for an edge begins.
+func place(parent int32, hash uint64) uint64 {
+	return (hash ^ uint64(uint32(parent))*0x9e3779b97f4a7c15) >> 32
 }
 
 // insert returns the node at the end of stack, which begins under the node at.
@@ -67,37 +87,6 @@ func (b *builder) insert(at int32, stack []int32) int32 {
 			same++
 		}
 		at, stack = e.child, stack[same:]
-		if same < len(chain) {
-			at = b.split(e, int32(same))
-		}
-	}
-	return at
-}
-
-// insertText is insert of a stack that begins at the root and whose frames are
-// apart by ";". Most of a stack has come before: the text is held against the
-// names of the chains, and a name is looked up only where the tree turns off.
-func (b *builder) insertText(stack []byte) int32 {
-	at := int32(root)
-	for more := true; more; {
-		var name, rest []byte
-		name, rest, more = bytes.Cut(stack, separator)
-		e := b.find(at, b.names.id(name))
-		if e.child == 0 {
-			return b.add(at, b.ids(stack))
-		}
-		chain := b.chain(e.child)
-		same := 1
-		for same < len(chain) && more {
-			text := b.names.bytes(chain[same])
-			if len(rest) < len(text) || len(rest) > len(text) && rest[len(text)] != ';' || string(rest[:len(text)]) != string(text) {
-				break
-			}
-			more = len(rest) > len(text)
-			rest = rest[min(len(text)+1, len(rest)):]
-			same++
-		}
-		at, stack = e.child, rest
 		if same < len(chain) {
 			at = b.split(e, int32(same))
 		}
@@ -130,7 +119,7 @@ func (b *builder) split(e *edge, count int32) int32 {
 	lower, upper := e.child, int32(len(b.nodes))
 	n := &b.nodes[lower]
 	b.nodes = append(b.nodes, node{parent: n.parent, first: n.first, count: count})
-	e.child = upper
+	e.child, e.count = upper, count
 	n = &b.nodes[lower]
 	n.parent, n.first, n.count = upper, n.first+uint32(count), n.count-count
 	b.link(lower)
@@ -142,8 +131,9 @@ func (b *builder) link(n int32) {
 	if 3*len(b.nodes) > 2*len(b.edges) {
 		b.resize(2 * len(b.edges))
 	}
-	parent, name := b.nodes[n].parent, b.frames[b.nodes[n].first]
-	*b.find(parent, name) = edge{parent, name, n}
+	at := &b.nodes[n]
+	name := b.frames[at.first]
+	*b.find(at.parent, name) = edge{at.parent, name, n, at.count, at.first}
 }
 
 func (b *builder) resize(size int) {

@@ -134,7 +134,7 @@ func sniff(head []byte) Kind {
 		return ""
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
 		return "gzip"
-	case binary(head[:min(len(head), 64)]):
+	case notText(head[:min(len(head), 64)]):
 		return Protobuf
 	case bytes.HasPrefix(text, []byte("<?xml")), bytes.HasPrefix(text, []byte("<svg")):
 		return Stored
@@ -146,9 +146,9 @@ func sniff(head []byte) Kind {
 	return Folded
 }
 
-// binary reports whether there are bytes that no text has. Names of frames may
+// notText reports whether there are bytes that no text has. Names of frames may
 // hold escape characters, so those prove nothing.
-func binary(head []byte) bool {
+func notText(head []byte) bool {
 	return bytes.ContainsFunc(head, func(r rune) bool { return r < '\t' || r > '\r' && r < 0x1b })
 }
 

@@ -23,6 +23,7 @@ func (b *builder) adopt(other *builder, add func(to, from *node)) {
 	for i := range name {
 		name[i] = b.names.id(other.names.bytes(int32(i)))
 	}
+	b.nodes = slices.Grow(b.nodes, len(other.nodes))
 	m := merger{b: b, from: other, name: name, to: make([]int32, len(other.nodes))}
 	for i := range other.nodes {
 		add(&b.nodes[m.node(int32(i))], &other.nodes[i])

@@ -10,11 +10,16 @@ import (
 // Their text lies in one piece, so that a million names are one object to the
 // garbage collector.
 type names struct {
-	text  []byte
-	ends  []int    // name i ends at ends[i] and begins where the one before ends
-	slots []uint64 // a hash table: the upper half of the hash, and the number plus one
-	seed  maphash.Seed
+	text   []byte
+	ends   []int // name i ends at ends[i] and begins where the one before ends
+	hashes []uint64
+	slots  []uint64 // a hash table: the upper half of the hash, and the number plus one
+	seed   maphash.Seed
 }
+
+func newNames() names { return names{slots: make([]uint64, 64), seed: maphash.MakeSeed()} }
+
+func (n *names) hash(name []byte) uint64 { return maphash.Bytes(n.seed, name) }
 
 func (n *names) len() int { return len(n.ends) }
 
@@ -32,13 +37,14 @@ func (n *names) id(name []byte) int32 {
 	if 2*len(n.ends) >= len(n.slots) {
 		n.grow()
 	}
-	hash := maphash.Bytes(n.seed, name)
+	hash := n.hash(name)
 	mask := uint64(len(n.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
 		slot := n.slots[i]
 		if slot == 0 {
 			n.text = append(n.text, name...)
 			n.ends = append(n.ends, len(n.text))
+			n.hashes = append(n.hashes, hash)
 			n.slots[i] = hash>>32<<32 | uint64(len(n.ends))
 			return int32(len(n.ends) - 1)
 		}
@@ -49,13 +55,9 @@ func (n *names) id(name []byte) int32 {
 }
 
 func (n *names) grow() {
-	if n.slots == nil {
-		n.seed = maphash.MakeSeed()
-	}
-	n.slots = make([]uint64, max(64, 4*len(n.ends)))
+	n.slots = make([]uint64, 2*len(n.slots))
 	mask := uint64(len(n.slots) - 1)
-	for id := range n.ends {
-		hash := maphash.Bytes(n.seed, n.bytes(int32(id)))
+	for id, hash := range n.hashes {
 		i := hash & mask
 		for n.slots[i] != 0 {
 			i = (i + 1) & mask
@@ -80,5 +82,8 @@ func (n *names) ranks() []int32 {
 
 // clone returns a copy that can take new names; those that are there lie where they lay.
 func (n *names) clone() names {
-	return names{text: slices.Clip(n.text), ends: slices.Clip(n.ends), slots: slices.Clone(n.slots), seed: n.seed}
+	return names{
+		text: slices.Clip(n.text), ends: slices.Clip(n.ends), hashes: slices.Clip(n.hashes),
+		slots: slices.Clone(n.slots), seed: n.seed,
+	}
 }

@@ -12,7 +12,7 @@ const narrower = "(narrower)"
 // stored returns the stacks as they ride in a picture with limit boxes, and
 // whether some were left out.
 func (t *Tree) stored(limit int) (stacks []byte, pruned bool) {
-	if limit > 0 && t.size() > limit && t.foldedSize() > maxStored {
+	if limit > 0 && t.size() > limit && !t.fits(maxStored) {
 		t, pruned = t.prune(limit).tree(), true
 	}
 	var out bytes.Buffer
@@ -20,9 +20,8 @@ func (t *Tree) stored(limit int) (stacks []byte, pruned bool) {
 	return out.Bytes(), pruned
 }
 
-// foldedSize is about how large t is as folded stacks.
-func (t *Tree) foldedSize() int {
-	sum := 0
+// fits reports whether t as folded stacks is no larger than about size.
+func (t *Tree) fits(size int) bool {
 	length := make([]int, len(t.chains))
 	for i := range t.chains {
 		c := &t.chains[i]
@@ -33,10 +32,13 @@ func (t *Tree) foldedSize() int {
 			length[i] += len(t.names.bytes(name)) + 1
 		}
 		if c.self != 0 || c.baseSelf != 0 {
-			sum += length[i] + 4
+			size -= length[i] + 4
+		}
+		if size < 0 {
+			return false
 		}
 	}
-	return sum
+	return true
 }
 
 // prune returns the widest frames; one frame stands for all narrower ones

@@ -69,13 +69,15 @@ func (s *search) recursions() {
 		for _, name := range s.of(c) {
 			open[name]++
 			path = append(path, name)
-			switch period := repeats(path); {
+			switch {
+			case open[name] == 2:
+				if period := repeats(path); period > 1 {
+					s.recursion(weights, path[len(path)-period:], c.total, 2)
+				}
 			case open[name] == 3:
 				s.recursion(weights, []int32{name}, c.total, open[name])
 			case open[name] > 3:
 				s.recursion(weights, []int32{name}, 0, open[name])
-			case period > 1 && open[name] == 2:
-				s.recursion(weights, path[len(path)-period:], c.total, 2)
 			}
 		}
 	}
@@ -168,18 +170,16 @@ func (s *search) marks(table *nameTable) []uint8 {
 // names the heaviest of it.
 func (s *search) marked(marks []uint8) (weight float64, heaviest []string) {
 	by := map[int32]float64{}
-	inside := make([]bool, len(s.chains))
 	for i := 1; i < len(s.chains); i++ {
 		c := &s.chains[i]
-		inside[i] = inside[c.parent]
 		chain := s.of(c)
-		for _, name := range chain {
-			if !inside[i] && marks[name] == markAll {
-				by[name] += c.total
-				inside[i] = true
-			}
-		}
-		if last := chain[len(chain)-1]; !inside[i] && marks[last] == markSelf {
+		all := slices.IndexFunc(chain, func(name int32) bool { return marks[name] == markAll })
+		last := chain[len(chain)-1]
+		switch {
+		case all >= 0:
+			by[chain[all]] += c.total
+			i += int(c.under)
+		case marks[last] == markSelf:
 			by[last] += c.self
 		}
 	}

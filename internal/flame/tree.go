@@ -22,15 +22,16 @@ type chain struct {
 	baseSelf, baseTotal float64
 }
 
-// tree puts the nodes in order and adds them up. It shares the names and frames of b.
+// tree puts the nodes in order and adds them up. It shares the names of b. The
+// frames are copied into the order of the nodes, in which they are read many times.
 func (b *builder) tree() *Tree {
-	t := &Tree{chains: make([]chain, 0, len(b.nodes)), frames: b.frames, names: b.names}
+	t := &Tree{chains: make([]chain, 0, len(b.nodes)), frames: make([]int32, 0, len(b.frames)), names: b.names}
 	at := make([]int32, len(b.nodes))
 	for i, n := range b.order() {
 		at[n] = int32(i)
 		from := &b.nodes[n]
 		c := chain{
-			parent: -1, count: from.count, first: from.first, hits: from.hits, stuck: from.stuck,
+			parent: -1, count: from.count, first: uint32(len(t.frames)), hits: from.hits, stuck: from.stuck,
 			self: from.self, total: from.self, baseSelf: from.base, baseTotal: from.base,
 		}
 		if n != root {
@@ -39,6 +40,7 @@ func (b *builder) tree() *Tree {
 			c.depth = above.depth + max(above.count, 1)
 		}
 		t.chains = append(t.chains, c)
+		t.frames = append(t.frames, b.chain(n)...)
 	}
 	for i := len(t.chains) - 1; i > root; i-- {
 		c := &t.chains[i]
