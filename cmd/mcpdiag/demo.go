@@ -22,7 +22,7 @@ func newDemoCmd(a *app) *cobra.Command {
 		Use:   "demo",
 		Short: "See mcpdiag diagnose a live server, or start one to try",
 		Long: `demo starts a server that leaks, runs mcpdiag's commands against it, shows each
-command with its result, and ends with the verdict. It takes about a quarter of a minute.
+command with its result, and ends with the verdict. It takes about half a minute.
 
 With --serve it is the server itself, at /mcp, /debug/snapshot and /health, until
 Ctrl-C. It is healthy unless a fault is switched on.`,

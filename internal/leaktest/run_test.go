@@ -102,7 +102,7 @@ func TestStdio(t *testing.T) {
 	if res.Target.Transport != "stdio" || res.Target.Server != "test 1" || p.Failed != 0 || p.Operations == 0 {
 		t.Errorf("%+v: %+v", res.Target, p)
 	}
-	if res.Verdict != trend.Leak || !res.Finding || p.Rate.Bytes < 50<<10 || p.Rate.Bytes > 150<<10 {
+	if res.Verdict != trend.Leak || !res.Finding || p.Rate.Bytes < 50<<10 || p.Rate.Bytes > 150<<10 && !underRace {
 		t.Errorf("%s; 64 KB are kept of each call, and the collector allows as much again", res.Sentence)
 	}
 	if _, err := process.Lookup(res.Target.PID); err == nil {
