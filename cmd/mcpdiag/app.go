@@ -56,12 +56,12 @@ func (g *guarded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isTerminal reports whether w shows what it gets to a person.
-func (a *app) isTerminal(w io.Writer) bool {
-	if g, ok := w.(*guarded); ok {
-		w = g.w
+// isTerminal reports whether a stream is a person's.
+func (a *app) isTerminal(stream any) bool {
+	if g, ok := stream.(*guarded); ok {
+		stream = g.w
 	}
-	f, ok := w.(*os.File)
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -196,11 +198,12 @@ func isURL(operand string) bool {
 	if strings.Contains(operand, "://") {
 		return true
 	}
-	if _, err := os.Stat(operand); err == nil || strings.ContainsAny(operand, `/\`) && !strings.Contains(operand, ":") {
+	if _, err := os.Stat(operand); err == nil {
 		return false
 	}
-	host, port, ok := strings.Cut(operand, ":")
-	return ok && host != "" && port != "" && port[0] >= '0' && port[0] <= '9'
+	address, _, _ := strings.Cut(operand, "/")
+	host, port, err := net.SplitHostPort(address)
+	return err == nil && host != "" && port != "" && port[0] >= '0' && port[0] <= '9'
 }
 
 // around takes a snapshot, waits or runs the command, lets the server settle
@@ -227,15 +230,20 @@ func (d *differ) around(ctx context.Context, target *url.URL) (before, after dif
 
 // runCommand runs the user's command. That it fails is told after the comparison.
 func (d *differ) runCommand(ctx context.Context) error {
-	child, err := process.Start(process.Command{Args: d.command, Stdin: d.a.stdin, Stdout: d.a.stderr, Stderr: d.a.stderr})
+	stdin := d.a.stdin
+	if d.a.isTerminal(stdin) {
+		stdin = strings.NewReader("") // reading a terminal from a group of its own would stop it
+	}
+	child, err := process.Start(process.Command{Args: d.command, Stdin: stdin, Stdout: d.a.stderr, Stderr: d.a.stderr})
 	if err != nil {
 		return err
 	}
 	err = child.Wait(ctx)
+	child.Stop() // what it left running would load the server that is looked at
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted while %s ran", d.command[0])
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) { // that it left something running is no failure
 		d.commandErr = fmt.Errorf("%s: %w", d.command[0], err)
 	}
 	return nil

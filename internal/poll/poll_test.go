@@ -154,12 +154,15 @@ func TestRunEnds(t *testing.T) {
 		polls   int64
 		wantErr string
 	}{
-		"count":          {good, Config{Count: 3}, nil, 3, ""},
-		"alert":          {good, Config{Alerts: alerts(t, "heap>1MB"), UntilAlert: true}, nil, 1, ""},
-		"fail after":     {&answers{list: []string{""}}, Config{FailAfter: 2}, nil, 2, "2 polls in a row failed"},
-		"nothing at all": {&answers{list: []string{""}}, Config{Count: 2}, nil, 2, "500 Internal Server Error"},
-		"the writer":     {good, Config{}, broken, 1, "the disk is full"},
-		"never answered": {http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Config{Duration: 20 * time.Millisecond}, nil, 0, "no poll was answered before the run ended"},
+		"count":           {good, Config{Count: 3}, nil, 3, ""},
+		"alert":           {good, Config{Alerts: alerts(t, "heap>1MB"), UntilAlert: true}, nil, 1, ""},
+		"fail after":      {&answers{list: []string{""}}, Config{FailAfter: 2}, nil, 2, "2 polls in a row failed"},
+		"nothing at all":  {&answers{list: []string{""}}, Config{Count: 2}, nil, 2, "500 Internal Server Error"},
+		"the writer":      {good, Config{}, broken, 1, "the disk is full"},
+		"down, as feared": {&answers{list: []string{""}}, Config{Alerts: alerts(t, "failures>2"), UntilAlert: true}, nil, 3, ""},
+		"one not judged":  {good, Config{Alerts: alerts(t, "heap>1MB", "rss>1GB"), UntilAlert: true}, nil, 1, ""},
+		"none judged":     {good, Config{Alerts: alerts(t, "rss>1GB"), Count: 2}, nil, 2, "could not be judged"},
+		"never answered":  {http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Config{Duration: 20 * time.Millisecond}, nil, 0, "no poll was answered before the run ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.cfg.Targets, tc.cfg.Interval = []*url.URL{target(t, tc.h)}, time.Millisecond

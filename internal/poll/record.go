@@ -155,7 +155,8 @@ func (t *Target) add(s *snapshot.Snapshot) {
 	}
 }
 
-// result closes the books. It is an error that no poll at all was answered.
+// result closes the books. It is an error that no poll at all was answered or
+// that an alert was not judged, unless another alert was crossed.
 func (r *run) result(err error) (*Result, error) {
 	res := &Result{Verdict: VerdictOK, Targets: r.targets, Alerts: r.alerts}
 	if len(r.alerts) > 0 {
@@ -170,13 +171,18 @@ func (r *run) result(err error) (*Result, error) {
 				t.URL, report.Plural(t.Skipped, "tick"), r.cfg.Interval))
 		}
 	}
-	switch {
-	case err != nil && !errors.Is(err, errDone):
+	if err != nil && !errors.Is(err, errDone) {
 		return res, err
-	case res.Answered() == 0:
-		return res, r.unanswered()
 	}
-	return res, r.unjudged()
+	doubt := r.unjudged()
+	if res.Answered() == 0 {
+		doubt = r.unanswered()
+	}
+	if doubt != nil && res.Verdict == VerdictAlert { // what was crossed stays crossed
+		res.Warnings = append(res.Warnings, doubt.Error())
+		return res, nil
+	}
+	return res, doubt
 }
 
 // unjudged says which alert watches a figure that no snapshot gave. That would

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/demo"
+)
+
+func TestIsURL(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("there:80", nil, 0o600); err != nil && runtime.GOOS != "windows" {
+		t.Fatal(err)
+	}
+	for operand, want := range map[string]bool{
+		"http://h": true, "h:3100": true, "h:3100/path": true, "[::1]:3100": true, "[::1]:3100/debug/snapshot": true,
+		"there:80": runtime.GOOS == "windows", "trace.ndjson": false, "dir/trace.ndjson": false, ":3100": false, "h:": false,
+		`C:\trace.ndjson`: false, "C:/trace.ndjson": false, "dir/h:80": false, "::1": false, "-": false,
+	} {
+		if got := isURL(operand); got != want {
+			t.Errorf("isURL(%q) is %t", operand, got)
+		}
+	}
+}
+
+// The command runs in a process group of its own, in the background of the
+// terminal: reading from it would stop the command for ever.
+func TestDiffCommandOnATerminal(t *testing.T) {
+	script, err := exec.LookPath("script")
+	if runtime.GOOS != "linux" || err != nil {
+		t.Skip("needs script(1) of util-linux, for a terminal")
+	}
+	srv := httptest.NewServer(demo.New(demo.Config{}).Handler())
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, script, "-qec", mcpdiagBinary(t)+" diff "+srv.URL+" --settle 0 -- cat", filepath.Join(t.TempDir(), "typescript"))
+	keyboard, err := cmd.StdinPipe() // nobody types, and nobody hangs up
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer keyboard.Close()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "no leak seen") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+}
