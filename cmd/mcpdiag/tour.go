@@ -29,7 +29,7 @@ type tour struct {
 }
 
 // leakPerSession is the fault of the tour's server.
-const leakPerSession = "16MB"
+const leakPerSession = "4MB"
 
 func runTour(ctx context.Context, a *app, dir string) error {
 	self, err := program()
@@ -150,7 +150,7 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 // leakTest asks per what memory is kept, and returns the answer.
 func (t *tour) leakTest(ctx context.Context) (verdict string, err error) {
 	folder := filepath.Join(t.dir, "leaktest")
-	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-call,closed-after-failure",
+	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-failure",
 		"--delay", "600ms", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
 	if err := t.show(test, "Is it a leak, and per what? Rounds of sessions whose calls succeed, then of sessions in which one fails."); err != nil {
 		return "", err

@@ -87,11 +87,8 @@ func (r *run) calibrate(ctx context.Context, f *factor) amount {
 	if r.cfg.Fixed && (f.id == everyday || f.parallel) {
 		return amount{chosen, r.cfg.Calls}
 	}
-	probe := max(2, min(r.cfg.Users, factorWorkers))
-	b, each := r.probe(ctx, f, probe)
 	room := max(0, float64(r.cfg.MaxMemory)/mib-r.server.memory())
-	probe = max(2, min(50*probe, int(b.rate()/2), int(room/mostProbe/max(each, 1e-3)))) // half a second of it
-	b, each = r.probe(ctx, f, probe)
+	b, each := r.ramp(ctx, f, room)
 	n := int(b.rate() * r.loadTime(f).Seconds())
 	least := 3
 	if f.id == everyday {
@@ -107,15 +104,26 @@ func (r *run) calibrate(ctx context.Context, f *factor) amount {
 	return amount{n, min(r.cfg.Calls, n)}
 }
 
-// mostProbe is the share of the memory that a probe may take: one in so many.
+// mostProbe is the share of the memory that the ramp may take: one in so many.
 const mostProbe = 20
 
-// probe makes n operations and says by how much memory grew with each.
-func (r *run) probe(ctx context.Context, f *factor, n int) (b batch, each float64) {
-	before := r.server.memory()
-	b = r.guarded(ctx, f, n)
-	r.pause(ctx, min(r.cfg.Settle, time.Second)/2)
-	return b, max(0, r.server.memory()-before) / float64(n)
+// ramp makes more and more operations, up to half a second of them, and says how
+// fast they are and how much memory each took. It goes step by step: what a server
+// gives back of an earlier load can hide what the first operations keep.
+func (r *run) ramp(ctx context.Context, f *factor, room float64) (b batch, each float64) {
+	before, total := r.server.memory(), 0
+	for n := max(2, min(r.cfg.Users, factorWorkers)); ; {
+		b = r.guarded(ctx, f, n)
+		r.pause(ctx, min(r.cfg.Settle, time.Second)/2)
+		total += n
+		grown := max(0, r.server.memory()-before)
+		each = grown / float64(total)
+		next := min(4*n, int(b.rate()/2), int(room/mostProbe/max(each, 1e-3)))
+		if next <= n || grown > room/mostProbe || r.full || ctx.Err() != nil {
+			return b, each
+		}
+		n = next
+	}
 }
 
 const mostOperations = 20_000
