@@ -73,27 +73,9 @@ func (d *decoder) document(data []byte) error {
 	}
 	end := d.dec.InputOffset()
 	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return &moreError{at: int64(d.lead) + end}
+		return fmt.Errorf("there is more after the document, at byte %d", int64(d.lead)+end)
 	}
 	return nil
-}
-
-// moreError says that there is something after the document.
-type moreError struct{ at int64 }
-
-// cutMore divides a line after its first document, where err says that another
-// one follows it.
-func cutMore[T string | []byte](line T, err error) (doc, rest T, ok bool) {
-	more, ok := errors.AsType[*moreError](err)
-	if !ok {
-		return line, rest, false
-	}
-	doc, rest = line[:more.at], line[more.at:]
-	return doc, rest, strings.HasPrefix(strings.TrimSpace(string(rest[:min(len(rest), 16)])), "{")
-}
-
-func (e *moreError) Error() string {
-	return fmt.Sprintf("there is more after the document, at byte %d", e.at)
 }
 
 func syntaxError(err error) error {
