@@ -229,6 +229,22 @@ func render(t *testing.T, r *Result) map[string]string {
 	return map[string]string{"text": text.String(), "markdown": markdown.String(), "junit": junit.String(), "github": github.String(), "json": asJSON.String()}
 }
 
+// No format leaves out the verdict, a doubt, or that the command failed.
+func TestEveryFormatTellsAll(t *testing.T) {
+	for name, after := range map[string]string{"a leak": heaps(90)[0], "no leak": heaps(10)[0], "cannot be judged": `{"pid": 4}`} {
+		r := Compare(window(t, heaps(10)...), window(t, after), Options{ThresholdMB: 1})
+		r.Command = "npm: exit status 7"
+		r.warn("something is doubtful")
+		for format, text := range render(t, r) {
+			for what, want := range map[string]string{"reason": r.Reason, "command": r.Command, "warning": "something is doubtful"} {
+				if !strings.Contains(strings.ReplaceAll(text, `\`, ""), want) {
+					t.Errorf("%s, %s: no %s %q in\n%s", name, format, what, want, text)
+				}
+			}
+		}
+	}
+}
+
 // hostile are names as no server should give them (T01 to T03).
 var hostile = []string{
 	"\x1b[2J", "\x1b]52;c;aGk=\a", "\u009b2J", "\x7f", "\u202egnp", "\x00", "\ufffe", "\uffff", "\r\nmemory fine", "\n::error::x", "::error::x", "##[error]x",
