@@ -240,8 +240,12 @@ func (d *decoder) call(c *Call, path, name string) (err error) {
 func (d *decoder) queue(path string) error {
 	d.s.HandlerQueue = map[string]int64{}
 	put := func(handler string, depth *int64) {
-		if depth != nil && len(d.s.HandlerQueue) < MaxStack {
+		switch {
+		case depth == nil:
+		case len(d.s.HandlerQueue) < MaxStack:
 			d.s.HandlerQueue[clip(handler)] = *depth
+		default:
+			d.warnOnce(path, fmt.Sprintf("holds more than %d queues; the rest is left out", MaxStack))
 		}
 	}
 	switch d.dec.PeekKind() {
@@ -280,6 +284,7 @@ func (d *decoder) queueEntry(path string, put func(string, *int64)) error {
 }
 
 func (d *decoder) handlers(path string) error {
+	all := path
 	if d.dec.PeekKind() != '{' {
 		return d.absent(path, "an object")
 	}
@@ -305,6 +310,8 @@ func (d *decoder) handlers(path string) error {
 		})
 		if len(d.s.Handlers) < MaxStack {
 			d.s.Handlers[clip(handler)] = h
+		} else {
+			d.warnOnce(all, fmt.Sprintf("holds more than %d handlers; the rest is left out", MaxStack))
 		}
 		return err
 	})
