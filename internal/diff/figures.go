@@ -17,25 +17,18 @@ type figure struct {
 }
 
 var figures = []figure{
-	{"heapUsedMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return known(s.HeapUsedMB) }, true},
-	{"rssMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return known(s.RSSMB) }, true},
-	{"activeSessions", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.ActiveSessions) }, false},
-	{"sessionsCreatedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.SessionsCreatedTotal) }, false},
-	{"sessionsClosedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.SessionsClosedTotal) }, false},
-	{"oldestSessionAgeMs", "ms", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OldestSessionAgeMs) }, false},
-	{"openStreams", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OpenStreams) }, false},
+	{"heapUsedMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.HeapUsedMB) }, true},
+	{"rssMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.RSSMB) }, true},
+	{"activeSessions", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ActiveSessions) }, false},
+	{"sessionsCreatedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.SessionsCreatedTotal) }, false},
+	{"sessionsClosedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.SessionsClosedTotal) }, false},
+	{"oldestSessionAgeMs", "ms", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OldestSessionAgeMs) }, false},
+	{"openStreams", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OpenStreams) }, false},
 	{"callsInFlight", "count", func(s *snapshot.Snapshot) (float64, bool) {
 		return float64(len(s.ToolCallStack)), s.ToolCallStack != nil
 	}, false},
-	{"callsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.CallsTotal) }, false},
-	{"errorsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.ErrorsTotal) }, false},
-}
-
-func known[T int64 | float64](v *T) (float64, bool) {
-	if v == nil {
-		return 0, false
-	}
-	return float64(*v), true
+	{"callsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.CallsTotal) }, false},
+	{"errorsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ErrorsTotal) }, false},
 }
 
 // compareFigures fills Rows with the figures that at least one side gives.
