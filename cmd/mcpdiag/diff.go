@@ -263,7 +263,7 @@ func (d *differ) take(ctx context.Context, target *url.URL) (diff.Window, error)
 	if err != nil {
 		return diff.Window{}, err
 	}
-	return diff.Window{Name: s.Poll.Target, Snapshots: []*snapshot.Snapshot{s}}, nil
+	return diff.One(s.Poll.Target, s), nil
 }
 
 func (d *differ) side(ctx context.Context, operand string, target *url.URL) (diff.Window, error) {
@@ -284,7 +284,7 @@ func (d *differ) read(operand string) (*diff.Collector, error) {
 		return nil, err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	traces := map[string]*diff.Collector{}
+	traces := traceSet{of: map[string]*diff.Collector{}}
 	reader := snapshot.NewReader(in, name)
 	for s, err := range reader.All() {
 		if err != nil {
@@ -293,33 +293,60 @@ func (d *differ) read(operand string) (*diff.Collector, error) {
 		if !strings.Contains(s.Target(), d.target) {
 			continue
 		}
-		if traces[s.Target()] == nil {
-			traces[s.Target()] = &diff.Collector{}
+		if !traces.add(s) {
+			return nil, usagef("%s holds more than %d targets; choose one with --target", name, maxTargets)
 		}
-		traces[s.Target()].Add(s)
 	}
 	d.warnings = append(d.warnings, reader.Warnings...)
 	return d.only(traces, name)
 }
 
 // only is the one trace there is.
-func (d *differ) only(traces map[string]*diff.Collector, name string) (*diff.Collector, error) {
-	var targets []string
-	for target, trace := range traces {
-		if trace.Len() > 0 {
-			targets = append(targets, target)
-		}
-	}
+func (d *differ) only(traces traceSet, name string) (*diff.Collector, error) {
+	targets := traces.answered
 	slices.Sort(targets)
 	switch len(targets) {
 	case 0:
 		return nil, fmt.Errorf("reading %s: there is no snapshot in it", name)
 	case 1:
-		trace := traces[targets[0]]
+		trace := traces.of[targets[0]]
 		if trace.Failed > 0 {
 			d.warnings = append(d.warnings, fmt.Sprintf("%s: %d polls failed", name, trace.Failed))
 		}
 		return trace, nil
 	}
-	return nil, usagef("%s holds several targets; choose one with --target: %s", name, strings.Join(targets, ", "))
+	more := ""
+	if n := len(targets) - shownTargets; n > 0 {
+		targets, more = targets[:shownTargets], fmt.Sprintf(", and %d more", n)
+	}
+	return nil, usagef("%s holds several targets; choose one with --target: %s%s", name, strings.Join(targets, ", "), more)
+}
+
+// maxTargets is how many targets of a trace are told apart, shownTargets how many are listed.
+const maxTargets, shownTargets = 1000, 20
+
+// traceSet is what a file holds of each target.
+type traceSet struct {
+	of       map[string]*diff.Collector
+	answered []string // the targets of which there is a snapshot
+}
+
+// add takes in a snapshot, unless there are too many targets. Where one of them
+// has to be chosen anyway, it is enough to know that they answered.
+func (t *traceSet) add(s *snapshot.Snapshot) bool {
+	trace := t.of[s.Target()]
+	if trace == nil {
+		if len(t.of) == maxTargets {
+			return false
+		}
+		trace = &diff.Collector{}
+		t.of[strings.Clone(s.Target())] = trace
+	}
+	if !s.Failed() && trace.Len() == 0 {
+		t.answered = append(t.answered, strings.Clone(s.Target()))
+	}
+	if trace.Len() == 0 || len(t.answered) == 1 {
+		trace.Add(s)
+	}
+	return true
 }

@@ -28,6 +28,18 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	}
 }
 
+// A trace that names a new target in each line is not told apart for ever.
+func TestDiffOfManyTargets(t *testing.T) {
+	var trace strings.Builder
+	for i := range 2 * maxTargets {
+		fmt.Fprintf(&trace, "{\"heapUsedMB\": 1, \"poll\": {\"at\": 1763700000000, \"target\": \"http://n%d\"}}\n", i)
+	}
+	path := filepath.Join(t.TempDir(), "trace.ndjson")
+	write(t, path, trace.String(), 0o600)
+	invoke(t, "diff", path).wants(t, exitUsage, "holds more than 1000 targets; choose one with --target")
+	invoke(t, "diff", path, path, "--target", "n1999").wants(t, exitOK, "")
+}
+
 // T09: where the output goes, of the commands that write a file whole, and of
 // poll, which appends.
 func TestT09Output(t *testing.T) {

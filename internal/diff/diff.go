@@ -91,7 +91,7 @@ type HandlerDiff struct {
 // Compare compares two windows, neither of which is empty.
 func Compare(a, b Window, opt Options) *Result {
 	r := &Result{ThresholdMB: opt.ThresholdMB, A: side(a), B: side(b)}
-	first, last := a.last(), b.last()
+	first, last := a.last, b.last
 	if start, end := first.At(), last.At(); !start.IsZero() && !end.IsZero() {
 		r.BetweenMs = new(float64(end.Sub(start)) / float64(time.Millisecond))
 	}
@@ -100,7 +100,7 @@ func Compare(a, b Window, opt Options) *Result {
 	r.compareCalls(first, last)
 	r.compareQueues(first, last)
 	r.compareHandlers(first, last)
-	r.judge(last, len(a.Snapshots) > 1 && len(b.Snapshots) > 1)
+	r.judge(last)
 	for _, w := range append(first.Warnings, last.Warnings...) {
 		r.warn(w)
 	}
@@ -108,8 +108,8 @@ func Compare(a, b Window, opt Options) *Result {
 }
 
 func side(w Window) Side {
-	s := Side{Name: w.Name, Samples: len(w.Snapshots)}
-	if at := w.last().At(); !at.IsZero() {
+	s := Side{Name: w.Name, Samples: len(w.samples)}
+	if at := w.last.At(); !at.IsZero() {
 		s.At = &snapshot.Time{Time: at}
 	}
 	return s
@@ -124,13 +124,13 @@ func (r *Result) warn(warning string) {
 // compareProcess finds out whether both sides are of one process.
 func (r *Result) compareProcess(a, b Window) {
 	r.Process = "unknown"
-	if reason := a.mismatch(b); reason != "" {
-		r.Process = "other"
+	if reason, process := a.mismatch(b); reason != "" {
+		r.Process = process
 		r.undecided(reason)
 		return
 	}
-	reason, _ := snapshot.Restarted(a.last(), b.Snapshots[0])
-	if reason == "" && b.Snapshots[0].Poll != nil && b.Snapshots[0].Poll.Restarted {
+	reason, _ := snapshot.Restarted(a.last, b.first)
+	if reason == "" && b.first.Poll != nil && b.first.Poll.Restarted {
 		reason = "the trace says so"
 	}
 	if reason = cmp.Or(reason, b.Restart, a.Restart); reason != "" {
@@ -138,7 +138,7 @@ func (r *Result) compareProcess(a, b Window) {
 		r.warn("the server restarted (" + reason + "): what grew since the first snapshot is not known")
 		return
 	}
-	first, last := a.last(), b.last()
+	first, last := a.last, b.last
 	if first.PID != nil && last.PID != nil || !first.Started().IsZero() && !last.Started().IsZero() {
 		r.Process = "same"
 	}

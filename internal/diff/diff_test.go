@@ -19,14 +19,16 @@ import (
 // window decodes the documents of one side.
 func window(t *testing.T, docs ...string) Window {
 	t.Helper()
-	w := Window{Name: "w"}
+	var c Collector
 	for _, doc := range docs {
 		s, err := snapshot.Decode([]byte(doc))
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.Snapshots = append(w.Snapshots, s)
+		c.Add(s)
 	}
+	w := c.Window("w")
+	w.Restart = ""
 	return w
 }
 
@@ -39,6 +41,11 @@ func heaps(values ...float64) []string {
 	return docs
 }
 
+// at is a document of a target.
+func at(target, members string) string {
+	return fmt.Sprintf(`{%s, "poll": {"at": 1763700010000, "target": %q, "latencyMs": 1}}`, members, target)
+}
+
 func TestVerdict(t *testing.T) {
 	for name, tc := range map[string]struct {
 		a, b      []string
@@ -46,25 +53,31 @@ func TestVerdict(t *testing.T) {
 		want      Verdict
 		reason    string
 	}{
-		"a leak":               {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 5}`}, 1, VerdictLeak, "memory leak suspected: heap +10.0 MB, sessions +0"},
-		"sessions fell":        {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 1}`}, 1, VerdictLeak, "2.5 MB kept for each of 4 sessions that closed"},
-		"closed, by counters":  {[]string{`{"heapUsedMB": 10, "activeSessions": 5, "sessionsClosedTotal": 0}`}, []string{`{"heapUsedMB": 20, "activeSessions": 5, "sessionsClosedTotal": 5}`}, 1, VerdictLeak, "2.0 MB kept for each of 5 sessions"},
-		"within the threshold": {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 11, "activeSessions": 5}`}, 1, VerdictOK, "within the threshold of 1.0 MB"},
-		"the literal rule":     {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 10.001, "activeSessions": 5}`}, 0, VerdictLeak, ""},
-		"nothing moved":        {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 10, "activeSessions": 5}`}, 0, VerdictOK, ""},
-		"sessions grew":        {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 6}`}, 1, VerdictGrowth, "growth"},
-		"no sessions at all":   {[]string{`{"heapUsedMB": 10}`}, []string{`{"heapUsedMB": 20, "activeSessions": null}`}, 1, VerdictLeak, "heap +10.0 MB"},
-		"absent is not 0":      {[]string{`{"heapUsedMB": 10}`}, []string{`{"heapUsedMB": 20, "activeSessions": 0}`}, 1, VerdictUndecided, "only one of the snapshots gives activeSessions"},
-		"no memory":            {[]string{`{"activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 5}`}, 1, VerdictUndecided, "do not both give"},
-		"RSS instead":          {[]string{`{"rssMB": 10, "activeSessions": 5}`}, []string{`{"rssMB": 20, "activeSessions": 5}`}, 1, VerdictLeak, "RSS +10.0 MB"},
-		"restarted":            {[]string{`{"heapUsedMB": 10, "activeSessions": 5, "pid": 1}`}, []string{`{"heapUsedMB": 90, "activeSessions": 5, "pid": 2}`}, 1, VerdictUndecided, "the server restarted in between"},
-		"the trace says so":    {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 90, "activeSessions": 5, "poll": {"at": 1, "restarted": true}}`}, 1, VerdictUndecided, "restarted"},
-		"windows":              {heaps(10, 30, 12, 33, 14), heaps(31, 11, 34, 13, 29), 1, VerdictOK, "moved no more than chance explains"},
-		"windows that differ":  {heaps(10, 11, 12, 13, 14), heaps(30, 31, 32, 33, 34), 1, VerdictLeak, "heap +20.0 MB"},
-		"short windows":        {heaps(10, 11), heaps(30, 31), 1, VerdictLeak, "heap +20.0 MB"},
+		"a leak":                {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 5}`}, 1, VerdictLeak, "memory leak suspected: heap +10.0 MB, sessions +0"},
+		"sessions fell":         {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 1}`}, 1, VerdictLeak, "2.5 MB kept for each of 4 sessions that closed"},
+		"closed, by counters":   {[]string{`{"heapUsedMB": 10, "activeSessions": 5, "sessionsClosedTotal": 0}`}, []string{`{"heapUsedMB": 20, "activeSessions": 5, "sessionsClosedTotal": 5}`}, 1, VerdictLeak, "2.0 MB kept for each of 5 sessions"},
+		"within the threshold":  {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 11, "activeSessions": 5}`}, 1, VerdictOK, "within the threshold of 1.0 MB"},
+		"the literal rule":      {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 10.001, "activeSessions": 5}`}, 0, VerdictLeak, ""},
+		"nothing moved":         {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 10, "activeSessions": 5}`}, 0, VerdictOK, ""},
+		"sessions grew":         {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 6}`}, 1, VerdictGrowth, "growth"},
+		"no sessions at all":    {[]string{`{"heapUsedMB": 10}`}, []string{`{"heapUsedMB": 20, "activeSessions": null}`}, 1, VerdictLeak, "heap +10.0 MB"},
+		"absent is not 0":       {[]string{`{"heapUsedMB": 10}`}, []string{`{"heapUsedMB": 20, "activeSessions": 0}`}, 1, VerdictUndecided, "only one of the snapshots gives activeSessions"},
+		"no memory":             {[]string{`{"activeSessions": 5}`}, []string{`{"heapUsedMB": 20, "activeSessions": 5}`}, 1, VerdictUndecided, "do not both give"},
+		"RSS instead":           {[]string{`{"rssMB": 10, "activeSessions": 5}`}, []string{`{"rssMB": 20, "activeSessions": 5}`}, 1, VerdictLeak, "RSS +10.0 MB"},
+		"restarted":             {[]string{`{"heapUsedMB": 10, "activeSessions": 5, "pid": 1}`}, []string{`{"heapUsedMB": 90, "activeSessions": 5, "pid": 2}`}, 1, VerdictUndecided, "the server restarted in between"},
+		"the trace says so":     {[]string{`{"heapUsedMB": 10, "activeSessions": 5}`}, []string{`{"heapUsedMB": 90, "activeSessions": 5, "poll": {"at": 1, "restarted": true}}`}, 1, VerdictUndecided, "restarted"},
+		"two addresses of one":  {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 90`)}, 1, VerdictLeak, "heap +80.0 MB"},
+		"two containers":        {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "startTime": 1763700009000, "heapUsedMB": 90`)}, 1, VerdictUndecided, "A and B are of two servers"},
+		"or not two containers": {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "heapUsedMB": 90`)}, 1, VerdictUndecided, "without a startTime they may be two servers"},
+		"windows":               {heaps(10, 30, 12, 33, 14), heaps(31, 11, 34, 13, 29), 1, VerdictOK, "moved no more than chance explains"},
+		"windows that differ":   {heaps(10, 11, 12, 13, 14), heaps(30, 31, 32, 33, 34), 1, VerdictLeak, "heap +20.0 MB"},
+		"short windows":         {heaps(10, 11), heaps(30, 31), 1, VerdictLeak, "heap +20.0 MB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := Compare(window(t, tc.a...), window(t, tc.b...), Options{ThresholdMB: tc.threshold})
+			if strings.HasPrefix(name, "or not") && r.Process != "unknown" {
+				t.Errorf("the process is %q", r.Process)
+			}
 			if r.Verdict != tc.want || !strings.Contains(r.Reason, tc.reason) {
 				t.Errorf("%s: %q; want %s: %q", r.Verdict, r.Reason, tc.want, tc.reason)
 			}
@@ -184,17 +197,21 @@ func TestCollector(t *testing.T) {
 		if i%1000 == 500 {
 			s = &snapshot.Snapshot{Poll: &snapshot.Poll{Error: "refused"}}
 		}
+		s.Raw = []byte("{}")
 		c.Add(s)
 	}
 	w := c.Window("w")
-	first, last := c.Ends("w")
-	if c.Failed != 100 || c.Len() != 99_900 || len(w.Snapshots) > maxWindow || len(w.Snapshots) < maxWindow/2 {
-		t.Errorf("%d failed, %d taken in, %d kept", c.Failed, c.Len(), len(w.Snapshots))
+	if c.first.Raw != nil || c.last.Raw != nil {
+		t.Error("it keeps the documents as they were sent")
 	}
-	if *w.last().HeapUsedMB != 99_999 || *first.last().HeapUsedMB != 0 || *last.last().HeapUsedMB != 99_999 {
+	first, last := c.Ends("w")
+	if c.Failed != 100 || c.Len() != 99_900 || len(w.samples) > maxWindow || len(w.samples) < maxWindow/2 {
+		t.Errorf("%d failed, %d taken in, %d kept", c.Failed, c.Len(), len(w.samples))
+	}
+	if *w.last.HeapUsedMB != 99_999 || *first.last.HeapUsedMB != 0 || *last.last.HeapUsedMB != 99_999 {
 		t.Error("the ends are not the ends")
 	}
-	if m := *median((&figures[0]).of(w)); m < 45_000 || m > 55_000 {
+	if m := *median(w.of(0)); m < 45_000 || m > 55_000 {
 		t.Errorf("the median is %g", m)
 	}
 }
@@ -210,6 +227,22 @@ func render(t *testing.T, r *Result) map[string]string {
 		}
 	}
 	return map[string]string{"text": text.String(), "markdown": markdown.String(), "junit": junit.String(), "github": github.String(), "json": asJSON.String()}
+}
+
+// No format leaves out the verdict, a doubt, or that the command failed.
+func TestEveryFormatTellsAll(t *testing.T) {
+	for name, after := range map[string]string{"a leak": heaps(90)[0], "no leak": heaps(10)[0], "cannot be judged": `{"pid": 4}`} {
+		r := Compare(window(t, heaps(10)...), window(t, after), Options{ThresholdMB: 1})
+		r.Command = "npm: exit status 7"
+		r.warn("something is doubtful")
+		for format, text := range render(t, r) {
+			for what, want := range map[string]string{"reason": r.Reason, "command": r.Command, "warning": "something is doubtful"} {
+				if !strings.Contains(strings.ReplaceAll(text, `\`, ""), want) {
+					t.Errorf("%s, %s: no %s %q in\n%s", name, format, what, want, text)
+				}
+			}
+		}
+	}
 }
 
 // hostile are names as no server should give them (T01 to T03).
@@ -266,7 +299,7 @@ func hostileResult(name string) *Result {
 		}
 	}
 	a, b := side(10), side(20)
-	return Compare(Window{Name: name, Snapshots: []*snapshot.Snapshot{a}}, Window{Name: name, Snapshots: []*snapshot.Snapshot{b}}, Options{})
+	return Compare(One(name, a), One(name, b), Options{})
 }
 
 // elements are the names of the elements of an XML document that parses.

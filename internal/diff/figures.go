@@ -3,6 +3,7 @@ package diff
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
@@ -16,33 +17,26 @@ type figure struct {
 }
 
 var figures = []figure{
-	{"heapUsedMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return known(s.HeapUsedMB) }, true},
-	{"rssMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return known(s.RSSMB) }, true},
-	{"activeSessions", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.ActiveSessions) }, false},
-	{"sessionsCreatedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.SessionsCreatedTotal) }, false},
-	{"sessionsClosedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.SessionsClosedTotal) }, false},
-	{"oldestSessionAgeMs", "ms", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OldestSessionAgeMs) }, false},
-	{"openStreams", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.OpenStreams) }, false},
+	{"heapUsedMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.HeapUsedMB) }, true},
+	{"rssMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.RSSMB) }, true},
+	{"activeSessions", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ActiveSessions) }, false},
+	{"sessionsCreatedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.SessionsCreatedTotal) }, false},
+	{"sessionsClosedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.SessionsClosedTotal) }, false},
+	{"oldestSessionAgeMs", "ms", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OldestSessionAgeMs) }, false},
+	{"openStreams", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OpenStreams) }, false},
 	{"callsInFlight", "count", func(s *snapshot.Snapshot) (float64, bool) {
 		return float64(len(s.ToolCallStack)), s.ToolCallStack != nil
 	}, false},
-	{"callsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.CallsTotal) }, false},
-	{"errorsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return known(s.ErrorsTotal) }, false},
-}
-
-func known[T int64 | float64](v *T) (float64, bool) {
-	if v == nil {
-		return 0, false
-	}
-	return float64(*v), true
+	{"callsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.CallsTotal) }, false},
+	{"errorsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ErrorsTotal) }, false},
 }
 
 // compareFigures fills Rows with the figures that at least one side gives.
 func (r *Result) compareFigures(a, b Window) {
 	calls := r.callsBetween(a, b)
 	r.Rows = []Row{}
-	for _, f := range figures {
-		before, after := f.of(a), f.of(b)
+	for i, f := range figures {
+		before, after := a.of(i), b.of(i)
 		if len(before) == 0 && len(after) == 0 {
 			continue
 		}
@@ -56,11 +50,12 @@ func (r *Result) compareFigures(a, b Window) {
 	r.sessionsUnknown = r.figure("activeSessions") == nil
 }
 
-func (f *figure) of(w Window) []float64 {
+// of are the values of the figure at index i.
+func (w Window) of(i int) []float64 {
 	var values []float64
-	for _, s := range w.Snapshots {
-		if v, ok := f.value(s); ok {
-			values = append(values, v)
+	for _, s := range w.samples {
+		if !math.IsNaN(s[i]) {
+			values = append(values, s[i])
 		}
 	}
 	return values
@@ -68,7 +63,7 @@ func (f *figure) of(w Window) []float64 {
 
 // callsBetween is how many calls were made between the ends of both sides, 0 where that is not known.
 func (r *Result) callsBetween(a, b Window) float64 {
-	before, after := a.last().CallsTotal, b.last().CallsTotal
+	before, after := a.last.CallsTotal, b.last.CallsTotal
 	if before == nil || after == nil || r.Process == "restarted" {
 		return 0
 	}

@@ -17,6 +17,9 @@ func (r *Result) Markdown(w io.Writer) error {
 		b.WriteString(report.MarkdownTable(s.right, s.header, s.rows))
 		b.WriteString(s.more("\n"))
 	}
+	if r.Command != "" {
+		fmt.Fprintf(&b, "\n**the command failed: %s**\n", report.Inline(r.Command))
+	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&b, "\n> %s\n", report.Inline(warning))
 	}

@@ -10,12 +10,12 @@ import (
 
 // judge applies the leak rule: memory is up by more than the threshold while
 // the sessions did not grow.
-func (r *Result) judge(last *snapshot.Snapshot, windows bool) {
+func (r *Result) judge(last *snapshot.Snapshot) {
 	memory := r.memory()
 	r.SessionDelta = r.change("activeSessions")
 	r.HeapDeltaMB = r.change("heapUsedMB")
 	switch {
-	case r.Process == "other": // judged already
+	case r.Verdict == VerdictUndecided: // the sides do not belong together
 		return
 	case r.Process == "restarted":
 		r.undecided("the server restarted in between")
@@ -28,7 +28,7 @@ func (r *Result) judge(last *snapshot.Snapshot, windows bool) {
 		return
 	}
 	r.perSession(*memory.Change)
-	grew := *memory.Change > r.ThresholdMB && (!windows || !memory.Noise)
+	grew := *memory.Change > r.ThresholdMB && !memory.Noise
 	sessionsGrew := r.SessionDelta != nil && *r.SessionDelta > 0
 	switch {
 	case grew && sessionsGrew:

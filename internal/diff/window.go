@@ -1,38 +1,73 @@
 package diff
 
 import (
+	"math"
 	"slices"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // Window is one side of a comparison: one snapshot, or several of one server in
-// the order in which they were taken. Figures are the medians of the window.
+// the order in which they were taken. Figures are the medians of the window; of
+// the snapshots themselves it keeps the first and the last.
 type Window struct {
-	Name      string
-	Snapshots []*snapshot.Snapshot
-	Restart   string // why the server is thought to have restarted within it, or ""
+	Name    string
+	Restart string // why the server is thought to have restarted within it, or ""
+
+	first, last *snapshot.Snapshot
+	samples     []sample
 }
 
-func (w Window) last() *snapshot.Snapshot { return w.Snapshots[len(w.Snapshots)-1] }
+// sample is what one snapshot says of each of the figures, NaN where it says nothing.
+type sample []float64
 
-// mismatch says why b cannot be what became of a, "" where it can.
-func (w Window) mismatch(b Window) string {
-	first, last := w.last(), b.last()
-	switch {
-	case first.Target() != "" && last.Target() != "" && first.Target() != last.Target() && !sameProcess(first, last):
-		return "A and B are of two servers"
-	case !first.At().IsZero() && last.At().Before(first.At()):
-		return "B was taken before A; are they swapped?"
+func sampleOf(s *snapshot.Snapshot) sample {
+	values := make(sample, len(figures))
+	for i, f := range figures {
+		v, ok := f.value(s)
+		if !ok {
+			v = math.NaN()
+		}
+		values[i] = v
 	}
-	return ""
+	return values
 }
 
-func sameProcess(a, b *snapshot.Snapshot) bool {
-	return a.PID != nil && b.PID != nil && *a.PID == *b.PID
+// One is the window of one snapshot.
+func One(name string, s *snapshot.Snapshot) Window {
+	return Window{Name: name, first: s, last: s, samples: []sample{sampleOf(s)}}
 }
 
-// maxWindow bounds the snapshots that a window keeps; of more, it keeps every
+// mismatch says why b cannot be judged as what became of a, and of what process
+// that makes them; "" where it can.
+func (w Window) mismatch(b Window) (reason, process string) {
+	first, last := w.last, b.last
+	if first.Target() != "" && last.Target() != "" && first.Target() != last.Target() {
+		switch same, known := sameProcess(first, last); {
+		case !known:
+			return "A and B have two addresses and one pid, and without a startTime they may be two servers, as containers are", "unknown"
+		case !same:
+			return "A and B are of two servers", "other"
+		}
+	}
+	if !first.At().IsZero() && last.At().Before(first.At()) {
+		return "B was taken before A; are they swapped?", "other"
+	}
+	return "", ""
+}
+
+// sameProcess reports whether a and b, of two addresses, are of one process, and
+// whether they tell: a pid alone does not, since in each container it is 1.
+func sameProcess(a, b *snapshot.Snapshot) (same, known bool) {
+	if a.PID == nil || b.PID == nil || *a.PID != *b.PID {
+		return false, true
+	}
+	start, other := a.Started(), b.Started()
+	return start.Sub(other).Abs() <= time.Second, !start.IsZero() && !other.IsZero()
+}
+
+// maxWindow bounds the samples that a window keeps; of more, it keeps every
 // second, fourth and so on.
 const maxWindow = 1024
 
@@ -41,18 +76,19 @@ type Collector struct {
 	Failed int // polls that failed
 
 	first, last *snapshot.Snapshot
-	kept        []*snapshot.Snapshot
+	kept        []sample
 	seen        int
 	stride      int
 	restart     string
 }
 
-// Add takes in one snapshot.
+// Add takes in one snapshot, which is its own from then on.
 func (c *Collector) Add(s *snapshot.Snapshot) {
 	if s.Failed() {
 		c.Failed++
 		return
 	}
+	s.Raw = nil
 	if c.last == nil {
 		c.first, c.stride = s, 1
 	} else if reason, restarted := snapshot.Restarted(c.last, s); restarted {
@@ -62,14 +98,14 @@ func (c *Collector) Add(s *snapshot.Snapshot) {
 	}
 	c.last = s
 	if c.seen%c.stride == 0 {
-		c.kept = append(c.kept, s)
+		c.kept = append(c.kept, sampleOf(s))
 	}
 	c.seen++
 	if len(c.kept) == maxWindow {
 		for i := range maxWindow / 2 {
 			c.kept[i] = c.kept[2*i]
 		}
-		c.kept = c.kept[:maxWindow/2]
+		c.kept = slices.Delete(c.kept, maxWindow/2, maxWindow)
 		c.stride *= 2
 	}
 }
@@ -80,14 +116,15 @@ func (c *Collector) Len() int { return c.seen }
 // Window is all of it.
 func (c *Collector) Window(name string) Window {
 	kept := slices.Clone(c.kept)
-	if kept[len(kept)-1] != c.last {
-		kept = append(kept, c.last)
+	if (c.seen-1)%c.stride != 0 {
+		kept = append(kept, sampleOf(c.last))
 	}
-	return Window{Name: name, Snapshots: kept, Restart: c.restart}
+	return Window{Name: name, Restart: c.restart, first: c.first, last: c.last, samples: kept}
 }
 
 // Ends are its first snapshot and its last.
 func (c *Collector) Ends(name string) (first, last Window) {
-	return Window{Name: name + ", first", Snapshots: []*snapshot.Snapshot{c.first}},
-		Window{Name: name + ", last", Snapshots: []*snapshot.Snapshot{c.last}, Restart: c.restart}
+	first, last = One(name+", first", c.first), One(name+", last", c.last)
+	last.Restart = c.restart
+	return first, last
 }

@@ -60,7 +60,11 @@ type recording struct {
 	firstBad int // line
 	last     time.Time
 	back     int // samples before the one before
+	beyond   int // samples of more processes than are told apart
 }
+
+// maxProcesses is how many processes of a recorded file are told apart.
+const maxProcesses = 1000
 
 func (r *recording) add(s *Sample) {
 	if r.res.StartedAt.IsZero() {
@@ -73,6 +77,10 @@ func (r *recording) add(s *Sample) {
 	r.last = s.At
 	p := r.living[s.PID]
 	if p == nil || s.Event == "restarted" && p.Samples > 0 {
+		if len(r.res.Processes) == maxProcesses {
+			r.beyond++
+			return
+		}
 		p = newProcess(process.Info{ID: process.ID{PID: s.PID}}, r.res.StartedAt)
 		if p.Restarted = s.Event == "restarted"; p.Restarted {
 			p.disturbed = append(p.disturbed, "it took the place of one that ended")
@@ -95,6 +103,9 @@ func (r *recording) finish() {
 	}
 	if r.back > 0 {
 		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("%d samples are older than the one before them and were passed over", r.back))
+	}
+	if r.beyond > 0 {
+		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("there are more than %d processes in it; %d samples of the others were passed over", maxProcesses, r.beyond))
 	}
 	for _, p := range r.res.Processes {
 		if p.Samples/10 < r.skipped+r.back {

@@ -2,11 +2,11 @@ package monitor
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,56 +14,60 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// readCSV reads this monitor's CSV, and any with the columns timestamp and rss_mb.
+// readCSV reads this monitor's CSV, and any with the columns timestamp and
+// rss_mb. A row is a line: a quote that does not end makes one bad row, not one
+// of all that follows.
 func readCSV(b *bufio.Reader, r *recording) error {
-	in := csv.NewReader(b)
-	in.FieldsPerRecord = -1
-	in.ReuseRecord = true
-	header, err := in.Read()
-	if err != nil {
-		return err
-	}
-	row := rowReader{columns: map[string]int{}}
-	for i, name := range header {
-		row.columns[strings.TrimSpace(name)] = i
-	}
-	for _, name := range []string{"timestamp", "rss_mb"} {
-		if _, ok := row.columns[name]; !ok {
-			return fmt.Errorf("no column %s in its first line; CSV that begins with timestamp,pid,rss_mb, a log of psrecord or data of mprof can be read", name)
-		}
-	}
-	for {
-		row.cells, err = in.Read()
+	row := rowReader{}
+	var bad error
+	err := eachLine(b, func(n int, line string) {
 		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.Is(err, csv.ErrQuote), errors.Is(err, csv.ErrBareQuote):
-			r.skip(lineOf(err))
-			continue
-		case err != nil:
-			return err
+		case bad != nil || line == "":
+		case row.columns == nil:
+			bad = row.header(line)
+		default:
+			if s, ok := row.sample(line); ok {
+				r.add(s)
+			} else {
+				r.skip(n)
+			}
 		}
-		s, ok := row.sample()
-		if !ok {
-			line, _ := in.FieldPos(0)
-			r.skip(line)
-			continue
-		}
-		r.add(s)
-	}
-}
-
-func lineOf(err error) int {
-	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return parse.Line
-	}
-	return 0
+	})
+	return cmp.Or(bad, err)
 }
 
 // rowReader reads cells by the names of their columns.
 type rowReader struct {
 	columns map[string]int
 	cells   []string
+}
+
+func (r *rowReader) header(line string) error {
+	if err := r.split(line); err != nil {
+		return err
+	}
+	r.columns = map[string]int{}
+	for i, name := range r.cells {
+		r.columns[strings.TrimSpace(name)] = i
+	}
+	for _, name := range []string{"timestamp", "rss_mb"} {
+		if _, ok := r.columns[name]; !ok {
+			return fmt.Errorf("no column %s in its first line; CSV that begins with timestamp,pid,rss_mb, a log of psrecord or data of mprof can be read", name)
+		}
+	}
+	return nil
+}
+
+// split divides a line into cells, without a csv.Reader where nothing is quoted.
+func (r *rowReader) split(line string) (err error) {
+	r.cells = r.cells[:0]
+	if !strings.Contains(line, `"`) {
+		r.cells = slices.AppendSeq(r.cells, strings.SplitSeq(line, ","))
+		return nil
+	}
+	in := csv.NewReader(strings.NewReader(line))
+	r.cells, err = in.Read()
+	return err
 }
 
 func (r *rowReader) cell(name string) string {
@@ -82,7 +86,10 @@ func (r *rowReader) number(name string) float64 {
 	return v
 }
 
-func (r *rowReader) sample() (*Sample, bool) {
+func (r *rowReader) sample(line string) (*Sample, bool) {
+	if r.split(line) != nil {
+		return nil, false
+	}
 	at, ok := parseTime(r.cell("timestamp"))
 	s := &Sample{At: at, RSS: r.number("rss_mb"), Detail: process.NoDetail(), Available: math.NaN(), Event: r.cell(eventColumn)}
 	s.RSSTotal = r.or("rss_total_mb", s.RSS)

@@ -2,6 +2,8 @@ package monitor
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -67,8 +69,13 @@ func blankSample(seconds, rss float64) *Sample {
 func eachLine(b *bufio.Reader, f func(n int, line string)) error {
 	lines := bufio.NewScanner(b)
 	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan(); n++ {
+	n := 0
+	for lines.Scan() {
+		n++
 		f(n, strings.TrimSpace(lines.Text()))
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("its line %d is longer than %d KiB", n+1, maxLine>>10)
 	}
 	return lines.Err()
 }

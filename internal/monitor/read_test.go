@@ -105,6 +105,29 @@ func TestReadPassesOverWhatItCannot(t *testing.T) {
 	}
 }
 
+// A file costs no more than its longest line and its processes, whatever is in it.
+func TestReadIsBounded(t *testing.T) {
+	rows := func(n int, row string) string { return strings.Repeat(row+"\n", n) }
+	quoted := "timestamp,pid,rss_mb\n" + rows(1, `1,7,"10`) + rows(50_000, "2,7,10") + rows(1, "\"3\",7,\"10\"")
+	res, err := Read(strings.NewReader(quoted))
+	if err != nil || res.Processes[0].Samples != 50_001 || !strings.Contains(strings.Join(res.Warnings, "\n"), "1 lines could not be read and were passed over, the first is line 2") {
+		t.Errorf("a quote that does not end: %+v, %v", res, err)
+	}
+	many := "timestamp,pid,rss_mb,event\n"
+	for i := range maxProcesses + 10 {
+		many += fmt.Sprintf("1,%d,10,\n", i+1)
+	}
+	many += "2,1,10,restarted\n"
+	res, err = Read(strings.NewReader(many))
+	if err != nil || len(res.Processes) != maxProcesses || !strings.Contains(strings.Join(res.Warnings, "\n"), "more than 1000 processes in it; 11 samples of the others") {
+		t.Errorf("many processes: %v", err)
+	}
+	_, err = Read(strings.NewReader("timestamp,pid,rss_mb\n1,7,10\n" + strings.Repeat("x", 2*maxLine)))
+	if err == nil || !strings.Contains(err.Error(), "its line 3 is longer than 1024 KiB") {
+		t.Errorf("a long line: %v", err)
+	}
+}
+
 // Text that a spreadsheet would run becomes text; numbers stay numbers.
 func TestTextCell(t *testing.T) {
 	for text, want := range map[string]string{

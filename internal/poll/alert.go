@@ -34,11 +34,11 @@ var metrics = map[string]struct {
 	unit  unit
 	value func(s *snapshot.Snapshot) (float64, bool)
 }{
-	"heap":        {megabytes, func(s *snapshot.Snapshot) (float64, bool) { return known(s.HeapUsedMB) }},
-	"rss":         {megabytes, func(s *snapshot.Snapshot) (float64, bool) { return known(s.RSSMB) }},
-	"sessions":    {count, func(s *snapshot.Snapshot) (float64, bool) { return known(s.ActiveSessions) }},
-	"session-age": {milliseconds, func(s *snapshot.Snapshot) (float64, bool) { return known(s.OldestSessionAgeMs) }},
-	"streams":     {count, func(s *snapshot.Snapshot) (float64, bool) { return known(s.OpenStreams) }},
+	"heap":        {megabytes, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.HeapUsedMB) }},
+	"rss":         {megabytes, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.RSSMB) }},
+	"sessions":    {count, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ActiveSessions) }},
+	"session-age": {milliseconds, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OldestSessionAgeMs) }},
+	"streams":     {count, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OpenStreams) }},
 	"calls": {count, func(s *snapshot.Snapshot) (float64, bool) {
 		return float64(len(s.ToolCallStack)), s.ToolCallStack != nil
 	}},
@@ -49,13 +49,6 @@ var metrics = map[string]struct {
 }
 
 const metricNames = "heap, rss, sessions, session-age, streams, calls, queue, queue.NAME, oldest, latency, failures"
-
-func known[T int64 | float64](v *T) (float64, bool) {
-	if v == nil {
-		return 0, false
-	}
-	return float64(*v), true
-}
 
 func oldest(s *snapshot.Snapshot) (float64, bool) {
 	_, age := s.Oldest()

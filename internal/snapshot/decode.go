@@ -73,27 +73,9 @@ func (d *decoder) document(data []byte) error {
 	}
 	end := d.dec.InputOffset()
 	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return &moreError{at: int64(d.lead) + end}
+		return fmt.Errorf("there is more after the document, at byte %d", int64(d.lead)+end)
 	}
 	return nil
-}
-
-// moreError says that there is something after the document.
-type moreError struct{ at int64 }
-
-// cutMore divides a line after its first document, where err says that another
-// one follows it.
-func cutMore[T string | []byte](line T, err error) (doc, rest T, ok bool) {
-	more, ok := errors.AsType[*moreError](err)
-	if !ok {
-		return line, rest, false
-	}
-	doc, rest = line[:more.at], line[more.at:]
-	return doc, rest, strings.HasPrefix(strings.TrimSpace(string(rest[:min(len(rest), 16)])), "{")
-}
-
-func (e *moreError) Error() string {
-	return fmt.Sprintf("there is more after the document, at byte %d", e.at)
 }
 
 func syntaxError(err error) error {
@@ -258,8 +240,12 @@ func (d *decoder) call(c *Call, path, name string) (err error) {
 func (d *decoder) queue(path string) error {
 	d.s.HandlerQueue = map[string]int64{}
 	put := func(handler string, depth *int64) {
-		if depth != nil && len(d.s.HandlerQueue) < MaxStack {
+		switch {
+		case depth == nil:
+		case len(d.s.HandlerQueue) < MaxStack:
 			d.s.HandlerQueue[clip(handler)] = *depth
+		default:
+			d.warnOnce(path, fmt.Sprintf("holds more than %d queues; the rest is left out", MaxStack))
 		}
 	}
 	switch d.dec.PeekKind() {
@@ -298,6 +284,7 @@ func (d *decoder) queueEntry(path string, put func(string, *int64)) error {
 }
 
 func (d *decoder) handlers(path string) error {
+	all := path
 	if d.dec.PeekKind() != '{' {
 		return d.absent(path, "an object")
 	}
@@ -323,6 +310,8 @@ func (d *decoder) handlers(path string) error {
 		})
 		if len(d.s.Handlers) < MaxStack {
 			d.s.Handlers[clip(handler)] = h
+		} else {
+			d.warnOnce(all, fmt.Sprintf("holds more than %d handlers; the rest is left out", MaxStack))
 		}
 		return err
 	})

@@ -153,6 +153,23 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// Queues and handlers are bounded too, and what is left out is told once.
+func TestBoundedQueuesAndHandlers(t *testing.T) {
+	var queues, handlers strings.Builder
+	for i := range MaxStack + 5 {
+		fmt.Fprintf(&queues, `,"q%d": 1`, i)
+		fmt.Fprintf(&handlers, `,"h%d": {"calls": 1}`, i)
+	}
+	s, err := Decode([]byte(`{"handlerQueue": {` + queues.String()[1:] + `}, "handlers": {` + handlers.String()[1:] + `}}`))
+	if err != nil || len(s.HandlerQueue) != MaxStack || len(s.Handlers) != MaxStack {
+		t.Fatalf("%d queues, %d handlers, %v", len(s.HandlerQueue), len(s.Handlers), err)
+	}
+	want := []string{"handlerQueue holds more than 10000 queues; the rest is left out", "handlers holds more than 10000 handlers; the rest is left out"}
+	if diff := cmp.Diff(want, s.Warnings); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestDecodeBoundsTheStack(t *testing.T) {
 	const n = 1_000_000
 	var b strings.Builder

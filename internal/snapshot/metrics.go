@@ -60,10 +60,8 @@ func NewMetrics(labels ...string) *Metrics {
 }
 
 func number[T int64 | float64](v *T, unit float64) (float64, bool) {
-	if v == nil {
-		return 0, false
-	}
-	return float64(*v) * unit, true
+	n, ok := Known(v)
+	return n * unit, ok
 }
 
 func startSeconds(s *Snapshot) (float64, bool) {

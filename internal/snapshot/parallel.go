@@ -1,7 +1,7 @@
 package snapshot
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +18,7 @@ type job struct {
 	data    []byte
 	line    int   // the number of the first
 	err     error // after the last of them
+	long    int   // the number of the line after them that was too long, or 0
 	arena   arena
 	results []result
 	done    chan struct{}
@@ -38,13 +39,18 @@ func (r *Reader) AllParallel() iter.Seq2[*Snapshot, error] {
 		var first error
 		for first == nil && r.Read == 0 { // it decides whether there is one snapshot on several lines
 			line, err := r.next()
-			for len(line) > 0 {
+			for more := false; len(line) > 0; more = true {
 				var s *Snapshot
-				if s, line, first = r.parse(line); s != nil && !yield(s, nil) {
+				var bad error
+				s, line, bad = r.parse(line, more)
+				first = cmp.Or(first, bad)
+				if s != nil && !yield(s, nil) {
 					return
 				}
 			}
-			if err != nil {
+			if errors.Is(err, errLong) {
+				first = r.skip(r.line, err)
+			} else if err != nil {
 				r.finish(err, first, yield)
 				return
 			}
@@ -55,12 +61,15 @@ func (r *Reader) AllParallel() iter.Seq2[*Snapshot, error] {
 			<-j.done
 			for _, res := range j.results {
 				if res.err != nil {
-					r.skip(res.line, res.err)
+					_ = r.skip(res.line, res.err)
 					continue
 				}
 				if !r.take(res.s, yield) {
 					return
 				}
+			}
+			if j.long > 0 {
+				_ = r.skip(j.long, errLong)
 			}
 			if j.err != nil {
 				r.finish(j.err, first, yield)
@@ -80,10 +89,12 @@ func (r *Reader) finish(err, first error, yield func(*Snapshot, error) bool) {
 	}
 }
 
-// skip counts a line that could not be read.
-func (r *Reader) skip(line int, err error) {
+// skip counts a line that could not be read, and returns why.
+func (r *Reader) skip(line int, err error) error {
+	err = fmt.Errorf("reading trace %s:%d: %w", r.name, line, err)
 	r.Skipped++
-	r.warn(fmt.Sprintf("reading trace %s:%d: %s; line skipped", r.name, line, err))
+	r.warn(err.Error() + "; line skipped")
+	return err
 }
 
 // take counts a snapshot and hands it on.
@@ -132,23 +143,22 @@ func (r *Reader) jobs(stop <-chan struct{}) <-chan *job {
 	return ordered
 }
 
-// cut takes whole lines off the trace; with the last of them comes io.EOF.
+// cut takes whole lines off the trace, and of one that does not end whole
+// documents; with the last of them comes io.EOF.
 func (r *Reader) cut(j *job) {
-	j.line = r.line + 1
-	j.data = j.data[:blockSize]
-	n, err := io.ReadFull(r.lines, j.data)
-	j.data = j.data[:n]
-	if err == nil && j.data[n-1] != '\n' {
-		var rest []byte
-		rest, err = r.next() // the line that the block cut through
-		j.data = append(j.data, rest...)
-		r.line--
+	j.data, j.line, j.long, j.err = j.data[:0], 0, 0, nil
+	for len(j.data) < blockSize && j.err == nil && j.long == 0 {
+		line, err := r.next()
+		if j.line == 0 {
+			j.line = r.line
+		}
+		j.data = append(j.data, line...)
+		if errors.Is(err, errLong) {
+			j.long = r.line
+		} else {
+			j.err = err
+		}
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = io.EOF
-	}
-	r.line += bytes.Count(j.data, []byte("\n"))
-	j.err = err
 }
 
 func (j *job) read(dec *careful) {
@@ -170,12 +180,16 @@ func (j *job) read(dec *careful) {
 
 // parse reads the documents on a line, of which there is mostly one.
 func (j *job) parse(dec *careful, text string, line int) {
-	for strings.TrimSpace(text) != "" {
+	for more := false; strings.TrimSpace(text) != ""; more = true {
 		rest := ""
+		if more {
+			text, rest = cutFirst(text)
+		}
 		s, err := dec.text(text)
-		if doc, after, ok := cutMore(text, err); ok {
-			rest = after
-			s, err = dec.text(doc)
+		if err != nil && !more {
+			if text, rest = cutFirst(text); rest != "" {
+				s, err = dec.text(text)
+			}
 		}
 		j.results = append(j.results, result{s, line, err})
 		text = rest

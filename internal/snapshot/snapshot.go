@@ -182,6 +182,14 @@ func Restarted(before, after *Snapshot) (reason string, restarted bool) {
 	return "", false
 }
 
+// Known is a figure, and whether the server gave it.
+func Known[T int64 | float64](v *T) (float64, bool) {
+	if v == nil {
+		return 0, false
+	}
+	return float64(*v), true
+}
+
 func fell[T int64 | float64](before, after *T) bool {
 	return before != nil && after != nil && *after < *before
 }

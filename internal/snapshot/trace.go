@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,15 +25,25 @@ type Writer struct {
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
 // Write writes s: the document as the server sent it, where there is one, with
-// s.Poll as its last member.
+// s.Poll as its last member. It refuses one that is longer than a Reader takes.
 func (w *Writer) Write(s *Snapshot) error {
 	line, err := appendLine(w.line[:0], s)
 	if err != nil {
 		return err
 	}
 	w.line = line
+	if len(line) > MaxLine {
+		return fmt.Errorf("the snapshot%s takes %d MiB, and a trace can hold %d MiB of one", of(s), len(line)>>20, MaxLine>>20)
+	}
 	_, err = w.w.Write(line)
 	return err
+}
+
+func of(s *Snapshot) string {
+	if s.Target() == "" {
+		return ""
+	}
+	return " of " + s.Target()
 }
 
 func appendLine(dst []byte, s *Snapshot) ([]byte, error) {
@@ -103,7 +114,8 @@ func isPoll(name jsontext.Value) bool {
 }
 
 // Reader reads a trace, or a file that holds one snapshot on several lines, in
-// constant memory. A line that is no snapshot is skipped, counted and warned of.
+// constant memory, whether or not there are ends of line between them. A line that
+// is no snapshot, or is too long for one, is skipped, counted and warned of.
 type Reader struct {
 	// Warnings say what was skipped, and name the fields whose values could not be meant.
 	Warnings []string
@@ -113,7 +125,10 @@ type Reader struct {
 	name  string
 	lines *bufio.Reader
 	line  int
-	long  []byte // the line at hand, where it did not fit into the buffer
+	long  []byte // what is read of the line at hand, where it did not fit into the buffer
+	used  int    // bytes of long that were handed out
+	open  bool   // the line at hand goes on after them
+	docs  documents
 	dec   careful
 	free  chan *job // for AllParallel, to be used again
 }
@@ -131,16 +146,18 @@ func (r *Reader) All() iter.Seq2[*Snapshot, error] {
 		var first error // why the first line that was skipped was
 		for {
 			line, err := r.next()
-			for len(line) > 0 {
+			for more := false; len(line) > 0; more = true {
 				var s *Snapshot
 				var bad error
-				s, line, bad = r.parse(line)
-				switch {
-				case s != nil && !yield(s, nil):
+				s, line, bad = r.parse(line, more)
+				first = cmp.Or(first, bad)
+				if s != nil && !yield(s, nil) {
 					return
-				case bad != nil && first == nil:
-					first = bad
 				}
+			}
+			if errors.Is(err, errLong) {
+				first = cmp.Or(first, r.skip(r.line, err))
+				continue
 			}
 			if errors.Is(err, io.EOF) {
 				break
@@ -156,48 +173,79 @@ func (r *Reader) All() iter.Seq2[*Snapshot, error] {
 	}
 }
 
-// next returns the next line without its end; it is valid until the call after.
+// errLong is what next returns of a line that it passed over.
+var errLong = fmt.Errorf("longer than %d MiB", MaxLine>>20)
+
+// next returns the next line with its end, or of a line that does not fit into
+// the buffer some whole documents; it is valid until the call after.
 func (r *Reader) next() ([]byte, error) {
-	r.line++
-	r.long = r.long[:0]
+	r.long = append(r.long[:0], r.long[r.used:]...)
+	r.used = 0
+	if !r.open {
+		r.line++
+		r.docs = documents{}
+	}
+	r.open = true
 	for {
 		part, err := r.lines.ReadSlice('\n')
-		if err == nil && len(r.long) == 0 {
-			return part, nil
+		if r.open = errors.Is(err, bufio.ErrBufferFull); !r.open && len(r.long) == 0 {
+			return part, err
 		}
+		before := len(r.long)
 		r.long = append(r.long, part...)
-		if !errors.Is(err, bufio.ErrBufferFull) {
+		r.used = len(r.long)
+		if !r.open {
 			return r.long, err
 		}
+		if at := r.docs.last(part); at >= 0 {
+			r.used = before + at
+			return r.long[:r.used], nil
+		}
 		if len(r.long) > MaxLine {
-			return nil, fmt.Errorf("the line is longer than %d MiB", MaxLine>>20)
+			return nil, r.discard()
+		}
+	}
+}
+
+// discard reads over the rest of the line.
+func (r *Reader) discard() error {
+	for {
+		_, err := r.lines.ReadSlice('\n')
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			r.open = false
+			if err == nil || errors.Is(err, io.EOF) {
+				return errLong // the next call tells of the end
+			}
+			return err
 		}
 	}
 }
 
 // parse reads the snapshot that a line begins with, and returns what is after
-// it: curl appends documents without an end of line. A line that only begins one
-// is taken as the first of a document that was written over several lines.
-func (r *Reader) parse(line []byte) (s *Snapshot, rest []byte, err error) {
+// it: curl appends documents without an end of line, and after the first one, of
+// which there is mostly no other, more says that they are to be expected. A line
+// that only begins one is taken as the first of a document on several lines.
+func (r *Reader) parse(line []byte, more bool) (s *Snapshot, rest []byte, err error) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return nil, nil, nil // an empty line is neither
 	}
 	at := r.line
-	s, err = r.dec.decode(line)
-	if doc, after, ok := cutMore(line, err); ok {
-		line, rest = doc, after
-		s, err = r.dec.decode(line)
+	if more {
+		line, rest = cutFirst(line)
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) && r.Read+r.Skipped == 0 {
+	s, err = r.dec.decode(line)
+	if err != nil && !more {
+		if line, rest = cutFirst(line); len(rest) > 0 {
+			s, err = r.dec.decode(line)
+		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) && r.Read+r.Skipped == 0 && len(rest) == 0 {
 		if doc := r.document(line); doc != nil {
 			s, err = r.dec.decode(doc)
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("reading trace %s:%d: %w", r.name, at, err)
-		r.Skipped++
-		r.warn(err.Error() + "; line skipped")
-		return nil, rest, err
+		return nil, rest, r.skip(at, err)
 	}
 	r.Read++
 	for _, w := range s.Warnings {
@@ -217,7 +265,7 @@ func (r *Reader) document(line []byte) []byte {
 	for len(doc) <= MaxLine {
 		line, err := r.next()
 		doc = append(doc, line...)
-		if err != nil || line[0] == '}' {
+		if len(line) == 0 || err != nil || line[0] == '}' {
 			return doc
 		}
 	}

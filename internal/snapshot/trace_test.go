@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"iter"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,6 +49,8 @@ func TestReader(t *testing.T) {
 		"the first line is torn":     {in: `{"heapUs` + "\n" + line(2) + "\n", want: []float64{2}, skipped: 1, warning: "trace t:1: the JSON is cut off"},
 		"the head is missing":        {in: `UsedMB": 5}` + "\n" + line(2) + "\n", want: []float64{2}, skipped: 1, warning: "trace t:1: not JSON"},
 		"two on one line":            {in: line(1) + line(2) + " \t" + line(3) + "\n" + line(4) + "\n", want: []float64{1, 2, 3, 4}},
+		"a bad one on that line":     {in: line(1) + `{"heapUsedMB": }` + line(3) + "\n" + line(4) + "\n", want: []float64{1, 3, 4}, skipped: 1, warning: "trace t:1: not JSON"},
+		"braces within strings":      {in: `{"heapUsedMB": 1, "x": "}{\"{"}{"heapUsedMB": 2, "x": [{"a": "\\"}, {}]}` + "\n", want: []float64{1, 2}},
 		"something after a document": {in: line(1) + "garbage\n" + line(2) + "\n", want: []float64{2}, skipped: 1, warning: "there is more after the document"},
 		"a document of many lines":   {in: "{\n  \"heapUsedMB\": 7,\n  \"handlerQueue\": {\n    \"a\": 1\n  }\n}\n", want: []float64{7}},
 		"the same with CRLF and BOM": {in: "\xef\xbb\xbf{\r\n  \"heapUsedMB\": 7\r\n}\r\n", want: []float64{7}},
@@ -99,22 +103,76 @@ func (e endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// A line that is too long is lost, and nothing but that line.
 func TestReaderBounds(t *testing.T) {
-	for name, tail := range map[string]io.Reader{
-		"a line that never ends":                endless('x'),
-		"a document whose lines never end":      io.MultiReader(strings.NewReader("{\n \"a\": "), endless('1')),
-		"a long line after one that could read": io.MultiReader(strings.NewReader("{\"heapUsedMB\": 1}\n"), endless(' ')),
+	good := strings.NewReader
+	long := func(c byte) io.Reader { return io.LimitReader(endless(c), 2*MaxLine) }
+	for name, tc := range map[string]struct {
+		in      io.Reader
+		want    []float64
+		skipped int
+		warning string
+	}{
+		"all of it":          {long('x'), nil, 1, "trace t:1: longer than 16 MiB"},
+		"within many lines":  {io.MultiReader(good("{\n \"a\": "), long('1')), nil, 1, "trace t:1: the JSON is cut off"},
+		"the last":           {io.MultiReader(good("{\"heapUsedMB\": 1}\n"), long(' ')), []float64{1}, 1, "trace t:2: longer than 16 MiB"},
+		"the first":          {io.MultiReader(long('x'), good("\n{\"heapUsedMB\": 2}\n")), []float64{2}, 1, "trace t:1: longer than 16 MiB"},
+		"in the middle":      {io.MultiReader(good("{\"heapUsedMB\": 1}\n"), long('x'), good("\n{\"heapUsedMB\": 3}\nx\n")), []float64{1, 3}, 2, "trace t:2: longer than 16 MiB"},
+		"after one on it":    {io.MultiReader(good(`{"heapUsedMB": 1} {"a": "`), long('x'), good("\n{\"heapUsedMB\": 3}\n")), []float64{1, 3}, 1, "trace t:1: longer than 16 MiB"},
+		"one document of it": {io.MultiReader(good(`{"heapUsedMB": 1, "a": "`), io.LimitReader(endless('x'), MaxLine/2), good("\"}\n{\"heapUsedMB\": 3}\n")), []float64{1, 3}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			limited := &io.LimitedReader{R: tail, N: 4 * MaxLine}
-			_, err := readAll(NewReader(limited, "t"))
-			if err == nil {
-				t.Error("no error")
+			r := NewReader(tc.in, "t")
+			got, err := readAll(r)
+			if !cmp.Equal(got, tc.want) || r.Skipped != tc.skipped || !strings.Contains(strings.Join(r.Warnings, "\n"), tc.warning) {
+				t.Errorf("%v, %d skipped, %q; want %v, %d, %q", got, r.Skipped, r.Warnings, tc.want, tc.skipped, tc.warning)
 			}
-			if limited.N < MaxLine {
-				t.Errorf("it read on for %d MiB", (4*MaxLine-limited.N)>>20)
+			if (err != nil) != (tc.want == nil) {
+				t.Errorf("error %v after %d snapshots", err, len(got))
+			}
+			if cap(r.long) > 3*MaxLine {
+				t.Errorf("it kept %d MiB", cap(r.long)>>20)
 			}
 		})
+	}
+}
+
+// A trace that curl wrote is one line, however long: it is read once, in constant memory.
+func TestReaderOfOneLongLine(t *testing.T) {
+	const many = 100_000
+	pad := strings.Repeat("}{", 100)
+	all := func(text string) io.Reader { // with a bad one in the middle, and some that are longer than the buffer
+		var b strings.Builder
+		for i := range many {
+			switch i {
+			case many / 2:
+				b.WriteString(`{"heapUsedMB": } `)
+			case many / 3, many / 4:
+				b.WriteString(`{"heapUsedMB": 1, "x": "` + strings.Repeat(text, 5000) + `"}`)
+			default:
+				b.WriteString(`{"heapUsedMB": 1, "toolCallStack": [], "handlers": {"` + text + `": {"calls": 5}}}`)
+			}
+		}
+		return strings.NewReader(b.String() + "\n{\"heapUsedMB\": 1}\nx\n")
+	}
+	for name, seq := range map[string]func(*Reader) iter.Seq2[*Snapshot, error]{"All": (*Reader).All, "AllParallel": (*Reader).AllParallel} {
+		in := all(pad)
+		size := in.(*strings.Reader).Size()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := NewReader(in, "t")
+		for _, err := range seq(r) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if size <= MaxLine || r.Read != many || r.Skipped != 2 || !strings.Contains(r.Warnings[len(r.Warnings)-1], "t:3: ") {
+			t.Errorf("%s: %d read, %d skipped of %d bytes: %q", name, r.Read, r.Skipped, size, r.Warnings)
+		}
+		if cap(r.long) > MaxLine || after.TotalAlloc-before.TotalAlloc > 20*uint64(size) {
+			t.Errorf("%s: it kept %d bytes and took %d of %d", name, cap(r.long), after.TotalAlloc-before.TotalAlloc, size)
+		}
 	}
 }
 
@@ -182,6 +240,15 @@ func TestWriterFailedPoll(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// What a Reader would not take, a Writer does not write.
+func TestWriterBounds(t *testing.T) {
+	s := &Snapshot{Raw: []byte(`{"heapUsedMB": 1, "x": "` + strings.Repeat("x", MaxLine) + `"}`), Poll: &Poll{Target: "http://h"}}
+	var out writes
+	if err := NewWriter(&out).Write(s); err == nil || !strings.Contains(err.Error(), "the snapshot of http://h takes 16 MiB") || len(out) > 0 {
+		t.Errorf("%v after %d writes", err, len(out))
 	}
 }
 
