@@ -88,14 +88,22 @@ func TestFailuresOnTheWay(t *testing.T) {
           "count": 4`},
 	} {
 		t.Run(title+", poll", func(t *testing.T) {
-			url := (&badServer{snapshot: every(3, tc.h, text(healthySnapshot))}).start(t)
+			var asked atomic.Int64
+			answer := every(3, tc.h, text(healthySnapshot))
+			url := (&badServer{snapshot: func(w http.ResponseWriter, r *http.Request) { asked.Add(1); answer(w, r) }}).start(t)
 			trace := filepath.Join(t.TempDir(), "trace")
 			o := invoke(t, "poll", url, "--interval", "1ms", "--count", "9", "-o", trace, "--format", "json")
-			if title != "reset" { // net/http asks again where a connection that was used before is closed
-				o.wants(t, exitOK, `"failed": 3`)
+			failed, requests := 3, int64(9)
+			if title == "reset" { // net/http asks again where a connection that was used before is closed
+				failed, requests = 0, 13
+			} else {
 				o.wants(t, exitOK, tc.want)
 			}
+			o.wants(t, exitOK, fmt.Sprintf(`"failed": %d,`, failed))
 			o.wants(t, exitOK, `"polls": 9`)
+			if asked.Load() != requests {
+				t.Errorf("%d requests, want %d", asked.Load(), requests)
+			}
 		})
 		t.Run(title+", loadtest", func(t *testing.T) {
 			url := (&badServer{tool: "x", call: every(3, tc.h, callDone)}).start(t)
