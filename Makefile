@@ -21,7 +21,7 @@ check: lint ## all that must hold before a commit
 	GOOS=windows go build -o /dev/null ./cmd/mcpdiag
 
 lint: ## format and lint, at a pinned version
-	@test -z "$$(gofmt -l cmd internal)" || { gofmt -l cmd internal; echo 'run gofmt -w'; exit 1; }
+	@test -z "$$(gofmt -l cmd internal bench)" || { gofmt -l cmd internal bench; echo 'run gofmt -w'; exit 1; }
 	$(GOLANGCI_LINT) run ./...
 
 demo: build ## build, then the tour

@@ -34,8 +34,8 @@ func flood(w http.ResponseWriter, piece string, sent *atomic.Int64) {
 	}
 }
 
-// T05: bodies that are no answer. Each ends with exit code 1 and says why.
-func TestT05Bodies(t *testing.T) {
+// Bodies that are no answer. Each ends with exit code 1 and says why.
+func TestBodies(t *testing.T) {
 	healthy := healthySnapshot
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"heap`)
@@ -102,7 +102,7 @@ func patience(want string) string {
 }
 
 // A byte order mark is no reason to fail.
-func TestT05ByteOrderMark(t *testing.T) {
+func TestByteOrderMark(t *testing.T) {
 	b := &badServer{tool: "x", snapshot: text("\xef\xbb\xbf" + healthySnapshot), call: func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "\xef\xbb\xbf"+`{"jsonrpc":"2.0","id":%s,"result":{}}`, rpcID(r))
 	}}
@@ -112,7 +112,7 @@ func TestT05ByteOrderMark(t *testing.T) {
 }
 
 // Bodies without end are given up at the limit, of decoded bytes, and cost no more memory than that.
-func TestT05Floods(t *testing.T) {
+func TestFloods(t *testing.T) {
 	bomb := gzipped(64 << 20)
 	for title, answer := range map[string]func(w http.ResponseWriter, r *http.Request, sent *atomic.Int64){
 		"a gigabyte": func(w http.ResponseWriter, _ *http.Request, sent *atomic.Int64) {
@@ -163,8 +163,8 @@ func TestT05Floods(t *testing.T) {
 	}
 }
 
-// T06: figures that cannot be meant. They are left out and told, and nothing overflows.
-func TestT06Figures(t *testing.T) {
+// Figures that cannot be meant. They are left out and told, and nothing overflows.
+func TestFigures(t *testing.T) {
 	many := `{"heapUsedMB": 1, "toolCallStack": [` + strings.Repeat(`{"id":"1","name":"x"},`, 100_000) + `{"id":"2","name":"y"}]}`
 	for title, tc := range map[string]struct {
 		doc  string
@@ -219,7 +219,7 @@ func TestT06Figures(t *testing.T) {
 }
 
 // Times that go backwards between two snapshots, and durations that shrink.
-func TestT06Backwards(t *testing.T) {
+func TestFiguresThatGoBackwards(t *testing.T) {
 	n := 0
 	docs := []string{
 		`{"heapUsedMB": 1, "activeSessions": 1, "timestamp": 1763700009000, "uptimeMs": 500, "toolCallStack": [{"id": "a", "name": "x", "durationMs": 900}]}`,

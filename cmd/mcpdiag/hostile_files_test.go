@@ -40,19 +40,17 @@ func TestDiffOfManyTargets(t *testing.T) {
 	invoke(t, "diff", path, path, "--target", "n1999").wants(t, exitOK, "")
 }
 
-// T09: where the output goes, of the commands that write a file whole, and of
+// Where the output goes, of what replaces the file that is there, and of
 // poll, which appends.
-func TestT09Output(t *testing.T) {
+func TestOutputFiles(t *testing.T) {
 	url := (&badServer{tool: "x"}).start(t)
-	commands := map[string]func(out string) []string{
-		"diff": func(out string) []string {
-			return []string{"diff", url, "--wait", "0", "--settle", "0", "--format", "junit", "-o", out}
-		},
-		"loadtest": func(out string) []string { return []string{"loadtest", url, "--users", "1", "--calls", "1", "-o", out} },
-		"poll":     func(out string) []string { return []string{"poll", url, "--count", "1", "-o", out} },
-	}
-	for command, args := range commands {
-		appends := command == "poll"
+	commands := outputs(t, url)
+	for command, o := range commands {
+		args, appends, child := o.args, o.appends, o.child
+		invoke := invoke
+		if o.invoke != nil {
+			invoke = o.invoke
+		}
 		t.Run(command+", a link", func(t *testing.T) {
 			dir := t.TempDir()
 			target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
@@ -75,7 +73,11 @@ func TestT09Output(t *testing.T) {
 			if err := os.Symlink(filepath.Join(dir, "nowhere"), link); err != nil {
 				t.Fatal(err)
 			}
-			invoke(t, args(link)...)
+			if appends {
+				invoke(t, args(link)...).wants(t, exitFailure, "it is a symbolic link; name the file it points to")
+			} else {
+				invoke(t, args(link)...).wants(t, exitOK, "")
+			}
 			if _, ok := files(t, dir)["nowhere"]; ok {
 				t.Error("the link was followed")
 			}
@@ -112,6 +114,9 @@ func TestT09Output(t *testing.T) {
 			if _, err := os.Stat("/dev/full"); err != nil {
 				t.Skip("there is no /dev/full here")
 			}
+			if child {
+				t.Skip("the command itself meets the full disk")
+			}
 			o := invoke(t, args("/dev/full")...)
 			o.wants(t, exitFailure, "/dev/full: no space left on device")
 			if strings.Count(o.err, "/dev/full") != 1 {
@@ -140,7 +145,7 @@ func TestT09Output(t *testing.T) {
 }
 
 // A run that is interrupted leaves what it has: a trace of whole lines; no half of a result.
-func TestT09Interrupted(t *testing.T) {
+func TestInterruptedOutput(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
 	url := (&badServer{snapshot: func(w http.ResponseWriter, r *http.Request) {
@@ -188,7 +193,7 @@ func readTrace(t *testing.T, path string) (read, lost int) {
 }
 
 // Two runs that append to one trace do not tear each other's lines.
-func TestT09TwoRunsAtOnce(t *testing.T) {
+func TestTwoRunsAtOnce(t *testing.T) {
 	long := strings.TrimSuffix(healthySnapshot, "}") + `, "filler": "` + strings.Repeat("x", 100_000) + `"}`
 	url := (&badServer{snapshot: text(long)}).start(t)
 	trace := filepath.Join(t.TempDir(), "trace")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// T01: names as no server should give them, as they stand in JSON.
+// Names as no server should give them, as they stand in JSON.
 var hostileNames = map[string]string{
 	"clear the screen":   `\u001b[2J`,
 	"set the title":      `\u001b]0;t\u0007`,
@@ -30,7 +30,7 @@ var hostileNames = map[string]string{
 	"a megabyte":         strings.Repeat("n", 1<<20),
 }
 
-func TestT01HostileNames(t *testing.T) {
+func TestHostileNames(t *testing.T) {
 	t.Setenv("GITHUB_ACTIONS", "true")
 	for title, name := range hostileNames {
 		b := &badServer{server: name, tool: name}
@@ -68,7 +68,7 @@ func TestT01HostileNames(t *testing.T) {
 }
 
 // The same for what stands in HTTP itself and in errors of JSON-RPC.
-func TestT01HostileErrors(t *testing.T) {
+func TestHostileErrors(t *testing.T) {
 	const nasty = "\x1b[2J\u202e\x9b\x7f"
 	body := func(code int, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {

@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// T07: a redirect is reported and not followed; where it leads nobody sees a
+// A redirect is reported and not followed; where it leads nobody sees a
 // request, let alone a credential.
-func TestT07Redirects(t *testing.T) {
+func TestRedirects(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
 	note := func(_ http.ResponseWriter, r *http.Request) {
@@ -93,9 +93,9 @@ func noSentinel(t *testing.T, o ended, dir string) {
 	}
 }
 
-// T08: servers that repeat what they were sent, at every stage, and command
+// Servers that repeat what they were sent, at every stage, and command
 // lines that are wrong: no credential is shown or written.
-func TestT08Secrets(t *testing.T) {
+func TestSecrets(t *testing.T) {
 	const odd = `SENTINEL-"quoted"&<odd>\` // which JSON and URLs write in other ways
 	// dump is the request as an error page shows it, all the forms of a value among them.
 	dump := func(r *http.Request) string {
@@ -180,7 +180,7 @@ func quote(s string) string {
 }
 
 // The ways of getting a command line wrong that would show a credential.
-func TestT08WrongCommandLines(t *testing.T) {
+func TestSecretsInWrongCommandLines(t *testing.T) {
 	t.Setenv("MCPDIAG_TOKEN", "SENTINEL-env")
 	key := secret(t, "SENTINEL-file")
 	empty := secret(t, "")

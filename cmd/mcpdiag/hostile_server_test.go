@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// T10: servers that are not there, hang, or break off.
-func TestT10Servers(t *testing.T) {
+// Servers that are not there, hang, or break off.
+func TestBrokenServers(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func every(n int64, h, otherwise http.HandlerFunc) http.HandlerFunc {
 
 // Polls that fail now and then are recorded, and the run goes on. Nobody waits
 // for as long as a Retry-After says.
-func TestT10FailuresOnTheWay(t *testing.T) {
+func TestFailuresOnTheWay(t *testing.T) {
 	slowDown := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3600")
 		http.Error(w, "slow down", http.StatusTooManyRequests)
@@ -88,14 +88,22 @@ func TestT10FailuresOnTheWay(t *testing.T) {
           "count": 4`},
 	} {
 		t.Run(title+", poll", func(t *testing.T) {
-			url := (&badServer{snapshot: every(3, tc.h, text(healthySnapshot))}).start(t)
+			var asked atomic.Int64
+			answer := every(3, tc.h, text(healthySnapshot))
+			url := (&badServer{snapshot: func(w http.ResponseWriter, r *http.Request) { asked.Add(1); answer(w, r) }}).start(t)
 			trace := filepath.Join(t.TempDir(), "trace")
 			o := invoke(t, "poll", url, "--interval", "1ms", "--count", "9", "-o", trace, "--format", "json")
-			if title != "reset" { // net/http asks again where a connection that was used before is closed
-				o.wants(t, exitOK, `"failed": 3`)
+			failed, requests := 3, int64(9)
+			if title == "reset" { // net/http asks again where a connection that was used before is closed
+				failed, requests = 0, 13
+			} else {
 				o.wants(t, exitOK, tc.want)
 			}
+			o.wants(t, exitOK, fmt.Sprintf(`"failed": %d,`, failed))
 			o.wants(t, exitOK, `"polls": 9`)
+			if asked.Load() != requests {
+				t.Errorf("%d requests, want %d", asked.Load(), requests)
+			}
 		})
 		t.Run(title+", loadtest", func(t *testing.T) {
 			url := (&badServer{tool: "x", call: every(3, tc.h, callDone)}).start(t)
@@ -108,7 +116,7 @@ func TestT10FailuresOnTheWay(t *testing.T) {
 }
 
 // A restart during the run is noticed: PID, uptime and counters begin again.
-func TestT10Restart(t *testing.T) {
+func TestServerRestarts(t *testing.T) {
 	docs := map[string][2]string{
 		"pid":       {`{"heapUsedMB": 90, "activeSessions": 5, "pid": 1, "callsTotal": 5}`, `{"heapUsedMB": 95, "activeSessions": 1, "pid": 2, "callsTotal": 9}`},
 		"counters":  {`{"heapUsedMB": 90, "activeSessions": 5, "callsTotal": 50}`, `{"heapUsedMB": 95, "activeSessions": 1, "callsTotal": 0}`},
@@ -129,7 +137,7 @@ func TestT10Restart(t *testing.T) {
 }
 
 // A server that dies during the run: what was seen until then is told.
-func TestT10Dies(t *testing.T) {
+func TestServerDies(t *testing.T) {
 	var dead atomic.Bool
 	n := 0
 	url := (&badServer{snapshot: func(w http.ResponseWriter, _ *http.Request) {
@@ -151,7 +159,7 @@ func TestT10Dies(t *testing.T) {
 }
 
 // Ctrl-C while a server hangs ends the run at once.
-func TestT10InterruptedWhileItHangs(t *testing.T) {
+func TestInterruptedWhileItHangs(t *testing.T) {
 	for _, command := range []string{"poll", "diff", "loadtest"} {
 		t.Run(command, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -54,7 +54,6 @@ func (o ended) harmless(t *testing.T) {
 	}
 }
 
-// wants checks the exit code and a part of what was said.
 // wants checks the exit code, and that one of the parts, divided by |, was said.
 func (o ended) wants(t *testing.T, code int, part string) {
 	t.Helper()

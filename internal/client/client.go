@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -118,7 +117,6 @@ func (c *Client) Timeout() time.Duration { return c.cfg.Timeout }
 
 // Response is an answer, read to its end.
 type Response struct {
-	Type   string // media type, without parameters
 	Body   []byte
 	Timing Timing
 }
@@ -147,8 +145,7 @@ func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	return &Response{Type: kind, Body: content, Timing: watch.Stop()}, nil
+	return &Response{Body: content, Timing: watch.Stop()}, nil
 }
 
 func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelFunc) {

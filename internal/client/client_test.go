@@ -88,10 +88,10 @@ func TestGet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(res.Body) != "{}" || res.Type != "application/json" {
-		t.Errorf("%q of type %q", res.Body, res.Type)
+	if string(res.Body) != "{}" {
+		t.Errorf("%q", res.Body)
 	}
-	if tm := res.Timing; tm.Reused || tm.Connect <= 0 || tm.FirstByte < tm.Connect || tm.Total < tm.FirstByte {
+	if tm := res.Timing; tm.Reused || tm.Connect <= 0 || tm.FirstByte < tm.Connect {
 		t.Errorf("timing %+v", tm)
 	}
 	if res, err = c.Get(t.Context(), u.String()); err != nil || !res.Timing.Reused || res.Timing.Connect != 0 {

@@ -17,7 +17,6 @@ type Timing struct {
 	Connect   time.Duration
 	TLS       time.Duration
 	FirstByte time.Duration // from Start
-	Total     time.Duration // from Start
 	Reused    bool
 }
 
@@ -63,7 +62,6 @@ func (s *Stopwatch) note(set func(*Timing)) {
 func (s *Stopwatch) Stop() Timing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timing.Total = time.Since(s.timing.Start)
 	if s.timing.Reused { // what a connection took that was begun beside it is not this exchange's
 		s.timing.DNS, s.timing.Connect, s.timing.TLS = 0, 0, 0
 	}

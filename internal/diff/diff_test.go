@@ -245,7 +245,7 @@ func TestEveryFormatTellsAll(t *testing.T) {
 	}
 }
 
-// hostile are names as no server should give them (T01 to T03).
+// hostile are names as no server should give them.
 var hostile = []string{
 	"\x1b[2J", "\x1b]52;c;aGk=\a", "\u009b2J", "\x7f", "\u202egnp", "\x00", "\ufffe", "\uffff", "\r\nmemory fine", "\n::error::x", "::error::x", "##[error]x",
 	"</failure><system-out>", "]]>", "\"><x y='", "| a | b |", "`x` **b** <img src=x> [l](http://x) @team", "%0A::error::x", strings.Repeat("漢", 100_000),

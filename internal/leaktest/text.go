@@ -17,7 +17,7 @@ var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak
 
 const rule = "======================================================================"
 
-// Text writes the analysis in the shape that the seed's test runner has, with
+// Text writes the analysis in the shape of a test runner's summary, with
 // the verdict in the place of its rule of 50 %.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder

@@ -86,7 +86,7 @@ var bomb = sync.OnceValue(func() []byte {
 })
 
 // A call that a server ruins costs that call, is counted by what was wrong, and
-// no other call fails. T05, T07, T10.
+// no other call fails.
 func TestRuinedCalls(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other server was asked: %s %v", r.Method, r.Header)
@@ -213,7 +213,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// A server that goes away for a while costs the calls of that time. T10.
+// A server that goes away for a while costs the calls of that time.
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

@@ -12,7 +12,7 @@ import (
 // RedFlags are the signs that guides to memory leaks name, as facts:
 // none of them is a verdict.
 type RedFlags struct {
-	GrowthPercent      float64 `json:"growthPercent"`      // of the initial total; the guide's limit is 50
+	GrowthPercent      float64 `json:"growthPercent"`      // of the initial total; more than 50 is a red flag
 	PlateauShare       float64 `json:"plateauShare"`       // of the time, at its end, without growth
 	ReturnedToBaseline bool    `json:"returnedToBaseline"` // a tenth of the way from the initial to the peak, at most
 	Linearity          float64 `json:"linearity"`          // R² of a straight line through the lows, 1 is straight

@@ -132,7 +132,7 @@ func TestNextTickDoesNotDrift(t *testing.T) {
 	}
 }
 
-func TestSummaryHasTheShapeOfTheSeed(t *testing.T) {
+func TestSummaryLines(t *testing.T) {
 	p := newProcess(process.Info{Args: []string{"uvicorn \x1b[2Japp"}}, time.Unix(0, 0))
 	p.PID = 12345
 	start := time.Unix(0, 0)

@@ -40,34 +40,38 @@ func (s *Source) Path() string { return paths[max(0, slices.Index(snapshot.Sourc
 // error says that there is no document.
 func (s *Source) Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, error) {
 	p := &snapshot.Poll{At: snapshot.Time{Time: time.Now()}, Target: client.RedactURL(target)}
-	doc, err := s.get(ctx, c, target)
-	p.LatencyMs = float64(time.Since(p.At.Time)) / float64(time.Millisecond)
+	doc, timing, err := s.get(ctx, c, target)
+	p.LatencyMs = millis(time.Since(p.At.Time))
 	if err != nil {
 		err = noEndpoint(err)
 		p.Error = err.Error()
 		return &snapshot.Snapshot{Poll: p}, fmt.Errorf("polling %s: %w", p.Target, err)
 	}
+	p.DNSMs, p.ConnectMs, p.TLSMs = millis(timing.DNS), millis(timing.Connect), millis(timing.TLS)
+	p.FirstByteMs = millis(timing.FirstByte)
 	doc.Poll = p
 	return doc, nil
 }
 
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
 // get gets a document and reads it.
-func (s *Source) get(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, error) {
+func (s *Source) get(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, client.Timing, error) {
 	s.mu.Lock()
 	instead := s.found[target.String()]
 	s.mu.Unlock()
 	if instead != nil {
 		target = instead
 	}
-	doc, err := s.read(ctx, c, target)
+	doc, timing, err := s.read(ctx, c, target)
 	status, ok := errors.AsType[*client.HTTPError](err)
 	if !ok || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed || s.Kind != "auto" || target.Path != paths[0].path {
-		return doc, err
+		return doc, timing, err
 	}
 	return s.search(ctx, c, target, err)
 }
 
-func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, error) {
+func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, client.Timing, error) {
 	if s.Kind == "pprof" && target.RawQuery == "" {
 		u := *target
 		u.RawQuery = "debug=1" // as text
@@ -75,30 +79,31 @@ func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*
 	}
 	res, err := c.Get(ctx, target.String())
 	if err != nil {
-		return nil, err
+		return nil, client.Timing{}, err
 	}
 	names := s.Names
 	if names == nil {
 		names = snapshot.DefaultNames()
 	}
-	return snapshot.DecodeAs(s.Kind, res.Body, names)
+	doc, err := snapshot.DecodeAs(s.Kind, res.Body, names)
+	return doc, res.Timing, err
 }
 
 // search asks a server that has no snapshot for documents of the other kinds,
 // and remembers where there is one. Where there is none, why tells.
-func (s *Source) search(ctx context.Context, c *client.Client, target *url.URL, why error) (*snapshot.Snapshot, error) {
+func (s *Source) search(ctx context.Context, c *client.Client, target *url.URL, why error) (*snapshot.Snapshot, client.Timing, error) {
 	for _, other := range paths[1:] {
 		u := *target
 		u.Path, u.RawQuery = other.path, other.query
-		if doc, err := s.read(ctx, c, &u); err == nil {
+		if doc, timing, err := s.read(ctx, c, &u); err == nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if s.found == nil {
 				s.found = map[string]*url.URL{}
 			}
 			s.found[target.String()] = &u
-			return doc, nil
+			return doc, timing, nil
 		}
 	}
-	return nil, why
+	return nil, client.Timing{}, why
 }

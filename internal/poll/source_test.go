@@ -53,6 +53,31 @@ func TestSourceAuto(t *testing.T) {
 	}
 }
 
+// The parts of an answer stand in the poll; those of a connection only where it was made.
+func TestSourceTimesTheParts(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"heapUsedMB": 1}`) }))
+	defer server.Close()
+	target, _ := url.Parse(server.URL + "/debug/snapshot")
+	c, err := client.New(client.Config{Insecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := &Source{Kind: "auto"}
+	for nth := range 2 {
+		s, err := source.Once(t.Context(), c, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, made := s.Poll, nth == 0
+		if p.DNSMs != 0 || p.ConnectMs > 0 != made || p.TLSMs > 0 != made {
+			t.Errorf("poll %d: %+v", nth, p)
+		}
+		if p.FirstByteMs <= p.ConnectMs+p.TLSMs || p.LatencyMs < p.FirstByteMs {
+			t.Errorf("poll %d: the parts are not in order: %+v", nth, p)
+		}
+	}
+}
+
 // TestSourceNothing: where there is none at all, what is missing is the snapshot.
 func TestSourceNothing(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())

@@ -80,7 +80,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// T01: names that could move a cursor, or are a megabyte, or are made up without end.
+// Names that could move a cursor, or are a megabyte, or are made up without end.
 func TestHostileNames(t *testing.T) {
 	p, url := before(t, newFake(), Config{})
 	for i, name := range []string{"\x1b[2J", "\u009b2J", "\x7f", "\u202eabc", "\r\nok", "\n::error::x", strings.Repeat("x", 1<<20), "\xff", `"}\`} {
@@ -136,7 +136,7 @@ func raw(t *testing.T, answer func(c net.Conn)) *url.URL {
 
 const jsonHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
-// T05 and T10: a server that misbehaves shows to the client as it is, is
+// A server that misbehaves shows to the client as it is, is
 // counted as an error, and holds nothing back.
 func TestHostileAnswers(t *testing.T) {
 	for _, tt := range []struct {

@@ -331,6 +331,14 @@ func (d *decoder) poll(path string) error {
 			p.Target, err = d.text(path + name)
 		case "latencyMs":
 			p.LatencyMs, err = orZero(d.amount(path + name))
+		case "dnsMs":
+			p.DNSMs, err = orZero(d.amount(path + name))
+		case "connectMs":
+			p.ConnectMs, err = orZero(d.amount(path + name))
+		case "tlsMs":
+			p.TLSMs, err = orZero(d.amount(path + name))
+		case "firstByteMs":
+			p.FirstByteMs, err = orZero(d.amount(path + name))
 		case "intervalMs":
 			p.IntervalMs, err = orZero(d.amount(path + name))
 		case "skipped":

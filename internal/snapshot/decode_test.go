@@ -23,7 +23,7 @@ func TestDecodeEveryField(t *testing.T) {
 		"handlerQueue": {"search": 3}, "heapUsedMB": 61.4, "rssMB": 100, "pid": 7, "startTime": 1763690000, "uptimeMs": 5.5,
 		"sessionsCreatedTotal": 20, "sessionsClosedTotal": 8, "oldestSessionAgeMs": 9, "openStreams": 4, "callsTotal": 99, "errorsTotal": 0,
 		"handlers": {"search": {"calls": 90, "errors": 1, "retainedMB": 0.5}},
-		"poll": {"at": 1763700000001, "target": "http://h", "latencyMs": 1.5, "intervalMs": 1000, "skipped": 2, "restarted": true},
+		"poll": {"at": 1763700000001, "target": "http://h", "latencyMs": 1.5, "dnsMs": 0.1, "connectMs": 0.2, "tlsMs": 0.3, "firstByteMs": 1.25, "intervalMs": 1000, "skipped": 2, "restarted": true},
 		"unknown": {"kept": [1, 2]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestDecodeEveryField(t *testing.T) {
 		UptimeMs: new(5.5), SessionsCreatedTotal: new(int64(20)), SessionsClosedTotal: new(int64(8)), OldestSessionAgeMs: new(9.0),
 		OpenStreams: new(int64(4)), CallsTotal: new(int64(99)), ErrorsTotal: new(int64(0)),
 		Handlers: map[string]Handler{"search": {Calls: new(int64(90)), Errors: new(int64(1)), RetainedMB: new(0.5)}},
-		Poll:     &Poll{At: *at(1763700000001), Target: "http://h", LatencyMs: 1.5, IntervalMs: 1000, Skipped: 2, Restarted: true},
+		Poll:     &Poll{At: *at(1763700000001), Target: "http://h", LatencyMs: 1.5, DNSMs: 0.1, ConnectMs: 0.2, TLSMs: 0.3, FirstByteMs: 1.25, IntervalMs: 1000, Skipped: 2, Restarted: true},
 	}
 	if diff := cmp.Diff(want, got, ignoreRaw); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -185,6 +185,14 @@ func (q *quick) poll(s *Snapshot) {
 			p.Target = q.word()
 		case name == "latencyMs":
 			p.LatencyMs = q.number()
+		case name == "firstByteMs":
+			p.FirstByteMs = q.number()
+		case name == "dnsMs":
+			p.DNSMs = q.number()
+		case name == "connectMs":
+			p.ConnectMs = q.number()
+		case name == "tlsMs":
+			p.TLSMs = q.number()
 		case name == "intervalMs":
 			p.IntervalMs = q.number()
 		case name == "error":
@@ -225,7 +233,7 @@ func (f *fields) first(name string) bool {
 	if name == "" {
 		return false
 	}
-	bit := fields(1) << ((uint(name[0]) + uint(name[len(name)-1]) + 18*uint(len(name))) % 64)
+	bit := fields(1) << ((2*uint(name[0]) + uint(name[len(name)-1]) + 22*uint(len(name))) % 64)
 	first := *f&bit == 0
 	*f |= bit
 	return first

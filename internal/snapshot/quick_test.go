@@ -12,7 +12,7 @@ const usual = `{"timestamp":1763700000992,"activeSessions":7,"toolCallStack":[{"
 	`"handlerQueue":{"search":3},"heapUsedMB":60.9,"rssMB":100.25,"pid":12,"startTime":1763600000,"uptimeMs":1.5,` +
 	`"sessionsCreatedTotal":9,"sessionsClosedTotal":2,"oldestSessionAgeMs":4,"openStreams":1,"callsTotal":100,"errorsTotal":0,` +
 	`"handlers":{"search":{"calls":1,"errors":0,"retainedMB":0.5}},` +
-	`"poll":{"at":1763700000992,"target":"http://localhost:3100/debug/snapshot","latencyMs":2.1,"intervalMs":1000}}`
+	`"poll":{"at":1763700000992,"target":"http://localhost:3100/debug/snapshot","latencyMs":2.1,"dnsMs":0.5,"connectMs":0.25,"tlsMs":0.75,"firstByteMs":1.9,"intervalMs":1000}}`
 
 func TestQuickReadsWhatIsUsual(t *testing.T) {
 	for _, doc := range []string{usual, `{ "toolCallStack" : [ ] , "heapUsedMB" : 0 }`, `{"toolCallStack":[],"handlerQueue":{}}`} {

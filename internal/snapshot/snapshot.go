@@ -68,17 +68,21 @@ type Handler struct {
 }
 
 // Poll is what the poller knows about a snapshot: when it asked, whom, how long
-// the answer took, the interval it polled at, how many ticks it missed before
+// the answer took and its parts (those of a connection that was there are 0), the interval it polled at, how many ticks it missed before
 // this one, and whether the server had restarted since the poll before. A poll
 // that failed has only this, with Error.
 type Poll struct {
-	At         Time    `json:"at"`
-	Target     string  `json:"target,omitempty"`
-	LatencyMs  float64 `json:"latencyMs"`
-	IntervalMs float64 `json:"intervalMs,omitempty"`
-	Skipped    int64   `json:"skipped,omitempty"`
-	Restarted  bool    `json:"restarted,omitempty"`
-	Error      string  `json:"error,omitempty"`
+	At          Time    `json:"at"`
+	Target      string  `json:"target,omitempty"`
+	LatencyMs   float64 `json:"latencyMs"`
+	DNSMs       float64 `json:"dnsMs,omitempty"`
+	ConnectMs   float64 `json:"connectMs,omitempty"`
+	TLSMs       float64 `json:"tlsMs,omitempty"`
+	FirstByteMs float64 `json:"firstByteMs,omitempty"`
+	IntervalMs  float64 `json:"intervalMs,omitempty"`
+	Skipped     int64   `json:"skipped,omitempty"`
+	Restarted   bool    `json:"restarted,omitempty"`
+	Error       string  `json:"error,omitempty"`
 }
 
 // Failed reports whether s is the record of a poll that got no document.

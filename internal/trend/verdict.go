@@ -66,7 +66,7 @@ const (
 	Rising      = "rising"      // the slope is above zero with its whole interval
 	Chance      = "chance"      // a trend is less likely than chance
 	Small       = "small"       // the growth is below the limit
-	Noisy       = "noisy"       // the growth is below twice the noise
+	Noisy       = "noisy"       // the growth is at most noiseFactor times the noise
 	Settling    = "settling"    // it still grows, but less and less
 	NotThirds   = "not-thirds"  // the lows of the three thirds do not rise
 	Jumps       = "jumps"       // one or two jumps are most of the growth
