@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/term"
@@ -19,6 +20,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr *guarded
 	getenv         func(string) string
+	sealed         bool // neither the environment nor a config file sets flags, here and in children
 
 	color   choice
 	config  string
@@ -28,6 +30,26 @@ type app struct {
 	foundURL bool // --url comes from a config file that nobody named
 
 	secrets client.Secrets // blanked in everything that is written
+}
+
+// sealedApp is the process without anything that its user has set.
+func sealedApp() *app {
+	return &app{stdin: strings.NewReader(""), getenv: func(string) string { return "" }, sealed: true}
+}
+
+// childEnv is the environment that children get besides ours: where this app is
+// sealed, they are too.
+func (a *app) childEnv() []string {
+	if !a.sealed {
+		return nil
+	}
+	var env []string
+	for _, set := range os.Environ() {
+		if name, _, _ := strings.Cut(set, "="); strings.HasPrefix(name, "MCPDIAG_") {
+			env = append(env, name+"=")
+		}
+	}
+	return append(env, "MCPDIAG_CONFIG="+os.DevNull)
 }
 
 // guarded blanks the secrets in what passes to w. Whole lines pass at once, so

@@ -26,6 +26,9 @@ var outputFlags = []string{"output", "log", "plot", "announce"}
 // applyDefaults gives each flag of cmd that is not on the command line its value
 // from the environment (MCPDIAG_TOKEN_FILE for --token-file), else from the config file.
 func (a *app) applyDefaults(cmd *cobra.Command) error {
+	if a.sealed {
+		return nil
+	}
 	if !cmd.Flags().Changed("config") {
 		a.config = a.getenv("MCPDIAG_CONFIG")
 	}

@@ -234,7 +234,7 @@ func (d *differ) runCommand(ctx context.Context) error {
 	if d.a.isTerminal(stdin) {
 		stdin = strings.NewReader("") // reading a terminal from a group of its own would stop it
 	}
-	child, err := process.Start(process.Command{Args: d.command, Stdin: stdin, Stdout: d.a.stderr, Stderr: d.a.stderr})
+	child, err := process.Start(process.Command{Args: d.command, Env: d.a.childEnv(), Stdin: stdin, Stdout: d.a.stderr, Stderr: d.a.stderr})
 	if err != nil {
 		return err
 	}

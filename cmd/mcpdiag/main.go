@@ -46,11 +46,14 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // run is the program: it does what args say and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, getenv: os.Getenv}
+	return (&app{stdin: stdin, getenv: os.Getenv}).run(ctx, args, stdout, stderr)
+}
+
+func (a *app) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a.stdout, a.stderr = a.guard(stdout), a.guard(stderr)
 	root := newRootCmd(a)
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
-	root.SetIn(stdin)
+	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)

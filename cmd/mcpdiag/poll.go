@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,9 +49,6 @@ One that was crossed makes the exit code 3.`,
 			}
 			if cfg.Interval < time.Millisecond {
 				return usagef("--interval is at least 1ms")
-			}
-			if cfg.Count < 0 || cfg.FailAfter < 0 {
-				return usagef("--count and --fail-after are not negative")
 			}
 			if cfg.Source, err = from.source(); err != nil {
 				return err
@@ -119,11 +118,11 @@ func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, outp
 	}
 	watch := newPollView(a, cfg.Targets)
 	res, err := poll.Run(cmd.Context(), cfg, c, func(e poll.Event) error {
-		watch.show(e)
-		see(e)
 		if err := trace.Write(e.Snapshot); err != nil {
 			return fmt.Errorf("writing trace %s: %w", output, bareCause(err))
 		}
+		see(e)
+		watch.show(e)
 		return nil
 	})
 	watch.end()
@@ -174,7 +173,7 @@ func (a *app) pollSummary(res *poll.Result, output string, format choice, wrote 
 	if output == "-" || output == os.DevNull || res.Answered() == 0 || !wrote {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", output, flameOperand(output), output)
+	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", quoted(output), flameOperand(output), quoted(output))
 	return err
 }
 
@@ -182,7 +181,15 @@ func flameOperand(trace string) string {
 	if trace == defaultTrace {
 		return ""
 	}
-	return " " + trace
+	return " " + quoted(trace)
+}
+
+// quoted is a path as one types it into a shell.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " \t'\"$&;()<>|*?`!#") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
 // writeJSON writes a result as JSON that is safe to show on a terminal.
@@ -193,17 +200,23 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// pollView shows a run: a live view on a terminal, a line a poll elsewhere.
+// pollView shows a run: a live view on a terminal, a line a poll elsewhere. It
+// draws in a goroutine of its own, since a terminal can be paused.
 type pollView struct {
 	a      *app
-	live   *poll.Live
 	screen *screen // nil where standard error is no terminal
+	ended  chan struct{}
+
+	mu   sync.Mutex // guards live
+	live *poll.Live
+	news chan struct{} // there is something that was not drawn
 }
 
 func newPollView(a *app, targets []*url.URL) *pollView {
-	v := &pollView{a: a, live: poll.NewLive(targets)}
+	v := &pollView{a: a, live: poll.NewLive(targets), news: make(chan struct{}, 1), ended: make(chan struct{})}
 	if a.live() {
 		v.screen = &screen{a: a}
+		go v.follow()
 	}
 	return v
 }
@@ -216,19 +229,37 @@ func (v *pollView) show(e poll.Event) {
 		}
 		return
 	}
+	v.mu.Lock()
 	v.live.Add(e)
-	v.draw()
+	v.mu.Unlock()
+	select {
+	case v.news <- struct{}{}:
+	default: // the frame before was not drawn yet: it will show this too
+	}
+}
+
+func (v *pollView) follow() {
+	defer close(v.ended)
+	for range v.news {
+		v.draw()
+	}
 }
 
 func (v *pollView) draw() {
 	v.screen.draw(func(w io.Writer, paint report.Painter, width, height int) error {
+		v.mu.Lock()
+		defer v.mu.Unlock()
 		return v.live.Write(w, paint, width, height, time.Now())
 	})
 }
 
+// end draws the last state. No poll is shown after it.
 func (v *pollView) end() {
-	if v.screen != nil {
-		v.screen.drawn = time.Time{}
-		v.draw()
+	if v.screen == nil {
+		return
 	}
+	close(v.news)
+	<-v.ended
+	v.screen.drawn = time.Time{}
+	v.draw()
 }

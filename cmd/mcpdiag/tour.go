@@ -19,13 +19,15 @@ import (
 )
 
 // tour shows the commands at work on a server that leaks. Each step is a
-// command line, run as if a user had typed it.
+// command line, run as if a user had typed it who has set nothing.
 type tour struct {
 	a    *app
 	self string // the program to start children with
 	dir  string
 	url  string
 	pid  int
+
+	started []*step
 }
 
 // leakPerSession is the fault of the tour's server.
@@ -45,7 +47,7 @@ func runTour(ctx context.Context, a *app, dir string) error {
 		return err
 	}
 	defer server.Stop()
-	verdict, err := t.steps(ctx)
+	verdict, err := t.walk(ctx)
 	if ctx.Err() != nil {
 		return errors.New("the tour was interrupted")
 	}
@@ -83,7 +85,7 @@ func (t *tour) startServer(ctx context.Context) (*process.Child, error) {
 		return nil, err
 	}
 	defer log.Abort()
-	child, err := process.Start(process.Command{Args: append([]string{t.self}, append(args, "--announce", announce)...), Stdout: log, Stderr: log})
+	child, err := process.Start(process.Command{Args: append([]string{t.self}, append(args, "--announce", announce)...), Env: sealedApp().childEnv(), Stdout: log, Stderr: log})
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +118,18 @@ func (t *tour) announced(file string) bool {
 // watchTime is how long poll and monitor look on, while the other commands load the server.
 const watchTime = "12s"
 
+// walk takes the steps. When it returns none of them runs any more.
+func (t *tour) walk(ctx context.Context) (verdict string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		for _, s := range t.started {
+			<-s.done
+		}
+	}()
+	return t.steps(ctx)
+}
+
 // steps runs the commands and returns the verdict of the last.
 func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	trace, memory := filepath.Join(t.dir, "trace.ndjson"), filepath.Join(t.dir, "memory.csv")
@@ -141,7 +155,7 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	<-diff.done
 	text, err := os.ReadFile(filepath.Join(t.dir, "diff.txt"))
 	diff.out.Write(text)
-	if err := errors.Join(err, t.show(diff, "Sessions in which calls fail: a snapshot before them and one after.")); err != nil {
+	if err := errors.Join(err, t.showLeak(diff, "Sessions in which calls fail: a snapshot before them and one after.")); err != nil {
 		return "", err
 	}
 	return t.leakTest(ctx)
@@ -152,7 +166,7 @@ func (t *tour) leakTest(ctx context.Context) (verdict string, err error) {
 	folder := filepath.Join(t.dir, "leaktest")
 	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-failure",
 		"--delay", "600ms", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
-	if err := t.show(test, "Is it a leak, and per what? Rounds of sessions whose calls succeed, then of sessions in which one fails."); err != nil {
+	if err := t.showLeak(test, "Is it a leak, and per what? Rounds of sessions whose calls succeed, then of sessions in which one fails."); err != nil {
 		return "", err
 	}
 	res, err := leaktest.Load(folder)
@@ -180,9 +194,10 @@ func (t *tour) start(ctx context.Context, args ...string) *step {
 			real[i] = t.self
 		}
 	}
+	t.started = append(t.started, s)
 	go func() {
 		defer close(s.done)
-		s.code = run(ctx, append([]string{"-q"}, real...), strings.NewReader(""), &s.out, &s.err)
+		s.code = sealedApp().run(ctx, append([]string{"-q"}, real...), &s.out, &s.err)
 	}()
 	return s
 }
@@ -200,4 +215,12 @@ func (t *tour) show(s *step, what string) error {
 		return fmt.Errorf("mcpdiag %s ended with exit code %d: %s", s.args[0], s.code, s.err.String())
 	}
 	return nil
+}
+
+// showLeak is show for a step that must find the leak.
+func (t *tour) showLeak(s *step, what string) error {
+	if err := t.show(s, what); err != nil || s.code == exitFinding {
+		return err
+	}
+	return fmt.Errorf("mcpdiag %s did not find the leak that the demo server has; is the machine very busy?", s.args[0])
 }
