@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
@@ -61,6 +62,9 @@ One that was crossed makes the exit code 3.`,
 			if cfg.Targets, err = conn.targets(args, cfg.Source.Path()); err != nil {
 				return err
 			}
+			if err := distinct(cfg.Targets); err != nil {
+				return err
+			}
 			see := func(poll.Event) {}
 			if listen != "" {
 				exporter, end, err := a.export(cmd.Context(), listen, announce)
@@ -90,6 +94,18 @@ One that was crossed makes the exit code 3.`,
 	from.addFlags(cmd, fs)
 	conn.addFlags(fs, 5*time.Second)
 	return cmd
+}
+
+// distinct refuses a target that is named twice: the trace could not tell them apart.
+func distinct(targets []*url.URL) error {
+	seen := map[string]bool{}
+	for _, t := range targets {
+		if seen[t.String()] {
+			return usagef("%s is named twice", client.RedactURL(t))
+		}
+		seen[t.String()] = true
+	}
+	return nil
 }
 
 func parseAlerts(texts []string) ([]poll.Alert, error) {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -39,8 +38,8 @@ type row struct {
 // NewLive returns a view of targets, in their order.
 func NewLive(targets []*url.URL) *Live {
 	l := &Live{}
-	for _, t := range targets {
-		l.row(client.RedactURL(t))
+	for _, name := range names(targets) {
+		l.row(name)
 	}
 	return l
 }

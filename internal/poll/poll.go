@@ -90,10 +90,25 @@ func newRun(cfg Config, c *client.Client, on func(Event) error) *run {
 		cfg.Source = &Source{Kind: "snapshot"}
 	}
 	r := &run{cfg: cfg, client: c, on: on, start: time.Now(), judged: map[int]bool{}}
-	for _, t := range cfg.Targets {
-		r.targets = append(r.targets, &Target{URL: client.RedactURL(t)})
+	for _, name := range names(cfg.Targets) {
+		r.targets = append(r.targets, &Target{URL: name})
 	}
 	return r
+}
+
+// names are the targets as they may be shown. Those that differ only in what
+// may not be shown get a number.
+func names(targets []*url.URL) []string {
+	var names []string
+	seen := map[string]int{}
+	for _, t := range targets {
+		name := client.RedactURL(t)
+		if seen[name]++; seen[name] > 1 {
+			name = fmt.Sprintf("%s#%d", name, seen[name])
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // follow polls one target, tick by tick.
@@ -109,6 +124,7 @@ func (r *run) follow(ctx context.Context, i int, target *url.URL) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the run is over; a poll that it cut off says nothing of the server
 		}
+		s.Poll.Target = state.target.URL
 		s.Poll.Skipped = skipped
 		s.Poll.IntervalMs = float64(r.cfg.Interval) / float64(time.Millisecond)
 		if err := r.record(state, s, err); err != nil {
