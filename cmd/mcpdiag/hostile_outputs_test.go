@@ -90,8 +90,8 @@ func whileServed(t *testing.T, args ...string) ended {
 	return ended{code, out.String(), errs.String()}
 }
 
-// Commands that write into a folder do not follow a link in place of one of
-// their files, nor wait for a pipe in place of the folder.
+// Commands that write into a folder refuse what is none: they follow no dangling
+// link in its place, and wait for no pipe.
 func TestOutputFolders(t *testing.T) {
 	for command, args := range map[string][]string{
 		"leaktest": {"leaktest", "--pid", strconv.Itoa(os.Getpid()), "--url", "http://127.0.0.1:1", "-o"},
