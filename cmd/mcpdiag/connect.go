@@ -141,8 +141,11 @@ func secretFile(a *app, name string) (string, error) {
 		in = f
 	}
 	line, err := bufio.NewReader(io.LimitReader(in, 64<<10)).ReadString('\n')
-	line = strings.TrimSpace(line)
-	if line == "" && (err == nil || errors.Is(err, io.EOF)) {
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("%s: %w", name, bareCause(err))
+	}
+	line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
+	if line == "" {
 		return "", fmt.Errorf("%s holds nothing on its first line", name)
 	}
 	return line, nil

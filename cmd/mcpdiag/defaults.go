@@ -18,7 +18,10 @@ import (
 // the current folder can write it, so it may set neither credentials nor commands.
 const localConfig = "mcpdiag.yaml"
 
-var onlyNamedConfig = []string{"header", "token-file", "cacert", "cert", "key", "insecure", "gc-url", "gc-signal"}
+var onlyNamedConfig = []string{
+	"header", "token-file", "cacert", "cert", "key", "insecure", "gc-url", "gc-signal",
+	"listen", "to", "allow-host", "allow-origin", "plan", "read", "compare", "base", "baseline", "judge", "pid", "name",
+}
 
 // outputFlags name files that are written.
 var outputFlags = []string{"output", "log", "plot", "announce"}
@@ -148,6 +151,9 @@ func (c *configFile) set(f *pflag.Flag, node *yaml.Node) error {
 	for _, v := range values {
 		if v.Kind != yaml.ScalarNode {
 			return fmt.Errorf("%s:%d: %s wants a plain value", c.name, v.Line, f.Name)
+		}
+		if c.found && strings.HasPrefix(v.Value, "@") {
+			return fmt.Errorf("%s:%d: %s may not name a file in a file that was merely found; name the file with --config", c.name, v.Line, f.Name)
 		}
 		if c.found && slices.Contains(outputFlags, f.Name) && v.Value != "-" && !filepath.IsLocal(v.Value) {
 			return fmt.Errorf("%s:%d: %s may only name a file below this folder in a file that was merely found", c.name, v.Line, f.Name)

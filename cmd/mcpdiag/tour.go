@@ -166,7 +166,7 @@ func (t *tour) leakTest(ctx context.Context) (verdict string, err error) {
 	folder := filepath.Join(t.dir, "leaktest")
 	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-failure",
 		"--delay", "600ms", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
-	if err := t.showLeak(test, "Is it a leak, and per what? Rounds of sessions whose calls succeed, then of sessions in which one fails."); err != nil {
+	if err := t.showLeak(test, "Is it a leak, and per what? Rounds of sessions in which a call fails."); err != nil {
 		return "", err
 	}
 	res, err := leaktest.Load(folder)

@@ -155,6 +155,9 @@ func (c *Conn) exchange(req *http.Request) (*http.Response, error) {
 	if err := c.response.body.Close(); err != nil {
 		return nil, err
 	}
+	if c.r != c.w {
+		c.drop() // what came without being asked for must not pass for the next answer
+	}
 	c.refresh()
 	ctx := req.Context()
 	if c.wire == nil {

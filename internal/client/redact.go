@@ -111,6 +111,8 @@ func SecretsIn(u *url.URL) []string {
 	if password, ok := u.User.Password(); ok {
 		_, escaped, _ := strings.Cut(u.User.String(), ":")
 		s = append(s, password, escaped, base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
+	} else if name := u.User.Username(); name != "" { // a token, as some write it
+		s = append(s, name, u.User.String(), base64.StdEncoding.EncodeToString([]byte(name+":")))
 	}
 	for _, pair := range queryPair.FindAllString(u.RawQuery, -1) {
 		key, value, _ := strings.Cut(pair, "=")
