@@ -54,7 +54,7 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("there is no host %q; check the name", dns.Name)
 	case errors.Is(e.Err, syscall.ECONNRESET), errors.Is(e.Err, syscall.EPIPE):
 		return "the server reset the connection while " + string(e.Stage) + "; its log may say why"
-	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF), e.Err.Error() == "http: server closed idle connection":
+	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF), errors.Is(e.Err, net.ErrClosed), e.Err.Error() == "http: server closed idle connection":
 		return "the server closed the connection while " + string(e.Stage) + "; its log may say why"
 	}
 	if hint := tlsHint(e.Err); hint != "" {
