@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"sync"
 
 	"golang.org/x/term"
 
@@ -27,7 +25,8 @@ type app struct {
 	quiet   bool
 	verbose bool
 
-	foundURL bool // --url comes from a config file that nobody named
+	preset   map[string]bool // flags that the environment or a config file set
+	foundURL bool            // --url comes from a config file that nobody named
 
 	secrets client.Secrets // blanked in everything that is written
 }
@@ -50,32 +49,6 @@ func (a *app) childEnv() []string {
 		}
 	}
 	return append(env, "MCPDIAG_CONFIG="+os.DevNull)
-}
-
-// guarded blanks the secrets in what passes to w. Whole lines pass at once, so
-// a secret is not missed because it was written in two parts.
-type guarded struct {
-	w    io.Writer
-	a    *app
-	lost error // the first error of w: cobra ignores those of its own output
-
-	mu sync.Mutex
-}
-
-func (a *app) guard(w io.Writer) *guarded { return &guarded{w: w, a: a} }
-
-func (g *guarded) Write(p []byte) (int, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	clean := p
-	for _, secret := range g.a.secrets {
-		clean = bytes.ReplaceAll(clean, []byte(secret), []byte("REDACTED"))
-	}
-	if _, err := g.w.Write(clean); err != nil {
-		g.lost = bareCause(err)
-		return 0, err
-	}
-	return len(p), nil
 }
 
 // isTerminal reports whether a stream is a person's.
@@ -138,35 +111,4 @@ func (a *app) warn(warnings ...string) {
 	for _, w := range warnings {
 		fmt.Fprintln(a.stderr, a.painter(a.stderr).Paint(report.Caution, "warning:"), report.Line(w))
 	}
-}
-
-// write writes a result to path, "-" being standard output; a file appears whole or not at all.
-func (a *app) write(path string, write func(io.Writer) error) error {
-	if path == "" || path == "-" {
-		if err := write(a.stdout); err != nil {
-			return fmt.Errorf("writing standard output: %w", err)
-		}
-		return nil
-	}
-	f, err := report.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Abort()
-	if err := write(a.guard(f)); err != nil {
-		return fmt.Errorf("writing %s: %w", path, bareCause(err))
-	}
-	return f.Close()
-}
-
-// openInput opens a file to read, "-" being standard input, and says what to call it.
-func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
-	if path == "-" {
-		return io.NopCloser(a.stdin), "standard input", nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, path, fmt.Errorf("reading %s: %w", path, bareCause(err))
-	}
-	return f, path, nil
 }

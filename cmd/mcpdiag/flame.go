@@ -45,8 +45,8 @@ Findings say what stands out and what to do about it; --fail-on makes the exit c
   mcpdiag flame cpu.pb.gz --format text
   py-spy record --format raw -o stacks.txt --pid 4711 && mcpdiag flame stacks.txt -o flame.svg`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.paletteSet = cmd.Flags().Changed("palette")
-			f.framesSet = cmd.Flags().Changed("max-frames")
+			f.paletteSet = a.given(cmd, "palette")
+			f.framesSet = a.given(cmd, "max-frames")
 			return f.run(args)
 		},
 	}

@@ -57,6 +57,7 @@ func (a *app) run(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	_ = a.stdout.Flush() // its error is kept as lost
 	if status, ok := errors.AsType[childStatus](err); ok {
 		return int(status) // the server has said what there is to say
 	}
@@ -71,6 +72,7 @@ func (a *app) run(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		a.complain(err)
 		fmt.Fprintf(a.stderr, "See %q.\n", cmd.CommandPath()+" --help")
 	}
+	_ = a.stderr.Flush() // there is nobody left to tell
 	return code
 }
 

@@ -1,34 +1,37 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/url"
 	"os"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
-	"github.com/mcpdiag/mcpdiag/internal/report"
-	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 const defaultTrace = "mcpdiag-trace.ndjson"
 
+// poller is one run of the poll command.
+type poller struct {
+	a    *app
+	conn connection
+	from sourceFlags
+	cfg  poll.Config
+
+	alerts           []string
+	output           string
+	listen, announce string
+	format           choice
+}
+
 func newPollCmd(a *app) *cobra.Command {
-	var conn connection
-	var from sourceFlags
-	var cfg poll.Config
-	var alerts []string
-	var output, listen, announce string
-	var format choice
+	p := &poller{a: a}
 	cmd := &cobra.Command{
 		Use:   "poll [TARGET…]",
 		Short: "Take snapshots of servers, second by second, into a trace",
@@ -41,59 +44,59 @@ One that was crossed makes the exit code 3.`,
   mcpdiag poll node1:3100 node2:3100 --interval 5s --duration 10m
   mcpdiag poll --alert 'heap>500MB' --alert 'oldest>30s' --until-alert
   mcpdiag poll -o - --count 1 | jq .heapUsedMB`,
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if cfg.Alerts, err = parseAlerts(alerts); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.options(cmd.Context(), args); err != nil {
 				return err
 			}
-			if cfg.UntilAlert && len(alerts) == 0 {
-				return usagef("--until-alert needs an --alert")
+			if p.listen != "" && !a.given(cmd, "output") {
+				p.output = os.DevNull // it may run for months: who watches keeps the figures
 			}
-			if cfg.Interval < time.Millisecond {
-				return usagef("--interval is at least 1ms")
-			}
-			if cfg.Source, err = from.source(); err != nil {
-				return err
-			}
-			if len(args) == 0 {
-				if conn.url, err = a.defaultTarget(cmd.Context(), conn.url); err != nil {
-					return err
-				}
-			}
-			if cfg.Targets, err = conn.targets(args, cfg.Source.Path()); err != nil {
-				return err
-			}
-			if err := distinct(cfg.Targets); err != nil {
-				return err
-			}
-			see := func(poll.Event) {}
-			if listen != "" {
-				exporter, end, err := a.export(cmd.Context(), listen, announce)
-				if err != nil {
-					return err
-				}
-				defer end()
-				see = exporter.Add
-				if !cmd.Flags().Changed("output") {
-					output = os.DevNull // it may run for months: who watches keeps the figures
-				}
-			}
-			return runPoll(cmd, a, &conn, cfg, output, format, see)
+			return p.run(cmd.Context())
 		},
 	}
-	fs := cmd.Flags()
-	durationVar(fs, &cfg.Interval, "interval", time.Second, "time from one poll to the next")
-	limitVar(fs, &cfg.Count, "count", "end after this many polls of each target")
-	durationVar(fs, &cfg.Duration, "duration", 0, "end after this long")
-	limitVar(fs, &cfg.FailAfter, "fail-after", "end with an error when a target fails this many times in a row")
-	fs.StringArrayVar(&alerts, "alert", nil, "watch a condition such as 'heap>500MB'; repeatable")
-	fs.BoolVar(&cfg.UntilAlert, "until-alert", false, "end when an alert is crossed")
-	fs.StringVarP(&output, "output", "o", defaultTrace, "append the trace to this file, - for standard output")
-	choiceVar(cmd, fs, &format, "format", "how the summary is written", "text", "json")
-	fs.StringVar(&listen, "listen", "", "serve what is polled for Prometheus here, at /metrics, such as :9464; then a trace is written only with -o")
-	fs.StringVar(&announce, "announce", "", "write the URL of --listen and the PID to this file")
-	from.addFlags(cmd, fs)
-	conn.addFlags(fs, 5*time.Second)
+	p.addFlags(cmd, cmd.Flags())
 	return cmd
+}
+
+func (p *poller) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
+	durationVar(fs, &p.cfg.Interval, "interval", time.Second, "time from one poll to the next")
+	limitVar(fs, &p.cfg.Count, "count", "end after this many polls of each target")
+	durationVar(fs, &p.cfg.Duration, "duration", 0, "end after this long")
+	limitVar(fs, &p.cfg.FailAfter, "fail-after", "end with an error when a target fails this many times in a row")
+	fs.StringArrayVar(&p.alerts, "alert", nil, "watch a condition such as 'heap>500MB'; repeatable")
+	fs.BoolVar(&p.cfg.UntilAlert, "until-alert", false, "end when an alert is crossed")
+	fs.StringVarP(&p.output, "output", "o", defaultTrace, "append the trace to this file, - for standard output")
+	choiceVar(cmd, fs, &p.format, "format", "how the summary is written", "text", "json")
+	fs.StringVar(&p.listen, "listen", "", "serve what is polled for Prometheus here, at /metrics, such as :9464; then a trace is written only with -o")
+	fs.StringVar(&p.announce, "announce", "", "write the URL of --listen and the PID to this file")
+	p.from.addFlags(cmd, fs)
+	p.conn.addFlags(fs, 5*time.Second)
+}
+
+// options checks the command line and fills the configuration.
+func (p *poller) options(ctx context.Context, args []string) (err error) {
+	cfg := &p.cfg
+	if cfg.Alerts, err = parseAlerts(p.alerts); err != nil {
+		return err
+	}
+	switch {
+	case cfg.UntilAlert && len(p.alerts) == 0:
+		return usagef("--until-alert needs an --alert")
+	case cfg.Interval < time.Millisecond:
+		return usagef("--interval is at least 1ms")
+	}
+	if cfg.Source, err = p.from.source(); err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		if p.conn.url, err = p.a.defaultTarget(ctx, p.conn.url); err != nil {
+			return err
+		}
+	}
+	if cfg.Targets, err = p.conn.targets(args, cfg.Source.Path()); err != nil {
+		return err
+	}
+	return distinct(cfg.Targets)
 }
 
 // distinct refuses a target that is named twice: the trace could not tell them apart.
@@ -120,76 +123,71 @@ func parseAlerts(texts []string) ([]poll.Alert, error) {
 	return alerts, nil
 }
 
-func runPoll(cmd *cobra.Command, a *app, conn *connection, cfg poll.Config, output string, format choice, see func(poll.Event)) error {
-	c, err := conn.open(a, cfg.Targets, len(cfg.Targets))
-	if err != nil {
-		return err
-	}
-	if info, err := os.Stat(output); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-		a.note("appending to %s, which holds polls already", output)
-	}
-	trace, closeTrace, err := a.appendTrace(output)
-	if err != nil {
-		return err
-	}
-	watch := newPollView(a, cfg.Targets)
-	res, err := poll.Run(cmd.Context(), cfg, c, func(e poll.Event) error {
-		if err := trace.Write(e.Snapshot); err != nil {
-			return fmt.Errorf("writing trace %s: %w", output, bareCause(err))
+// run polls until it is over, and writes the summary.
+func (p *poller) run(ctx context.Context) error {
+	exported := func(poll.Event) {}
+	if p.listen != "" {
+		exporter, end, err := p.a.export(ctx, p.listen, p.announce)
+		if err != nil {
+			return err
 		}
-		see(e)
-		watch.show(e)
+		defer end()
+		exported = exporter.Add
+	}
+	c, err := p.conn.open(p.a, p.cfg.Targets, len(p.cfg.Targets))
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(p.output); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		p.a.note("appending to %s, which holds polls already", p.output)
+	}
+	trace, closeTrace, err := p.a.appendTrace(p.output)
+	if err != nil {
+		return err
+	}
+	view := newPollView(p.a, p.cfg.Targets)
+	res, err := poll.Run(ctx, p.cfg, c, func(e poll.Event) error {
+		if err := trace.Write(e.Snapshot); err != nil {
+			return fmt.Errorf("writing trace %s: %w", p.output, bareCause(err))
+		}
+		exported(e)
+		view.show(e)
 		return nil
 	})
-	watch.end()
-	err = errors.Join(err, closeTrace())
-	a.warn(res.Warnings...)
+	view.end()
+	return p.result(res, errors.Join(err, closeTrace()))
+}
+
+// result tells how the run went; failed is why it ended, nil where it ended well.
+func (p *poller) result(res *poll.Result, failed error) error {
+	p.a.warn(res.Warnings...)
 	if len(res.Targets) > 0 && res.Targets[0].Polls > 0 {
-		err = errors.Join(err, a.pollSummary(res, output, format, err == nil))
+		failed = errors.Join(failed, p.summarize(res, failed == nil))
 	}
-	if err == nil && res.Verdict == poll.VerdictAlert {
+	if failed == nil && res.Verdict == poll.VerdictAlert {
 		return errFinding
 	}
-	return err
+	return failed
 }
 
-// appendTrace opens the trace to append to; "-" is standard output.
-func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
-	if path == "-" {
-		return snapshot.NewWriter(report.NewJSONWriter(a.stdout)), func() error { return nil }, nil
-	}
-	f, err := snapshot.OpenTrace(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return snapshot.NewWriter(a.guard(f)), f.Close, nil
-}
-
-// bareCause takes the file's name off an error that will be told with it.
-func bareCause(err error) error {
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathErr.Err
-	}
-	return err
-}
-
-// pollSummary writes the result to standard output, or to standard error where
+// summarize writes the result to standard output, or to standard error where
 // standard output carries the trace. wrote says whether the trace is whole.
-func (a *app) pollSummary(res *poll.Result, output string, format choice, wrote bool) error {
-	w := a.stdout
-	if output == "-" {
-		w = a.stderr
+func (p *poller) summarize(res *poll.Result, wrote bool) error {
+	w := p.a.stdout
+	if p.output == "-" {
+		w = p.a.stderr
 	}
-	if format.value == "json" {
+	if p.format.value == "json" {
 		return writeJSON(w, res)
 	}
-	if err := res.Text(w, a.painter(w)); err != nil {
+	if err := res.Text(w, p.a.painter(w)); err != nil {
 		return err
 	}
-	if output == "-" || output == os.DevNull || res.Answered() == 0 || !wrote {
+	if p.output == "-" || p.output == os.DevNull || res.Answered() == 0 || !wrote {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", quoted(output), flameOperand(output), quoted(output))
+	trace := quoted(p.output)
+	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", trace, flameOperand(p.output), trace)
 	return err
 }
 
@@ -198,84 +196,4 @@ func flameOperand(trace string) string {
 		return ""
 	}
 	return " " + quoted(trace)
-}
-
-// quoted is a path as one types it into a shell.
-func quoted(path string) string {
-	if strings.ContainsAny(path, " \t'\"$&;()<>|*?`!#") {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	return path
-}
-
-// writeJSON writes a result as JSON that is safe to show on a terminal.
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(report.NewJSONWriter(w))
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-// pollView shows a run: a live view on a terminal, a line a poll elsewhere. It
-// draws in a goroutine of its own, since a terminal can be paused.
-type pollView struct {
-	a      *app
-	screen *screen // nil where standard error is no terminal
-	ended  chan struct{}
-
-	mu   sync.Mutex // guards live
-	live *poll.Live
-	news chan struct{} // there is something that was not drawn
-}
-
-func newPollView(a *app, targets []*url.URL) *pollView {
-	v := &pollView{a: a, live: poll.NewLive(targets), news: make(chan struct{}, 1), ended: make(chan struct{})}
-	if a.live() {
-		v.screen = &screen{a: a}
-		go v.follow()
-	}
-	return v
-}
-
-func (v *pollView) show(e poll.Event) {
-	if v.screen == nil {
-		v.a.note("%s", e.Line())
-		for _, line := range e.Lines() {
-			v.a.warn(line)
-		}
-		return
-	}
-	v.mu.Lock()
-	v.live.Add(e)
-	v.mu.Unlock()
-	select {
-	case v.news <- struct{}{}:
-	default: // the frame before was not drawn yet: it will show this too
-	}
-}
-
-func (v *pollView) follow() {
-	defer close(v.ended)
-	for range v.news {
-		v.draw()
-	}
-}
-
-func (v *pollView) draw() {
-	v.screen.draw(func(w io.Writer, paint report.Painter, width, height int) error {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		return v.live.Write(w, paint, width, height, time.Now())
-	})
-}
-
-// end draws the last state. No poll is shown after it.
-func (v *pollView) end() {
-	if v.screen == nil {
-		return
-	}
-	close(v.news)
-	<-v.ended
-	v.screen.drawn = time.Time{}
-	v.draw()
 }

@@ -45,11 +45,29 @@ func Stream(path string) (*File, error) {
 	if err != nil || f.path == "" {
 		return f, err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		f.Abort()
+	if f.File, err = moveOpen(f.File, path); err != nil {
 		return nil, about(path, err)
 	}
 	f.path = ""
+	return f, nil
+}
+
+// moveOpen renames f, closed meanwhile: Windows moves no open file. What it
+// opens again is f and nothing that took its place.
+func moveOpen(f *os.File, path string) (*os.File, error) {
+	moved, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, errors.Join(err, os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return nil, errors.Join(bare(err), os.Remove(f.Name()))
+	}
+	if f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !os.SameFile(info, moved) {
+		return nil, errors.Join(errors.New("another file took its place"), f.Close())
+	}
 	return f, nil
 }
 
@@ -86,11 +104,19 @@ func (f *File) Abort() {
 
 // about names path in err, in place of the temporary file.
 func about(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("writing %s: %w", path, bare(err))
+}
+
+// bare is the cause of an error about a file, without the file's name.
+func bare(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathErr.Err
+		return pathErr.Err
 	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+	if linkErr, ok := errors.AsType[*os.LinkError](err); ok {
+		return linkErr.Err
 	}
-	return nil
+	return err
 }

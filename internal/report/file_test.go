@@ -168,3 +168,19 @@ func TestStreamIsThereAtOnce(t *testing.T) {
 	}
 	must(t, f.Close())
 }
+
+// An error names the file and why, not the temporary file beside it.
+func TestErrorsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	f, err := Create(path)
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Join(path, "in the way"), 0o700))
+	err = f.Close()
+	if err == nil || strings.Contains(err.Error(), ".tmp") || !strings.HasPrefix(err.Error(), "writing "+path+": ") {
+		t.Errorf("%v", err)
+	}
+	if names(t, dir) != "out" {
+		t.Errorf("the folder holds %s", names(t, dir))
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+)
+
+// write writes a result to path, "-" being standard output; a file appears whole or not at all.
+func (a *app) write(path string, write func(io.Writer) error) error {
+	if path == "" || path == "-" {
+		if err := write(a.stdout); err != nil {
+			return fmt.Errorf("writing standard output: %w", err)
+		}
+		return nil
+	}
+	f, err := report.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	guarded := a.guard(f)
+	if err := errors.Join(write(guarded), guarded.Flush()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, bareCause(err))
+	}
+	return f.Close()
+}
+
+// openInput opens a file to read, "-" being standard input, and says what to call it.
+func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
+	if path == "-" {
+		return io.NopCloser(a.stdin), "standard input", nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, path, fmt.Errorf("reading %s: %w", path, bareCause(err))
+	}
+	return f, path, nil
+}
+
+// appendTrace opens the trace to append to; "-" is standard output.
+func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
+	if path == "-" {
+		return snapshot.NewWriter(report.NewJSONWriter(a.stdout)), func() error { return nil }, nil
+	}
+	f, err := snapshot.OpenTrace(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return snapshot.NewWriter(a.guard(f)), f.Close, nil
+}
+
+// bareCause takes the file's name off an error that will be told with it.
+func bareCause(err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err
+	}
+	return err
+}
+
+// quoted is a path as one types it into a shell.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " \t'\"$&;()<>|*?`!#") {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
+}
+
+// writeJSON writes a result as JSON that is safe to show on a terminal.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(report.NewJSONWriter(w))
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

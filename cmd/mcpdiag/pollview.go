@@ -1,0 +1,75 @@
+package main
+
+import (
+	"io"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// pollView shows a run: a live view on a terminal, a line a poll elsewhere. It
+// draws in a goroutine of its own, since a terminal can be paused.
+type pollView struct {
+	a      *app
+	screen *screen // nil where standard error is no terminal
+	ended  chan struct{}
+
+	mu   sync.Mutex // guards live
+	live *poll.Live
+	news chan struct{} // there is something that was not drawn
+}
+
+func newPollView(a *app, targets []*url.URL) *pollView {
+	v := &pollView{a: a, live: poll.NewLive(targets), news: make(chan struct{}, 1), ended: make(chan struct{})}
+	if a.live() {
+		v.screen = &screen{a: a}
+		go v.follow()
+	}
+	return v
+}
+
+func (v *pollView) show(e poll.Event) {
+	if v.screen == nil {
+		v.a.note("%s", e.Line())
+		for _, line := range e.Lines() {
+			v.a.warn(line)
+		}
+		return
+	}
+	v.mu.Lock()
+	v.live.Add(e)
+	v.mu.Unlock()
+	select {
+	case v.news <- struct{}{}:
+	default: // the frame before was not drawn yet: it will show this too
+	}
+}
+
+func (v *pollView) follow() {
+	defer close(v.ended)
+	for range v.news {
+		v.draw()
+	}
+}
+
+func (v *pollView) draw() {
+	v.screen.draw(func(w io.Writer, paint report.Painter, width, height int) error {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return v.live.Write(w, paint, width, height, time.Now())
+	})
+}
+
+// end draws the last state. No poll is shown after it.
+func (v *pollView) end() {
+	if v.screen == nil {
+		return
+	}
+	close(v.news)
+	<-v.ended
+	v.screen.drawn = time.Time{}
+	v.draw()
+}
