@@ -1,10 +1,8 @@
 package snapshot
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"runtime"
 	"strings"
@@ -38,20 +36,11 @@ func (r *Reader) AllParallel() iter.Seq2[*Snapshot, error] {
 	return func(yield func(*Snapshot, error) bool) {
 		var first error
 		for first == nil && r.Read == 0 { // it decides whether there is one snapshot on several lines
-			line, err := r.next()
-			for more := false; len(line) > 0; more = true {
-				var s *Snapshot
-				var bad error
-				s, line, bad = r.parse(line, more)
-				first = cmp.Or(first, bad)
-				if s != nil && !yield(s, nil) {
-					return
-				}
-			}
-			if errors.Is(err, errLong) {
-				first = r.skip(r.line, err)
-			} else if err != nil {
+			more, err := r.step(&first, yield)
+			if err != nil {
 				r.finish(err, first, yield)
+			}
+			if !more || err != nil {
 				return
 			}
 		}
@@ -59,17 +48,8 @@ func (r *Reader) AllParallel() iter.Seq2[*Snapshot, error] {
 		defer close(stop)
 		for j := range r.jobs(stop) {
 			<-j.done
-			for _, res := range j.results {
-				if res.err != nil {
-					_ = r.skip(res.line, res.err)
-					continue
-				}
-				if !r.take(res.s, yield) {
-					return
-				}
-			}
-			if j.long > 0 {
-				_ = r.skip(j.long, errLong)
+			if !r.results(j, yield) {
+				return
 			}
 			if j.err != nil {
 				r.finish(j.err, first, yield)
@@ -80,13 +60,19 @@ func (r *Reader) AllParallel() iter.Seq2[*Snapshot, error] {
 	}
 }
 
-// finish ends with an error where reading failed, or where no line held a snapshot.
-func (r *Reader) finish(err, first error, yield func(*Snapshot, error) bool) {
-	if !errors.Is(err, io.EOF) {
-		yield(nil, fmt.Errorf("reading trace %s:%d: %w", r.name, r.line, err))
-	} else if first != nil && r.Read == 0 {
-		yield(nil, first)
+// results yields what a job has read, and returns whether yield wants more.
+func (r *Reader) results(j *job, yield func(*Snapshot, error) bool) bool {
+	for _, res := range j.results {
+		if res.err != nil {
+			_ = r.skip(res.line, res.err) // it is counted; the trace holds snapshots besides
+		} else if !r.take(res.s, yield) {
+			return false
+		}
 	}
+	if j.long > 0 {
+		_ = r.skip(j.long, errLong)
+	}
+	return true
 }
 
 // skip counts a line that could not be read, and returns why.

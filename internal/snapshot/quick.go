@@ -20,13 +20,7 @@ func (q *quick) decode(text string) *Snapshot {
 	q.text, q.at, q.failed = text, 0, false
 	s := keep(&q.snapshots, Snapshot{})
 	var seen fields
-	q.object(func(name string) {
-		if !seen.first(name) {
-			q.failed = true
-			return
-		}
-		q.field(s, name)
-	})
+	q.object(&seen, func(name string) { q.field(s, name) })
 	q.space()
 	if q.failed || seen == 0 || q.at != len(q.text) || !distinct(s.ToolCallStack) {
 		return nil
@@ -95,13 +89,7 @@ func (q *quick) stack(s *Snapshot) {
 	for !q.failed {
 		c := keep(&q.calls, Call{})
 		var seen fields
-		q.object(func(name string) {
-			if !seen.first(name) {
-				q.failed = true
-				return
-			}
-			q.call(c, name)
-		})
+		q.object(&seen, func(name string) { q.call(c, name) })
 		if !q.more(']') {
 			break
 		}
@@ -133,7 +121,7 @@ func (q *quick) call(c *Call, name string) {
 
 func (q *quick) queue(s *Snapshot) {
 	s.HandlerQueue = q.newQueue()
-	q.object(func(name string) {
+	q.object(nil, func(name string) {
 		_, twice := s.HandlerQueue[name]
 		depth := q.number()
 		if twice || depth != math.Trunc(depth) || len(s.HandlerQueue) >= MaxStack {
@@ -146,19 +134,17 @@ func (q *quick) queue(s *Snapshot) {
 
 func (q *quick) handlers(s *Snapshot) {
 	s.Handlers = map[string]Handler{}
-	q.object(func(name string) {
+	q.object(nil, func(name string) {
 		_, twice := s.Handlers[name]
 		var h Handler
 		var seen fields
-		q.object(func(field string) {
-			switch {
-			case !seen.first(field):
-				q.failed = true
-			case field == "calls":
+		q.object(&seen, func(field string) {
+			switch field {
+			case "calls":
 				h.Calls = q.count()
-			case field == "errors":
+			case "errors":
 				h.Errors = q.count()
-			case field == "retainedMB":
+			case "retainedMB":
 				h.RetainedMB = q.amount()
 			default:
 				q.failed = true
@@ -173,29 +159,27 @@ func (q *quick) poll(s *Snapshot) {
 	p := keep(&q.polls, Poll{})
 	s.Poll = p
 	var seen fields
-	q.object(func(name string) {
-		switch {
-		case !seen.first(name):
-			q.failed = true
-		case name == "at":
+	q.object(&seen, func(name string) {
+		switch name {
+		case "at":
 			if t := q.time(); t != nil {
 				p.At = *t
 			}
-		case name == "target":
+		case "target":
 			p.Target = q.word()
-		case name == "latencyMs":
+		case "latencyMs":
 			p.LatencyMs = q.number()
-		case name == "firstByteMs":
+		case "firstByteMs":
 			p.FirstByteMs = q.number()
-		case name == "dnsMs":
+		case "dnsMs":
 			p.DNSMs = q.number()
-		case name == "connectMs":
+		case "connectMs":
 			p.ConnectMs = q.number()
-		case name == "tlsMs":
+		case "tlsMs":
 			p.TLSMs = q.number()
-		case name == "intervalMs":
+		case "intervalMs":
 			p.IntervalMs = q.number()
-		case name == "error":
+		case "error":
 			p.Error = q.word()
 		default:
 			q.failed = true // skipped and restarted are rare
@@ -240,8 +224,8 @@ func (f *fields) first(name string) bool {
 }
 
 // object reads an object and calls member for each of its members, which must
-// read its value.
-func (q *quick) object(member func(name string)) {
+// read its value. Where seen is given, each stands there once.
+func (q *quick) object(seen *fields, member func(name string)) {
 	if !q.open('{') {
 		q.failed = true
 		return
@@ -251,7 +235,7 @@ func (q *quick) object(member func(name string)) {
 	}
 	for !q.failed {
 		name := q.word()
-		if !q.open(':') {
+		if !q.open(':') || seen != nil && !seen.first(name) {
 			q.failed = true
 			return
 		}

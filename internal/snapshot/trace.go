@@ -145,31 +145,43 @@ func (r *Reader) All() iter.Seq2[*Snapshot, error] {
 	return func(yield func(*Snapshot, error) bool) {
 		var first error // why the first line that was skipped was
 		for {
-			line, err := r.next()
-			for more := false; len(line) > 0; more = true {
-				var s *Snapshot
-				var bad error
-				s, line, bad = r.parse(line, more)
-				first = cmp.Or(first, bad)
-				if s != nil && !yield(s, nil) {
-					return
-				}
-			}
-			if errors.Is(err, errLong) {
-				first = cmp.Or(first, r.skip(r.line, err))
-				continue
-			}
-			if errors.Is(err, io.EOF) {
-				break
-			}
+			more, err := r.step(&first, yield)
 			if err != nil {
-				yield(nil, fmt.Errorf("reading trace %s:%d: %w", r.name, r.line, err))
+				r.finish(err, first, yield)
+			}
+			if !more || err != nil {
 				return
 			}
 		}
-		if first != nil && r.Read == 0 {
-			yield(nil, first)
+	}
+}
+
+// step yields what stands on the next line. It returns whether yield wants more,
+// and io.EOF after the last line.
+func (r *Reader) step(first *error, yield func(*Snapshot, error) bool) (more bool, err error) {
+	line, err := r.next()
+	for again := false; len(line) > 0; again = true {
+		var s *Snapshot
+		var bad error
+		s, line, bad = r.parse(line, again)
+		*first = cmp.Or(*first, bad)
+		if s != nil && !yield(s, nil) {
+			return false, nil
 		}
+	}
+	if errors.Is(err, errLong) {
+		*first = cmp.Or(*first, r.skip(r.line, err))
+		err = nil
+	}
+	return true, err
+}
+
+// finish ends with an error where reading failed, or where no line held a snapshot.
+func (r *Reader) finish(err, first error, yield func(*Snapshot, error) bool) {
+	if !errors.Is(err, io.EOF) {
+		yield(nil, fmt.Errorf("reading trace %s:%d: %w", r.name, r.line, err))
+	} else if first != nil && r.Read == 0 {
+		yield(nil, first)
 	}
 }
 
