@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +104,7 @@ func (d *differ) run(ctx context.Context, operands []string, output string, form
 	if d.commandErr != nil {
 		res.Command = d.commandErr.Error()
 	}
-	if err := d.a.write(output, func(w io.Writer) error { return d.render(w, res, format.value) }); err != nil {
+	if err := d.a.writeResult(output, format.value, res); err != nil {
 		return err
 	}
 	switch {
@@ -121,20 +119,6 @@ func (d *differ) run(ctx context.Context, operands []string, output string, form
 		return errors.New(res.Reason)
 	}
 	return nil
-}
-
-func (d *differ) render(w io.Writer, res *diff.Result, format string) error {
-	switch format {
-	case "json":
-		return writeJSON(w, res)
-	case "markdown":
-		return res.Markdown(w)
-	case "junit":
-		return res.JUnit(w)
-	case "github":
-		return res.GitHub(w)
-	}
-	return res.Text(w, d.a.painter(w))
 }
 
 // sides takes or reads both sides.
@@ -284,69 +268,36 @@ func (d *differ) read(operand string) (*diff.Collector, error) {
 		return nil, err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	traces := traceSet{of: map[string]*diff.Collector{}}
+	var servers diff.Servers
 	reader := snapshot.NewReader(in, name)
 	for s, err := range reader.All() {
 		if err != nil {
 			return nil, err
 		}
-		if !strings.Contains(s.Target(), d.target) {
-			continue
-		}
-		if !traces.add(s) {
-			return nil, usagef("%s holds more than %d targets; choose one with --target", name, maxTargets)
+		if strings.Contains(s.Target(), d.target) && !servers.Add(s) {
+			return nil, usagef("%s holds more than %d targets; choose one with --target", name, diff.MaxServers)
 		}
 	}
 	d.warnings = append(d.warnings, reader.Warnings...)
-	return d.only(traces, name)
-}
-
-// only is the one trace there is.
-func (d *differ) only(traces traceSet, name string) (*diff.Collector, error) {
-	targets := traces.answered
-	slices.Sort(targets)
-	switch len(targets) {
-	case 0:
+	trace, targets := servers.Only()
+	switch {
+	case len(targets) == 0:
 		return nil, fmt.Errorf("reading %s: there is no snapshot in it", name)
-	case 1:
-		trace := traces.of[targets[0]]
-		if trace.Failed > 0 {
-			d.warnings = append(d.warnings, fmt.Sprintf("%s: %d polls failed", name, trace.Failed))
-		}
-		return trace, nil
+	case trace == nil:
+		return nil, usagef("%s holds several targets; choose one with --target: %s", name, someOf(targets))
+	case trace.Failed > 0:
+		d.warnings = append(d.warnings, fmt.Sprintf("%s: %d polls failed", name, trace.Failed))
 	}
-	more := ""
-	if n := len(targets) - shownTargets; n > 0 {
-		targets, more = targets[:shownTargets], fmt.Sprintf(", and %d more", n)
-	}
-	return nil, usagef("%s holds several targets; choose one with --target: %s%s", name, strings.Join(targets, ", "), more)
+	return trace, nil
 }
 
-// maxTargets is how many targets of a trace are told apart, shownTargets how many are listed.
-const maxTargets, shownTargets = 1000, 20
+// shownTargets is how many targets are listed.
+const shownTargets = 20
 
-// traceSet is what a file holds of each target.
-type traceSet struct {
-	of       map[string]*diff.Collector
-	answered []string // the targets of which there is a snapshot
-}
-
-// add takes in a snapshot, unless there are too many targets. Where one of them
-// has to be chosen anyway, it is enough to know that they answered.
-func (t *traceSet) add(s *snapshot.Snapshot) bool {
-	trace := t.of[s.Target()]
-	if trace == nil {
-		if len(t.of) == maxTargets {
-			return false
-		}
-		trace = &diff.Collector{}
-		t.of[strings.Clone(s.Target())] = trace
+// someOf lists targets, and says how many more there are.
+func someOf(targets []string) string {
+	if more := len(targets) - shownTargets; more > 0 {
+		return fmt.Sprintf("%s, and %d more", strings.Join(targets[:shownTargets], ", "), more)
 	}
-	if !s.Failed() && trace.Len() == 0 {
-		t.answered = append(t.answered, strings.Clone(s.Target()))
-	}
-	if trace.Len() == 0 || len(t.answered) == 1 {
-		trace.Add(s)
-	}
-	return true
+	return strings.Join(targets, ", ")
 }

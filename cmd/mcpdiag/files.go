@@ -73,6 +73,33 @@ func quoted(path string) string {
 	return path
 }
 
+// writeResult writes a result to path in one of the formats that its command has.
+func (a *app) writeResult(path, format string, res textual) error {
+	return a.write(path, func(w io.Writer) error { return a.render(w, format, res) })
+}
+
+// textual is a result that is written as text, and in some of the formats of render.
+type textual interface {
+	Text(io.Writer, report.Painter) error
+}
+
+// render writes res to w; the flag --format offers only what res has.
+func (a *app) render(w io.Writer, format string, res textual) error {
+	switch format {
+	case "json":
+		return writeJSON(w, res)
+	case "markdown":
+		return res.(interface{ Markdown(io.Writer) error }).Markdown(w)
+	case "junit":
+		return res.(interface{ JUnit(io.Writer) error }).JUnit(w)
+	case "github":
+		return res.(interface{ GitHub(io.Writer) error }).GitHub(w)
+	case "html":
+		return res.(interface{ HTML(io.Writer) error }).HTML(w)
+	}
+	return res.Text(w, a.painter(w))
+}
+
 // writeJSON writes a result as JSON that is safe to show on a terminal.
 func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(report.NewJSONWriter(w))

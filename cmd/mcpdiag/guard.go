@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -25,7 +26,7 @@ func (g *guarded) Write(p []byte) (int, error) {
 	defer g.mu.Unlock()
 	all := p
 	if len(g.held) > 0 {
-		all = append(g.held, p...)
+		all = slices.Concat(g.held, p)
 	}
 	end := g.whole(all)
 	err := g.pass(all[:end])

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/diff"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -31,7 +32,7 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 // A trace that names a new target in each line is not told apart for ever.
 func TestDiffOfManyTargets(t *testing.T) {
 	var trace strings.Builder
-	for i := range 2 * maxTargets {
+	for i := range 2 * diff.MaxServers {
 		fmt.Fprintf(&trace, "{\"heapUsedMB\": 1, \"poll\": {\"at\": 1763700000000, \"target\": \"http://n%d\"}}\n", i)
 	}
 	path := filepath.Join(t.TempDir(), "trace.ndjson")

@@ -256,36 +256,12 @@ func (l *loader) openLog(plan *loadtest.Plan) (done func() error, err error) {
 	}, nil
 }
 
-// outcome is a result that is written in any of the formats.
-type outcome interface {
-	Text(io.Writer, report.Painter) error
-	Markdown(io.Writer) error
-	JUnit(io.Writer) error
-	HTML(io.Writer) error
-}
-
-func writeOutcome(a *app, output, format string, res outcome) error {
-	return a.write(output, func(w io.Writer) error {
-		switch format {
-		case "json":
-			return writeJSON(w, res)
-		case "markdown":
-			return res.Markdown(w)
-		case "junit":
-			return res.JUnit(w)
-		case "html":
-			return res.HTML(w)
-		}
-		return res.Text(w, a.painter(w))
-	})
-}
-
 func (l *loader) conclude(res *loadtest.Result, compared bool) error {
 	l.a.warn(res.Warnings...)
 	if res.Comparison != nil {
 		l.a.warn(res.Comparison.Warnings...)
 	}
-	if err := writeOutcome(l.a, l.output, l.format.value, res); err != nil {
+	if err := l.a.writeResult(l.output, l.format.value, res); err != nil {
 		return err
 	}
 	switch res.Verdict {

@@ -99,7 +99,7 @@ machines: calls, errors and whole distributions of latency.`,
 				return err
 			}
 			a.warn(res.Warnings...)
-			return writeOutcome(a, output, format.value, res)
+			return a.writeResult(output, format.value, res)
 		},
 	}
 	fs := cmd.Flags()

@@ -91,7 +91,7 @@ func (l *loader) findKnee(ctx context.Context, runner *loadtest.Runner, cfg *loa
 	}
 	runner.Describe(knee)
 	l.a.warn(knee.Warnings...)
-	if err := writeOutcome(l.a, l.output, l.format.value, knee); err != nil {
+	if err := l.a.writeResult(l.output, l.format.value, knee); err != nil {
 		return err
 	}
 	switch knee.Verdict {
