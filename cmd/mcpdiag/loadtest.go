@@ -115,7 +115,6 @@ func (l *loader) run(cmd *cobra.Command, operands []string) error {
 		return err
 	}
 	defer runner.Close()
-	defer leaveRoom(runner.Local())()
 	switch {
 	case l.dryRun:
 		return l.a.write(l.output, runner.Plan().DryRun)

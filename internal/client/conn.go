@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -25,8 +25,9 @@ type Conn struct {
 	target *url.URL
 	fixed  []byte // header lines of every request: the host, the agent, the credentials
 
-	mu   sync.Mutex // Interrupt may come from elsewhere
-	wire net.Conn
+	mu       sync.Mutex // Interrupt may come from elsewhere
+	wire     net.Conn
+	straight *straight // where wire is a TCP connection
 
 	in       []byte
 	r, w     int // what of in was not read yet
@@ -130,7 +131,7 @@ func (c *Conn) drop() {
 	if c.wire != nil {
 		_ = c.wire.Close() // nothing is expected of it any more
 	}
-	c.wire, c.r, c.w = nil, 0, 0
+	c.wire, c.straight, c.r, c.w = nil, nil, 0, 0
 }
 
 // RoundTrip does one exchange, up to the header of the answer.
@@ -149,8 +150,8 @@ func (c *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (c *Conn) exchange(req *http.Request) (*http.Response, error) {
-	if !SameOrigin(req.URL, c.target) {
-		return nil, errors.New("a connection asks its own server only")
+	if err := c.ask(req.URL); err != nil {
+		return nil, err
 	}
 	if err := c.response.body.Close(); err != nil {
 		return nil, err
@@ -173,7 +174,23 @@ func (c *Conn) exchange(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.stage = StageAnswer
-	return c.response.read(c, req)
+	resp, err := c.response.read(c, req)
+	if err != nil && c.straight.pending() {
+		c.stage = StageSend
+	}
+	return resp, err
+}
+
+// ask notes what is asked for, which is mostly the same each time.
+func (c *Conn) ask(u *url.URL) error {
+	if u == c.uriOf {
+		return nil
+	}
+	if !SameOrigin(u, c.target) {
+		return errors.New("a connection asks its own server only")
+	}
+	c.uri, c.uriOf = u.RequestURI(), u
+	return nil
 }
 
 // arm sets the deadline of an exchange. An interruption that comes before it is
@@ -226,7 +243,7 @@ func (c *Conn) open(ctx context.Context) error {
 		}
 	}
 	c.mu.Lock()
-	c.wire = wire
+	c.wire, c.straight = wire, straightTo(wire)
 	c.mu.Unlock()
 	if c.in == nil {
 		c.in = make([]byte, 1<<10) // it grows; most answers are short, and users many
@@ -256,9 +273,6 @@ func (c *Conn) handshake(ctx context.Context, wire net.Conn) (net.Conn, error) {
 
 // send writes a request: its line, what is in every header, its own header, its body.
 func (c *Conn) send(req *http.Request) error {
-	if req.URL != c.uriOf {
-		c.uri, c.uriOf = req.URL.RequestURI(), req.URL
-	}
 	c.out = append(c.out[:0], req.Method...)
 	c.out = append(c.out, ' ')
 	c.out = append(c.out, c.uri...)
@@ -273,7 +287,9 @@ func (c *Conn) send(req *http.Request) error {
 		}
 	}
 	if req.Body != nil || req.Method == http.MethodPost {
-		c.out = fmt.Appendf(c.out, "Content-Length: %d\r\n", req.ContentLength)
+		c.out = append(c.out, "Content-Length: "...)
+		c.out = strconv.AppendInt(c.out, req.ContentLength, 10)
+		c.out = append(c.out, "\r\n"...)
 	}
 	c.out = append(c.out, "\r\n"...)
 	if req.Body != nil {
@@ -282,8 +298,16 @@ func (c *Conn) send(req *http.Request) error {
 		}
 		_ = req.Body.Close() // it was read
 	}
-	_, err := c.wire.Write(c.out)
+	_, err := c.stream().Write(c.out)
 	return err
+}
+
+// stream is what is read from and written to.
+func (c *Conn) stream() io.ReadWriter {
+	if c.straight != nil {
+		return c.straight
+	}
+	return c.wire
 }
 
 // appender is a writer onto the end of a slice.
@@ -303,7 +327,7 @@ func (c *Conn) fill() error {
 	if c.w == len(c.in) {
 		c.in = append(c.in, make([]byte, len(c.in))...)
 	}
-	n, err := c.wire.Read(c.in[c.w:])
+	n, err := c.stream().Read(c.in[c.w:])
 	c.w += n
 	if n > 0 {
 		return nil

@@ -81,7 +81,7 @@ func (b *connBody) read(p []byte) (n int, err error) {
 				return n, nil
 			}
 			if want := min(int64(len(p)), b.left); want > int64(len(c.in)) {
-				m, err := c.wire.Read(p[:want]) // what is long need not pass through the buffer
+				m, err := c.stream().Read(p[:want]) // what is long need not pass through the buffer
 				b.left -= int64(m)
 				b.done = b.left == 0 && !b.chunked
 				if m > 0 {

@@ -16,6 +16,7 @@ type line struct {
 	ep      mcp.Endpoint
 	timeout time.Duration
 	conn    *client.Conn // nil is net/http
+	until   deadline     // of the call in progress over conn
 	forget  func() bool  // stop interrupting conn when the run ends
 }
 
@@ -38,14 +39,14 @@ type deadline struct {
 
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, !d.at.IsZero() }
 
-// do makes one call within the time there is for an exchange.
-func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request) (mcp.Answer, timing, error) {
+// do makes one call, from start on, within the time there is for an exchange.
+func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request, start time.Time) (mcp.Answer, timing, error) {
 	if l.conn != nil {
-		until := &deadline{Context: ctx}
+		l.until.Context = ctx
 		if l.timeout > 0 {
-			until.at = time.Now().Add(l.timeout)
+			l.until.at = start.Add(l.timeout)
 		}
-		answer, err := s.Do(until, request)
+		answer, err := s.Do(&l.until, request)
 		return answer, l.conn.Timing(), err
 	}
 	ctx, cancel := l.within(ctx)

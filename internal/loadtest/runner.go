@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -85,19 +83,6 @@ func (r *Runner) endpoint() mcp.Endpoint {
 		ep.Start = starter(r.cfg.Command)
 	}
 	return ep
-}
-
-// Local reports whether the server runs on this machine, as far as its address tells.
-func (r *Runner) Local() bool {
-	if len(r.cfg.Command) > 0 {
-		return true
-	}
-	u, err := url.Parse(r.cfg.Endpoint.URL)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // mayDirect reports whether users may have connections that net/http does not

@@ -130,7 +130,7 @@ func (u *user) call(ctx context.Context, due time.Time) {
 	if !s.due {
 		from = start
 	}
-	answer, timing, err := u.line.do(ctx, session, request)
+	answer, timing, err := u.line.do(ctx, session, request, start)
 	stop := answer.At
 	if stop.IsZero() {
 		stop = time.Now()

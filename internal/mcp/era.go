@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -37,11 +38,64 @@ func (e Era) Sessions() bool { return e.Version != Modern }
 // Connect finds out how to speak to a server, once a run, and opens the first
 // session. It asks by server/discover as the modern revision has it; where that
 // is not understood, it takes what initialize negotiates, and last HTTP+SSE.
-// With a version, it asks for that one and no other.
+// With a version, it asks for that one and no other; where the server does not speak
+// it, the error is a RevisionError that says what it does speak.
 func Connect(ctx context.Context, ep Endpoint, version string) (*Session, error) {
-	if version != "" {
-		return Open(ctx, ep, Era{Version: version, SSE: version == rev1105})
+	if version == "" {
+		return negotiate(ctx, ep)
 	}
+	s, err := Open(ctx, ep, Era{Version: version, SSE: version == rev1105})
+	refused := err
+	if err == nil && !s.era.Sessions() {
+		refused = s.findModern(ctx, ep)
+	}
+	if refused == nil || !answered(refused) {
+		return s, err
+	}
+	other, otherErr := negotiate(ctx, ep)
+	if otherErr != nil {
+		return s, err // nothing better is known
+	}
+	if s != nil {
+		s.Abandon()
+	}
+	if other.era.Version == version {
+		return other, nil
+	}
+	_ = other.Close(ctx) // it was only to be asked
+	return nil, &RevisionError{Asked: version, Speaks: other.era.Version}
+}
+
+// RevisionError says that a server does not speak the revision that it was asked for.
+type RevisionError struct{ Asked, Speaks string }
+
+func (e *RevisionError) Error() string {
+	return fmt.Sprintf("the server speaks MCP %s, not %s; --protocol %[1]s asks for that, --protocol auto finds it out", e.Speaks, e.Asked)
+}
+
+// findModern is an error where the server does not say that it speaks the modern
+// revision, which it may do all the same.
+func (s *Session) findModern(ctx context.Context, ep Endpoint) error {
+	era, err := s.detect(ctx, ep)
+	if err != nil {
+		return err
+	}
+	if era.Sessions() {
+		return malformed("server/discover does not name %s", Modern)
+	}
+	s.era.Server = era.Server
+	return nil
+}
+
+// answered reports whether err is what a server answered, and not that none did.
+func answered(err error) bool {
+	var status *StatusError
+	var rpc *RPCError
+	var bad *MalformedError
+	return errors.As(err, &status) || errors.As(err, &rpc) || errors.As(err, &bad)
+}
+
+func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 	s, err := newSession(ctx, ep, Era{Version: Modern})
 	if err != nil {
 		return nil, err
@@ -86,8 +140,6 @@ func (s *Session) detect(ctx context.Context, ep Endpoint) (Era, error) {
 	}
 	result, err := s.ask(ctx, "server/discover", nil)
 	var status *StatusError
-	var rpc *RPCError
-	var bad *MalformedError
 	switch {
 	case err == nil:
 		if era, ok := discovered(result); ok {
@@ -97,7 +149,7 @@ func (s *Session) detect(ctx context.Context, ep Endpoint) (Era, error) {
 		if version := newest(supported(status.RPC.Data)); version != "" {
 			return Era{Version: version}, nil
 		}
-	case !errors.As(err, &status) && !errors.As(err, &rpc) && !errors.As(err, &bad):
+	case !answered(err):
 		return Era{}, err
 	}
 	return Era{Version: Legacy}, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ type Session struct {
 	seq   atomic.Int64
 	wire  transport
 	check bool
+	own   *exchange // over a Line, calls come one after the other: they share it
 }
 
 var self = implementation{Name: "mcpdiag", Version: "1"}
@@ -43,7 +45,9 @@ func newSession(ctx context.Context, ep Endpoint, era Era) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{era: era, wire: wire, check: ep.Check}, nil
+	s := &Session{era: era, wire: wire, check: ep.Check}
+	s.Over(ep.Line)
+	return s, nil
 }
 
 func (s *Session) initialize(ctx context.Context, era Era) error {
@@ -79,7 +83,11 @@ func (s *Session) Era() Era { return s.era }
 // Over has what follows go over a connection of its own, nil being net/http.
 func (s *Session) Over(line http.RoundTripper) {
 	if h, ok := s.wire.(*streamable); ok {
-		h.ep.Line = line
+		h.ep.Line, h.made = line, nil
+		s.own = nil
+		if line != nil {
+			s.own = &exchange{}
+		}
 	}
 }
 
@@ -124,12 +132,8 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 	var total Answer
 	params := r.Params
 	for range maxInputs {
-		x := exchange{id: s.seq.Add(1), method: r.Method, name: r.Name}
-		if !s.era.Sessions() {
-			x.fields = r.fields
-		}
-		x.body = s.encode(x.id, r.Method, params)
-		err := s.wire.request(ctx, &x)
+		x := s.exchange(r, params)
+		err := s.wire.request(ctx, x)
 		total.Sent += int64(len(x.body))
 		total.Received += x.received
 		if err != nil {
@@ -148,6 +152,21 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 	return total, malformed("the server asks for input again and again")
 }
 
+// exchange is a request with parameters, about to be sent. A Line keeps nothing of
+// it, so that the next can be made of the same memory.
+func (s *Session) exchange(r *Request, params jsontext.Value) *exchange {
+	x := s.own
+	if x == nil {
+		x = &exchange{}
+	}
+	*x = exchange{id: s.seq.Add(1), method: r.Method, name: r.Name, body: x.body[:0]}
+	if !s.era.Sessions() {
+		x.fields = r.fields
+	}
+	x.body = s.encode(x.body, x.id, r.Method, params)
+	return x
+}
+
 // ask does a request whose parameters are made for it, and returns its result.
 func (s *Session) ask(ctx context.Context, method string, params map[string]any) (jsontext.Value, error) {
 	r := &Request{Method: method}
@@ -161,9 +180,9 @@ func (s *Session) ask(ctx context.Context, method string, params map[string]any)
 	return answer.Result.Clone(), err
 }
 
-// encode writes a request. Every modern one says what its client is.
-func (s *Session) encode(id int64, method string, params jsontext.Value) []byte {
-	body := make([]byte, 0, len(params)+len(method)+len(modernMeta)+80)
+// encode appends a request. Every modern one says what its client is.
+func (s *Session) encode(body []byte, id int64, method string, params jsontext.Value) []byte {
+	body = slices.Grow(body, len(params)+len(method)+len(modernMeta)+80)
 	body = append(body, `{"jsonrpc":"2.0","id":`...)
 	body = strconv.AppendInt(body, id, 10)
 	body = append(body, `,"method":"`...)

@@ -21,6 +21,8 @@ type streamable struct {
 	lost  bool
 	proto *http.Request
 	heads map[head]http.Header
+	made  *http.Request // over a Line: the request of the call before
+	sent  payload       // and its body
 
 	events eventReader
 	buf    []byte // of the last answer
@@ -154,19 +156,41 @@ func (h *streamable) send(ctx context.Context, k head, fields http.Header, body 
 		}
 		h.proto = &http.Request{URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	}
-	req := h.proto.WithContext(ctx)
+	req := h.next(ctx)
 	req.Method, req.Header = k.verb, h.header(k)
 	if len(fields) > 0 {
 		req.Header = req.Header.Clone()
 		maps.Copy(req.Header, fields)
 	}
-	if body != nil {
-		p := &payload{}
-		p.Reset(body)
-		req.Body, req.ContentLength = p, int64(len(body))
+	h.carry(req, body)
+	return h.ep.do(req)
+}
+
+// next is a request to fill in. A Line is done with one when it has answered it,
+// so that it can be sent again; net/http may not be.
+func (h *streamable) next(ctx context.Context) *http.Request {
+	if h.ep.Line == nil {
+		return h.proto.WithContext(ctx)
+	}
+	if h.made == nil || h.made.Context() != ctx {
+		h.made = h.proto.WithContext(ctx)
+	}
+	return h.made
+}
+
+// carry gives a request its body, which may be none.
+func (h *streamable) carry(req *http.Request, body []byte) {
+	req.Body, req.ContentLength = nil, int64(len(body))
+	if body == nil {
+		return
+	}
+	p := &h.sent
+	if h.ep.Line == nil {
+		p = &payload{}
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
-	return h.ep.do(req)
+	p.Reset(body)
+	req.Body = p
 }
 
 // payload is the body of a request.
