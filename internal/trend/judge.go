@@ -16,6 +16,10 @@ const (
 	chance      = 0.05 // p above which a trend may be none
 	lateShare   = 0.3  // a leak had 0.57–1.88 in its last third, a long warm-up 0.21
 	slowShare   = 0.6  // second half against first, interval against interval
+	bendT       = -4.0 // t of the curve: leaks had -3.6 and more, warm-ups less than -4.1
+	bendShare   = 0.5  // slope of the curve at its end against its beginning
+	stopShare   = 0.2  // of the usual rise, at the end
+	stopNoise   = 6.0  // times the noise that the end should have risen
 	jumpShare   = 0.3  // of the growth that is left without the largest jump
 	jumpChance  = 0.25 // p of the rise that is left without the two largest
 	limitShare  = 0.03 // of the median
@@ -53,7 +57,7 @@ func judge(points []Point, per string, strict float64) Judgement {
 		j = blank
 		return j.undecided(TooFew, "the readings are at one time, or no numbers one can reckon with")
 	}
-	j.conclude(j.checks(kept))
+	j.conclude(j.checks(points, kept))
 	if j.Verdict != Leak && j.WarmUp > j.Limit {
 		j.Reasons = append(j.Reasons, Reason{Code: WarmUp, Text: fmt.Sprintf(
 			"before that it grew %.1f MB, which is taken for warm-up", j.WarmUp)})
@@ -98,14 +102,14 @@ func (j *Judgement) late(kept []Point, slope float64) {
 	}
 	a, okA := TheilSen(kept[:(n+1)/2])
 	b, okB := TheilSen(kept[n/2:])
-	j.Slowing = okA && okB && b.High < slowShare*a.Low
+	j.Slowing = okA && okB && b.High < slowShare*a.Low || bends(kept) || stopped(kept, slope, j.Noise)
 }
 
 // thirdOf is the size of the last third; two points have a slope at least.
 func thirdOf(n int) int { return max(2, (n+2)/3) }
 
 // checks looks at each condition of a leak.
-func (j *Judgement) checks(kept []Point) []Reason {
+func (j *Judgement) checks(all, kept []Point) []Reason {
 	return []Reason{
 		check(Rising, j.Rate.Low > 0, "the slope is above zero with its whole interval", "the interval of the slope reaches zero"),
 		check(Chance, j.P < significant, pValue(j.P)+": not chance", pValue(j.P)+": it may be chance"),
@@ -115,6 +119,7 @@ func (j *Judgement) checks(kept []Point) []Reason {
 			fmt.Sprintf("it grew %.1f MB in a noise of %.1f MB", j.Growth, j.Noise)),
 		check(NotThirds, thirdsRise(kept), "the lows of the three thirds rise", "the lows of the three thirds do not rise"),
 		check(Settling, j.Late >= lateShare && !j.Slowing, "it grows at the end as before", "it grows less and less, or stopped: a warm-up, a cache that fills, or a load that ended"),
+		check(NotHighest, highestLast(all, kept), "it holds more than ever before", "it was as high before"),
 		check(Jumps, !inJumps(kept, j.Growth, max(1.5*j.Limit, j.Noise)), "it grows between the jumps too", "one or two jumps are most of the growth"),
 	}
 }
@@ -141,6 +146,13 @@ func thirdsRise(kept []Point) bool {
 		lows[i] = slices.Min(values(kept[i*n/3 : (i+1)*n/3]))
 	}
 	return lows[0] < lows[1] && lows[1] < lows[2]
+}
+
+// highestLast reports whether the highest reading of all, the warm-up included, is
+// in the last third: a saw-tooth and a restart come back to where they were.
+func highestLast(all, kept []Point) bool {
+	before := len(all) - thirdOf(len(kept))
+	return slices.Max(values(all[before:])) > slices.Max(values(all[:before]))
 }
 
 // inJumps reports whether little of the growth is left without its largest

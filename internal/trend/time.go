@@ -1,6 +1,9 @@
 package trend
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // What a series over time must have, beyond what rounds must. It is looked at
 // while the server works, nothing says how many operations there were, and the
@@ -30,10 +33,16 @@ func JudgeTime(samples []Point) Judgement {
 	if j.Verdict != Leak || len(points) < fineWindows*perWindow {
 		return j
 	}
-	if fine := judge(Envelope(points, fineWindows), PerSecond, timeStrict); fine.Verdict != Leak {
+	if fine := judge(Envelope(points, fineWindows), PerSecond, timeStrict); fine.Verdict != Leak && !onlySettling(fine) {
 		j.Verdict, j.Reasons = Undecided, fine.Reasons
 	}
 	return j
+}
+
+// onlySettling reports whether nothing but the shape of the growth speaks against
+// a leak: narrow windows hold more of the saw-tooth, and the wide ones see the shape better.
+func onlySettling(j Judgement) bool {
+	return j.Verdict == Undecided && !slices.ContainsFunc(j.Reasons, func(r Reason) bool { return r.Code != Settling && r.Code != WarmUp })
 }
 
 // SawTooth is the usual height of a collector's teeth: the median of the falls

@@ -69,6 +69,7 @@ const (
 	Noisy       = "noisy"       // the growth is at most noiseFactor times the noise
 	Settling    = "settling"    // it still grows, but less and less
 	NotThirds   = "not-thirds"  // the lows of the three thirds do not rise
+	NotHighest  = "not-highest" // it was as high before
 	Jumps       = "jumps"       // one or two jumps are most of the growth
 	WarmUp      = "warm-up"     // growth in what was left out
 	Processes   = "processes"   // the server keeps processes

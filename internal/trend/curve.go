@@ -1,0 +1,98 @@
+package trend
+
+import "math"
+
+// bends reports whether the readings rise along a curve that levels off: the
+// quadratic term of a polynomial regression is far below zero for its error (its t,
+// Student 1908), and the curve rises half as fast at its end as at its beginning, or
+// less. A warm-up is smooth and does so from its start; a leak has no curve, however uneven.
+func bends(kept []Point) bool {
+	t, share := curvature(kept)
+	return t < bendT && share < bendShare
+}
+
+// curvature is the t of the quadratic term, and the slope of the curve at its
+// end as a share of that at its beginning. Orthogonal polynomials (Forsythe 1957)
+// make the term what it adds to the line.
+func curvature(points []Point) (t, share float64) {
+	n := len(points)
+	u, ys := make([]float64, n), values(points)
+	mid, half := (points[0].X+points[n-1].X)/2, (points[n-1].X-points[0].X)/2
+	for i, p := range points {
+		u[i] = (p.X - mid) / half
+	}
+	m := mean(u)
+	var p1, p2 = make([]float64, n), make([]float64, n)
+	for i := range u {
+		p1[i] = u[i] - m
+	}
+	a := dot3(u, p1, p1) / dot(p1, p1)
+	b := dot(p1, p1) / float64(n)
+	for i := range u {
+		p2[i] = (u[i]-a)*p1[i] - b
+	}
+	level, c1, c2 := mean(ys), dot(ys, p1)/dot(p1, p1), dot(ys, p2)/dot(p2, p2)
+	rest := make([]float64, n)
+	for i, y := range ys {
+		rest[i] = y - level - c1*p1[i] - c2*p2[i]
+	}
+	t = c2 / math.Sqrt(dot(rest, rest)/float64(n-3)/dot(p2, p2))
+	if r := autocorrelation(rest, 1); r > 0 {
+		t *= math.Sqrt((1 - r) / (1 + r))
+	}
+	slope := func(u float64) float64 { return c1 + c2*(2*u-m-a) }
+	return t, slope(1) / slope(-1)
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
+
+func dot(a, b []float64) float64 {
+	sum := 0.0
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
+
+func dot3(a, b, c []float64) float64 {
+	sum := 0.0
+	for i := range a {
+		sum += a[i] * b[i] * c[i]
+	}
+	return sum
+}
+
+// stopped reports whether the readings no longer rise at the end, for longer than
+// they ever paused before: a cache that is full, a load that ended. A leak in a
+// runtime that takes memory an arena at a time pauses again and again.
+func stopped(kept []Point, slope, noise float64) bool {
+	n := len(kept)
+	for k := 2; k <= n/3; k++ {
+		if slope*(kept[n-1].X-kept[n-1-k].X) > stopNoise*noise && paused(kept, n-1, k, slope) && !pausedBefore(kept, k, slope) {
+			return true
+		}
+	}
+	return false
+}
+
+// pausedBefore reports whether the readings stood still for k steps before the last k.
+func pausedBefore(kept []Point, k int, slope float64) bool {
+	for i := k; i < len(kept)-k; i++ {
+		if paused(kept, i, k, slope) {
+			return true
+		}
+	}
+	return false
+}
+
+// paused reports whether the k steps that end at i rose by next to nothing.
+func paused(kept []Point, i, k int, slope float64) bool {
+	from, to := kept[i-k], kept[i]
+	return to.Y-from.Y < stopShare*slope*(to.X-from.X)
+}
