@@ -2,6 +2,7 @@ package leaktest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -134,8 +135,31 @@ func (p *Phase) disturbances() []string {
 		why = append(why, fmt.Sprintf("%s of %s operations failed: what the server did not do, it cannot have kept",
 			report.Count(p.broken), report.Count(p.Operations)))
 	}
+	if p.expected && p.turned() {
+		why = append(why, "requests of which most were answered at first were refused in the end, or the other way round: the load was not the same throughout")
+	}
 	return append(why, p.ended...)
 }
+
+// turned reports whether the share of operations that fail is another in the
+// last third of the rounds than in the first one.
+func (p *Phase) turned() bool {
+	n := len(p.Rounds)
+	if n < 3 || p.Rounds[1].Operations == p.Rounds[0].Operations {
+		return false
+	}
+	share := func(from, to int) float64 {
+		failed := int64(0)
+		for _, r := range p.Rounds[from+1 : to+1] {
+			failed += r.Failed
+		}
+		return float64(failed) / float64(max(1, p.Rounds[to].Operations-p.Rounds[from].Operations))
+	}
+	return math.Abs(share(n-1-(n+1)/3, n-1)-share(0, 1)) > turnedShare
+}
+
+// turnedShare is by how much the share of failures may move.
+const turnedShare = 0.5
 
 // counters are what a server holds beside memory.
 var counters = []struct {

@@ -48,6 +48,12 @@ func TestJudge(t *testing.T) {
 		{"refused", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Refused = 3 }, false, trend.Undecided, ByRSS, ""},
 		{"mostly failed", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.broken = 500 }, false, trend.Undecided, ByRSS, ""},
 		{"meant to fail", phaseOf("bad-method", line(13, 20, 0)...), func(p *Phase) { p.broken, p.expected = 500, true }, false, trend.NoLeak, ByRSS, ""},
+		{"answered otherwise in the end", phaseOf("bare-request", line(13, 20, 0)...), func(p *Phase) {
+			p.expected = true
+			for i := 5; i < len(p.Rounds); i++ {
+				p.Rounds[i].Failed = 100
+			}
+		}, false, trend.Undecided, ByRSS, ""},
 		{"ended", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.ended = []string{"killed"} }, false, trend.Undecided, ByRSS, ""},
 		{"children", phaseOf("call", line(7, 20, 0)...), everyRound(func(r *Round) { r.Processes = 1 + int(r.Operations) }), false, trend.Leak, ByCount, Counted},
 		{"sockets", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = known(float64(r.Operations)) }), false, trend.Leak, ByCount, Counted},

@@ -89,13 +89,9 @@ func (r *run) calibrate(ctx context.Context, f *factor) amount {
 	}
 	room := max(0, float64(r.cfg.MaxMemory)/mib-r.server.memory())
 	b, each := r.ramp(ctx, f, room)
-	n := int(b.rate() * r.loadTime(f).Seconds())
-	least := 3
-	if f.id == everyday {
-		least = 6
-	}
-	if f.id == everyday && !r.cfg.Fixed {
-		n = max(n, chosen)
+	n, least := int(b.rate()*r.loadTime(f).Seconds()), 3
+	if f.id == everyday { // what a person would choose, unless the server is too slow for it
+		n, least = max(n, min(chosen, slowest*n)), 6
 	}
 	n = min(max(n, least), mostOperations)
 	if each > 0.1 {
@@ -126,7 +122,10 @@ func (r *run) ramp(ctx context.Context, f *factor, room float64) (b batch, each 
 	}
 }
 
-const mostOperations = 20_000
+const (
+	mostOperations = 20_000
+	slowest        = 4 // times the usual load time, that a round of all users may take
+)
 
 func (r *run) loadTime(f *factor) time.Duration {
 	if f.id == everyday {

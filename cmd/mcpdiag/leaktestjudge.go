@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// recorded judges a file.
+func (l *leaktester) recorded() error {
+	in, name, err := l.a.openInput(l.judge)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	j, err := trend.JudgeFile(in)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	l.a.warn(j.Warnings...)
+	switch l.format.value {
+	case "json":
+		err = writeJSON(l.a.stdout, &j)
+	case "text":
+		err = leaktest.WriteJudgement(l.a.stdout, &j, l.a.painter(l.a.stdout))
+	default:
+		return usagef("--judge has the formats text and json")
+	}
+	if err != nil {
+		return err
+	}
+	return l.verdict(j.Verdict, j.Verdict == trend.Leak)
+}
+
+// verdict is the exit code of a verdict.
+func (l *leaktester) verdict(v trend.Verdict, finding bool) error {
+	if finding {
+		return errFinding
+	}
+	if v == trend.Undecided {
+		if l.failOn.value == "undecided" {
+			return errFinding
+		}
+		l.a.warn("undecided: nothing is cleared; more or longer rounds may decide, and --fail-on undecided does not let it pass")
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+)
+
+// connect fills in where the server is, and the client to reach it with.
+func (l *leaktester) connect() error {
+	if err := l.choosePort(); err != nil {
+		return err
+	}
+	targets, err := l.conn.targets(nil, mcpPath)
+	if err != nil {
+		return err
+	}
+	l.cfg.URL = targets[0]
+	if l.snapshot != "off" {
+		address := l.snapshot
+		if strings.HasPrefix(address, "/") {
+			address = targets[0].Scheme + "://" + targets[0].Host + address
+		}
+		if l.cfg.Snapshot, err = client.ParseTarget(address, snapshotPath); err != nil {
+			return usageError{fmt.Errorf("--snapshot: %w", err)}
+		}
+	}
+	if l.gcURL != "" {
+		if l.cfg.GCURL, err = client.ParseTarget(l.gcURL, "/"); err != nil {
+			return usageError{fmt.Errorf("--gc-url: %w", err)}
+		}
+	}
+	if l.cfg.Client, err = l.conn.open(l.a, targets, l.cfg.Users); err != nil {
+		return err
+	}
+	for i, arg := range l.cfg.Repeat {
+		l.cfg.Repeat[i] = redactArgument(arg)
+	}
+	return nil
+}
+
+// redactArgument takes out of an argument what an address or a header in it
+// may hold in secret: it is written into the report.
+func redactArgument(arg string) string {
+	name, value, header := strings.Cut(arg, ":")
+	switch {
+	case strings.Contains(arg, "://"):
+		return client.Redact(arg)
+	case header && !strings.HasPrefix(strings.TrimSpace(value), "@") && !strings.ContainsAny(name, " /{="):
+		if secret := client.SecretsOf(http.Header{http.CanonicalHeaderKey(name): {strings.TrimSpace(value)}}); len(secret) > 0 {
+			return name + ": REDACTED"
+		}
+	}
+	return arg
+}
+
+const portMark = "{port}"
+
+// choosePort puts a free port in the places of {port}.
+func (l *leaktester) choosePort() error {
+	wanted := strings.Contains(l.conn.url, portMark)
+	for _, arg := range l.cfg.Command {
+		wanted = wanted || strings.Contains(arg, portMark)
+	}
+	if !wanted {
+		return nil
+	}
+	free, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("looking for a free port: %w", err)
+	}
+	_, port, _ := net.SplitHostPort(free.Addr().String())
+	if err := free.Close(); err != nil {
+		return err
+	}
+	if l.conn.url == defaultURL {
+		l.conn.url = "http://127.0.0.1:" + portMark + mcpPath
+	}
+	l.conn.url = strings.ReplaceAll(l.conn.url, portMark, port)
+	for i, arg := range l.cfg.Command {
+		l.cfg.Command[i] = strings.ReplaceAll(arg, portMark, port)
+	}
+	return nil
+}
