@@ -2,7 +2,7 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 LDFLAGS := -s -w
 export CGO_ENABLED ?= 0
 
-.PHONY: build test test-leaks check lint demo bench fuzz clean
+.PHONY: build test test-leaks test-healthy check lint demo bench fuzz clean
 
 build: ## bin/mcpdiag, one static binary
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
@@ -12,6 +12,9 @@ test: ## the tests that everyone runs
 
 test-leaks: ## real servers that leak, and the versions that mend them: half an hour
 	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -timeout 3h -v
+
+test-healthy: ## ten runs each against a healthy server in Go and in Node: half an hour
+	MCPDIAG_LEAKS=healthy go test ./cmd/mcpdiag -run TestHealthy -count 1 -timeout 3h -v
 
 check: lint ## all that must hold before a commit
 	go vet ./...

@@ -62,18 +62,59 @@ func leakyServers(t *testing.T) []leaky {
 	}
 }
 
+// healthyServers warm up and fill a cache of 32 MB in the first rounds.
+func healthyServers(t *testing.T) []leaky {
+	abs, err := filepath.Abs(leaksDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CACHE", "4000")
+	return []leaky{
+		{name: "Go", command: []string{filepath.Join(abs, "bin", "gosdk-v1.8.0"), "--listen", "127.0.0.1:{port}", "--cache", "4000"}},
+		{name: "Node", command: []string{"node", filepath.Join(abs, "sdk1.mjs"), "{port}"}},
+	}
+}
+
+// healthyRuns is how often each healthy server is tested.
+const healthyRuns = 10
+
+// TestHealthy runs leaktest, with nothing but its defaults, again and again against
+// healthy servers: none may be called a leak, undecided is allowed.
+func TestHealthy(t *testing.T) {
+	if os.Getenv("MCPDIAG_LEAKS") != "healthy" {
+		t.Skip("it takes half an hour; make test-healthy runs it")
+	}
+	installLeaks(t)
+	for _, s := range healthyServers(t) {
+		t.Run(s.name, func(t *testing.T) {
+			for nth := range healthyRuns {
+				res, code, errors := s.run(t)
+				t.Logf("run %d: %.0f s, %s", nth+1, res.DurationS, res.Sentence)
+				if code != 0 || res.Verdict == trend.Leak {
+					t.Errorf("run %d: exit code %d: %+v\n%s", nth+1, code, res.Phases[0].Trend, errors)
+				}
+			}
+		})
+	}
+}
+
+func installLeaks(t *testing.T) {
+	t.Helper()
+	install := exec.Command(filepath.Join(leaksDir, "install.sh"))
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("install.sh: %v\n%s", err, out)
+	}
+}
+
 // TestLeaks runs leaktest against real servers that leak, and against the
 // versions that mend them. It takes minutes: MCPDIAG_LEAKS=quick takes three
 // pairs, MCPDIAG_LEAKS=all takes all.
 func TestLeaks(t *testing.T) {
 	which := os.Getenv("MCPDIAG_LEAKS")
-	if which == "" {
+	if which != "all" && which != "quick" {
 		t.Skip("it takes minutes; make test-leaks runs it")
 	}
-	install := exec.Command(filepath.Join(leaksDir, "install.sh"))
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("install.sh: %v\n%s", err, out)
-	}
+	installLeaks(t)
 	for _, s := range leakyServers(t) {
 		if which == "quick" && !s.quick {
 			continue
@@ -82,14 +123,23 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
-func (s *leaky) test(t *testing.T) {
-	args := append([]string{"-q", "leaktest", "--format", "json", "--factors", s.factors, "-o", t.TempDir()}, s.flags...)
+// run runs leaktest against s.
+func (s *leaky) run(t *testing.T) (res leaktest.Result, code int, errors string) {
+	t.Helper()
+	args := append([]string{"-q", "leaktest", "--format", "json", "-o", t.TempDir()}, s.flags...)
+	if s.factors != "" {
+		args = append(args, "--factors", s.factors)
+	}
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), append(append(args, "--"), s.command...), strings.NewReader(""), &stdout, &stderr)
-	var res leaktest.Result
+	code = run(t.Context(), append(append(args, "--"), s.command...), strings.NewReader(""), &stdout, &stderr)
 	if err := json.Unmarshal(stdout.Bytes(), &res); err != nil {
 		t.Fatalf("exit code %d: %v\n%s", code, err, stderr.String())
 	}
+	return res, code, stderr.String()
+}
+
+func (s *leaky) test(t *testing.T) {
+	res, code, errors := s.run(t)
 	t.Logf("%.0f s: %s", res.DurationS, res.Sentence)
 	for _, p := range res.Phases {
 		want := p.ID == s.leaks
@@ -101,6 +151,6 @@ func (s *leaky) test(t *testing.T) {
 		}
 	}
 	if found := code == exitFinding; found != (s.leaks != "") {
-		t.Errorf("exit code %d\n%s", code, stderr.String())
+		t.Errorf("exit code %d\n%s", code, errors)
 	}
 }

@@ -14,7 +14,7 @@ const module = "github.com/mcpdiag/mcpdiag/"
 
 // level is how high a room stands: it imports only lower ones.
 var level = map[string]int{
-	"internal/snapshot": 0, "internal/client": 0, "internal/mcp": 0, "internal/process": 0, "internal/trend": 0, "internal/report": 0,
+	"internal/snapshot": 0, "internal/client": 0, "internal/mcp": 0, "internal/process": 0, "internal/process/processtest": 0, "internal/trend": 0, "internal/report": 0,
 	"internal/poll": 1, "internal/flame": 1, "internal/diff": 1, "internal/loadtest": 1, "internal/monitor": 1, "internal/proxy": 1, "internal/demo": 1,
 	"internal/leaktest": 2, "cmd/mcpdiag": 3,
 }

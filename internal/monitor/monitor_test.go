@@ -13,10 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func TestRunWritesARowPerSample(t *testing.T) {
-	cmd, _ := helper(t, "parent")
+	cmd, _ := processtest.Start(t, "tree 1 1")
 	var out bytes.Buffer
 	var seen int
 	cfg := Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 5}
@@ -64,7 +65,7 @@ func parseRows(t *testing.T, text string) [][]string {
 }
 
 func TestRunEndsWithTheProcess(t *testing.T) {
-	cmd, stop := helper(t, "wait")
+	cmd, stop := processtest.Start(t, "wait")
 	var seen int
 	third := func(*Sample) {
 		if seen++; seen == 3 {
@@ -87,13 +88,13 @@ func TestRunEndsWithTheContext(t *testing.T) {
 
 func TestRunByName(t *testing.T) {
 	marker := "mcpdiag-" + t.Name()
-	first, _ := helper(t, "wait", marker)
+	first, _ := processtest.Start(t, "wait", marker)
 	cfg := Config{Name: marker, Interval: MinInterval, Count: 1}
 	res, err := Run(t.Context(), cfg, nil, nil)
 	if err != nil || res.Processes[0].PID != first.Process.Pid {
 		t.Fatalf("%+v, %v", res, err)
 	}
-	second, _ := helper(t, "wait", marker)
+	second, _ := processtest.Start(t, "wait", marker)
 	if _, err := Run(t.Context(), cfg, nil, nil); err == nil || !strings.Contains(err.Error(), strconv.Itoa(second.Process.Pid)) {
 		t.Errorf("two processes: %v, want an error with both PIDs", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -53,7 +54,7 @@ func TestReadJudgesEachFormat(t *testing.T) {
 
 // What the monitor writes, it reads: the same figures and the same verdict.
 func TestReadOwn(t *testing.T) {
-	cmd, _ := helper(t, "parent")
+	cmd, _ := processtest.Start(t, "tree 1 1")
 	var out bytes.Buffer
 	want, err := Run(t.Context(), Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 12}, &out, nil)
 	if err != nil {

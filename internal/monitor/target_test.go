@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // A process that ends and comes back under its name is followed, and marked.
 func TestRunFollowsARestart(t *testing.T) {
 	marker := "mcpdiag-" + t.Name()
-	first, stop := helper(t, "wait", marker)
+	first, stop := processtest.Start(t, "wait", marker)
 	var second *exec.Cmd
 	var out bytes.Buffer
 	seen := map[int]int{}
@@ -27,7 +28,7 @@ func TestRunFollowsARestart(t *testing.T) {
 		switch {
 		case s.PID == first.Process.Pid && seen[s.PID] == 3:
 			stop()
-			second, stop = helper(t, "wait", marker)
+			second, stop = processtest.Start(t, "wait", marker)
 		case s.PID != first.Process.Pid && seen[s.PID] == 3:
 			stop()
 		}
@@ -51,7 +52,7 @@ func TestRunFollowsARestart(t *testing.T) {
 }
 
 func TestRunOfACommand(t *testing.T) {
-	t.Setenv(helperEnv, "parent")
+	t.Setenv(processtest.Env, "tree 1 1")
 	var said bytes.Buffer
 	seen := 0
 	cfg := Config{Command: &process.Command{Args: []string{os.Args[0]}, Stdout: &said}, Interval: MinInterval, Count: 4}
@@ -193,7 +194,7 @@ func TestLiveFitsItsRoom(t *testing.T) {
 
 // A sample of one process with 20 children.
 func BenchmarkSample(b *testing.B) {
-	cmd, _ := helper(b, "parent20")
+	cmd, _ := processtest.Start(b, "tree 20 1")
 	r := &run{start: time.Now()}
 	if err := r.readSystem(time.Now()); err != nil {
 		b.Fatal(err)

@@ -8,11 +8,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func start(t *testing.T, role string, args ...string) *Child {
 	t.Helper()
-	t.Setenv(helperEnv, role)
+	t.Setenv(processtest.Env, role)
 	child, err := Start(Command{Args: append([]string{os.Args[0]}, args...)})
 	if err != nil {
 		t.Fatal(err)

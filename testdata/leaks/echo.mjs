@@ -1,4 +1,23 @@
-// The tool that all servers here offer.
+// The tool that all servers here offer. With CACHE=N in the environment its calls
+// fill a cache of so many entries of 8 KB, as a healthy server's do; with LEAK=N
+// each call keeps so many bytes.
+const [entries, leak] = [Number(process.env.CACHE ?? 0), Number(process.env.LEAK ?? 0)];
+const cache = new Map();
+const kept = [];
+let calls = 0;
+
+function work() {
+  calls++;
+  if (entries) cache.set(calls % entries, filled(8 << 10));
+  if (leak) kept.push(filled(leak));
+}
+
+// filled is a string in the heap of its own, one byte a character.
+const filled = (n) => Buffer.alloc(n, String(calls)).toString('latin1');
+
 export function echo(server) {
-  server.registerTool('echo', { description: 'Say something back' }, async () => ({ content: [{ type: 'text', text: 'hi' }] }));
+  server.registerTool('echo', { description: 'Say something back' }, async () => {
+    work();
+    return { content: [{ type: 'text', text: 'hi' }] };
+  });
 }

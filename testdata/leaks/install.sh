@@ -3,7 +3,8 @@
 # from the npm registry into node_modules, from the Go module proxy into bin.
 set -euo pipefail
 cd "$(dirname "$0")"
-npm ci --no-audit --no-fund --ignore-scripts --silent
+# What is there already stays: servers may run from it.
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --ignore-scripts --silent
 mkdir -p bin
 build() { # directory version
   (cd "$1" && CGO_ENABLED=0 go build -modfile="$2.mod" -o "../bin/$1-$2" .)

@@ -1,0 +1,94 @@
+// Package processtest gives tests processes to look at: the test binary, started
+// again in a role.
+package processtest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Env is the variable that makes the test binary play a role.
+const Env = "MCPDIAG_TEST_ROLE"
+
+// Main is what TestMain calls: it plays the role that the environment names, or
+// runs the tests, and returns the exit code.
+func Main(m *testing.M) int {
+	if role := os.Getenv(Env); role != "" {
+		return play(role)
+	}
+	return m.Run()
+}
+
+// play plays a role: "wait" waits until its standard input ends; "tree 2 3"
+// starts 2 children, each with a tree of 3 generations below, and waits; "quit"
+// starts a "wait" and ends at once; "adopt" starts a "quit", whose child becomes an
+// orphan; "zombie" starts a child that ends and never collects it.
+func play(role string) int {
+	words := strings.Fields(role)
+	switch words[0] {
+	case "tree":
+		width, _ := strconv.Atoi(words[1])
+		depth, _ := strconv.Atoi(words[2])
+		for range width {
+			next := "wait"
+			if depth > 1 {
+				next = fmt.Sprintf("tree %d %d", width, depth-1)
+			}
+			start(os.Stdin, next)
+		}
+	case "quit":
+		start(os.Stdin, "wait")
+		return 0
+	case "adopt":
+		cmd := start(os.Stdin, "quit")
+		_ = cmd.Wait()
+	case "zombie":
+		start(nil, "exit")
+	case "exit":
+		return 0
+	}
+	fmt.Fprintln(os.Stdout, "ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// start starts a role and returns when it is ready.
+func start(stdin io.Reader, role string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), Env+"="+role, "GORACE=atexit_sleep_ms=0")
+	cmd.Stdin, cmd.Stderr = stdin, os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		panic(err)
+	}
+	_, _ = bufio.NewReader(out).ReadString('\n') // "ready", or the end
+	return cmd
+}
+
+// Start starts a role that ends when the test does, or when stop is called.
+func Start(t testing.TB, role string, args ...string) (cmd *exec.Cmd, stop func()) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd = start(r, role, args...)
+	_ = r.Close()
+	stop = sync.OnceFunc(func() {
+		_ = w.Close()
+		_ = cmd.Wait()
+	})
+	t.Cleanup(stop)
+	return cmd, stop
+}
