@@ -62,16 +62,23 @@ func leakyServers(t *testing.T) []leaky {
 	}
 }
 
-// healthyServers warm up and fill a cache of 32 MB in the first rounds.
+// healthyServers warm up and fill a cache of 32 MB with their first thousand calls.
 func healthyServers(t *testing.T) []leaky {
-	abs, err := filepath.Abs(leaksDir)
+	t.Helper()
+	node, err := filepath.Abs(filepath.Join(leaksDir, "sdk1.mjs"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("CACHE", "4000")
+	memory := filepath.Join(t.TempDir(), "memory")
+	build := exec.Command("go", "build", "-o", memory, "../../bench/memory")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("CACHE", "1000")
 	return []leaky{
-		{name: "Go", command: []string{filepath.Join(abs, "bin", "gosdk-v1.8.0"), "--listen", "127.0.0.1:{port}", "--cache", "4000"}},
-		{name: "Node", command: []string{"node", filepath.Join(abs, "sdk1.mjs"), "{port}"}},
+		{name: "Go", command: []string{memory, "--listen", "127.0.0.1:{port}", "--cache", "1000"}},
+		{name: "Node", command: []string{"node", node, "{port}"}},
+		{name: "Node with a calm heap", flags: []string{"--stabilize"}, command: []string{"node", node, "{port}"}},
 	}
 }
 

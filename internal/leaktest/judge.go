@@ -23,6 +23,7 @@ func (p *Phase) judge(expired bool) {
 	p.Counts = p.counting()
 	held := p.Held && !expired && !p.forgotten()
 	p.judgeHeap()
+	p.judgeLazy()
 	if p.counted() && !held {
 		p.leaks()
 	}

@@ -62,6 +62,12 @@ func TestJudge(t *testing.T) {
 		{"a few threads", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Threads = known(float64(r.Number)) }), false, trend.NoLeak, ByRSS, ""},
 		{"heap in noise", phaseOf("call", 20, 26, 22, 30, 24, 33, 27, 38, 31, 29, 40, 33, 36), everyRound(func(r *Round) { r.HeapMB = known(5 + float64(r.Operations)/80) }), false, trend.Leak, ByHeap, ByHeap},
 		{"heap without memory", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.HeapMB = known(5 + float64(r.Operations)/80) }), false, trend.NoLeak, ByRSS, ""},
+		{"growing, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) { p.lazy = 256 }, false, trend.Undecided, ByRSS, Lazy},
+		{"growing beyond what a lazy collector leaves", phaseOf("call", line(13, 20, 30)...), func(p *Phase) { p.lazy = 256 }, false, trend.Leak, ByRSS, trend.Rising},
+		{"children, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) {
+			p.lazy = 256
+			everyRound(func(r *Round) { r.Processes = 1 + int(r.Operations) })(p)
+		}, false, trend.Leak, ByCount, Counted},
 		{"few", phaseOf("call", line(4, 20, 1)...), nil, false, trend.Undecided, ByRSS, trend.TooFew},
 	}
 	for _, test := range tests {

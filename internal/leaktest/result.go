@@ -86,6 +86,7 @@ type Phase struct {
 	expected bool     // that its operations fail
 	broken   int64    // operations that failed otherwise than by a tool
 	ended    []string // why the phase was cut short
+	lazy     float64  // MB that a collector may leave lying
 }
 
 // What a verdict rests on.
