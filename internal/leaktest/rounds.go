@@ -101,8 +101,10 @@ func (r *run) room() float64 { return max(0, float64(r.cfg.MaxMemory)/mib-r.serv
 // and keeps so many MB of each.
 func (r *run) size(f *factor, rate, each float64) amount {
 	n, least := int(rate*r.loadTime(f).Seconds()), 3
-	if f.id == everyday { // what a person would choose, unless the server is too slow for it
-		n, least = max(n, min(r.cfg.Users*r.cfg.Calls, slowest*n)), 6
+	// What a person would choose, unless the server is too slow for it.
+	n = max(n, min(r.cfg.Users*r.cfg.Calls, slowest*n))
+	if f.id == everyday {
+		least = 6
 	}
 	n = min(max(n, least), mostOperations)
 	if each > 0.1 {
