@@ -31,6 +31,7 @@ type differ struct {
 	settle    time.Duration
 	target    string
 	threshold int64
+	exact     bool // somebody gave the threshold
 	command   []string
 
 	warnings   []string
@@ -42,8 +43,9 @@ func newDiffCmd(a *app) *cobra.Command {
 	var output string
 	var format choice
 	cmd := &cobra.Command{
-		Use:   "diff A [B] [-- COMMAND…]",
-		Short: "Compare two snapshots and say whether memory leaks",
+		SuggestFor: []string{"compare"},
+		Use:        "diff A [B] [-- COMMAND…]",
+		Short:      "Compare two snapshots and say whether memory leaks",
 		Long: `diff says what moved between two snapshots: memory, sessions, queues, and the calls
 that are new, gone, or still the same, which are stuck.
 
@@ -59,12 +61,14 @@ did not grow; then the exit code is 3.`,
   mcpdiag diff mcpdiag-trace.ndjson
   mcpdiag diff before.json after.json --format markdown`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			operands, _ := splitDash(cmd, args)
-			return cobra.RangeArgs(1, 2)(cmd, operands)
+			if operands, _ := splitDash(cmd, args); len(operands) < 1 || len(operands) > 2 {
+				return usagef("name one or two things to compare: a snapshot file, a trace such as %s, - or a URL", defaultTrace)
+			}
+			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operands, command := splitDash(cmd, args)
-			d.command = command
+			d.command, d.exact = command, a.given(cmd, "threshold")
 			around := len(operands) == 1 && isURL(operands[0])
 			for _, flag := range []string{"wait", "settle"} {
 				if cmd.Flags().Changed(flag) && !around {
@@ -77,7 +81,7 @@ did not grow; then the exit code is 3.`,
 	fs := cmd.Flags()
 	durationVar(fs, &d.wait, "wait", 10*time.Second, "with one URL and no command: time to wait before the second snapshot")
 	durationVar(fs, &d.settle, "settle", 10*time.Second, "with one URL: time for the collector to run, after the wait or the command")
-	sizeVar(fs, &d.threshold, "threshold", 1<<20, "how much the heap may grow; 0 is the literal rule, any growth")
+	sizeVar(fs, &d.threshold, "threshold", 1<<20, "how much the heap may grow; 0 is the literal rule, any growth (for the memory of a process: a quarter of it, 16MB at least)")
 	fs.StringVar(&d.target, "target", "", "of a trace of several targets: the one whose address holds this text")
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
 	choiceVar(cmd, fs, &format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
@@ -99,7 +103,7 @@ func (d *differ) run(ctx context.Context, operands []string, output string, form
 	if err != nil {
 		return err
 	}
-	res := diff.Compare(before, after, diff.Options{ThresholdMB: float64(d.threshold) / (1 << 20)})
+	res := diff.Compare(before, after, diff.Options{ThresholdMB: float64(d.threshold) / (1 << 20), Lenient: !d.exact})
 	res.Warnings = append(res.Warnings, d.warnings...)
 	if d.commandErr != nil {
 		res.Command = d.commandErr.Error()

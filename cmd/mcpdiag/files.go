@@ -42,6 +42,9 @@ func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) 
 	if err != nil {
 		return nil, path, fmt.Errorf("reading %s: %w", path, bareCause(err))
 	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, path, errors.Join(fmt.Errorf("reading %s: it is a directory; name a file in it", path), f.Close())
+	}
 	return f, path, nil
 }
 

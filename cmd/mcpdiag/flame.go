@@ -23,8 +23,9 @@ type flamer struct {
 func newFlameCmd(a *app) *cobra.Command {
 	f := &flamer{a: a}
 	cmd := &cobra.Command{
-		Use:   "flame [FILE…]",
-		Short: "Draw where the time goes, as a flame graph",
+		SuggestFor: []string{"flamegraph", "graph", "svg"},
+		Use:        "flame [FILE…]",
+		Short:      "Draw where the time goes, as a flame graph",
 		Long: `flame draws where the time goes: each box is a tool call, or a function, on the one
 that made it, as wide as the time spent in it.
 

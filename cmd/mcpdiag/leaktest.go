@@ -39,8 +39,9 @@ type leaktester struct {
 func newLeaktestCmd(a *app) *cobra.Command {
 	l := &leaktester{a: a}
 	cmd := &cobra.Command{
-		Use:   "leaktest (--pid N | --name NAME | --judge FILE | -- COMMAND…)",
-		Short: "Find out whether a server leaks memory, how much and per what",
+		SuggestFor: []string{"leak", "leaks"},
+		Use:        "leaktest (--pid N | --name NAME | --judge FILE | -- COMMAND…)",
+		Short:      "Find out whether a server leaks memory, how much and per what",
 		Long: `leaktest starts an MCP server, or takes one that runs, loads it in rounds of identical
 operations, lets it become idle after each, and judges what its processes hold then:
 leak, no leak or undecided, with the bytes kept of an operation. A leak makes the exit

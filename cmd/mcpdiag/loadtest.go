@@ -41,8 +41,9 @@ type loader struct {
 func newLoadtestCmd(a *app) *cobra.Command {
 	l := &loader{a: a, view: screen{a: a}}
 	cmd := &cobra.Command{
-		Use:   "loadtest [URL] [-- COMMAND…]",
-		Short: "Make many virtual users call a server's tools",
+		SuggestFor: []string{"load", "bench", "stress"},
+		Use:        "loadtest [URL] [-- COMMAND…]",
+		Short:      "Make many virtual users call a server's tools",
 		Long: `loadtest has each virtual user open an MCP session, make calls one after the other and
 end the session. It speaks every revision, over HTTP or stdio, and finds out which the
 server wants. With --rate calls come when they are due, whatever the answers do.
@@ -61,8 +62,10 @@ is compared with, the exit code is 3.`,
   mcpdiag loadtest --find-knee --slo 'p99<500ms,errors<1%'
   mcpdiag loadtest -- npx some-mcp-server`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			operands, _ := splitDash(cmd, args)
-			return cobra.MaximumNArgs(1)(cmd, operands)
+			if operands, _ := splitDash(cmd, args); len(operands) > 1 {
+				return usagef("%q: one server is loaded at a time; its address stands alone, a command after --", operands[1])
+			}
+			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operands, command := splitDash(cmd, args)

@@ -30,8 +30,9 @@ type watcher struct {
 func newMonitorCmd(a *app) *cobra.Command {
 	w := watcher{a: a}
 	cmd := &cobra.Command{
-		Use:   "monitor (--pid N | --name NAME | --read FILE | -- COMMAND…)",
-		Short: "Watch the memory of a process and its descendants",
+		SuggestFor: []string{"watch", "memory"},
+		Use:        "monitor (--pid N | --name NAME | --read FILE | -- COMMAND…)",
+		Short:      "Watch the memory of a process and its descendants",
 		Long: `monitor samples a process and all its descendants at every interval, writes a row
 each to a CSV file, and judges the memory when the process ends or on Ctrl-C: leak,
 no leak, or undecided. A leak makes the exit code 3.
@@ -178,8 +179,21 @@ func (w *watcher) finish(res *monitor.Result) error {
 	if err := w.summary(res); err != nil {
 		return err
 	}
+	if err := nothing(res); err != nil {
+		return err
+	}
 	if res.Verdict == trend.Leak || string(res.Verdict) == w.failOn.value {
 		return errFinding
+	}
+	return nil
+}
+
+// nothing is the error of a command that failed before there was a sample.
+func nothing(res *monitor.Result) error {
+	for _, p := range res.Processes {
+		if p.Samples == 0 && p.Exit != nil && p.Exit.Code != 0 {
+			return fmt.Errorf("%s ended before there was a sample: %s", p.Command, p.Exit.Text)
+		}
 	}
 	return nil
 }

@@ -180,6 +180,9 @@ func (p *poller) summarize(res *poll.Result, wrote bool) error {
 	if p.format.value == "json" {
 		return writeJSON(w, res)
 	}
+	if len(res.Targets) == 1 && res.Answered() == 0 && len(res.Alerts) == 0 {
+		return nil // the error says it all
+	}
 	if err := res.Text(w, p.a.painter(w)); err != nil {
 		return err
 	}

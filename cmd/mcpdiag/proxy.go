@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // proxyFlags are the flags of mcpdiag proxy.
@@ -110,9 +112,12 @@ func (f *proxyFlags) serve(ctx context.Context) (err error) {
 
 // open listens, and announces where.
 func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, err error) {
+	if _, err := net.ResolveTCPAddr("tcp", f.listen); err != nil {
+		return nil, "", usagef("--listen %q is no address such as 127.0.0.1:3100 or :3100", f.listen)
+	}
 	l, err = new(net.ListenConfig).Listen(ctx, "tcp", f.listen)
 	if err != nil {
-		return nil, "", fmt.Errorf("listening on %s: %w; --listen 127.0.0.1:0 takes a free port", f.listen, bareListen(err))
+		return nil, "", fmt.Errorf("listening on %s: %w%s; --listen 127.0.0.1:0 takes a free port", f.listen, bareListen(err), f.holder())
 	}
 	at, _ := netip.ParseAddrPort(l.Addr().String()) // it is one
 	f.cfg.Guard.Private = at.Addr().IsLoopback()
@@ -129,8 +134,23 @@ func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, 
 	return l, address, err
 }
 
+// holder says whether it is another proxy that has the port.
+func (f *proxyFlags) holder() string {
+	running, err := f.a.proxies()
+	if err != nil {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(f.listen)
+	for _, e := range running {
+		if strings.HasSuffix(e.URL, ":"+port) {
+			return fmt.Sprintf(": the proxy before %s has it, pid %d", e.To, e.ID.PID)
+		}
+	}
+	return ""
+}
+
 // tellChange says on standard error that the server is lost, or back.
-func (f *proxyFlags) tellChange(u proxy.Upstream, lasted time.Duration) {
+func (f *proxyFlags) tellChange(u snapshot.Upstream, lasted time.Duration) {
 	if u.Failing {
 		f.a.warn(fmt.Sprintf("the server at %s cannot be reached: %s", u.To, u.LastError))
 		return

@@ -15,7 +15,12 @@ func newReportCmd(a *app) *cobra.Command {
 		Long: `report reads verdict.json in the folder of a leak test and writes report.html beside
 it: one page that loads nothing from anywhere.`,
 		Example: `  mcpdiag report mcpdiag-leaktest`,
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("name the folder of one leak test, such as mcpdiag-leaktest")
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			res, err := leaktest.Load(args[0])
 			if err != nil {

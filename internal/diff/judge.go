@@ -10,8 +10,8 @@ import (
 
 // judge applies the leak rule: memory is up by more than the threshold while
 // the sessions did not grow.
-func (r *Result) judge(last *snapshot.Snapshot) {
-	memory := r.memory()
+func (r *Result) judge(first, last *snapshot.Snapshot, lenient bool) {
+	memory := r.memory(first, last)
 	r.SessionDelta = r.change("activeSessions")
 	r.HeapDeltaMB = r.change("heapUsedMB")
 	switch {
@@ -26,6 +26,9 @@ func (r *Result) judge(last *snapshot.Snapshot) {
 	case r.SessionDelta == nil && !r.sessionsUnknown:
 		r.undecided("only one of the snapshots gives activeSessions")
 		return
+	}
+	if lenient && r.Memory != ofHeap {
+		r.ThresholdMB = max(r.ThresholdMB, processMB, processShare**memory.A)
 	}
 	r.perSession(*memory.Change)
 	grew := *memory.Change > r.ThresholdMB && !memory.Noise
@@ -46,16 +49,28 @@ func (r *Result) undecided(why string) {
 	r.Verdict, r.Reason = VerdictUndecided, "cannot be judged: "+why
 }
 
+// What memory is judged by.
+const (
+	ofHeap    = "heap"
+	ofProcess = "process memory"
+	ofRSS     = "RSS"
+)
+
 // memory is the figure that is judged: the heap, or RSS where there is no heap.
-func (r *Result) memory() *Row {
+func (r *Result) memory(first, last *snapshot.Snapshot) *Row {
 	if row := r.figure("heapUsedMB"); row != nil && row.Change != nil {
+		if r.Memory = ofHeap; first.HeapSource == snapshot.HeapOfProcess || last.HeapSource == snapshot.HeapOfProcess {
+			r.Memory = ofProcess
+			r.warn("heapUsedMB is the memory of the process here, which grows with use and rarely falls even where nothing leaks; mcpdiag leaktest can tell")
+		}
 		return row
 	}
 	row := r.figure("rssMB")
 	if row == nil || row.Change == nil {
 		return nil
 	}
-	r.warn("there is no heapUsedMB on both sides: rssMB is judged, which rarely falls even where nothing leaks")
+	r.Memory = ofRSS
+	r.warn("there is no heapUsedMB on both sides: rssMB is judged, which rarely falls even where nothing leaks; mcpdiag leaktest can tell")
 	return row
 }
 
@@ -102,11 +117,7 @@ func (r *Result) keeper(grew float64) *HandlerDiff {
 }
 
 func (r *Result) sentence(memory *Row) string {
-	what := "heap"
-	if memory.Name == "rssMB" {
-		what = "RSS"
-	}
-	s := fmt.Sprintf("%s %s", what, report.Signed(*memory.Change, report.MB))
+	s := fmt.Sprintf("%s %s", r.Memory, report.Signed(*memory.Change, report.MB))
 	if r.SessionDelta != nil {
 		s += fmt.Sprintf(", sessions %+.0f", *r.SessionDelta)
 	}
@@ -124,7 +135,7 @@ func (r *Result) sentence(memory *Row) string {
 	default:
 		s = "no leak seen: " + s + ", within the threshold of " + report.MB(r.ThresholdMB)
 		if memory.Noise {
-			s = "no leak seen: " + what + " moved no more than chance explains"
+			s = "no leak seen: " + r.Memory + " moved no more than chance explains"
 		}
 	}
 	return s

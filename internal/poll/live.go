@@ -56,6 +56,10 @@ func (l *Live) Add(e Event) {
 	if r.failing != "" {
 		r.failures++
 	} else {
+		if err := unreachable(e.Snapshot); err != nil {
+			r.failing = err.Error()
+			r.failures++
+		}
 		r.last, r.latency = e.Snapshot, e.Snapshot.Poll.LatencyMs
 		if heap := e.Snapshot.HeapUsedMB; heap != nil {
 			r.heaps = append(r.heaps[max(0, len(r.heaps)-sparkWidth+1):], *heap)
@@ -101,14 +105,14 @@ type column struct {
 
 var columns = []column{
 	{"TARGET", false, 0, func(r *row) string { return report.Cell(shortTarget(r.target), 32) }},
-	{"SESSIONS", true, 60, answered(sessions)},
+	{"FAILED", true, 0, func(r *row) string { return report.Cell(strconv.FormatInt(r.failures, 10), 6) }},
+	{"SESSIONS", true, 76, answered(func(s *snapshot.Snapshot) string { return report.Cell(sessions(s), 9) })},
 	{"HEAP", true, 0, answered(heap)},
-	{"", false, 100, func(r *row) string { return Sparkline(r.heaps) }},
+	{"", false, 124, func(r *row) string { return Sparkline(r.heaps) }},
 	{"CALLS", true, 0, answered(calls)},
 	{"OLDEST", false, 0, answered(oldestCell)},
-	{"QUEUED", false, 90, answered(queues)},
-	{"LATENCY", true, 76, func(r *row) string { return report.Millis(r.latency) }},
-	{"FAILED", true, 76, func(r *row) string { return strconv.FormatInt(r.failures, 10) }},
+	{"QUEUED", false, 104, answered(queues)},
+	{"LATENCY", true, 90, func(r *row) string { return report.Millis(r.latency) }},
 }
 
 // answered is what cell makes of the last answer, while the target answers.
@@ -261,55 +265,4 @@ func Sparkline(values []float64) string {
 		}
 	}
 	return string(line)
-}
-
-// Line is the poll on one line of a log.
-func (e Event) Line() string {
-	s := e.Snapshot
-	at := s.Poll.At.Format(time.TimeOnly)
-	if s.Failed() {
-		return fmt.Sprintf("%s %s failed: %s", at, e.Target, s.Poll.Error)
-	}
-	line := fmt.Sprintf("%s %s  sessions %s  heap %s  calls %s", at, e.Target, sessions(s), heap(s), calls(s))
-	if call, age := s.Oldest(); call != nil {
-		line += fmt.Sprintf(" (oldest %s, %s)", report.Cell(call.Name, 40), report.Duration(age))
-	}
-	return line + fmt.Sprintf("  queued %d  latency %s", s.Queued(), report.Millis(s.Poll.LatencyMs))
-}
-
-// Text writes the result for people.
-func (r *Result) Text(w io.Writer, paint report.Painter) error {
-	t := report.Table{Right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true, 6: true}}
-	t.Styled(report.Faint, "TARGET", "POLLS", "FAILED", "SKIPPED", "RESTARTS", "MEAN LATENCY", "MAX", "HEAP", "SESSIONS")
-	for _, target := range r.Targets {
-		mean, most := "-", "-"
-		if target.Polls > target.Failed {
-			mean, most = report.Millis(target.MeanLatencyMs), report.Millis(target.MaxLatencyMs)
-		}
-		t.Row(report.Cell(target.URL, 60), report.Count(target.Polls), report.Count(target.Failed), report.Count(target.Skipped),
-			report.Count(target.Restarts), mean, most,
-			target.HeapMB.text(report.MB), target.Sessions.text(func(v float64) string { return report.Count(int64(v)) }))
-	}
-	if err := t.Write(w, paint); err != nil {
-		return err
-	}
-	for _, c := range r.Alerts {
-		line := fmt.Sprintf("alert %s crossed at %s by %s: %s", c.Alert, c.At.Format(time.TimeOnly), c.Target, c.Text)
-		if _, err := fmt.Fprintln(w, paint.Paint(report.Bad, report.Line(line))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// text is "first → last" and the greatest where it is neither.
-func (r *Range) text(format func(float64) string) string {
-	if r == nil {
-		return "-"
-	}
-	s := format(r.First) + " → " + format(r.Last)
-	if r.Max > max(r.First, r.Last) {
-		s += " (max " + format(r.Max) + ")"
-	}
-	return s
 }

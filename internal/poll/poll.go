@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,9 +47,10 @@ func Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Sna
 }
 
 // noEndpoint says of a "not found" what it means here: servers do not have the
-// endpoint by themselves.
+// endpoint by themselves. At the address where they speak MCP they call it a bad request.
 func noEndpoint(err error) error {
-	if status, ok := errors.AsType[*client.HTTPError](err); ok && (status.Code == http.StatusNotFound || status.Code == http.StatusMethodNotAllowed) {
+	status, ok := errors.AsType[*client.HTTPError](err)
+	if ok && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotAcceptable}, status.Code) {
 		return fmt.Errorf("the server has no snapshot endpoint there (%s); put mcpdiag proxy in front of it, or paste the one of the README; monitor and loadtest work without it", status.Status)
 	}
 	return err

@@ -29,7 +29,8 @@ type Target struct {
 	Failed        int64    `json:"failed"`
 	Skipped       int64    `json:"skipped"` // ticks that were missed
 	Restarts      int64    `json:"restarts"`
-	MeanLatencyMs float64  `json:"meanLatencyMs"` // of the polls that were answered
+	Unreachable   int64    `json:"unreachable,omitempty"` // polls in which a proxy said that it did not reach the server
+	MeanLatencyMs float64  `json:"meanLatencyMs"`         // of the polls that were answered
 	MaxLatencyMs  float64  `json:"maxLatencyMs"`
 	HeapMB        *Range   `json:"heapMB,omitempty"`
 	Sessions      *Range   `json:"sessions,omitempty"`
@@ -68,7 +69,7 @@ var errDone = errors.New("done")
 type state struct {
 	target   *Target
 	last     *snapshot.Snapshot // the last that was answered
-	failures int                // in a row
+	failures int                // in a row, also of a proxy's server
 	crossed  map[int]bool       // alerts, by index, that are crossed now
 }
 
@@ -78,11 +79,12 @@ func (r *run) record(st *state, s *snapshot.Snapshot, pollErr error) error {
 	defer r.mu.Unlock()
 	e := Event{Snapshot: s, Target: st.target.URL}
 	st.target.add(s)
-	if pollErr != nil {
-		st.failures++
-	} else {
-		st.failures = 0
+	if pollErr == nil {
 		e.Restart = st.restart(s)
+		pollErr = unreachable(s)
+	}
+	if st.failures++; pollErr == nil {
+		st.failures = 0
 	}
 	r.watchAlerts(st, &e)
 	if err := r.on(e); err != nil {
@@ -93,6 +95,14 @@ func (r *run) record(st *state, s *snapshot.Snapshot, pollErr error) error {
 		return errDone
 	case r.cfg.FailAfter > 0 && st.failures >= r.cfg.FailAfter:
 		return fmt.Errorf("%d polls in a row failed, the last one %w", st.failures, pollErr)
+	}
+	return nil
+}
+
+// unreachable is the error of a poll that a proxy answered while it does not reach the server.
+func unreachable(s *snapshot.Snapshot) error {
+	if why := s.Unreachable(); why != "" {
+		return fmt.Errorf("answered by the proxy alone, which does not reach the server: %s", why)
 	}
 	return nil
 }
@@ -141,6 +151,9 @@ func (t *Target) add(s *snapshot.Snapshot) {
 		t.LastError = s.Poll.Error
 		return
 	}
+	if s.Unreachable() != "" {
+		t.Unreachable++
+	}
 	answered := float64(t.Polls - t.Failed)
 	t.MeanLatencyMs += (s.Poll.LatencyMs - t.MeanLatencyMs) / answered
 	t.MaxLatencyMs = max(t.MaxLatencyMs, s.Poll.LatencyMs)
@@ -165,6 +178,9 @@ func (r *run) result(err error) (*Result, error) {
 	for _, t := range r.targets {
 		for _, w := range t.Warnings {
 			res.Warnings = append(res.Warnings, t.URL+": "+w)
+		}
+		if t.Unreachable > 0 {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: the proxy did not reach the server in %s", t.URL, report.Plural(t.Unreachable, "poll")))
 		}
 		if t.Skipped > 0 {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %s skipped, because polls took longer than the interval of %s",

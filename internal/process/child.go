@@ -80,11 +80,11 @@ func (c *Child) begin() error {
 func explainStart(name string, err error) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return fmt.Errorf("starting %q: command not found; is it installed and in PATH?: %w", name, exec.ErrNotFound)
+		return &explained{fmt.Sprintf("starting %q: command not found; is it installed and in PATH?", name), exec.ErrNotFound}
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("starting %q: no such file: %w", name, os.ErrNotExist)
+		return &explained{fmt.Sprintf("starting %q: no such file", name), os.ErrNotExist}
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("starting %q: permission denied; is it executable?: %w", name, os.ErrPermission)
+		return &explained{fmt.Sprintf("starting %q: permission denied; is it executable?", name), os.ErrPermission}
 	}
 	return fmt.Errorf("starting %q: %w", name, err)
 }

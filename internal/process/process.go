@@ -51,17 +51,26 @@ func Lookup(pid int) (Info, error) {
 	return info, explain(pid, err)
 }
 
+// explained is an error in words of our own, for what its cause says less well.
+type explained struct {
+	text  string
+	cause error
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.cause }
+
 // explain turns what the system says about a PID into what one can do about it.
 func explain(pid int, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("process %d: permission denied; it belongs to another user: run as that user, or with more rights: %w", pid, fs.ErrPermission)
+		return &explained{fmt.Sprintf("process %d: permission denied; it belongs to another user: run as that user, or with more rights", pid), fs.ErrPermission}
 	case errors.Is(err, ErrEnded):
 		return fmt.Errorf("process %d: %w; it is a zombie until its parent collects it", pid, ErrEnded)
 	case gone(err):
-		return fmt.Errorf("process %d: no such process; find it with --name, or with ps: %w", pid, os.ErrNotExist)
+		return &explained{fmt.Sprintf("process %d: no such process; find it with --name, or with ps", pid), os.ErrNotExist}
 	}
 	return fmt.Errorf("process %d: %w", pid, err)
 }

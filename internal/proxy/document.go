@@ -13,7 +13,6 @@ import (
 type Document struct {
 	snapshot.Snapshot
 	Proxy    About     `json:"proxy"`
-	Upstream Upstream  `json:"upstream"`
 	Orphans  *Orphans  `json:"orphans,omitempty"`
 	Sessions []Session `json:"sessions,omitempty"`
 }
@@ -24,16 +23,6 @@ type About struct {
 	Transport    string        `json:"transport"` // "http" or "stdio"
 	Since        snapshot.Time `json:"since"`
 	ExpiredTotal int64         `json:"sessionsExpiredTotal"` // of those closed, the ones that the server knew no more
-}
-
-// Upstream is how the server behind the proxy can be reached.
-type Upstream struct {
-	To        string         `json:"to"`
-	Failing   bool           `json:"failing"`
-	Outages   int64          `json:"outages"` // times that it could not be reached
-	Failures  int64          `json:"failures"`
-	Since     *snapshot.Time `json:"since,omitempty"` // the last change: it came back, or began to fail
-	LastError string         `json:"lastError,omitempty"`
 }
 
 // Session is what passed in one session. ID is not the session's id, which is
@@ -56,7 +45,8 @@ const maxSessions = 100
 func (l *Ledger) Snapshot(now time.Time) *Document {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d := &Document{Upstream: l.upstream, Orphans: l.countOrphans(now)}
+	d := &Document{Orphans: l.countOrphans(now)}
+	d.Upstream = new(l.upstream)
 	d.Timestamp = &snapshot.Time{Time: now}
 	d.Proxy = About{Since: snapshot.Time{Time: l.start}, ExpiredTotal: l.expired}
 	d.CallsTotal, d.ErrorsTotal, d.OpenStreams = new(l.calls), new(l.errors), new(l.streams)

@@ -268,7 +268,7 @@ func TestOutage(t *testing.T) {
 	server := httptest.NewServer(f)
 	to, _ := url.Parse(server.URL)
 	var told []string
-	p, front := serve(t, Config{To: to, OnChange: func(u Upstream, _ time.Duration) {
+	p, front := serve(t, Config{To: to, OnChange: func(u snapshot.Upstream, _ time.Duration) {
 		told = append(told, fmt.Sprintf("failing %t, outage %d: %s", u.Failing, u.Outages, u.LastError))
 	}})
 	initSession(t, front)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // Ledger is what the traffic has shown of the server. Its methods are told what
@@ -32,8 +34,8 @@ type Ledger struct {
 	plain    bool // there were requests of no session
 	holds    bool // calls beyond a limit are held
 	orphans  orphanCount
-	upstream Upstream
-	onChange func(u Upstream, lasted time.Duration) // told when the server is lost or back
+	upstream snapshot.Upstream
+	onChange func(u snapshot.Upstream, lasted time.Duration) // told when the server is lost or back
 }
 
 // session is one session as the traffic shows it.

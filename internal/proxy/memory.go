@@ -34,7 +34,7 @@ func (p *Process) fill(d *Document, now time.Time) {
 	}
 	d.RSSMB = new(float64(p.last.Total.RSS) / (1 << 20))
 	if p.last.Total.Anonymous > 0 {
-		d.HeapUsedMB = new(float64(p.last.Total.Anonymous) / (1 << 20))
+		d.HeapUsedMB, d.HeapSource = new(float64(p.last.Total.Anonymous)/(1<<20)), snapshot.HeapOfProcess
 	}
 	d.PID = new(int64(p.info.PID))
 	if !p.info.Started.IsZero() {

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // Config says what the proxy stands before, and how.
@@ -25,7 +26,7 @@ type Config struct {
 	Idle        time.Duration
 	Guard       Guard
 	Process     *Process // the server's process, or nil
-	OnChange    func(u Upstream, lasted time.Duration)
+	OnChange    func(u snapshot.Upstream, lasted time.Duration)
 }
 
 // Proxy is what stands before a server: it answers for itself at

@@ -152,6 +152,8 @@ func (d *decoder) field(_, name string) (err error) {
 		err = d.queue(name)
 	case "heapUsedMB":
 		s.HeapUsedMB, err = d.amount(name)
+	case "heapSource":
+		s.HeapSource, err = d.text(name)
 	case "rssMB":
 		s.RSSMB, err = d.amount(name)
 	case "pid":
@@ -174,6 +176,8 @@ func (d *decoder) field(_, name string) (err error) {
 		s.ErrorsTotal, err = d.count(name)
 	case "handlers":
 		err = d.handlers(name)
+	case "upstream":
+		err = d.upstream(name)
 	case "poll":
 		err = d.poll(name)
 	default:
@@ -347,6 +351,33 @@ func (d *decoder) poll(path string) error {
 			p.Restarted, err = d.flag(path + name)
 		case "error":
 			p.Error, err = d.text(path + name)
+		default:
+			err = d.dec.SkipValue()
+		}
+		return err
+	})
+}
+
+func (d *decoder) upstream(path string) error {
+	if d.dec.PeekKind() != '{' {
+		return d.absent(path, "an object")
+	}
+	u := &Upstream{}
+	d.s.Upstream = u
+	return d.object(path+".", func(path, name string) (err error) {
+		switch name {
+		case "to":
+			u.To, err = d.text(path + name)
+		case "failing":
+			u.Failing, err = d.flag(path + name)
+		case "outages":
+			u.Outages, err = orZero(d.count(path + name))
+		case "failures":
+			u.Failures, err = orZero(d.count(path + name))
+		case "since":
+			u.Since, err = d.time(path + name)
+		case "lastError":
+			u.LastError, err = d.text(path + name)
 		default:
 			err = d.dec.SkipValue()
 		}

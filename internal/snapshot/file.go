@@ -21,7 +21,10 @@ func OpenTrace(path string) (*os.File, error) {
 	}
 	f, err := os.OpenFile(path, flags|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("opening trace: %w", err)
+		if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+			err = pathErr.Err
+		}
+		return nil, fmt.Errorf("opening trace %s: %w; name another with -o", path, err)
 	}
 	if flags == os.O_WRONLY {
 		return f, nil

@@ -217,7 +217,7 @@ func (f *fields) first(name string) bool {
 	if name == "" {
 		return false
 	}
-	bit := fields(1) << ((2*uint(name[0]) + uint(name[len(name)-1]) + 22*uint(len(name))) % 64)
+	bit := fields(1) << ((uint(name[0]) + 2*uint(name[len(name)-1]) + 31*uint(len(name))) % 64)
 	first := *f&bit == 0
 	*f |= bit
 	return first

@@ -3,6 +3,7 @@
 package snapshot
 
 import (
+	"cmp"
 	_ "embed"
 	"math"
 	"strconv"
@@ -29,6 +30,7 @@ type Snapshot struct {
 	ToolCallStack        []Call             `json:"toolCallStack"`
 	HandlerQueue         map[string]int64   `json:"handlerQueue,omitzero"`
 	HeapUsedMB           *float64           `json:"heapUsedMB,omitempty"`
+	HeapSource           string             `json:"heapSource,omitempty"` // HeapOfProcess, or "" where the runtime tells of its heap
 	RSSMB                *float64           `json:"rssMB,omitempty"`
 	PID                  *int64             `json:"pid,omitempty"`
 	StartTime            *Time              `json:"startTime,omitempty"`
@@ -40,12 +42,27 @@ type Snapshot struct {
 	CallsTotal           *int64             `json:"callsTotal,omitempty"`
 	ErrorsTotal          *int64             `json:"errorsTotal,omitempty"`
 	Handlers             map[string]Handler `json:"handlers,omitzero"`
+	Upstream             *Upstream          `json:"upstream,omitempty"`
 	Poll                 *Poll              `json:"poll,omitempty"`
 
 	// Raw is the document as the server sent it, where it was read from one.
 	Raw []byte `json:"-"`
 	// Warnings name each field whose value could not be meant, and say what was done with it.
 	Warnings []string `json:"-"`
+}
+
+// HeapOfProcess says that HeapUsedMB is what the process holds for itself
+// (anonymous memory), seen from outside: what its collector has not given back counts too.
+const HeapOfProcess = "process"
+
+// Upstream is how a proxy, which answers in its stead, reaches the server.
+type Upstream struct {
+	To        string `json:"to,omitempty"`
+	Failing   bool   `json:"failing"`
+	Outages   int64  `json:"outages"` // times that it could not be reached
+	Failures  int64  `json:"failures"`
+	Since     *Time  `json:"since,omitempty"` // the last change: it came back, or began to fail
+	LastError string `json:"lastError,omitempty"`
 }
 
 // Call is a tool call in flight. Its age is DurationMs where the server gives
@@ -87,6 +104,14 @@ type Poll struct {
 
 // Failed reports whether s is the record of a poll that got no document.
 func (s *Snapshot) Failed() bool { return s.Poll != nil && s.Poll.Error != "" }
+
+// Unreachable is why the server behind the proxy that made s cannot be reached, or "".
+func (s *Snapshot) Unreachable() string {
+	if s.Upstream == nil || !s.Upstream.Failing {
+		return ""
+	}
+	return cmp.Or(s.Upstream.LastError, "it cannot be reached")
+}
 
 // At is when the snapshot was taken: by the poller's clock, by the server's
 // only where there is no poller. It is zero where neither says.
