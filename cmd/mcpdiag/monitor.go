@@ -179,20 +179,17 @@ func (w *watcher) finish(res *monitor.Result) error {
 	if err := w.summary(res); err != nil {
 		return err
 	}
-	if err := nothing(res); err != nil {
-		return err
-	}
 	if res.Verdict == trend.Leak || string(res.Verdict) == w.failOn.value {
 		return errFinding
 	}
-	return nil
+	return failed(res)
 }
 
-// nothing is the error of a command that failed before there was a sample.
-func nothing(res *monitor.Result) error {
+// failed is the error of a command that failed while it was watched.
+func failed(res *monitor.Result) error {
 	for _, p := range res.Processes {
-		if p.Samples == 0 && p.Exit != nil && p.Exit.Code != 0 {
-			return fmt.Errorf("%s ended before there was a sample: %s", p.Command, p.Exit.Text)
+		if p.Ended && p.Exit != nil && p.Exit.Code != 0 {
+			return fmt.Errorf("%s: %s, after %s", report.Cell(p.Command, 60), p.Exit.Text, report.Plural(int64(p.Samples), "sample"))
 		}
 	}
 	return nil
