@@ -18,7 +18,7 @@ type exchange struct {
 	status  int
 	stream  bool // the answer is an event stream
 
-	ask    scanner
+	ask    *scanner // or nil, when the request has passed
 	reply  scanner
 	events events
 	text   bool // the answer is one that reply or events can read
@@ -32,7 +32,7 @@ const modern = "2026-07-28"
 // open begins to follow a request.
 func (l *Ledger) exchange(r *http.Request) *exchange {
 	x := &exchange{ledger: l, method: r.Method, path: r.URL.Path}
-	x.ask.emit, x.reply.emit = x.asked, x.answered
+	x.ask, x.reply.emit = &scanner{emit: x.asked}, x.answered
 	if r.Header.Get("Mcp-Protocol-Version") < modern {
 		x.key = r.Header.Get("Mcp-Session-Id")
 	}
