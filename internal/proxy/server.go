@@ -23,6 +23,7 @@ type Config struct {
 	TLS         *tls.Config // towards the server
 	MaxInFlight int         // calls that the server gets at once; 0 is no limit
 	Idle        time.Duration
+	Probe       bool // ask the server for each session that has been idle for so long, once
 	Guard       Guard
 	Process     *Process // the server's process, or nil
 	OnChange    func(u Upstream, lasted time.Duration)
@@ -42,6 +43,9 @@ type Proxy struct {
 func New(cfg Config) *Proxy {
 	p := &Proxy{cfg: cfg, ledger: NewLedger(), lingers: lingers}
 	p.ledger.orphans.idle = cfg.Idle
+	if cfg.Probe && cfg.Idle > 0 {
+		p.ledger.orphans.probes = &Probes{}
+	}
 	p.ledger.onChange = cfg.OnChange
 	p.ledger.upstream.To = cfg.Name
 	if cfg.To != nil {
@@ -122,6 +126,9 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go tidy(ctx)
+	if p.forward != nil && p.ledger.orphans.probes != nil {
+		go p.forward.probeOrphans(ctx)
+	}
 	lot := newLot(l, idleConn)
 	srv := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: p.lingers, ConnState: noteIdle, ErrorLog: quiet}
 	stop := context.AfterFunc(ctx, func() {
