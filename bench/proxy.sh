@@ -10,6 +10,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 calls=${CALLS:-10000} users=${USERS:-20} rounds=${ROUNDS:-5} sessions=${SESSIONS:-10000}
+files=$(ulimit -Hn)
+if [ "$files" != unlimited ] && [ $((2 * sessions + 100)) -gt "$files" ]; then
+  sessions=$((files / 2 - 50))
+  echo "at most $files files may be open: a stream takes two, so there are $sessions sessions"
+fi
 tmp=$(mktemp -d)
 pids=()
 cleanup() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$tmp"; }

@@ -206,3 +206,13 @@ func (l *Ledger) givePlea(s *session, p *plea) {
 		s.plea = p
 	}
 }
+
+// forgetHeld takes back what probes said of the server before it was lost: it
+// may be another one since. The caller holds the lock.
+func (l *Ledger) forgetHeld() {
+	for _, s := range l.sessions {
+		if s.probe == probeHeld {
+			s.probe = probeUndecided
+		}
+	}
+}

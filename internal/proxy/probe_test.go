@@ -147,6 +147,11 @@ func TestProbeAgain(t *testing.T) {
 		t.Errorf("orphans %+v, session %+v", d.Orphans, d.Sessions[0])
 	}
 	eventually(t, p, "probed again", func(d *Document) bool { return *d.Orphans.Held == 1 && d.Orphans.Probes.Sent == 2 })
+	p.ledger.unreached("it is down")
+	p.ledger.reached()
+	if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Sessions[0].Probe != "undecided" {
+		t.Errorf("of a server that was lost since: orphans %+v, session %+v", d.Orphans, d.Sessions[0])
+	}
 }
 
 // TestNoProbe: who does not want probes has none, and no credential is kept.
