@@ -1,11 +1,20 @@
 #!/usr/bin/env bash
 # What mcpdiag's proxy costs: the same calls to one server alone, through Go's
 # httputil.ReverseProxy, through nginx where there is one, and through the proxy,
-# by turns, in one run. CPU is that of the process in between, for each call.
-#   CALLS=20000 USERS=20 ROUNDS=3 bench/proxy.sh
+# by turns, in one run; figures are medians of the rounds. Latency is added to with
+# one user (nothing waits for anything) and with many (all processors are busy, and
+# so what costs CPU costs time). CPU is that of the process in between, for each call.
+# Then the memory of the proxy with 10,000 sessions open: their clients gone, their
+# clients' connections idle, and each with a stream open.
+#   CALLS=10000 USERS=20 ROUNDS=5 SESSIONS=10000 bench/proxy.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
-calls=${CALLS:-20000} users=${USERS:-20} rounds=${ROUNDS:-3}
+calls=${CALLS:-10000} users=${USERS:-20} rounds=${ROUNDS:-5} sessions=${SESSIONS:-10000}
+files=$(ulimit -Hn)
+if [ "$files" != unlimited ] && [ $((2 * sessions + 100)) -gt "$files" ]; then
+  sessions=$((files / 2 - 50))
+  echo "at most $files files may be open: a stream takes two, so there are $sessions sessions"
+fi
 tmp=$(mktemp -d)
 pids=()
 cleanup() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; wait; rm -rf "$tmp"; }
@@ -56,36 +65,63 @@ else
 fi
 sleep 0.5
 
-run() { # one load of one of them: p50, p99, calls a second, µs of CPU a call
+load() { # NAME PROTOCOL USERS CALLS: one load of one of them, as a line of $tmp/runs: name, users, µs of CPU a call, calls a second, p50, p99 (ms)
   local before after
   before=$(cpu "${process[$1]}")
-  "$mcpdiag" loadtest "${url[$1]}" --users "$users" --calls $((calls / users)) --tool echo --args '{"text":"hello"}' \
+  "$mcpdiag" loadtest "${url[$1]}" --users "$3" --calls $(($4 / $3)) --tool echo --args '{"text":"hello"}' \
     --protocol "$2" --format json -q -o "$tmp/result.json"
   after=$(cpu "${process[$1]}")
-  local figures
-  figures=$(grep -oE '"(callsPerSecond|p50|p99)": *[0-9.]+' "$tmp/result.json" | head -3 | tr -d '"' | sed 's/: */ /; s/\(\.[0-9]\)[0-9]*/\1/' | tr '\n' ' ')
-  echo "$1 $2 cpu=$(( (after - before) * 10000 / calls )) $figures" >> "$tmp/runs"
-  printf '%-13s %-11s CPU %3d µs a call  %s\n' "$1" "$2" $(( (after - before) * 10000 / calls )) "$figures"
+  # The first p50 and p99 are those of the whole call.
+  echo "$1 $3 $(((after - before) * 10000 / $4)) $(grep -oE '"(callsPerSecond|p50|p99)": *[0-9.]+' "$tmp/result.json" | head -3 | sed 's/.*: *//' | tr '\n' ' ')" >> "$tmp/runs"
 }
+
+median() { # NAME USERS COLUMN: over the rounds
+  awk -v name="$1" -v users="$2" -v column="$3" '$1 == name && $2 == users { print $column }' "$tmp/runs" |
+    sort -n | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 }'
+}
+
+compare() { # USERS: the medians of each, what it adds to the server alone, and the ratios that count
+  local name users=$1
+  printf '%s user(s):        calls/s   of alone    p50 ms   added    p99 ms   added    CPU µs a call\n' "$users"
+  for name in "${names[@]}"; do
+    echo "$name $(median "$name" "$users" 4) $(median "$name" "$users" 5) $(median "$name" "$users" 6) $(median "$name" "$users" 3)"
+  done | tee "$tmp/medians" | awk '
+    $1 == "alone" { rate = $2; p50 = $3; p99 = $4; $5 = "-" }
+    { printf "  %-14s %10.0f %10.2f %9.2f %+7.2f %9.2f %+7.2f %16s\n", $1, $2, $2 / rate, $3, $3 - p50, $4, $4 - p99, $5 }'
+  awk '
+    function ratio(a, b) { return a > 0 && b > 0 ? sprintf("%.2f", a / b) : "-" }
+    { rate[$1] = $2; p50[$1] = $3; p99[$1] = $4; cpu[$1] = $5 }
+    $1 != "mcpdiag" && $1 != "alone" { peers[++n] = $1 }
+    END { for (i = 1; i <= n; i++) { peer = peers[i]
+      printf "  mcpdiag / %-12s  throughput %s, added p50 %s, added p99 %s, CPU a call %s%s\n", peer, ratio(rate["mcpdiag"], rate[peer]),
+        ratio(p50["mcpdiag"] - p50["alone"], p50[peer] - p50["alone"]), ratio(p99["mcpdiag"] - p99["alone"], p99[peer] - p99["alone"]),
+        ratio(cpu["mcpdiag"], cpu[peer]), peer == "ReverseProxy" ? " (at most 1.3)" : "" } }' "$tmp/medians"
+}
+
 for protocol in 2025-11-25 2026-07-28; do
-  for name in "${names[@]}"; do CALLS=2000 run "$name" "$protocol" >/dev/null; done # warm
+  for name in "${names[@]}"; do load "$name" "$protocol" "$users" 2000; done # warm
   : > "$tmp/runs"
-  for _ in $(seq "$rounds"); do for name in "${names[@]}"; do run "$name" "$protocol"; done; done
-  awk -v p="$protocol" '{ split($3, c, "="); sum[$1] += c[2] } END {
-    printf "%s: CPU a call, mcpdiag/ReverseProxy %.2f", p, sum["mcpdiag"] / sum["ReverseProxy"]
-    if (sum["nginx"]) printf ", mcpdiag/nginx %.2f", sum["mcpdiag"] / sum["nginx"]
-    print "" }' "$tmp/runs"
+  for _ in $(seq "$rounds"); do
+    for name in "${names[@]}"; do
+      load "$name" "$protocol" 1 $((calls / 5))
+      load "$name" "$protocol" "$users" "$calls"
+    done
+  done
+  printf '%s, medians of %s rounds\n' "-- $protocol" "$rounds"
+  compare 1
+  compare "$users"
 done
 
-echo
+echo "-- memory with $sessions sessions open, in MB (at most 200): when all are open, 15 s later, and the most there was"
 go build -o "$tmp/sessions" ./bench/sessions
+memory() { awk -v key="$2:" '$1 == key { printf "%.0f", $2 / 1024 }' "/proc/$1/status"; }
 for kind in gone idle stream; do
   "$mcpdiag" proxy --to "$server" --listen 127.0.0.1:0 --announce "$tmp/proxy.$kind" -q & pids+=($!)
   pid=$!
-  "$tmp/sessions" "$(announced "$tmp/proxy.$kind")" "${SESSIONS:-10000}" "$kind" > "$tmp/open.$kind" & pids+=($!)
+  "$tmp/sessions" "$(announced "$tmp/proxy.$kind")" "$sessions" "$kind" > "$tmp/open.$kind" & pids+=($!)
   for _ in $(seq 1200); do grep -q open "$tmp/open.$kind" 2>/dev/null && break; sleep 0.1; done
-  sleep 12 # idle memory goes back every 5 s
-  printf '%s open sessions, clients %s: %s\n' "${SESSIONS:-10000}" "$kind" \
-    "$(awk '/VmRSS/ { printf "RSS %.0f MB", $2 / 1024 }' "/proc/$pid/status")"
+  now=$(memory "$pid" VmRSS)
+  sleep 15 # what is free goes back every 5 s
+  printf '  clients %-7s %4s %4s %4s\n' "$kind" "$now" "$(memory "$pid" VmRSS)" "$(memory "$pid" VmHWM)"
   kill "$!" "$pid"; wait "$!" "$pid" 2>/dev/null || true
 done

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,5 +70,9 @@ func do(client *http.Client, method, url, session, body string) (*http.Response,
 	if session != "" {
 		req.Header.Set("Mcp-Session-Id", session)
 	}
-	return client.Do(req)
+	resp, err := client.Do(req)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.Join(fmt.Errorf("%s answered %s", method, resp.Status), resp.Body.Close())
+	}
+	return resp, err
 }

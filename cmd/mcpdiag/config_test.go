@@ -14,7 +14,7 @@ var foundMayNotSet = []string{
 	"header", "token-file", "cacert", "cert", "key", "insecure", // credentials, and who is trusted
 	"plan", "read", "compare", "base", "baseline", "judge", // files that are read
 	"listen", "to", "allow-host", "allow-origin", "serve", // listeners
-	"pid", "name", "gc-url", "gc-signal", "destructive", // what is done to processes and servers
+	"pid", "name", "gc-url", "gc-signal", "destructive", "probe-orphans", // what is done to processes and servers
 	"leak-session", "leak-call", "leak-abandoned", // faults of the demo
 	"config", "help",
 }

@@ -73,6 +73,7 @@ func (f *proxyFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.name, "name", "", "name of the server's process, for its memory; found again when it restarts")
 	fs.IntVar(&f.cfg.MaxInFlight, "max-in-flight", 0, "hold tool calls back beyond so many at a time")
 	durationVar(fs, &f.cfg.Idle, "idle", 10*time.Minute, "a session whose client is silent for so long is an orphan")
+	fs.BoolVar(&f.cfg.Probe, "probe-orphans", false, "ask the server once for each orphan, with a ping in its session, whether it still holds it")
 	fs.StringArrayVar(&f.cfg.Guard.Hosts, "allow-host", nil, "answer for this host name too; repeatable")
 	fs.StringArrayVar(&f.cfg.Guard.Origins, "allow-origin", nil, "answer pages of this origin too, * for all; repeatable")
 	fs.StringVar(&f.tls.CACert, "cacert", "", "trust the authorities in this PEM file too")
@@ -83,6 +84,9 @@ func (f *proxyFlags) addFlags(fs *pflag.FlagSet) {
 
 // serve is the proxy before a server that listens.
 func (f *proxyFlags) serve(ctx context.Context) (err error) {
+	if f.cfg.Probe && f.cfg.Idle <= 0 {
+		return usagef("--probe-orphans needs --idle, the time after which a session is an orphan")
+	}
 	if f.cfg.To, err = client.ParseTarget(f.to, "/"); err != nil {
 		return usageError{err}
 	}

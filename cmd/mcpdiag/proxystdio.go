@@ -26,6 +26,9 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	if f.cfg.MaxInFlight > 0 {
 		return usagef("--max-in-flight goes with --to")
 	}
+	if f.cfg.Probe {
+		return usagef("--probe-orphans goes with --to; a command has one client")
+	}
 	if f.pid != 0 || f.name != "" {
 		return usagef("--pid and --name go with --to; of a command the PID is known")
 	}

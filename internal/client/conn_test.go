@@ -102,6 +102,8 @@ func TestConnErrors(t *testing.T) {
 		"a chunk too short":    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nab", "closed the connection while reading"},
 		"a chunk of no size":   {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nab", "chunks are not in order"},
 		"a chunk too long":     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n", "chunks are not in order"},
+		"10 MB of trailer":     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 10_000) + "\r\n", "too much between its chunks"},
+		"10 MB of extensions":  {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1;"+strings.Repeat("x", 1000)+"\r\na\r\n", 10_000) + "0\r\n\r\n", "too much between its chunks"},
 		"10 MB of header":      {"HTTP/1.1 200 OK\r\n" + strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 10_000) + "\r\n", "header is larger than"},
 		"interim for ever":     {strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100), "too many interim"},
 		"beyond the limit":     {"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n" + strings.Repeat("x", 3000), "larger than 2048 bytes"},
@@ -126,6 +128,18 @@ func TestConnErrors(t *testing.T) {
 				t.Errorf("after it: %d %q %v", code, body, err)
 			}
 		})
+	}
+}
+
+// TestConnSmallChunks: chunks of one byte are no excess, however many.
+func TestConnSmallChunks(t *testing.T) {
+	address := speak(t, func(conn net.Conn) {
+		_, _ = http.ReadRequest(bufio.NewReader(conn))
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+strings.Repeat("1\r\na\r\n", 50_000)+"0\r\nX-Sum: 1\r\n\r\n")
+	})
+	conn := newClient(t, Config{}).NewConn(address)
+	if _, body, err := ask(t.Context(), conn, http.MethodGet, address, ""); err != nil || len(body) != 50_000 {
+		t.Errorf("%d bytes, %v", len(body), err)
 	}
 }
 

@@ -21,6 +21,7 @@ type connBody struct {
 	closing bool // the connection ends with it
 	done    bool
 	open    bool
+	between int64 // bytes between chunks, and in the trailer, beyond what the chunks account for
 	err     error // why it was given up
 }
 
@@ -143,6 +144,7 @@ func (b *connBody) chunk() error {
 	}
 	b.left, b.inBody = int64(n), true //nolint:gosec // 62 bits
 	if n > 0 {
+		b.between = max(0, b.between-usualBetween-b.left)
 		return nil
 	}
 	for {
@@ -163,8 +165,13 @@ func badChunk(err error) error {
 	return err
 }
 
-// maxLine bounds the line before a chunk, and those of a trailer.
-const maxLine = 4 << 10
+// What is between chunks is no part of the body, so that no limit on the body
+// bounds it: lines before chunks, whose extensions are passed over, and a trailer.
+const (
+	maxLine      = 4 << 10  // bytes of one line
+	maxBetween   = 16 << 10 // bytes of them all, less those that chunks account for
+	usualBetween = 16       // bytes that any chunk accounts for, beside one for each of its own
+)
 
 func (b *connBody) line() (string, error) {
 	c := b.conn
@@ -172,6 +179,9 @@ func (b *connBody) line() (string, error) {
 		rest := c.in[c.r:c.w]
 		if n := bytes.IndexByte(rest, '\n'); n >= 0 {
 			c.r += n + 1
+			if b.between += int64(n) + 1; b.between > maxBetween {
+				return "", &ProtocolError{"there is too much between its chunks"}
+			}
 			return chunkLine(bytes.TrimRight(rest[:n], "\r")), nil
 		}
 		if len(rest) > maxLine {

@@ -5,13 +5,17 @@ package process
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// Forwarded are the signals that a process which wraps another passes on.
+// Forwarded are the signals that a process which wraps another passes on. One
+// that it was started to ignore, as by nohup, the other ignores too, as long as
+// nobody asks to be notified of it.
 func Forwarded() []os.Signal {
-	return []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
+	all := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
+	return slices.DeleteFunc(all, signal.Ignored)
 }
 
 // Signal passes a signal on to the command and what runs in its process group.
@@ -37,7 +41,7 @@ func (c *Child) Follow() int {
 	}
 	number := status.Signal()
 	switch number {
-	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL, syscall.SIGUSR1, syscall.SIGUSR2:
+	case syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2:
 		signal.Reset(number)
 		_ = syscall.Kill(os.Getpid(), number)
 		time.Sleep(time.Second) // it takes a moment
@@ -46,5 +50,10 @@ func (c *Child) Follow() int {
 }
 
 // IgnoreBrokenPipes has writes to a pipe that nobody reads fail, where by
-// default they end a process whose standard output it is.
-func IgnoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }
+// default they end a process whose standard output it is. Commands that this
+// process starts do not inherit that, as they would if the signal were ignored.
+func IgnoreBrokenPipes() {
+	if !signal.Ignored(syscall.SIGPIPE) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	}
+}

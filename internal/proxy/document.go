@@ -36,6 +36,7 @@ type Session struct {
 	Errors   int64   `json:"errors"`
 	InBytes  int64   `json:"inBytes"`
 	OutBytes int64   `json:"outBytes"`
+	Probe    string  `json:"probe,omitempty"` // "held" or "undecided": what the server did when the proxy asked for this orphan
 }
 
 // maxSessions is how many sessions the document lists: those with most bytes.
@@ -73,7 +74,7 @@ func (l *Ledger) fillSessions(d *Document, now time.Time) {
 		age := millis(now.Sub(s.start))
 		oldest = max(oldest, age)
 		d.Sessions = append(d.Sessions, Session{ID: s.alias, AgeMs: age, IdleMs: millis(s.idle(now)), Streams: s.streams,
-			Calls: s.calls, Errors: s.errors, InBytes: s.in.Load(), OutBytes: s.out.Load()})
+			Calls: s.calls, Errors: s.errors, InBytes: s.in.Load(), OutBytes: s.out.Load(), Probe: string(s.probe)})
 	}
 	d.OldestSessionAgeMs = &oldest
 	slices.SortFunc(d.Sessions, func(a, b Session) int {

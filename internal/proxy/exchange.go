@@ -14,11 +14,12 @@ type exchange struct {
 	method  string
 	path    string
 	own     []*operation
-	starts  bool // it holds an initialize
+	plea    *plea // where orphans are probed
+	starts  bool  // it holds an initialize
 	status  int
 	stream  bool // the answer is an event stream
 
-	ask    scanner
+	ask    *scanner // or nil, when the request has passed
 	reply  scanner
 	events events
 	text   bool // the answer is one that reply or events can read
@@ -32,12 +33,15 @@ const modern = "2026-07-28"
 // open begins to follow a request.
 func (l *Ledger) exchange(r *http.Request) *exchange {
 	x := &exchange{ledger: l, method: r.Method, path: r.URL.Path}
-	x.ask.emit, x.reply.emit = x.asked, x.answered
+	x.ask, x.reply.emit = &scanner{emit: x.asked}, x.answered
 	if r.Header.Get("Mcp-Protocol-Version") < modern {
 		x.key = r.Header.Get("Mcp-Session-Id")
 	}
+	if l.orphans.probes != nil && r.Method != http.MethodDelete {
+		x.plea = newPlea(r)
+	}
 	now := time.Now()
-	x.session = l.find(x.key, now)
+	x.session = l.find(x.key, x.plea, now)
 	if x.session == nil && x.key == "" && r.Method == http.MethodPost {
 		x.session = l.findURI(r.URL.RequestURI(), now)
 	}
@@ -94,14 +98,14 @@ func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 	x.ledger.returned(x.session, ok, x.status == http.StatusNotFound)
 	switch id := resp.Header.Get("Mcp-Session-Id"); {
 	case ok && x.starts && id != "":
-		x.ledger.opened(id, x.path, now)
+		x.ledger.opened(id, x.path, x.plea, now)
 	case x.session != nil && x.status == http.StatusNotFound:
 		x.ledger.end(x.session, true, now)
 	case x.session != nil && ok && x.method == http.MethodDelete && !isEndpoint(x.session.key):
 		x.ledger.end(x.session, false, now)
 	case x.session == nil && ok && x.key != "" && x.method != http.MethodDelete:
 		// It was opened before the proxy was there.
-		x.session = x.ledger.adopt(x.key, x.path, x.own, now)
+		x.session = x.ledger.adopt(x, now)
 	}
 }
 

@@ -21,6 +21,29 @@ type forwarder struct {
 	ledger    *Ledger
 	gate      *gate
 	transport http.RoundTripper
+
+	settlesAfter time.Duration
+}
+
+func newForwarder(cfg *Config, l *Ledger) *forwarder {
+	f := &forwarder{to: cfg.To, ledger: l, gate: newGate(l, cfg.MaxInFlight), settlesAfter: settlesAfter}
+	dial := (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	other := newTransport(cfg.TLS, dial)
+	f.transport = other
+	through, err := http.ProxyFromEnvironment(&http.Request{URL: cfg.To})
+	if canLook && cfg.To.Scheme == "http" && through == nil && err == nil {
+		f.transport = &direct{dial: dial, host: hostPort(cfg.To), other: other}
+	}
+	return f
+}
+
+// hostPort is the address of u, whose scheme is http.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // Bodies of a known length up to these sizes are read before they are passed
@@ -32,55 +55,88 @@ const (
 
 // newTransport returns a transport that changes nothing: it asks for no
 // compression and undoes none.
-func newTransport(config *tls.Config) *http.Transport {
+func newTransport(config *tls.Config, dial dialer) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    10 * time.Second,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
-		MaxIdleConnsPerHost:    10_000,
-		IdleConnTimeout:        4 * time.Second, // Node and uvicorn close a connection that is idle for 5 s: a call may not meet that
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        idleWire,
 		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: 1 << 20,
-		ReadBufferSize:         2 << 10, // there may be thousands of streams; a large body passes them by
-		WriteBufferSize:        2 << 10,
+		MaxResponseHeaderBytes: maxHeader,
+		ReadBufferSize:         wireRead,
+		WriteBufferSize:        wireRead,
 	}
+}
+
+// passage is a request on its way: who has it closes it.
+type passage struct {
+	x    *exchange
+	resp *http.Response // or nil
+	over func()         // gives back its place at the gate, or nil
+}
+
+// close ends a passage: how is how it ended.
+func (p *passage) close(how outcome) {
+	if p.resp != nil {
+		_ = p.resp.Body.Close() // it was read to its end, or is given up
+	}
+	if p.over != nil {
+		p.over()
+	}
+	p.x.close(how)
 }
 
 // ServeHTTP passes one request on.
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := f.ledger.exchange(r)
-	end := outcomeLost
-	defer func() { x.close(end) }()
-	out, err := f.outgoing(w, r, x)
+	p := &passage{x: f.ledger.exchange(r)}
+	how, mine := outcomeLost, true
+	defer func() {
+		if mine {
+			p.close(how)
+		}
+	}()
+	if how = f.ask(w, r, p); p.resp == nil {
+		return
+	}
+	err := f.answer(w, r, p)
+	if errors.Is(err, errSettles) {
+		if err = settle(w, p); err == nil {
+			mine = false
+			return
+		}
+	}
 	if err != nil {
-		end = outcomeCancelled
-		return
-	}
-	over, ok := f.gate.pass(r.Context(), x.own)
-	if !ok {
-		end = outcomeCancelled
-		return
-	}
-	defer over()
-	resp, err := f.transport.RoundTrip(out)
-	if err != nil {
-		end = f.refuse(w, r, err)
-		return
-	}
-	defer resp.Body.Close() //nolint:errcheck // it was read to its end, or is given up
-	f.ledger.reached()
-	x.head(resp)
-	if err := f.answer(w, resp, x); err != nil {
-		if end = outcomeLost; r.Context().Err() != nil {
-			end = outcomeCancelled
+		if how = outcomeLost; r.Context().Err() != nil {
+			how = outcomeCancelled
 		}
 		_ = http.NewResponseController(w).Flush() // what came is the client's
 		panic(http.ErrAbortHandler)               // which must see that the answer is cut off
 	}
-	end = outcomeOK
+}
+
+// ask passes the request on, and waits for the answer to begin.
+func (f *forwarder) ask(w http.ResponseWriter, r *http.Request, p *passage) (how outcome) {
+	out, err := f.outgoing(w, r, p.x)
+	if err != nil {
+		return outcomeCancelled
+	}
+	over, ok := f.gate.pass(r.Context(), p.x.own)
+	if !ok {
+		return outcomeCancelled
+	}
+	p.over = over
+	resp, err := f.transport.RoundTrip(out) //nolint:bodyclose // who has the passage closes it
+	if err != nil {
+		return f.refuse(w, r, err)
+	}
+	p.resp = resp
+	f.ledger.reached()
+	p.x.head(resp)
+	return outcomeOK
 }
 
 // outgoing is r as it goes to the server.
@@ -130,8 +186,8 @@ func (t *tee) Read(p []byte) (int, error) {
 }
 
 // answer passes an answer on, as it comes.
-func (f *forwarder) answer(w http.ResponseWriter, resp *http.Response, x *exchange) error {
-	header := w.Header()
+func (f *forwarder) answer(w http.ResponseWriter, r *http.Request, p *passage) error {
+	header, resp := w.Header(), p.resp
 	dropHops(resp.Header)
 	maps.Copy(header, resp.Header)
 	for _, name := range []string{"Content-Type", "Date"} { // net/http would make them up
@@ -140,7 +196,7 @@ func (f *forwarder) answer(w http.ResponseWriter, resp *http.Response, x *exchan
 		}
 	}
 	w.WriteHeader(resp.StatusCode)
-	if err := f.copy(w, resp, x); err != nil {
+	if err := f.copy(w, r, p); err != nil {
 		return err
 	}
 	for name, values := range resp.Trailer {
@@ -150,7 +206,14 @@ func (f *forwarder) answer(w http.ResponseWriter, resp *http.Response, x *exchan
 }
 
 // copy flushes after each piece of a body whose length is not known: it may be long until the next.
-func (f *forwarder) copy(w http.ResponseWriter, resp *http.Response, x *exchange) error {
+// A stream that is quiet settles.
+func (f *forwarder) copy(w http.ResponseWriter, r *http.Request, p *passage) error {
+	resp := p.resp
+	stream, settles := maySettle(w, r, resp)
+	patience := f.settlesAfter
+	if r.Method == http.MethodGet {
+		patience = 0
+	}
 	flush := func() error { return nil }
 	if resp.ContentLength < 0 {
 		flush = http.NewResponseController(w).Flush
@@ -161,9 +224,12 @@ func (f *forwarder) copy(w http.ResponseWriter, resp *http.Response, x *exchange
 	var b buffer
 	defer b.free()
 	for {
+		if settles && stream.quiet(patience) {
+			return errSettles
+		}
 		n, err := resp.Body.Read(b.next(resp.ContentLength))
 		if n > 0 {
-			x.received(b.bytes[:n]) // before the client can see it and go on
+			p.x.received(b.bytes[:n]) // before the client can see it and go on
 			if _, err := w.Write(b.bytes[:n]); err != nil {
 				return err
 			}
@@ -194,7 +260,7 @@ func (f *forwarder) refuse(w http.ResponseWriter, r *http.Request, err error) ou
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		why = "connection refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		why = "the server closed the connection"
 	case errors.Is(err, context.DeadlineExceeded):
 		why = "no answer in time"

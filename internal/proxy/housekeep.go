@@ -12,21 +12,26 @@ import (
 const (
 	tidyEvery = 5 * time.Second
 	tidyFrom  = 64 << 20 // bytes below which it is not worth a collection
+	tidyAfter = 4 << 20  // bytes of traffic after which there may be something to tidy
 )
 
 // tidy gives memory back from time to time, until ctx ends.
 func tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
-	held := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	figures := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
+	tidied, again := uint64(0), false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if metrics.Read(held); held[0].Value.Uint64()-held[1].Value.Uint64() > tidyFrom {
+		metrics.Read(figures)
+		held, allocated := figures[0].Value.Uint64()-figures[1].Value.Uint64(), figures[2].Value.Uint64()
+		if busy := allocated-tidied > tidyAfter; held > tidyFrom && (busy || again) {
 			debug.FreeOSMemory()
+			tidied, again = allocated, busy // a stack shrinks by half each time
 		}
 	}
 }

@@ -52,6 +52,8 @@ type session struct {
 	errors    int64
 	closed    bool
 	back      bool // it is used again after it had been idle for long
+	plea      *plea
+	probe     probe // what became of the last one, while its client is silent
 	in, out   atomic.Int64
 }
 
@@ -74,8 +76,9 @@ func NewLedger() *Ledger {
 	}
 }
 
-// find is the session with this id, or nil, and notes that its client is there.
-func (l *Ledger) find(key string, now time.Time) *session {
+// find is the session with this id, or nil, and notes that its client is there
+// and, where orphans are probed, how it asks.
+func (l *Ledger) find(key string, plea *plea, now time.Time) *session {
 	if key == "" {
 		return nil
 	}
@@ -85,6 +88,7 @@ func (l *Ledger) find(key string, now time.Time) *session {
 	if s != nil {
 		l.notice(s, now)
 		s.exchanges++
+		s.plea, s.probe = plea, ""
 	}
 	return s
 }
@@ -97,7 +101,7 @@ func (l *Ledger) findURI(uri string, now time.Time) *session {
 	if none {
 		return nil
 	}
-	return l.find(endpointKey(uri), now)
+	return l.find(endpointKey(uri), nil, now)
 }
 
 // endpointKey tells the endpoints of HTTP+SSE from session ids, which have no spaces.
@@ -129,7 +133,7 @@ func (l *Ledger) end(s *session, expired bool, now time.Time) {
 	if s.closed {
 		return
 	}
-	s.closed = true
+	s.closed, s.plea = true, nil
 	if s.alias != "" {
 		l.strike(s, expired, now)
 	}

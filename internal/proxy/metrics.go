@@ -17,6 +17,8 @@ var figures = snapshot.NewMetrics()
 var (
 	orphansDesc  = prometheus.NewDesc("mcpdiag_proxy_orphan_sessions", "Sessions whose client has not been heard of for long.", nil, nil)
 	returnsDesc  = prometheus.NewDesc("mcpdiag_proxy_orphans_returned_total", "Orphans that were used again, by what the server made of them.", []string{"outcome"}, nil)
+	heldDesc     = prometheus.NewDesc("mcpdiag_proxy_orphan_sessions_held", "Orphans for which the server answered when the proxy asked (--probe-orphans).", nil, nil)
+	probesDesc   = prometheus.NewDesc("mcpdiag_proxy_orphan_probes_total", "Orphans that the proxy asked the server for, by what it did (--probe-orphans).", []string{"outcome"}, nil)
 	outagesDesc  = prometheus.NewDesc("mcpdiag_proxy_upstream_outages_total", "Times that the server could not be reached.", nil, nil)
 	failuresDesc = prometheus.NewDesc("mcpdiag_proxy_upstream_failures_total", "Requests that could not be passed to the server.", nil, nil)
 	expiredDesc  = prometheus.NewDesc("mcpdiag_proxy_sessions_expired_total", "Sessions that the server knew no more when they were used.", nil, nil)
@@ -25,7 +27,7 @@ var (
 // Describe implements prometheus.Collector.
 func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
 	figures.Describe(ch)
-	for _, d := range []*prometheus.Desc{orphansDesc, returnsDesc, outagesDesc, failuresDesc, expiredDesc} {
+	for _, d := range []*prometheus.Desc{orphansDesc, returnsDesc, heldDesc, probesDesc, outagesDesc, failuresDesc, expiredDesc} {
 		ch <- d
 	}
 }
@@ -45,5 +47,11 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 		counter(returnsDesc, o.Answered, "answered")
 		counter(returnsDesc, o.Gone, "gone")
 		counter(returnsDesc, o.Undecided, "undecided")
+		if o.Probes != nil {
+			ch <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, float64(*o.Held))
+			counter(probesDesc, o.Probes.Held, string(probeHeld))
+			counter(probesDesc, o.Probes.Gone, string(probeGone))
+			counter(probesDesc, o.Probes.Undecided, string(probeUndecided))
+		}
 	}
 }

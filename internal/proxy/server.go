@@ -24,6 +24,7 @@ type Config struct {
 	TLS         *tls.Config // towards the server
 	MaxInFlight int         // calls that the server gets at once; 0 is no limit
 	Idle        time.Duration
+	Probe       bool // ask the server for each session that has been idle for so long, once
 	Guard       Guard
 	Process     *Process // the server's process, or nil
 	OnChange    func(u snapshot.Upstream, lasted time.Duration)
@@ -36,16 +37,20 @@ type Proxy struct {
 	ledger  *Ledger
 	forward *forwarder // nil where the server is on stdio
 	metrics http.Handler
+	lingers time.Duration
 }
 
 // New returns a Proxy.
 func New(cfg Config) *Proxy {
-	p := &Proxy{cfg: cfg, ledger: NewLedger()}
+	p := &Proxy{cfg: cfg, ledger: NewLedger(), lingers: lingers}
 	p.ledger.orphans.idle = cfg.Idle
+	if cfg.Probe && cfg.Idle > 0 {
+		p.ledger.orphans.probes = &Probes{}
+	}
 	p.ledger.onChange = cfg.OnChange
 	p.ledger.upstream.To = cfg.Name
 	if cfg.To != nil {
-		p.forward = &forwarder{to: cfg.To, ledger: p.ledger, gate: newGate(p.ledger, cfg.MaxInFlight), transport: newTransport(cfg.TLS)}
+		p.forward = newForwarder(&cfg, p.ledger)
 	}
 	p.ledger.meter.registry.MustRegister(p)
 	p.metrics = promhttp.HandlerFor(p.ledger.meter.registry, promhttp.HandlerOpts{})
@@ -114,8 +119,7 @@ func (p *Proxy) Snapshot() *Document {
 	return d
 }
 
-// idleConn is how long a client's connection may be idle; its session stays.
-// nginx has the same: ten thousand idle ones would hold 200 MB.
+// idleConn is how long a client's connection may be idle, as nginx has it; its session stays.
 const idleConn = 75 * time.Second
 
 // Serve serves on l until ctx ends.
@@ -123,7 +127,11 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go tidy(ctx)
-	srv := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleConn, ErrorLog: quiet}
+	if p.forward != nil && p.ledger.orphans.probes != nil {
+		go p.forward.probeOrphans(ctx)
+	}
+	lot := newLot(l, idleConn)
+	srv := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: p.lingers, ConnState: noteIdle, ErrorLog: quiet}
 	stop := context.AfterFunc(ctx, func() {
 		short, done := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer done()
@@ -131,7 +139,8 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		_ = srv.Close()
 	})
 	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	defer lot.shut()
+	if err := srv.Serve(lot); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

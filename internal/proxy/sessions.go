@@ -8,22 +8,22 @@ import (
 )
 
 // opened notes the session that the answer to an initialize names.
-func (l *Ledger) opened(key, path string, now time.Time) {
+func (l *Ledger) opened(key, path string, plea *plea, now time.Time) {
 	s := l.open(key, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.path = path
+	s.path, s.plea = path, plea
 }
 
 // adopt takes up a session that was opened before the proxy was there, with
 // the requests that have begun in it.
-func (l *Ledger) adopt(key, path string, own []*operation, now time.Time) *session {
-	s := l.open(key, now)
+func (l *Ledger) adopt(x *exchange, now time.Time) *session {
+	s := l.open(x.key, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.path = path
+	s.path, s.plea = x.path, x.plea
 	s.exchanges++
-	for _, op := range own {
+	for _, op := range x.own {
 		op.session = s
 	}
 	return s

@@ -21,6 +21,7 @@ type Streams struct {
 // Wrapped is a server on stdio with the proxy around it.
 type Wrapped struct {
 	child  *process.Child
+	parent int           // the client's process
 	passed chan struct{} // closed when the server's output has ended
 	out    *os.File
 	conn   *conn
@@ -28,6 +29,7 @@ type Wrapped struct {
 
 // Wrap starts a server and passes on what it and its client say, byte by byte.
 func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) {
+	parent := os.Getppid() // now: when its streams end it may be gone already
 	in, toServer, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -42,7 +44,7 @@ func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) 
 	if err != nil {
 		return nil, errors.Join(err, toServer.Close(), fromServer.Close())
 	}
-	w := &Wrapped{child: child, passed: make(chan struct{}), out: fromServer, conn: newConn(p.ledger)}
+	w := &Wrapped{child: child, parent: parent, passed: make(chan struct{}), out: fromServer, conn: newConn(p.ledger)}
 	go w.passIn(toServer, client.In)
 	go w.passOut(client.Out)
 	return w, nil
@@ -55,15 +57,15 @@ func (w *Wrapped) Child() *process.Child { return w.child }
 func (w *Wrapped) passIn(to *os.File, from io.Reader) {
 	_, _ = io.Copy(to, tap{from, w.conn.sent}) // a server that reads no more ends, or is ended
 	_ = to.Close()
-	w.outliveNot(os.Getppid())
+	w.outliveNot()
 }
 
 // outliveNot ends the server when the client's process is gone. Until then it
 // may take its time to end: a client that waits can end it itself.
-func (w *Wrapped) outliveNot(parent int) {
+func (w *Wrapped) outliveNot() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for os.Getppid() == parent {
+	for os.Getppid() == w.parent {
 		select {
 		case <-w.child.Done():
 			return

@@ -3,9 +3,11 @@ package proxy
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,19 +18,49 @@ import (
 // before puts a proxy before a handler and returns it with its URL.
 func before(t *testing.T, h http.Handler, cfg Config) (*Proxy, string) {
 	t.Helper()
-	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
-	cfg.To, _ = url.Parse(server.URL)
+	cfg.To = serverOf(t, h)
 	return serve(t, cfg)
+}
+
+// serverOf is the address of a server that lasts as long as the test.
+func serverOf(t *testing.T, h http.Handler) *url.URL {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	to, _ := url.Parse(server.URL)
+	return to
+}
+
+func listener(t *testing.T) (l net.Listener, url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, "http://" + l.Addr().String()
 }
 
 func serve(t *testing.T, cfg Config) (*Proxy, string) {
 	t.Helper()
 	cfg.Guard.Private = true
 	p := New(cfg)
-	front := httptest.NewServer(p)
-	t.Cleanup(front.Close)
-	return p, front.URL
+	return p, listen(t, p)
+}
+
+// listen has p serve until the test ends.
+func listen(t *testing.T, p *Proxy) (url string) {
+	t.Helper()
+	l, url := listener(t)
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- p.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		end()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return url
 }
 
 // corpus are messages that a proxy which decodes and encodes would change.

@@ -19,6 +19,7 @@ func (l *Ledger) reached() {
 		return
 	}
 	l.upstream.Failing = false
+	l.forgetHeld()
 	l.change(time.Now())
 }
 

@@ -1,0 +1,202 @@
+package proxy
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// asked is a server that keeps what it was asked for each session, and answers
+// pings as the session's id says.
+type asked struct {
+	mu  sync.Mutex
+	got map[string][]*http.Request
+}
+
+func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	id := r.Header.Get("Mcp-Session-Id")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	if id == "" {
+		id = r.URL.Query().Get("as")
+		w.Header().Set("Mcp-Session-Id", id)
+		fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+		return
+	}
+	if !strings.Contains(string(body), `"ping"`) {
+		fmt.Fprint(w, `{"jsonrpc":"2.0","id":2,"result":{}}`)
+		return
+	}
+	a.got[id] = append(a.got[id], r)
+	switch id {
+	case "held":
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{}}`, probeID)
+	case "events":
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, ": hello\n\nid: 7\ndata:\n\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":%s,\"error\":{\"code\":-32601}}\n\n", probeID)
+	case "gone":
+		http.Error(w, "no such session", http.StatusNotFound)
+	case "ts":
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: Server not initialized"},"id":null}`)
+	case "login":
+		w.WriteHeader(http.StatusUnauthorized)
+	case "other":
+		fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+	case "empty":
+		w.WriteHeader(http.StatusAccepted)
+	}
+}
+
+// names are the sessions that asked knows an answer for, by what the answer means.
+var names = map[string]probe{"held": probeHeld, "events": probeHeld, "gone": probeGone, "ts": probeGone,
+	"login": probeUndecided, "other": probeUndecided, "empty": probeUndecided}
+
+func openAs(t *testing.T, url, name string) {
+	t.Helper()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/a%2Fmcp?as="+name+"&key=hush", strings.NewReader(initialize))
+	req.Header.Set("Authorization", "Bearer hush-"+name)
+	req.Header.Set("X-Api-Key", "hush")
+	req.Header.Set("Traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
+	req.Header.Set("Mcp-Protocol-Version", "2025-06-18")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+}
+
+// TestProbe: each orphan is asked for once, in the name of its client, and what
+// the server does shows.
+func TestProbe(t *testing.T) {
+	server := &asked{got: map[string][]*http.Request{}}
+	p, url := before(t, server, Config{Idle: 20 * time.Millisecond, Probe: true})
+	for name := range names {
+		openAs(t, url, name)
+	}
+	eventually(t, p, "probed", func(d *Document) bool { return d.Orphans.Probes.Sent == int64(len(names)) })
+	time.Sleep(50 * time.Millisecond) // would be time for more
+	d := p.Snapshot()
+	if got, want := *d.Orphans.Probes, (Probes{Sent: 7, Held: 2, Gone: 2, Undecided: 3}); got != want || *d.Orphans.Held != 2 || d.Orphans.Sessions != 5 {
+		t.Errorf("probes %+v, held %d, orphans %d", got, *d.Orphans.Held, d.Orphans.Sessions)
+	}
+	if got, want := counts(d), "sessions 5 created 7 closed 2 expired 2 streams 0 calls 0 errors 0 in flight 0"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	for _, s := range d.Sessions {
+		if s.Probe == "" || s.InBytes+s.OutBytes != 0 {
+			t.Errorf("session %+v", s)
+		}
+	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	for name := range names {
+		if len(server.got[name]) != 1 {
+			t.Fatalf("%s was asked for %d times", name, len(server.got[name]))
+		}
+		r := server.got[name][0]
+		if r.Header.Get("Authorization") != "Bearer hush-"+name || r.Header.Get("X-Api-Key") != "hush" || r.RequestURI != "/a%2Fmcp?as="+name+"&key=hush" ||
+			r.Header.Get("Mcp-Protocol-Version") != "2025-06-18" || r.Header.Get("Traceparent") != "" {
+			t.Errorf("%s was asked for with %s %v", name, r.RequestURI, r.Header)
+		}
+	}
+	shown, _ := json.Marshal(d)
+	_, _, metrics := get(t, url+"/metrics")
+	if strings.Contains(string(shown)+metrics, "hush") {
+		t.Errorf("a credential shows")
+	}
+	for _, line := range []string{"mcpdiag_proxy_orphan_sessions 5", "mcpdiag_proxy_orphan_sessions_held 2", `mcpdiag_proxy_orphan_probes_total{outcome="gone"} 2`} {
+		if !strings.Contains(metrics, "\n"+line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+	if p.kept() != 0 {
+		t.Errorf("after the probes %d sessions keep credentials", p.kept())
+	}
+}
+
+// kept counts the sessions that keep how their client asks.
+func (p *Proxy) kept() (n int) {
+	p.ledger.mu.Lock()
+	defer p.ledger.mu.Unlock()
+	for _, s := range p.ledger.sessions {
+		if s.plea != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// TestProbeAgain: a client that comes back is no orphan; when it falls silent again, it is asked for again.
+func TestProbeAgain(t *testing.T) {
+	server := &asked{got: map[string][]*http.Request{}}
+	p, url := before(t, server, Config{Idle: 20 * time.Millisecond, Probe: true})
+	openAs(t, url, "held")
+	eventually(t, p, "probed", func(d *Document) bool { return *d.Orphans.Held == 1 })
+	ask(t, url, "held", callOf(2, "ok"))
+	if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Orphans.Answered != 1 || d.Sessions[0].Probe != "" {
+		t.Errorf("orphans %+v, session %+v", d.Orphans, d.Sessions[0])
+	}
+	eventually(t, p, "probed again", func(d *Document) bool { return *d.Orphans.Held == 1 && d.Orphans.Probes.Sent == 2 })
+	p.ledger.unreached("it is down")
+	p.ledger.reached()
+	if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Sessions[0].Probe != "undecided" {
+		t.Errorf("of a server that was lost since: orphans %+v, session %+v", d.Orphans, d.Sessions[0])
+	}
+}
+
+// TestNoProbe: who does not want probes has none, and no credential is kept.
+func TestNoProbe(t *testing.T) {
+	server := &asked{got: map[string][]*http.Request{}}
+	p, url := before(t, server, Config{Idle: time.Millisecond})
+	openAs(t, url, "held")
+	time.Sleep(30 * time.Millisecond)
+	if d := p.Snapshot(); d.Orphans.Sessions != 1 || d.Orphans.Probes != nil || d.Orphans.Held != nil || len(server.got) != 0 || p.kept() != 0 {
+		t.Errorf("orphans %+v, asked %d, %d keep credentials", d.Orphans, len(server.got), p.kept())
+	}
+}
+
+// TestProbeLost: while the server cannot be reached nothing is decided, and it
+// is asked when it is back.
+func TestProbeLost(t *testing.T) {
+	l, at := listener(t)
+	l.Close()
+	p, _ := serve(t, Config{To: parse(t, at), Idle: time.Millisecond, Probe: true})
+	p.ledger.opened("held", "/mcp", newPlea(request(t.Context(), http.MethodPost, at, "", "")), time.Now())
+	time.Sleep(30 * time.Millisecond)
+	if d := p.Snapshot(); d.Orphans.Probes.Sent != 0 || d.Upstream.Failures != 0 {
+		t.Errorf("probes %+v, %+v", d.Orphans.Probes, d.Upstream)
+	}
+	again := &http.Server{Handler: &asked{got: map[string][]*http.Request{}}}
+	defer again.Close()
+	go again.Serve(relisten(t, at))
+	eventually(t, p, "probed", func(d *Document) bool { return *d.Orphans.Held == 1 })
+}
+
+func parse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// relisten listens at an address that was given up.
+func relisten(t *testing.T, at string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", parse(t, at).Host)
+	if err != nil {
+		t.Skipf("the port was taken: %v", err)
+	}
+	return l
+}
