@@ -117,7 +117,7 @@ func (p *Profile) merge(other *Profile) {
 	if p.Unit != other.Unit {
 		p.warn("one input counts %s and another %s: their sum is neither", p.Unit, other.Unit)
 	}
-	p.builder.merge(other.builder)
+	p.builder = merged(p.builder, other.builder)
 	p.Observed += other.Observed
 	p.TwoColumns = p.TwoColumns || other.TwoColumns
 	p.Details = append(p.Details, other.Details...)

@@ -125,7 +125,7 @@ func (p *Profile) Compare(base *Profile, normalize bool) {
 	for i := range p.builder.nodes {
 		p.builder.nodes[i].base = 0
 	}
-	p.builder.mergeBase(base.builder, scale)
+	p.builder = merged(p.builder, base.builder.asBase(scale))
 	p.TwoColumns = true
 }
 

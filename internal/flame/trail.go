@@ -24,6 +24,7 @@ type step struct {
 // apart by ";". Most of a stack has come before: the text is held against the
 // names in the tree, and gets numbers only where the tree ends.
 func (b *builder) insertText(stack []byte) int32 {
+	b.index()
 	at, next := b.last.resume(stack)
 	for next <= len(stack) {
 		end := frameEnd(stack, next)
