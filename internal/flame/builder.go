@@ -112,8 +112,8 @@ func (b *builder) ids(stack []byte) []int32 {
 // add puts a new chain under parent.
 func (b *builder) add(parent int32, chain []int32) int32 {
 	n := int32(len(b.nodes))
-	b.nodes = append(b.nodes, node{parent: parent, first: uint32(len(b.frames)), count: int32(len(chain))})
-	b.frames = append(b.frames, chain...)
+	b.nodes = append(room(b.nodes, 1), node{parent: parent, first: uint32(len(b.frames)), count: int32(len(chain))})
+	b.frames = append(room(b.frames, len(chain)), chain...)
 	b.link(n)
 	return n
 }
@@ -122,7 +122,7 @@ func (b *builder) add(parent int32, chain []int32) int32 {
 func (b *builder) split(e *edge, count int32) int32 {
 	lower, upper := e.child, int32(len(b.nodes))
 	n := &b.nodes[lower]
-	b.nodes = append(b.nodes, node{parent: n.parent, first: n.first, count: count})
+	b.nodes = append(room(b.nodes, 1), node{parent: n.parent, first: n.first, count: count})
 	e.child, e.count = upper, count
 	n = &b.nodes[lower]
 	n.parent, n.first, n.count = upper, n.first+uint32(count), n.count-count
@@ -134,7 +134,7 @@ func (b *builder) split(e *edge, count int32) int32 {
 func (b *builder) link(n int32) {
 	if 3*len(b.nodes) > 2*len(b.edges) {
 		old := b.edges
-		b.edges = make([]edge, 2*len(old))
+		b.edges = onLargePages(make([]edge, 2*len(old)))
 		for _, e := range old {
 			if e.child != 0 {
 				*b.find(e.parent, e.name) = e
@@ -159,7 +159,7 @@ func (b *builder) index() {
 	for 3*len(b.nodes) > 2*size {
 		size *= 2
 	}
-	b.edges, b.inOrder = make([]edge, size), false
+	b.edges, b.inOrder = onLargePages(make([]edge, size)), false
 	for n := 1; n < len(b.nodes); n++ {
 		b.enter(int32(n))
 	}

@@ -75,6 +75,7 @@ func (l *lines) read(data []byte, line int) {
 			}
 		}
 	}
+	l.last.keep()
 }
 
 // line reads one line and says what is wrong with it.

@@ -6,8 +6,8 @@ import "bytes"
 func merged(a, b *builder) *builder {
 	m := merger{a: source{builder: a.sorted()}, b: source{builder: b.sorted()}}
 	m.out = &builder{names: m.names(), inOrder: true}
-	m.out.nodes = make([]node, 0, len(m.a.nodes)+len(m.b.nodes))
-	m.out.frames = make([]int32, 0, len(m.a.frames)+len(m.b.frames))
+	m.out.nodes = onLargePages(make([]node, 0, len(m.a.nodes)+len(m.b.nodes)))
+	m.out.frames = onLargePages(make([]int32, 0, len(m.a.frames)+len(m.b.frames)))
 	m.a.under, m.b.under = m.a.sizes(), m.b.sizes()
 	n := node{parent: -1}
 	n.add(&m.a.nodes[root])

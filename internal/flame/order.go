@@ -17,7 +17,7 @@ func (b *builder) sorted() *builder {
 	b.linkSiblings()
 	names, ranks := b.names.sorted()
 	out := &builder{
-		names: names, frames: make([]int32, 0, len(b.frames)), nodes: make([]node, 0, len(b.nodes)), inOrder: true,
+		names: names, frames: onLargePages(make([]int32, 0, len(b.frames))), nodes: onLargePages(make([]node, 0, len(b.nodes))), inOrder: true,
 	}
 	for open := []pending{{above: -1}}; len(open) > 0; {
 		last := len(open) - 1

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -66,11 +67,13 @@ type picture struct {
 // SVG draws the frames of t into one file that needs nothing else.
 func (t *Tree) SVG(w io.Writer, p Picture, maxFrames int) error {
 	pic := newPicture(w, p)
+	var beside sync.WaitGroup
+	beside.Go(func() { pic.stacks, pic.pruned = t.stored(maxFrames) })
 	pic.frames, pic.out = t.Frames(maxFrames)
-	pic.stacks, pic.pruned = t.stored(maxFrames)
 	if p.Palette == Diff {
 		pic.gone = t.Gone(maxGone)
 	}
+	beside.Wait()
 	return pic.write()
 }
 

@@ -25,7 +25,7 @@ type chain struct {
 // tree puts the nodes in order and adds them up. It shares names and frames with what is in order.
 func (b *builder) tree() *Tree {
 	b = b.sorted()
-	t := &Tree{chains: make([]chain, len(b.nodes)), frames: b.frames, names: b.names}
+	t := &Tree{chains: onLargePages(make([]chain, len(b.nodes))), frames: b.frames, names: b.names}
 	for i := range b.nodes {
 		from := &b.nodes[i]
 		c := &t.chains[i]
