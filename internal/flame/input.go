@@ -138,9 +138,9 @@ func sniff(head []byte) Kind {
 		return Protobuf
 	case bytes.HasPrefix(text, []byte("<?xml")), bytes.HasPrefix(text, []byte("<svg")):
 		return Stored
-	case bytes.HasPrefix(text, []byte("{")) && speedscope(text):
+	case object(text) && speedscope(text):
 		return Speed
-	case bytes.HasPrefix(text, []byte("{")):
+	case object(text):
 		return Trace
 	}
 	return Folded
@@ -150,6 +150,14 @@ func sniff(head []byte) Kind {
 // hold escape characters, so those prove nothing.
 func notText(head []byte) bool {
 	return bytes.ContainsFunc(head, func(r rune) bool { return r < '\t' || r > '\r' && r < 0x1b })
+}
+
+// object reports whether a JSON object begins here, rather than a frame that is
+// called {main}, as those of PHP are.
+func object(text []byte) bool {
+	rest, brace := bytes.CutPrefix(text, []byte("{"))
+	rest = bytes.TrimSpace(rest)
+	return brace && (len(rest) == 0 || rest[0] == '"' || rest[0] == '}')
 }
 
 // speedscope reports whether a JSON object is a speedscope file rather than a snapshot.
