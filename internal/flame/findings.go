@@ -75,7 +75,8 @@ func (n *namesOfOne) match(name string) bool {
 func begins(name string, with []string) bool {
 	for _, prefix := range with {
 		rest, ok := strings.CutPrefix(name, prefix)
-		if ok && (rest == "" || !wordByte(rest[0]) || !wordByte(prefix[len(prefix)-1])) {
+		open := strings.HasSuffix(prefix, "_") || !wordByte(prefix[len(prefix)-1])
+		if ok && (open || rest == "" || !wordByte(rest[0])) {
 			return true
 		}
 	}
