@@ -262,6 +262,38 @@ func TestCollectorTellsInputsByContent(t *testing.T) {
 	}
 }
 
+func TestCollectorTakesNoNameForJSON(t *testing.T) {
+	const in = "{closure};{main} 1\n{main};<svg> 2\n"
+	var c Collector
+	if err := c.Read(strings.NewReader(in), "php.txt"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Profile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := writeStacks(t, p.Tree()); got != in {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestTitleNamesInputs(t *testing.T) {
+	for _, tt := range []struct {
+		inputs, base []string
+		want         string
+	}{
+		{[]string{"standard input"}, nil, "Flame graph"},
+		{[]string{"some/folder/stacks.txt"}, nil, "Flame graph of stacks.txt"},
+		{[]string{"a", "b"}, nil, "Flame graph of 2 inputs"},
+		{[]string{"new"}, []string{"x/old.svg"}, "Flame graph of new against old.svg"},
+	} {
+		p := Profile{Inputs: tt.inputs, Base: tt.base, TwoColumns: tt.base != nil}
+		if got := p.Title(); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
 func TestCollectorAddsUp(t *testing.T) {
 	var c Collector
 	for _, in := range []string{"a 1\n", "a 2\nb 3\n", poll(0, call("1", "a")) + "\n" + poll(1000, call("1", "a"))} {

@@ -63,6 +63,7 @@ func (c *Collector) other(kind Kind, in io.Reader, name string) error {
 		p, err = ReadFolded(in, name)
 	}
 	if err == nil {
+		p.Inputs = []string{name}
 		c.profiles = append(c.profiles, p)
 	}
 	return err
@@ -120,6 +121,7 @@ func (p *Profile) merge(other *Profile) {
 	p.builder = merged(p.builder, other.builder)
 	p.Observed += other.Observed
 	p.TwoColumns = p.TwoColumns || other.TwoColumns
+	p.Inputs = append(p.Inputs, other.Inputs...)
 	p.Details = append(p.Details, other.Details...)
 	for _, w := range other.Warnings {
 		p.warn("%s", w)

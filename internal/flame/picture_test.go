@@ -58,6 +58,7 @@ func TestBrowser(t *testing.T) {
 	t.Run("strict", func(t *testing.T) { strict(t, b, url) })
 	t.Run("looks", func(t *testing.T) { looks(t, b, url) })
 	t.Run("large", func(t *testing.T) { large(t, b, url) })
+	t.Run("crumbs", func(t *testing.T) { crumbs(t, b, url) })
 }
 
 const byName = `(n => Array.from(document.querySelectorAll(".f")).find(e => e.querySelector("title").textContent.startsWith(n + "\n")))`
@@ -192,4 +193,18 @@ func large(t *testing.T, b *browser, url string) {
 	b.eval(timed+`(() => document.querySelector(".reset").click())`, &reset)
 	t.Logf("%.0f frames: load %.0f ms, zoom %.0f ms, reset %.0f ms", frames, load, zoom, reset)
 	same(t, b, `document.querySelectorAll(".f[display]").length`, "0")
+}
+
+// crumbs zooms to where the path does not fit: its beginning and its end are
+// there, and the table says the note below the frames as it was written.
+func crumbs(t *testing.T, b *browser, url string) {
+	b.t = t
+	b.open(url+"/large.svg", 360, 900)
+	b.eval(`Array.from(document.querySelectorAll(".f")).reduce((a, e) => +e.getAttribute("aria-level") > +a.getAttribute("aria-level") ? e : a).`+
+		`dispatchEvent(new MouseEvent("click", {bubbles: true}))`, nil)
+	same(t, b, `/^all›…›.*work_/.test(document.querySelector(".crumbs").textContent)`, "true")
+	same(t, b, `document.querySelector(".crumbs b").getBoundingClientRect().right <= innerWidth`, "true")
+	b.eval(`document.querySelector(".reset").click()`, nil)
+	b.click(`document.querySelector(".toggle")`)
+	same(t, b, `/narrower frames, [0-9.]+ % of the whole, left out$/.test(Array.from(document.querySelectorAll(".sheet li")).pop().textContent)`, "true")
 }

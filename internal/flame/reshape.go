@@ -126,7 +126,7 @@ func (p *Profile) Compare(base *Profile, normalize bool) {
 		p.builder.nodes[i].base = 0
 	}
 	p.builder = merged(p.builder, base.builder.asBase(scale))
-	p.TwoColumns = true
+	p.TwoColumns, p.Base = true, base.Inputs
 }
 
 // Normalize gives the base that came with the stacks the weight of the stacks.

@@ -85,7 +85,7 @@ func (p *picture) write() error {
 	for i := range p.frames {
 		p.deep = max(p.deep, p.frames[i].Row)
 	}
-	p.facts = wrap(p.Facts, " · ", lineLength)
+	p.facts = wrap(append(p.Facts[:len(p.Facts):len(p.Facts)], p.legend()...), " · ", lineLength)
 	p.title = wrap(strings.Fields(report.Line(p.Title)), " ", titleLength)
 	p.top = 6 + titleLine*len(p.title) + factsLine*len(p.facts) + 10
 	p.notes = p.footnotes()
@@ -96,6 +96,19 @@ func (p *picture) write() error {
 	p.remarks()
 	p.printf("</g>\n<script><![CDATA[%s]]></script>\n</svg>\n", script)
 	return p.w.Flush()
+}
+
+// legend says what the colours mean, where they mean something.
+func (p *picture) legend() []string {
+	switch {
+	case p.Palette == Diff:
+		return []string{p.Unit.Format(p.frames[root].BaseTotal) + " in the base", "orange grew, blue shrank"}
+	case p.Palette == State && p.frames[root].Stuck > 0:
+		return []string{"dark orange: " + count(p.frames[root].Stuck, "call") + " stuck"}
+	case p.Palette == State:
+		return []string{"no call is stuck"}
+	}
+	return nil
 }
 
 func (p *picture) bottom() int { return p.top + rowHeight*(p.deep+1) }
