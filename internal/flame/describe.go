@@ -1,6 +1,7 @@
 package flame
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -26,11 +27,8 @@ func (p *Profile) Picture(t *Tree) Picture {
 // Title says in a line what the picture shows.
 func (p *Profile) Title() string {
 	if p.Watch == nil {
-		title := "Flame graph" + inputs(" of ", p.Inputs)
-		if p.TwoColumns {
-			title += inputs(" against ", p.Base)
-		}
-		return title
+		title := cmp.Or(p.title, "Flame graph"+inputs(" of ", p.Inputs))
+		return title + inputs(" against ", p.Base)
 	}
 	of := targets(p.Watch.Targets)
 	switch {

@@ -121,6 +121,7 @@ func (p *Profile) merge(other *Profile) {
 	p.builder = merged(p.builder, other.builder)
 	p.Observed += other.Observed
 	p.TwoColumns = p.TwoColumns || other.TwoColumns
+	p.title = ""
 	p.Inputs = append(p.Inputs, other.Inputs...)
 	p.Details = append(p.Details, other.Details...)
 	for _, w := range other.Warnings {

@@ -43,6 +43,7 @@ type Profile struct {
 	Warnings   []string
 	Details    []string // for those who want to know more: each bad line
 
+	title   string // of the picture that it was read from
 	builder *builder
 	calls   *calls
 }

@@ -55,6 +55,7 @@ type picture struct {
 	frames []Frame
 	stacks []byte // to be read back
 	pruned bool
+	inTime bool // the x axis is time
 	gone   []Gone
 	out    LeftOut
 	deep   int      // the last row
@@ -92,6 +93,7 @@ func (p *picture) write() error {
 	p.head()
 	p.printf("<g class=\"body\">\n")
 	p.boxes()
+	p.axis()
 	p.strip()
 	p.remarks()
 	p.printf("</g>\n<script><![CDATA[%s]]></script>\n</svg>\n", script)
@@ -111,7 +113,14 @@ func (p *picture) legend() []string {
 	return nil
 }
 
-func (p *picture) bottom() int { return p.top + rowHeight*(p.deep+1) }
+// bottom is where the frames end, and the line of times below them.
+func (p *picture) bottom() int {
+	y := p.top + rowHeight*(p.deep+1)
+	if p.inTime {
+		y += factsLine
+	}
+	return y
+}
 
 func (p *picture) height() int {
 	h := p.bottom() + 8
@@ -133,8 +142,8 @@ func (p *picture) head() {
 	p.printf(` data-top="%d" data-unit="%s" data-total="%s" data-icicle="%t" data-keep-end="%t" data-palette="%s">`+"\n",
 		p.top, text(string(p.Unit)), plain(nil, p.frames[root].Total), p.Icicle, p.KeepEnd, text(string(p.Palette)))
 	p.printf("<title>%s</title>\n", text(p.Title))
-	p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" unit=\"%s\" samples=\"%s\" pruned=\"%t\">%s</folded></metadata>\n",
-		text(string(p.Unit)), plain(nil, p.Observed), p.pruned, escaper.Replace(string(p.stacks)))
+	p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" title=\"%s\" unit=\"%s\" samples=\"%s\" pruned=\"%t\">%s</folded></metadata>\n",
+		text(p.Title), text(string(p.Unit)), plain(nil, p.Observed), p.pruned, escaper.Replace(string(p.stacks)))
 	p.printf("<style>%s</style>\n", style)
 	p.printf(`<rect class="paper" width="100%%" height="100%%" fill="#fdfcfa"/>` + "\n")
 	p.lines(2+titleLine, titleLine, `class="ink title" font-size="16" font-weight="600" fill="#24211d"`, " ", p.title)
@@ -196,8 +205,13 @@ func (p *picture) cut(f *Frame, width float64) string {
 	if columns < 3 {
 		return ""
 	}
-	name := report.Line(shown(f))
-	if !p.KeepEnd || report.Width(name) <= columns {
+	return cell(shown(f), columns, p.KeepEnd)
+}
+
+// cell cuts a name to so many columns, at its end or at its beginning.
+func cell(name string, columns int, keepEnd bool) string {
+	name = report.Line(name)
+	if !keepEnd || report.Width(name) <= columns {
 		return report.Cell(name, columns)
 	}
 	end := []rune(name)

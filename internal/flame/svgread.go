@@ -27,6 +27,7 @@ func ReadSVG(r io.Reader, name string) (*Profile, error) {
 
 // stored is the element of a picture that holds its stacks.
 type stored struct {
+	Title    string  `xml:"title,attr"`
 	Unit     Unit    `xml:"unit,attr"`
 	Observed float64 `xml:"samples,attr"`
 	Pruned   bool    `xml:"pruned,attr"`
@@ -42,7 +43,7 @@ func storedStacks(dec *xml.Decoder, start xml.StartElement, name string) (*Profi
 	if err != nil {
 		return nil, err
 	}
-	p.Kind, p.Unit, p.Observed = Stored, s.Unit, s.Observed
+	p.Kind, p.Unit, p.Observed, p.title = Stored, s.Unit, s.Observed, s.Title
 	if s.Pruned {
 		p.warn("%s holds only the widest frames of what it was drawn from; (narrower) stands for the rest", name)
 	}

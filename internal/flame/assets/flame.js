@@ -112,6 +112,25 @@
     }
   }
 
+  // tellTimes sets the line of times below a flame chart to what is in view.
+  const times = Array.from(svg.querySelectorAll('.axis text'));
+  const whole = times.map((t) => t.textContent);
+
+  function tellTimes() {
+    const z = boxes[state.zoom];
+    const total = Number(svg.dataset.total);
+    times.forEach((t, i) => {
+      const at = total * (z.x + z.w * i / (times.length - 1)) / 100;
+      t.textContent = z.i === 0 ? whole[i] : clock(at);
+    });
+  }
+
+  function clock(ms) {
+    if (ms < 1000) return Math.round(ms) + 'ms';
+    const minutes = Math.floor(ms / 60000), seconds = (ms % 60000 / 1000).toFixed(minutes ? 0 : 2) + 's';
+    return minutes ? minutes + 'm' + seconds : seconds;
+  }
+
   // The panel stands between the title and the frames. It is made here, so that
   // a picture whose script may not run has no buttons that do nothing.
   function h(tag, attributes, ...children) {
@@ -195,6 +214,7 @@
 
   function draw() {
     layout();
+    tellTimes();
     const path = ancestors(state.zoom);
     crumbs.replaceChildren(...shortened(path, boxes[state.zoom].name).flatMap((p) => p < 0 ? ['…', '›'] :
       [h('button', { type: 'button', onclick: () => zoom(p) }, boxes[p].name), '›']), h('b', {}, boxes[state.zoom].name));
