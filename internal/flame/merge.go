@@ -138,7 +138,7 @@ func (s *source) after(at siblings, rest int, n *node) siblings {
 
 // names merges the names, and says what becomes of those of the two.
 func (m *merger) names() names {
-	a, b := &m.a.builder.names, &m.b.builder.names
+	a, b := &m.a.names, &m.b.names
 	m.a.ranks, m.b.ranks = make([]int32, a.len()), make([]int32, b.len())
 	out := names{seed: a.seed}
 	for i, j := int32(0), int32(0); int(i) < a.len() || int(j) < b.len(); {

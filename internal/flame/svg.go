@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -86,7 +87,7 @@ func (p *picture) write() error {
 	for i := range p.frames {
 		p.deep = max(p.deep, p.frames[i].Row)
 	}
-	p.facts = wrap(append(p.Facts[:len(p.Facts):len(p.Facts)], p.legend()...), " · ", lineLength)
+	p.facts = wrap(slices.Concat(p.Facts, p.legend()), " · ", lineLength)
 	p.title = wrap(strings.Fields(report.Line(p.Title)), " ", titleLength)
 	p.top = 6 + titleLine*len(p.title) + factsLine*len(p.facts) + 10
 	p.notes = p.footnotes()
