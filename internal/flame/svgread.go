@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
+
+const maxTitle = 200 // columns of a title that came with a picture
 
 // ReadSVG reads the stacks that ride in a picture that mcpdiag drew.
 func ReadSVG(r io.Reader, name string) (*Profile, error) {
@@ -43,7 +47,8 @@ func storedStacks(dec *xml.Decoder, start xml.StartElement, name string) (*Profi
 	if err != nil {
 		return nil, err
 	}
-	p.Kind, p.Unit, p.Observed, p.title = Stored, s.Unit, s.Observed, s.Title
+	p.Kind, p.Unit, p.Observed = Stored, s.Unit, s.Observed
+	p.title = report.Cell(s.Title, maxTitle)
 	if s.Pruned {
 		p.warn("%s holds only the widest frames of what it was drawn from; (narrower) stands for the rest", name)
 	}
