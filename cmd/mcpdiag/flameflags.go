@@ -114,7 +114,7 @@ func (f *flamer) render(w io.Writer, p *flame.Profile, tree *flame.Tree, finding
 		limit = f.frames
 	}
 	result := p.Result(tree, limit)
-	result.Title, result.Findings = f.titleOf(p), findings
+	result.Title, result.Findings, result.KeepEnd = f.titleOf(p), findings, f.cut.value == "left"
 	if f.format.value == "json" {
 		return result.JSON(w)
 	}

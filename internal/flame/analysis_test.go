@@ -94,6 +94,7 @@ func TestFindingsInStacks(t *testing.T) {
 		{"twice is none", spread + "a;x;a;y 5\n", nil},
 		{"json", spread + "h;json.loads;scan_once 4\n", []string{"json json.loads"}},
 		{"regex", spread + "h;compile (sre_compile.py:12);x 4\n", []string{"regex compile (sre_compile.py:12)"}},
+		{"a family of names", spread + "h;pcre2_match_8 4\n", []string{"regex pcre2_match_8"}},
 		{"database", spread + "h;database/sql.(*DB).Query 5\n", []string{"database database/sql.(*DB).Query"}},
 		{"lock", spread + "h;time.Sleep 5\n", []string{"lock time.Sleep"}},
 		{"blocking", spread + "h;request (requests/api.py:5);x 4\nh;request (requests/api.py:5) 1\n", []string{"blocking-io request (requests/api.py:5)"}},

@@ -21,8 +21,8 @@ type block struct {
 	line int
 }
 
-// readBlocks reads folded stacks into b, in shards that work side by side.
-func readBlocks(r io.Reader, b *builder) (*lines, error) {
+// readBlocks reads folded stacks, in shards that work side by side.
+func readBlocks(r io.Reader) (*lines, error) {
 	var shard [shards]*lines
 	var in [shards]chan block
 	var work sync.WaitGroup
@@ -34,6 +34,7 @@ func readBlocks(r io.Reader, b *builder) (*lines, error) {
 				shard[i].read(block.data, block.line)
 				free <- block.data
 			}
+			shard[i].builder = shard[i].sorted()
 		})
 	}
 	cut := cutter{r: r, free: free, line: 1}
@@ -47,20 +48,19 @@ func readBlocks(r io.Reader, b *builder) (*lines, error) {
 		close(c)
 	}
 	work.Wait()
-	return gather(b, shard[:]), err
+	return gather(shard[:]), err
 }
 
-// gather merges the shards into b and says what they found.
-func gather(b *builder, shard []*lines) *lines {
-	found := &lines{columns: shard[0].columns}
-	*b = *shard[0].builder
+// gather merges the shards and what they found.
+func gather(shard []*lines) *lines {
+	found := &lines{builder: shard[0].builder, columns: shard[0].columns}
 	for i, s := range shard {
 		found.good += s.good
 		found.bad += s.bad
 		found.fraction = found.fraction || s.fraction
 		found.faults = append(found.faults, s.faults...)
 		if i > 0 {
-			b.merge(s.builder)
+			found.builder = merged(found.builder, s.builder)
 		}
 		s.builder = nil
 	}

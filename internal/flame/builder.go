@@ -13,19 +13,22 @@ type builder struct {
 	names  names
 	frames []int32 // names of frames; each chain is a piece of it
 	nodes  []node
-	edges  []edge // a hash table of the edges between the nodes
+	edges  []edge // a hash table of the edges between the nodes; nil until something is looked for
 	line   []int32
 	last   trail
+
+	inOrder bool // as sorted says
 }
 
 // A node is a chain of frames under its parent, and the weight of the last of
 // them. Nodes that are split keep their lower end, so that a node is always the same frame.
 type node struct {
-	parent, count int32
-	first         uint32 // of its frames
-	hits          uint32 // observations of a call at this very frame
-	stuck         uint32 // calls that hung here
-	self, base    float64
+	parent, count  int32
+	first          uint32 // of its frames
+	hits           uint32 // observations of a call at this very frame
+	stuck          uint32 // calls that hung here
+	child, sibling int32  // while they are put in order
+	self, base     float64
 }
 
 // An edge leads from the end of a node to the chain that begins with name. It
@@ -41,7 +44,7 @@ const root = 0
 var separator = []byte(";") // of frames in folded stacks
 
 func newBuilder() *builder {
-	return &builder{names: newNames(), nodes: []node{{parent: -1}}, edges: make([]edge, 64)}
+	return &builder{names: newNames(), nodes: []node{{parent: -1}}}
 }
 
 func (b *builder) chain(n int32) []int32 {
@@ -76,6 +79,7 @@ func place(parent int32, hash uint64) uint64 {
 
 // insert returns the node at the end of stack, which begins under the node at.
 func (b *builder) insert(at int32, stack []int32) int32 {
+	b.index()
 	for len(stack) > 0 {
 		e := b.find(at, stack[0])
 		if e.child == 0 {
@@ -108,8 +112,8 @@ func (b *builder) ids(stack []byte) []int32 {
 // add puts a new chain under parent.
 func (b *builder) add(parent int32, chain []int32) int32 {
 	n := int32(len(b.nodes))
-	b.nodes = append(b.nodes, node{parent: parent, first: uint32(len(b.frames)), count: int32(len(chain))})
-	b.frames = append(b.frames, chain...)
+	b.nodes = append(room(b.nodes, 1), node{parent: parent, first: uint32(len(b.frames)), count: int32(len(chain))})
+	b.frames = append(room(b.frames, len(chain)), chain...)
 	b.link(n)
 	return n
 }
@@ -118,7 +122,7 @@ func (b *builder) add(parent int32, chain []int32) int32 {
 func (b *builder) split(e *edge, count int32) int32 {
 	lower, upper := e.child, int32(len(b.nodes))
 	n := &b.nodes[lower]
-	b.nodes = append(b.nodes, node{parent: n.parent, first: n.first, count: count})
+	b.nodes = append(room(b.nodes, 1), node{parent: n.parent, first: n.first, count: count})
 	e.child, e.count = upper, count
 	n = &b.nodes[lower]
 	n.parent, n.first, n.count = upper, n.first+uint32(count), n.count-count
@@ -129,20 +133,35 @@ func (b *builder) split(e *edge, count int32) int32 {
 // link puts the edge that leads to n into the table.
 func (b *builder) link(n int32) {
 	if 3*len(b.nodes) > 2*len(b.edges) {
-		b.resize(2 * len(b.edges))
+		old := b.edges
+		b.edges = onLargePages(make([]edge, 2*len(old)))
+		for _, e := range old {
+			if e.child != 0 {
+				*b.find(e.parent, e.name) = e
+			}
+		}
 	}
+	b.enter(n)
+}
+
+func (b *builder) enter(n int32) {
 	at := &b.nodes[n]
 	name := b.frames[at.first]
 	*b.find(at.parent, name) = edge{at.parent, name, n, at.count, at.first}
 }
 
-func (b *builder) resize(size int) {
-	old := b.edges
-	b.edges = make([]edge, size)
-	for _, e := range old {
-		if e.child != 0 {
-			*b.find(e.parent, e.name) = e
-		}
+// index makes the table of edges, for a builder that is to grow again.
+func (b *builder) index() {
+	if b.edges != nil {
+		return
+	}
+	size := 64
+	for 3*len(b.nodes) > 2*size {
+		size *= 2
+	}
+	b.edges, b.inOrder = onLargePages(make([]edge, size)), false
+	for n := 1; n < len(b.nodes); n++ {
+		b.enter(int32(n))
 	}
 }
 

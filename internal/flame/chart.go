@@ -21,9 +21,35 @@ func (p *Profile) Flamechart(w io.Writer, picture Picture, maxFrames int) error 
 		c.from, c.to = p.Watch.From, p.Watch.To
 	}
 	pic := newPicture(w, picture)
+	pic.inTime = true
 	pic.frames, pic.out = c.frames(), c.out
 	pic.stacks, pic.pruned = p.Tree().stored(maxFrames)
 	return pic.write()
+}
+
+// axisParts is into how many parts the line of times cuts the window.
+const axisParts = 4
+
+// axis says below the frames at what time each place is, from the first poll on.
+// A script sets it to what is in view.
+func (p *picture) axis() {
+	if !p.inTime {
+		return
+	}
+	p.printf(`<g class="axis faint" font-size="11" fill="#6b6459">`)
+	for i := range axisParts + 1 {
+		anchor := "middle"
+		switch i {
+		case 0:
+			anchor = "start"
+		case axisParts:
+			anchor = "end"
+		}
+		part := float64(i) / axisParts
+		p.printf(`<text x="%s%%" y="%d" text-anchor="%s">%s</text>`, percent(1+98*part), p.bottom()-4, anchor,
+			text(p.Unit.Format(p.frames[root].Total*part)))
+	}
+	p.printf("</g>\n")
 }
 
 // chart lays out calls in time.

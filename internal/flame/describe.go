@@ -1,8 +1,10 @@
 package flame
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +27,8 @@ func (p *Profile) Picture(t *Tree) Picture {
 // Title says in a line what the picture shows.
 func (p *Profile) Title() string {
 	if p.Watch == nil {
-		return "Flame graph"
+		title := cmp.Or(p.title, "Flame graph"+inputs(" of ", p.Inputs))
+		return title + inputs(" against ", p.Base)
 	}
 	of := targets(p.Watch.Targets)
 	switch {
@@ -37,6 +40,17 @@ func (p *Profile) Title() string {
 		return "Polls that saw the tool calls" + of
 	}
 	return "Time in tool calls" + of
+}
+
+// inputs names a file, without the folder that it is in.
+func inputs(before string, names []string) string {
+	switch {
+	case len(names) == 0, len(names) == 1 && names[0] == "standard input":
+		return ""
+	case len(names) == 1:
+		return before + filepath.Base(names[0])
+	}
+	return before + count(len(names), "input")
 }
 
 func targets(names []string) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -74,7 +75,8 @@ func (n *namesOfOne) match(name string) bool {
 func begins(name string, with []string) bool {
 	for _, prefix := range with {
 		rest, ok := strings.CutPrefix(name, prefix)
-		if ok && (rest == "" || !wordByte(rest[0]) || !wordByte(prefix[len(prefix)-1])) {
+		open := strings.HasSuffix(prefix, "_") || !wordByte(prefix[len(prefix)-1])
+		if ok && (open || rest == "" || !wordByte(rest[0])) {
 			return true
 		}
 	}
@@ -96,15 +98,21 @@ func (p *Profile) Findings(t *Tree) []Finding {
 		p.warn("%s", err) // the file is part of the program: only a broken build comes here
 		return []Finding{}
 	}
-	s := &search{Tree: t, p: p, book: book, list: []Finding{}}
-	s.plateaus()
-	s.tallStacks()
-	s.recursions()
-	s.repeats()
-	s.tables()
-	s.stuck()
-	s.queues()
-	return s.list
+	rules := []func(*search){
+		(*search).plateaus, (*search).tallStacks, (*search).recursions, (*search).repeats, (*search).tables,
+		(*search).stuck, (*search).queues,
+	}
+	lists := make([][]Finding, len(rules))
+	var work sync.WaitGroup
+	for i, rule := range rules { // side by side: each walks through the whole tree
+		work.Go(func() {
+			s := &search{Tree: t, p: p, book: book}
+			rule(s)
+			lists[i] = s.list
+		})
+	}
+	work.Wait()
+	return append([]Finding{}, slices.Concat(lists...)...)
 }
 
 func newRulebook() (*rulebook, error) {

@@ -87,7 +87,7 @@ func (f *Folder) doubts(p *Profile) {
 		p.warn("%s failed; the polls around them stand for their time", count(w.Failed, "poll"))
 	}
 	if f.back > 0 {
-		p.warn("%d polls are older than the poll before them: traces were joined out of order, or a clock was set back", f.back)
+		p.warn("the clock goes back before %s: traces were joined out of order, or a clock was set back", count(f.back, "poll"))
 	}
 	if f.undated > 0 && w.Polls > len(f.order) {
 		p.warn("%d snapshots have no time and carry no weight", f.undated)

@@ -15,8 +15,7 @@ const maxNamed = 50
 // two of them for a difference. A line that is none is counted and skipped; it
 // is an error where all are. Lines that begin with "# " are comments.
 func ReadFolded(r io.Reader, name string) (*Profile, error) {
-	b := newBuilder()
-	found, err := readBlocks(r, b)
+	found, err := readBlocks(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading folded stacks %s: %w", name, err)
 	}
@@ -24,7 +23,7 @@ func ReadFolded(r io.Reader, name string) (*Profile, error) {
 		return nil, fmt.Errorf("reading folded stacks %s:%s; a line is frames, apart by ;, a space and a number",
 			name, found.faults[0])
 	}
-	p := &Profile{Kind: Folded, Unit: Samples, Observed: found.observed(b), TwoColumns: found.columns == 2, builder: b}
+	p := &Profile{Kind: Folded, Unit: Samples, Observed: found.observed(), TwoColumns: found.columns == 2, builder: found.builder}
 	if found.bad > 0 {
 		p.warn("%s: %d of %d lines are no folded stacks and were skipped", name, found.bad, found.bad+found.good)
 	}
@@ -53,15 +52,11 @@ func (f fault) String() string { return strconv.Itoa(f.line) + ": " + f.what }
 
 // observed is the number of samples: the sum of the weights where they count
 // something, the number of lines where they measure it.
-func (l *lines) observed(b *builder) float64 {
+func (l *lines) observed() float64 {
 	if l.fraction {
 		return float64(l.good)
 	}
-	sum := 0.0
-	for _, n := range b.nodes {
-		sum += n.self
-	}
-	return sum
+	return l.weight()
 }
 
 // read reads the lines of data, the first of which has the number line.
@@ -80,6 +75,7 @@ func (l *lines) read(data []byte, line int) {
 			}
 		}
 	}
+	l.last.keep()
 }
 
 // line reads one line and says what is wrong with it.

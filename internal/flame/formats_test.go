@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/pprof/profile"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -258,6 +259,74 @@ func TestCollectorTellsInputsByContent(t *testing.T) {
 		}
 		if got := writeStacks(t, p.Tree()); got != string(written["folded"]) {
 			t.Errorf("%s: got %s", format, got)
+		}
+	}
+}
+
+func TestCollectorTakesNoNameForJSON(t *testing.T) {
+	const in = "{closure};{main} 1\n{main};<svg> 2\n"
+	var c Collector
+	if err := c.Read(strings.NewReader(in), "php.txt"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Profile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := writeStacks(t, p.Tree()); got != in {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestTextKeepsNamesOfDeepFrames(t *testing.T) {
+	p := readStacks(t, strings.Repeat("below;", 40)+"example.com/a/long/path.function 1\n")
+	for keepEnd, want := range map[bool]string{false: " example.com/a/…\n", true: " …/path.function\n"} {
+		r := p.Result(p.Tree(), 0)
+		r.KeepEnd = keepEnd
+		var out bytes.Buffer
+		if err := r.Text(&out, false, 80); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no line ends in %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// A picture that is drawn again from a picture is the same picture.
+func TestPictureOfPicture(t *testing.T) {
+	first := draw(t, small, func(p *Picture) { p.Title = "Time <spent> & \"lost\"" })
+	var c Collector
+	if err := c.Read(strings.NewReader(first), "first.svg"); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Profile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var second bytes.Buffer
+	tree := p.Tree()
+	if err := tree.SVG(&second, p.Picture(tree), MaxFrames); err != nil {
+		t.Fatal(err)
+	}
+	if second.String() != first {
+		t.Errorf("-first +second:\n%s", cmp.Diff(first, second.String()))
+	}
+}
+
+func TestTitleNamesInputs(t *testing.T) {
+	for _, tt := range []struct {
+		inputs, base []string
+		want         string
+	}{
+		{[]string{"standard input"}, nil, "Flame graph"},
+		{[]string{"some/folder/stacks.txt"}, nil, "Flame graph of stacks.txt"},
+		{[]string{"a", "b"}, nil, "Flame graph of 2 inputs"},
+		{[]string{"new"}, []string{"x/old.svg"}, "Flame graph of new against old.svg"},
+	} {
+		p := Profile{Inputs: tt.inputs, Base: tt.base, TwoColumns: tt.base != nil}
+		if got := p.Title(); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}
 }

@@ -63,6 +63,7 @@ func (c *Collector) other(kind Kind, in io.Reader, name string) error {
 		p, err = ReadFolded(in, name)
 	}
 	if err == nil {
+		p.Inputs = []string{name}
 		c.profiles = append(c.profiles, p)
 	}
 	return err
@@ -117,9 +118,11 @@ func (p *Profile) merge(other *Profile) {
 	if p.Unit != other.Unit {
 		p.warn("one input counts %s and another %s: their sum is neither", p.Unit, other.Unit)
 	}
-	p.builder.merge(other.builder)
+	p.builder = merged(p.builder, other.builder)
 	p.Observed += other.Observed
 	p.TwoColumns = p.TwoColumns || other.TwoColumns
+	p.title = ""
+	p.Inputs = append(p.Inputs, other.Inputs...)
 	p.Details = append(p.Details, other.Details...)
 	for _, w := range other.Warnings {
 		p.warn("%s", w)
@@ -138,9 +141,9 @@ func sniff(head []byte) Kind {
 		return Protobuf
 	case bytes.HasPrefix(text, []byte("<?xml")), bytes.HasPrefix(text, []byte("<svg")):
 		return Stored
-	case bytes.HasPrefix(text, []byte("{")) && speedscope(text):
+	case object(text) && speedscope(text):
 		return Speed
-	case bytes.HasPrefix(text, []byte("{")):
+	case object(text):
 		return Trace
 	}
 	return Folded
@@ -150,6 +153,14 @@ func sniff(head []byte) Kind {
 // hold escape characters, so those prove nothing.
 func notText(head []byte) bool {
 	return bytes.ContainsFunc(head, func(r rune) bool { return r < '\t' || r > '\r' && r < 0x1b })
+}
+
+// object reports whether a JSON object begins here, rather than a frame that is
+// called {main}, as those of PHP are.
+func object(text []byte) bool {
+	rest, brace := bytes.CutPrefix(text, []byte("{"))
+	rest = bytes.TrimSpace(rest)
+	return brace && (len(rest) == 0 || rest[0] == '"' || rest[0] == '}')
 }
 
 // speedscope reports whether a JSON object is a speedscope file rather than a snapshot.

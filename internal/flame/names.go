@@ -17,7 +17,7 @@ type names struct {
 	seed   maphash.Seed
 }
 
-func newNames() names { return names{slots: make([]uint64, 64), seed: maphash.MakeSeed()} }
+func newNames() names { return names{seed: maphash.MakeSeed()} }
 
 func (n *names) hash(name []byte) uint64 { return maphash.Bytes(n.seed, name) }
 
@@ -42,9 +42,7 @@ func (n *names) id(name []byte) int32 {
 	for i := hash & mask; ; i = (i + 1) & mask {
 		slot := n.slots[i]
 		if slot == 0 {
-			n.text = append(n.text, name...)
-			n.ends = append(n.ends, len(n.text))
-			n.hashes = append(n.hashes, hash)
+			n.append(name, hash)
 			n.slots[i] = hash>>32<<32 | uint64(len(n.ends))
 			return int32(len(n.ends) - 1)
 		}
@@ -54,8 +52,20 @@ func (n *names) id(name []byte) int32 {
 	}
 }
 
+// append gives name the next number.
+func (n *names) append(name []byte, hash uint64) {
+	n.text = append(n.text, name...)
+	n.ends = append(n.ends, len(n.text))
+	n.hashes = append(n.hashes, hash)
+}
+
+// grow makes a table that is less than half full, or the first one.
 func (n *names) grow() {
-	n.slots = make([]uint64, 2*len(n.slots))
+	size := 64
+	for size < 4*len(n.ends) {
+		size *= 2
+	}
+	n.slots = make([]uint64, size)
 	mask := uint64(len(n.slots) - 1)
 	for id, hash := range n.hashes {
 		i := hash & mask
@@ -64,20 +74,6 @@ func (n *names) grow() {
 		}
 		n.slots[i] = hash>>32<<32 | uint64(id+1)
 	}
-}
-
-// ranks returns the place of each name in byte order.
-func (n *names) ranks() []int32 {
-	order := make([]int32, n.len())
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return bytes.Compare(n.bytes(a), n.bytes(b)) })
-	ranks := make([]int32, len(order))
-	for rank, id := range order {
-		ranks[id] = int32(rank)
-	}
-	return ranks
 }
 
 // clone returns a copy that can take new names; those that are there lie where they lay.

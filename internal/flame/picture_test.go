@@ -41,23 +41,33 @@ const small = "main;parse;json.loads 30\nmain;parse 10\nmain;query;execute;recv 
 
 func TestBrowser(t *testing.T) {
 	b := newBrowser(t)
-	url := site(t, map[string]string{
+	pictures := map[string]string{
 		"small.svg": draw(t, small, func(p *Picture) { p.Findings = []string{"plateau: recv"} }),
 		"large.svg": draw(t, many(15000), nil),
 		"plain.svg": draw(t, many(600), func(p *Picture) {
 			p.Warnings = []string{"a doubt that takes more room than a narrow screen has, so it goes on"}
 		}),
 		"diff.svg": draw(t, "a;b;c 10 30\na;b;d 40 20\na;e 5 9\na;f 0 8\na;g;h 12 0\na;i 30 31\n", func(p *Picture) { p.Icicle = true }),
-	})
+	}
+	_, inTime := folded(t, FoldOptions{Spans: true}, poll(0, ""), poll(1000, call("1", "first")), poll(2000, call("1", "first")),
+		poll(3000, call("2", "second")), poll(4000, ""))
+	var chart bytes.Buffer
+	if err := inTime.Flamechart(&chart, inTime.Picture(inTime.Tree()), MaxFrames); err != nil {
+		t.Fatal(err)
+	}
+	pictures["chart.svg"] = chart.String()
+	url := site(t, pictures)
 	b.open(url+"/small.svg", 1200, 700)
 	t.Run("zoom", func(t *testing.T) { zooms(t, b) })
 	t.Run("search", func(t *testing.T) { searches(t, b) })
 	t.Run("keyboard", func(t *testing.T) { keyboard(t, b) })
 	t.Run("table", func(t *testing.T) { table(t, b) })
 	t.Run("address", func(t *testing.T) { address(t, b, url) })
+	t.Run("times", func(t *testing.T) { times(t, b, url) })
 	t.Run("strict", func(t *testing.T) { strict(t, b, url) })
 	t.Run("looks", func(t *testing.T) { looks(t, b, url) })
 	t.Run("large", func(t *testing.T) { large(t, b, url) })
+	t.Run("crumbs", func(t *testing.T) { crumbs(t, b, url) })
 }
 
 const byName = `(n => Array.from(document.querySelectorAll(".f")).find(e => e.querySelector("title").textContent.startsWith(n + "\n")))`
@@ -144,6 +154,18 @@ func address(t *testing.T, b *browser, url string) {
 	same(t, b, frame("query")+`.getAttribute("width")`, "100%")
 }
 
+// times looks at the line below a flame chart.
+func times(t *testing.T, b *browser, url string) {
+	b.t = t
+	const line = `Array.from(document.querySelectorAll(".axis text"), e => e.textContent).join(" ")`
+	b.open(url+"/chart.svg", 1200, 400)
+	same(t, b, line, "0s 1s 2s 3s 4s")
+	b.click(frame("second"))
+	same(t, b, line, "2.50s 2.75s 3.00s 3.25s 3.50s")
+	b.click(`document.querySelector(".reset")`)
+	same(t, b, line, "0s 1s 2s 3s 4s")
+}
+
 // strict looks at the picture where neither script nor style may run.
 func strict(t *testing.T, b *browser, url string) {
 	b.t = t
@@ -165,7 +187,7 @@ func looks(t *testing.T, b *browser, url string) {
 		b.call("Emulation.setEmulatedMedia", map[string]any{
 			"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}},
 		}, nil)
-		for _, page := range []string{"/plain.svg", "/diff.svg", "/strict/plain.svg", "/img/plain.svg"} {
+		for _, page := range []string{"/plain.svg", "/diff.svg", "/chart.svg", "/strict/plain.svg", "/img/plain.svg"} {
 			for _, width := range []int{360, 1200, 2560} {
 				b.open(url+page, width, 420)
 				name := fmt.Sprintf("%s-%d-%s", strings.ReplaceAll(page[1:], "/", "-"), width, scheme)
@@ -192,4 +214,18 @@ func large(t *testing.T, b *browser, url string) {
 	b.eval(timed+`(() => document.querySelector(".reset").click())`, &reset)
 	t.Logf("%.0f frames: load %.0f ms, zoom %.0f ms, reset %.0f ms", frames, load, zoom, reset)
 	same(t, b, `document.querySelectorAll(".f[display]").length`, "0")
+}
+
+// crumbs zooms to where the path does not fit: its beginning and its end are
+// there, and the table says the note below the frames as it was written.
+func crumbs(t *testing.T, b *browser, url string) {
+	b.t = t
+	b.open(url+"/large.svg", 360, 900)
+	b.eval(`Array.from(document.querySelectorAll(".f")).reduce((a, e) => +e.getAttribute("aria-level") > +a.getAttribute("aria-level") ? e : a).`+
+		`dispatchEvent(new MouseEvent("click", {bubbles: true}))`, nil)
+	same(t, b, `/^all›…›.*work_/.test(document.querySelector(".crumbs").textContent)`, "true")
+	same(t, b, `document.querySelector(".crumbs b").getBoundingClientRect().right <= innerWidth`, "true")
+	b.eval(`document.querySelector(".reset").click()`, nil)
+	b.click(`document.querySelector(".toggle")`)
+	same(t, b, `/narrower frames, [0-9.]+ % of the whole, left out$/.test(Array.from(document.querySelectorAll(".sheet li")).pop().textContent)`, "true")
 }

@@ -37,10 +37,13 @@ type Profile struct {
 	Observed   float64  // the number of samples behind the weights
 	Watch      *Watch   // of a trace
 	TwoColumns bool     // the stacks came with a base to compare with
+	Inputs     []string // the names of what was read, but for traces, which name their targets
+	Base       []string // and of what it is compared with
 	Dims       []string // what the first frames of each stack are, by --by
 	Warnings   []string
 	Details    []string // for those who want to know more: each bad line
 
+	title   string // of the picture that it was read from
 	builder *builder
 	calls   *calls
 }

@@ -125,8 +125,8 @@ func (p *Profile) Compare(base *Profile, normalize bool) {
 	for i := range p.builder.nodes {
 		p.builder.nodes[i].base = 0
 	}
-	p.builder.mergeBase(base.builder, scale)
-	p.TwoColumns = true
+	p.builder = merged(p.builder, base.builder.asBase(scale))
+	p.TwoColumns, p.Base = true, base.Inputs
 }
 
 // Normalize gives the base that came with the stacks the weight of the stacks.

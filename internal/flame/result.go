@@ -25,7 +25,8 @@ type Result struct {
 	Findings  []Finding `json:"findings"`
 	Warnings  []string  `json:"warnings"`
 
-	Names []sum `json:"-"` // in byte order
+	Names   []sum `json:"-"` // in byte order
+	KeepEnd bool  `json:"-"` // names that are too long lose their beginning
 }
 
 // Result says all there is to say of p, whose tree is t, with at most limit frames.

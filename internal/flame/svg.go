@@ -5,7 +5,9 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -54,6 +56,7 @@ type picture struct {
 	frames []Frame
 	stacks []byte // to be read back
 	pruned bool
+	inTime bool // the x axis is time
 	gone   []Gone
 	out    LeftOut
 	deep   int      // the last row
@@ -66,11 +69,13 @@ type picture struct {
 // SVG draws the frames of t into one file that needs nothing else.
 func (t *Tree) SVG(w io.Writer, p Picture, maxFrames int) error {
 	pic := newPicture(w, p)
+	var beside sync.WaitGroup
+	beside.Go(func() { pic.stacks, pic.pruned = t.stored(maxFrames) })
 	pic.frames, pic.out = t.Frames(maxFrames)
-	pic.stacks, pic.pruned = t.stored(maxFrames)
 	if p.Palette == Diff {
 		pic.gone = t.Gone(maxGone)
 	}
+	beside.Wait()
 	return pic.write()
 }
 
@@ -82,20 +87,41 @@ func (p *picture) write() error {
 	for i := range p.frames {
 		p.deep = max(p.deep, p.frames[i].Row)
 	}
-	p.facts = wrap(p.Facts, " · ", lineLength)
+	p.facts = wrap(slices.Concat(p.Facts, p.legend()), " · ", lineLength)
 	p.title = wrap(strings.Fields(report.Line(p.Title)), " ", titleLength)
 	p.top = 6 + titleLine*len(p.title) + factsLine*len(p.facts) + 10
 	p.notes = p.footnotes()
 	p.head()
 	p.printf("<g class=\"body\">\n")
 	p.boxes()
+	p.axis()
 	p.strip()
 	p.remarks()
 	p.printf("</g>\n<script><![CDATA[%s]]></script>\n</svg>\n", script)
 	return p.w.Flush()
 }
 
-func (p *picture) bottom() int { return p.top + rowHeight*(p.deep+1) }
+// legend says what the colours mean, where they mean something.
+func (p *picture) legend() []string {
+	switch {
+	case p.Palette == Diff:
+		return []string{p.Unit.Format(p.frames[root].BaseTotal) + " in the base", "orange grew, blue shrank"}
+	case p.Palette == State && p.frames[root].Stuck > 0:
+		return []string{"dark orange: " + count(p.frames[root].Stuck, "call") + " stuck"}
+	case p.Palette == State:
+		return []string{"no call is stuck"}
+	}
+	return nil
+}
+
+// bottom is where the frames end, and the line of times below them.
+func (p *picture) bottom() int {
+	y := p.top + rowHeight*(p.deep+1)
+	if p.inTime {
+		y += factsLine
+	}
+	return y
+}
 
 func (p *picture) height() int {
 	h := p.bottom() + 8
@@ -117,8 +143,8 @@ func (p *picture) head() {
 	p.printf(` data-top="%d" data-unit="%s" data-total="%s" data-icicle="%t" data-keep-end="%t" data-palette="%s">`+"\n",
 		p.top, text(string(p.Unit)), plain(nil, p.frames[root].Total), p.Icicle, p.KeepEnd, text(string(p.Palette)))
 	p.printf("<title>%s</title>\n", text(p.Title))
-	p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" unit=\"%s\" samples=\"%s\" pruned=\"%t\">%s</folded></metadata>\n",
-		text(string(p.Unit)), plain(nil, p.Observed), p.pruned, escaper.Replace(string(p.stacks)))
+	p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" title=\"%s\" unit=\"%s\" samples=\"%s\" pruned=\"%t\">%s</folded></metadata>\n",
+		text(p.Title), text(string(p.Unit)), plain(nil, p.Observed), p.pruned, escaper.Replace(string(p.stacks)))
 	p.printf("<style>%s</style>\n", style)
 	p.printf(`<rect class="paper" width="100%%" height="100%%" fill="#fdfcfa"/>` + "\n")
 	p.lines(2+titleLine, titleLine, `class="ink title" font-size="16" font-weight="600" fill="#24211d"`, " ", p.title)
@@ -180,8 +206,13 @@ func (p *picture) cut(f *Frame, width float64) string {
 	if columns < 3 {
 		return ""
 	}
-	name := report.Line(shown(f))
-	if !p.KeepEnd || report.Width(name) <= columns {
+	return cell(shown(f), columns, p.KeepEnd)
+}
+
+// cell cuts a name to so many columns, at its end or at its beginning.
+func cell(name string, columns int, keepEnd bool) string {
+	name = report.Line(name)
+	if !keepEnd || report.Width(name) <= columns {
 		return report.Cell(name, columns)
 	}
 	end := []rune(name)

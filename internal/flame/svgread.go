@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
+
+const maxTitle = 200 // columns of a title that came with a picture
 
 // ReadSVG reads the stacks that ride in a picture that mcpdiag drew.
 func ReadSVG(r io.Reader, name string) (*Profile, error) {
@@ -27,6 +31,7 @@ func ReadSVG(r io.Reader, name string) (*Profile, error) {
 
 // stored is the element of a picture that holds its stacks.
 type stored struct {
+	Title    string  `xml:"title,attr"`
 	Unit     Unit    `xml:"unit,attr"`
 	Observed float64 `xml:"samples,attr"`
 	Pruned   bool    `xml:"pruned,attr"`
@@ -43,6 +48,7 @@ func storedStacks(dec *xml.Decoder, start xml.StartElement, name string) (*Profi
 		return nil, err
 	}
 	p.Kind, p.Unit, p.Observed = Stored, s.Unit, s.Observed
+	p.title = report.Cell(s.Title, maxTitle)
 	if s.Pruned {
 		p.warn("%s holds only the widest frames of what it was drawn from; (narrower) stands for the rest", name)
 	}

@@ -70,14 +70,20 @@ func (t *textWriter) tree() {
 			continue
 		}
 		lines++
-		name := strings.Repeat("  ", f.Depth) + shown(f)
-		table.Row(t.Unit.Format(f.Total), t.part(f), t.Unit.Format(f.Self), drawBar(part), report.Cell(name, t.columns-50))
+		table.Row(t.Unit.Format(f.Total), t.part(f), t.Unit.Format(f.Self), drawBar(part), t.indented(f, t.columns-50))
 	}
 	t.line("")
 	t.table(&table)
 	if left += t.LeftOut.Frames; left > 0 {
 		t.line(t.paint.Paint(report.Faint, fmt.Sprintf("%s narrower frames are not shown", number(float64(left)))))
 	}
+}
+
+// indented is the name of a frame in so many columns. Half of them are for the
+// name, however deep it stands.
+func (t *textWriter) indented(f *Frame, columns int) string {
+	indent := min(2*f.Depth, columns/2)
+	return strings.Repeat(" ", indent) + cell(shown(f), columns-indent, t.KeepEnd)
 }
 
 // part is a frame's share of the whole, or how that changed since the base.
@@ -108,7 +114,7 @@ func (t *textWriter) top(title string, weight func(*sum) float64) {
 	for i := range sums[:min(topRows, len(sums))] {
 		v := weight(&sums[i])
 		if v > 0 {
-			table.Row(t.Unit.Format(v), report.Percent(share(v, t.Total)), report.Cell(sums[i].name, t.columns-26))
+			table.Row(t.Unit.Format(v), report.Percent(share(v, t.Total)), cell(sums[i].name, t.columns-26, t.KeepEnd))
 		}
 	}
 	t.table(&table)

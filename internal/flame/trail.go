@@ -9,8 +9,15 @@ import (
 // A trail is the way of the last stack through the tree. The next one mostly
 // begins with the same frames, and goes on from where the two part.
 type trail struct {
-	text  []byte
+	text  []byte // not ours, until keep
 	steps []step
+	kept  []byte
+}
+
+// keep makes a copy of the text, which is about to change.
+func (t *trail) keep() {
+	t.kept = append(t.kept[:0], t.text...)
+	t.text = t.kept
 }
 
 // A step is a node, and where in the text the frames after it begin. It stays
@@ -22,8 +29,10 @@ type step struct {
 
 // insertText is insert of a stack that begins at the root and whose frames are
 // apart by ";". Most of a stack has come before: the text is held against the
-// names in the tree, and gets numbers only where the tree ends.
+// names in the tree, and gets numbers only where the tree ends. The stack must
+// not change before the next one comes, or keep is called on the trail.
 func (b *builder) insertText(stack []byte) int32 {
+	b.index()
 	at, next := b.last.resume(stack)
 	for next <= len(stack) {
 		end := frameEnd(stack, next)
@@ -59,7 +68,7 @@ func (b *builder) follow(e *edge, stack []byte, next int) (at int32, _ int) {
 // and returns it and where the frames after it begin.
 func (t *trail) resume(stack []byte) (at int32, next int) {
 	same := common(t.text, stack)
-	t.text = append(t.text[:same], stack[same:]...)
+	t.text = stack
 	for len(t.steps) > 0 {
 		last := t.steps[len(t.steps)-1]
 		if end := last.next - 1; end < same || end == same && (end == len(stack) || stack[end] == ';') {

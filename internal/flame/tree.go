@@ -22,25 +22,21 @@ type chain struct {
 	baseSelf, baseTotal float64
 }
 
-// tree puts the nodes in order and adds them up. It shares the names of b. The
-// frames are copied into the order of the nodes, in which they are read many times.
+// tree puts the nodes in order and adds them up. It shares names and frames with what is in order.
 func (b *builder) tree() *Tree {
-	t := &Tree{chains: make([]chain, 0, len(b.nodes)), frames: make([]int32, 0, len(b.frames)), names: b.names}
-	at := make([]int32, len(b.nodes))
-	for i, n := range b.order() {
-		at[n] = int32(i)
-		from := &b.nodes[n]
-		c := chain{
-			parent: -1, count: from.count, first: uint32(len(t.frames)), hits: from.hits, stuck: from.stuck,
+	b = b.sorted()
+	t := &Tree{chains: onLargePages(make([]chain, len(b.nodes))), frames: b.frames, names: b.names}
+	for i := range b.nodes {
+		from := &b.nodes[i]
+		c := &t.chains[i]
+		*c = chain{
+			parent: from.parent, count: from.count, first: from.first, hits: from.hits, stuck: from.stuck,
 			self: from.self, total: from.self, baseSelf: from.base, baseTotal: from.base,
 		}
-		if n != root {
-			c.parent = at[from.parent]
+		if i != root {
 			above := &t.chains[c.parent]
 			c.depth = above.depth + max(above.count, 1)
 		}
-		t.chains = append(t.chains, c)
-		t.frames = append(t.frames, b.chain(n)...)
 	}
 	for i := len(t.chains) - 1; i > root; i-- {
 		c := &t.chains[i]

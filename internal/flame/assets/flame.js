@@ -112,6 +112,25 @@
     }
   }
 
+  // tellTimes sets the line of times below a flame chart to what is in view.
+  const times = Array.from(svg.querySelectorAll('.axis text'));
+  const whole = times.map((t) => t.textContent);
+
+  function tellTimes() {
+    const z = boxes[state.zoom];
+    const total = Number(svg.dataset.total);
+    times.forEach((t, i) => {
+      const at = total * (z.x + z.w * i / (times.length - 1)) / 100;
+      t.textContent = z.i === 0 ? whole[i] : clock(at);
+    });
+  }
+
+  function clock(ms) {
+    if (ms < 1000) return Math.round(ms) + 'ms';
+    const minutes = Math.floor(ms / 60000), seconds = (ms % 60000 / 1000).toFixed(minutes ? 0 : 2) + 's';
+    return minutes ? minutes + 'm' + seconds : seconds;
+  }
+
   // The panel stands between the title and the frames. It is made here, so that
   // a picture whose script may not run has no buttons that do nothing.
   function h(tag, attributes, ...children) {
@@ -142,16 +161,22 @@
   room.setAttribute('width', '98%');
   room.append(panel);
 
+  // wordsOf cuts text that was written in short lines where its lines may break.
+  function wordsOf(group) {
+    const { sep } = group.dataset;
+    group.words = group.words || Array.from(group.children, (t) => t.textContent).join(sep).split(sep);
+    return group.words;
+  }
+
   // flow sets text that was written in short lines in lines as long as fit, and
   // returns how much higher that made it.
   function flow(group, y) {
     const texts = Array.from(group.children);
     const { sep, line } = group.dataset;
-    group.words = group.words || texts.map((t) => t.textContent).join(sep).split(sep);
     pen.font = getComputedStyle(group).font;
     const space = svg.getBoundingClientRect().width * 0.98;
     const lines = [''];
-    for (const word of group.words) {
+    for (const word of wordsOf(group)) {
       const longer = lines[lines.length - 1] + (lines[lines.length - 1] ? sep : '') + word;
       if (pen.measureText(longer).width <= space || lines[lines.length - 1] === '') lines[lines.length - 1] = longer;
       else lines.push(word);
@@ -189,12 +214,28 @@
 
   function draw() {
     layout();
+    tellTimes();
     const path = ancestors(state.zoom);
-    crumbs.replaceChildren(...path.flatMap((p) => [h('button', { type: 'button', onclick: () => zoom(p) }, boxes[p].name), '›']),
-      boxes[state.zoom].name);
+    crumbs.replaceChildren(...shortened(path, boxes[state.zoom].name).flatMap((p) => p < 0 ? ['…', '›'] :
+      [h('button', { type: 'button', onclick: () => zoom(p) }, boxes[p].name), '›']), h('b', {}, boxes[state.zoom].name));
     reset.disabled = state.zoom === 0;
     if (state.table) fillTable();
     arrange();
+  }
+
+  // shortened leaves out of a path what does not fit beside its end: what is
+  // nearest to the frame in view says most. -1 stands for what was left out.
+  function shortened(path, name) {
+    const around = 24; // pixels around a name
+    pen.font = getComputedStyle(crumbs).font;
+    const wide = (text) => Math.min(pen.measureText(text).width, 240) + around;
+    let space = svg.getBoundingClientRect().width * 0.98 - wide(name);
+    const all = path.reduce((sum, p) => sum + wide(boxes[p].name), 0);
+    if (all <= space) return path;
+    space -= wide(boxes[0].name) + wide('…');
+    let first = path.length;
+    while (first > 1 && wide(boxes[path[first - 1]].name) <= space) space -= wide(boxes[path[--first]].name);
+    return [0, -1, ...path.slice(first)];
   }
 
   function zoom(i) {
@@ -371,7 +412,7 @@
   function remarks() {
     const lists = [['What stands out', '.findings > desc'], ['Gone since the base', '.gone title'], ['Notes', '.note']];
     return lists.flatMap(([title, from]) => {
-      const items = Array.from(svg.querySelectorAll(from), (el) => h('li', {}, el.textContent));
+      const items = Array.from(svg.querySelectorAll(from), (el) => h('li', {}, el.dataset.sep ? wordsOf(el).join(' ') : el.textContent));
       return items.length ? [h('h2', {}, title), h('ul', {}, ...items)] : [];
     });
   }
