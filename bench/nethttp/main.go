@@ -18,27 +18,41 @@ import (
 )
 
 func main() {
-	users := flag.Int("users", 40, "users, each with a session of its own")
-	duration := flag.Duration("duration", 4*time.Second, "how long they call")
-	open := flag.Bool("session", false, "only open a session, and print its id")
-	flag.Parse()
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "nethttp:", err)
+		os.Exit(1) //nolint:forbidigo // this is main
+	}
+}
+
+func run(args []string, out io.Writer) error {
+	fs := flag.NewFlagSet("nethttp", flag.ContinueOnError)
+	users := fs.Int("users", 40, "users, each with a session of its own")
+	duration := fs.Duration("duration", 4*time.Second, "how long they call")
+	open := fs.Bool("session", false, "only open a session, and print its id")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
 	transport := &http.Transport{MaxIdleConnsPerHost: *users}
-	one := user{url: flag.Arg(0), client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
+	one := user{url: fs.Arg(0), client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
 	if *open {
 		err := one.open()
-		exit(err)
-		fmt.Println(one.session)
-		return
+		fmt.Fprintln(out, one.session)
+		return err
 	}
+	return load(one, *users, *duration, out)
+}
+
+// load has users like one call for a time, and says what came of it.
+func load(one user, users int, duration time.Duration, out io.Writer) error {
 	var mu sync.Mutex
 	var all []time.Duration
 	var failed error
 	var wg sync.WaitGroup
 	start := time.Now()
-	for range *users {
+	for range users {
 		wg.Go(func() {
 			mine := one
-			latencies, err := mine.run(start.Add(*duration))
+			latencies, err := mine.run(start.Add(duration))
 			mu.Lock()
 			defer mu.Unlock()
 			all, failed = append(all, latencies...), errors.Join(failed, err)
@@ -46,17 +60,12 @@ func main() {
 	}
 	wg.Wait()
 	took := time.Since(start)
-	exit(failed)
-	slices.Sort(all)
-	fmt.Printf("%.1f calls/s, p99 %.3f ms\n", float64(len(all))/took.Seconds(), float64(all[len(all)*99/100].Microseconds())/1000)
-}
-
-// exit ends the program where there is an error.
-func exit(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nethttp:", err)
-		os.Exit(1)
+	if failed != nil || len(all) == 0 {
+		return failed
 	}
+	slices.Sort(all)
+	fmt.Fprintf(out, "%.1f calls/s, p99 %.3f ms\n", float64(len(all))/took.Seconds(), float64(all[len(all)*99/100].Microseconds())/1000)
+	return nil
 }
 
 type user struct {
@@ -72,7 +81,7 @@ func (u *user) run(until time.Time) (latencies []time.Duration, err error) {
 	}
 	for time.Now().Before(until) {
 		start := time.Now()
-		if _, err := u.ask("tools/call", `{"name":"echo","arguments":{"text":"hi"}}`); err != nil {
+		if err := u.ask("tools/call", `{"name":"echo","arguments":{"text":"hi"}}`); err != nil {
 			return latencies, err
 		}
 		latencies = append(latencies, time.Since(start))
@@ -81,36 +90,34 @@ func (u *user) run(until time.Time) (latencies []time.Duration, err error) {
 }
 
 func (u *user) open() error {
-	_, err := u.ask("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"nethttp","version":"1"}}`)
+	err := u.ask("initialize", `{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"nethttp","version":"1"}}`)
 	if err != nil {
 		return err
 	}
 	return u.post(http.MethodPost, `{"jsonrpc":"2.0","method":"notifications/initialized"}`, io.Discard)
 }
 
-// ask does a request and returns its result, which must not say isError.
-func (u *user) ask(method, params string) (json.RawMessage, error) {
+// ask does a request, whose result must not say isError.
+func (u *user) ask(method, params string) error {
 	u.seq++
 	var answer bytes.Buffer
 	if err := u.post(http.MethodPost, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":%s}`, u.seq, method, params), &answer); err != nil {
-		return nil, err
+		return err
 	}
 	text := answer.String()
 	if _, data, ok := strings.Cut(text, "data: "); ok {
 		text = data // of the one event that the answer is
 	}
 	var m struct {
-		Result json.RawMessage `json:"result"`
-		Error  json.RawMessage `json:"error"`
+		Result *struct {
+			IsError bool `json:"isError"`
+		} `json:"result"`
 	}
-	var r struct {
-		IsError bool `json:"isError"`
+	err := json.NewDecoder(strings.NewReader(text)).Decode(&m)
+	if err != nil || m.Result == nil || m.Result.IsError {
+		return fmt.Errorf("%s: %v, %.200s", method, err, answer.String()) //nolint:errorlint // it ends the program
 	}
-	err := errors.Join(json.NewDecoder(strings.NewReader(text)).Decode(&m), json.Unmarshal(m.Result, &r))
-	if err != nil || m.Error != nil || r.IsError {
-		return nil, fmt.Errorf("%s: %v, %.200s", method, err, answer.String()) //nolint:errorlint // it ends the program
-	}
-	return m.Result, nil
+	return nil
 }
 
 func (u *user) post(method, body string, answer io.Writer) error {

@@ -37,9 +37,10 @@ func TestConnNobodyReads(t *testing.T) {
 	defer close(hold)
 	address := speak(t, func(net.Conn) { <-hold })
 	conn := newClient(t, Config{}).NewConn(address)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	large := strings.Repeat("x", 64<<20)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, _, err := ask(ctx, conn, http.MethodPost, address, strings.Repeat("x", 64<<20))
+	_, _, err := ask(ctx, conn, http.MethodPost, address, large)
 	if !IsTimeout(err) || !strings.Contains(err.Error(), string(StageSend)) {
 		t.Errorf("error %v", err)
 	}
