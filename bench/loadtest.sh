@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# What loadtest costs, as ratios against wrk and k6 in the same run: CPU of the
-# generator, what the server gets done, memory. wrk is Debian's; k6 is found on the
-# PATH or in GOPATH/bin (go install go.k6.io/k6@latest). A peer that is missing is left out.
+# What loadtest costs, as ratios against wrk, k6 and a plain generator on net/http in
+# the same run: CPU of the generator, memory, what a server gets done, and the p99 that
+# it shows. wrk is Debian's; k6 is bin/k6 (make bin/k6) or on the PATH. A peer that is
+# missing is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 go build -o "$work/mcpdiag" ./cmd/mcpdiag
 go build -o "$work/instant" ./bench/instant
-k6=$(command -v k6 || ls "$(go env GOPATH)/bin/k6" 2>/dev/null || true)
+go build -o "$work/nethttp" ./bench/nethttp
+k6=$(ls bin/k6 2>/dev/null || command -v k6 || true)
 wrk=$(command -v wrk || true)
 rounds=${ROUNDS:-10} repeat=${REPEAT:-5}
 calls=$((40 * 250 * rounds))
@@ -64,14 +66,22 @@ wait "$load"
 echo "peak RSS $((peak / 1024)) MB (at most 100); calls $(awk '/"calls":/ {gsub(/[^0-9]/, ""); print; exit}' "$work/many"), of a user $(grep -A3 '"userCalls"' "$work/many" | tr -d ' \n')"
 kill "$server"
 
-[ -n "$wrk" ] || exit 0
-echo "-- calls a second that a Go SDK server gets done, nothing pinned; median of $repeat"
+echo "-- against a real Go SDK server, nothing pinned: 40 users, sessions; medians of $repeat, one after the other"
 "$work/mcpdiag" demo --serve --json --listen 127.0.0.1:0 --announce "$work/demo.url" 2>/dev/null &
 target=$(url "$work/demo.url")/mcp
-rate() { "$work/mcpdiag" loadtest "$target" --users 40 --duration 4s --tool echo --args '{"text":"hi"}' --protocol 2026-07-28 --format json | awk -F'[: ,]+' '/"callsPerSecond"/ {print $3}'; }
+session=$("$work/nethttp" -session "$target")
 for _ in $(seq "$repeat"); do
-  rate >>"$work/rate"
-  MODERN=1 "$wrk" -t2 -c40 -d4s -s bench/loadtest/wrk.lua "$target" | awk '/Requests\/sec/ {print $2} /Non-2xx/ {print "wrk: " $0 >"/dev/stderr"}' >>"$work/wrkrate"
+  "$work/mcpdiag" loadtest "$target" --users 40 --duration 4s --tool echo --args '{"text":"hi"}' --protocol 2025-11-25 --format json >"$work/out"
+  awk -F'[: ,]+' '/"callsPerSecond"/ {print $3; exit}' "$work/out" >>"$work/rate"
+  awk -F'[: ,]+' '/"latencyMs"/ {here = 1} here && /"p99"/ {print $3; exit}' "$work/out" >>"$work/p99"
+  "$work/nethttp" -users 40 -duration 4s "$target" >"$work/out"
+  awk '{print $1}' "$work/out" >>"$work/netrate"
+  awk '{print $4}' "$work/out" >>"$work/netp99"
+  [ -z "$wrk" ] || IDS=1 SESSION=$session "$wrk" -t2 -c40 -d4s -s bench/loadtest/wrk.lua "$target" |
+    awk '/Requests\/sec/ {print $2} /Non-2xx/ {print "wrk: " $0 >"/dev/stderr"}' >>"$work/wrkrate"
 done
-a=$(median <"$work/rate") b=$(median <"$work/wrkrate")
-echo "mcpdiag $a, wrk $b: $(ratio "$a" "$b") of it (at least 0.95)"
+a=$(median <"$work/rate") b=$(median <"$work/netrate")
+[ -z "$wrk" ] || echo "calls a second: mcpdiag $a, wrk $(median <"$work/wrkrate"): $(ratio "$a" "$(median <"$work/wrkrate")") of it (at least 0.95)"
+echo "calls a second: mcpdiag $a, net/http $b: $(ratio "$a" "$b") times that"
+a=$(median <"$work/p99") b=$(median <"$work/netp99")
+echo "p99 in ms: mcpdiag $a, net/http $b: $(ratio "$a" "$b") of it (at most 1)"

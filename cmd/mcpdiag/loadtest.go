@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -293,7 +294,7 @@ func (l *loader) conclude(res *loadtest.Result, compared bool) error {
 		return errFinding
 	case loadtest.VerdictWithheld:
 		if len(res.Checks) > 0 || compared {
-			return errors.New("the generator, not the server, was the limit: nothing can be said of the thresholds")
+			return fmt.Errorf("nothing can be said of what was to be judged: %s", strings.Join(res.Reasons, "; "))
 		}
 	case loadtest.VerdictOK:
 	}

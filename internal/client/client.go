@@ -73,7 +73,7 @@ func New(cfg Config) (*Client, error) {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
 	}
-	p := &policy{next: transport, cfg: cfg}
+	p := &policy{next: transport, cfg: cfg, secrets: cfg.Secrets.inBodies()}
 	return &Client{cfg: cfg, policy: p, tls: tlsConfig, http: &http.Client{
 		Transport:     p,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

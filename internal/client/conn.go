@@ -39,6 +39,7 @@ type Conn struct {
 	uri      string // of the request before
 	uriOf    *url.URL
 	response response
+	redactor redactor // of the response, where there are secrets
 }
 
 // Direct reports whether target may be spoken to over a Conn: not where a proxy
@@ -145,7 +146,10 @@ func (c *Conn) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, &Error{Stage: c.stage, Err: err, timeout: c.client.cfg.Timeout}
 	}
-	resp.Body = redact(resp.Body, c.client.cfg.Secrets)
+	if secrets := c.client.policy.secrets; len(secrets) > 0 {
+		c.redactor = redactor{ReadCloser: resp.Body, secrets: secrets}
+		resp.Body = &c.redactor
+	}
 	return resp, nil
 }
 

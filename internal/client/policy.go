@@ -12,9 +12,10 @@ import (
 
 // policy is the RoundTripper that keeps the rules for every request.
 type policy struct {
-	next  http.RoundTripper
-	cfg   Config
-	http2 atomic.Bool // an answer came over HTTP/2
+	next    http.RoundTripper
+	cfg     Config
+	secrets Secrets     // that are looked for in answers
+	http2   atomic.Bool // an answer came over HTTP/2
 }
 
 // limit is how much of an answer is read. A standing stream of events has no
@@ -47,7 +48,7 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.ProtoMajor > 1 {
 		p.http2.Store(true)
 	}
-	resp.Body = redact(&body{ReadCloser: resp.Body, left: p.limit(req), policy: p}, p.cfg.Secrets)
+	resp.Body = redact(&body{ReadCloser: resp.Body, left: p.limit(req), policy: p}, p.secrets)
 	return resp, nil
 }
 

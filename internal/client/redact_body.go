@@ -1,14 +1,19 @@
 package client
 
 import (
+	"bytes"
 	"io"
 	"slices"
-	"strings"
 )
 
 // leastInBody is how long a secret must be to be looked for in answers: a short
 // one could be a word of the protocol.
 const leastInBody = 8
+
+// inBodies are the secrets that are looked for in answers.
+func (s Secrets) inBodies() Secrets {
+	return slices.DeleteFunc(slices.Clone(s), func(s string) bool { return len(s) < leastInBody })
+}
 
 // redactor blanks secrets in an answer before anybody reads it: what is cut or
 // quoted later would no longer be known for one.
@@ -18,26 +23,27 @@ type redactor struct {
 	rest    string // read, perhaps the beginning of a secret
 	clean   string // to be handed out
 	err     error
-	buf     [4 << 10]byte
 }
 
 // redact wraps an answer, where there are secrets to look for.
 func redact(answer io.ReadCloser, secrets Secrets) io.ReadCloser {
-	long := slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return len(s) < leastInBody })
-	if len(long) == 0 {
+	if len(secrets) == 0 {
 		return answer
 	}
-	return &redactor{ReadCloser: answer, secrets: long}
+	return &redactor{ReadCloser: answer, secrets: secrets}
 }
 
 func (r *redactor) Read(p []byte) (int, error) {
-	for r.clean == "" && r.err == nil {
+	for len(p) > 0 && r.clean == "" && r.err == nil {
 		var n int
-		n, r.err = r.ReadCloser.Read(r.buf[:])
-		text := r.secrets.Redact(r.rest + string(r.buf[:n]))
+		n, r.err = r.ReadCloser.Read(p)
+		if r.rest == "" && r.harmless(p[:n]) {
+			return n, r.err // as it is mostly
+		}
+		text := r.secrets.Redact(r.rest + string(p[:n]))
 		held := 0
 		if r.err == nil {
-			held = r.begun(text)
+			held = r.begun([]byte(text))
 		}
 		r.clean, r.rest = text[:len(text)-held], text[len(text)-held:]
 	}
@@ -49,12 +55,22 @@ func (r *redactor) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// harmless reports whether text has no secret in it, nor the beginning of one at its end.
+func (r *redactor) harmless(text []byte) bool {
+	for _, s := range r.secrets {
+		if bytes.Contains(text, []byte(s)) {
+			return false
+		}
+	}
+	return r.begun(text) == 0
+}
+
 // begun is how many of the last bytes of text could begin a secret.
-func (r *redactor) begun(text string) int {
+func (r *redactor) begun(text []byte) int {
 	most := 0
 	for _, s := range r.secrets {
 		for n := min(len(s)-1, len(text)); n > most; n-- {
-			if strings.HasSuffix(text, s[:n]) {
+			if string(text[len(text)-n:]) == s[:n] {
 				most = n
 			}
 		}

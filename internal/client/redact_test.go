@@ -81,7 +81,7 @@ func TestSnippetIsRedactedBeforeItIsCut(t *testing.T) {
 
 // However an answer comes, a secret in it does not get through, and the rest does.
 func TestAnswersAreRedacted(t *testing.T) {
-	secrets := SecretsOf(nil, "SENTINEL-SENTINEM", "SENTINEL-x", "short")
+	secrets := SecretsOf(nil, "SENTINEL-SENTINEM", "SENTINEL-x", "short").inBodies()
 	in := "SENTI SENTINEL-SENTINEM SENTINEL-SENTINEL-x short SENTINEL-SENTINE"
 	want := "SENTI REDACTED SENTINEL-REDACTED short SENTINEL-SENTINE"
 	for name, r := range map[string]io.Reader{

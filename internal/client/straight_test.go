@@ -37,8 +37,8 @@ func TestConnNobodyReads(t *testing.T) {
 	defer close(hold)
 	address := speak(t, func(net.Conn) { <-hold })
 	conn := newClient(t, Config{}).NewConn(address)
-	large := strings.Repeat("x", 64<<20) // which takes a while
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	large := strings.Repeat("x", 64<<20)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, _, err := ask(ctx, conn, http.MethodPost, address, large)
 	if !IsTimeout(err) || !strings.Contains(err.Error(), string(StageSend)) {

@@ -274,6 +274,19 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// A user that is yet to come is not at work: the series shows the ramp.
+func TestUsersOfARamp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := inMemory(t, server(takes(100*time.Millisecond), nil))
+		res := runPlan(t, cfg, Plan{Stages: []Stage{{Users: 10, RampUp: 10 * time.Second, Duration: 12 * time.Second}}})
+		for i, want := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10} {
+			if got := res.Series[i].Users; got != want {
+				t.Errorf("%d users in second %d, want %d", got, i, want)
+			}
+		}
+	})
+}
+
 // A step of a search sees what the server does.
 func TestRunStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

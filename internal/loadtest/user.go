@@ -42,16 +42,11 @@ func (r *run) mostUsers() int {
 
 // play makes calls one after the other, from one time until another, or so many.
 func (u *user) play(ctx context.Context, from, until time.Time, calls int) {
-	u.run.active.Add(1)
-	defer u.run.active.Add(-1)
-	for time.Now().Before(u.run.origin) { // warm-up
-		if !u.turn(ctx, u.run.origin) {
-			return
-		}
-	}
-	if !u.run.pauseUntil(ctx, from) {
+	if !u.warmUp(ctx) || !u.run.pauseUntil(ctx, from) {
 		return
 	}
+	u.run.active.Add(1)
+	defer u.run.active.Add(-1)
 	for n := 0; calls == 0 || n < calls; n++ {
 		if !until.IsZero() && !time.Now().Before(until) || u.run.over(ctx) {
 			return
@@ -64,10 +59,17 @@ func (u *user) play(ctx context.Context, from, until time.Time, calls int) {
 	}
 }
 
-// turn is one call and the time to think after it.
-func (u *user) turn(ctx context.Context, until time.Time) bool {
-	u.call(ctx, time.Time{})
-	return u.rest(ctx, until)
+// warmUp makes calls until those begin that count.
+func (u *user) warmUp(ctx context.Context) bool {
+	u.run.active.Add(1)
+	defer u.run.active.Add(-1)
+	for time.Now().Before(u.run.origin) {
+		u.call(ctx, time.Time{})
+		if !u.rest(ctx, u.run.origin) {
+			return false
+		}
+	}
+	return true
 }
 
 // backOff is how long a user waits after a connection that failed, or a session
