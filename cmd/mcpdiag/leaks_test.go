@@ -89,7 +89,7 @@ const healthyRuns = 10
 // healthy servers: none may be called a leak, undecided is allowed.
 func TestHealthy(t *testing.T) {
 	if os.Getenv("MCPDIAG_LEAKS") != "healthy" {
-		t.Skip("it takes half an hour; make test-healthy runs it")
+		t.Skip("it takes an hour; make test-healthy runs it")
 	}
 	installLeaks(t)
 	for _, s := range healthyServers(t) {

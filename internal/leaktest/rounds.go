@@ -169,8 +169,11 @@ const (
 	resized        = 3 // the last round whose size may differ: three are left out at least
 )
 
+// fewFactors is how many factors have the time for rounds of full length.
+const fewFactors = 3
+
 func (r *run) loadTime(f *factor) time.Duration {
-	if f.id == everyday {
+	if f.id == everyday || r.of <= fewFactors {
 		return min(loadTime, max(r.cfg.Settle, 200*time.Millisecond))
 	}
 	return min(loadTime/2, max(r.cfg.Settle/2, 200*time.Millisecond))
@@ -271,6 +274,9 @@ func (p *Phase) wants(n, usual int) bool {
 		// A warm-up of many rounds looks like a leak before they are over, but
 		// it does not make the server half as large again.
 		return n < sureRounds && p.By != ByCount && p.Trend.Growth < p.Trend.Level/2
+	}
+	if p.Trend.Verdict == trend.NoLeak { // it may have grown more than would be passed over
+		return n < sureRounds && p.Trend.Rate.High*p.Trend.Span > p.Trend.Limit*mib
 	}
 	return p.Trend.Verdict == trend.Undecided && !(p.Held && p.Rate.Low > 0)
 }

@@ -48,7 +48,7 @@ td:last-child:not(.num):not(:empty){min-width:12em}
 picture img{display:block;width:100%;height:auto;border:1px solid var(--line);border-radius:8px;margin:12px 0}
 ul{margin:6px 0;padding-left:20px}li{overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:16px 12px 32px}h1{font-size:20px}th,td{padding:5px 6px}}
-@media print{main{max-width:none}.wide{overflow:visible}.wide img{min-width:0}pre{white-space:pre-wrap}picture,tr{break-inside:avoid}}
+@media print{main{max-width:none}.wide{overflow:visible}.wide img{min-width:0}pre{white-space:pre-wrap}picture,tr{break-inside:avoid}h2{break-after:avoid}}
 `
 
 // Fact is a figure that stands by itself.
