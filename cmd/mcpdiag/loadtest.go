@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -290,7 +291,7 @@ func (l *loader) conclude(res *loadtest.Result, compared bool) error {
 		return errFinding
 	case loadtest.VerdictWithheld:
 		if len(res.Checks) > 0 || compared {
-			return errors.New("the generator, not the server, was the limit: nothing can be said of the thresholds")
+			return errors.New("no verdict: " + strings.Join(res.Reasons, "; "))
 		}
 	case loadtest.VerdictOK:
 	}
