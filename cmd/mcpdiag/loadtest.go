@@ -294,7 +294,7 @@ func (l *loader) conclude(res *loadtest.Result, compared bool) error {
 		return errFinding
 	case loadtest.VerdictWithheld:
 		if len(res.Checks) > 0 || compared {
-			return fmt.Errorf("nothing can be said of what was to be judged: %s", strings.Join(res.Reasons, "; "))
+			return errors.New("no verdict: " + strings.Join(res.Reasons, "; "))
 		}
 	case loadtest.VerdictOK:
 	}

@@ -1,7 +1,9 @@
 package loadtest
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,23 +14,33 @@ import (
 // simulated is a run of so many seconds, 100 calls in each, of a latency with
 // the noise of a machine: each second has luck of its own.
 func simulated(seed uint64, secondsLong int, ms, failing float64) *Result {
+	return simulatedAt(seed, secondsLong, 100, ms, failing)
+}
+
+func simulatedAt(seed uint64, secondsLong, perSecond int, ms, failing float64) *Result {
 	r := newRand(seed, 99)
-	h := hdrhistogram.New(1, int64(time.Hour/time.Microsecond), 3)
+	h := hdrhistogram.New(1, int64(10*time.Second/time.Microsecond), 3)
 	res := &Result{Verdict: VerdictOK, Tool: "search", Users: 10}
 	for t := range secondsLong {
 		luck := math.Exp(0.1 * r.NormFloat64())
 		second := Second{T: t}
-		for range 100 {
+		var took []float64
+		for range perSecond {
 			second.Calls++
 			if r.Float64() < failing {
 				second.Errors++
 				continue
 			}
-			if err := h.RecordValue(int64(1000 * ms * luck * math.Exp(0.3*r.NormFloat64()))); err != nil {
+			one := ms * luck * math.Exp(0.3*r.NormFloat64())
+			if err := h.RecordValue(int64(1000 * one)); err != nil {
 				panic(err)
 			}
+			took = append(took, one)
 		}
-		second.P50, second.P99 = ms*luck, ms*luck*math.Exp(0.3*2.3+0.05*r.NormFloat64())
+		if n := len(took); n > 0 {
+			slices.Sort(took)
+			second.P50, second.P99 = took[n/2], took[n*99/100]
+		}
 		res.Calls += second.Calls
 		res.Failed += second.Errors
 		res.Series = append(res.Series, second)
@@ -87,6 +99,71 @@ func TestCompareTellsRegressionsFromNoise(t *testing.T) {
 	}
 }
 
+// Of equal runs few are called worse, whatever their length, how many calls they
+// have and how many steps; a median that doubled is found from 60 calls a side on.
+func TestCompareHasPower(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		long, perSecond int
+		steps           int
+	}{
+		{"many calls", 10, 100, 1},
+		{"few calls", 10, 6, 1},
+		{"few calls, short", 3, 20, 1},
+		{"many steps", 10, 100, 6},
+		{"long", 30, 50, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			falsely, found := 0, 0
+			for seed := range uint64(200) {
+				run := func(i uint64, perSecond int, ms float64) *Result {
+					r := simulatedAt(3*seed+i, c.long, perSecond, ms, 0)
+					for step := range c.steps * min(c.steps-1, 1) {
+						one := simulatedAt(1000+6*(3*seed+i)+uint64(step), c.long, max(perSecond/c.steps, 1), ms, 0)
+						r.Steps = append(r.Steps, StepFigures{Label: fmt.Sprint(step), Calls: one.Calls, Latency: one.Latency})
+					}
+					return r
+				}
+				before := run(0, c.perSecond, 100)
+				if worse, _ := regressed(before, run(1, c.perSecond, 100)); worse {
+					falsely++
+				}
+				if worse, why := regressed(before, run(2, max(c.perSecond/2, 60/c.long), 200)); worse && strings.Contains(why, "p50 is worse") {
+					found++
+				}
+			}
+			t.Logf("%d of 200 equal runs were called worse, %d of 200 doubled medians were found", falsely, found)
+			if falsely > 10 || found < 198 {
+				t.Errorf("%d of 200 equal runs were called worse, %d of 200 doubled medians were found", falsely, found)
+			}
+		})
+	}
+}
+
+// What neither shows a change nor rules one out is not called the same.
+func TestCompareSaysWhatItCannotTell(t *testing.T) {
+	verdicts := func(r *Result) map[string]string {
+		out := map[string]string{}
+		for _, d := range r.Comparison.Rows {
+			out[d.Metric] = d.Verdict
+		}
+		return out
+	}
+	long := simulatedAt(2, 600, 100, 10, 0)
+	long.Compare(simulatedAt(1, 600, 100, 10, 0), "old.json", DefaultTolerance)
+	if got := verdicts(long); got["p50"] != Same || got["p99"] != Same || got["rate"] != Same || got["errors"] != Same || long.Verdict != VerdictOK {
+		t.Errorf("of long equal runs: %v, %s", got, long.Verdict)
+	}
+	few := simulatedAt(4, 3, 2, 10, 0)
+	few.Compare(simulatedAt(3, 3, 2, 10, 0), "old.json", DefaultTolerance)
+	if got := verdicts(few); got["p50"] != Unsure || got["p99"] != Unsure || got["rate"] != Unsure || got["errors"] != Unsure {
+		t.Errorf("of 6 calls: %v", got)
+	}
+	if few.Verdict != VerdictWithheld || !strings.Contains(strings.Join(few.Reasons, ""), "nothing can be told of any figure") {
+		t.Errorf("of 6 calls the verdict is %s: %v", few.Verdict, few.Reasons)
+	}
+}
+
 func TestCompareSaysWhatDiffers(t *testing.T) {
 	before, after := simulated(1, 10, 10, 0), simulated(2, 10, 10, 0)
 	before.Tool, before.Users, before.Verdict = "echo", 5, VerdictWithheld
@@ -99,37 +176,56 @@ func TestCompareSaysWhatDiffers(t *testing.T) {
 	}
 }
 
-// The normal approximation, worked out by hand: of the ties U is 3 of 25, its
-// variance 25/12·(11 - 60/90).
-func TestMannWhitney(t *testing.T) {
-	of := func(values ...float64) []weighted {
-		var out []weighted
-		for _, v := range values {
-			out = append(out, weighted{v, 1})
+// Worked out by hand: of 8 values a side, 2 of the C(16, 8) ways set them so far
+// apart; of the ties, as R's coin::wilcox_test has it exactly.
+func TestRankTest(t *testing.T) {
+	many := func(from float64) (out []float64) {
+		for i := range 40 {
+			out = append(out, from+float64(i))
 		}
 		return out
 	}
 	for _, c := range []struct {
 		name string
-		a, b []weighted
+		a, b []float64
 		want float64
 	}{
-		{"apart", of(1, 2, 3, 4, 5, 6, 7, 8), of(11, 12, 13, 14, 15, 16, 17, 18), 0.0009391},
-		{"ties", of(1, 1, 2, 2, 3), of(2, 3, 3, 4, 4), 0.0524124},
-		{"equal", of(1, 2, 3), of(1, 2, 3), 1},
-		{"one value", of(1, 1, 1), of(1, 1, 1), 1},
-		{"too few", of(1), of(2, 3), 1},
+		{"apart", []float64{1, 2, 3, 4, 5, 6, 7, 8}, []float64{11, 12, 13, 14, 15, 16, 17, 18}, 2.0 / 12870},
+		{"one way of two", []float64{1, 2}, []float64{3, 4}, 2.0 / 6},
+		{"ties", []float64{1, 1, 2}, []float64{2, 3, 3}, 4.0 / 20},
+		{"equal", []float64{1, 2, 3}, []float64{1, 2, 3}, 1},
+		{"one value", []float64{1, 1, 1}, []float64{1, 1, 1}, 1},
+		{"too few", []float64{1}, []float64{2, 3}, 1},
+		{"by the normal approximation", many(0), many(10), 0.000769},
 	} {
-		if got := mannWhitney(c.a, c.b); math.Abs(got-c.want) > 0.0001 {
+		if got := rankTest(c.a, c.b); math.Abs(got-c.want) > 0.000001 {
 			t.Errorf("%s: p is %.6f, want %.6f", c.name, got, c.want)
 		}
-		// A value that counts twice is a value that stands there twice.
-		double := append(append([]weighted{}, c.a...), c.a...)
-		for i := range c.a {
-			c.a[i].weight = 2
+	}
+}
+
+// The interval holds the truth in 95 of 100 cases, or nearly so.
+func TestIntervalsHoldTheTruth(t *testing.T) {
+	r := newRand(7, 7)
+	draw := func(n int, scale float64) (out []float64) {
+		for range n {
+			out = append(out, scale*math.Exp(0.5*r.NormFloat64()))
 		}
-		if got, want := mannWhitney(c.a, c.b), mannWhitney(double, c.b); math.Abs(got-want) > 1e-12 {
-			t.Errorf("%s: weighted %g, repeated %g", c.name, got, want)
+		return out
+	}
+	held := 0
+	for range 1000 {
+		if c := ratios(draw(8, 10), draw(9, 15)); c.Low <= 0.5 && 0.5 <= c.High {
+			held++
 		}
+	}
+	if held < 930 || held > 985 {
+		t.Errorf("%d of 1000 intervals hold the truth", held)
+	}
+	if c := ratios(draw(3, 1), draw(3, 1)); c != nil {
+		t.Errorf("of three values a side nothing is bounded, got %v", *c)
+	}
+	if c := shares(0, 100, 0, 100); math.Abs(c.High-0.037) > 0.001 || math.Abs(c.Low+0.037) > 0.001 {
+		t.Errorf("none of 100 twice may be 3.7 %% (Wilson), got %v", *c)
 	}
 }

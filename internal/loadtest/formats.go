@@ -11,7 +11,7 @@ import (
 // Markdown writes the result as GitHub-flavoured Markdown.
 func (r *Result) Markdown(w io.Writer) error {
 	word, _ := r.Verdict.headline()
-	return markdown(w, "Load test", word, r.Reasons, r.summary(), r.sections(), r.Warnings)
+	return markdown(w, "Load test", word, r.Verdict.because(r.Reasons), r.summary(), r.sections(), r.Warnings)
 }
 
 func markdown(w io.Writer, title, word string, reasons []string, facts [][2]string, sections []section, warnings []string) error {
@@ -68,8 +68,11 @@ func (r *Result) JUnit(w io.Writer) error {
 		for i := range r.Comparison.Rows {
 			d := &r.Comparison.Rows[i]
 			one := report.Case{Class: class + ".comparison", Name: report.Cell(d.Name(), 200) + " is not worse"}
-			if d.Verdict == Worse {
+			switch d.Verdict {
+			case Worse:
 				one.Failure = &report.Problem{Message: d.String()}
+			case Unsure:
+				one.Skipped = &report.Problem{Message: "cannot tell: " + d.Evidence()}
 			}
 			s.Add(one)
 		}
@@ -82,7 +85,7 @@ func (r *Result) HTML(w io.Writer) error {
 	word, style := r.Verdict.headline()
 	p := report.Page{Title: "Load test of " + report.Cell(r.URL, 100), Badge: word, Style: style}
 	p.Subtitle = fmt.Sprintf("%s, %s", strings.TrimSpace(report.Cell(r.Server, 60)+" (MCP "+r.Protocol+r.over()+")"), r.StartedAt.Format("2006-01-02 15:04:05 -0700"))
-	p.List(style, r.Reasons...)
+	p.List(style, r.Verdict.because(r.Reasons)...)
 	p.Facts(r.facts()...)
 	if len(r.Series) > 1 {
 		p.Chart(r.rateChart())

@@ -27,8 +27,8 @@ func (k *Knee) Text(w io.Writer, paint report.Painter) error {
 	if k.Interrupted {
 		b.WriteString(paint.Paint(report.Caution, "Interrupted: this is what was done until then.") + "\n")
 	}
-	if word, style := k.Verdict.headline(); k.Verdict != VerdictOK {
-		b.WriteString(paint.Paint(style, word+": "+report.Line(strings.Join(k.Reasons, "; "))) + "\n")
+	if _, style := k.Verdict.headline(); k.Verdict != VerdictOK {
+		b.WriteString(paint.Paint(style, k.Verdict.sentence(k.Reasons)) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -156,7 +156,7 @@ func (e Estimate) percent() string {
 // Markdown writes the search as GitHub-flavoured Markdown.
 func (k *Knee) Markdown(w io.Writer) error {
 	word, _ := k.Verdict.headline()
-	return markdown(w, "Where it bends", word, append(k.Reasons, k.findings()...), k.summary(), []section{k.stepSection(false)}, k.Warnings)
+	return markdown(w, "Where it bends", word, append(k.Verdict.because(k.Reasons), k.findings()...), k.summary(), []section{k.stepSection(false)}, k.Warnings)
 }
 
 // JUnit writes the search as a JUnit report of one test: the objective holds at
@@ -183,7 +183,7 @@ func (k *Knee) HTML(w io.Writer) error {
 	word, style := k.Verdict.headline()
 	p := report.Page{Title: "Where " + report.Cell(k.URL, 100) + " bends", Badge: word, Style: style}
 	p.Subtitle = fmt.Sprintf("%s, %s", k.summary()[0][1], k.StartedAt.Format("2006-01-02 15:04:05 -0700"))
-	p.List(style, k.Reasons...)
+	p.List(style, k.Verdict.because(k.Reasons)...)
 	p.Facts(k.facts()...)
 	p.List(report.Plain, k.findings()...)
 	p.Chart(k.throughputChart())

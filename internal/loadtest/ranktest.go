@@ -10,59 +10,126 @@ import (
 // weighted is a value and how often it was seen.
 type weighted struct{ value, weight float64 }
 
-// mannWhitney is how often chance alone sets two samples so far apart or
-// further: the two-sided rank test of Mann and Whitney, corrected for ties.
-// Where there are only few values it is the normal approximation that errs on
-// the side of no difference.
-func mannWhitney(a, b []weighted) float64 {
-	groups, n := ranks(a, b)
-	total := n[0] + n[1]
-	if n[0] < 2 || n[1] < 2 {
+// mostExact is how many values of a side the test weighs exactly: beyond it, the
+// normal approximation is as good.
+const mostExact = 30
+
+// rankTest is how often chance alone sets two samples so far apart or further:
+// the two-sided test of Mann and Whitney (Ann. Math. Statist. 18, 1947), as
+// benchstat has it. Of few values it goes by the exact distribution of the rank
+// sum, ties included, which the shift algorithm of Streitberg and Röhmel gives
+// (Statistical Software Newsletter 12, 1986): of 8 values a side that lie apart it
+// is 0.00016, where the normal approximation has 0.0009 and a report of many
+// figures found nothing. Of more values it is that approximation, corrected for ties.
+func rankTest(a, b []float64) float64 {
+	if len(a) < 2 || len(b) < 2 {
 		return 1
 	}
-	below, rankSum, ties := 0.0, 0.0, 0.0
-	for _, g := range groups {
-		size := g.of[0] + g.of[1]
-		rankSum += g.of[0] * (below + (size+1)/2)
-		ties += size*size*size - size
-		below += size
+	scores, mine := ranks(a, b)
+	if max(len(a), len(b)) <= mostExact {
+		return exactRankSum(scores, len(a), mine)
 	}
-	u := rankSum - n[0]*(n[0]+1)/2
-	variance := n[0] * n[1] / 12 * (total + 1 - ties/(total*(total-1)))
+	return normalRankSum(scores, float64(len(a)), float64(len(b)), mine)
+}
+
+// ranks are twice the ranks of all values, of equal ones their mean, and the sum of those of a.
+func ranks(a, b []float64) (scores []int, mine int) {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	rank := map[float64]int{}
+	for i := 0; i < len(all); {
+		j := i
+		for j < len(all) && all[j] == all[i] {
+			j++
+		}
+		rank[all[i]] = i + j + 1 // the mean of i+1 … j, twice
+		for ; i < j; i++ {
+			scores = append(scores, rank[all[i]])
+		}
+	}
+	for _, v := range a {
+		mine += rank[v]
+	}
+	return scores, mine
+}
+
+// exactRankSum counts the ways to draw n of the scores whose sum is as far from its mean.
+func exactRankSum(scores []int, n, sum int) float64 {
+	total := 0
+	for _, s := range scores {
+		total += s
+	}
+	ways := make([][]float64, n+1) // of so many scores, by their sum
+	for k := range ways {
+		ways[k] = make([]float64, total+1)
+	}
+	ways[0][0] = 1
+	reach := 0
+	for _, s := range scores {
+		reach += s
+		for k := n; k > 0; k-- {
+			for t := reach; t >= s; t-- {
+				ways[k][t] += ways[k-1][t-s]
+			}
+		}
+	}
+	// Times the number of scores, to stay with whole numbers: the mean is n·total.
+	all, far := 0.0, 0.0
+	distance := func(t int) int { return max(t*len(scores)-n*total, n*total-t*len(scores)) }
+	for t, w := range ways[n] {
+		all += w
+		if distance(t) >= distance(sum) {
+			far += w
+		}
+	}
+	return far / all
+}
+
+// normalRankSum is the same by the normal approximation, corrected for ties.
+func normalRankSum(scores []int, n, m float64, sum int) float64 {
+	total, ties := n+m, 0.0
+	for i := 0; i < len(scores); {
+		j := i
+		for j < len(scores) && scores[j] == scores[i] {
+			j++
+		}
+		size := float64(j - i)
+		ties += size*size*size - size
+		i = j
+	}
+	u := float64(sum)/2 - n*(n+1)/2
+	variance := n * m / 12 * (total + 1 - ties/(total*(total-1)))
 	if variance <= 0 {
 		return 1
 	}
-	z := max(math.Abs(u-n[0]*n[1]/2)-0.5, 0) / math.Sqrt(variance)
+	z := max(math.Abs(u-n*m/2)-0.5, 0) / math.Sqrt(variance)
 	return math.Erfc(z / math.Sqrt2)
 }
 
-// equals are the samples of one value, of each side.
-type equals struct {
-	value float64
-	of    [2]float64
-}
+// sure is the quantile of the normal distribution of a 95 % interval.
+const sure = 1.96
 
-// ranks are the values of both sides in order, and how many each side has.
-func ranks(a, b []weighted) (groups []equals, n [2]float64) {
-	for side, samples := range [][]weighted{a, b} {
-		for _, s := range samples {
-			g := equals{value: s.value}
-			g.of[side] = s.weight
-			n[side] += s.weight
-			groups = append(groups, g)
+// ratios is the interval, of 95 %, of the factor between a and b: the values that
+// the rank test of b over a does not rule out (Hodges and Lehmann, Ann. Math.
+// Statist. 34, 1963). It is nil where there are too few values for a bound.
+func ratios(a, b []float64) *Interval {
+	n, m := float64(len(a)), float64(len(b))
+	skip := int(n*m/2 - sure*math.Sqrt(n*m*(n+m+1)/12)) // pairs at each end
+	if skip < 1 {
+		return nil
+	}
+	var all []float64
+	for _, x := range a {
+		for _, y := range b {
+			all = append(all, y/x)
 		}
 	}
-	slices.SortFunc(groups, func(x, y equals) int { return compareFloat(x.value, y.value) })
-	kept := groups[:0]
-	for _, g := range groups {
-		if last := len(kept) - 1; last >= 0 && kept[last].value == g.value {
-			kept[last].of[0] += g.of[0]
-			kept[last].of[1] += g.of[1]
-		} else {
-			kept = append(kept, g)
-		}
+	slices.Sort(all)
+	low, high := all[skip-1], all[len(all)-skip]
+	if math.IsNaN(low) || math.IsInf(high, 0) || math.IsNaN(high) {
+		return nil // there was nothing in some of the seconds
 	}
-	return kept, n
+	return &Interval{low - 1, high - 1}
 }
 
 // tail is the share of calls that counts as the fast ones. The few beyond the
@@ -71,28 +138,20 @@ const tail = 0.9
 
 // tailTest is how often chance alone moves the slowest calls so: the share of
 // calls beyond a high percentile of both together.
-func tailTest(a, b []weighted) float64 {
+func tailTest(a, b []float64) float64 {
 	all := slices.Concat(a, b)
-	slices.SortFunc(all, func(x, y weighted) int { return compareFloat(x.value, y.value) })
-	total, seen, edge := weight(all, math.Inf(-1)), 0.0, 0.0
-	for _, s := range all {
-		if seen += s.weight; seen >= tail*total {
-			edge = s.value
-			break
+	slices.Sort(all)
+	edge := all[int(math.Ceil(tail*float64(len(all))))-1]
+	beyond := func(samples []float64) float64 {
+		n := 0.0
+		for _, v := range samples {
+			if v > edge {
+				n++
+			}
 		}
+		return n
 	}
-	return twoShares(weight(a, edge), weight(a, math.Inf(-1)), weight(b, edge), weight(b, math.Inf(-1)))
-}
-
-// weight is how many of the samples are above a value.
-func weight(samples []weighted, above float64) float64 {
-	sum := 0.0
-	for _, s := range samples {
-		if s.value > above {
-			sum += s.weight
-		}
-	}
-	return sum
+	return twoShares(beyond(a), float64(len(a)), beyond(b), float64(len(b)))
 }
 
 // twoShares is how often chance alone sets the shares k of n and l of m so far
@@ -107,8 +166,22 @@ func twoShares(k, n, l, m float64) float64 {
 	return math.Erfc(z / math.Sqrt2)
 }
 
-// samples are the values of a histogram, counted as no more than so many
-// independent ones as a run has at most.
+// shares is the interval, of 95 %, of the difference between the shares k of n
+// and l of m: Newcombe's, from Wilson's of each (Statist. Med. 17, 1998, method 10).
+func shares(k, n, l, m float64) *Interval {
+	p, q := k/n, l/m
+	lowP, highP := wilson(p, n)
+	lowQ, highQ := wilson(q, m)
+	return &Interval{q - p - math.Hypot(q-lowQ, highP-p), q - p + math.Hypot(highQ-q, p-lowP)}
+}
+
+func wilson(p, n float64) (low, high float64) {
+	const z = sure
+	middle, half := p+z*z/(2*n), z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return (middle - half) / (1 + z*z/n), (middle + half) / (1 + z*z/n)
+}
+
+// samples are the values of a histogram.
 func (l *Latency) samples() ([]weighted, error) {
 	if l.Histogram == "" {
 		return nil, nil
@@ -117,12 +190,35 @@ func (l *Latency) samples() ([]weighted, error) {
 	if err != nil {
 		return nil, err
 	}
-	scale := min(1, maxIndependent/float64(max(h.TotalCount(), 1)))
 	var out []weighted
 	for _, bar := range h.Distribution() {
 		if bar.Count > 0 {
-			out = append(out, weighted{float64(bar.To) / 1000, float64(bar.Count) * scale})
+			out = append(out, weighted{float64(bar.To) / 1000, float64(bar.Count)})
 		}
 	}
 	return out, nil
+}
+
+// maxIndependent is how many independent samples a run of calls counts as, at
+// most: calls of one moment share its luck.
+const maxIndependent = 100
+
+// calls are the latencies of calls, as many as count as independent, evenly over
+// the distribution.
+func (l *Latency) calls() ([]float64, error) {
+	samples, err := l.samples()
+	total := 0.0
+	for _, s := range samples {
+		total += s.weight
+	}
+	n := min(total, maxIndependent)
+	var out []float64
+	seen := 0.0
+	for _, s := range samples {
+		seen += s.weight
+		for float64(len(out))+0.5 < seen/total*n {
+			out = append(out, s.value)
+		}
+	}
+	return out, err
 }

@@ -67,7 +67,7 @@ const (
 	VerdictOK       Verdict = "ok"
 	VerdictFailed   Verdict = "failed"   // no call succeeded
 	VerdictCrossed  Verdict = "crossed"  // a threshold was, or the run is worse than the one it is compared with
-	VerdictWithheld Verdict = "withheld" // the generator, not the server, was the limit
+	VerdictWithheld Verdict = "withheld" // the generator, not the server, was the limit; or nothing could be told
 )
 
 // Latency is a distribution in milliseconds, right to 3 digits.

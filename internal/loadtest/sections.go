@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -123,7 +124,7 @@ func (r *Result) checkSection() section {
 }
 
 func (r *Result) comparisonSection() section {
-	s := section{title: "Compared", right: numbers(3), header: []string{"Compared", "before", "now", "change", ""}, style: report.Bad}
+	s := section{title: "Compared", right: numbers(3), header: []string{"Compared", "before", "now", "change", "", ""}, style: report.Bad}
 	if r.Comparison == nil {
 		return s
 	}
@@ -131,7 +132,7 @@ func (r *Result) comparisonSection() section {
 	for i := range r.Comparison.Rows {
 		d := &r.Comparison.Rows[i]
 		before, now := d.Values()
-		row := []string{label(d.Name()), before, now, d.Change(), d.Verdict}
+		row := []string{label(d.Name()), before, now, d.Delta(), d.Verdict, d.Evidence()}
 		if d.Verdict == Worse {
 			s.mark(row...)
 		} else {
@@ -162,6 +163,27 @@ func (e *ErrorCount) what() string {
 		return fmt.Sprintf("%s (%d)", words, e.Code)
 	}
 	return words
+}
+
+// because are the reasons that the headline does not say already.
+func (v Verdict) because(reasons []string) []string {
+	word, _ := v.headline()
+	var more []string
+	for _, r := range reasons {
+		if !strings.EqualFold(r, word) {
+			more = append(more, r)
+		}
+	}
+	return more
+}
+
+// sentence is the verdict with its reasons, on a line.
+func (v Verdict) sentence(reasons []string) string {
+	word, _ := v.headline()
+	if more := v.because(reasons); len(more) > 0 {
+		return word + ": " + report.Line(strings.Join(more, "; "))
+	}
+	return word
 }
 
 // headline is the verdict in a word or two, and how it looks.

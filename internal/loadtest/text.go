@@ -135,9 +135,9 @@ func (r *Result) conclusion(b *strings.Builder, paint report.Painter) {
 	word, style := r.Verdict.headline()
 	if r.Verdict == VerdictOK {
 		if len(r.Checks) > 0 || r.Comparison != nil {
-			b.WriteString("\n" + paint.Paint(style, word) + "\n")
+			b.WriteString("\n" + paint.Paint(style, word) + r.Comparison.untold() + "\n")
 		}
 		return
 	}
-	b.WriteString("\n" + paint.Paint(style, word+": "+report.Line(strings.Join(r.Reasons, "; "))) + "\n")
+	b.WriteString("\n" + paint.Paint(style, r.Verdict.sentence(r.Reasons)) + "\n")
 }
