@@ -21,13 +21,14 @@ type forwarder struct {
 	ledger    *Ledger
 	gate      *gate
 	transport http.RoundTripper
+	dial      dialer
 
 	settlesAfter time.Duration
 }
 
 func newForwarder(cfg *Config, l *Ledger) *forwarder {
-	f := &forwarder{to: cfg.To, ledger: l, gate: newGate(l, cfg.MaxInFlight), settlesAfter: settlesAfter}
 	dial := (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	f := &forwarder{to: cfg.To, ledger: l, dial: dial, gate: newGate(l, cfg.MaxInFlight), settlesAfter: settlesAfter}
 	other := newTransport(cfg.TLS, dial)
 	f.transport = other
 	through, err := http.ProxyFromEnvironment(&http.Request{URL: cfg.To})
@@ -37,11 +38,11 @@ func newForwarder(cfg *Config, l *Ledger) *forwarder {
 	return f
 }
 
-// hostPort is the address of u, whose scheme is http.
+// hostPort is the address of u.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
-		port = "80"
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	return net.JoinHostPort(u.Hostname(), port)
 }
@@ -256,22 +257,26 @@ func (f *forwarder) refuse(w http.ResponseWriter, r *http.Request, err error) ou
 		http.Error(w, "mcpdiag proxy: too many open files; raise the limit (ulimit -n)", http.StatusServiceUnavailable)
 		return "503" // that is not the server's doing
 	}
-	why := "the server does not answer as HTTP wants"
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		why = "connection refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		why = "the server closed the connection"
-	case errors.Is(err, context.DeadlineExceeded):
-		why = "no answer in time"
-	default:
-		if op, ok := errors.AsType[*net.OpError](err); ok {
-			why = op.Err.Error()
-		}
-	}
-	f.ledger.unreached(why)
+	why := unreachable(err)
+	f.ledger.unreached(why, 1)
 	http.Error(w, fmt.Sprintf("mcpdiag proxy: %s: %s", f.to.Host, why), http.StatusBadGateway)
 	return outcome("502")
+}
+
+// unreachable says in words why the server could not be reached.
+func unreachable(err error) string {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return whyRefused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the server closed the connection"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err.Error()
+	}
+	return "the server does not answer as HTTP wants"
 }
 
 // hops are the headers that are about one connection only.

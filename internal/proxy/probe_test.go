@@ -147,7 +147,7 @@ func TestProbeAgain(t *testing.T) {
 		t.Errorf("orphans %+v, session %+v", d.Orphans, d.Sessions[0])
 	}
 	eventually(t, p, "probed again", func(d *Document) bool { return *d.Orphans.Held == 1 && d.Orphans.Probes.Sent == 2 })
-	p.ledger.unreached("it is down")
+	p.ledger.unreached("it is down", 1)
 	p.ledger.reached()
 	if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Sessions[0].Probe != "undecided" {
 		t.Errorf("of a server that was lost since: orphans %+v, session %+v", d.Orphans, d.Sessions[0])

@@ -127,6 +127,9 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go tidy(ctx)
+	if p.forward != nil {
+		go p.forward.knock(ctx)
+	}
 	if p.forward != nil && p.ledger.orphans.probes != nil {
 		go p.forward.probeOrphans(ctx)
 	}

@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"context"
 	"iter"
+	"net/http"
 	"strings"
 	"time"
 
@@ -23,11 +25,11 @@ func (l *Ledger) reached() {
 	l.change(time.Now())
 }
 
-// unreached notes that the server could not be reached.
-func (l *Ledger) unreached(why string) {
+// unreached notes that the server could not be reached, by so many requests.
+func (l *Ledger) unreached(why string, requests int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.upstream.Failures++
+	l.upstream.Failures += requests
 	l.upstream.LastError = why
 	if l.failing.CompareAndSwap(false, true) {
 		l.upstream.Failing = true
@@ -48,6 +50,50 @@ func (l *Ledger) change(now time.Time) {
 		lasted = now.Sub(before.Time)
 	}
 	l.onChange(l.upstream, lasted)
+}
+
+const (
+	knockEvery   = 2 * time.Second
+	knockPatient = time.Second
+	whyRefused   = "connection refused"
+)
+
+// knock tells from the start whether somebody listens at the server's address,
+// and of a server that refused connections when somebody does again: it may be
+// long until the next request. Nothing is sent. Through a proxy of the
+// environment one cannot tell.
+func (f *forwarder) knock(ctx context.Context) {
+	if through, err := http.ProxyFromEnvironment(&http.Request{URL: f.to}); through != nil || err != nil {
+		return
+	}
+	tick := time.NewTicker(knockEvery)
+	defer tick.Stop()
+	for begun := false; ; begun = true {
+		if !begun || f.ledger.refuses() {
+			dialing, cancel := context.WithTimeout(ctx, knockPatient)
+			conn, err := f.dial(dialing, "tcp", hostPort(f.to))
+			cancel()
+			switch {
+			case err == nil:
+				_ = conn.Close() // nothing was sent
+				f.ledger.reached()
+			case !begun && ctx.Err() == nil:
+				f.ledger.unreached(unreachable(err), 0)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// refuses reports whether the server refused the last connection.
+func (l *Ledger) refuses() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.upstream.Failing && l.upstream.LastError == whyRefused
 }
 
 // splitList yields the members of a header that is a list.
