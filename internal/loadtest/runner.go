@@ -3,8 +3,11 @@ package loadtest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -59,7 +62,7 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	defer cancel()
 	session, err := mcp.Connect(ctx, r.endpoint(), plan.Protocol)
 	if err != nil {
-		return nil, fmt.Errorf("speaking MCP to %s: %w", r.name, client.Cause(err))
+		return nil, fmt.Errorf("speaking MCP to %s: %w%s", r.name, client.Cause(err), hint(err, cfg.Endpoint.URL))
 	}
 	r.negotiated(session.Era())
 	if err := r.resolve(ctx, session); err != nil {
@@ -73,6 +76,16 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	}
 	r.direct = r.mayDirect()
 	return r, nil
+}
+
+// hint is where MCP is usually, for an address that has something else or nothing.
+func hint(err error, address string) string {
+	status, ok := errors.AsType[*mcp.StatusError](err)
+	u, bad := url.Parse(address)
+	if !ok || bad != nil || u.Path == "/mcp" || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed {
+		return ""
+	}
+	return "; MCP is usually at /mcp, or /sse of old servers"
 }
 
 // endpoint is where the server is, for a session without a line of its own.
@@ -112,6 +125,7 @@ func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
 	if err := r.plan.Resolve(tools); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
+	r.warnings = append(r.warnings, r.plan.LeftOut...)
 	r.requests = make([]*mcp.Request, len(r.plan.Steps))
 	for i := range r.plan.Steps {
 		if step := &r.plan.Steps[i]; step.Args.Constant() {
