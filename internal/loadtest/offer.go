@@ -77,10 +77,10 @@ func (r *Runner) AddListed(ctx context.Context) {
 	}
 }
 
-// trial is what one call of a step came to.
-type trial struct {
-	took time.Duration
-	why  string // it failed, "" where it did not
+// Trial is what one call of a step came to.
+type Trial struct {
+	Took time.Duration
+	Why  string // it failed, "" where it did not
 }
 
 // Try makes one call of each step, so that a plan that is written has only steps
@@ -92,21 +92,21 @@ func (r *Runner) Try(ctx context.Context) {
 	}
 	vars := &Vars{Users: 1, Rand: newRand(r.plan.Seed, 3)}
 	for i := range r.plan.Steps {
-		r.plan.trials = append(r.plan.trials, r.try(ctx, session, r.plan.Steps[i].request(vars)))
+		r.plan.Trials = append(r.plan.Trials, r.try(ctx, session, r.plan.Steps[i].request(vars)))
 	}
 }
 
-func (r *Runner) try(ctx context.Context, session *mcp.Session, request *mcp.Request) trial {
+func (r *Runner) try(ctx context.Context, session *mcp.Session, request *mcp.Request) Trial {
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
 	from := time.Now()
 	answer, err := session.Do(ctx, request)
-	t := trial{took: time.Since(from)}
+	t := Trial{Took: time.Since(from)}
 	switch {
 	case err != nil:
-		t.why = client.Cause(err).Error()
+		t.Why = client.Cause(err).Error()
 	case answer.IsError:
-		t.why = "isError: " + answer.Text
+		t.Why = "isError: " + answer.Text
 	}
 	return t
 }
@@ -121,9 +121,9 @@ const (
 // bearable is a threshold for the 99th percentile, in whole seconds.
 func (p *Plan) bearable() time.Duration {
 	most := leastThreshold
-	for _, t := range p.trials {
-		if t.why == "" {
-			most = max(most, (roomForLoad*t.took).Truncate(time.Second)+time.Second)
+	for _, t := range p.Trials {
+		if t.Why == "" {
+			most = max(most, (roomForLoad*t.Took).Truncate(time.Second)+time.Second)
 		}
 	}
 	return most
@@ -191,8 +191,8 @@ steps:
 		var one strings.Builder
 		p.Steps[i].write(&one)
 		text := one.String()
-		if i < len(p.trials) && p.trials[i].why != "" {
-			fmt.Fprintf(&b, "  # It failed when it was tried: %s\n", report.Cell(p.trials[i].why, 160))
+		if i < len(p.Trials) && p.Trials[i].Why != "" {
+			fmt.Fprintf(&b, "  # It failed when it was tried: %s\n", report.Cell(p.Trials[i].Why, 160))
 			text = "  #" + strings.ReplaceAll(strings.TrimSuffix(text[1:], "\n"), "\n ", "\n  #") + "\n"
 		}
 		b.WriteString(text)

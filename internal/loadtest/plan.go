@@ -32,7 +32,7 @@ type Plan struct {
 	End          End
 	Poisson      bool // arrivals of a stage with a rate are random, not evenly apart
 
-	trials []trial // of Steps, where they were tried
+	Trials []Trial // of Steps, where they were tried
 
 	Thresholds  []Threshold
 	AbortOnFail bool          // end the run when a threshold is crossed
