@@ -205,8 +205,26 @@ func (r *Runner) Run(ctx context.Context) (*Result, error) {
 	one.letGo(ctx)
 	lag := stop()
 	res := one.result(took, true)
+	if over := r.plan.over(took); over > awaited && ctx.Err() == nil {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("calls in flight at the end were waited for %.1f s; --timeout bounds that", over.Seconds()))
+	}
 	one.judge(ctx, res, lag)
 	return res, nil
+}
+
+// awaited is how long the last calls may be waited for without a word.
+const awaited = time.Second
+
+// over is how much longer a run took than its stages are, 0 where calls end one.
+func (p *Plan) over(took time.Duration) time.Duration {
+	planned := time.Duration(0)
+	for i := range p.Stages {
+		if p.Stages[i].Calls > 0 {
+			return 0
+		}
+		planned += p.Stages[i].Duration
+	}
+	return took - planned*time.Duration(max(p.Rounds, 1))
 }
 
 // describe is what the result says of the server and the plan.
