@@ -32,6 +32,7 @@ type loader struct {
 	compare   string
 	tolerance float64
 	dryRun    bool
+	force     bool // of init: replace a file
 
 	view  screen
 	live  *loadtest.Live
@@ -49,8 +50,9 @@ func newLoadtestCmd(a *app) *cobra.Command {
 end the session. It speaks every revision, over HTTP or stdio, and finds out which the
 server wants. With --rate calls come when they are due, whatever the answers do.
 
-Without --tool it calls the tools that the server offers, except those that it calls
-destructive, with arguments made from their schemas. --dry-run shows one call of each.
+Without --tool it calls the tools that the server offers, with arguments made from their
+schemas, except those that it calls destructive or open to the world (--destructive takes
+both) and those that run as tasks only. --dry-run shows one call of each.
 A plan file (--plan) says more: stages, weights, templates, data from CSV files.
 
 A call has failed if there was no answer, an HTTP error, a JSON-RPC error or a result

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +19,9 @@ func newLoadtestInitCmd(a *app) *cobra.Command {
 		Use:   "init [URL] [-- COMMAND…]",
 		Short: "Write a plan file from what a server offers",
 		Long: `init asks a server for its tools, resources and prompts and writes a plan file that
-calls them, to be edited. Tools that the server calls destructive are left out.`,
+calls them, to be edited. It calls each once: what fails is commented out, with why, and
+the threshold on latency is one that the slowest can hold. Tools that the server calls destructive, that reach out into
+the world or that run as tasks only are left out. A plan that exists is not replaced.`,
 		Example: `  mcpdiag loadtest init http://localhost:3100 -o plan.yaml --schema plan.schema.json
   mcpdiag loadtest --plan plan.yaml --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -32,8 +36,10 @@ calls them, to be edited. Tools that the server calls destructive are left out.`
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&l.output, "output", "o", "-", "write the plan to this file")
+	fs.BoolVar(&l.dryRun, "dry-run", false, "do not call each step once: what fails is commented out")
+	fs.BoolVar(&l.force, "force", false, "replace the plan in the file, with what was edited in it")
 	fs.StringVar(&schema, "schema", "", "write the plan's JSON Schema to this file too, for editors")
-	fs.BoolVar(&l.plan.destructive, "destructive", false, "also the tools that the server calls destructive")
+	fs.BoolVar(&l.plan.destructive, "destructive", false, "also the tools that the server calls destructive, and those that reach out into the world")
 	l.conn.addFlags(fs, 30*time.Second)
 	return cmd
 }
@@ -43,6 +49,9 @@ func (l *loader) init(cmd *cobra.Command, operands []string, schema string) erro
 	if err := l.check(false, operands); err != nil {
 		return err
 	}
+	if info, err := os.Stat(l.output); err == nil && info.Mode().IsRegular() && !l.force {
+		return fmt.Errorf("%s exists and may have been edited; name another file with -o, or replace it with --force", l.output)
+	}
 	plan := &loadtest.Plan{Seed: 1, Stages: []loadtest.Stage{{Users: 1, Calls: 1}}, Destructive: l.plan.destructive}
 	runner, err := l.prepare(cmd.Context(), plan, operands)
 	if err != nil {
@@ -50,6 +59,9 @@ func (l *loader) init(cmd *cobra.Command, operands []string, schema string) erro
 	}
 	defer runner.Close()
 	runner.AddListed(cmd.Context())
+	if !l.dryRun {
+		runner.Try(cmd.Context())
+	}
 	plan = runner.Plan()
 	name := "a server that is started"
 	if len(l.opts.Command) == 0 {

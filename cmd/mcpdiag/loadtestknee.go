@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -100,7 +101,7 @@ func (l *loader) findKnee(ctx context.Context, runner *loadtest.Runner, cfg *loa
 	case loadtest.VerdictCrossed:
 		return errFinding
 	case loadtest.VerdictWithheld:
-		return errors.New("the generator, not the server, was the limit")
+		return errors.New("no verdict: " + strings.Join(knee.Reasons, "; "))
 	case loadtest.VerdictOK:
 	}
 	return nil

@@ -60,7 +60,7 @@ func (f *planFlags) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&f.args, "args", "", "arguments of the tool, a JSON object or @file (made from the tool's input schema)")
 	fs.StringArrayVar(&f.resources, "resource", nil, "a resource to read, its URI; repeatable")
 	fs.StringArrayVar(&f.prompts, "prompt", nil, "a prompt to get; repeatable")
-	fs.BoolVar(&f.destructive, "destructive", false, "without --tool: also the tools that the server calls destructive")
+	fs.BoolVar(&f.destructive, "destructive", false, "without --tool: also the tools that the server calls destructive or open to the world")
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of all that is drawn: steps, arguments, think times, arrivals")
 	fs.StringArrayVar(&f.fail, "fail", nil, "a threshold, else exit code 3: 'p99<500ms', 'errors<1%', 'tool.NAME.p95<2s'; repeatable")
 	fs.BoolVar(&f.abortOnFail, "abort-on-fail", false, "end the run when a threshold is crossed")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // child is a server that is spoken to over its standard streams.
@@ -45,7 +46,13 @@ func startChild(command []string) (*child, error) {
 }
 
 // Write sends to the server.
-func (c *child) Write(p []byte) (int, error) { return c.in.Write(p) }
+func (c *child) Write(p []byte) (int, error) {
+	n, err := c.in.Write(p)
+	if err != nil {
+		return n, c.ended(err)
+	}
+	return n, nil
+}
 
 // Read reads what the server says. At its end, the error says how the server
 // ended and what it last complained of.
@@ -54,11 +61,24 @@ func (c *child) Read(p []byte) (int, error) {
 	if err == nil || n > 0 {
 		return n, nil
 	}
-	if last := c.log.last(); last != "" {
-		return 0, fmt.Errorf("%w; its last words: %s", io.ErrUnexpectedEOF, last)
-	}
-	return 0, io.ErrUnexpectedEOF
+	return 0, c.ended(io.ErrUnexpectedEOF)
 }
+
+// ended is err with how the server ended, if it did, and what it last complained of.
+func (c *child) ended(err error) error {
+	select {
+	case <-c.child.Done(): // then its standard error was read to the end
+		err = fmt.Errorf("it ended: %s (%w)", c.child.Exit().Text, err)
+	case <-time.After(exitTime):
+	}
+	if last := c.log.last(); last != "" {
+		return fmt.Errorf("%w; its last words: %s", err, last)
+	}
+	return err
+}
+
+// exitTime is how long a server that closed its streams may take to be gone.
+const exitTime = time.Second
 
 // childEnd is how long a server may take to end after its input was closed.
 const childEnd = 2 * time.Second
@@ -74,13 +94,17 @@ func (c *child) Close() error {
 	return errors.Join(err, c.out.Close())
 }
 
-// lastWords keeps the last line that a server writes to its standard error.
+// lastWords keeps the last lines that a server writes to its standard error.
 type lastWords struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const maxTail = 1 << 10
+// What is kept of it, in bytes, and said of that, in lines.
+const (
+	maxTail   = 4 << 10
+	lastLines = 6
+)
 
 func (t *lastWords) Write(p []byte) (int, error) {
 	t.mu.Lock()
@@ -93,6 +117,11 @@ func (t *lastWords) Write(p []byte) (int, error) {
 func (t *lastWords) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(string(t.text)), "\n")
-	return lines[len(lines)-1]
+	var lines []string
+	for line := range strings.Lines(string(t.text)) {
+		if line = report.Line(strings.TrimSpace(line)); line != "" && !strings.HasPrefix(line, "at ") { // no stack
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-lastLines):], " / ")
 }

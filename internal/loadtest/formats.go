@@ -126,10 +126,14 @@ func (r *Result) facts() []report.Fact {
 	}
 }
 
-// rateChart is the calls of each second. The first and the last are not whole.
+// rateChart is the calls of each second. The last is left out where the run ended
+// in it: a part of a second has a part of its calls, and would be drawn as a fall.
 func (r *Result) rateChart() report.Chart {
 	calls, failed, users := report.ChartLine{Name: "calls"}, report.ChartLine{Name: "failed"}, report.ChartLine{Name: "users", Dashed: true, Thin: true}
-	for _, s := range r.Series {
+	for i, s := range r.Series {
+		if i == len(r.Series)-1 && float64(s.T+1) > r.DurationS {
+			break
+		}
 		at := float64(s.T)
 		calls.Points = append(calls.Points, [2]float64{at, float64(s.Calls)})
 		failed.Points = append(failed.Points, [2]float64{at, float64(s.Errors)})

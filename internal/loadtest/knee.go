@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -81,9 +82,10 @@ func FindKnee(ctx context.Context, s Stepper, cfg KneeConfig) (*Knee, error) {
 	}
 	if len(cfg.Objectives) > 0 {
 		k.Objective = &Objective{Text: cfg.Text}
-		if err := k.bisect(ctx, s, &cfg); err != nil {
+		if err := errors.Join(k.recheck(ctx, s, &cfg), k.bisect(ctx, s, &cfg), k.recheck(ctx, s, &cfg)); err != nil {
 			return k, err
 		}
+		k.Objective.LastPassing, k.Objective.FirstFailing = k.bracket()
 	}
 	k.Interrupted = ctx.Err() != nil
 	k.judge()
@@ -96,6 +98,9 @@ func (k *Knee) grow(ctx context.Context, s Stepper, cfg *KneeConfig) error {
 	level := Level{Users: 1}
 	if cfg.Rate > 0 {
 		level = Level{Users: cfg.MaxUsers, Rate: cfg.Rate}
+	}
+	if err := warm(ctx, s, cfg, level); err != nil {
+		return err
 	}
 	for ctx.Err() == nil {
 		step, err := k.try(ctx, s, cfg, level)
@@ -111,6 +116,44 @@ func (k *Knee) grow(ctx context.Context, s Stepper, cfg *KneeConfig) error {
 			return nil
 		}
 		level = next
+	}
+	return nil
+}
+
+// warm has the server meet the first level, uncounted: what it loads and compiles
+// at its first calls would have the least load look slow.
+func warm(ctx context.Context, s Stepper, cfg *KneeConfig, level Level) error {
+	if _, err := s.RunStep(ctx, level, Sampling{Least: cfg.Enough.Least / 2, Most: cfg.Enough.Least / 2}); err != nil {
+		return fmt.Errorf("warming up at %s: %w", level, err)
+	}
+	return nil
+}
+
+// contradicted are levels that crossed an objective which a greater load held.
+func (k *Knee) contradicted() []Level {
+	var found []Level
+	held := false
+	for _, s := range slices.Backward(k.Steps) {
+		if len(s.Crossed) > 0 && held {
+			found = append(found, s.Level)
+		}
+		held = held || len(s.Crossed) == 0
+	}
+	return found
+}
+
+// recheck measures the levels that contradict greater ones again.
+func (k *Knee) recheck(ctx context.Context, s Stepper, cfg *KneeConfig) error {
+	for _, level := range k.contradicted() {
+		before := slices.Clone(k.Steps)
+		k.Steps = slices.DeleteFunc(k.Steps, func(s KneeStep) bool { return s.Level == level })
+		measured := len(k.Steps)
+		if _, err := k.try(ctx, s, cfg, level); err != nil {
+			return err
+		}
+		if len(k.Steps) == measured {
+			k.Steps = before // the run ended in it
+		}
 	}
 	return nil
 }
@@ -219,7 +262,6 @@ func (k *Knee) bisect(ctx context.Context, s Stepper, cfg *KneeConfig) error {
 			return err
 		}
 	}
-	k.Objective.LastPassing, k.Objective.FirstFailing = k.bracket()
 	return nil
 }
 

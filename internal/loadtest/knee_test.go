@@ -157,3 +157,49 @@ func TestLittlesLawIsChecked(t *testing.T) {
 		t.Errorf("half of the calls in flight are unaccounted for, and the warnings are %q", k.Warnings)
 	}
 }
+
+// unsteady is a server that is slow at one load, so many times.
+type unsteady struct {
+	model
+	at, times int
+}
+
+func (u *unsteady) RunStep(ctx context.Context, l Level, enough Sampling) (StepResult, error) {
+	r, err := u.model.RunStep(ctx, l, enough)
+	if l.Users == u.at && u.times > 0 {
+		u.times--
+		r.P99 = 900
+	}
+	return r, err
+}
+
+// A level that fails where a greater load holds is measured again, and where it
+// stays so there is no verdict. The first calls of a server are not counted.
+func TestKneeContradicted(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		at, times int
+		want      Verdict
+	}{
+		{"cold", 1, 1, VerdictOK},
+		{"slow for a while", 3, 2, VerdictOK},
+		{"slow at the least load", 1, 3, VerdictOK},
+		{"always slow there", 3, 100, VerdictWithheld},
+	} {
+		u := &unsteady{model: model{workers: 50, serviceS: 0.02, rand: newRand(1, 1)}, at: c.at, times: c.times}
+		objectives, err := ParseObjectives("p99<200ms")
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := FindKnee(t.Context(), u, KneeConfig{MaxUsers: 30, Objectives: objectives, Text: "p99<200ms"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k.Verdict != c.want {
+			t.Errorf("%s: the verdict is %s (%v), want %s", c.name, k.Verdict, k.Reasons, c.want)
+		}
+		if said := strings.Join(k.findings(), " "); c.want == VerdictOK && !strings.Contains(said, "holds up to 30 users") {
+			t.Errorf("%s: %s", c.name, said)
+		}
+	}
+}

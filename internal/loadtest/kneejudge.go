@@ -68,6 +68,9 @@ func (k *Knee) judge() {
 	case k.limited():
 		k.Verdict = VerdictWithheld
 		k.Reasons = append(k.Reasons, "the generator, not the server, was the limit: what is said of the most load is not the server's")
+	case o != nil && len(k.contradicted()) > 0:
+		k.Verdict = VerdictWithheld
+		k.Reasons = append(k.Reasons, fmt.Sprintf("%s fails at %s and holds at a greater load, each measured more than once: the server or the machine is not steady; a longer --step may tell", o.Text, k.contradicted()[0]))
 	case o != nil && o.LastPassing == nil && o.FirstFailing != nil:
 		k.Verdict = VerdictCrossed
 		k.Reasons = append(k.Reasons, fmt.Sprintf("%s does not hold at %s, the least load", o.Text, *o.FirstFailing))

@@ -118,7 +118,9 @@ func (k *Knee) findings() []string {
 		out = append(out, fmt.Sprintf("It does not bend up to %s.", k.Steps[len(k.Steps)-1].Level))
 	}
 	if o := k.Objective; o != nil {
-		out = append(out, o.sentence())
+		if len(k.contradicted()) == 0 {
+			out = append(out, o.sentence())
+		}
 	}
 	return append(out, k.USL.sentences()...)
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -75,6 +77,58 @@ func (r *Runner) AddListed(ctx context.Context) {
 	}
 }
 
+// Trial is what one call of a step came to.
+type Trial struct {
+	Took time.Duration
+	Why  string // it failed, "" where it did not
+}
+
+// Try makes one call of each step, so that a plan that is written has only steps
+// that work and a threshold that they can hold.
+func (r *Runner) Try(ctx context.Context) {
+	session := r.first.Load()
+	if session == nil {
+		return
+	}
+	vars := &Vars{Users: 1, Rand: newRand(r.plan.Seed, 3)}
+	for i := range r.plan.Steps {
+		r.plan.Trials = append(r.plan.Trials, r.try(ctx, session, r.plan.Steps[i].request(vars)))
+	}
+}
+
+func (r *Runner) try(ctx context.Context, session *mcp.Session, request *mcp.Request) Trial {
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	from := time.Now()
+	answer, err := session.Do(ctx, request)
+	t := Trial{Took: time.Since(from)}
+	switch {
+	case err != nil:
+		t.Why = client.Cause(err).Error()
+	case answer.IsError:
+		t.Why = "isError: " + answer.Text
+	}
+	return t
+}
+
+// Of the time that the slowest step took when it was tried once, how many times
+// that under load is still held to be right, and the least that is asked.
+const (
+	roomForLoad    = 3
+	leastThreshold = 2 * time.Second
+)
+
+// bearable is a threshold for the 99th percentile, in whole seconds.
+func (p *Plan) bearable() time.Duration {
+	most := leastThreshold
+	for _, t := range p.Trials {
+		if t.Why == "" {
+			most = max(most, (roomForLoad*t.Took).Truncate(time.Second)+time.Second)
+		}
+	}
+	return most
+}
+
 // list asks for the first page of what the server has of a kind.
 func list(ctx context.Context, s *mcp.Session, kind string) []listed {
 	answer, err := s.Do(ctx, &mcp.Request{Method: kind + "/list", Params: jsontext.Value("{}")})
@@ -134,14 +188,24 @@ end: delete         # or abandon, or keep
 steps:
 `)
 	for i := range p.Steps {
-		p.Steps[i].write(&b)
+		var one strings.Builder
+		p.Steps[i].write(&one)
+		text := one.String()
+		if i < len(p.Trials) && p.Trials[i].Why != "" {
+			fmt.Fprintf(&b, "  # It failed when it was tried: %s\n", report.Cell(p.Trials[i].Why, 160))
+			text = "  #" + strings.ReplaceAll(strings.TrimSuffix(text[1:], "\n"), "\n ", "\n  #") + "\n"
+		}
+		b.WriteString(text)
 	}
-	b.WriteString(`
+	for _, why := range p.LeftOut {
+		fmt.Fprintf(&b, "  # %s\n", report.Cell(why, 160))
+	}
+	fmt.Fprintf(&b, `
 # What must hold; else the exit code is 3.
 thresholds:
-  - errors<1%
-  - p99<2s
-`)
+  - errors<1%%
+  - p99<%.0fs
+`, p.bearable().Seconds())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

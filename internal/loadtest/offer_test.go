@@ -70,3 +70,48 @@ func TestDryRunShowsEachCall(t *testing.T) {
 		t.Errorf("got\n%s", b.String())
 	}
 }
+
+// Tools that nobody named are called only where a plain call can do no harm and can succeed.
+func TestToolsThatAreLeftOut(t *testing.T) {
+	var tools []mcp.Tool
+	const listed = `[{"name":"plain"},{"name":"job","execution":{"taskSupport":"required"}},{"name":"either","execution":{"taskSupport":"optional"}},
+		{"name":"web","annotations":{"openWorldHint":true}},{"name":"drop","annotations":{"destructiveHint":true}}]`
+	if err := json.Unmarshal([]byte(listed), &tools); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		plan       Plan
+		want, left string
+	}{
+		{Plan{}, "plain either", "job is left out: it runs as a task only, which a plain call cannot have; " +
+			"web is left out: the server says that it reaches out into the world; drop is left out: the server calls it destructive"},
+		{Plan{Destructive: true}, "plain either web drop", "job is left out: it runs as a task only, which a plain call cannot have"},
+		{Plan{Steps: []Step{{Kind: CallTool, Name: "job"}}}, "job", ""},
+	} {
+		if err := c.plan.Resolve(tools); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for i := range c.plan.Steps {
+			names = append(names, c.plan.Steps[i].Name)
+		}
+		if got := strings.Join(names, " "); got != c.want {
+			t.Errorf("called are %s, want %s", got, c.want)
+		}
+		if got := strings.Join(c.plan.LeftOut, "; "); got != c.left {
+			t.Errorf("said was %q, want %q", got, c.left)
+		}
+	}
+}
+
+// The page's rate ends with the last whole second.
+func TestRateChartHasWholeSeconds(t *testing.T) {
+	r := &Result{DurationS: 2.3, Series: []Second{{T: 0, Calls: 40}, {T: 1, Calls: 40}, {T: 2, Calls: 3}}}
+	if got := len(r.rateChart().Lines[0].Points); got != 2 {
+		t.Errorf("the line has %d points, want 2", got)
+	}
+	r.DurationS = 3
+	if got := len(r.rateChart().Lines[0].Points); got != 3 {
+		t.Errorf("of whole seconds the line has %d points, want 3", got)
+	}
+}

@@ -23,13 +23,16 @@ type Plan struct {
 	// Steps are what is called, each as often as its weight says. None before
 	// Resolve means the server's own tools.
 	Steps       []Step
-	Destructive bool // take tools that the server calls destructive into Steps
+	Destructive bool     // take tools that the server calls destructive, or open to the world, into Steps
+	LeftOut     []string // tools that are not in Steps, and why; Resolve sets it
 
 	Think        Think // between the calls of a user
 	Burst        Burst
 	SessionCalls int // calls in a session: 0 is all calls of the user in the round, 1 a session a call
 	End          End
 	Poisson      bool // arrivals of a stage with a rate are random, not evenly apart
+
+	Trials []Trial // of Steps, where they were tried
 
 	Thresholds  []Threshold
 	AbortOnFail bool          // end the run when a threshold is crossed

@@ -22,8 +22,7 @@ func (p *Plan) Most() int {
 }
 
 // Resolve fits the plan to the tools that a server offers: a plan without steps
-// gets one for each tool, those that the server calls destructive left out, and
-// a step without arguments gets some that fit its tool's schema.
+// gets one for each tool that is fit for it, and a step without arguments gets some that fit its tool's schema.
 func (p *Plan) Resolve(tools []mcp.Tool) error {
 	if len(p.Steps) == 0 {
 		if err := p.takeAll(tools); err != nil {
@@ -47,9 +46,11 @@ func (p *Plan) Resolve(tools []mcp.Tool) error {
 }
 
 func (p *Plan) takeAll(tools []mcp.Tool) error {
-	for _, t := range tools {
-		if p.Destructive || !t.Annotations.Destructive {
-			p.Steps = append(p.Steps, Step{Kind: CallTool, Name: t.Name, Weight: 1})
+	for i := range tools {
+		if why := p.unfit(&tools[i]); why == "" {
+			p.Steps = append(p.Steps, Step{Kind: CallTool, Name: tools[i].Name, Weight: 1})
+		} else {
+			p.LeftOut = append(p.LeftOut, bounded(tools[i].Name)+" is left out: "+why)
 		}
 	}
 	switch {
@@ -58,7 +59,22 @@ func (p *Plan) takeAll(tools []mcp.Tool) error {
 	case len(tools) == 0:
 		return errors.New("the server offers no tools")
 	}
-	return errors.New("the server calls all its tools destructive; name one with --tool, or take all with --destructive")
+	return fmt.Errorf("every tool is left out, such as %s: %s; name one with --tool, or take all that can be called with --destructive", bounded(tools[0].Name), p.unfit(&tools[0]))
+}
+
+// unfit says why a tool is not called that nobody named, "" where it is.
+func (p *Plan) unfit(t *mcp.Tool) string {
+	switch {
+	case t.Execution.TaskSupport == "required":
+		return "it runs as a task only, which a plain call cannot have"
+	case p.Destructive:
+		return ""
+	case t.Annotations.Destructive:
+		return "the server calls it destructive"
+	case t.Annotations.OpenWorld:
+		return "the server says that it reaches out into the world"
+	}
+	return ""
 }
 
 func findTool(tools []mcp.Tool, name string) (mcp.Tool, error) {

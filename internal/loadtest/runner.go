@@ -3,8 +3,11 @@ package loadtest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -59,7 +62,7 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	defer cancel()
 	session, err := mcp.Connect(ctx, r.endpoint(), plan.Protocol)
 	if err != nil {
-		return nil, fmt.Errorf("speaking MCP to %s: %w", r.name, client.Cause(err))
+		return nil, fmt.Errorf("speaking MCP to %s: %w%s", r.name, client.Cause(err), hint(err, cfg.Endpoint.URL))
 	}
 	r.negotiated(session.Era())
 	if err := r.resolve(ctx, session); err != nil {
@@ -73,6 +76,16 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	}
 	r.direct = r.mayDirect()
 	return r, nil
+}
+
+// hint is where MCP is usually, for an address that has something else or nothing.
+func hint(err error, address string) string {
+	status, ok := errors.AsType[*mcp.StatusError](err)
+	u, bad := url.Parse(address)
+	if !ok || bad != nil || u.Path == "/mcp" || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed {
+		return ""
+	}
+	return "; MCP is usually at /mcp, or /sse of old servers"
 }
 
 // endpoint is where the server is, for a session without a line of its own.
@@ -112,6 +125,7 @@ func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
 	if err := r.plan.Resolve(tools); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
+	r.warnings = append(r.warnings, r.plan.LeftOut...)
 	r.requests = make([]*mcp.Request, len(r.plan.Steps))
 	for i := range r.plan.Steps {
 		if step := &r.plan.Steps[i]; step.Args.Constant() {
@@ -191,8 +205,26 @@ func (r *Runner) Run(ctx context.Context) (*Result, error) {
 	one.letGo(ctx)
 	lag := stop()
 	res := one.result(took, true)
+	if over := r.plan.over(took); over > awaited && ctx.Err() == nil {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("calls in flight at the end were waited for %.1f s; --timeout bounds that", over.Seconds()))
+	}
 	one.judge(ctx, res, lag)
 	return res, nil
+}
+
+// awaited is how long the last calls may be waited for without a word.
+const awaited = time.Second
+
+// over is how much longer a run took than its stages are, 0 where calls end one.
+func (p *Plan) over(took time.Duration) time.Duration {
+	planned := time.Duration(0)
+	for i := range p.Stages {
+		if p.Stages[i].Calls > 0 {
+			return 0
+		}
+		planned += p.Stages[i].Duration
+	}
+	return took - planned*time.Duration(max(p.Rounds, 1))
 }
 
 // describe is what the result says of the server and the plan.

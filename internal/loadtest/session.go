@@ -35,7 +35,7 @@ func (u *user) open(ctx context.Context) (*mcp.Session, error) {
 	r := u.run
 	if s := r.first.Swap(nil); s != nil {
 		u.line.carry(s)
-		r.collect.note(func(c *collector) { c.sessions.Opened++ })
+		r.opened(time.Now(), s.Opening())
 		return s, nil
 	}
 	from := time.Now()
@@ -44,14 +44,18 @@ func (u *user) open(ctx context.Context) (*mcp.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	took := time.Since(from)
+	r.opened(from, time.Since(from))
+	return s, nil
+}
+
+// opened counts a session that a user took into use.
+func (r *run) opened(from time.Time, took time.Duration) {
 	r.collect.note(func(c *collector) {
 		c.sessions.Opened++
 		if !from.Before(r.origin) && r.era.Sessions() {
 			c.phases.initialize.add(took)
 		}
 	})
-	return s, nil
 }
 
 func (r *run) noSession(ctx context.Context, err error) {

@@ -22,7 +22,8 @@ type Session struct {
 	seq   atomic.Int64
 	wire  transport
 	check bool
-	own   *exchange // over a Line, calls come one after the other: they share it
+	took  time.Duration // of initialize and initialized
+	own   *exchange     // over a Line, calls come one after the other: they share it
 }
 
 var self = implementation{Name: "mcpdiag", Version: "1"}
@@ -56,6 +57,7 @@ func (s *Session) initialize(ctx context.Context, era Era) error {
 	if !era.Sessions() {
 		return nil
 	}
+	from := time.Now()
 	result, err := s.ask(ctx, "initialize", map[string]any{
 		"protocolVersion": era.Version, "capabilities": struct{}{}, "clientInfo": self,
 	})
@@ -74,8 +76,12 @@ func (s *Session) initialize(ctx context.Context, era Era) error {
 	if err := s.wire.notify(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)); err != nil {
 		return fmt.Errorf("initialized: %w", err)
 	}
+	s.took = time.Since(from)
 	return nil
 }
+
+// Opening is how long initialize and initialized took, 0 where there are no sessions.
+func (s *Session) Opening() time.Duration { return s.took }
 
 // Era is what was negotiated.
 func (s *Session) Era() Era { return s.era }

@@ -15,7 +15,11 @@ type Tool struct {
 	InputSchema jsontext.Value `json:"inputSchema"`
 	Annotations struct {
 		Destructive bool `json:"destructiveHint"`
+		OpenWorld   bool `json:"openWorldHint"` // that it is true was said
 	} `json:"annotations"`
+	Execution struct {
+		TaskSupport string `json:"taskSupport"` // "required": a plain call is refused (2025-11-25)
+	} `json:"execution"`
 
 	Headers map[string]string `json:"-"` // property → X of its header Mcp-Param-X, as the schema says
 }
