@@ -16,6 +16,7 @@ var foundMayNotSet = []string{
 	"listen", "to", "allow-host", "allow-origin", "serve", // listeners
 	"pid", "name", "gc-url", "gc-signal", "destructive", "probe-orphans", // what is done to processes and servers
 	"leak-session", "leak-call", "leak-abandoned", // faults of the demo
+	"force", // files that are there already
 	"config", "help",
 }
 
