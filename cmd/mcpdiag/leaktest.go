@@ -65,7 +65,7 @@ ops_total and rss_tree_kb; - is standard input.`,
   mcpdiag leaktest --judge rounds.csv --format json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operands, command := splitDash(cmd, args)
-			if err := l.options(cmd.Flags(), operands, command); err != nil {
+			if err := l.options(cmd, operands, command); err != nil {
 				return err
 			}
 			if l.judge != "" {

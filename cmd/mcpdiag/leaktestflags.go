@@ -78,13 +78,13 @@ func (h *heapFlag) String() string {
 func (h *heapFlag) Type() string { return "size" }
 
 // options checks the command line and fills the configuration.
-func (l *leaktester) options(fs *pflag.FlagSet, operands, command []string) error {
+func (l *leaktester) options(cmd *cobra.Command, operands, command []string) error {
 	if err := l.oneTarget(operands, command); err != nil || l.judge != "" {
 		return err
 	}
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
-	cfg.Fixed = fs.Changed("users") || fs.Changed("calls")
+	cfg.Fixed = l.a.given(cmd, "users") || l.a.given(cmd, "calls")
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
 	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, os.Args[min(1, len(os.Args)):]...), version()
 	if l.match.value != matchOne {
