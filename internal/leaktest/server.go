@@ -175,8 +175,8 @@ func (s *server) ready(ctx context.Context, cfg *Config) error {
 			return fmt.Errorf("the command ended before it spoke MCP: %s; what it said is in the server log", s.child.Exit().Text)
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errNotReady) {
-				return fmt.Errorf("the command did not speak MCP at %s within %s (%w); what it said is in the server log; "+
-					"--url says where it speaks MCP, --ready-timeout waits longer", where(cfg), cfg.Ready, err)
+				return fmt.Errorf("the command did not speak MCP at %s within %s; what it said is in the server log; {port} in the command "+
+					"stands for the port to take, as in -- env PORT={port} node server.js; --url says where it speaks MCP, --ready-timeout waits longer: %w", where(cfg), cfg.Ready, err)
 			}
 			return errors.New("interrupted while the server was starting")
 		case <-time.After(tryEvery):
