@@ -102,7 +102,9 @@ func (f *flamer) profile(args []string) (*flame.Profile, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.Compare(base.Reshape(shape), f.normalize)
+		if err := p.Compare(base.Reshape(shape), f.normalize); err != nil {
+			return nil, err
+		}
 	case f.normalize && p.TwoColumns:
 		p.Normalize()
 	case f.normalize:

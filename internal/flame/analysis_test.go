@@ -43,7 +43,9 @@ func TestReverseLeavesDimensionsInPlace(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	p := readStacks(t, "a;b 30\na;c 10\nd 60\n")
-	p.Compare(readStacks(t, "a;b 10\ne;f 40\n"), false)
+	if err := p.Compare(readStacks(t, "a;b 10\ne;f 40\n"), false); err != nil {
+		t.Fatal(err)
+	}
 	tree := p.Tree()
 	if got, want := writeStacks(t, tree), "a;b 10 30\na;c 0 10\nd 0 60\ne;f 40 0\n"; got != want {
 		t.Errorf("got %s", got)
@@ -51,7 +53,9 @@ func TestCompare(t *testing.T) {
 	if diff := cmp.Diff([]Gone{{[]string{"e"}, 40}}, tree.Gone(10)); diff != "" {
 		t.Error(diff)
 	}
-	p.Compare(readStacks(t, "a;b 10\ne;f 40\n"), true)
+	if err := p.Compare(readStacks(t, "a;b 10\ne;f 40\n"), true); err != nil {
+		t.Fatal(err)
+	}
 	if got := p.Tree().BaseTotal(); got != 100 {
 		t.Errorf("normalized, the base weighs %g", got)
 	}

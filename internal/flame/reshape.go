@@ -1,6 +1,7 @@
 package flame
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 )
@@ -110,10 +111,11 @@ func repeats(stack []int32) int {
 }
 
 // Compare takes base as what p is compared with. With normalize the base weighs
-// as much as p does, so that what shows is how the shares moved.
-func (p *Profile) Compare(base *Profile, normalize bool) {
-	if p.Unit != base.Unit {
-		p.warn("the profile counts %s and its base %s: they cannot be compared", p.Unit, base.Unit)
+// as much as p does, so that what shows is how the shares moved. Two that count
+// different things have only shares to compare.
+func (p *Profile) Compare(base *Profile, normalize bool) error {
+	if p.Unit != base.Unit && !normalize {
+		return fmt.Errorf("the profile counts %s and its base %s: they cannot be compared; --normalize compares the shares", p.Unit, base.Unit)
 	}
 	for _, w := range base.Warnings {
 		p.warn("base: %s", w)
@@ -127,6 +129,7 @@ func (p *Profile) Compare(base *Profile, normalize bool) {
 	}
 	p.builder = merged(p.builder, base.builder.asBase(scale))
 	p.TwoColumns, p.Base = true, base.Inputs
+	return nil
 }
 
 // Normalize gives the base that came with the stacks the weight of the stacks.
