@@ -16,7 +16,6 @@ type line struct {
 	ep      mcp.Endpoint
 	timeout time.Duration
 	conn    *client.Conn // nil is net/http
-	until   deadline     // of the call in progress over conn
 	forget  func() bool  // stop interrupting conn when the run ends
 }
 
@@ -32,6 +31,8 @@ func (r *run) newLine(ctx context.Context) *line {
 
 // deadline is a context with a deadline that costs next to nothing to make: the
 // connection keeps it, and is interrupted when the run ends. It is not Done by itself.
+// Each call has one of its own: net/http, which event streams of old servers go
+// over, looks at it after the call.
 type deadline struct {
 	context.Context
 	at time.Time
@@ -42,11 +43,11 @@ func (d *deadline) Deadline() (time.Time, bool) { return d.at, !d.at.IsZero() }
 // do makes one call, from start on, within the time there is for an exchange.
 func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request, start time.Time) (mcp.Answer, timing, error) {
 	if l.conn != nil {
-		l.until.Context = ctx
+		until := &deadline{Context: ctx}
 		if l.timeout > 0 {
-			l.until.at = start.Add(l.timeout)
+			until.at = start.Add(l.timeout)
 		}
-		answer, err := s.Do(&l.until, request)
+		answer, err := s.Do(until, request)
 		return answer, l.conn.Timing(), err
 	}
 	ctx, cancel := l.within(ctx)
