@@ -89,7 +89,7 @@ func (s *Session) Era() Era { return s.era }
 // Over has what follows go over a connection of its own, nil being net/http.
 func (s *Session) Over(line http.RoundTripper) {
 	if h, ok := s.wire.(*streamable); ok {
-		h.ep.Line, h.made = line, nil
+		h.ep.Line = line
 		s.own = nil
 		if line != nil {
 			s.own = &exchange{}

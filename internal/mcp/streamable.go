@@ -21,8 +21,7 @@ type streamable struct {
 	lost  bool
 	proto *http.Request
 	heads map[head]http.Header
-	made  *http.Request // over a Line: the request of the call before
-	sent  payload       // and its body
+	sent  payload // the body of the last request over a Line, which is done with it
 
 	events eventReader
 	buf    []byte // of the last answer
@@ -156,7 +155,7 @@ func (h *streamable) send(ctx context.Context, k head, fields http.Header, body 
 		}
 		h.proto = &http.Request{URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	}
-	req := h.next(ctx)
+	req := h.proto.WithContext(ctx)
 	req.Method, req.Header = k.verb, h.header(k)
 	if len(fields) > 0 {
 		req.Header = req.Header.Clone()
@@ -164,18 +163,6 @@ func (h *streamable) send(ctx context.Context, k head, fields http.Header, body 
 	}
 	h.carry(req, body)
 	return h.ep.do(req)
-}
-
-// next is a request to fill in. A Line is done with one when it has answered it,
-// so that it can be sent again; net/http may not be.
-func (h *streamable) next(ctx context.Context) *http.Request {
-	if h.ep.Line == nil {
-		return h.proto.WithContext(ctx)
-	}
-	if h.made == nil || h.made.Context() != ctx {
-		h.made = h.proto.WithContext(ctx)
-	}
-	return h.made
 }
 
 // carry gives a request its body, which may be none.
