@@ -22,6 +22,7 @@ const (
 	stopNoise   = 6.0  // times the noise that the end should have risen
 	jumpShare   = 0.3  // of the growth that is left without the largest jump
 	jumpChance  = 0.25 // p of the rise that is left without the two largest
+	againShare  = 0.5  // of the growth, above the warm-up
 	limitShare  = 0.03 // of the median
 	limitMB     = 2.0
 	noiseFactor = 3.0 // growth over noise; the real leaks had 8 and more
@@ -119,7 +120,7 @@ func (j *Judgement) checks(all, kept []Point) []Reason {
 			fmt.Sprintf("it grew %.1f MB in a noise of %.1f MB", j.Growth, j.Noise)),
 		check(NotThirds, thirdsRise(kept), "the lows of the three thirds rise", "the lows of the three thirds do not rise"),
 		check(Settling, j.Late >= lateShare && !j.Slowing, "it grows at the end as before", "it grows less and less, or stopped: a warm-up, a cache that fills, or a load that ended"),
-		check(NotHighest, highestLast(all, kept), "it holds more than ever before", "it was as high before"),
+		check(NotHighest, highestLast(all, kept, j.Growth), "it holds more than ever before", "it was as high before"),
 		check(Jumps, !inJumps(kept, j.Growth, max(1.5*j.Limit, j.Noise)), "it grows between the jumps too", "one or two jumps are most of the growth"),
 	}
 }
@@ -149,10 +150,13 @@ func thirdsRise(kept []Point) bool {
 }
 
 // highestLast reports whether the highest reading of all, the warm-up included, is
-// in the last third: a saw-tooth and a restart come back to where they were.
-func highestLast(all, kept []Point) bool {
-	before := len(all) - thirdOf(len(kept))
-	return slices.Max(values(all[before:])) > slices.Max(values(all[:before]))
+// in the last third: a saw-tooth and a restart come back to where they were. It is
+// above the warm-up by half of the growth, too: a server that gave back memory
+// after its start may take it again.
+func highestLast(all, kept []Point, growth float64) bool {
+	before, warmUp := len(all)-thirdOf(len(kept)), len(all)-len(kept)
+	last := slices.Max(values(all[before:]))
+	return last > slices.Max(values(all[:before])) && last-slices.Max(values(all[:warmUp])) >= againShare*growth
 }
 
 // inJumps reports whether little of the growth is left without its largest
