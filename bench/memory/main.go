@@ -20,7 +20,13 @@ type keeper struct {
 	mu    sync.Mutex
 	calls int
 	cache map[int][]byte
-	kept  [][]byte
+	kept  *kept
+}
+
+// kept are the bytes of many calls: a list that grows without being copied.
+type kept struct {
+	before *kept
+	all    [1024][]byte
 }
 
 const entry = 32 << 10
@@ -33,7 +39,10 @@ func (k *keeper) call(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.Cal
 		k.cache[k.calls%k.entries] = filled(entry)
 	}
 	if k.leak > 0 {
-		k.kept = append(k.kept, filled(k.leak))
+		if k.calls%len(kept{}.all) == 0 {
+			k.kept = &kept{before: k.kept}
+		}
+		k.kept.all[k.calls%len(k.kept.all)] = filled(k.leak)
 	}
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "hi"}}}, nil, nil
 }
@@ -49,7 +58,7 @@ func filled(n int) []byte {
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "")
-	k := &keeper{cache: map[int][]byte{}}
+	k := &keeper{cache: map[int][]byte{}, kept: &kept{}}
 	flag.IntVar(&k.entries, "cache", 0, "entries of 32 KB in a cache that the first calls fill")
 	flag.IntVar(&k.leak, "leak", 0, "bytes that are kept of each call")
 	flag.Parse()

@@ -64,6 +64,7 @@ func TestJudge(t *testing.T) {
 		{"heap without memory", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.HeapMB = known(5 + float64(r.Operations)/80) }), false, trend.NoLeak, ByRSS, ""},
 		{"growing, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) { p.lazy = 256 }, false, trend.Undecided, ByRSS, Lazy},
 		{"growing beyond what a lazy collector leaves", phaseOf("call", line(13, 20, 30)...), func(p *Phase) { p.lazy = 256 }, false, trend.Leak, ByRSS, trend.Rising},
+		{"growing in one process beyond what its collector leaves", phaseOf("call", line(13, 20, 10)...), func(p *Phase) { p.lazy, p.beyond = 256, true }, false, trend.Leak, ByRSS, trend.Rising},
 		{"children, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) {
 			p.lazy = 256
 			everyRound(func(r *Round) { r.Processes = 1 + int(r.Operations) })(p)

@@ -21,27 +21,67 @@ const Lazy = "lazy-heap"
 // whose cache fills went from 74 to 301 MB until it was collected, and fell to 157 then.
 const lazyHeap = 512
 
-// lazyOf is how much the processes of the server may grow without keeping
-// anything, in MB, where it holds so much now; 0 where the collector is known to run before
-// that. Go's collector runs when the heap has doubled (GOGC is 100 unless it is
-// set), so a server that holds much already may hold as much again.
-func lazyOf(s *server, cfg *Config) float64 {
+// collectors are the processes of a server whose collectors may leave lying what was
+// thrown away.
+type collectors []collector
+
+type collector struct {
+	id    process.ID
+	hadMB float64 // before the load
+	mayMB float64 // more, before it runs
+}
+
+// collectorsOf finds the lazy ones among the processes of the server. Where the
+// collector is known to run in time there are none. Go's runs when the heap has
+// doubled (GOGC is 100 unless it is set), so one that holds much already may hold as
+// much again.
+func collectorsOf(s *server, cfg *Config) collectors {
 	if cfg.GCSignal != "" || cfg.GCURL != nil {
-		return 0
+		return nil
 	}
 	calm := cfg.Stabilize || limitsHeap(os.Getenv("NODE_OPTIONS"))
-	lazy := 0.0
+	var all collectors
 	for _, id := range s.tree.Members() {
 		info, err := process.Lookup(id.PID)
+		had := rssOf(id)
 		switch {
 		case err != nil:
 		case isNode(&info) && !calm && !slices.ContainsFunc(info.Args, limitsHeap):
-			lazy += lazyHeap
+			all = append(all, collector{id, had, lazyHeap})
 		case isGo(&info):
-			lazy += s.memory()
+			all = append(all, collector{id, had, had})
 		}
 	}
-	return lazy
+	return all
+}
+
+// mayMB is how much all of them together may leave lying.
+func (c collectors) mayMB() float64 {
+	all := 0.0
+	for _, one := range c {
+		all += one.mayMB
+	}
+	return all
+}
+
+// beyond reports whether one of them holds more than it may leave lying: of a server of
+// several processes mostly one grows.
+func (c collectors) beyond() bool {
+	return slices.ContainsFunc(c, func(one collector) bool { return rssOf(one.id)-one.hadMB > one.mayMB })
+}
+
+// rssOf is what the process holds now, in MB; 0 when it has ended.
+func rssOf(id process.ID) float64 {
+	tree, err := process.Open(id)
+	if err != nil {
+		return 0
+	}
+	defer tree.Close()
+	m, err := tree.Read()
+	if err != nil {
+		return 0
+	}
+	return float64(m.Self.RSS) / mib
 }
 
 // isGo reports whether the program was built by Go.
@@ -68,7 +108,7 @@ func limitsHeap(option string) bool {
 // judgeLazy takes back a leak that the memory alone tells of, where it may be what
 // a collector has not looked at yet.
 func (p *Phase) judgeLazy() {
-	if p.Trend.Verdict != trend.Leak || p.By != ByRSS || p.grown() > p.lazy {
+	if p.Trend.Verdict != trend.Leak || p.By != ByRSS || p.beyond || p.grown() > p.lazy {
 		return
 	}
 	p.Trend.Verdict = trend.Undecided

@@ -86,7 +86,8 @@ type Phase struct {
 	expected bool     // that its operations fail
 	broken   int64    // operations that failed otherwise than by a tool
 	ended    []string // why the phase was cut short
-	lazy     float64  // MB that a collector may leave lying
+	lazy     float64  // MB that collectors may leave lying
+	beyond   bool     // one process grew by more than its collector may leave
 }
 
 // What a verdict rests on.

@@ -16,7 +16,8 @@ func (r *run) phase(ctx context.Context, f *factor) *Phase {
 	if r.load.line != nil && f.id == everyday {
 		p.Does = "a call over the standard streams"
 	}
-	r.current, p.lazy = p, lazyOf(r.server, r.cfg)
+	lazy := collectorsOf(r.server, r.cfg)
+	r.current, p.lazy = p, lazy.mayMB()
 	defer r.load.forget(context.WithoutCancel(ctx))
 	n := r.calibrate(ctx, f)
 	p.each = float64(n.calls)
@@ -32,6 +33,7 @@ func (r *run) phase(ctx context.Context, f *factor) *Phase {
 			break
 		}
 		p.Rounds = append(p.Rounds, round)
+		p.beyond = lazy.beyond()
 		p.judge(r.cfg.Expiry > 0)
 		n = r.larger(f, p, n)
 	}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The smallest leak that leaktest finds in three minutes: servers that keep so many
+# bytes of each call, and in how many of the runs they are called a leak. The power
+# is 90 % where it is nine of ten (RUNS=10: an hour and a half for all three).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+runs=${RUNS:-3}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/mcpdiag" ./cmd/mcpdiag
+go build -o "$work/memory" ./bench/memory
+
+# found NAME BYTES ARGUMENTS…: prints in how many runs the leak was found, and of how many calls.
+found() {
+  local name=$1 bytes=$2 leaks=0 calls=(); shift 2
+  for _ in $(seq "$runs"); do
+    local code=0
+    LEAK=$bytes "$work/mcpdiag" -q leaktest --max-time 3m -o "$work/out" "$@" >/dev/null 2>"$work/errors" || code=$?
+    case $code in
+      0) ;;
+      3) leaks=$((leaks + 1)) ;;
+      *) cat "$work/errors" >&2; return 1 ;;
+    esac
+    calls+=("$(awk -F, 'END {print $2}' "$work/out/rounds.csv")")
+  done
+  printf '%-32s %6s bytes a call: found in %s of %s runs (%s calls)\n' "$name" "$bytes" "$leaks" "$runs" "$(printf '%s\n' "${calls[@]}" | sort -n | sed -n "$(((runs + 1) / 2))p")"
+}
+
+for bytes in ${GO_BYTES:-64 128}; do
+  found Go "$bytes" -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
+done
+if ! command -v npm >/dev/null; then
+  echo 'Node: npm is missing'
+  exit
+fi
+testdata/leaks/install.sh
+for bytes in ${NODE_CALM_BYTES:-512 1024}; do
+  found 'Node with --stabilize' "$bytes" --stabilize -- node testdata/leaks/sdk1.mjs '{port}'
+done
+for bytes in ${NODE_BYTES:-16384}; do
+  found Node "$bytes" -- node testdata/leaks/sdk1.mjs '{port}'
+done
