@@ -190,3 +190,25 @@ func TestCommandLine(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// A leak of one tool says nothing of the others: what is kept per call names
+// the tool that was called.
+func TestPerTool(t *testing.T) {
+	for _, test := range []struct{ id, tool, want string }{
+		{everyday, "echo", "call of echo"},
+		{"closed-after-call", "echo", "session with a call of echo"},
+		{"modern-call", "echo", "stateless call of echo"},
+		{"call", "", "tools/list"},
+		{"call", "a\x1b[2J\n" + strings.Repeat("b", 99), `call of a\x1b[2J\n` + strings.Repeat("b", 49) + "…"},
+		{"failed-call", "echo", "failed call"},
+		{"closed", "echo", "session closed with DELETE"},
+	} {
+		found, err := factorsOf([]string{test.id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := found[0].perTool(test.tool); got != test.want {
+			t.Errorf("%s of %q: got %q, want %q", test.id, test.tool, got, test.want)
+		}
+	}
+}

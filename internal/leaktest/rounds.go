@@ -12,7 +12,7 @@ import (
 
 // phase loads the server with one factor, round after round.
 func (r *run) phase(ctx context.Context, f *factor) *Phase {
-	p := &Phase{ID: f.id, Per: f.per, Does: f.does, expected: f.fails, Held: f.held, Errors: map[string]string{}}
+	p := &Phase{ID: f.id, Per: f.perTool(r.load.tool.Name), Does: f.does, expected: f.fails, Held: f.held, Errors: map[string]string{}}
 	if r.load.line != nil && f.id == everyday {
 		p.Does = "a call over the standard streams"
 	}
