@@ -91,7 +91,7 @@ func (r *Result) latencyChart() report.Chart {
 
 // countChart is what was counted after each round.
 func (r *Result) countChart() (c report.Chart, some bool) {
-	c = report.Chart{Title: "What the server holds beside memory", Subtitle: "after each round, when it is idle", XSeconds: true}
+	c = report.Chart{Title: "What the server holds beside memory", Subtitle: "after each round, when it is idle", XSeconds: true, YWhole: true}
 	for _, counter := range counters {
 		line := report.ChartLine{Name: counter.what}
 		for _, p := range r.Phases {

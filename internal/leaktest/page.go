@@ -202,13 +202,22 @@ func (r *Result) failures(page *report.Page) {
 		for _, kind := range slices.Sorted(maps.Keys(p.Errors)) {
 			examples = append(examples, kind+": "+report.Cell(p.Errors[kind], 120))
 		}
-		rows = append(rows, []string{p.ID, report.Count(p.Operations), report.Count(p.Failed), report.Count(p.Refused), strings.Join(examples, "; ")})
+		failed := report.Count(p.Failed)
+		if p.meansToFail() {
+			failed += ", as meant"
+		}
+		rows = append(rows, []string{p.ID, report.Count(p.Operations), failed, report.Count(p.Refused), strings.Join(examples, "; ")})
 	}
 	if len(rows) == 0 {
 		page.Paragraph(report.Plain, "No operation failed.")
 		return
 	}
 	page.Table(map[int]bool{1: true, 2: true, 3: true}, []string{"load", "operations", "failed", "refused", "such as"}, rows, nil)
+}
+
+// meansToFail reports whether the operations of p are made to fail.
+func (p *Phase) meansToFail() bool {
+	return slices.ContainsFunc(factors, func(f factor) bool { return f.id == p.ID && f.fails })
 }
 
 // mostFlame bounds the picture that is put into the page.
@@ -269,8 +278,8 @@ func (r *Result) repeat(page *report.Page) {
 	if len(r.Command) > 0 {
 		page.Code(CommandLine(r.Command))
 	}
-	if len(r.Files.Rounds) > 0 {
-		page.Code("mcpdiag leaktest --judge " + quote(filepath.Join(r.Files.Folder, r.Files.Rounds[0])))
+	for _, name := range r.Files.Rounds {
+		page.Code("mcpdiag leaktest --judge " + quote(filepath.Join(r.Files.Folder, name)))
 	}
 	if r.Files.Memory != "" {
 		page.Code("mcpdiag monitor --read " + quote(filepath.Join(r.Files.Folder, r.Files.Memory)))

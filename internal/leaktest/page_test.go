@@ -108,3 +108,20 @@ func TestFormatsAreHarmless(t *testing.T) {
 		}
 	}
 }
+
+// The page has what repeats the judgement of each phase, and does not take for
+// an error what was made to fail.
+func TestPageOfSeveralPhases(t *testing.T) {
+	r := resultOf(phaseOf("call", line(13, 20, 1)...), phaseOf("failed-call", line(13, 20, 0)...))
+	r.Phases[1].Failed, r.Phases[1].Errors = 12, map[string]string{"JSON-RPC error": "unknown tool"}
+	r.Files = Files{Folder: "out", Rounds: []string{"rounds.csv", "rounds-failed-call.csv"}}
+	var b bytes.Buffer
+	if err := r.HTML(&b, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"--judge out/rounds.csv<", "--judge out/rounds-failed-call.csv<", ">12, as meant<"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}

@@ -15,6 +15,7 @@ import (
 type Chart struct {
 	Title, Subtitle string
 	YUnit           string
+	YWhole          bool // Y is a count: no half of one
 	XSeconds        bool // X is a time in seconds; else a count
 	XUnit           string
 	Lines           []ChartLine
@@ -93,6 +94,35 @@ type plot struct {
 	x0, x1, y0, y1           float64
 	xStep, yStep             float64
 	empty                    bool
+	legend                   []legendEntry // of each line
+}
+
+// legendEntry is where the name of a line stands: rows of the legend are
+// counted from the top.
+type legendEntry struct {
+	name string
+	x    float64
+	row  int
+}
+
+const legendRow = 18 // the height of a row of the legend
+
+// placeLegend gives each line a place in the legend, in as many rows as it
+// takes, and moves the chart down under them.
+func (c Chart) placeLegend(p *plot) {
+	at, row := p.left, 0
+	for _, l := range c.Lines {
+		name := Cell(l.Name, min(32, int((p.right-p.left-40)/7.2)))
+		room := 40 + 7.2*float64(Width(name))
+		if at > p.left && at+room > p.right {
+			at, row = p.left, row+1
+		}
+		p.legend = append(p.legend, legendEntry{name, at, row})
+		at += room
+	}
+	p.height += row * legendRow
+	p.top += float64(row * legendRow)
+	p.bottom += float64(row * legendRow)
 }
 
 func (c Chart) plot() plot {
@@ -101,6 +131,7 @@ func (c Chart) plot() plot {
 		p.width, p.height = 900, 420
 	}
 	p.right, p.bottom = float64(p.width)-24, float64(p.height)-40
+	c.placeLegend(&p)
 	for _, l := range c.Lines {
 		for _, v := range l.Points {
 			if finite(v[0]) && finite(v[1]) {
@@ -115,14 +146,14 @@ func (c Chart) plot() plot {
 	if p.x1 == p.x0 {
 		p.x1++
 	}
-	p.scaleY()
+	p.scaleY(c.YWhole)
 	p.xStep = niceStep((p.x1-p.x0)/max(2, (p.right-p.left)/110), c.XSeconds)
 	return p
 }
 
 // scaleY begins at 0 where that does not flatten the line, and always shows a
 // tenth of the value at least: noise on a steady level must not look like a mountain.
-func (p *plot) scaleY() {
+func (p *plot) scaleY(whole bool) {
 	if least := 0.1 * p.y1; p.y1-p.y0 < least {
 		middle := (p.y0 + p.y1) / 2
 		p.y0, p.y1 = middle-least/2, middle+least/2
@@ -134,6 +165,9 @@ func (p *plot) scaleY() {
 		p.y0 = 0
 	}
 	p.yStep = niceStep((p.y1-p.y0)/5, false)
+	if whole {
+		p.yStep = max(p.yStep, 1)
+	}
 	p.y0, p.y1 = math.Floor(p.y0/p.yStep)*p.yStep, math.Ceil(p.y1/p.yStep)*p.yStep
 }
 
@@ -230,7 +264,7 @@ func (c Chart) areas(b *strings.Builder, p plot) {
 
 // lines draws each line, and a legend above them in their order.
 func (c Chart) lines(b *strings.Builder, p plot) {
-	at := p.left
+	const first = 67 // where the legend's first row is
 	for i, l := range c.Lines {
 		class := "l"
 		if l.Thin {
@@ -241,13 +275,9 @@ func (c Chart) lines(b *strings.Builder, p plot) {
 		}
 		stroke := fmt.Sprintf(`class="%s" stroke="var(--c%d)"`, class, i%lineColors)
 		fmt.Fprintf(b, `<path %s d="%s"/>`+"\n", stroke, p.path(l.Points))
-		name := Cell(l.Name, 32)
-		room := 40 + 7.2*float64(Width(name))
-		if at+room > p.right {
-			continue // a legend beyond the edge would be cut
-		}
-		fmt.Fprintf(b, `<path %s d="M%.1f %.1fh20"/><text x="%.1f" y="%.1f">%s</text>`+"\n", stroke, at, p.top-19, at+26, p.top-14.5, text(name))
-		at += room
+		e := p.legend[i]
+		y := first + float64(e.row*legendRow)
+		fmt.Fprintf(b, `<path %s d="M%.1f %.1fh20"/><text x="%.1f" y="%.1f">%s</text>`+"\n", stroke, e.x, y, e.x+26, y+4.5, text(e.name))
 	}
 }
 

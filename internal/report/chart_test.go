@@ -123,3 +123,27 @@ func FuzzChart(f *testing.F) {
 		}
 	})
 }
+
+// Each line has its name, also where the chart is too narrow for one row of them.
+func TestLegendOfANarrowChart(t *testing.T) {
+	c := Chart{Title: "counts", Width: 420, Height: 320, YWhole: true}
+	names := []string{"sessions that the server counts", "sockets in CLOSE_WAIT", "threads"}
+	for i, name := range names {
+		c.Lines = append(c.Lines, ChartLine{Name: name, Points: [][2]float64{{0, float64(6 + i)}, {9, 7}}})
+	}
+	doc := svg(t, c)
+	rows := map[string]bool{}
+	for _, name := range names {
+		at := regexp.MustCompile(`x="[0-9.]+" y="([0-9.]+)">` + name + `<`).FindStringSubmatch(doc)
+		if at == nil {
+			t.Fatalf("no legend for %q in\n%s", name, doc)
+		}
+		rows[at[1]] = true
+	}
+	if len(rows) != 2 || !strings.Contains(doc, `viewBox="0 0 420 338"`) {
+		t.Errorf("%d rows of a legend, want 2 and a picture that has room for them:\n%s", len(rows), doc)
+	}
+	if strings.Contains(doc, ">6.5<") {
+		t.Errorf("half a session:\n%s", doc)
+	}
+}

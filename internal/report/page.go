@@ -40,15 +40,15 @@ dt{color:var(--faint);font-size:13px}dd{margin:0;font-size:19px;font-weight:600;
 th,td{padding:5px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{color:var(--faint);font-weight:600;font-size:13px;white-space:nowrap}
 .num{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-pre{background:var(--raised);border:1px solid var(--line);border-radius:8px;padding:10px 14px;margin:8px 0;overflow-x:auto;font-size:13px}
+pre{background:var(--raised);border:1px solid var(--line);border-radius:8px;padding:10px 14px;margin:8px 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px}
 .wide img{display:block;width:100%;min-width:860px;border:1px solid var(--line);border-radius:8px}
 a{color:inherit}
-td:last-child:not(.num):not(:empty){min-width:12em}
+td:not(.num):not(:empty){min-width:6em}td:last-child:not(.num):not(:empty){min-width:12em}
 .mark td{background:var(--raised);font-weight:600}
 picture img{display:block;width:100%;height:auto;border:1px solid var(--line);border-radius:8px;margin:12px 0}
 ul{margin:6px 0;padding-left:20px}li{overflow-wrap:anywhere}
 @media (max-width:600px){main{padding:16px 12px 32px}h1{font-size:20px}th,td{padding:5px 6px}}
-@media print{main{max-width:none}.wide{overflow:visible}.wide img{min-width:0}pre{white-space:pre-wrap}picture,tr{break-inside:avoid}h2{break-after:avoid}}
+@media print{main{max-width:none}.wide{overflow:visible}.wide img{min-width:0}table{font-size:12px}th{font-size:11px}th,td{padding:4px 6px}picture,tr{break-inside:avoid}h2{break-after:avoid}}
 `
 
 // Fact is a figure that stands by itself.
