@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,6 +86,9 @@ func (l *leaktester) test(ctx context.Context) error {
 	if err := l.connect(); err != nil {
 		return err
 	}
+	if n := l.cfg.Rounds; n > 0 && n < leaktest.LeastRounds {
+		l.a.warn(fmt.Sprintf("--rounds %d: fewer than %d rounds decide nothing, as a rule; without --rounds there are as many as the verdict needs", n, leaktest.LeastRounds))
+	}
 	view := &screen{a: l.a}
 	l.cfg.Guard = func(w io.Writer) io.Writer { return l.a.guard(w) }
 	l.cfg.Progress = l.progress(view)
@@ -96,12 +100,25 @@ func (l *leaktester) test(ctx context.Context) error {
 	if res == nil {
 		return err
 	}
-	l.a.warn(res.Warnings...)
+	l.a.warn(slices.DeleteFunc(slices.Clone(res.Warnings), func(w string) bool { return w == res.Ended })...)
 	err = errors.Join(err, l.write(l.a.stdout, res), l.summarize(res))
 	if err != nil {
 		return err
 	}
-	return l.verdict(res.Verdict, res.Finding)
+	return l.outcome(res)
+}
+
+// outcome is the exit code of a run. A server that dies under test has not passed it.
+func (l *leaktester) outcome(res *leaktest.Result) error {
+	err := l.verdict(res.Verdict, res.Finding)
+	switch {
+	case res.Ended == "":
+		return err
+	case err == nil:
+		return errors.New(res.Ended)
+	}
+	l.a.warn(res.Ended)
+	return err
 }
 
 // progress shows how far the test is, where a person looks on.

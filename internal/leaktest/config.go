@@ -60,9 +60,11 @@ type Config struct {
 	started func(pid int) // of the server, for tests
 }
 
+// LeastRounds is how many rounds a verdict takes.
+const LeastRounds = 9
+
 // Bounds of a run.
 const (
-	leastRounds   = 9
 	usualRounds   = 12
 	sureRounds    = 17 // a long warm-up looks like a leak until then
 	mostRounds    = 40

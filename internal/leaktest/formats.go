@@ -36,7 +36,7 @@ type problem struct {
 func (r *Result) JUnit(w io.Writer) error {
 	s := suite{Name: "mcpdiag leaktest", Time: fmt.Sprintf("%.1f", r.DurationS)}
 	for _, p := range r.Phases {
-		s.add("no leak per "+p.Per, r.faulty(p), p.Trend.Verdict == trend.Undecided, p.Sentence())
+		s.add("no leak per "+p.Per, r.faulty(p) || p.Ended != "", p.Trend.Verdict == trend.Undecided, p.Sentence())
 	}
 	for _, b := range r.Budgets {
 		s.add("budget "+b.Budget, b.Verdict == Over, b.Verdict == Open, b.Text)
@@ -89,7 +89,7 @@ func (r *Result) GitHub(w io.Writer) error {
 	var b strings.Builder
 	level := "notice"
 	switch {
-	case r.Finding:
+	case r.Finding, r.Ended != "":
 		level = "error"
 	case r.Verdict == trend.Undecided:
 		level = "warning"

@@ -139,7 +139,10 @@ func (p *Phase) disturbances() []string {
 	if p.expected && p.turned() {
 		why = append(why, "requests of which most were answered at first were refused in the end, or the other way round: the load was not the same throughout")
 	}
-	return append(why, p.ended...)
+	if p.Ended != "" {
+		why = append(why, p.Ended)
+	}
+	return why
 }
 
 // turned reports whether the share of operations that fail is another in the

@@ -54,7 +54,7 @@ func TestJudge(t *testing.T) {
 				p.Rounds[i].Failed = 100
 			}
 		}, false, trend.Undecided, ByRSS, ""},
-		{"ended", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.ended = []string{"killed"} }, false, trend.Undecided, ByRSS, ""},
+		{"ended", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Ended = "killed" }, false, trend.Undecided, ByRSS, ""},
 		{"children", phaseOf("call", line(7, 20, 0)...), everyRound(func(r *Round) { r.Processes = 1 + int(r.Operations) }), false, trend.Leak, ByCount, Counted},
 		{"sockets", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = known(float64(r.Operations)) }), false, trend.Leak, ByCount, Counted},
 		{"sessions that are abandoned", phaseOf("abandoned", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sessions = known(float64(r.Operations)) }), false, trend.NoLeak, ByRSS, ""},

@@ -32,6 +32,7 @@ type Result struct {
 	Command     []string          `json:"command"` // what repeats this run
 
 	Interrupted bool     `json:"interrupted,omitempty"`
+	Ended       string   `json:"ended,omitempty"` // how the server ended during the run
 	Warnings    []string `json:"warnings"`
 }
 
@@ -74,7 +75,8 @@ type Phase struct {
 	Held bool `json:"held,omitempty"`
 	// Explained names the phases whose rates add up to this one's.
 	Explained []string `json:"explainedBy,omitempty"`
-	Notes     []string `json:"notes,omitempty"`
+	// Ended is how the server ended in the middle of the phase.
+	Ended string `json:"ended,omitempty"`
 
 	Operations int64             `json:"operations"` // that were done, without the warm-up
 	Failed     int64             `json:"failed"`
@@ -82,12 +84,11 @@ type Phase struct {
 	Errors     map[string]string `json:"errors,omitempty"`
 	Rounds     []Round           `json:"rounds"`
 
-	each     float64  // calls in a session of the everyday load
-	expected bool     // that its operations fail
-	broken   int64    // operations that failed otherwise than by a tool
-	ended    []string // why the phase was cut short
-	lazy     float64  // MB that collectors may leave lying
-	beyond   bool     // one process grew by more than its collector may leave
+	each     float64 // calls in a session of the everyday load
+	expected bool    // that its operations fail
+	broken   int64   // operations that failed otherwise than by a tool
+	lazy     float64 // MB that collectors may leave lying
+	beyond   bool    // one process grew by more than its collector may leave
 }
 
 // What a verdict rests on.

@@ -222,6 +222,9 @@ func (r *run) settle(ctx context.Context, f *factor, round Round) Round {
 // says of itself now.
 func (r *run) counts(ctx context.Context, round *Round) {
 	d := r.server.tree.ReadDetail()
+	if d.Denied {
+		r.once("open files and sockets were not counted: permission denied; the server belongs to another user: run as that user, or with more rights")
+	}
 	round.Files, round.Sockets = known(d.Files), known(d.Sockets)
 	round.CloseWait, round.Threads = known(d.CloseWait), known(d.Threads)
 	if !r.snapshot {
@@ -258,7 +261,7 @@ func (r *run) more(p *Phase) bool {
 
 func (r *run) usual() int {
 	if r.of > 1 {
-		return leastRounds
+		return LeastRounds
 	}
 	return usualRounds
 }

@@ -51,7 +51,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	r.out.guard = cfg.Guard
 	r.log = &loadLog{w: r.out.guarded(r.out.load), start: r.start}
 	if err := r.prepare(ctx); err != nil {
-		return nil, errors.Join(err, r.out.close())
+		return nil, errors.Join(r.out.said(err), r.out.drop())
 	}
 	defer r.server.stop()
 	r.phases(ctx, todo)
@@ -151,14 +151,33 @@ func (r *run) phases(ctx context.Context, todo []factor) {
 			r.res.Phases = append(r.res.Phases, p)
 		}
 		if why := r.server.end(); why != "" {
-			p.ended = append(p.ended, why)
+			if words := r.out.complaint(); words != "" {
+				why += "; " + words
+			}
+			p.Ended, r.res.Ended = why, why
 			p.judge(r.cfg.Expiry > 0)
 			r.warn("%s", why)
+			r.untried(todo[i+1:])
 			return
 		}
 		if p.Trend.Verdict != "no-leak" {
 			todo = append(todo, splitsOf(f, todo)...)
 		}
+	}
+	if ctx.Err() != nil {
+		r.warn("the run was interrupted")
+		r.untried(todo[r.nth:])
+	}
+}
+
+// untried names the factors that the run did not come to.
+func (r *run) untried(rest []factor) {
+	var ids []string
+	for _, f := range rest {
+		ids = append(ids, f.id)
+	}
+	if len(ids) > 0 {
+		r.warn("not tried any more: %s", strings.Join(ids, ", "))
 	}
 }
 
@@ -237,7 +256,7 @@ func (r *run) tell(state string) {
 	if c := r.current; c != nil {
 		p.Phase, p.Round = c.ID, max(0, len(c.Rounds)-1)
 		p.Rounds = max(p.Rounds, p.Round)
-		if p.Round > leastRounds {
+		if p.Round > LeastRounds {
 			p.Latest = c.Sentence()
 		}
 	}
@@ -251,7 +270,7 @@ func (r *run) tell(state string) {
 func (r *run) collect(ctx context.Context) {
 	if r.cfg.GCSignal != "" {
 		if err := process.Signal(r.server.info.ID, r.cfg.GCSignal); err != nil {
-			r.once("asking the collector: " + err.Error())
+			r.once(fmt.Sprintf("asking the collector: sending %s to process %d: %v", r.cfg.GCSignal, r.server.info.PID, err))
 		}
 	}
 	if r.cfg.GCURL == nil {

@@ -3,6 +3,7 @@ package leaktest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -26,6 +27,9 @@ func TestMain(m *testing.M) {
 		_ = newServer(0).Run(context.Background(), &mcp.StdioTransport{})
 	case "leaky-stdio":
 		_ = newServer(64<<10).Run(context.Background(), &mcp.StdioTransport{})
+	case "silent":
+		fmt.Fprintln(os.Stderr, "fatal: no database")
+		time.Sleep(time.Minute)
 	case "http", "limited":
 		serveHTTP(os.Getenv("LEAKTEST_SERVER") == "limited")
 	default:
@@ -130,6 +134,16 @@ func TestKilled(t *testing.T) {
 	if res.Verdict != trend.Undecided || !strings.Contains(strings.Join(res.Warnings, "\n"), "out of memory") {
 		t.Errorf("%s, warnings %q", res.Verdict, res.Warnings)
 	}
+	if !strings.HasPrefix(res.Sentence, "undecided: after 3 rounds the server ended during the run: killed") || res.Ended == "" {
+		t.Errorf("%s; %q", res.Sentence, res.Ended)
+	}
+	var junit, github strings.Builder
+	if err := errors.Join(res.JUnit(&junit), res.GitHub(&github)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(junit.String(), `failures="1"`) || !strings.HasPrefix(github.String(), "::error ") {
+		t.Errorf("a server that died passes:\n%s%s", junit.String(), github.String())
+	}
 	for _, name := range []string{VerdictFile, ReportFile, "rounds.csv", res.Files.Memory, res.Files.Server} {
 		if info, err := os.Stat(filepath.Join(cfg.Folder, name)); err != nil || info.Size() == 0 && name != res.Files.Server {
 			t.Errorf("%s: %v", name, err)
@@ -153,6 +167,7 @@ func TestLimited(t *testing.T) {
 // The first Ctrl-C ends the run; the report is there.
 func TestInterrupted(t *testing.T) {
 	cfg := configOf(t, "http")
+	cfg.Factors = []string{"call", "closed", "abandoned"}
 	ctx, cancel := context.WithCancel(t.Context())
 	cfg.Progress = func(p Progress) {
 		if p.Round == 2 {
@@ -165,6 +180,9 @@ func TestInterrupted(t *testing.T) {
 	}
 	if !res.Interrupted || res.Verdict != trend.Undecided || len(res.Phases) != 1 || len(res.Phases[0].Rounds) < 3 {
 		t.Errorf("%+v", res)
+	}
+	if warnings := strings.Join(res.Warnings, "\n"); !strings.Contains(warnings, "the run was interrupted\nnot tried any more: closed, abandoned") {
+		t.Errorf("warnings %s", warnings)
 	}
 	back, err := Load(cfg.Folder)
 	if err != nil || back.Sentence != res.Sentence {
@@ -186,5 +204,38 @@ func TestNotReady(t *testing.T) {
 	cfg.PID = 1 << 30
 	if _, err := Run(t.Context(), cfg); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Of a log the line counts that says what went wrong.
+func TestLastWords(t *testing.T) {
+	for _, test := range []struct{ log, want string }{
+		{"listening\n\nbye\n\n", "bye"},
+		{"node:events:497\n      throw er; // Unhandled 'error' event\n      ^\n\nError: listen EADDRINUSE: address already in use\n    at Server.listen\n" +
+			"Emitted 'error' event on Server instance at:\n  code: 'EADDRINUSE'\n}\n\nNode.js v22.1.0\n", "Error: listen EADDRINUSE: address already in use"},
+		{"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n 1: 0xe13fde node::Abort()\n", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"},
+		{"panic: nil map\n\ngoroutine 1 [running]:\nmain.main()\n\t/x/main.go:3\nexit status 2\n", "panic: nil map"},
+		{"Traceback (most recent call last):\n  File \"x\"\nModuleNotFoundError: No module named 'mcp'\n", "ModuleNotFoundError: No module named 'mcp'"},
+		{"ERROR:    [Errno 98] address already in use\nINFO:     Waiting for application shutdown.\n", "ERROR:    [Errno 98] address already in use"},
+		{strings.Repeat("x", 70<<10) + "\nerror: last\n", "error: last"},
+		{"", ""},
+	} {
+		if got := lastWords([]byte(test.log)); got != test.want {
+			t.Errorf("of %q: %q, want %q", test.log[max(0, len(test.log)-200):], got, test.want)
+		}
+	}
+}
+
+// A command that does not come up: what it said, and no empty files.
+func TestNeverReady(t *testing.T) {
+	cfg := configOf(t, "silent")
+	cfg.Ready = 300 * time.Millisecond
+	_, err := Run(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), "within 300ms: nothing listens there; ") || !strings.Contains(err.Error(), "it said: fatal: no database; all that it said is in "+cfg.Folder) {
+		t.Errorf("error %v", err)
+	}
+	left, _ := os.ReadDir(cfg.Folder)
+	if len(left) != 1 || !strings.HasPrefix(left[0].Name(), "server_") {
+		t.Errorf("left: %v", left)
 	}
 }

@@ -18,10 +18,15 @@ func (r *Result) sentence() string {
 		case len(p.Explained) > 0:
 		case p.Trend.Verdict == trend.Leak:
 			parts = append(parts, p.kept())
+			if p.Ended != "" {
+				open = append(open, p.Ended)
+			}
 		case p.Unexpired():
 			open = append(open, p.unexpired())
 		case p.Trend.Verdict == trend.NoLeak:
 			nothing = append(nothing, "per "+p.Per)
+		case p.Ended != "":
+			open = append(open, "undecided per "+p.Per+", since "+p.Ended)
 		default:
 			open = append(open, "undecided per "+p.Per)
 		}
@@ -57,6 +62,8 @@ func (p *Phase) Sentence() string {
 		return "no leak; " + unseen
 	case p.Unexpired():
 		return p.unexpired()
+	case p.Ended != "":
+		return fmt.Sprintf("undecided: after %d rounds %s", max(0, len(p.Rounds)-1), p.Ended)
 	case p.Trend.Smallest == 0:
 		return fmt.Sprintf("undecided: %d rounds are too few to judge", max(0, len(p.Rounds)-1))
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -19,6 +21,7 @@ type server struct {
 	child *process.Child // nil where it ran already
 	info  process.Info
 	tree  *process.Tree
+	name  string // by which it was found, where it ran already
 	env   []string
 	pipe  io.ReadWriteCloser // its standard streams, where it speaks over them
 	line  *mcp.Session       // the session over them
@@ -44,7 +47,12 @@ func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if found, err = process.Choose(cfg.Name, found, cfg.Match); err != nil {
 		return nil, err
 	}
-	return watchOver(found[0])
+	s, err := watchOver(found[0])
+	if err != nil {
+		return nil, err
+	}
+	s.name = cfg.Name
+	return s, nil
 }
 
 func watchOver(info process.Info) (*server, error) {
@@ -172,16 +180,38 @@ func (s *server) ready(ctx context.Context, cfg *Config) error {
 		}
 		select {
 		case <-s.child.Done():
-			return fmt.Errorf("the command ended before it spoke MCP: %s; what it said is in the server log", s.child.Exit().Text)
+			return &unreadyError{fmt.Sprintf("the command ended before it spoke MCP: %s", s.child.Exit().Text), nil}
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errNotReady) {
-				return fmt.Errorf("the command did not speak MCP at %s within %s; what it said is in the server log; {port} in the command "+
-					"stands for the port to take, as in -- env PORT={port} node server.js; --url says where it speaks MCP, --ready-timeout waits longer: %w", where(cfg), cfg.Ready, err)
+				return &unreadyError{s.unready(cfg, err), err}
 			}
 			return errors.New("interrupted while the server was starting")
 		case <-time.After(tryEvery):
 		}
 	}
+}
+
+// unreadyError is that a command was started and did not come up. What it said
+// may tell why.
+type unreadyError struct {
+	text  string
+	cause error
+}
+
+func (e *unreadyError) Error() string { return e.text }
+func (e *unreadyError) Unwrap() error { return e.cause }
+
+// unready says that the command was not ready in time, because of err.
+func (s *server) unready(cfg *Config, err error) string {
+	if cfg.Stdio {
+		return fmt.Sprintf("the command did not speak MCP over its standard streams within %s: %v; --ready-timeout waits longer", cfg.Ready, err)
+	}
+	why := err.Error()
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		why = "nothing listens there"
+	}
+	return fmt.Sprintf("the command did not speak MCP at %s within %s: %s; {port} in the command stands for the port to take, as in "+
+		"-- env PORT={port} node server.js; --url says where it speaks MCP, --ready-timeout waits longer", where(cfg), cfg.Ready, why)
 }
 
 var errNotReady = errors.New("not ready")
@@ -243,13 +273,26 @@ func (s *server) stop() {
 	s.child.Stop()
 }
 
+// again says that a server that was found by its name runs again.
+func (s *server) again() string {
+	if s.name == "" {
+		return ""
+	}
+	found, err := process.Find(s.name)
+	found = slices.DeleteFunc(found, func(i process.Info) bool { return i.ID == s.info.ID })
+	if err != nil || len(found) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; it runs again as process %d, with none of the memory that was measured", found[0].PID)
+}
+
 // end says how the server ended, "" while it lives.
 func (s *server) end() string {
 	_, err := s.tree.Read()
 	gone := errors.Is(err, process.ErrEnded)
 	if s.child == nil {
 		if gone {
-			return "the server ended during the run, nobody knows why"
+			return fmt.Sprintf("the server, process %d, ended during the run; why, its own log may say%s", s.info.PID, s.again())
 		}
 		return ""
 	}

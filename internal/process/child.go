@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -83,10 +84,20 @@ func explainStart(name string, err error) error {
 		return &explained{fmt.Sprintf("starting %q: command not found; is it installed and in PATH?", name), exec.ErrNotFound}
 	case errors.Is(err, os.ErrNotExist):
 		return &explained{fmt.Sprintf("starting %q: no such file", name), os.ErrNotExist}
+	case errors.Is(err, os.ErrPermission) && isDir(name):
+		return &explained{fmt.Sprintf("starting %q: it is a folder", name), os.ErrPermission}
+	case errors.Is(err, syscall.ENOEXEC):
+		return &explained{fmt.Sprintf("starting %q: no program for this machine, and no script whose first line names its interpreter, "+
+			"such as #!/bin/sh", name), syscall.ENOEXEC}
 	case errors.Is(err, os.ErrPermission):
 		return &explained{fmt.Sprintf("starting %q: permission denied; is it executable?", name), os.ErrPermission}
 	}
 	return fmt.Errorf("starting %q: %w", name, err)
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // run starts the command and waits for its end, on one thread: where the system

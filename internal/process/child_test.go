@@ -57,6 +57,18 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 	if _, err := Start(Command{Args: []string{plain}}); runtime.GOOS != "windows" && !errors.Is(err, os.ErrPermission) {
 		t.Errorf("not executable: %v", err)
 	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	if err := os.Chmod(plain, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(Command{Args: []string{plain}}); err == nil || !strings.Contains(err.Error(), "#!/bin/sh") {
+		t.Errorf("no program: %v", err)
+	}
+	if _, err := Start(Command{Args: []string{t.TempDir()}}); err == nil || !strings.Contains(err.Error(), "it is a folder") {
+		t.Errorf("a folder: %v", err)
+	}
 }
 
 // Children, grandchildren and a process that ran away from its parent: none is left.
