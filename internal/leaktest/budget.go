@@ -91,6 +91,8 @@ func (r *Result) against(b Budget) BudgetCheck {
 	switch {
 	case p.Trend.Span == 0:
 		c.Text = b.Text + ": too few rounds to tell"
+	case low > b.Bytes && p.Trend.Verdict == trend.Undecided:
+		c.Text = b.Text + ": open, it grew by more, but it is undecided whether that is kept: " + measured
 	case low > b.Bytes:
 		c.Verdict, c.Text = Over, b.Text+": over, "+measured
 	case high <= b.Bytes:
@@ -131,11 +133,14 @@ func (r *Result) compare(old *Result) {
 			continue
 		}
 		c := Comparison{Phase: p.ID, Old: was.Rate, New: p.Rate}
-		c.Worse = p.Rate.Low > max(was.Rate.High, 0) && p.Trend.Verdict != trend.NoLeak
+		c.Worse = p.Rate.Low > max(was.Rate.High, 0) && p.Trend.Verdict == trend.Leak
 		word := "no worse than before"
-		if c.Worse {
+		switch {
+		case c.Worse:
 			word = "worse than before"
 			r.Finding = true
+		case p.Trend.Verdict == trend.Undecided:
+			word = "not known to be worse than before, since it is undecided"
 		}
 		c.Text = fmt.Sprintf("per %s: %s, %s (95 %%: %s to %s), was %s (%s to %s)", p.Per, word,
 			Bytes(c.New.Bytes), Bytes(c.New.Low), Bytes(c.New.High), Bytes(c.Old.Bytes), Bytes(c.Old.Low), Bytes(c.Old.High))

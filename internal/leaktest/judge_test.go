@@ -212,3 +212,18 @@ func TestPerTool(t *testing.T) {
 		}
 	}
 }
+
+// What a collector may not have looked at yet is neither over a budget nor worse
+// than before: a healthy server whose cache fills grows like that.
+func TestUndecidedIsNoFinding(t *testing.T) {
+	grows := phaseOf("call", line(13, 20, 1)...)
+	grows.lazy = 512
+	r, old := resultOf(grows), resultOf(phaseOf("call", line(13, 20, 0)...))
+	r.check(&Config{Budgets: []Budget{{Bytes: 1 << 10, Per: "call", Text: "1KB/call"}}, Baseline: old})
+	if r.Verdict != trend.Undecided || r.Finding || r.Budgets[0].Verdict != Open || r.Baseline[0].Worse {
+		t.Errorf("%s: finding %t, %+v, %+v", r.Sentence, r.Finding, r.Budgets, r.Baseline)
+	}
+	if !strings.Contains(r.Baseline[0].Text, "not known to be worse") {
+		t.Errorf("the comparison says %s", r.Baseline[0].Text)
+	}
+}
