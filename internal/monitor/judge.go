@@ -30,7 +30,11 @@ func (res *Result) conclude() {
 			res.Verdict = trend.Undecided
 		}
 		if p.Trend.Verdict == trend.Undecided {
-			res.Warnings = append(res.Warnings, fmt.Sprintf("undecided about PID %d: %s", p.PID, p.Trend.Reasons[0].Text))
+			about := ""
+			if p.PID > 0 {
+				about = fmt.Sprintf(" about PID %d", p.PID)
+			}
+			res.Warnings = append(res.Warnings, "undecided"+about+": "+p.Trend.Reasons[0].Text)
 		}
 	}
 	if len(res.Processes) == 0 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // maxLine is the longest line of a recorded file that is read.
@@ -99,7 +100,7 @@ func (r *recording) skip(line int) {
 
 func (r *recording) finish() {
 	if r.skipped > 0 {
-		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("%d lines could not be read and were passed over, the first is line %d", r.skipped, r.firstBad))
+		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("passed over: %s that could not be read; the first is line %d", report.Plural(int64(r.skipped), "line"), r.firstBad))
 	}
 	if r.back > 0 {
 		r.res.Warnings = append(r.res.Warnings, fmt.Sprintf("%d samples are older than the one before them and were passed over", r.back))

@@ -111,7 +111,7 @@ func TestReadIsBounded(t *testing.T) {
 	rows := func(n int, row string) string { return strings.Repeat(row+"\n", n) }
 	quoted := "timestamp,pid,rss_mb\n" + rows(1, `1,7,"10`) + rows(50_000, "2,7,10") + rows(1, "\"3\",7,\"10\"")
 	res, err := Read(strings.NewReader(quoted))
-	if err != nil || res.Processes[0].Samples != 50_001 || !strings.Contains(strings.Join(res.Warnings, "\n"), "1 lines could not be read and were passed over, the first is line 2") {
+	if err != nil || res.Processes[0].Samples != 50_001 || !strings.Contains(strings.Join(res.Warnings, "\n"), "passed over: 1 line that could not be read; the first is line 2") {
 		t.Errorf("a quote that does not end: %+v, %v", res, err)
 	}
 	many := "timestamp,pid,rss_mb,event\n"
@@ -222,5 +222,24 @@ func TestReadCorpus(t *testing.T) {
 		if err != nil || (res.Verdict == trend.Leak) != (fields[1] == "leak") {
 			t.Errorf("%s: %v %v", line, res.Verdict, err)
 		}
+	}
+}
+
+// Recordings without a PID have none in the summary, and a file of another kind
+// is told what can be read.
+func TestReadOthers(t *testing.T) {
+	res, err := Read(strings.NewReader("# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)\n 0.0 1.0 10.0 20.0\n 1.0 1.0 10.0 20.0\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := res.Text(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.String(), "PID") || strings.Contains(strings.Join(res.Warnings, ""), "PID") {
+		t.Errorf("it tells a PID:\n%s%q", b.String(), res.Warnings)
+	}
+	if _, err := Read(strings.NewReader("{\"a\": 1}\n")); err == nil || !strings.Contains(err.Error(), "psrecord") {
+		t.Errorf("JSON: %v", err)
 	}
 }

@@ -41,7 +41,9 @@ func (p *Process) summary(b *strings.Builder) {
 	size := func(label string, v float64) { line("  "+label, "%.2f MB", v) }
 
 	fmt.Fprintf(b, "MEMORY MONITORING SUMMARY\n%s\n", rule)
-	line("Process PID:", "%d", p.PID)
+	if p.PID > 0 { // some recordings do not tell it
+		line("Process PID:", "%d", p.PID)
+	}
 	line("Total samples:", "%d", p.Samples)
 	line("Duration:", "%.2f seconds", p.Seconds)
 	b.WriteString("\nProcess Memory (RSS):\n")
