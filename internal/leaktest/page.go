@@ -31,8 +31,7 @@ func (r *Result) HTML(w io.Writer, dir string) error {
 	r.perWhat(page)
 	r.causePart(page)
 	r.countPart(page)
-	page.Heading("Latency")
-	page.Chart(r.latencyChart())
+	r.latencyPart(page)
 	r.failures(page)
 	r.flame(page, dir)
 	r.budgetPart(page)
@@ -191,6 +190,16 @@ func (r *Result) countPart(page *report.Page) {
 	page.Table(map[int]bool{2: true, 3: true}, []string{"load", "what", "before", "after", ""}, rows, nil)
 }
 
+func (r *Result) latencyPart(page *report.Page) {
+	page.Heading("Latency")
+	chart := r.latencyChart()
+	if !slices.ContainsFunc(chart.Lines[0].Points, func(v [2]float64) bool { return !math.IsNaN(v[1]) }) {
+		page.Paragraph(report.Plain, "No round came to its end.")
+		return
+	}
+	page.Chart(chart)
+}
+
 func (r *Result) failures(page *report.Page) {
 	page.Heading("Errors")
 	var rows [][]string
@@ -202,11 +211,11 @@ func (r *Result) failures(page *report.Page) {
 		for _, kind := range slices.Sorted(maps.Keys(p.Errors)) {
 			examples = append(examples, kind+": "+report.Cell(p.Errors[kind], 120))
 		}
-		failed := report.Count(p.Failed)
+		load := p.ID
 		if p.meansToFail() {
-			failed += ", as meant"
+			load += ", made to fail"
 		}
-		rows = append(rows, []string{p.ID, report.Count(p.Operations), failed, report.Count(p.Refused), strings.Join(examples, "; ")})
+		rows = append(rows, []string{load, report.Count(p.Operations), report.Count(p.Failed), report.Count(p.Refused), strings.Join(examples, "; ")})
 	}
 	if len(rows) == 0 {
 		page.Paragraph(report.Plain, "No operation failed.")
@@ -225,6 +234,12 @@ const mostFlame = 4 << 20
 
 func (r *Result) flame(page *report.Page, dir string) {
 	if r.Files.Flame == "" {
+		page.Heading("Where the time went")
+		why := "No poll of the snapshot endpoint saw a call in flight."
+		if r.Files.Trace == "" {
+			why = "A flame graph needs a snapshot endpoint, which was not asked or is not there; mcpdiag proxy puts one in front of any server."
+		}
+		page.Paragraph(report.Faint, why)
 		return
 	}
 	name := filepath.Base(r.Files.Flame) // whatever a verdict says, it is in the folder

@@ -20,6 +20,7 @@ var hostile = []string{
 func named(name string) *Result {
 	r := resultOf(phaseOf("call", line(13, 20, 1)...), phaseOf("closed", line(13, 20, 0)...))
 	r.Target = Target{URL: name, Server: name, Protocol: name, Tool: name, Command: name, Env: []string{name}}
+	r.Phases[0].Rounds[1].Latency = &Latency{P50: 1, P90: 2, P99: 3, Max: 4}
 	r.Phases[0].Errors, r.Phases[0].Failed = map[string]string{name: name}, 1
 	r.Environment, r.Warnings, r.Command = map[string]string{name: name}, []string{name}, []string{name}
 	r.Files = Files{Folder: name, Memory: name, Server: name, Flame: name, Rounds: []string{name}}
@@ -119,7 +120,7 @@ func TestPageOfSeveralPhases(t *testing.T) {
 	if err := r.HTML(&b, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"--judge out/rounds.csv<", "--judge out/rounds-failed-call.csv<", ">12, as meant<"} {
+	for _, want := range []string{"--judge out/rounds.csv<", "--judge out/rounds-failed-call.csv<", ">failed-call, made to fail<", ">No round came to its end.<", "mcpdiag proxy puts one in front"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page has no %s", want)
 		}
