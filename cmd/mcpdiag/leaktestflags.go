@@ -79,8 +79,16 @@ func (h *heapFlag) Type() string { return "size" }
 
 // options checks the command line and fills the configuration.
 func (l *leaktester) options(cmd *cobra.Command, operands, command []string) error {
-	if err := l.oneTarget(operands, command); err != nil || l.judge != "" {
+	if err := l.oneTarget(operands, command); err != nil {
 		return err
+	}
+	if l.judge != "" {
+		for _, flag := range []string{"budget", "baseline", "attribute", "factors", "rounds"} {
+			if cmd.Flags().Changed(flag) {
+				return usagef("--%s is for a run, and --judge makes none: it judges a file", flag)
+			}
+		}
+		return nil
 	}
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"

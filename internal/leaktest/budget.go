@@ -129,7 +129,12 @@ func (r *Result) phaseOf(per string) (*Phase, float64) {
 func (r *Result) compare(old *Result) {
 	for _, p := range r.Phases {
 		was := old.phase(p.ID)
-		if was == nil || was.Trend.Span == 0 || p.Trend.Span == 0 {
+		switch {
+		case was == nil:
+			r.Warnings = append(r.Warnings, "the baseline has nothing per "+p.Per+" to compare with: it was made with other --factors")
+			continue
+		case was.Trend.Span == 0 || p.Trend.Span == 0:
+			r.Warnings = append(r.Warnings, "per "+p.Per+" there were too few rounds, now or in the baseline, to compare them")
 			continue
 		}
 		c := Comparison{Phase: p.ID, Old: was.Rate, New: p.Rate}

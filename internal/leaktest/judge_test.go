@@ -162,6 +162,11 @@ func TestBaseline(t *testing.T) {
 			t.Errorf("%+v", test.now.Baseline[0])
 		}
 	}
+	other := resultOf(phaseOf("closed", line(13, 20, 1)...), phaseOf("call", line(4, 20, 1)...))
+	other.check(&Config{Baseline: before})
+	if len(other.Baseline) != 0 || len(other.Warnings) != 2 {
+		t.Errorf("what cannot be compared: %+v, warnings %q", other.Baseline, other.Warnings)
+	}
 }
 
 // Each factor and each count has an entry, and no entry is for nothing.

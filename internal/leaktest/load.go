@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // load makes operations. Everything that is made goes through batch.
@@ -117,7 +119,11 @@ func choose(tools []mcp.Tool, name string) (mcp.Tool, error) {
 	case name == "":
 		return mcp.Tool{}, errors.New("the server calls all its tools destructive; name one with --tool")
 	}
-	return mcp.Tool{}, fmt.Errorf("the server has no tool %q", name)
+	var names []string
+	for _, t := range tools {
+		names = append(names, t.Name)
+	}
+	return mcp.Tool{}, fmt.Errorf("the server has no tool %q; it has %s", name, report.Cell(strings.Join(names, ", "), 300))
 }
 
 // hasSessions reports whether the server gives its clients a session.
