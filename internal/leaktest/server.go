@@ -173,17 +173,21 @@ const tryEvery = 50 * time.Millisecond
 func (s *server) ready(ctx context.Context, cfg *Config) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Ready, errNotReady)
 	defer cancel()
+	var last error
 	for {
 		err := s.greet(ctx, cfg)
 		if err == nil {
 			return nil
+		}
+		if last == nil || ctx.Err() == nil { // one that was cut short says less than the one before
+			last = err
 		}
 		select {
 		case <-s.child.Done():
 			return &unreadyError{fmt.Sprintf("the command ended before it spoke MCP: %s", s.child.Exit().Text), nil}
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errNotReady) {
-				return &unreadyError{s.unready(cfg, err), err}
+				return &unreadyError{s.unready(cfg, last), last}
 			}
 			return errors.New("interrupted while the server was starting")
 		case <-time.After(tryEvery):
