@@ -70,6 +70,7 @@ func (p *Phase) judgeHeap() {
 	}
 	j := trend.Judge(points)
 	p.Heap = &j
+	p.hidden()
 	if p.Trend.Verdict == trend.NoLeak || j.Verdict != trend.Leak || p.Trend.Rate.Bytes < heapShare*j.Rate.Bytes {
 		return
 	}
@@ -83,6 +84,19 @@ func (p *Phase) judgeHeap() {
 		}
 	}
 	p.Trend.Reasons = reasons
+}
+
+// hidden says that the heap grew where RSS did not, into memory that was there
+// already: a leak as large as that RSS would not have shown.
+func (p *Phase) hidden() {
+	j := p.Heap
+	if p.Trend.Verdict != trend.NoLeak || j.Verdict == trend.NoLeak || j.Rate.Low <= 0 || j.Growth <= j.Limit {
+		return
+	}
+	p.Trend.Smallest = max(p.Trend.Smallest, j.Rate.Bytes)
+	p.Trend.Reasons = append(p.Trend.Reasons, trend.Reason{Code: ByHeap, Text: fmt.Sprintf(
+		"the heap, as the server tells it, grew by %s per %s (95 %%: %s to %s), into memory that was there already",
+		Bytes(j.Rate.Bytes), p.Per, Bytes(j.Rate.Low), Bytes(j.Rate.High))})
 }
 
 // leaks makes the verdict a leak because of what was counted.

@@ -232,3 +232,20 @@ func TestUndecidedIsNoFinding(t *testing.T) {
 		t.Errorf("the comparison says %s", r.Baseline[0].Text)
 	}
 }
+
+// Where the heap grows and RSS does not, a leak of as much is not said to be
+// visible.
+func TestHeapThatIsHidden(t *testing.T) {
+	p := phaseOf("call", line(13, 200, 0)...)
+	everyRound(func(r *Round) { r.HeapMB = known(50 + float64(r.Operations)/10) })(p)
+	p.judge(false)
+	if p.Trend.Verdict != trend.NoLeak || p.Trend.Smallest < 100<<10 || !strings.Contains(p.Trend.Reasons[len(p.Trend.Reasons)-1].Text, "memory that was there already") {
+		t.Errorf("smallest %.0f: %+v", p.Trend.Smallest, p.Trend.Reasons)
+	}
+	flat := phaseOf("call", line(13, 200, 0)...)
+	everyRound(func(r *Round) { r.HeapMB = known(50 + 0.1*float64(r.Number%2)) })(flat)
+	flat.judge(false)
+	if flat.Trend.Smallest > 20<<10 {
+		t.Errorf("smallest %.0f beside a flat heap: %+v", flat.Trend.Smallest, flat.Heap)
+	}
+}

@@ -89,6 +89,9 @@ func (j *Judgement) measure(kept []Point, strict float64) bool {
 	j.Noise = mad(residuals(kept, slope.Estimate))
 	j.Limit = strict * max(limitShare*Median(values(kept)), limitMB)
 	j.Smallest = max(j.Limit, smallFactor*j.Noise) / j.Span * bytesPerMB
+	if j.Rate.High < 0 { // what is given back hides as much that is kept
+		j.Smallest -= j.Rate.Bytes
+	}
 	j.Steps = Steps(kept)
 	j.Plateau = plateau(kept, max(j.Limit, noiseFactor*j.Noise))
 	j.late(kept, slope.Estimate)

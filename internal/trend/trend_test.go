@@ -252,3 +252,15 @@ func TestSeriesIsBounded(t *testing.T) {
 		t.Errorf("%d readings, the lowest of all %v is missing", readings, lowest)
 	}
 }
+
+// Memory that is given back hides a leak of as much.
+func TestFallingHidesALeak(t *testing.T) {
+	var points []Point
+	for i := range 13 {
+		points = append(points, Point{float64(100 * i), 500 - 10*float64(i)})
+	}
+	j := Judge(points)
+	if j.Verdict != NoLeak || j.Rate.High >= 0 || j.Smallest < 100<<10 {
+		t.Errorf("%s: it falls by %.0f, and a leak of %.0f is said to be seen", j.Verdict, j.Rate.Bytes, j.Smallest)
+	}
+}
