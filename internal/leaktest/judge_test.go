@@ -249,3 +249,13 @@ func TestHeapThatIsHidden(t *testing.T) {
 		t.Errorf("smallest %.0f beside a flat heap: %+v", flat.Trend.Smallest, flat.Heap)
 	}
 }
+
+// Sessions that were left open are no sessions that were closed and are counted still.
+func TestCauseOfOpenSessions(t *testing.T) {
+	p := phaseOf("initialize", line(13, 20, 1)...)
+	everyRound(func(r *Round) { r.Sessions = known(float64(r.Operations)) })(p)
+	r := resultOf(p)
+	if len(r.Causes) != 1 || strings.Contains(r.Causes[0].Means, "were closed") {
+		t.Errorf("%s: %+v", r.Sentence, r.Causes)
+	}
+}

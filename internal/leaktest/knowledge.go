@@ -3,6 +3,7 @@ package leaktest
 import (
 	_ "embed"
 	"encoding/json"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -32,6 +33,9 @@ func causesOf(phases []*Phase) []Cause {
 			continue
 		}
 		for _, c := range p.Counts {
+			if p.Held && strings.HasPrefix(c.What, "sessions") {
+				continue // nobody closed them
+			}
 			if cause, ok := known["counted:"+c.What]; ok && c.Kept {
 				cause.Per = p.Per
 				causes = append(causes, cause)
