@@ -214,9 +214,20 @@ func (c Chart) axes(b *strings.Builder, p plot) {
 	if c.XUnit != "" {
 		fmt.Fprintf(b, `<text class="e" x="%.1f" y="%.1f">%s</text>`+"\n", p.right, p.bottom+34, text(c.XUnit))
 	}
+	c.marks(b, p)
+}
+
+// marks draws the events; the word of one that stands too near the one before is left out.
+func (c Chart) marks(b *strings.Builder, p plot) {
+	free := p.left
 	for _, m := range c.Marks {
-		fmt.Fprintf(b, `<path class="k" d="M%.1f %.1fV%.1f"/><text x="%.1f" y="%.1f">%s</text>`+"\n",
-			p.x(m.X), p.top, p.bottom, p.x(m.X)+4, p.top+12, text(Cell(m.Text, 24)))
+		x, name := p.x(m.X), Cell(m.Text, 24)
+		fmt.Fprintf(b, `<path class="k" d="M%.1f %.1fV%.1f"/>`, x, p.top, p.bottom)
+		if x >= free {
+			fmt.Fprintf(b, `<text x="%.1f" y="%.1f">%s</text>`, x+4, p.top+12, text(name))
+			free = x + 6 + 7.2*float64(Width(name))
+		}
+		b.WriteByte('\n')
 	}
 }
 

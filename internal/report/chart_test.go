@@ -147,3 +147,17 @@ func TestLegendOfANarrowChart(t *testing.T) {
 		t.Errorf("half a session:\n%s", doc)
 	}
 }
+
+// Words of marks do not stand on one another.
+func TestMarksThatAreNear(t *testing.T) {
+	doc := svg(t, Chart{Width: 420, Height: 320, Lines: []ChartLine{{Name: "a", Points: [][2]float64{{0, 1}, {100, 2}}}},
+		Marks: []ChartMark{{0, "eleven"}, {1, "twelve"}, {50, "thirteen"}}})
+	for word, want := range map[string]bool{"eleven": true, "twelve": false, "thirteen": true} {
+		if strings.Contains(doc, ">"+word+"<") != want {
+			t.Errorf("%s is shown: %t", word, !want)
+		}
+	}
+	if n := strings.Count(doc, `class="k"`); n != 3 {
+		t.Errorf("%d marks", n)
+	}
+}
