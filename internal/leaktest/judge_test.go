@@ -122,8 +122,8 @@ func TestSentence(t *testing.T) {
 		!strings.HasSuffix(r.Sentence, ", which had not expired") {
 		t.Errorf("%s: %s", r.Verdict, r.Sentence)
 	}
-	if resultOf().Verdict != trend.Undecided {
-		t.Error("a run without phases clears nothing")
+	if r := resultOf(); r.Verdict != trend.Undecided || r.Sentence != "undecided: nothing was measured" {
+		t.Errorf("a run without phases clears nothing: %s", r.Sentence)
 	}
 }
 

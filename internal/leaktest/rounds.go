@@ -23,7 +23,7 @@ func (r *run) phase(ctx context.Context, f *factor) *Phase {
 	p.each = float64(n.calls)
 	r.load.stand(ctx, f)
 	base := r.settle(ctx, f, Round{From: r.elapsed(), Loaded: r.elapsed()})
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || base.TreeMB == 0 {
 		return p
 	}
 	p.Rounds = append(p.Rounds, base)

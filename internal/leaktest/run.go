@@ -231,7 +231,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	if r.watch.err != nil {
 		err = errors.Join(r.watch.err, err)
 	}
-	if err == nil && len(res.Phases) == 0 && !res.Interrupted {
+	if err == nil && len(res.Phases) == 0 && !res.Interrupted && res.Ended == "" {
 		err = errors.New("nothing of what was asked for could be tried on this server")
 	}
 	return res, err

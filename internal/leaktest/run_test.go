@@ -151,6 +151,27 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// A server that dies of the warm-up has no reading of 0 MB.
+func TestKilledInWarmUp(t *testing.T) {
+	cfg := configOf(t, "http")
+	pid := 0
+	cfg.Progress = func(p Progress) {
+		if p.State == "warm-up" && pid != 0 {
+			if p, err := os.FindProcess(pid); err == nil {
+				_ = p.Kill()
+			}
+		}
+	}
+	cfg.started = func(started int) { pid = started }
+	res, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Phases) != 0 || !strings.HasPrefix(res.Sentence, "undecided: the server ended during the run: killed") || res.Ended == "" {
+		t.Errorf("%d phases: %s; %q", len(res.Phases), res.Sentence, res.Ended)
+	}
+}
+
 // A server that refuses the load looks flat and is not cleared.
 func TestLimited(t *testing.T) {
 	cfg := configOf(t, "limited")

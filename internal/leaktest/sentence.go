@@ -1,6 +1,7 @@
 package leaktest
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,9 @@ import (
 func (r *Result) sentence() string {
 	if len(r.Phases) == 1 {
 		return r.Phases[0].Sentence()
+	}
+	if len(r.Phases) == 0 {
+		return "undecided: " + cmp.Or(r.Ended, "nothing was measured")
 	}
 	var parts, nothing, open []string
 	for _, p := range r.Phases {
