@@ -32,17 +32,20 @@ type problem struct {
 }
 
 // JUnit writes the result as a JUnit report, a test a phase and a budget: what
-// is a finding fails, what is undecided was skipped.
+// is a finding fails, what is undecided was skipped, and a server that died fails.
 func (r *Result) JUnit(w io.Writer) error {
 	s := suite{Name: "mcpdiag leaktest", Time: fmt.Sprintf("%.1f", r.DurationS)}
 	for _, p := range r.Phases {
-		s.add("no leak per "+p.Per, r.faulty(p) || p.Ended != "", p.Trend.Verdict == trend.Undecided, p.Sentence())
+		s.add("no leak per "+p.Per, r.faulty(p), p.Trend.Verdict == trend.Undecided, p.Sentence())
 	}
 	for _, b := range r.Budgets {
 		s.add("budget "+b.Budget, b.Verdict == Over, b.Verdict == Open, b.Text)
 	}
 	for _, c := range r.Baseline {
 		s.add("baseline "+c.Phase, c.Worse, false, c.Text)
+	}
+	if r.Ended != "" {
+		s.add("the server survives the test", true, false, r.Ended)
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err

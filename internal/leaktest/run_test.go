@@ -170,6 +170,10 @@ func TestKilledInWarmUp(t *testing.T) {
 	if len(res.Phases) != 0 || !strings.HasPrefix(res.Sentence, "undecided: the server ended during the run: killed") || res.Ended == "" {
 		t.Errorf("%d phases: %s; %q", len(res.Phases), res.Sentence, res.Ended)
 	}
+	var junit strings.Builder
+	if err := res.JUnit(&junit); err != nil || !strings.Contains(junit.String(), `failures="1"`) {
+		t.Errorf("%v, a server that died passes:\n%s", err, junit.String())
+	}
 }
 
 // A server that refuses the load looks flat and is not cleared.
