@@ -43,7 +43,7 @@ th{color:var(--faint);font-weight:600;font-size:13px;white-space:nowrap}
 pre{background:var(--raised);border:1px solid var(--line);border-radius:8px;padding:10px 14px;margin:8px 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px}
 .wide img{display:block;width:100%;min-width:860px;border:1px solid var(--line);border-radius:8px}
 a{color:inherit}
-td:not(.num):not(:empty){min-width:6em}td:last-child:not(.num):not(:empty){min-width:12em}
+td:not(.num):not(:empty){min-width:6em}td:last-child:not(.num):not(:empty){min-width:12em;overflow-wrap:anywhere}
 .mark td{background:var(--raised);font-weight:600}
 picture img{display:block;width:100%;height:auto;border:1px solid var(--line);border-radius:8px;margin:12px 0}
 ul{margin:6px 0;padding-left:20px}li{overflow-wrap:anywhere}
