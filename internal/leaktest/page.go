@@ -45,10 +45,16 @@ func (r *Result) HTML(w io.Writer, dir string) error {
 func (r *Result) headline(word string) (title string, rest []string) {
 	sentence := strings.TrimLeft(strings.TrimPrefix(r.Sentence, word), ":; ")
 	at := strings.Index(sentence, "; nothing per ")
-	if len(sentence) < longTitle || at < 0 {
+	if len(sentence) < longTitle {
 		return sentence, nil
 	}
-	return sentence[:at], []string{"N" + sentence[at+len("; n"):] + "."}
+	if at > 0 {
+		return sentence[:at], []string{"N" + sentence[at+len("; n"):] + "."}
+	}
+	if at = strings.LastIndexAny(sentence[:longTitle], ",;"); at <= 0 {
+		return sentence, nil
+	}
+	return sentence[:at] + " …", []string{strings.ToUpper(sentence[:1]) + sentence[1:] + "."}
 }
 
 const longTitle = 160

@@ -126,3 +126,12 @@ func TestPageOfSeveralPhases(t *testing.T) {
 		}
 	}
 }
+
+// A long verdict is a title that ends at a comma, and whole under the chart.
+func TestLongHeadline(t *testing.T) {
+	long := "no leak: nothing" + strings.Repeat(" per something that was tried,", 12) + " per call"
+	title, rest := (&Result{Sentence: long}).headline("no leak")
+	if len(title) > longTitle+10 || !strings.HasPrefix(title, "nothing per something") || !strings.HasSuffix(title, "tried …") || len(rest) != 1 || !strings.HasSuffix(rest[0], " per call.") {
+		t.Errorf("%q, %q", title, rest)
+	}
+}
