@@ -55,11 +55,11 @@ func (p *Phase) forgotten() bool {
 const forgottenShare = 0.1
 
 // heapShare is how much of the heap's growth RSS must show: a heap that grows
-// into memory that is there already is not worth an alarm.
+// into memory that is there already is not worth an alarm yet.
 const heapShare = 0.3
 
 // judgeHeap judges the heap that the server tells of, which is less noisy than
-// RSS. It calls a leak only what RSS confirms, and clears nothing: not all memory is heap.
+// RSS. It calls a leak only what RSS confirms, and clears nothing by itself: not all memory is heap.
 func (p *Phase) judgeHeap() {
 	var points []trend.Point
 	for _, r := range p.Rounds {
@@ -87,16 +87,21 @@ func (p *Phase) judgeHeap() {
 }
 
 // hidden says that the heap grew where RSS did not, into memory that was there
-// already: a leak as large as that RSS would not have shown.
+// already: a leak as large as that RSS would not have shown. One that looks like a leak
+// in the heap is not cleared.
 func (p *Phase) hidden() {
 	j := p.Heap
 	if p.Trend.Verdict != trend.NoLeak || j.Verdict == trend.NoLeak || j.Rate.Low <= 0 || j.Growth <= j.Limit {
 		return
 	}
 	p.Trend.Smallest = max(p.Trend.Smallest, j.Rate.Bytes)
-	p.Trend.Reasons = append(p.Trend.Reasons, trend.Reason{Code: ByHeap, Text: fmt.Sprintf(
+	why := trend.Reason{Code: ByHeap, Text: fmt.Sprintf(
 		"the heap, as the server tells it, grew by %s per %s (95 %%: %s to %s), into memory that was there already",
-		Bytes(j.Rate.Bytes), p.Per, Bytes(j.Rate.Low), Bytes(j.Rate.High))})
+		Bytes(j.Rate.Bytes), p.Per, Bytes(j.Rate.Low), Bytes(j.Rate.High))}
+	if j.Verdict == trend.Leak {
+		p.Trend.Verdict, p.Trend.Reasons = trend.Undecided, nil
+	}
+	p.Trend.Reasons = append(p.Trend.Reasons, why)
 }
 
 // leaks makes the verdict a leak because of what was counted.

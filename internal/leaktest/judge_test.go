@@ -61,9 +61,13 @@ func TestJudge(t *testing.T) {
 		{"a pool that fills", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = known(min(250, float64(r.Operations))) }), false, trend.NoLeak, ByRSS, ""},
 		{"a few threads", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Threads = known(float64(r.Number)) }), false, trend.NoLeak, ByRSS, ""},
 		{"heap in noise", phaseOf("call", 20, 26, 22, 30, 24, 33, 27, 38, 31, 29, 40, 33, 36), everyRound(func(r *Round) { r.HeapMB = known(5 + float64(r.Operations)/80) }), false, trend.Leak, ByHeap, ByHeap},
-		{"heap without memory", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.HeapMB = known(5 + float64(r.Operations)/80) }), false, trend.NoLeak, ByRSS, ""},
+		{"heap without memory", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.HeapMB = known(5 + float64(r.Operations)/80) }), false, trend.Undecided, ByRSS, ByHeap},
 		{"growing, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) { p.lazy = 256 }, false, trend.Undecided, ByRSS, Lazy},
 		{"growing beyond what a lazy collector leaves", phaseOf("call", line(13, 20, 30)...), func(p *Phase) { p.lazy = 256 }, false, trend.Leak, ByRSS, trend.Rising},
+		{"heap, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) {
+			p.lazy = 256
+			everyRound(func(r *Round) { r.HeapMB = known(5 + float64(r.Operations)/80) })(p)
+		}, false, trend.Undecided, ByHeap, Lazy},
 		{"growing in one process beyond what its collector leaves", phaseOf("call", line(13, 20, 10)...), func(p *Phase) { p.lazy, p.beyond = 256, true }, false, trend.Leak, ByRSS, trend.Rising},
 		{"children, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) {
 			p.lazy = 256
@@ -233,13 +237,13 @@ func TestUndecidedIsNoFinding(t *testing.T) {
 	}
 }
 
-// Where the heap grows and RSS does not, a leak of as much is not said to be
-// visible.
+// Where the heap grows and RSS does not, nothing is cleared, and a leak of as much
+// is not said to be visible.
 func TestHeapThatIsHidden(t *testing.T) {
 	p := phaseOf("call", line(13, 200, 0)...)
 	everyRound(func(r *Round) { r.HeapMB = known(50 + float64(r.Operations)/10) })(p)
 	p.judge(false)
-	if p.Trend.Verdict != trend.NoLeak || p.Trend.Smallest < 100<<10 || !strings.Contains(p.Trend.Reasons[len(p.Trend.Reasons)-1].Text, "memory that was there already") {
+	if p.Trend.Verdict != trend.Undecided || p.Trend.Smallest < 100<<10 || !strings.Contains(p.Trend.Reasons[len(p.Trend.Reasons)-1].Text, "memory that was there already") {
 		t.Errorf("smallest %.0f: %+v", p.Trend.Smallest, p.Trend.Reasons)
 	}
 	flat := phaseOf("call", line(13, 200, 0)...)

@@ -106,10 +106,10 @@ func limitsHeap(option string) bool {
 	return strings.Contains(strings.ReplaceAll(option, "_", "-"), "--max-old-space-size")
 }
 
-// judgeLazy takes back a leak that the memory alone tells of, where it may be what
+// judgeLazy takes back a leak that memory tells of, RSS or heap, where it may be what
 // a collector has not looked at yet.
 func (p *Phase) judgeLazy() {
-	if p.Trend.Verdict != trend.Leak || p.By != ByRSS || p.beyond || p.grown() > p.lazy {
+	if p.Trend.Verdict != trend.Leak || p.beyond || p.grown() > p.lazy {
 		return
 	}
 	p.Trend.Verdict = trend.Undecided
