@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -45,6 +47,9 @@ func (w *watch) follow(ctx context.Context, pid int, csv io.Writer) {
 	ctx, w.stop = context.WithCancel(ctx)
 	w.wg.Go(func() {
 		res, err := monitor.Run(ctx, monitor.Config{PID: pid, Interval: sampleEvery}, csv, w.sample)
+		if errors.Is(err, process.ErrEnded) || errors.Is(err, fs.ErrNotExist) {
+			err = nil // who loads the server tells how it ended
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.mon, w.err = res, err
