@@ -1,17 +1,11 @@
 package leaktest
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame"
@@ -125,54 +119,6 @@ func (o *folder) drop() error {
 	return err
 }
 
-// said is err with what the command said before it happened.
-func (o *folder) said(err error) error {
-	if _, ok := errors.AsType[*unreadyError](err); !ok {
-		return err
-	}
-	words := o.lastWords()
-	if words == "" {
-		return fmt.Errorf("%w; it said nothing", err)
-	}
-	return fmt.Errorf("%w; %s; all that it said is in %s", err, words, o.path(o.files.Server))
-}
-
-// complaint is the last that the command complained of, "" where it did not.
-func (o *folder) complaint() string {
-	words := o.lastWords()
-	if !complaint.MatchString(strings.TrimPrefix(words, "it said: ")) {
-		return ""
-	}
-	return words
-}
-
-// lastWords is what of its log is likely to say why a server ended.
-func (o *folder) lastWords() string {
-	if o.server == nil {
-		return ""
-	}
-	data, err := os.ReadFile(o.server.Name())
-	if err != nil || len(bytes.TrimSpace(data)) == 0 {
-		return ""
-	}
-	return "it said: " + report.Cell(lastWords(data), 200)
-}
-
-// complaint is how a line begins that says what went wrong, whatever the language.
-var complaint = regexp.MustCompile(`(?i)^\s*[\w.: \[\]-]{0,60}(error|exception|panic|fatal)[\w ]*[:\]]`)
-
-// lastWords is the last line of a log that complains, or else the last one.
-func lastWords(log []byte) string {
-	last := ""
-	for line := range strings.Lines(string(log[max(0, len(log)-64<<10):])) {
-		line = strings.TrimSpace(line)
-		if line != "" && (last == "" || complaint.MatchString(line) || !complaint.MatchString(last)) {
-			last = line
-		}
-	}
-	return last
-}
-
 // finish writes what the run amounts to.
 func (o *folder) finish(res *Result) error {
 	err := o.close()
@@ -229,110 +175,4 @@ func (o *folder) flame(res *Result) {
 		return
 	}
 	o.files.Flame = flameFile
-}
-
-// JSON writes the result as a document.
-func (r *Result) JSON(w io.Writer) error {
-	enc := json.NewEncoder(report.NewJSONWriter(w))
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(r)
-}
-
-// writeLoad writes what the load met: a line of load.json is a phase.
-func (r *Result) writeLoad(w io.Writer) error {
-	type phase struct {
-		ID         string            `json:"id"`
-		Does       string            `json:"does"`
-		Operations int64             `json:"operations"`
-		Failed     int64             `json:"failed"`
-		Refused    int64             `json:"refused"`
-		Errors     map[string]string `json:"errors,omitempty"`
-		Rounds     []Round           `json:"rounds"`
-	}
-	all := []phase{}
-	for _, p := range r.Phases {
-		all = append(all, phase{p.ID, p.Does, p.Operations, p.Failed, p.Refused, p.Errors, p.Rounds})
-	}
-	enc := json.NewEncoder(report.NewJSONWriter(w))
-	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"schema": Schema, "phases": all})
-}
-
-// WriteRounds writes the settled values as a file that --judge reads.
-func (p *Phase) WriteRounds(w io.Writer) error {
-	var b strings.Builder
-	b.WriteString("round,ops_total,rss_root_kb,rss_tree_kb,nproc,fds,sockets,sessions,heap_mb,failed,p50_ms,p99_ms\n")
-	for _, r := range p.Rounds {
-		fmt.Fprintf(&b, "%d,%d,%.0f,%.0f,%d,%s,%s,%s,%s,%d,", r.Number, r.Operations, r.RootMB*1024, r.TreeMB*1024, r.Processes,
-			optional(r.Files), optional(r.Sockets), optional(r.Sessions), optional(r.HeapMB), r.Failed)
-		if r.Latency != nil {
-			fmt.Fprintf(&b, "%.3f,%.3f", r.Latency.P50, r.Latency.P99)
-		} else {
-			b.WriteByte(',')
-		}
-		b.WriteByte('\n')
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// optional leaves the cell of an absent figure empty.
-func optional(v *float64) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*v, 'f', -1, 64)
-}
-
-// loadLog says what the load did, a line a round.
-type loadLog struct {
-	w     io.Writer
-	start time.Time
-}
-
-func (l *loadLog) round(p *Phase, r *Round, b *batch) {
-	var line strings.Builder
-	fmt.Fprintf(&line, "%s %s round %d: %d operations in %.2f s, %d failed", time.Now().Format(time.RFC3339), p.ID, r.Number, b.done, b.took.Seconds(), b.failed)
-	if r.Latency != nil {
-		fmt.Fprintf(&line, ", p50 %.2f ms, p99 %.2f ms", r.Latency.P50, r.Latency.P99)
-	}
-	for kind, example := range b.errors {
-		fmt.Fprintf(&line, "; %s: %s", kind, report.Cell(example, 200))
-	}
-	_, _ = fmt.Fprintln(l.w, line.String()) // the result says it too
-}
-
-// Load reads the verdict of a run from its folder, or from the file itself.
-func Load(path string) (*Result, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, VerdictFile)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the verdict of a run: %w", err)
-	}
-	r, err := decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return r, nil
-}
-
-func decode(data []byte) (*Result, error) {
-	var r Result
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, err
-	}
-	if r.Schema != Schema {
-		return nil, fmt.Errorf("it is no verdict of mcpdiag leaktest, or one of another version (schema %q, want %q)", report.Cell(r.Schema, 40), Schema)
-	}
-	r.Phases = slices.DeleteFunc(r.Phases, func(p *Phase) bool { return p == nil })
-	return &r, nil
-}
-
-// Remake writes the report of a run again.
-func Remake(dir string, res *Result) error {
-	o := &folder{dir: dir}
-	return o.write(ReportFile, func(w io.Writer) error { return res.HTML(w, dir) })
 }

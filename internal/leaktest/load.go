@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -36,16 +35,6 @@ type load struct {
 	standing map[int]*mcp.Session // of each worker
 	streams  map[int]string       // sessions whose streams are dropped
 	turn     atomic.Int64
-}
-
-// batch is what became of some operations.
-type batch struct {
-	done, failed, refused int64
-	failedTools           int64 // of failed: the tool said so
-	took                  time.Duration
-	latencies             []float64 // ms, of those that were answered
-	latency               *Latency  // where it was measured already
-	errors                map[string]string
 }
 
 // newLoad finds out how to speak to the server and what to call. line, where it
@@ -193,106 +182,6 @@ func (b *batch) one(ctx context.Context, l *load, f *factor, worker int, do func
 	}
 	b.note(err)
 }
-
-func (b *batch) note(err error) {
-	if err == nil {
-		return
-	}
-	b.failed++
-	kind := kindOf(err)
-	switch kind {
-	case limited:
-		b.refused++
-	case toolError:
-		b.failedTools++
-	}
-	if b.errors == nil {
-		b.errors = map[string]string{}
-	}
-	if len(b.errors) < 10 && b.errors[kind] == "" {
-		b.errors[kind] = client.Cause(err).Error()
-	}
-}
-
-func (b *batch) add(o batch) {
-	b.done, b.failed, b.refused = b.done+o.done, b.failed+o.failed, b.refused+o.refused
-	b.failedTools += o.failedTools
-	b.latencies = append(b.latencies, o.latencies...)
-	if o.latency != nil {
-		b.latency = o.latency
-	}
-	for kind, example := range o.errors {
-		if b.errors == nil {
-			b.errors = map[string]string{}
-		}
-		b.errors[kind] = example
-	}
-}
-
-// Kinds of failure.
-const (
-	limited   = "refused" // 429 or 503
-	status    = "HTTP status"
-	protocol  = "JSON-RPC error"
-	toolError = "isError"
-	other     = "no answer"
-)
-
-// errTool is a result with isError.
-var errTool = errors.New("the result has isError")
-
-func kindOf(err error) string {
-	var s *mcp.StatusError
-	var rpc *mcp.RPCError
-	switch {
-	case errors.Is(err, errTool):
-		return toolError
-	case errors.As(err, &s) && (s.Code == http.StatusTooManyRequests || s.Code == http.StatusServiceUnavailable):
-		return limited
-	case errors.As(err, &s):
-		return status
-	case errors.As(err, &rpc):
-		return protocol
-	}
-	return other
-}
-
-// answered reports whether err is something that the server said.
-func answered(err error) bool { return kindOf(err) != other }
-
-// everyday makes n calls: half of them by users that come, call and go, half in a
-// session that stays.
-func (l *load) everyday(ctx context.Context, n int) batch {
-	coming := (n + 1) / 2
-	users := min(l.cfg.Users, max(1, coming/max(1, l.cfg.Calls)))
-	start := time.Now()
-	all, sessions := batch{}, 0
-	for coming > 0 && ctx.Err() == nil {
-		b := l.visitors(ctx, users, max(1, min(l.cfg.Calls, coming/users)))
-		all.add(b)
-		sessions += users
-		if coming -= int(max(b.done, 1)); b.done == 0 {
-			break
-		}
-		users = min(users, max(1, coming))
-	}
-	if l.sessions || l.era.Sessions() {
-		// As clients of today do before they open a session.
-		all.add(l.run(ctx, &factor{do: discover, fails: true}, sessions).silent())
-	}
-	rest := n - int(all.done)
-	if rest > 0 && all.done > 0 {
-		all.add(l.run(ctx, &factor{do: oneCall}, rest))
-	}
-	all.took = time.Since(start)
-	return all
-}
-
-// silent is b without its operations: they accompany those that count.
-func (b batch) silent() batch { return batch{refused: b.refused} }
-
-// rate is operations a second.
-func (b *batch) rate() float64 { return float64(b.done) / max(b.took.Seconds(), 1e-3) }
 
 // stand opens the sessions that stay during a phase, so that they are in its baseline.
 func (l *load) stand(ctx context.Context, f *factor) {

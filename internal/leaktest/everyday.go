@@ -2,9 +2,9 @@ package leaktest
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest"
 )
@@ -57,17 +57,30 @@ func batchOf(res *loadtest.Result) batch {
 	return b
 }
 
-// summary is the distribution of a batch's latencies.
-func (b *batch) summary() *Latency {
-	if len(b.latencies) == 0 {
-		return b.latency
+// everyday makes n calls: half of them by users that come, call and go, half in a
+// session that stays.
+func (l *load) everyday(ctx context.Context, n int) batch {
+	coming := (n + 1) / 2
+	users := min(l.cfg.Users, max(1, coming/max(1, l.cfg.Calls)))
+	start := time.Now()
+	all, sessions := batch{}, 0
+	for coming > 0 && ctx.Err() == nil {
+		b := l.visitors(ctx, users, max(1, min(l.cfg.Calls, coming/users)))
+		all.add(b)
+		sessions += users
+		if coming -= int(max(b.done, 1)); b.done == 0 {
+			break
+		}
+		users = min(users, max(1, coming))
 	}
-	if b.latency != nil {
-		return b.latency
+	if l.sessions || l.era.Sessions() {
+		// As clients of today do before they open a session.
+		all.add(l.run(ctx, &factor{do: discover, fails: true}, sessions).silent())
 	}
-	slices.Sort(b.latencies)
-	at := func(q float64) float64 {
-		return b.latencies[int(math.Ceil(q*float64(len(b.latencies))))-1]
+	rest := n - int(all.done)
+	if rest > 0 && all.done > 0 {
+		all.add(l.run(ctx, &factor{do: oneCall}, rest))
 	}
-	return &Latency{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1)}
+	all.took = time.Since(start)
+	return all
 }

@@ -1,0 +1,109 @@
+package leaktest
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+)
+
+// batch is what became of some operations.
+type batch struct {
+	done, failed, refused int64
+	failedTools           int64 // of failed: the tool said so
+	took                  time.Duration
+	latencies             []float64 // ms, of those that were answered
+	latency               *Latency  // where it was measured already
+	errors                map[string]string
+}
+
+func (b *batch) note(err error) {
+	if err == nil {
+		return
+	}
+	b.failed++
+	kind := kindOf(err)
+	switch kind {
+	case limited:
+		b.refused++
+	case toolError:
+		b.failedTools++
+	}
+	if b.errors == nil {
+		b.errors = map[string]string{}
+	}
+	if len(b.errors) < 10 && b.errors[kind] == "" {
+		b.errors[kind] = client.Cause(err).Error()
+	}
+}
+
+func (b *batch) add(o batch) {
+	b.done, b.failed, b.refused = b.done+o.done, b.failed+o.failed, b.refused+o.refused
+	b.failedTools += o.failedTools
+	b.latencies = append(b.latencies, o.latencies...)
+	if o.latency != nil {
+		b.latency = o.latency
+	}
+	for kind, example := range o.errors {
+		if b.errors == nil {
+			b.errors = map[string]string{}
+		}
+		b.errors[kind] = example
+	}
+}
+
+// summary is the distribution of a batch's latencies.
+func (b *batch) summary() *Latency {
+	if len(b.latencies) == 0 {
+		return b.latency
+	}
+	if b.latency != nil {
+		return b.latency
+	}
+	slices.Sort(b.latencies)
+	at := func(q float64) float64 {
+		return b.latencies[int(math.Ceil(q*float64(len(b.latencies))))-1]
+	}
+	return &Latency{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1)}
+}
+
+// Kinds of failure.
+const (
+	limited   = "refused" // 429 or 503
+	status    = "HTTP status"
+	protocol  = "JSON-RPC error"
+	toolError = "isError"
+	other     = "no answer"
+)
+
+// errTool is a result with isError.
+var errTool = errors.New("the result has isError")
+
+func kindOf(err error) string {
+	var s *mcp.StatusError
+	var rpc *mcp.RPCError
+	switch {
+	case errors.Is(err, errTool):
+		return toolError
+	case errors.As(err, &s) && (s.Code == http.StatusTooManyRequests || s.Code == http.StatusServiceUnavailable):
+		return limited
+	case errors.As(err, &s):
+		return status
+	case errors.As(err, &rpc):
+		return protocol
+	}
+	return other
+}
+
+// answered reports whether err is something that the server said.
+func answered(err error) bool { return kindOf(err) != other }
+
+// silent is b without its operations: they accompany those that count.
+func (b batch) silent() batch { return batch{refused: b.refused} }
+
+// rate is operations a second.
+func (b *batch) rate() float64 { return float64(b.done) / max(b.took.Seconds(), 1e-3) }

@@ -1,0 +1,99 @@
+package leaktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+)
+
+// tryEvery is the time from one look whether a server is ready to the next.
+const tryEvery = 50 * time.Millisecond
+
+// ready waits until the server answers a real handshake: that it listens says little.
+func (s *server) ready(ctx context.Context, cfg *Config) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Ready, errNotReady)
+	defer cancel()
+	var last error
+	for {
+		err := s.greet(ctx, cfg)
+		if err == nil {
+			return nil
+		}
+		if last == nil || ctx.Err() == nil { // one that was cut short says less than the one before
+			last = err
+		}
+		select {
+		case <-s.child.Done():
+			return &unreadyError{fmt.Sprintf("the command ended before it spoke MCP: %s", s.child.Exit().Text), nil}
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), errNotReady) {
+				return &unreadyError{s.unready(cfg, last), last}
+			}
+			return errors.New("interrupted while the server was starting")
+		case <-time.After(tryEvery):
+		}
+	}
+}
+
+// unreadyError is that a command was started and did not come up. What it said
+// may tell why.
+type unreadyError struct {
+	text  string
+	cause error
+}
+
+func (e *unreadyError) Error() string { return e.text }
+
+func (e *unreadyError) Unwrap() error { return e.cause }
+
+// unready says that the command was not ready in time, because of err.
+func (s *server) unready(cfg *Config, err error) string {
+	if cfg.Stdio {
+		return fmt.Sprintf("the command did not speak MCP over its standard streams within %s: %v; --ready-timeout waits longer", cfg.Ready, err)
+	}
+	why := err.Error()
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		why = "nothing listens there"
+	}
+	return fmt.Sprintf("the command did not speak MCP at %s within %s: %s; {port} in the command stands for the port to take, as in "+
+		"-- env PORT={port} node server.js; --url says where it speaks MCP, --ready-timeout waits longer", where(cfg), cfg.Ready, why)
+}
+
+var errNotReady = errors.New("not ready")
+
+func where(cfg *Config) string {
+	if cfg.Stdio {
+		return "its standard streams"
+	}
+	return client.RedactURL(cfg.URL)
+}
+
+// greet is one handshake.
+func (s *server) greet(ctx context.Context, cfg *Config) error {
+	patience := max(2*time.Second, cfg.Ready/3)
+	if s.pipe != nil {
+		patience = cfg.Ready // there is one try only: what was sent will be read
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ep := mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String()}
+	if s.pipe != nil {
+		ep = mcp.Endpoint{Start: func(context.Context) (io.ReadWriteCloser, error) { return s.pipe, nil }}
+	}
+	session, err := mcp.Connect(ctx, ep, cfg.Protocol)
+	if err != nil {
+		return err
+	}
+	if s.pipe != nil {
+		s.line = session
+		return nil
+	}
+	_ = session.Close(ctx) // the server may not allow it
+	return nil
+}
