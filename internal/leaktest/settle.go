@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // settle waits until the server is idle and reads what it holds then: the least
@@ -48,9 +49,11 @@ func (r *run) settle(ctx context.Context, f *factor, round Round) Round {
 // counts reads what has no noise: of the processes, and of what the server
 // says of itself now.
 func (r *run) counts(ctx context.Context, round *Round) {
-	d := r.server.tree.ReadDetail()
+	d := process.NoDetail()
+	r.server.tree.ReadCounts(&d)
+	r.server.tree.ReadSockets(&d)
 	if d.Denied {
-		r.once("open files and sockets were not counted: permission denied; the server belongs to another user: run as that user, or with more rights")
+		r.once("sockets were not counted, nor open files before Linux 6.2: permission denied; the server belongs to another user: run as that user, or with more rights")
 	}
 	round.Files, round.Sockets = known(d.Files), known(d.Sockets)
 	round.CloseWait, round.Threads = known(d.CloseWait), known(d.Threads)

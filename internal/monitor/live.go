@@ -31,8 +31,8 @@ func (l *Live) Add(s *Sample) {
 		l.pids, l.pid, l.total = append(l.pids, s.PID), s.PID, trend.Series{}
 	}
 	now := *s
-	if before != nil && math.IsNaN(s.Threads) { // the details were not read at this tick
-		now.Detail = before.Detail
+	if before != nil {
+		now.Detail = s.Or(before.Detail) // not all are read at each tick
 	}
 	l.last[s.PID] = &now
 	if s.PID == l.pid {

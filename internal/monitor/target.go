@@ -13,18 +13,35 @@ import (
 type target struct {
 	tree     *process.Tree
 	summary  *Process
-	detailAt time.Time // when the details may be read again
-	detailed bool      // they were, at this tick
+	details  [len(detailParts)]time.Time // when each part may be read again
+	detailed bool                        // the first part was read at this tick
 	denied   bool
 	zombies  int
 }
 
-// Details cost up to 10 µs for each MB of memory: they are read once a second
-// at most, and for at most a fiftieth of the time.
+// detailParts are the parts of the details, and the share of the time for which each
+// may be read, as 1 in so many. PSS costs up to 10 µs for each MB of memory, and
+// sockets by state milliseconds on a big machine, for a single one.
+var detailParts = [...]struct {
+	read  func(*process.Tree, *process.Detail)
+	share time.Duration
+}{
+	{(*process.Tree).ReadCounts, 500},
+	{(*process.Tree).ReadPages, 2000},
+	{(*process.Tree).ReadSockets, 4000},
+}
+
+// Details are read once a second at most, and twice a minute whatever they cost.
 const (
 	detailEvery = time.Second
-	detailShare = 50
+	detailRest  = 30 * time.Second
 )
+
+// detailPause is the time to the next reading of details after one that took cost. A
+// tick that comes a little early need not wait for the one after it.
+func detailPause(cost, share time.Duration) time.Duration {
+	return min(max(detailEvery, share*cost), detailRest) - 5*time.Millisecond
+}
 
 func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 	m, err := t.tree.Read()
@@ -40,14 +57,23 @@ func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 		s.Event = "restarted"
 	}
 	t.zombies = max(t.zombies, m.Zombies)
-	if t.detailed = !now.Before(t.detailAt); t.detailed {
-		began := time.Now()
-		s.Detail = t.tree.ReadDetail()
-		t.denied = t.denied || s.Denied
-		t.detailAt = now.Add(max(detailEvery-5*time.Millisecond, detailShare*time.Since(began)))
-	}
+	t.readDetails(s, now)
 	t.summary.add(s)
 	return s, nil
+}
+
+// readDetails reads those that are due.
+func (t *target) readDetails(s *Sample, now time.Time) {
+	t.detailed = !now.Before(t.details[0])
+	for i, part := range detailParts {
+		if now.Before(t.details[i]) {
+			continue
+		}
+		began := time.Now()
+		part.read(t.tree, &s.Detail)
+		t.details[i] = now.Add(detailPause(time.Since(began), part.share))
+	}
+	t.denied = t.denied || s.Denied
 }
 
 func mb(bytes uint64) float64 { return float64(bytes) / mib }
@@ -56,7 +82,7 @@ func mb(bytes uint64) float64 { return float64(bytes) / mib }
 func (t *target) note() {
 	if t.denied {
 		t.summary.Facts = append(t.summary.Facts,
-			"PSS, USS, swap and open files: permission denied; a process of the tree belongs to another user: run as that user, or with more rights")
+			"PSS, USS, swap, sockets (and open files before Linux 6.2): permission denied; a process of the tree belongs to another user: run as that user, or with more rights")
 	}
 	if t.zombies > 0 {
 		t.summary.Facts = append(t.summary.Facts, fmt.Sprintf("%d children had ended without being collected (zombies)", t.zombies))

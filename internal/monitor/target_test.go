@@ -2,9 +2,11 @@ package monitor
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -53,12 +55,20 @@ func TestRunFollowsARestart(t *testing.T) {
 
 func TestRunOfACommand(t *testing.T) {
 	t.Setenv(processtest.Env, "tree 1 1")
-	var said bytes.Buffer
-	seen := 0
-	cfg := Config{Command: &process.Command{Args: []string{os.Args[0]}, Stdout: &said}, Interval: MinInterval, Count: 4}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cfg := Config{Command: &process.Command{Args: []string{os.Args[0]}, Stdout: log}, Interval: MinInterval}
 	var tree []process.ID
-	res, err := Run(t.Context(), cfg, nil, func(s *Sample) {
-		seen++
+	var said []byte
+	res, err := Run(ctx, cfg, nil, func(s *Sample) {
+		if said, _ = os.ReadFile(log.Name()); bytes.Contains(said, []byte("ready")) {
+			cancel() // it and its child run
+		}
 		members, openErr := process.Open(process.ID{PID: s.PID})
 		if openErr != nil {
 			t.Fatal(openErr)
@@ -67,8 +77,8 @@ func TestRunOfACommand(t *testing.T) {
 		_, _ = members.Read()
 		tree = members.Members()
 	})
-	if err != nil || seen != 4 || res.Processes[0].Exit != nil {
-		t.Fatalf("%+v, %v", res.Processes[0], err)
+	if err != nil || len(tree) != 2 || res.Processes[0].Exit != nil {
+		t.Fatalf("%+v with %v, %v", res.Processes[0], tree, err)
 	}
 	for _, id := range tree {
 		if p, err := process.Open(id); err == nil {
@@ -76,8 +86,8 @@ func TestRunOfACommand(t *testing.T) {
 			t.Errorf("PID %d is left behind", id.PID)
 		}
 	}
-	if !strings.Contains(said.String(), "ready") {
-		t.Errorf("the output of the command: %q", said.String())
+	if !bytes.Contains(said, []byte("ready")) {
+		t.Errorf("the output of the command: %q", said)
 	}
 }
 
@@ -126,6 +136,21 @@ func TestDetailsHaveABudget(t *testing.T) {
 	}
 	if pss := slices.Index(rows[0], "pss_mb"); (rows[1][pss] != "") != (runtime.GOOS == "linux") {
 		t.Errorf("PSS %q on %s", rows[1][pss], runtime.GOOS)
+	}
+}
+
+func TestDetailPause(t *testing.T) {
+	const early = 5 * time.Millisecond
+	for _, c := range []struct{ cost, share, want time.Duration }{
+		{0, 2000, time.Second - early},
+		{time.Millisecond, 500, time.Second - early},
+		{time.Millisecond, 4000, 4*time.Second - early},
+		{20 * time.Millisecond, 2000, 30*time.Second - early},
+		{time.Minute, 2000, 30*time.Second - early},
+	} {
+		if got := detailPause(c.cost, c.share); got != c.want {
+			t.Errorf("%v, 1 in %d: %v, want %v", c.cost, c.share, got, c.want)
+		}
 	}
 }
 

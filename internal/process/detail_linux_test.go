@@ -40,7 +40,11 @@ func TestDetail(t *testing.T) {
 func (t *Tree) detailNow(tb testing.TB) Detail {
 	tb.Helper()
 	read(tb, t)
-	return t.ReadDetail()
+	d := NoDetail()
+	t.ReadCounts(&d)
+	t.ReadPages(&d)
+	t.ReadSockets(&d)
+	return d
 }
 
 func TestCPU(t *testing.T) {
@@ -90,8 +94,18 @@ func FuzzCountStates(f *testing.F) {
 func BenchmarkDetail(b *testing.B) {
 	tree := openTree(b, helper(b, "tree 20 1").Process.Pid)
 	read(b, tree)
-	b.ReportAllocs()
-	for b.Loop() {
-		tree.ReadDetail()
+	parts := map[string]func(*Detail){"counts": tree.ReadCounts, "sockets": tree.ReadSockets, "pages": func(d *Detail) {
+		for _, p := range tree.members {
+			p.pages = pages{}
+		}
+		tree.ReadPages(d)
+	}}
+	for name, part := range parts {
+		b.Run("part="+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				part(new(NoDetail()))
+			}
+		})
 	}
 }

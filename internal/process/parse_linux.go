@@ -13,6 +13,7 @@ type stat struct {
 	state   byte
 	parent  int
 	kernel  bool   // a thread of the kernel, which has no memory of its own
+	faults  uint64 // pages that it touched and did not have
 	cpu     uint64 // ticks in user and system mode
 	threads int
 	start   uint64 // ticks since boot
@@ -40,6 +41,7 @@ func parseStat(b []byte) (stat, error) {
 		state:   fields[0][0],
 		parent:  int(field(4)),
 		kernel:  field(9)&kernelThread != 0,
+		faults:  field(10) + field(12),
 		cpu:     field(14) + field(15),
 		threads: int(field(20)),
 		start:   field(22),
@@ -84,6 +86,19 @@ func appendPIDs(dst []int, b []byte) []int {
 	}
 }
 
+// parseLastPID reads the fifth and last field of /proc/loadavg, 0 without one.
+func parseLastPID(b []byte) int {
+	fields := bytes.Fields(b)
+	if len(fields) != 5 {
+		return 0
+	}
+	n, err := strconv.Atoi(string(fields[4]))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func leadingNumber(b []byte) (n uint64, rest []byte, ok bool) {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\n') {
 		b = b[1:]
@@ -115,8 +130,9 @@ const (
 	tcpListen      = 0x0a
 )
 
-// countStates adds to states the sockets in /proc/net/tcp whose inodes are in own.
-func countStates(table []byte, own map[string]bool, states map[byte]float64) {
+// countStates adds to states the sockets in /proc/net/tcp whose inodes are in
+// own, and returns how many there are.
+func countStates(table []byte, own map[string]bool, states map[byte]float64) (found int) {
 	for line := range bytes.Lines(table) {
 		fields := bytes.Fields(line)
 		if len(fields) < 10 || !own[string(fields[9])] {
@@ -124,6 +140,8 @@ func countStates(table []byte, own map[string]bool, states map[byte]float64) {
 		}
 		if state, err := strconv.ParseUint(string(fields[3]), 16, 8); err == nil {
 			states[byte(state)]++
+			found++
 		}
 	}
+	return found
 }

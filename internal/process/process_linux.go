@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ticksPerSecond is USER_HZ, which every Linux architecture shows as 100.
@@ -17,53 +19,76 @@ const ticksPerSecond = 100
 
 var pageSize = uint64(os.Getpagesize())
 
-// proc is one process, held open: reads from the open file fail once the
-// process has ended, even when its PID is given again.
+// proc is one process, held open: reads from the open files and below the open
+// directory fail once the process has ended, even when its PID is given again.
 type proc struct {
-	id    ID
-	dir   string
-	statm *os.File
+	id       ID
+	dir      *os.File
+	statm    *os.File
+	status   *os.File // its file stat
+	children *os.File // of its first thread; nil where the kernel has no such files
+
+	size  Memory // as memory saw it last
+	last  stat   // as ReadCounts saw it last
+	pages pages
+	group cgroup
 }
 
 func open(pid int) (*proc, error) {
-	p := &proc{id: ID{PID: pid}, dir: procDir(pid)}
-	statm, err := os.Open(p.dir + "/statm")
-	if err != nil {
-		return nil, err
-	}
-	p.statm = statm
-	s, err := readStat(pid)
-	if err == nil && s.ended() {
-		err = ErrEnded
-	}
-	if err != nil {
+	p := &proc{id: ID{PID: pid}}
+	if err := p.open(); err != nil {
 		p.close()
 		return nil, err
 	}
-	p.id.Start = s.start
 	return p, nil
 }
 
-func (p *proc) close() { _ = p.statm.Close() }
+func (p *proc) open() (err error) {
+	if p.dir, err = os.Open(procDir(p.id.PID)); err != nil {
+		return err
+	}
+	if p.statm, err = os.Open(p.dir.Name() + "/statm"); err != nil {
+		return err
+	}
+	if p.status, err = os.Open(p.dir.Name() + "/stat"); err != nil {
+		return err
+	}
+	p.children, _ = os.Open(p.dir.Name() + "/task/" + strconv.Itoa(p.id.PID) + "/children")
+	s, err := p.stat()
+	if err == nil && s.ended() {
+		err = ErrEnded
+	}
+	p.id.Start = s.start
+	return err
+}
+
+func (p *proc) close() {
+	for _, f := range []*os.File{p.dir, p.statm, p.status, p.children} {
+		_ = f.Close() // a nil file may be closed
+	}
+}
+
+func (p *proc) fd() int { return int(p.dir.Fd()) }
 
 func (p *proc) memory() (Memory, error) {
 	var buf [128]byte
-	n, err := p.statm.ReadAt(buf[:], 0)
-	if n == 0 {
+	b, err := readStart(p.statm, buf[:])
+	if err != nil {
 		return Memory{}, err
 	}
-	size, resident, ok := parseStatm(buf[:n])
+	size, resident, ok := parseStatm(b)
 	if !ok || size == 0 && p.ended() {
 		return Memory{}, ErrEnded
 	}
-	shared := min(parseShared(buf[:n]), resident)
-	return Memory{RSS: resident * pageSize, VMS: size * pageSize, Anonymous: (resident - shared) * pageSize}, nil
+	shared := min(parseShared(b), resident)
+	p.size = Memory{RSS: resident * pageSize, VMS: size * pageSize, Anonymous: (resident - shared) * pageSize}
+	return p.size, nil
 }
 
 // ended asks after the state: a zombie reads as a process without memory.
 func (p *proc) ended() bool {
-	s, err := readStat(p.id.PID)
-	return err != nil || s.ended() || s.start != p.id.Start
+	s, err := p.stat()
+	return err != nil || s.ended()
 }
 
 func isZombie(err error) bool { return errors.Is(err, ErrEnded) }
@@ -76,7 +101,17 @@ func gone(err error) bool {
 func procDir(pid int) string { return "/proc/" + strconv.Itoa(pid) }
 
 func readStat(pid int) (stat, error) {
-	b, err := os.ReadFile(procDir(pid) + "/stat")
+	var buf [1024]byte
+	b, err := appendFile(buf[:0], unix.AT_FDCWD, procDir(pid)+"/stat")
+	if err != nil {
+		return stat{}, err
+	}
+	return parseStat(b)
+}
+
+func (p *proc) stat() (stat, error) {
+	var buf [1024]byte
+	b, err := readStart(p.status, buf[:])
 	if err != nil {
 		return stat{}, err
 	}
@@ -114,7 +149,7 @@ var bootTime = sync.OnceValue(func() time.Time {
 
 // list lists the processes that live and are not threads of the kernel.
 func list() ([]Info, error) {
-	pids, err := pidsIn("/proc")
+	pids, err := allPIDs()
 	if err != nil {
 		return nil, err
 	}
@@ -127,19 +162,41 @@ func list() ([]Info, error) {
 	return all, nil
 }
 
-// pidsIn lists the entries of a directory that are numbers.
-func pidsIn(dir string) ([]int, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	names, err := f.Readdirnames(-1)
-	var pids []int
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			pids = append(pids, pid)
+// appendChildren appends the children of p to dst. A child is listed with the
+// thread that started it, so all threads are asked.
+func (p *proc) appendChildren(dst []int) []int {
+	var buf [512]byte
+	if p.singleThreaded() {
+		if b, err := readStart(p.children, buf[:]); err == nil && len(b) < len(buf) {
+			return appendPIDs(dst, b)
 		}
 	}
-	return pids, err
+	threads, _ := numbersIn(p.fd(), "task") // none when it ended meanwhile
+	for _, thread := range threads {
+		b, err := appendFile(buf[:0], p.fd(), "task/"+strconv.Itoa(thread)+"/children")
+		if err == nil {
+			dst = appendPIDs(dst, b)
+		}
+	}
+	return dst
+}
+
+// singleThreaded asks for the links of the directory of threads: 2, and one a thread.
+func (p *proc) singleThreaded() bool {
+	var s unix.Stat_t
+	return unix.Fstatat(p.fd(), "task", &s, 0) == nil && s.Nlink == 3
+}
+
+func allPIDs() ([]int, error) { return numbersIn(unix.AT_FDCWD, "/proc") }
+
+// numbersIn lists the entries of a directory that are numbers.
+func numbersIn(dir int, path string) ([]int, error) {
+	names, err := namesAt(dir, path)
+	numbers := make([]int, 0, len(names))
+	for _, name := range names {
+		if n, err := strconv.Atoi(name); err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers, err
 }

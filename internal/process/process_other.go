@@ -98,10 +98,11 @@ func list() ([]Info, error) {
 // program for each process it is asked about.
 type kinship struct{ kids map[int][]int }
 
-func (k *kinship) refresh() error {
+// refresh looks at all processes each time: nobody tells whether one began.
+func (k *kinship) refresh() (grown bool, err error) {
 	procs, err := process.Processes()
 	if err != nil {
-		return err
+		return false, err
 	}
 	k.kids = map[int][]int{}
 	for _, p := range procs {
@@ -109,7 +110,10 @@ func (k *kinship) refresh() error {
 			k.kids[int(parent)] = append(k.kids[int(parent)], int(p.Pid))
 		}
 	}
-	return nil
+	return true, nil
 }
 
-func (k *kinship) children(dst []int, pid int) []int { return append(dst, k.kids[pid]...) }
+func (k *kinship) found() {}
+func (k *kinship) lost()  {}
+
+func (k *kinship) children(dst []int, p *proc) []int { return append(dst, k.kids[p.id.PID]...) }

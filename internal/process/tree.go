@@ -30,8 +30,10 @@ type Tree struct {
 	root    *proc
 	members map[int]*proc // the root and its descendants by PID
 	kin     kinship
-	ids     []int // of the members, scratch
-	kids    []int // of one member, scratch
+	zombies int    // as they were when children were last asked for
+	ids     []int  // of the members, scratch
+	kids    []int  // of one member, scratch
+	table   []byte // of TCP sockets, scratch
 
 	used   map[ID]time.Duration // CPU of the members at usedAt
 	usedAt time.Time
@@ -68,10 +70,10 @@ func (t *Tree) Members() []ID {
 // Read looks at the tree. It returns ErrEnded when the root has ended,
 // whatever its descendants do.
 func (t *Tree) Read() (Reading, error) {
-	var r Reading
-	if err := t.grow(&r); err != nil {
-		return r, err
+	if err := t.grow(); err != nil {
+		return Reading{}, err
 	}
+	r := Reading{Zombies: t.zombies}
 	for pid, p := range t.members {
 		m, err := p.memory()
 		switch {
@@ -82,6 +84,7 @@ func (t *Tree) Read() (Reading, error) {
 		case gone(err):
 			p.close()
 			delete(t.members, pid)
+			t.kin.lost()
 		}
 	}
 	return r, nil
@@ -106,29 +109,36 @@ func explainRead(pid int, err error) error {
 }
 
 // grow adds the descendants that are new since the last tick.
-func (t *Tree) grow(r *Reading) error {
-	if err := t.kin.refresh(); err != nil {
+func (t *Tree) grow() error {
+	if grown, err := t.kin.refresh(); err != nil || !grown {
 		return err
 	}
-	t.ids = t.ids[:0]
+	t.zombies, t.ids = 0, t.ids[:0]
 	for pid := range t.members {
 		t.ids = append(t.ids, pid)
 	}
 	for i := 0; i < len(t.ids); i++ { // grows while it is walked
-		t.kids = t.kin.children(t.kids[:0], t.ids[i])
+		t.kids = t.kin.children(t.kids[:0], t.members[t.ids[i]])
 		for _, kid := range t.kids {
-			if t.members[kid] != nil {
-				continue
-			}
-			if p, err := open(kid); err == nil {
-				t.members[kid] = p
-				t.ids = append(t.ids, kid)
-			} else if isZombie(err) {
-				r.Zombies++
+			if t.members[kid] == nil {
+				t.adopt(kid)
 			}
 		}
 	}
 	return nil
+}
+
+// adopt makes a child that is new a member.
+func (t *Tree) adopt(kid int) {
+	p, err := open(kid)
+	switch {
+	case err == nil:
+		t.members[kid] = p
+		t.ids = append(t.ids, kid)
+		t.kin.found()
+	case isZombie(err):
+		t.zombies++
+	}
 }
 
 // Close lets go of the tree.
