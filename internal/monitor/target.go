@@ -28,7 +28,7 @@ var detailParts = [...]struct {
 }{
 	{(*process.Tree).ReadCounts, 500},
 	{(*process.Tree).ReadPages, 2000},
-	{(*process.Tree).ReadSockets, 4000},
+	{(*process.Tree).ReadSockets, 1000},
 }
 
 // Details are read once a second at most, and twice a minute whatever they cost.

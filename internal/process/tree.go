@@ -1,8 +1,11 @@
 package process
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -120,8 +123,11 @@ func (t *Tree) grow() error {
 	for i := 0; i < len(t.ids); i++ { // grows while it is walked
 		t.kids = t.kin.children(t.kids[:0], t.members[t.ids[i]])
 		for _, kid := range t.kids {
-			if t.members[kid] == nil {
-				t.adopt(kid)
+			if t.members[kid] != nil {
+				continue
+			}
+			if err := t.adopt(kid); err != nil {
+				return err
 			}
 		}
 	}
@@ -129,7 +135,7 @@ func (t *Tree) grow() error {
 }
 
 // adopt makes a child that is new a member.
-func (t *Tree) adopt(kid int) {
+func (t *Tree) adopt(kid int) error {
 	p, err := open(kid)
 	switch {
 	case err == nil:
@@ -138,7 +144,10 @@ func (t *Tree) adopt(kid int) {
 		t.kin.found()
 	case isZombie(err):
 		t.zombies++
+	case errors.Is(err, syscall.EMFILE):
+		return fmt.Errorf("a tree of %d processes needs more open files than are allowed; raise the limit (ulimit -n): %w", len(t.members), err)
 	}
+	return nil
 }
 
 // Close lets go of the tree.
