@@ -83,6 +83,7 @@ func TestCorpus(t *testing.T) {
 // Cut short, a clean run is still not called a leak, and no leak is cleared. One of
 // the clean ones falls at first and takes ten rounds to come back to where it was.
 func TestCorpusCutShort(t *testing.T) {
+	found, all := 0, 0
 	for series, label := range labels(t) {
 		rounds, samples := recordedRounds(t, series), recordedSamples(t, series)
 		for share := 4; share <= 20; share++ {
@@ -90,13 +91,23 @@ func TestCorpusCutShort(t *testing.T) {
 				t.Errorf("%s after %d %% of its time: %+v", series, 5*share, j)
 			}
 		}
-		for n := range rounds {
-			if j := JudgeRounds(rounds[:n]); j.Verdict == Leak && label != "leak" {
+		for n := range len(rounds) + 1 {
+			j := JudgeRounds(rounds[:n])
+			switch {
+			case j.Verdict == Leak && label != "leak":
 				t.Errorf("%s after %d rounds: %+v", series, n, j)
-			} else if j.Verdict == NoLeak && label == "leak" {
+			case j.Verdict == NoLeak && label == "leak":
 				t.Errorf("%s after %d rounds is cleared: %+v", series, n, j)
+			case label == "leak" && n >= minReadings:
+				all++
+				if j.Verdict == Leak {
+					found++
+				}
 			}
 		}
+	}
+	if found < 60 || all != 71 {
+		t.Errorf("%d of %d cuts of leaks are called one", found, all)
 	}
 }
 

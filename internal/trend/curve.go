@@ -2,18 +2,11 @@ package trend
 
 import "math"
 
-// bends reports whether the readings rise along a curve that levels off: the
-// quadratic term of a polynomial regression is far below zero for its error (its t,
-// Student 1908), and the curve rises half as fast at its end as at its beginning, or
-// less. A warm-up is smooth and does so from its start; a leak has no curve, however uneven.
-func bends(kept []Point) bool {
-	t, share := curvature(kept)
-	return t < bendT && share < bendShare
-}
-
-// curvature is the t of the quadratic term, and the slope of the curve at its
-// end as a share of that at its beginning. Orthogonal polynomials (Forsythe 1957)
-// make the term what it adds to the line.
+// curvature is the t (Student 1908) of the quadratic term of a polynomial regression,
+// far below zero for readings along a curve that levels off, and the slope of the curve at
+// its end as a share of that at its beginning. Orthogonal polynomials (Forsythe 1957) make
+// the term what it adds to the line. A warm-up is smooth and bends from its start; a
+// leak has no curve, however uneven.
 func curvature(points []Point) (t, share float64) {
 	n := len(points)
 	u, ys := make([]float64, n), values(points)

@@ -15,6 +15,7 @@ const (
 	significant = 0.01 // p of a leak
 	chance      = 0.05 // p above which a trend may be none
 	lateShare   = 0.3  // a leak had 0.57–1.88 in its last third, a long warm-up 0.21
+	lateT       = -1.0 // t of the curve: leaks with a slow last third had -0.9 and more, the warm-up less than -1.5
 	slowShare   = 0.6  // second half against first, interval against interval
 	bendT       = -4.0 // t of the curve: leaks had -3.6 and more, warm-ups less than -4.1
 	bendShare   = 0.5  // slope of the curve at its end against its beginning
@@ -106,7 +107,11 @@ func (j *Judgement) late(kept []Point, slope float64) {
 	}
 	a, okA := TheilSen(kept[:(n+1)/2])
 	b, okB := TheilSen(kept[n/2:])
-	j.Slowing = okA && okB && b.High < slowShare*a.Low || bends(kept) || stopped(kept, slope, j.Noise)
+	t, share := curvature(kept)
+	j.Slowing = okA && okB && b.High < slowShare*a.Low || // one half against the other
+		j.Late < lateShare && t < lateT || // the end against the whole: a few readings, which the curve has to confirm
+		t < bendT && share < bendShare || // the curve alone
+		stopped(kept, slope, j.Noise)
 }
 
 // thirdOf is the size of the last third; two points have a slope at least.
@@ -122,7 +127,7 @@ func (j *Judgement) checks(all, kept []Point) []Reason {
 		check(Noisy, j.Growth > noiseFactor*j.Noise, "the growth is above the noise",
 			fmt.Sprintf("it grew %.1f MB in a noise of %.1f MB", j.Growth, j.Noise)),
 		check(NotThirds, thirdsRise(kept), "the lows of the three thirds rise", "the lows of the three thirds do not rise"),
-		check(Settling, j.Late >= lateShare && !j.Slowing, "it grows at the end as before", "it grows less and less, or stopped: a warm-up, a cache that fills, or a load that ended"),
+		check(Settling, !j.Slowing, "it grows at the end as before", "it grows less and less, or stopped: a warm-up, a cache that fills, or a load that ended"),
 		check(NotHighest, highestLast(all, kept, j.Growth), "it holds more than ever before", "it was as high before"),
 		check(Jumps, !inJumps(kept, j.Growth, max(1.5*j.Limit, j.Noise)), "it grows between the jumps too", "one or two jumps are most of the growth"),
 	}

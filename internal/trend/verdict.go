@@ -37,7 +37,7 @@ type Judgement struct {
 	P        float64 `json:"p"`          // of a trend by chance (Mann–Kendall)
 	Smallest float64 `json:"smallest"`   // the smallest leak this run could have seen, bytes per X
 	Late     float64 `json:"lateShare"`  // slope of the last third, as a share of the whole
-	Slowing  bool    `json:"slowing"`    // the second half rises clearly less than the first
+	Slowing  bool    `json:"slowing"`    // it rises less and less, or no more
 	Steps    []Step  `json:"steps"`      // jumps of the level
 	Plateau  float64 `json:"plateau"`    // share of the span, at its end, without growth
 	SawTooth float64 `json:"sawToothMB"` // height of a collector's saw-tooth, 0 where there is none
