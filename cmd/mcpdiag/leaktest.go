@@ -86,8 +86,8 @@ func (l *leaktester) test(ctx context.Context) error {
 	if err := l.connect(); err != nil {
 		return err
 	}
-	if n := l.cfg.Rounds; n > 0 && n < leaktest.LeastRounds {
-		l.a.warn(fmt.Sprintf("--rounds %d: fewer than %d rounds decide nothing, as a rule; without --rounds there are as many as the verdict needs", n, leaktest.LeastRounds))
+	if n := l.cfg.Rounds; n > 0 && n < leaktest.DecidingRounds {
+		l.a.warn(fmt.Sprintf("--rounds %d: fewer than %d rounds decide nothing but counts; without --rounds there are as many as the verdict needs", n, leaktest.DecidingRounds))
 	}
 	view := &screen{a: l.a}
 	l.cfg.Guard = func(w io.Writer) io.Writer { return l.a.guard(w) }
@@ -101,11 +101,13 @@ func (l *leaktester) test(ctx context.Context) error {
 		return err
 	}
 	l.a.warn(slices.DeleteFunc(slices.Clone(res.Warnings), func(w string) bool { return w == res.Ended })...)
-	err = errors.Join(err, l.write(l.a.stdout, res), l.summarize(res))
-	if err != nil {
-		return err
+	if err = errors.Join(err, l.write(l.a.stdout, res), l.summarize(res)); err == nil {
+		return l.outcome(res)
 	}
-	return l.outcome(res)
+	if res.Ended != "" {
+		l.a.warn(res.Ended)
+	}
+	return err
 }
 
 // outcome is the exit code of a run. A server that dies under test has not passed it.

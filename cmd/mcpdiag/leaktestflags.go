@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,12 +84,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		return err
 	}
 	if l.judge != "" {
-		for _, flag := range []string{"budget", "baseline", "attribute", "factors", "rounds"} {
-			if cmd.Flags().Changed(flag) {
-				return usagef("--%s is for a run, and --judge makes none: it judges a file", flag)
-			}
-		}
-		return nil
+		return onlyJudges(cmd)
 	}
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
@@ -117,6 +113,16 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		return usagef("--gc-signal %q: there is no such signal; SIGUSR2 is one", cfg.GCSignal)
 	}
 	return l.values()
+}
+
+// onlyJudges refuses what is for a run beside --judge, which makes none.
+func onlyJudges(cmd *cobra.Command) (err error) {
+	cmd.LocalNonPersistentFlags().Visit(func(f *pflag.Flag) {
+		if !slices.Contains([]string{"judge", "format", "fail-on"}, f.Name) {
+			err = usagef("--%s is for a run, and --judge makes none: it judges a file", f.Name)
+		}
+	})
+	return err
 }
 
 // values reads the flags whose values are small languages.

@@ -118,7 +118,8 @@ func (w *watcher) recorded() error {
 }
 
 func (w *watcher) watch(cmd *cobra.Command) error {
-	// A second processor would be woken at each tick, find nothing to do, and cost a quarter of it.
+	// A second processor would be woken at each tick and find nothing to do, which costs a
+	// quarter of the tick's CPU.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	now := time.Now()
 	if w.output == "" {

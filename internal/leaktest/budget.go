@@ -3,6 +3,7 @@ package leaktest
 import (
 	"fmt"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -54,6 +55,7 @@ type Comparison struct {
 	Old   trend.Rate `json:"old"`
 	New   trend.Rate `json:"new"`
 	Worse bool       `json:"worse"`
+	Open  bool       `json:"open,omitempty"` // it grew, and it is undecided whether that is kept
 	Text  string     `json:"text"`
 }
 
@@ -131,20 +133,23 @@ func (r *Result) compare(old *Result) {
 		was := old.phase(p.ID)
 		switch {
 		case was == nil:
-			r.Warnings = append(r.Warnings, "the baseline has nothing per "+p.Per+" to compare with: it was made with other --factors")
+			r.Warnings = append(r.Warnings, "the baseline has nothing per "+p.Per+" to compare with")
+			continue
+		case was.Per != p.Per: // a leak of one tool says nothing of another
+			r.Warnings = append(r.Warnings, "the baseline is per "+report.Cell(was.Per, 2*mostTool)+", which is not compared with per "+p.Per)
 			continue
 		case was.Trend.Span == 0 || p.Trend.Span == 0:
 			r.Warnings = append(r.Warnings, "per "+p.Per+" there were too few rounds, now or in the baseline, to compare them")
 			continue
 		}
-		c := Comparison{Phase: p.ID, Old: was.Rate, New: p.Rate}
+		c := Comparison{Phase: p.ID, Old: was.Rate, New: p.Rate, Open: p.Trend.Verdict == trend.Undecided}
 		c.Worse = p.Rate.Low > max(was.Rate.High, 0) && p.Trend.Verdict == trend.Leak
 		word := "no worse than before"
 		switch {
 		case c.Worse:
 			word = "worse than before"
 			r.Finding = true
-		case p.Trend.Verdict == trend.Undecided:
+		case c.Open:
 			word = "not known to be worse than before, since it is undecided"
 		}
 		c.Text = fmt.Sprintf("per %s: %s, %s (95 %%: %s to %s), was %s (%s to %s)", p.Per, word,

@@ -60,11 +60,13 @@ type Config struct {
 	started func(pid int) // of the server, for tests
 }
 
-// LeastRounds is how many rounds a verdict takes.
-const LeastRounds = 9
+// DecidingRounds is how many rounds the statistics take at least, beside the
+// reading before them.
+const DecidingRounds = 8
 
 // Bounds of a run.
 const (
+	leastRounds   = 9
 	usualRounds   = 12
 	sureRounds    = 17 // a long warm-up looks like a leak until then
 	mostRounds    = 40

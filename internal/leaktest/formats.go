@@ -42,7 +42,7 @@ func (r *Result) JUnit(w io.Writer) error {
 		s.add("budget "+b.Budget, b.Verdict == Over, b.Verdict == Open, b.Text)
 	}
 	for _, c := range r.Baseline {
-		s.add("baseline "+c.Phase, c.Worse, false, c.Text)
+		s.add("baseline "+c.Phase, c.Worse, c.Open, c.Text)
 	}
 	if r.Ended != "" {
 		s.add("the server survives the test", true, false, r.Ended)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -59,7 +60,7 @@ const forgottenShare = 0.1
 const heapShare = 0.3
 
 // judgeHeap judges the heap that the server tells of, which is less noisy than
-// RSS. It calls a leak only what RSS confirms, and clears nothing by itself: not all memory is heap.
+// RSS. It calls a leak only what RSS confirms, and clears nothing: not all memory is heap.
 func (p *Phase) judgeHeap() {
 	var points []trend.Point
 	for _, r := range p.Rounds {
@@ -70,8 +71,11 @@ func (p *Phase) judgeHeap() {
 	}
 	j := trend.Judge(points)
 	p.Heap = &j
-	p.hidden()
-	if p.Trend.Verdict == trend.NoLeak || j.Verdict != trend.Leak || p.Trend.Rate.Bytes < heapShare*j.Rate.Bytes {
+	if p.Trend.Verdict == trend.NoLeak {
+		p.hidden()
+		return
+	}
+	if j.Verdict != trend.Leak || p.Trend.Rate.Bytes < heapShare*j.Rate.Bytes {
 		return
 	}
 	p.By, p.Rate = ByHeap, j.Rate
@@ -86,12 +90,12 @@ func (p *Phase) judgeHeap() {
 	p.Trend.Reasons = reasons
 }
 
-// hidden says that the heap grew where RSS did not, into memory that was there
+// hidden says that the heap grew where RSS was cleared, into memory that was there
 // already: a leak as large as that RSS would not have shown. One that looks like a leak
 // in the heap is not cleared.
 func (p *Phase) hidden() {
 	j := p.Heap
-	if p.Trend.Verdict != trend.NoLeak || j.Verdict == trend.NoLeak || j.Rate.Low <= 0 || j.Growth <= j.Limit {
+	if j.Verdict == trend.NoLeak || j.Rate.Low <= 0 || j.Growth <= j.Limit {
 		return
 	}
 	p.Trend.Smallest = max(p.Trend.Smallest, j.Rate.Bytes)
@@ -157,6 +161,9 @@ func (p *Phase) disturbances() []string {
 	}
 	if p.expected && p.turned() {
 		why = append(why, "requests of which most were answered at first were refused in the end, or the other way round: the load was not the same throughout")
+	}
+	if p.short {
+		why = append(why, process.ShortText)
 	}
 	if p.Ended != "" {
 		why = append(why, p.Ended)
@@ -257,7 +264,7 @@ func (r *Result) conclude() {
 			r.Verdict = trend.Undecided
 		}
 	}
-	if len(r.Phases) == 0 {
+	if len(r.Phases) == 0 || r.Ended != "" && r.Verdict == trend.NoLeak {
 		r.Verdict = trend.Undecided
 	}
 	r.Causes = causesOf(r.Phases)

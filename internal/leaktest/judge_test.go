@@ -54,6 +54,8 @@ func TestJudge(t *testing.T) {
 				p.Rounds[i].Failed = 100
 			}
 		}, false, trend.Undecided, ByRSS, ""},
+		{"not all processes were read", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.short = true }, false, trend.Undecided, ByRSS, ""},
+		{"heap that grows a little more than RSS does", phaseOf("call", 200, 200, 201, 201, 201, 202, 202, 202, 202, 203, 203, 203, 203), everyRound(func(r *Round) { r.HeapMB = known(50 + float64(r.Operations)/200) }), false, trend.Undecided, ByRSS, ByHeap},
 		{"ended", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Ended = "killed" }, false, trend.Undecided, ByRSS, ""},
 		{"children", phaseOf("call", line(7, 20, 0)...), everyRound(func(r *Round) { r.Processes = 1 + int(r.Operations) }), false, trend.Leak, ByCount, Counted},
 		{"sockets", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = known(float64(r.Operations)) }), false, trend.Leak, ByCount, Counted},
@@ -232,8 +234,31 @@ func TestUndecidedIsNoFinding(t *testing.T) {
 	if r.Verdict != trend.Undecided || r.Finding || r.Budgets[0].Verdict != Open || r.Baseline[0].Worse {
 		t.Errorf("%s: finding %t, %+v, %+v", r.Sentence, r.Finding, r.Budgets, r.Baseline)
 	}
-	if !strings.Contains(r.Baseline[0].Text, "not known to be worse") {
+	if !r.Baseline[0].Open || !strings.Contains(r.Baseline[0].Text, "not known to be worse") {
 		t.Errorf("the comparison says %s", r.Baseline[0].Text)
+	}
+}
+
+// A server that dies in the warm-up of a later phase is not cleared by those before.
+func TestEndedInALaterWarmUp(t *testing.T) {
+	r := resultOf(phaseOf("call", line(13, 20, 0)...))
+	if r.Verdict != trend.NoLeak {
+		t.Fatal(r.Sentence)
+	}
+	r.Ended = "the server ended during the run: killed"
+	r.conclude()
+	if r.Verdict != trend.Undecided || !strings.HasPrefix(r.Sentence, "undecided: nothing per call; the server ended") {
+		t.Errorf("%s: %s", r.Verdict, r.Sentence)
+	}
+}
+
+// A baseline of another tool says nothing, and what is undecided is open.
+func TestBaselineOfAnotherTool(t *testing.T) {
+	now, old := resultOf(phaseOf("call", line(13, 20, 1)...)), resultOf(phaseOf("call", line(13, 20, 0)...))
+	old.Phases[0].Per = "call of another"
+	now.check(&Config{Baseline: old})
+	if len(now.Baseline) != 0 || !strings.Contains(strings.Join(now.Warnings, ""), "call of another") {
+		t.Errorf("%+v, warnings %q", now.Baseline, now.Warnings)
 	}
 }
 

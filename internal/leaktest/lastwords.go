@@ -1,9 +1,9 @@
 package leaktest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -20,13 +20,13 @@ func (o *folder) said(err error) error {
 	if words == "" {
 		return fmt.Errorf("%w; it said nothing", err)
 	}
-	return fmt.Errorf("%w; %s; all that it said is in %s", err, words, o.path(o.files.Server))
+	return fmt.Errorf("%w; it said: %s; all that it said is in %s", err, words, o.path(o.files.Server))
 }
 
-// complaint is the last that the command complained of, "" where it did not.
-func (o *folder) complaint() string {
+// complained is the last that the command complained of, "" where it did not.
+func (o *folder) complained() string {
 	words := o.lastWords()
-	if !complaint.MatchString(strings.TrimPrefix(words, "it said: ")) {
+	if !complaint.MatchString(words) {
 		return ""
 	}
 	return words
@@ -37,20 +37,33 @@ func (o *folder) lastWords() string {
 	if o.server == nil {
 		return ""
 	}
-	data, err := os.ReadFile(o.server.Name())
-	if err != nil || len(bytes.TrimSpace(data)) == 0 {
-		return ""
+	return report.Cell(telling(endOf(o.server.Name())), 200)
+}
+
+// logEnd is how much of a log is looked at, from its end, in bytes.
+const logEnd = 64 << 10
+
+// endOf is the end of a file, nothing where it cannot be read.
+func endOf(name string) []byte {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil
 	}
-	return "it said: " + report.Cell(lastWords(data), 200)
+	defer f.Close() //nolint:errcheck // only read
+	if size, err := f.Seek(0, io.SeekEnd); err == nil {
+		_, _ = f.Seek(max(0, size-logEnd), io.SeekStart) // or there is nothing to read
+	}
+	data, _ := io.ReadAll(io.LimitReader(f, logEnd))
+	return data
 }
 
 // complaint is how a line begins that says what went wrong, whatever the language.
 var complaint = regexp.MustCompile(`(?i)^\s*[\w.: \[\]-]{0,60}(error|exception|panic|fatal)[\w ]*[:\]]`)
 
-// lastWords is the last line of a log that complains, or else the last one.
-func lastWords(log []byte) string {
+// telling is the last line of a log that complains, or else the last one.
+func telling(log []byte) string {
 	last := ""
-	for line := range strings.Lines(string(log[max(0, len(log)-64<<10):])) {
+	for line := range strings.Lines(string(log)) {
 		line = strings.TrimSpace(line)
 		if line != "" && (last == "" || complaint.MatchString(line) || !complaint.MatchString(last)) {
 			last = line

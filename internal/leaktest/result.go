@@ -88,6 +88,7 @@ type Phase struct {
 	expected bool    // that its operations fail
 	broken   int64   // operations that failed otherwise than by a tool
 	lazy     float64 // MB that collectors may leave lying
+	short    bool    // processes of the server could not be read
 	beyond   bool    // one process grew by more than its collector may leave
 }
 

@@ -14,8 +14,7 @@ func (r *run) phase(ctx context.Context, f *factor) *Phase {
 	if r.load.line != nil && f.id == everyday {
 		p.Does = "a call over the standard streams"
 	}
-	lazy := collectorsOf(r.server, r.cfg)
-	r.current, p.lazy = p, lazy.mayMB()
+	r.current = p
 	defer r.load.forget(context.WithoutCancel(ctx))
 	n := r.calibrate(ctx, f)
 	p.each = float64(n.calls)
@@ -24,7 +23,8 @@ func (r *run) phase(ctx context.Context, f *factor) *Phase {
 	if ctx.Err() != nil || base.TreeMB == 0 {
 		return p
 	}
-	p.Rounds = append(p.Rounds, base)
+	lazy := collectorsOf(r.server, r.cfg)
+	p.lazy, p.Rounds = lazy.mayMB(), append(p.Rounds, base)
 	for r.more(p) && ctx.Err() == nil && r.server.end() == "" {
 		round, whole := r.round(ctx, f, p, n)
 		if !whole {
@@ -90,7 +90,7 @@ func (r *run) more(p *Phase) bool {
 
 func (r *run) usual() int {
 	if r.of > 1 {
-		return LeastRounds
+		return leastRounds
 	}
 	return usualRounds
 }

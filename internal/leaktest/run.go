@@ -151,8 +151,8 @@ func (r *run) phases(ctx context.Context, todo []factor) {
 			r.res.Phases = append(r.res.Phases, p)
 		}
 		if why := r.server.end(); why != "" {
-			if words := r.out.complaint(); words != "" {
-				why += "; " + words
+			if words := r.out.complained(); words != "" && r.server.endedByItself() {
+				why += "; it said: " + words
 			}
 			p.Ended, r.res.Ended = why, why
 			p.judge(r.cfg.Expiry > 0)
@@ -256,7 +256,7 @@ func (r *run) tell(state string) {
 	if c := r.current; c != nil {
 		p.Phase, p.Round = c.ID, max(0, len(c.Rounds)-1)
 		p.Rounds = max(p.Rounds, p.Round)
-		if p.Round > LeastRounds {
+		if p.Round > leastRounds {
 			p.Latest = c.Sentence()
 		}
 	}

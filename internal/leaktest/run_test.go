@@ -233,7 +233,7 @@ func TestNotReady(t *testing.T) {
 }
 
 // Of a log the line counts that says what went wrong.
-func TestLastWords(t *testing.T) {
+func TestTelling(t *testing.T) {
 	for _, test := range []struct{ log, want string }{
 		{"listening\n\nbye\n\n", "bye"},
 		{"node:events:497\n      throw er; // Unhandled 'error' event\n      ^\n\nError: listen EADDRINUSE: address already in use\n    at Server.listen\n" +
@@ -242,21 +242,34 @@ func TestLastWords(t *testing.T) {
 		{"panic: nil map\n\ngoroutine 1 [running]:\nmain.main()\n\t/x/main.go:3\nexit status 2\n", "panic: nil map"},
 		{"Traceback (most recent call last):\n  File \"x\"\nModuleNotFoundError: No module named 'mcp'\n", "ModuleNotFoundError: No module named 'mcp'"},
 		{"ERROR:    [Errno 98] address already in use\nINFO:     Waiting for application shutdown.\n", "ERROR:    [Errno 98] address already in use"},
-		{strings.Repeat("x", 70<<10) + "\nerror: last\n", "error: last"},
 		{"", ""},
 	} {
-		if got := lastWords([]byte(test.log)); got != test.want {
+		if got := telling([]byte(test.log)); got != test.want {
 			t.Errorf("of %q: %q, want %q", test.log[max(0, len(test.log)-200):], got, test.want)
 		}
+	}
+}
+
+// A long log is read at its end.
+func TestEndOf(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(name, []byte("error: first\n"+strings.Repeat("x", 3*logEnd)+"\nerror: last\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if data := endOf(name); len(data) != logEnd || telling(data) != "error: last" {
+		t.Errorf("%d bytes, and they tell %.20q", len(data), telling(data))
+	}
+	if data := endOf(name + "s"); len(data) != 0 {
+		t.Errorf("no file, and it is read as %q", data)
 	}
 }
 
 // A command that does not come up: what it said, and no empty files.
 func TestNeverReady(t *testing.T) {
 	cfg := configOf(t, "silent")
-	cfg.Ready = 300 * time.Millisecond
+	cfg.Ready = 3 * time.Second
 	_, err := Run(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "within 300ms: nothing listens there; ") || !strings.Contains(err.Error(), "it said: fatal: no database; all that it said is in "+cfg.Folder) {
+	if err == nil || !strings.Contains(err.Error(), "within 3s: nothing listens there; ") || !strings.Contains(err.Error(), "it said: fatal: no database; all that it said is in "+cfg.Folder) {
 		t.Errorf("error %v", err)
 	}
 	left, _ := os.ReadDir(cfg.Folder)

@@ -3,6 +3,7 @@ package leaktest
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -10,7 +11,7 @@ import (
 
 // sentence is the verdict of the run in one sentence.
 func (r *Result) sentence() string {
-	if len(r.Phases) == 1 {
+	if len(r.Phases) == 1 && r.Ended == r.Phases[0].Ended {
 		return r.Phases[0].Sentence()
 	}
 	if len(r.Phases) == 0 {
@@ -34,6 +35,9 @@ func (r *Result) sentence() string {
 		default:
 			open = append(open, "undecided per "+p.Per)
 		}
+	}
+	if r.Ended != "" && !slices.ContainsFunc(r.Phases, func(p *Phase) bool { return p.Ended == r.Ended }) {
+		open = append(open, r.Ended) // in the warm-up of a phase
 	}
 	if len(nothing) > 0 {
 		open = append([]string{"nothing " + strings.Join(nothing, ", ")}, open...)

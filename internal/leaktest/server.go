@@ -19,7 +19,8 @@ type server struct {
 	child *process.Child // nil where it ran already
 	info  process.Info
 	tree  *process.Tree
-	name  string // by which it was found, where it ran already
+	name  string    // by which it was found, where it ran already
+	since time.Time // when it was found
 	env   []string
 	pipe  io.ReadWriteCloser // its standard streams, where it speaks over them
 	line  *mcp.Session       // the session over them
@@ -49,7 +50,7 @@ func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.name = cfg.Name
+	s.name, s.since = cfg.Name, time.Now()
 	return s, nil
 }
 
@@ -196,12 +197,29 @@ func (s *server) again() string {
 		return ""
 	}
 	found, err := process.Find(s.name)
-	found = slices.DeleteFunc(found, func(i process.Info) bool { return i.ID == s.info.ID })
+	found = slices.DeleteFunc(found, func(i process.Info) bool { return i.ID == s.info.ID || i.Started.Before(s.since) })
 	if err != nil || len(found) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("; it runs again as process %d, with none of the memory that was measured", found[0].PID)
 }
+
+// endedByItself reports whether the command ended without being killed: what is
+// killed says nothing of it.
+func (s *server) endedByItself() bool {
+	if s.child == nil {
+		return false
+	}
+	select {
+	case <-s.child.Done():
+		return s.child.Exit().Signal != killed
+	default:
+		return false
+	}
+}
+
+// killed is what SIGKILL is called.
+const killed = "killed"
 
 // end says how the server ended, "" while it lives.
 func (s *server) end() string {
@@ -227,7 +245,7 @@ func (s *server) end() string {
 	}
 	exit := s.child.Exit()
 	text := "the server ended during the run: " + exit.Text
-	if exit.Signal == "killed" {
+	if exit.Signal == killed {
 		text += "; when nobody did that, the machine or its control group was out of memory"
 	}
 	return text

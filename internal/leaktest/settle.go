@@ -33,6 +33,7 @@ func (r *run) settle(ctx context.Context, f *factor, round Round) Round {
 			round.TreeMB, round.RootMB = mb, float64(m.Self.RSS)/mib
 		}
 		round.Processes = 1 + m.Children
+		r.current.short = r.current.short || m.Short
 		if r.server.child != nil {
 			r.server.child.Know(r.server.tree.Members())
 		}

@@ -11,12 +11,13 @@ import (
 
 // target is one process that lives, with its descendants.
 type target struct {
-	tree     *process.Tree
-	summary  *Process
-	details  [len(detailParts)]time.Time // when each part may be read again
-	detailed bool                        // the first part was read at this tick
-	denied   bool
-	zombies  int
+	tree    *process.Tree
+	summary *Process
+	details [len(detailParts)]time.Time // when each part may be read again
+	counted bool                        // files, threads and CPU were read at this tick
+	denied  bool
+	short   bool // processes were missing
+	zombies int
 }
 
 // detailParts are the parts of the details, and the share of the time for which each
@@ -24,7 +25,7 @@ type target struct {
 // sockets by state milliseconds on a big machine, for a single one.
 var detailParts = [...]struct {
 	read  func(*process.Tree, *process.Detail)
-	share time.Duration
+	share int
 }{
 	{(*process.Tree).ReadCounts, 500},
 	{(*process.Tree).ReadPages, 2000},
@@ -39,8 +40,8 @@ const (
 
 // detailPause is the time to the next reading of details after one that took cost. A
 // tick that comes a little early need not wait for the one after it.
-func detailPause(cost, share time.Duration) time.Duration {
-	return min(max(detailEvery, share*cost), detailRest) - 5*time.Millisecond
+func detailPause(cost time.Duration, share int) time.Duration {
+	return min(max(detailEvery, time.Duration(share)*cost), detailRest) - 5*time.Millisecond
 }
 
 func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
@@ -56,7 +57,7 @@ func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 	if t.summary.Samples == 0 && t.summary.Restarted {
 		s.Event = "restarted"
 	}
-	t.zombies = max(t.zombies, m.Zombies)
+	t.zombies, t.short = max(t.zombies, m.Zombies), t.short || m.Short
 	t.readDetails(s, now)
 	t.summary.add(s)
 	return s, nil
@@ -64,7 +65,7 @@ func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 
 // readDetails reads those that are due.
 func (t *target) readDetails(s *Sample, now time.Time) {
-	t.detailed = !now.Before(t.details[0])
+	t.counted = !now.Before(t.details[0])
 	for i, part := range detailParts {
 		if now.Before(t.details[i]) {
 			continue
@@ -83,6 +84,9 @@ func (t *target) note() {
 	if t.denied {
 		t.summary.Facts = append(t.summary.Facts,
 			"PSS, USS, swap, sockets (and open files before Linux 6.2): permission denied; a process of the tree belongs to another user: run as that user, or with more rights")
+	}
+	if t.short {
+		t.summary.disturbed = append(t.summary.disturbed, process.ShortText)
 	}
 	if t.zombies > 0 {
 		t.summary.Facts = append(t.summary.Facts, fmt.Sprintf("%d children had ended without being collected (zombies)", t.zombies))

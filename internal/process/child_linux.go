@@ -39,7 +39,11 @@ func adopted(mark string) []ID {
 		return nil
 	}
 	var found []ID
-	for _, pid := range k.children(nil, self) {
+	kids, err := k.children(nil, self)
+	if err != nil {
+		return nil
+	}
+	for _, pid := range kids {
 		env, err := os.ReadFile(procDir(pid) + "/environ")
 		if err != nil || !bytes.Contains(env, []byte(mark)) {
 			continue

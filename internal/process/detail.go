@@ -6,8 +6,9 @@ import (
 )
 
 // Detail is what a tree of processes uses beside its memory. It costs more to
-// read than Read does, each part at a price of its own. A figure that the system does not tell, for one member of the
-// tree or at all, is not a number: a sum without that member would be wrong.
+// read than Read does, each part at a price of its own. A figure that the system does
+// not tell, for one member of the tree or at all, is not a number: a sum without
+// that member would be wrong.
 type Detail struct {
 	PSS     float64 // bytes; pages shared with others count in parts
 	USS     float64 // bytes that nobody shares
@@ -25,7 +26,7 @@ type Detail struct {
 	GroupLimit float64 // bytes it may have; not a number without a limit
 
 	// Denied says that a member belongs to another user, who alone may see its
-	// proportional memory and its files.
+	// proportional memory and its sockets, and before Linux 6.2 its open files.
 	Denied bool
 }
 

@@ -33,6 +33,9 @@ func (d *Detail) addFiles(p *proc) {
 		return
 	}
 	names, err := namesAt(p.fd(), "fd")
+	if err != nil && p.ended() {
+		return // since the reading
+	}
 	if d.refused(err) {
 		d.Files = unknown
 	}

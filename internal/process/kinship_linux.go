@@ -74,9 +74,9 @@ func (k *kinship) rescan() error {
 }
 
 // children appends the children of p to dst.
-func (k *kinship) children(dst []int, p *proc) []int {
+func (k *kinship) children(dst []int, p *proc) ([]int, error) {
 	if k.scan {
-		return append(dst, k.kids[p.id.PID]...)
+		return append(dst, k.kids[p.id.PID]...), nil
 	}
 	return p.appendChildren(dst)
 }

@@ -1,6 +1,10 @@
 package process
 
-import "time"
+import (
+	"errors"
+	"io/fs"
+	"time"
+)
 
 // pages are the proportional figures of a process, and what it had done when they were read.
 type pages struct {
@@ -31,7 +35,9 @@ func (t *Tree) ReadPages(d *Detail) {
 				next = pages{pss: unknown, uss: unknown, swap: unknown}
 			}
 			p.pages = next
-			p.pages.at, p.pages.faults, p.pages.size = now, p.last.faults, p.size
+			if err == nil || errors.Is(err, fs.ErrPermission) { // another error is tried again
+				p.pages.at, p.pages.faults, p.pages.size = now, p.last.faults, p.size
+			}
 		}
 		d.PSS += p.pages.pss
 		d.USS += p.pages.uss

@@ -47,19 +47,30 @@ func (p *proc) open() (err error) {
 	if p.dir, err = os.Open(procDir(p.id.PID)); err != nil {
 		return err
 	}
-	if p.statm, err = os.Open(p.dir.Name() + "/statm"); err != nil {
+	if p.statm, err = p.file("statm"); err != nil {
 		return err
 	}
-	if p.status, err = os.Open(p.dir.Name() + "/stat"); err != nil {
+	if p.status, err = p.file("stat"); err != nil {
 		return err
 	}
-	p.children, _ = os.Open(p.dir.Name() + "/task/" + strconv.Itoa(p.id.PID) + "/children")
+	if p.children, err = p.file("task/" + strconv.Itoa(p.id.PID) + "/children"); scarce(err) {
+		return err
+	}
 	s, err := p.stat()
 	if err == nil && s.ended() {
 		err = ErrEnded
 	}
 	p.id.Start = s.start
 	return err
+}
+
+// file opens a file of the process whose directory is open.
+func (p *proc) file(name string) (*os.File, error) {
+	fd, err := openAt(p.fd(), name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func (p *proc) close() {
@@ -163,22 +174,25 @@ func list() ([]Info, error) {
 }
 
 // appendChildren appends the children of p to dst. A child is listed with the
-// thread that started it, so all threads are asked.
-func (p *proc) appendChildren(dst []int) []int {
+// thread that started it, so all threads are asked. Of a process or a thread that
+// ended meanwhile there are none.
+func (p *proc) appendChildren(dst []int) ([]int, error) {
 	var buf [512]byte
 	if p.singleThreaded() {
 		if b, err := readStart(p.children, buf[:]); err == nil && len(b) < len(buf) {
-			return appendPIDs(dst, b)
+			return appendPIDs(dst, b), nil
 		}
 	}
-	threads, _ := numbersIn(p.fd(), "task") // none when it ended meanwhile
+	threads, err := numbersIn(p.fd(), "task")
 	for _, thread := range threads {
-		b, err := appendFile(buf[:0], p.fd(), "task/"+strconv.Itoa(thread)+"/children")
-		if err == nil {
+		b, openErr := appendFile(buf[:0], p.fd(), "task/"+strconv.Itoa(thread)+"/children")
+		if openErr == nil {
 			dst = appendPIDs(dst, b)
+		} else if scarce(openErr) {
+			err = openErr
 		}
 	}
-	return dst
+	return dst, err
 }
 
 // singleThreaded asks for the links of the directory of threads: 2, and one a thread.

@@ -116,4 +116,6 @@ func (k *kinship) refresh() (grown bool, err error) {
 func (k *kinship) found() {}
 func (k *kinship) lost()  {}
 
-func (k *kinship) children(dst []int, p *proc) []int { return append(dst, k.kids[p.id.PID]...) }
+func (k *kinship) children(dst []int, p *proc) ([]int, error) {
+	return append(dst, k.kids[p.id.PID]...), nil
+}

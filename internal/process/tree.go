@@ -2,7 +2,6 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"syscall"
@@ -24,7 +23,11 @@ type Reading struct {
 	Total    Memory // with all its living descendants
 	Children int    // living descendants
 	Zombies  int    // descendants that ended and that nobody collected
+	Short    bool   // descendants are missing, since no more files may be open
 }
+
+// ShortText says what a Short reading means, and the way out.
+const ShortText = "processes of the tree are missing: they need more open files than are allowed; raise the limit (ulimit -n)"
 
 // Tree reads a process and its descendants, tick after tick. A descendant once
 // seen is kept until it ends, even when its parent ends first and the system
@@ -34,6 +37,7 @@ type Tree struct {
 	members map[int]*proc // the root and its descendants by PID
 	kin     kinship
 	zombies int    // as they were when children were last asked for
+	short   bool   // some could not be read then
 	ids     []int  // of the members, scratch
 	kids    []int  // of one member, scratch
 	table   []byte // of TCP sockets, scratch
@@ -76,7 +80,7 @@ func (t *Tree) Read() (Reading, error) {
 	if err := t.grow(); err != nil {
 		return Reading{}, err
 	}
-	r := Reading{Zombies: t.zombies}
+	r := Reading{Zombies: t.zombies, Short: t.short}
 	for pid, p := range t.members {
 		m, err := p.memory()
 		switch {
@@ -116,26 +120,33 @@ func (t *Tree) grow() error {
 	if grown, err := t.kin.refresh(); err != nil || !grown {
 		return err
 	}
-	t.zombies, t.ids = 0, t.ids[:0]
+	t.zombies, t.short, t.ids = 0, false, t.ids[:0]
 	for pid := range t.members {
 		t.ids = append(t.ids, pid)
 	}
 	for i := 0; i < len(t.ids); i++ { // grows while it is walked
-		t.kids = t.kin.children(t.kids[:0], t.members[t.ids[i]])
+		var err error
+		t.kids, err = t.kin.children(t.kids[:0], t.members[t.ids[i]])
+		t.short = t.short || scarce(err)
 		for _, kid := range t.kids {
-			if t.members[kid] != nil {
-				continue
-			}
-			if err := t.adopt(kid); err != nil {
-				return err
+			if t.members[kid] == nil {
+				t.adopt(kid)
 			}
 		}
+	}
+	if t.short {
+		t.kin.lost() // the next look asks again
 	}
 	return nil
 }
 
+// scarce reports whether err is that no more files may be open.
+func scarce(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
 // adopt makes a child that is new a member.
-func (t *Tree) adopt(kid int) error {
+func (t *Tree) adopt(kid int) {
 	p, err := open(kid)
 	switch {
 	case err == nil:
@@ -144,10 +155,9 @@ func (t *Tree) adopt(kid int) error {
 		t.kin.found()
 	case isZombie(err):
 		t.zombies++
-	case errors.Is(err, syscall.EMFILE):
-		return fmt.Errorf("a tree of %d processes needs more open files than are allowed; raise the limit (ulimit -n): %w", len(t.members), err)
+	case scarce(err):
+		t.short = true
 	}
-	return nil
 }
 
 // Close lets go of the tree.
