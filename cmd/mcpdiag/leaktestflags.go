@@ -117,8 +117,8 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 
 // onlyJudges refuses what is for a run beside --judge, which makes none.
 func onlyJudges(cmd *cobra.Command) (err error) {
-	cmd.LocalNonPersistentFlags().Visit(func(f *pflag.Flag) {
-		if !slices.Contains([]string{"judge", "format", "fail-on"}, f.Name) {
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed && !slices.Contains([]string{"judge", "format", "fail-on"}, f.Name) {
 			err = usagef("--%s is for a run, and --judge makes none: it judges a file", f.Name)
 		}
 	})
