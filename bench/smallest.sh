@@ -27,7 +27,7 @@ found() {
   printf '%-32s %6s bytes a call: found in %s of %s runs (%s calls)\n' "$name" "$bytes" "$leaks" "$runs" "$(printf '%s\n' "${calls[@]}" | sort -n | sed -n "$(((runs + 1) / 2))p")"
 }
 
-for bytes in ${GO_BYTES-128}; do
+for bytes in ${GO_BYTES-64}; do
   found Go "$bytes" -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
 done
 if ! command -v npm >/dev/null; then
@@ -35,7 +35,7 @@ if ! command -v npm >/dev/null; then
   exit
 fi
 testdata/leaks/install.sh
-for bytes in ${NODE_CALM_BYTES-1024}; do
+for bytes in ${NODE_CALM_BYTES-512}; do
   found 'Node with --stabilize' "$bytes" --stabilize -- node testdata/leaks/sdk1.mjs '{port}'
 done
 for bytes in ${NODE_BYTES-16384}; do
