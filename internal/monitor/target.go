@@ -28,7 +28,7 @@ var detailParts = [...]struct {
 	share int
 }{
 	{(*process.Tree).ReadCounts, 500},
-	{(*process.Tree).ReadPages, 2000},
+	{(*process.Tree).ReadPages, 500},
 	{(*process.Tree).ReadSockets, 1000},
 }
 
