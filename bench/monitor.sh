@@ -68,7 +68,7 @@ PY
 echo "ms of CPU a tick                             median  (of three)"
 row "mcpdiag, every 100 ms (at most 1.00)" 110 10 "${watch[@]}" 100ms
 row "mcpdiag, every 1 s" 16 1 "${watch[@]}" 1s
-"$work/mcpdiag" -q monitor --pid "$tree" -o "$work/m.csv" --count 30 --interval 1s >/dev/null
+"$work/mcpdiag" -q monitor --pid "$tree" -o "$work/m.csv" --count 30 --interval 1s >/dev/null 2>&1
 row_bytes=$(awk 'NR > 1 {n += length($0) + 1} END {print n / (NR - 1)}' "$work/m.csv")
 if command -v pidstat >/dev/null; then
   row "pidstat -r, every 1 s" 16 1 pidstat -r -h -p "$tree,$(pgrep -P "$tree" | paste -sd,)" 1 COUNT

@@ -21,27 +21,25 @@ type target struct {
 }
 
 // detailParts are the parts of the details, and the share of the time for which each
-// may be read, as 1 in so many. PSS costs up to 10 µs for each MB of memory, and
+// may be read, as 1 in so many, and how old it may become whatever it costs. PSS costs up to 10 µs for each MB of memory, and
 // sockets by state milliseconds on a big machine, for a single one.
 var detailParts = [...]struct {
 	read  func(*process.Tree, *process.Detail)
 	share int
+	rest  time.Duration
 }{
-	{(*process.Tree).ReadCounts, 500},
-	{(*process.Tree).ReadPages, 500},
-	{(*process.Tree).ReadSockets, 1000},
+	{(*process.Tree).ReadCounts, 500, 30 * time.Second},
+	{(*process.Tree).ReadPages, 500, 30 * time.Second},
+	{(*process.Tree).ReadSockets, 4000, 10 * time.Second},
 }
 
-// Details are read once a second at most, and twice a minute whatever they cost.
-const (
-	detailEvery = time.Second
-	detailRest  = 30 * time.Second
-)
+// detailEvery is the least time from one reading of details to the next.
+const detailEvery = time.Second
 
-// detailPause is the time to the next reading of details after one that took cost. A
+// detailPause is the time to the next reading of a part after one that took cost. A
 // tick that comes a little early need not wait for the one after it.
-func detailPause(cost time.Duration, share int) time.Duration {
-	return min(max(detailEvery, time.Duration(share)*cost), detailRest) - 5*time.Millisecond
+func detailPause(cost time.Duration, share int, rest time.Duration) time.Duration {
+	return min(max(detailEvery, time.Duration(share)*cost), rest) - 5*time.Millisecond
 }
 
 func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
@@ -72,7 +70,7 @@ func (t *target) readDetails(s *Sample, now time.Time) {
 		}
 		began := time.Now()
 		part.read(t.tree, &s.Detail)
-		t.details[i] = now.Add(detailPause(time.Since(began), part.share))
+		t.details[i] = now.Add(detailPause(time.Since(began), part.share, part.rest))
 	}
 	t.denied = t.denied || s.Denied
 }

@@ -153,7 +153,7 @@ func TestDetailPause(t *testing.T) {
 		{20 * time.Millisecond, 2000, 30*time.Second - early},
 		{time.Minute, 2000, 30*time.Second - early},
 	} {
-		if got := detailPause(c.cost, c.share); got != c.want {
+		if got := detailPause(c.cost, c.share, 30*time.Second); got != c.want {
 			t.Errorf("%v, 1 in %d: %v, want %v", c.cost, c.share, got, c.want)
 		}
 	}
