@@ -54,8 +54,8 @@ refused, and so on, and says which of them is kept. That takes some minutes.
 
 {port} in the command stands for a free port (a server that takes it from its
 environment is started with -- env PORT={port} node server.js), and so it does in
---url, whose default is http://127.0.0.1:{port}/mcp then. Fewer than 9 --rounds
-decide nothing. The command ends with the test, and so does all
+--url, whose default is http://127.0.0.1:{port}/mcp then. Fewer than 8 --rounds
+decide nothing but counts. The command ends with the test, and so does all
 that it started.
 
 --judge judges settled values that were recorded before: CSV with the columns round,

@@ -28,7 +28,7 @@ type collectors []collector
 
 type collector struct {
 	id    process.ID
-	hadMB float64 // before the load
+	hadMB float64 // after the warm-up
 	mayMB float64 // more, before it runs
 }
 

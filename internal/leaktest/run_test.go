@@ -114,23 +114,31 @@ func TestStdio(t *testing.T) {
 	}
 }
 
-// A server that ends during the run is not cleared, and what was seen is saved.
-func TestKilled(t *testing.T) {
-	cfg := configOf(t, "http")
+// runKilled runs cfg, and kills the server when it is time.
+func runKilled(t *testing.T, cfg Config, now func(Progress) bool) *Result {
+	t.Helper()
 	pid := 0
-	cfg.Rounds = 12
+	cfg.started = func(started int) { pid = started }
 	cfg.Progress = func(p Progress) {
-		if p.Round == 3 && pid != 0 {
-			if p, err := os.FindProcess(pid); err == nil {
-				_ = p.Kill()
-			}
+		if pid == 0 || !now(p) {
+			return
+		}
+		if p, err := os.FindProcess(pid); err == nil {
+			_ = p.Kill()
 		}
 	}
-	cfg.started = func(started int) { pid = started }
 	res, err := Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return res
+}
+
+// A server that ends during the run is not cleared, and what was seen is saved.
+func TestKilled(t *testing.T) {
+	cfg := configOf(t, "http")
+	cfg.Rounds = 12
+	res := runKilled(t, cfg, func(p Progress) bool { return p.Round == 3 })
 	if res.Verdict != trend.Undecided || !strings.Contains(strings.Join(res.Warnings, "\n"), "out of memory") {
 		t.Errorf("%s, warnings %q", res.Verdict, res.Warnings)
 	}
@@ -153,20 +161,7 @@ func TestKilled(t *testing.T) {
 
 // A server that dies of the warm-up has no reading of 0 MB.
 func TestKilledInWarmUp(t *testing.T) {
-	cfg := configOf(t, "http")
-	pid := 0
-	cfg.Progress = func(p Progress) {
-		if p.State == "warm-up" && pid != 0 {
-			if p, err := os.FindProcess(pid); err == nil {
-				_ = p.Kill()
-			}
-		}
-	}
-	cfg.started = func(started int) { pid = started }
-	res, err := Run(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	res := runKilled(t, configOf(t, "http"), func(p Progress) bool { return p.State == "warm-up" })
 	if len(res.Phases) != 0 || !strings.HasPrefix(res.Sentence, "undecided: the server ended during the run: killed") || res.Ended == "" {
 		t.Errorf("%d phases: %s; %q", len(res.Phases), res.Sentence, res.Ended)
 	}

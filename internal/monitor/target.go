@@ -20,9 +20,10 @@ type target struct {
 	zombies int
 }
 
-// detailParts are the parts of the details, and the share of the time for which each
-// may be read, as 1 in so many, and how old it may become whatever it costs. PSS costs up to 10 µs for each MB of memory, and
-// sockets by state milliseconds on a big machine, for a single one.
+// detailParts are the parts of the details, the share of the time for which each may
+// be read, as 1 in so many, and how old it may become whatever it costs. PSS costs up
+// to 10 µs for each MB of memory, and sockets by state milliseconds on a big machine,
+// for a single one.
 var detailParts = [...]struct {
 	read  func(*process.Tree, *process.Detail)
 	share int
