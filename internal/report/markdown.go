@@ -40,6 +40,11 @@ func MarkdownTable(right map[int]bool, header []string, rows [][]string) string 
 // WorkflowMessage escapes the message of a workflow command of GitHub Actions.
 func WorkflowMessage(s string) string { return strings.ReplaceAll(Line(s), "%", "%25") }
 
+// WorkflowProperty escapes a property of a workflow command, such as its title.
+func WorkflowProperty(s string) string {
+	return strings.NewReplacer("%", "%25", ":", "%3A", ",", "%2C").Replace(Line(s))
+}
+
 // CSVText makes a text harmless in a cell of a CSV file: a spreadsheet must not
 // take it for a formula. Quoting is the writer's.
 func CSVText(s string) string {

@@ -1,0 +1,97 @@
+// Package finding holds what every judging command reports: findings with their
+// severity and evidence, one verdict, and the outcome that decides the exit code.
+//
+// A command's own result struct is its JSON document. It implements [Result]:
+// Report returns the same conclusions in the common form, from which the JUnit,
+// GitHub and Markdown formats are rendered here, once for all commands.
+package finding
+
+import "cmp"
+
+// Severity says how serious a finding is. The words are the product's, in every format.
+type Severity string
+
+// Severities, from harmless to serious. Skip means that a check could not run;
+// the finding's summary says why.
+const (
+	Pass Severity = "pass"
+	Info Severity = "info"
+	Skip Severity = "skip"
+	Warn Severity = "warn"
+	Fail Severity = "fail"
+)
+
+var ranks = map[Severity]int{Pass: 1, Info: 2, Skip: 3, Warn: 4, Fail: 5}
+
+// Compare orders severities from harmless to serious.
+func (s Severity) Compare(other Severity) int { return cmp.Compare(ranks[s], ranks[other]) }
+
+// Evidence is one observation that supports a finding. Text may come from outside:
+// renderers sanitize it.
+type Evidence struct {
+	Source string `json:"source,omitempty"` // where it was seen: an exchange, a file and line, a query
+	Text   string `json:"text"`
+}
+
+// Finding is one judged statement. ID is stable across versions and machines.
+type Finding struct {
+	ID        string     `json:"id"`
+	Group     string     `json:"group,omitempty"`
+	Severity  Severity   `json:"severity"`
+	Summary   string     `json:"summary"` // one sentence
+	Evidence  []Evidence `json:"evidence,omitempty"`
+	Hint      string     `json:"hint,omitempty"`         // what to do
+	Next      string     `json:"next_command,omitempty"` // the mcpdiag command that continues from here
+	Reference string     `json:"reference,omitempty"`    // specification section or public report
+}
+
+// Verdict is a command's conclusion in one stable word, such as "leak" or "sick".
+type Verdict string
+
+// Outcome decides the exit code, whatever the format is.
+type Outcome int
+
+// Outcomes. A run that found something and then failed is Found.
+const (
+	Clean  Outcome = iota // nothing found: exit 0
+	Failed                // could not be done or judged: exit 1
+	Found                 // a finding: exit 3
+)
+
+// Report is what a command concluded, ready to be rendered.
+type Report struct {
+	Command  string // as typed, "mcpdiag diff"
+	Verdict  Verdict
+	Headline string // the verdict in one sentence
+	Severity Severity
+	Outcome  Outcome
+	Findings []Finding
+	Tables   []Table  // details for Markdown
+	Warnings []string // doubts about the result, printed as footnotes
+	Seconds  float64  // duration of the run, 0 if unknown
+}
+
+// Table is a titled table of details. Columns listed in Right are right-aligned.
+type Table struct {
+	Title  string
+	Right  map[int]bool
+	Header []string
+	Rows   [][]string
+	Note   string // below the table: "12 more"
+}
+
+// Result is the result of a command that judges.
+type Result interface {
+	Report() *Report
+}
+
+// Worst returns the most serious severity among findings, Pass if there are none.
+func Worst(findings []Finding) Severity {
+	worst := Pass
+	for _, f := range findings {
+		if f.Severity.Compare(worst) > 0 {
+			worst = f.Severity
+		}
+	}
+	return worst
+}
