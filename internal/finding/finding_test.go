@@ -51,12 +51,6 @@ func TestGitHub(t *testing.T) {
 }
 
 func TestJUnit(t *testing.T) {
-	var suite struct {
-		Tests    int `xml:"tests,attr"`
-		Failures int `xml:"failures,attr"`
-		Errors   int `xml:"errors,attr"`
-		Skipped  int `xml:"skipped,attr"`
-	}
 	for _, test := range []struct {
 		name                             string
 		report                           *Report
@@ -68,6 +62,12 @@ func TestJUnit(t *testing.T) {
 		{"could not be judged", &Report{Command: "mcpdiag diff", Verdict: "undecided", Outcome: Failed}, 1, 0, 1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			var suite struct {
+				Tests    int `xml:"tests,attr"`
+				Failures int `xml:"failures,attr"`
+				Errors   int `xml:"errors,attr"`
+				Skipped  int `xml:"skipped,attr"`
+			}
 			if err := xml.Unmarshal([]byte(render(t, test.report, "junit")), &suite); err != nil {
 				t.Fatal(err)
 			}
