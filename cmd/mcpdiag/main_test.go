@@ -15,9 +15,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"mcpdiag": main})
 }
 
-// TestScripts runs the specification of the command line, a file a theme.
+// TestScripts runs the specification of the command line, one file per theme.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	params := testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
@@ -31,7 +31,11 @@ func TestScripts(t *testing.T) {
 			"waitfor":  cmdWaitFor,
 			"waitgone": cmdWaitGone,
 		},
-	})
+	}
+	if *updateScripts {
+		newScriptUpdater(t, &params)
+	}
+	testscript.Run(t, params)
 }
 
 // cmdExitcode runs a command and wants it to end with a code: exitcode 3 mcpdiag diff a b.
