@@ -14,8 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -92,8 +92,7 @@ func (l *load) take(tools []mcp.Tool) error {
 	}
 	if len(l.args) == 0 && l.tool.Name != "" {
 		r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same each time is what is wanted
-		made := loadtest.Arguments(l.tool.InputSchema, r)
-		l.args = made.JSON(&loadtest.Vars{Rand: r})
+		l.args = arguments.Make(l.tool.InputSchema, r)
 	}
 	return nil
 }

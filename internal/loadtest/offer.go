@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -148,7 +149,7 @@ func (l *listed) arguments() Template {
 	args := map[string]string{}
 	for _, a := range l.Arguments {
 		if a.Required {
-			args[a.Name] = words[len(args)%len(words)]
+			args[a.Name] = arguments.Word(len(args))
 		}
 	}
 	data, err := json.Marshal(args)

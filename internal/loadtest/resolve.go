@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 )
 
 // ErrUnknownStep is in the chain of an error that says that a threshold is on
@@ -38,7 +39,7 @@ func (p *Plan) Resolve(tools []mcp.Tool) error {
 			}
 			s.Tool = tool
 			if s.Args.IsZero() {
-				s.Args = Arguments(tool.InputSchema, r)
+				s.Args = oneOf(arguments.Variants(tool.InputSchema, r))
 			}
 		}
 	}
@@ -89,4 +90,12 @@ func findTool(tools []mcp.Tool, name string) (mcp.Tool, error) {
 		return mcp.Tool{}, errors.New("the server offers no tools")
 	}
 	return mcp.Tool{}, fmt.Errorf("there is no tool %q; there are %s", name, strings.Join(names, ", "))
+}
+
+// oneOf returns a template that gives one of the JSON values each time.
+func oneOf(values []string) Template {
+	if len(values) == 1 {
+		return Template{parts: []part{{fixed: []byte(values[0])}}}
+	}
+	return Template{parts: []part{{action: &action{verb: verbJSON, words: values}}}}
 }

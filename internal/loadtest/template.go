@@ -1,7 +1,6 @@
 package loadtest
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 )
 
 // Template is a JSON value, some of whose strings are made anew for each call.
@@ -95,7 +96,7 @@ func (a *action) append(dst []byte, v *Vars) []byte {
 	case verbInt:
 		return strconv.AppendInt(dst, a.low+v.Rand.Int64N(a.high-a.low+1), 10)
 	case verbUUID:
-		return appendUUID(dst, v.Rand)
+		return arguments.AppendUUID(dst, v.Rand)
 	case verbNow:
 		return time.Now().UTC().AppendFormat(dst, time.RFC3339Nano)
 	case verbJSON:
@@ -126,27 +127,6 @@ func appendEscaped(dst []byte, text string) []byte {
 		quoted, _ = json.Marshal(text)
 	}
 	return append(dst, quoted[1:len(quoted)-1]...)
-}
-
-// appendUUID appends a random UUID, version 4.
-func appendUUID(dst []byte, r *rand.Rand) []byte {
-	var b [16]byte
-	for i := range 2 {
-		n := r.Uint64()
-		for j := range 8 {
-			b[8*i+j] = byte(n >> (8 * j))
-		}
-	}
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	for i, cut := range []int{0, 4, 6, 8, 10} {
-		end := []int{4, 6, 8, 10, 16}[i]
-		if i > 0 {
-			dst = append(dst, '-')
-		}
-		dst = hex.AppendEncode(dst, b[cut:end])
-	}
-	return dst
 }
 
 // Feed is the rows of a CSV file, dealt out to the users one after the other.

@@ -109,3 +109,8 @@ func ParseRate(text string) (float64, error) {
 	}
 	return v / per, nil
 }
+
+// newRand returns the random numbers of one purpose in a run with a seed.
+func newRand(seed, purpose uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, purpose)) //nolint:gosec // not a secret
+}

@@ -1,6 +1,7 @@
-package loadtest
+package arguments
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -8,14 +9,14 @@ import (
 	"time"
 )
 
-// Where a schema leaves a number open, small ones are the safest guess: they
-// are often counts, sizes and times.
+// Where a schema has no bounds, small numbers are the safest: they are often
+// counts, sizes and times.
 const (
 	openLeast = 1
 	openMost  = 10
 )
 
-// number draws a number within the bounds of s; one that cannot be kept gives way.
+// number makes a number within the bounds of s; the upper bound gives way to the lower one.
 func (m *maker) number(s *schema, whole bool) float64 {
 	least, most := s.bounds()
 	step := s.MultipleOf
@@ -38,7 +39,7 @@ func (m *maker) number(s *schema, whole bool) float64 {
 	return (low + math.Floor(m.rand.Float64()*min(high-low+1, 1<<53))) * step
 }
 
-// bounds are where a number may lie, the open side at a small distance.
+// bounds returns the range of a number; a missing bound is put close to the other.
 func (s *schema) bounds() (least, most float64) {
 	low, high := s.Minimum, s.Maximum
 	if v, ok := s.ExclusiveMinimum.(float64); ok {
@@ -61,7 +62,7 @@ func (s *schema) bounds() (least, most float64) {
 	return openLeast, openLeast + span
 }
 
-// excluded reports whether v is a bound that is itself not allowed.
+// excluded reports whether v is an exclusive bound.
 func (s *schema) excluded(v float64, exclusive any, bound *float64) bool {
 	switch e := exclusive.(type) {
 	case float64:
@@ -72,16 +73,26 @@ func (s *schema) excluded(v float64, exclusive any, bound *float64) bool {
 	return false
 }
 
-var words = strings.Fields("leak queue session memory handler timeout request budget report weather museum river")
+// words returns the words that text is made of.
+func words() []string {
+	return strings.Fields("leak queue session memory handler timeout request budget report weather museum river")
+}
 
-// text makes a string of the format or the length that s asks for.
+// Word returns the nth of a few harmless words, starting over after the last.
+func Word(n int) string {
+	all := words()
+	return all[n%len(all)]
+}
+
+// text makes a string of the format or the length given in s.
 func (m *maker) text(s *schema) string {
 	if made := m.format(s.Format); made != "" {
 		return made
 	}
-	text := words[m.rand.IntN(len(words))]
+	all := words()
+	text := all[m.rand.IntN(len(all))]
 	for len(text) < min(s.MinLength, maxText) {
-		text += " " + words[m.rand.IntN(len(words))]
+		text += " " + all[m.rand.IntN(len(all))]
 	}
 	if s.MaxLength != nil && *s.MaxLength >= 0 && *s.MaxLength < len(text) {
 		text = text[:*s.MaxLength]
@@ -89,11 +100,9 @@ func (m *maker) text(s *schema) string {
 	return text
 }
 
-// someDay is where drawn dates begin.
-var someDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
+// format makes a string of a named format, "" where the format is unknown.
 func (m *maker) format(name string) string {
-	at := someDay.Add(time.Duration(m.rand.IntN(365*24*3600)) * time.Second)
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(m.rand.IntN(365*24*3600)) * time.Second)
 	n := m.rand.IntN(250) + 1
 	switch name {
 	case "date":
@@ -109,7 +118,7 @@ func (m *maker) format(name string) string {
 	case "uri", "iri", "uri-reference":
 		return fmt.Sprintf("https://example.com/%d", n)
 	case "uuid":
-		return string(appendUUID(nil, m.rand))
+		return string(AppendUUID(nil, m.rand))
 	case "ipv4":
 		return fmt.Sprintf("192.0.2.%d", n)
 	case "ipv6":
@@ -120,7 +129,23 @@ func (m *maker) format(name string) string {
 	return ""
 }
 
-// newRand is the random numbers of one purpose in a run with a seed.
-func newRand(seed, purpose uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, purpose)) //nolint:gosec // not a secret
+// AppendUUID appends a random UUID, version 4.
+func AppendUUID(dst []byte, r *rand.Rand) []byte {
+	var b [16]byte
+	for i := range 2 {
+		n := r.Uint64()
+		for j := range 8 {
+			b[8*i+j] = byte(n >> (8 * j))
+		}
+	}
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	for i, cut := range []int{0, 4, 6, 8, 10} {
+		end := []int{4, 6, 8, 10, 16}[i]
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, b[cut:end])
+	}
+	return dst
 }

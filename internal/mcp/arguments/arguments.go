@@ -1,4 +1,4 @@
-package loadtest
+package arguments
 
 import (
 	"encoding/json"
@@ -9,35 +9,41 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// variants is how many different arguments are made for a tool, where its schema leaves a choice.
-const variants = 8
+// maxVariants is how many different arguments are made where a schema leaves a choice.
+const maxVariants = 8
 
-// Arguments makes the arguments of calls from the input schema of their tool: a
-// value for each required property, and nothing else. The same schema and the
-// same random numbers give the same arguments.
-func Arguments(inputSchema jsontext.Value, r *rand.Rand) Template {
+// Variants makes several different arguments, each a JSON object, at least one.
+func Variants(inputSchema jsontext.Value, r *rand.Rand) []string {
 	m := newMaker(inputSchema, r)
 	var made []string
-	for range variants {
-		value, ok := m.value(json.RawMessage(inputSchema), 0).(map[string]any)
-		if !ok {
-			value = map[string]any{}
-		}
-		data, err := json.Marshal(value)
-		if err != nil {
-			data = []byte("{}") // not possible: it is of maps, slices and plain values
-		}
-		if !slices.Contains(made, string(data)) {
-			made = append(made, string(data))
+	for range maxVariants {
+		if data := string(m.arguments(inputSchema)); !slices.Contains(made, data) {
+			made = append(made, data)
 		}
 	}
-	if len(made) == 1 {
-		return Template{parts: []part{{fixed: []byte(made[0])}}}
-	}
-	return Template{parts: []part{{action: &action{verb: verbJSON, words: made}}}}
+	return made
 }
 
-// schema is the part of JSON Schema that tells how a value may look.
+// Make makes the arguments of one call, a JSON object: a value for each required
+// property, and nothing else. The same schema and the same random numbers give
+// the same arguments.
+func Make(inputSchema jsontext.Value, r *rand.Rand) jsontext.Value {
+	return newMaker(inputSchema, r).arguments(inputSchema)
+}
+
+func (m *maker) arguments(inputSchema jsontext.Value) jsontext.Value {
+	value, ok := m.value(json.RawMessage(inputSchema), 0).(map[string]any)
+	if !ok {
+		return jsontext.Value("{}")
+	}
+	data, err := json.Marshal(value)
+	if err != nil { // a default or example that is not valid JSON
+		return jsontext.Value("{}")
+	}
+	return data
+}
+
+// schema is the part of JSON Schema that describes values.
 type schema struct {
 	Ref              string                     `json:"$ref"`
 	Type             any                        `json:"type"` // a name, or several
@@ -62,14 +68,13 @@ type schema struct {
 	Format           string                     `json:"format"`
 }
 
-// Bounds of what is made from a schema, which is a server's word: how deep, how
-// many items, how long a string, and how many bytes of schema are read altogether.
+// Limits on schemas, which come from the server.
 const (
 	maxNesting = 8
 	maxItems   = 100
-	maxText    = 1 << 16
-	maxRead    = 64 << 20
-	valueCost  = 64 // of a value, beside its schema
+	maxText    = 1 << 16  // bytes of a string
+	maxRead    = 64 << 20 // bytes of schema read altogether
+	valueCost  = 64       // bytes that a value counts in addition to its schema
 )
 
 // maker makes values that fit the schemas of one document.
@@ -85,7 +90,7 @@ func newMaker(document jsontext.Value, r *rand.Rand) *maker {
 		Defs        map[string]json.RawMessage `json:"$defs"`
 		Definitions map[string]json.RawMessage `json:"definitions"`
 	}
-	_ = json.Unmarshal(document, &top) // what cannot be read defines nothing
+	_ = json.Unmarshal(document, &top) // an unreadable document has no definitions
 	for name, def := range top.Defs {
 		m.defs["#/$defs/"+name] = def
 	}
@@ -95,7 +100,7 @@ func newMaker(document jsontext.Value, r *rand.Rand) *maker {
 	return m
 }
 
-// value fits a schema, as far as that is understood.
+// value makes a value that fits a schema, as far as the schema is understood.
 func (m *maker) value(raw json.RawMessage, depth int) any {
 	m.left -= len(raw) + valueCost
 	var s schema
@@ -144,7 +149,7 @@ func (m *maker) all(s *schema, depth int) any {
 	return made
 }
 
-// join is a with b's properties, or b where either is no object.
+// join returns a with b's properties, or b where either is not an object.
 func join(a, b any) any {
 	ours, ok := a.(map[string]any)
 	theirs, ok2 := b.(map[string]any)
@@ -188,7 +193,7 @@ func (m *maker) object(s *schema, depth int) any {
 	return object
 }
 
-// kind is the type, the first of several, or what the other keywords suggest.
+// kind returns the type, the first of several, or what the other keywords suggest.
 func (s *schema) kind() string {
 	switch t := s.Type.(type) {
 	case string:

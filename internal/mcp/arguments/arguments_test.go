@@ -1,8 +1,10 @@
-package loadtest
+package arguments
 
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -10,7 +12,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// The schemas are of kinds that servers of the SDKs send.
+// inputSchemas holds schemas of the kinds that servers made with the SDKs send.
 var inputSchemas = map[string]string{
 	"nothing":     `{"type": "object"}`,
 	"required":    `{"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "required": ["a"], "additionalProperties": false}`,
@@ -44,12 +46,9 @@ func TestArgumentsFitTheirSchema(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			args := Arguments(jsontext.Value(text), newRand(1, 1))
-			vars := Vars{Rand: newRand(1, 2)}
-			for range 20 {
+			for _, made := range Variants(jsontext.Value(text), newRand(1)) {
 				var value any
-				made := args.JSON(&vars)
-				if err := json.Unmarshal(made, &value); err != nil {
+				if err := json.Unmarshal([]byte(made), &value); err != nil {
 					t.Fatalf("%s: %v", made, err)
 				}
 				if err := resolved.Validate(value); err != nil {
@@ -63,8 +62,7 @@ func TestArgumentsFitTheirSchema(t *testing.T) {
 func TestArgumentsComeFromTheSeed(t *testing.T) {
 	const text = `{"properties": {"n": {"type": "integer", "minimum": 0, "maximum": 1000000}}, "required": ["n"]}`
 	made := func(seed uint64) string {
-		args := Arguments(jsontext.Value(text), newRand(seed, 1))
-		return string(args.JSON(&Vars{Rand: newRand(seed, 2)}))
+		return string(Make(jsontext.Value(text), newRand(seed)))
 	}
 	if a, b := made(7), made(7); a != b {
 		t.Errorf("the same seed gave %s and %s", a, b)
@@ -74,7 +72,7 @@ func TestArgumentsComeFromTheSeed(t *testing.T) {
 	}
 }
 
-// A schema is a server's word: none may keep the maker for long.
+// A schema comes from the server: none may occupy the maker for long.
 func TestArgumentsOfHostileSchemas(t *testing.T) {
 	wide := `{"type": "array", "minItems": 1000000, "items": `
 	for name, text := range map[string]string{
@@ -90,8 +88,7 @@ func TestArgumentsOfHostileSchemas(t *testing.T) {
 		"whole range": `{"properties": {"a": {"type": "integer", "minimum": -1e308, "maximum": 1e308}}, "required": ["a"]}`,
 		"tiny step":   `{"properties": {"a": {"type": "number", "multipleOf": 1e-320}}, "required": ["a"]}`,
 	} {
-		args := Arguments(jsontext.Value(text), newRand(1, 1))
-		made := args.JSON(&Vars{Rand: newRand(1, 1)})
+		made := Make(jsontext.Value(text), newRand(1))
 		if !made.IsValid() || made.Kind() != '{' {
 			t.Errorf("%s: %.80s is no object", name, made)
 		}
@@ -103,9 +100,23 @@ func FuzzArguments(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		args := Arguments(jsontext.Value(text), newRand(1, 1))
-		if made := args.JSON(&Vars{Rand: newRand(1, 1)}); !made.IsValid() || made.Kind() != '{' {
+		if made := Make(jsontext.Value(text), newRand(1)); !made.IsValid() || made.Kind() != '{' {
 			t.Fatal(fmt.Errorf("%s gave %s", text, made))
 		}
 	})
 }
+
+func TestUUIDs(t *testing.T) {
+	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	r := newRand(1)
+	seen := map[string]bool{}
+	for range 1000 {
+		id := string(AppendUUID(nil, r))
+		if !form.MatchString(id) || seen[id] {
+			t.Fatalf("%s is not a new UUID of version 4", id)
+		}
+		seen[id] = true
+	}
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
