@@ -23,6 +23,7 @@ type About struct {
 	Transport    string        `json:"transport"` // "http" or "stdio"
 	Since        snapshot.Time `json:"since"`
 	ExpiredTotal int64         `json:"sessionsExpiredTotal"` // of those closed, the ones that the server knew no more
+	FaultsTotal  int64         `json:"faultsTotal"`          // messages that the proxy passed on and could not read because of a fault of its own
 }
 
 // Session is what passed in one session. ID is not the session's id, which is
@@ -49,7 +50,7 @@ func (l *Ledger) Snapshot(now time.Time) *Document {
 	d := &Document{Orphans: l.countOrphans(now)}
 	d.Upstream = new(l.upstream)
 	d.Timestamp = &snapshot.Time{Time: now}
-	d.Proxy = About{Since: snapshot.Time{Time: l.start}, ExpiredTotal: l.expired}
+	d.Proxy = About{Since: snapshot.Time{Time: l.start}, ExpiredTotal: l.expired, FaultsTotal: l.faults.Load()}
 	d.CallsTotal, d.ErrorsTotal, d.OpenStreams = new(l.calls), new(l.errors), new(l.streams)
 	l.fillSessions(d, now)
 	l.fillCalls(d, now)

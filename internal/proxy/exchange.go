@@ -31,8 +31,9 @@ type exchange struct {
 const modern = "2026-07-28"
 
 // open begins to follow a request.
-func (l *Ledger) exchange(r *http.Request) *exchange {
-	x := &exchange{ledger: l, method: r.Method, path: r.URL.Path}
+func (l *Ledger) exchange(r *http.Request) (x *exchange) {
+	defer l.rescue()
+	x = &exchange{ledger: l, method: r.Method, path: r.URL.Path}
 	x.ask, x.reply.emit = &scanner{emit: x.asked}, x.answered
 	if r.Header.Get("Mcp-Protocol-Version") < modern {
 		x.key = r.Header.Get("Mcp-Session-Id")
@@ -50,6 +51,7 @@ func (l *Ledger) exchange(r *http.Request) *exchange {
 
 // sent takes bytes of the request.
 func (x *exchange) sent(p []byte) {
+	defer x.ledger.rescue()
 	if x.session != nil {
 		x.session.in.Add(int64(len(p)))
 	}
@@ -70,6 +72,7 @@ func (x *exchange) asked(m *message) {
 
 // head takes the beginning of the answer.
 func (x *exchange) head(resp *http.Response) {
+	defer x.ledger.rescue()
 	now := time.Now()
 	x.status = resp.StatusCode
 	kind := resp.Header.Get("Content-Type")
@@ -78,7 +81,7 @@ func (x *exchange) head(resp *http.Response) {
 	switch resp.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip":
-		x.packed = newInflater(x.read)
+		x.packed = newInflater(x.read, x.ledger.rescue)
 	default:
 		x.text, x.opaque = false, true
 	}
@@ -111,6 +114,7 @@ func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 
 // received takes bytes of the answer.
 func (x *exchange) received(p []byte) {
+	defer x.ledger.rescue()
 	if x.session != nil {
 		x.session.out.Add(int64(len(p)))
 	}
@@ -157,6 +161,7 @@ func (x *exchange) endpoint(uri []byte) {
 
 // close ends the exchange: why is how it ended where it did not end well.
 func (x *exchange) close(why outcome) {
+	defer x.ledger.rescue()
 	if x.packed != nil {
 		x.packed.close()
 	}

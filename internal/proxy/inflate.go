@@ -15,15 +15,16 @@ type inflater struct {
 	done chan struct{}
 }
 
-func newInflater(to func([]byte)) *inflater {
+func newInflater(to func([]byte), rescue func()) *inflater {
 	r, w := io.Pipe()
 	f := &inflater{in: w, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
+		defer r.Close() //nolint:errcheck // nobody waits to write
+		defer rescue()
 		if z, err := gzip.NewReader(r); err == nil {
 			_, _ = io.Copy(sink(to), io.LimitReader(z, maxInflated)) // what cannot be read says nothing
 		}
-		_ = r.Close() // nobody waits to write
 	}()
 	return f
 }

@@ -17,12 +17,14 @@ import (
 type Ledger struct {
 	start   time.Time
 	meter   *meter
-	failing atomic.Bool // the server could not be reached the last time
+	failing atomic.Bool  // the server could not be reached the last time
+	faults  atomic.Int64 // panics of the observing code, see rescue
 
 	mu       sync.Mutex
 	sessions map[string]*session // by what the server calls them, which is a credential and never shown
 	byURI    int                 // sessions of HTTP+SSE among them, which are known by their endpoint
 	tools    map[string]*tool
+	reasons  *labelSet            // error codes and statuses, for the label error_type
 	running  map[int64]*operation // tool calls in flight
 	created  int64
 	closed   int64
@@ -64,15 +66,16 @@ type tool struct {
 
 // maxTools bounds the names that are counted one by one: clients choose them.
 const (
-	maxTools = 1000
-	other    = "_OTHER"
+	maxTools   = 1000
+	maxReasons = 64
+	other      = "_OTHER"
 )
 
 // NewLedger returns an empty Ledger.
 func NewLedger() *Ledger {
 	return &Ledger{
 		start: time.Now(), meter: newMeter(), sessions: map[string]*session{},
-		tools: map[string]*tool{}, running: map[int64]*operation{},
+		tools: map[string]*tool{}, reasons: newLabelSet(maxReasons), running: map[int64]*operation{},
 	}
 }
 

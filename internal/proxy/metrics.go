@@ -21,19 +21,21 @@ var (
 	probesDesc   = prometheus.NewDesc("mcpdiag_proxy_orphan_probes_total", "Orphans that the proxy asked the server for, by what it did (--probe-orphans).", []string{"outcome"}, nil)
 	outagesDesc  = prometheus.NewDesc("mcpdiag_proxy_upstream_outages_total", "Times that the server could not be reached.", nil, nil)
 	failuresDesc = prometheus.NewDesc("mcpdiag_proxy_upstream_failures_total", "Requests that could not be passed to the server.", nil, nil)
+	faultsDesc   = prometheus.NewDesc("mcpdiag_proxy_faults_total", "Messages that were passed on and not read because of a fault of the proxy.", nil, nil)
 	expiredDesc  = prometheus.NewDesc("mcpdiag_proxy_sessions_expired_total", "Sessions that the server knew no more when they were used.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
 	figures.Describe(ch)
-	for _, d := range []*prometheus.Desc{orphansDesc, returnsDesc, heldDesc, probesDesc, outagesDesc, failuresDesc, expiredDesc} {
+	for _, d := range []*prometheus.Desc{orphansDesc, returnsDesc, heldDesc, probesDesc, outagesDesc, failuresDesc, expiredDesc, faultsDesc} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
+	defer p.ledger.rescue() // the registry calls it on a goroutine of its own
 	d := p.Snapshot()
 	figures.Collect(ch, &d.Snapshot)
 	counter := func(desc *prometheus.Desc, v int64, labels ...string) {
@@ -42,6 +44,7 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 	counter(outagesDesc, d.Upstream.Outages)
 	counter(failuresDesc, d.Upstream.Failures)
 	counter(expiredDesc, d.Proxy.ExpiredTotal)
+	counter(faultsDesc, d.Proxy.FaultsTotal)
 	if o := d.Orphans; o != nil {
 		ch <- prometheus.MustNewConstMetric(orphansDesc, prometheus.GaugeValue, float64(o.Sessions))
 		counter(returnsDesc, o.Answered, "answered")

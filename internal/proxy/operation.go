@@ -109,14 +109,20 @@ func (l *Ledger) answer(s *session, own []*operation, m *message, now time.Time)
 
 func (m *message) outcome() outcome {
 	switch {
-	case m.fault && len(m.code) > 0 && len(m.code) < 12:
+	case m.fault && isInteger(m.code):
 		return outcome(m.code)
 	case m.fault:
-		return "_OTHER"
+		return other
 	case string(m.isError) == "true":
 		return outcomeTool
 	}
 	return outcomeOK
+}
+
+// isInteger reports whether raw is an integer as JSON-RPC wants an error code.
+func isInteger(raw []byte) bool {
+	n, err := strconv.ParseInt(string(raw), 10, 32)
+	return err == nil && strconv.FormatInt(n, 10) == string(raw)
 }
 
 // cancel notes that the client no longer wants the answer to a request.
@@ -147,7 +153,7 @@ func (l *Ledger) finish(op *operation, how outcome, now time.Time) {
 	if s != nil && s.requests[op.id] == op {
 		delete(s.requests, op.id)
 	}
-	l.meter.operation(op, how, now.Sub(op.start))
+	l.meter.operation(op, outcome(l.reasons.value(string(how))), now.Sub(op.start))
 	if op.number == 0 {
 		return
 	}

@@ -129,11 +129,13 @@ func newConn(l *Ledger) *conn {
 }
 
 func (c *conn) sent(p []byte) {
+	defer c.ledger.rescue()
 	c.session.in.Add(int64(len(p)))
 	scanLines(&c.ask, p)
 }
 
 func (c *conn) received(p []byte) {
+	defer c.ledger.rescue()
 	c.session.out.Add(int64(len(p)))
 	scanLines(&c.reply, p)
 }
@@ -182,4 +184,7 @@ func (c *conn) answered(m *message) {
 }
 
 // close notes that the server has ended.
-func (c *conn) close() { c.ledger.end(c.session, false, time.Now()) }
+func (c *conn) close() {
+	defer c.ledger.rescue()
+	c.ledger.end(c.session, false, time.Now())
+}
