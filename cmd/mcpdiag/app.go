@@ -18,7 +18,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr *guarded
 	getenv         func(string) string
-	sealed         bool // neither the environment nor a config file sets flags, here and in children
+	args           []string // the command line, without the program's name
+	sealed         bool     // neither the environment nor a config file sets flags, here and in children
 
 	color   choice
 	config  string

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +25,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	choiceVar(cmd, fs, &l.transport, "transport", "how the command speaks MCP", "http", "stdio")
 	positiveVar(fs, &l.cfg.Users, "users", 40, "virtual users, each with a session of its own")
 	positiveVar(fs, &l.cfg.Calls, "calls", 10, "calls of each user, in each round")
-	fs.IntVar(&l.cfg.Rounds, "rounds", 0, "exactly so many rounds (as many as the verdict needs)")
+	positiveVar(fs, &l.cfg.Rounds, "rounds", 0, "run exactly this many rounds (default: until decided)")
 	durationVar(fs, &l.cfg.Settle, "delay", 3*time.Second, "idle time after each round")
 	durationVar(fs, &l.cfg.Expiry, "expiry", 0, "when the server lets go of abandoned sessions; rounds of them wait for it")
 	durationVar(fs, &l.cfg.MaxTime, "max-time", 15*time.Minute, "begin no further round after this long")
@@ -90,7 +89,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
 	cfg.Fixed = l.a.given(cmd, "users") || l.a.given(cmd, "calls")
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
-	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, os.Args[min(1, len(os.Args)):]...), version()
+	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, l.a.args...), version()
 	if l.match.value != matchOne {
 		cfg.Match = process.Match(l.match.value)
 	}
@@ -103,8 +102,6 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	switch {
 	case cfg.Users > loadtest.MaxUsers:
 		return usagef("--users is at most %d", loadtest.MaxUsers)
-	case cfg.Rounds < 0:
-		return usagef("--rounds is at least 1")
 	case cfg.Stdio && len(command) == 0:
 		return usagef("--transport stdio needs the command, after --: mcpdiag speaks to it over its standard streams")
 	case cfg.Stabilize && len(command) == 0:

@@ -2,9 +2,7 @@ package leaktest
 
 import (
 	"errors"
-	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -16,8 +14,7 @@ type batch struct {
 	done, failed, refused int64
 	failedTools           int64 // of failed: the tool said so
 	took                  time.Duration
-	latencies             []float64 // ms, of those that were answered
-	latency               *Latency  // where it was measured already
+	latencies             latencies // of those that were answered
 	errors                map[string]string
 }
 
@@ -44,31 +41,13 @@ func (b *batch) note(err error) {
 func (b *batch) add(o batch) {
 	b.done, b.failed, b.refused = b.done+o.done, b.failed+o.failed, b.refused+o.refused
 	b.failedTools += o.failedTools
-	b.latencies = append(b.latencies, o.latencies...)
-	if o.latency != nil {
-		b.latency = o.latency
-	}
+	b.latencies.merge(o.latencies)
 	for kind, example := range o.errors {
 		if b.errors == nil {
 			b.errors = map[string]string{}
 		}
 		b.errors[kind] = example
 	}
-}
-
-// summary is the distribution of a batch's latencies.
-func (b *batch) summary() *Latency {
-	if len(b.latencies) == 0 {
-		return b.latency
-	}
-	if b.latency != nil {
-		return b.latency
-	}
-	slices.Sort(b.latencies)
-	at := func(q float64) float64 {
-		return b.latencies[int(math.Ceil(q*float64(len(b.latencies))))-1]
-	}
-	return &Latency{P50: at(0.5), P90: at(0.9), P99: at(0.99), Max: at(1)}
 }
 
 // Kinds of failure.

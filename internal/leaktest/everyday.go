@@ -43,8 +43,8 @@ func failedBatch(ctx context.Context, err error) batch {
 func batchOf(res *loadtest.Result) batch {
 	b := batch{
 		done: res.Calls + res.Sessions.Failed, failed: res.Failed + res.Sessions.Failed, failedTools: res.ErrorsOf(loadtest.ErrTool),
-		latency: &Latency{P50: res.Latency.P50, P90: res.Latency.P90, P99: res.Latency.P99, Max: res.Latency.Max},
-		errors:  map[string]string{},
+		latencies: latenciesOf(&res.Latency),
+		errors:    map[string]string{},
 	}
 	for _, e := range append(slices.Clone(res.Errors), res.Sessions.Errors...) {
 		kind := string(e.Kind)

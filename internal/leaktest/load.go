@@ -177,7 +177,7 @@ func (b *batch) one(ctx context.Context, l *load, f *factor, worker int, do func
 	}
 	b.done++
 	if err == nil || f.fails && answered(err) {
-		b.latencies = append(b.latencies, float64(took)/float64(time.Millisecond))
+		b.latencies.add(took)
 	}
 	b.note(err)
 }

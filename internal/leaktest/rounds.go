@@ -46,7 +46,7 @@ func (r *run) round(ctx context.Context, f *factor, p *Phase, n amount) (Round, 
 	b := r.guarded(ctx, f, n.operations)
 	round.Loaded = r.elapsed()
 	p.count(b)
-	round.Operations, round.Failed, round.Latency = p.Operations, b.failed, b.summary()
+	round.Operations, round.Failed, round.Latency = p.Operations, b.failed, b.latencies.summary()
 	if b.took > 0 {
 		round.Throughput = float64(b.done) / b.took.Seconds()
 	}
