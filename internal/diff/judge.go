@@ -2,10 +2,10 @@ package diff
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // judge applies the leak rule: memory is up by more than the threshold while
@@ -141,41 +141,14 @@ func (r *Result) sentence(memory *Row) string {
 	return s
 }
 
-// leastWindow is how many values a window needs for the test to be able to
-// find a difference at all.
+// leastWindow is the number of values that each window needs for a test.
 const leastWindow = 4
 
-// differ reports whether two windows differ by more than chance explains. Two
-// single values always do. The test is the Mann–Whitney U test with the normal
-// approximation, corrected for ties and continuity (Mann and Whitney 1947), at 5 %.
+// differ reports whether two windows differ by more than chance explains, at 5 %.
+// Shorter windows always do.
 func differ(a, b []float64) bool {
 	if len(a) < leastWindow || len(b) < leastWindow {
 		return true
 	}
-	n, m := float64(len(a)), float64(len(b))
-	u, ties := 0.0, map[float64]float64{}
-	for _, x := range a {
-		ties[x]++
-		for _, y := range b {
-			switch {
-			case x > y:
-				u++
-			case x == y:
-				u += 0.5
-			}
-		}
-	}
-	for _, y := range b {
-		ties[y]++
-	}
-	correction := 0.0
-	for _, t := range ties {
-		correction += t*t*t - t
-	}
-	variance := n * m / 12 * (n + m + 1 - correction/((n+m)*(n+m-1)))
-	if variance <= 0 {
-		return false
-	}
-	z := (math.Abs(u-n*m/2) - 0.5) / math.Sqrt(variance)
-	return z > 1.959964
+	return trend.RankTest(a, b) < 0.05
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding/threshold"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -23,9 +24,9 @@ func (c *Check) Measured() string {
 	switch {
 	case c.Value == nil:
 		return "nothing was measured"
-	case metricUnits[c.metric] == unitMillis:
+	case metricUnits[c.metric] == threshold.Latency:
 		return report.Millis(*c.Value)
-	case metricUnits[c.metric] == unitShare:
+	case metricUnits[c.metric] == threshold.Share:
 		return fmt.Sprintf("%.2f %%", *c.Value*100)
 	case c.metric == "rate":
 		return fmt.Sprintf("%.1f/s", *c.Value)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // Comparison is how a result differs from an older one.
@@ -204,7 +205,7 @@ func (c *Comparison) rate(before, after *Result, a, b []Second, long bool) {
 
 // compare adds a figure by the rank test.
 func (c *Comparison) compare(d Difference, a, b []float64) {
-	d.P, d.N, d.Change = rankTest(a, b), [2]int64{int64(len(a)), int64(len(b))}, ratios(a, b)
+	d.P, d.N, d.Change = trend.RankTest(a, b), [2]int64{int64(len(a)), int64(len(b))}, ratios(a, b)
 	c.Rows = append(c.Rows, d)
 }
 

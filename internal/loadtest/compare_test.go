@@ -176,34 +176,6 @@ func TestCompareSaysWhatDiffers(t *testing.T) {
 	}
 }
 
-// Worked out by hand: of 8 values a side, 2 of the C(16, 8) ways set them so far
-// apart; of the ties, as R's coin::wilcox_test has it exactly.
-func TestRankTest(t *testing.T) {
-	many := func(from float64) (out []float64) {
-		for i := range 40 {
-			out = append(out, from+float64(i))
-		}
-		return out
-	}
-	for _, c := range []struct {
-		name string
-		a, b []float64
-		want float64
-	}{
-		{"apart", []float64{1, 2, 3, 4, 5, 6, 7, 8}, []float64{11, 12, 13, 14, 15, 16, 17, 18}, 2.0 / 12870},
-		{"one way of two", []float64{1, 2}, []float64{3, 4}, 2.0 / 6},
-		{"ties", []float64{1, 1, 2}, []float64{2, 3, 3}, 4.0 / 20},
-		{"equal", []float64{1, 2, 3}, []float64{1, 2, 3}, 1},
-		{"one value", []float64{1, 1, 1}, []float64{1, 1, 1}, 1},
-		{"too few", []float64{1}, []float64{2, 3}, 1},
-		{"by the normal approximation", many(0), many(10), 0.000769},
-	} {
-		if got := rankTest(c.a, c.b); math.Abs(got-c.want) > 0.000001 {
-			t.Errorf("%s: p is %.6f, want %.6f", c.name, got, c.want)
-		}
-	}
-}
-
 // The interval holds the truth in 95 of 100 cases, or nearly so.
 func TestIntervalsHoldTheTruth(t *testing.T) {
 	r := newRand(7, 7)

@@ -122,7 +122,7 @@ func (p *Plan) k6Thresholds() map[string][]any {
 				metric += "{step:" + p.Steps[i].k6Tag(i) + "}"
 			}
 		}
-		condition := what + t.Op + strconv.FormatFloat(t.Value, 'f', -1, 64)
+		condition := what + string(t.Op) + strconv.FormatFloat(t.Value, 'f', -1, 64)
 		if !p.AbortOnFail {
 			out[metric] = append(out[metric], condition)
 			continue

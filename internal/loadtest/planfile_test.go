@@ -126,7 +126,7 @@ func TestPlanMistakes(t *testing.T) {
 		{"template", "steps:\n  - tool: a\n    args:\n      q: '{{nope}}'\n", `plan.yaml:4: steps[0].args: {{nope}}: there is no "nope"`},
 		{"args", "steps:\n  - {tool: a, args: [1]}\n", `a mapping of names to values is wanted here`},
 		{"feed", "feeds: {q: gone.csv}\n", `plan.yaml:1: feeds.q: reading gone.csv: there is no such file`},
-		{"threshold", "thresholds:\n  - p99<500ms\n  - p98<500ms\n", `plan.yaml:3: thresholds[1]: threshold "p98<500ms": there is no metric "p98"`},
+		{"threshold", "thresholds:\n  - p99<500ms\n  - p98<500ms\n", `plan.yaml:3: thresholds[1]: condition "p98<500ms": unknown metric "p98"`},
 		{"end", "end: explode\n", `plan.yaml:1: end: "explode" is not one of delete, abandon, keep`},
 		{"protocol", "protocol: 2020-01-01\n", `protocol: "2020-01-01" is not one of auto, 2026-07-28`},
 		{"infinite", "steps:\n  - {tool: a, args: {n: .inf}}\n", `".inf" is no number that JSON can hold`},

@@ -129,7 +129,7 @@ func (r *run) watchAlerts(st *state, e *Event) {
 			continue
 		}
 		r.judged[i] = true
-		crossed := a.Crossed(value)
+		crossed := a.Holds(value)
 		switch {
 		case crossed && !st.crossed[i]:
 			c := Crossing{Alert: a.String(), Target: e.Target, At: e.Snapshot.Poll.At, Value: value, Text: a.Format(value)}
@@ -206,7 +206,7 @@ func (r *run) result(err error) (*Result, error) {
 func (r *run) unjudged() error {
 	for i, a := range r.cfg.Alerts {
 		if !r.judged[i] {
-			return fmt.Errorf("alert %q could not be judged: no snapshot gives %s", a, a.metric)
+			return fmt.Errorf("alert %q could not be judged: no snapshot gives %s", a, a.Metric)
 		}
 	}
 	return nil
