@@ -25,9 +25,8 @@ type Conn struct {
 	target *url.URL
 	fixed  []byte // header lines of every request: the host, the agent, the credentials
 
-	mu       sync.Mutex // Interrupt may come from elsewhere
-	wire     net.Conn
-	straight *straight // where wire is a TCP connection
+	mu   sync.Mutex // Interrupt may come from elsewhere
+	wire net.Conn
 
 	in       []byte
 	r, w     int // what of in was not read yet
@@ -132,7 +131,7 @@ func (c *Conn) drop() {
 	if c.wire != nil {
 		_ = c.wire.Close() // nothing is expected of it any more
 	}
-	c.wire, c.straight, c.r, c.w = nil, nil, 0, 0
+	c.wire, c.r, c.w = nil, 0, 0
 }
 
 // RoundTrip does one exchange, up to the header of the answer.
@@ -178,11 +177,7 @@ func (c *Conn) exchange(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.stage = StageAnswer
-	resp, err := c.response.read(c, req)
-	if err != nil && c.straight.pending() {
-		c.stage = StageSend
-	}
-	return resp, err
+	return c.response.read(c, req)
 }
 
 // ask notes what is asked for, which is mostly the same each time.
@@ -247,7 +242,7 @@ func (c *Conn) open(ctx context.Context) error {
 		}
 	}
 	c.mu.Lock()
-	c.wire, c.straight = wire, straightTo(wire)
+	c.wire = wire
 	c.mu.Unlock()
 	if c.in == nil {
 		c.in = make([]byte, 1<<10) // it grows; most answers are short, and users many
@@ -302,16 +297,8 @@ func (c *Conn) send(req *http.Request) error {
 		}
 		_ = req.Body.Close() // it was read
 	}
-	_, err := c.stream().Write(c.out)
+	_, err := c.wire.Write(c.out)
 	return err
-}
-
-// stream is what is read from and written to.
-func (c *Conn) stream() io.ReadWriter {
-	if c.straight != nil {
-		return c.straight
-	}
-	return c.wire
 }
 
 // appender is a writer onto the end of a slice.
@@ -331,7 +318,7 @@ func (c *Conn) fill() error {
 	if c.w == len(c.in) {
 		c.in = append(c.in, make([]byte, len(c.in))...)
 	}
-	n, err := c.stream().Read(c.in[c.w:])
+	n, err := c.wire.Read(c.in[c.w:])
 	c.w += n
 	if n > 0 {
 		return nil

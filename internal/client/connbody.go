@@ -29,6 +29,8 @@ func (b *connBody) begin(r *http.Response, method string) {
 	quota := b.conn.client.cfg.MaxBody
 	*b = connBody{conn: b.conn, quota: quota, left: r.ContentLength, chunked: len(r.TransferEncoding) > 0, closing: r.Close, open: true}
 	switch {
+	case r.StatusCode == http.StatusSwitchingProtocols:
+		b.left, b.chunked, b.closing = 0, false, true
 	case r.StatusCode == http.StatusNoContent || r.StatusCode == http.StatusNotModified || method == http.MethodHead:
 		b.left, b.chunked, b.closing = 0, false, b.closing && r.Header.Get("Connection") != ""
 	case b.chunked:
@@ -82,7 +84,7 @@ func (b *connBody) read(p []byte) (n int, err error) {
 				return n, nil
 			}
 			if want := min(int64(len(p)), b.left); want > int64(len(c.in)) {
-				m, err := c.stream().Read(p[:want]) // what is long need not pass through the buffer
+				m, err := c.wire.Read(p[:want]) // what is long need not pass through the buffer
 				b.left -= int64(m)
 				b.done = b.left == 0 && !b.chunked
 				if m > 0 {

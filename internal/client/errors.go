@@ -121,6 +121,8 @@ func (e *HTTPError) Error() string {
 		hint = "; is this the right path?"
 	case e.Code == http.StatusTooManyRequests:
 		hint = "; the server limits the rate"
+	case e.Code == http.StatusSwitchingProtocols:
+		hint = "; no other protocol was asked for: is this the address of a WebSocket?"
 	}
 	if e.Snippet != "" {
 		return fmt.Sprintf("the server answered %s (%s)%s", e.Status, e.Snippet, hint)

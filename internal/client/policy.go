@@ -45,6 +45,10 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &Error{Stage: stage.now(), Err: err, timeout: p.cfg.Timeout}
 	}
+	if resp.StatusCode < http.StatusOK {
+		_ = resp.Body.Close() // after 101 it is the connection, which no deadline ends
+		resp.Body = http.NoBody
+	}
 	if resp.ProtoMajor > 1 {
 		p.http2.Store(true)
 	}

@@ -42,7 +42,7 @@ func (r *response) read(c *Conn, req *http.Request) (*http.Response, error) {
 				return nil, err
 			}
 		}
-		if r.StatusCode >= 200 {
+		if r.StatusCode >= http.StatusOK || r.StatusCode == http.StatusSwitchingProtocols {
 			r.Request = req
 			r.Body = &r.body
 			r.body.begin(&r.Response, req.Method)
