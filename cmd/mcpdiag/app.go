@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 // app is the process as its commands see it: its streams, its environment and
 // the flags that all commands have.
 type app struct {
+	ctx            context.Context // ends at the first signal
 	stdin          io.Reader
 	stdout, stderr *guarded
 	getenv         func(string) string
@@ -27,7 +29,7 @@ type app struct {
 	verbose bool
 
 	preset   map[string]bool // flags that the environment or a config file set
-	foundURL bool            // --url comes from a config file that nobody named
+	foundURL bool            // --url comes from an auto-discovered config file
 
 	secrets client.Secrets // blanked in everything that is written
 }

@@ -3,115 +3,136 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// localConfig is read where no --config names a file. Whoever can write into
-// the current folder can write it.
+// localConfig is read if --config names no file. Whoever can write into the
+// current folder can write it, so it may set harmless flags only.
 const localConfig = "mcpdiag.yaml"
 
-// foundMaySet are the flags that a config file which nobody named may set: none
-// gives credentials or says who gets them, names a file that is read, opens a
-// listener, picks a process or does harm to a server.
-var foundMaySet = slices.Concat([]string{
-	"color", "quiet", "verbose", "format", "url", "timeout", "max-body",
-	"interval", "count", "duration", "fail-after", "alert", "until-alert", "source", "metric", "restart-wait", "match",
-	"threshold", "wait", "settle", "target",
-	"weight", "by", "parallel", "from", "reverse", "focus", "ignore", "hide", "fold-recursion", "icicle", "flamechart", "max-frames",
-	"palette", "cut", "title", "normalize", "findings", "stuck", "sample",
-	"users", "calls", "rounds", "delay", "ramp-up", "think", "burst", "session", "end", "warmup", "rate", "arrivals", "protocol", "transport",
-	"shared", "connections", "tool", "args", "resource", "prompt", "seed", "schema", "check", "respect-retry-after", "dry-run",
-	"fail", "fail-on", "abort-on-fail", "grace", "find-knee", "max-users", "slo", "step", "tolerance",
-	"attribute", "factors", "expiry", "max-time", "max-memory", "ready-timeout", "stabilize", "snapshot", "budget",
-	"idle", "max-in-flight", "json", "service-time", "session-timeout", "slow-queue", "workers",
-}, writingFlags)
-
-// writingFlags name files that are written: a found file may name them below this folder only.
-var writingFlags = []string{"output", "log", "plot", "announce"}
+// maxConfig bounds the size of a config file.
+const maxConfig = 1 << 20
 
 // configFile holds the values that a config file has for one command.
 type configFile struct {
 	name   string
-	found  bool // in the current folder: nobody named it
+	found  bool // auto-discovered in the current folder
 	values map[string]*yaml.Node
 }
 
-// readConfig reads the file's top level, whose keys are flags, and the section
-// named like the command, whose keys override them. A key that no command knows is an error.
+// readConfig reads the values for cmd from the file that --config names, or
+// from localConfig if it exists.
 func (a *app) readConfig(cmd *cobra.Command) (configFile, error) {
-	name := a.config
-	if name == "" {
-		name = localConfig
+	file := configFile{name: a.config, found: a.config == ""}
+	if file.found {
+		file.name = localConfig
 	}
-	data, err := os.ReadFile(name)
+	data, err := a.configData(file)
 	switch {
-	case a.config == "" && errors.Is(err, fs.ErrNotExist):
+	case file.found && errors.Is(err, fs.ErrNotExist):
 		return configFile{}, nil
 	case err != nil:
-		return configFile{}, fmt.Errorf("reading config: %w", err)
+		return configFile{}, err
 	}
+	return file, file.parse(cmd, data)
+}
+
+func (a *app) configData(file configFile) ([]byte, error) {
+	var in io.ReadCloser
+	var err error
+	if file.found {
+		in, err = report.OpenIn(".", file.name) // a link in a cloned repository may lead anywhere
+	} else {
+		in, err = report.Open(a.ctx, file.name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	data, err := report.ReadAtMost(in, maxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file.name, report.Cause(err))
+	}
+	return data, nil
+}
+
+// parse collects the values for cmd: the top level has flags, and a section
+// named like the command has flags that override them. Unknown keys are errors.
+func (c *configFile) parse(cmd *cobra.Command, data []byte) error {
+	c.values = map[string]*yaml.Node{}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return configFile{}, fmt.Errorf("reading config %s: %w", name, err)
+		return fmt.Errorf("reading %s: %w", c.name, err)
 	}
-	file := configFile{name: name, found: a.config == "", values: map[string]*yaml.Node{}}
 	if len(doc.Content) == 0 {
-		return file, nil
+		return nil
 	}
-	return file, file.collect(cmd, doc.Content[0])
-}
-
-func (c *configFile) collect(cmd *cobra.Command, top *yaml.Node) error {
-	return c.pairs(top, func(key, value *yaml.Node) error {
-		section, _, err := cmd.Root().Find([]string{key.Value})
-		if err != nil || section == cmd.Root() {
-			return c.keep(cmd.Root().Commands(), cmd, key, value)
+	root := cmd.Root()
+	sections := map[string]*yaml.Node{}
+	err := c.pairs(doc.Content[0], func(key, value *yaml.Node) error {
+		if section, _, err := root.Find([]string{key.Value}); err == nil && section != root {
+			sections[section.Name()] = value
+			return nil
 		}
-		return c.pairs(value, func(key, value *yaml.Node) error {
-			if section != cmd {
-				return c.known([]*cobra.Command{section}, key)
-			}
-			return c.keep([]*cobra.Command{section}, cmd, key, value)
-		})
+		return c.keep(root.Commands(), cmd, key, value)
 	})
+	for _, section := range root.Commands() {
+		if values := sections[section.Name()]; err == nil && values != nil {
+			err = c.pairs(values, func(key, value *yaml.Node) error {
+				return c.keep([]*cobra.Command{section}, cmd, key, value)
+			})
+		}
+	}
+	return err
 }
 
-func (c *configFile) keep(knowing []*cobra.Command, cmd *cobra.Command, key, value *yaml.Node) error {
-	if err := c.known(knowing, key); err != nil {
-		return err
+// keep keeps the value of a flag that one of the sections has, for cmd if it is one of them.
+func (c *configFile) keep(sections []*cobra.Command, cmd *cobra.Command, key, value *yaml.Node) error {
+	var flags []*pflag.Flag
+	for _, section := range sections {
+		f := flagOf(section, key.Value)
+		if f != nil {
+			flags = append(flags, f)
+		}
+		if f != nil && section == cmd {
+			c.values[key.Value] = value
+			flags = []*pflag.Flag{f}
+			break
+		}
 	}
-	section := len(knowing) == 1 && knowing[0] == cmd
-	if _, ok := c.values[key.Value]; !ok || section {
-		c.values[key.Value] = value
-	}
-	return nil
-}
-
-// known fails for a key that is no flag of any of the commands, or that this file may not set.
-func (c *configFile) known(commands []*cobra.Command, key *yaml.Node) error {
-	isFlag := slices.ContainsFunc(commands, func(cmd *cobra.Command) bool {
-		return cmd.Flags().Lookup(key.Value) != nil || cmd.Root().PersistentFlags().Lookup(key.Value) != nil
-	})
 	switch {
-	case !isFlag:
+	case len(flags) == 0:
 		return fmt.Errorf("%s:%d: there is no flag or command %q", c.name, key.Line, key.Value)
-	case c.found && !slices.Contains(foundMaySet, key.Value):
-		return fmt.Errorf("%s:%d: %s may not be set in a file that was merely found; name the file with --config", c.name, key.Line, key.Value)
+	case c.found && !slices.ContainsFunc(flags, mayBeFound):
+		return c.untrusted(key.Line, key.Value)
 	}
 	return nil
+}
+
+func flagOf(cmd *cobra.Command, name string) *pflag.Flag {
+	if f := cmd.Flags().Lookup(name); f != nil {
+		return f
+	}
+	return cmd.Root().PersistentFlags().Lookup(name)
+}
+
+// untrusted is the error of a setting that an auto-discovered file may not make.
+func (c *configFile) untrusted(line int, setting string) error {
+	return fmt.Errorf("%s:%d: %s: cannot be set in an auto-discovered %[1]s; pass --config %[1]s to trust it", c.name, line, setting)
 }
 
 func (c *configFile) pairs(node *yaml.Node, each func(key, value *yaml.Node) error) error {
 	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("%s:%d: a mapping of flags to values is wanted here", c.name, node.Line)
+		return fmt.Errorf("%s:%d: not a mapping of flags to values", c.name, node.Line)
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if err := each(node.Content[i], node.Content[i+1]); err != nil {
@@ -129,13 +150,10 @@ func (c *configFile) set(f *pflag.Flag, node *yaml.Node) error {
 	}
 	for _, v := range values {
 		if v.Kind != yaml.ScalarNode {
-			return fmt.Errorf("%s:%d: %s wants a plain value", c.name, v.Line, f.Name)
+			return fmt.Errorf("%s:%d: %s: not a plain value", c.name, v.Line, f.Name)
 		}
 		if c.found && strings.HasPrefix(v.Value, "@") {
-			return fmt.Errorf("%s:%d: %s may not name a file in a file that was merely found; name the file with --config", c.name, v.Line, f.Name)
-		}
-		if c.found && slices.Contains(writingFlags, f.Name) && v.Value != "-" && !filepath.IsLocal(v.Value) {
-			return fmt.Errorf("%s:%d: %s may only name a file below this folder in a file that was merely found", c.name, v.Line, f.Name)
+			return c.untrusted(v.Line, f.Name+", read from a file")
 		}
 		if err := f.Value.Set(v.Value); err != nil {
 			return fmt.Errorf("%s:%d: %s: %w", c.name, v.Line, f.Name, err)

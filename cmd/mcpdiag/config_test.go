@@ -1,48 +1,103 @@
 package main
 
 import (
-	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// foundMayNotSet are the flags that a config file which nobody named may not set.
-var foundMayNotSet = []string{
-	"header", "token-file", "cacert", "cert", "key", "insecure", // credentials, and who is trusted
-	"plan", "read", "compare", "base", "baseline", "judge", // files that are read
-	"listen", "to", "allow-host", "allow-origin", "serve", // listeners
-	"pid", "name", "gc-url", "gc-signal", "destructive", "probe-orphans", // what is done to processes and servers
-	"leak-session", "leak-call", "leak-abandoned", // faults of the demo
-	"force", // files that are there already
-	"config", "help",
+// neverFound lists flags that no auto-discovered file may set, whichever command
+// has them: credentials and their receivers, listeners, and harm to a server.
+var neverFound = []string{
+	"header", "token-file", "cacert", "cert", "key", "insecure", "to", "listen", "allow-host", "allow-origin", "gc-url", "gc-signal",
+	"snapshot", "pid", "name", "destructive", "probe-orphans", "force", "config", "tool", "args", "resource", "prompt", "output", "log", "plot",
+	"announce", "schema", "plan",
 }
 
-// Each flag of each command is one that a found config file may set, or one
-// that it may not: a new flag must be decided.
-func TestFoundConfigIsDecidedForEachFlag(t *testing.T) {
-	flags := map[string]bool{}
-	var collect func(cmd *cobra.Command)
-	collect = func(cmd *cobra.Command) {
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags[f.Name] = true })
-		cmd.PersistentFlags().VisitAll(func(f *pflag.Flag) { flags[f.Name] = true })
+func eachFlag(visit func(cmd *cobra.Command, f *pflag.Flag)) {
+	var commands func(cmd *cobra.Command)
+	commands = func(cmd *cobra.Command) {
+		cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) { visit(cmd, f) })
 		for _, sub := range cmd.Commands() {
 			if sub.Name() != "completion" {
-				collect(sub)
+				commands(sub)
 			}
 		}
 	}
-	collect(newRootCmd(sealedApp()))
-	for _, name := range slices.Sorted(maps.Keys(flags)) {
-		if may, mayNot := slices.Contains(foundMaySet, name), slices.Contains(foundMayNotSet, name); may == mayNot {
-			t.Errorf("--%s: may be set is %v, may not be set is %v", name, may, mayNot)
+	commands(newRootCmd(sealedApp()))
+}
+
+func TestFoundConfigSetsHarmlessFlagsOnly(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	eachFlag(func(cmd *cobra.Command, f *pflag.Flag) {
+		load := strings.HasPrefix(cmd.CommandPath(), "mcpdiag loadtest") || strings.HasPrefix(cmd.CommandPath(), "mcpdiag leaktest")
+		if mayBeFound(f) && (slices.Contains(neverFound, f.Name) || load && f.Name == "url") {
+			t.Errorf("%s: --%s may be set by an auto-discovered file", cmd.CommandPath(), f.Name)
+		}
+		if isMarked(f, foundMark) && isMarked(f, pathMark) {
+			t.Errorf("%s: --%s is a path and may be set by an auto-discovered file", cmd.CommandPath(), f.Name)
+		}
+		seen++
+	})
+	if seen < 100 {
+		t.Errorf("%d flags were checked", seen)
+	}
+}
+
+func TestFoundConfigLinks(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(t.TempDir())
+	outside := filepath.Join(dir, "secret")
+	if err := os.WriteFile(outside, []byte("sentinel: sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{outside: "path escapes", "/dev/zero": "path escapes"} {
+		if err := os.Symlink(target, localConfig); err != nil {
+			t.Fatal(err)
+		}
+		o := invoke(t, "schema")
+		o.wants(t, exitUsage, "reading mcpdiag.yaml: "+want)
+		if strings.Contains(o.err, "sesame") || strings.Contains(o.err, "sentinel") {
+			t.Errorf("the file's content shows: %s", o.err)
+		}
+		if err := os.Remove(localConfig); err != nil {
+			t.Fatal(err)
 		}
 	}
-	for _, name := range slices.Concat(foundMaySet, foundMayNotSet) {
-		if !flags[name] && name != "help" {
-			t.Errorf("%s is no flag", name)
-		}
+	if err := os.WriteFile(localConfig, make([]byte, maxConfig+1), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	invoke(t, "schema").wants(t, exitUsage, "larger than 1.0 MB")
+}
+
+// FuzzConfig reads config files as every command does. An auto-discovered one
+// sets no flag that it may not set, whatever its form is.
+func FuzzConfig(f *testing.F) {
+	for _, seed := range []string{
+		"", "url: x", "flame:\n  output: .git/config", "output: x\npoll: {interval: 5s, alert: [a, b]}", "a: &a [*a]", "poll: 1", "? [a]\n: b",
+		"poll:\n  output: x\npoll:\n  output: y", "<<: {output: x}", "!!binary b3V0cHV0: x",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, cmd := range newRootCmd(sealedApp()).Commands() {
+			file := configFile{name: localConfig, found: true}
+			if file.parse(cmd, []byte(text)) != nil {
+				continue
+			}
+			for name, node := range file.values {
+				flag := flagOf(cmd, name)
+				if flag == nil || !mayBeFound(flag) {
+					t.Fatalf("%s: %s is set", cmd.Name(), name)
+				}
+				_ = file.set(flag, node)
+			}
+		}
+	})
 }

@@ -7,13 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 const (
@@ -21,6 +21,9 @@ const (
 	snapshotPath = "/debug/snapshot"
 	mcpPath      = "/mcp"
 )
+
+// connectionGroup is the heading of the connection flags in the help.
+const connectionGroup = "Connection"
 
 // connection holds the flags of a command that talks to servers.
 type connection struct {
@@ -32,7 +35,8 @@ type connection struct {
 	caCert    string
 	cert, key string
 	insecure  bool
-	maxConns  int // to a host, at most; 0 is no bound
+	maxConns  int  // to a host, at most; 0 is no bound
+	named     bool // the targets are arguments
 }
 
 func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
@@ -45,11 +49,15 @@ func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	fs.StringVar(&c.cert, "cert", "", "client certificate, a PEM file")
 	fs.StringVar(&c.key, "key", "", "key of the client certificate, a PEM file")
 	fs.BoolVar(&c.insecure, "insecure", false, "accept any server certificate")
+	group(fs, connectionGroup, "url", "header", "token-file", "timeout", "max-body", "cacert", "cert", "key", "insecure")
+	foundMaySet(fs, "timeout", "max-body")
+	paths(fs, "token-file", "cacert", "cert", "key")
 }
 
 // targets parses the addresses on the command line, --url where there are none.
 func (c *connection) targets(args []string, path string) ([]*url.URL, error) {
-	if len(args) == 0 {
+	c.named = len(args) > 0
+	if !c.named {
 		args = []string{c.url}
 	}
 	var targets []*url.URL
@@ -73,8 +81,8 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 		fromFiles = append(fromFiles, client.SecretsIn(t)...)
 	}
 	a.secrets = client.SecretsOf(header, fromFiles...)
-	if a.foundURL && len(header) > 0 && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
-		return nil, usagef("%s was merely found, and may not say who gets credentials; give the address, or name the file with --config", localConfig)
+	if a.foundURL && !c.named && (len(header) > 0 || c.cert != "") && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
+		return nil, usagef("url: an auto-discovered %s cannot choose the receiver of credentials; pass --url, or --config %[1]s to trust it", localConfig)
 	}
 	if c.insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
@@ -130,23 +138,19 @@ func (c *connection) header(a *app) (header http.Header, fromFiles []string, err
 }
 
 // secretFile reads the first line of a file, "-" being standard input.
-func secretFile(a *app, name string) (string, error) {
-	in := a.stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close() //nolint:errcheck // only read
-		in = f
+func secretFile(a *app, path string) (string, error) {
+	in, name, err := a.openInput(path)
+	if err != nil {
+		return "", err
 	}
+	defer in.Close() //nolint:errcheck // only read
 	line, err := bufio.NewReader(io.LimitReader(in, 64<<10)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("%s: %w", name, bareCause(err))
+		return "", fmt.Errorf("%s: %w", name, report.Cause(err))
 	}
 	line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
 	if line == "" {
-		return "", fmt.Errorf("%s holds nothing on its first line", name)
+		return "", fmt.Errorf("%s the first line is empty", name)
 	}
 	return line, nil
 }

@@ -54,6 +54,10 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 	durationVar(fs, &cfg.SessionTimeout, "session-timeout", 30*time.Second, "expire sessions that are idle for so long")
 	fs.BoolVar(&cfg.JSON, "json", false, "answer as JSON instead of an event stream")
 	fs.StringVarP(&dir, "output", "o", "mcpdiag-demo", "write the tour's files into this folder")
+	group(fs, "Server", "serve", "listen", "announce", "workers", "service-time", "session-timeout", "json")
+	group(fs, "Faults", "leak-session", "leak-call", "leak-abandoned", "slow-queue")
+	foundMaySet(fs, "workers", "service-time", "session-timeout", "json", "slow-queue")
+	paths(fs, "output", "announce")
 	return cmd
 }
 

@@ -87,6 +87,10 @@ did not grow; then the exit code is 3.`,
 	choiceVar(cmd, fs, &format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
 	d.from.addFlags(cmd, fs)
 	d.conn.addFlags(fs, 10*time.Second)
+	group(fs, "Comparison", "threshold", "wait", "settle", "target")
+	group(fs, "Output", "output", "format")
+	foundMaySet(fs, "url", "threshold", "wait", "settle", "target", "format")
+	paths(fs, "output")
 	return cmd
 }
 

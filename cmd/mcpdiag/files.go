@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -28,24 +26,18 @@ func (a *app) write(path string, write func(io.Writer) error) error {
 	defer f.Abort()
 	guarded := a.guard(f)
 	if err := errors.Join(write(guarded), guarded.Flush()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, bareCause(err))
+		return fmt.Errorf("writing %s: %w", path, report.Cause(err))
 	}
 	return f.Close()
 }
 
-// openInput opens a file to read, "-" being standard input, and says what to call it.
+// openInput opens a file to read, "-" being standard input, and returns its name for messages.
 func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
 	if path == "-" {
-		return io.NopCloser(a.stdin), "standard input", nil
+		return io.NopCloser(report.Interruptible(a.ctx, a.stdin)), "standard input", nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, path, fmt.Errorf("reading %s: %w", path, bareCause(err))
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, path, errors.Join(fmt.Errorf("reading %s: it is a directory; name a file in it", path), f.Close())
-	}
-	return f, path, nil
+	in, err = report.Open(a.ctx, path)
+	return in, path, err
 }
 
 // appendTrace opens the trace to append to; "-" is standard output.
@@ -58,14 +50,6 @@ func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
 		return nil, nil, err
 	}
 	return snapshot.NewWriter(a.guard(f)), f.Close, nil
-}
-
-// bareCause takes the file's name off an error that will be told with it.
-func bareCause(err error) error {
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathErr.Err
-	}
-	return err
 }
 
 // quoted is a path as one types it into a shell.

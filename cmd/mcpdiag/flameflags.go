@@ -37,6 +37,10 @@ func (f *flameFlags) add(cmd *cobra.Command) {
 	fs.BoolVar(&f.findings, "findings", false, "tell all that stands out, on standard error")
 	listVar(cmd, &f.failOn, "fail-on", "make the exit code 3 where one of these rules finds something", append([]string{"any"}, flame.Rules...))
 	durationVar(fs, &f.stuck, "stuck", 30*time.Second, "a call in flight for longer is stuck")
+	group(fs, "Output", "output", "format")
+	group(fs, "Findings", "findings", "fail-on", "stuck")
+	foundMaySet(fs, "format", "findings", "fail-on", "stuck")
+	paths(fs, "output")
 }
 
 func (f *flameFlags) addInput(cmd *cobra.Command) {
@@ -54,6 +58,11 @@ func (f *flameFlags) addInput(cmd *cobra.Command) {
 	fs.BoolVar(&f.reverse, "reverse", false, "merge the stacks from the leaves")
 	fs.StringVar(&f.base, "base", "", "compare with this input; colours show the change")
 	fs.BoolVar(&f.normalize, "normalize", false, "give the base the weight of the input, to compare shares")
+	group(fs, "Input", "from", "to", "sample", "weight", "by", "parallel")
+	group(fs, "Stacks", "focus", "ignore", "hide", "fold-recursion", "reverse")
+	group(fs, "Comparison", "base", "normalize")
+	foundMaySet(fs, "from", "sample", "weight", "by", "parallel", "focus", "ignore", "hide", "fold-recursion", "reverse", "normalize")
+	paths(fs, "base")
 }
 
 func (f *flameFlags) addPicture(cmd *cobra.Command) {
@@ -64,6 +73,8 @@ func (f *flameFlags) addPicture(cmd *cobra.Command) {
 	positiveVar(fs, &f.frames, "max-frames", flame.MaxFrames, "boxes in the picture at most; the widest are kept")
 	fs.BoolVar(&f.icicle, "icicle", false, "draw the root on top")
 	fs.BoolVar(&f.flamechart, "flamechart", false, "draw the calls of a trace in the order of time")
+	group(fs, "Picture", "title", "palette", "cut", "max-frames", "icicle", "flamechart")
+	foundMaySet(fs, "title", "palette", "cut", "max-frames", "icicle", "flamechart")
 }
 
 func (f *flameFlags) foldOptions() (flame.FoldOptions, error) {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // guarded blanks the secrets in what passes to w, however it is cut into writes.
@@ -78,7 +80,7 @@ func (g *guarded) pass(p []byte) error {
 	}
 	_, err := g.w.Write(p)
 	if err != nil && g.lost == nil {
-		g.lost = bareCause(err)
+		g.lost = report.Cause(err)
 	}
 	return err
 }

@@ -159,7 +159,7 @@ func (l *leaktester) summarize(res *leaktest.Result) error {
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("writing the step summary: %w", bareCause(err))
+		return fmt.Errorf("writing the step summary: %w", report.Cause(err))
 	}
 	return errors.Join(res.Markdown(l.a.guard(f)), f.Close())
 }

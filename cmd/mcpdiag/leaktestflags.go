@@ -47,6 +47,13 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVarP(&l.cfg.Folder, "output", "o", "mcpdiag-leaktest", "write all files into this folder")
 	choiceVar(cmd, fs, &l.format, "format", "how the result is written", "text", "json", "junit", "github", "markdown")
 	l.conn.addFlags(fs, 30*time.Second)
+	group(fs, "Server", "pid", "name", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url")
+	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "max-time", "max-memory", "tool", "args", "protocol")
+	group(fs, "Verdict", "attribute", "factors", "budget", "baseline", "fail-on", "judge")
+	group(fs, "Output", "output", "format")
+	foundMaySet(fs, "match", "transport", "ready-timeout", "stabilize", "users", "calls", "rounds", "delay", "expiry", "max-time", "max-memory",
+		"protocol", "attribute", "factors", "budget", "fail-on", "format")
+	paths(fs, "output", "baseline", "judge")
 }
 
 // heapFlag is a size, or auto.

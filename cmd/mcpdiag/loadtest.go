@@ -100,6 +100,11 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
 	choiceVar(cmd, fs, &l.format, "format", "how the result is written", resultFormats...)
 	l.conn.addFlags(fs, 30*time.Second)
+	group(fs, "Transport", "transport", "shared", "connections", "respect-retry-after")
+	group(fs, "Thresholds and comparison", "compare", "tolerance", "check")
+	group(fs, "Output", "output", "format", "log", "dry-run")
+	foundMaySet(fs, "transport", "shared", "connections", "respect-retry-after", "check", "dry-run", "tolerance", "format")
+	paths(fs, "output", "log", "compare")
 }
 
 func (l *loader) run(cmd *cobra.Command, operands []string) error {

@@ -41,6 +41,8 @@ the world or that run as tasks only are left out. A plan that exists is not repl
 	fs.StringVar(&schema, "schema", "", "write the plan's JSON Schema to this file too, for editors")
 	fs.BoolVar(&l.plan.destructive, "destructive", false, "also the tools that the server calls destructive, and those that reach out into the world")
 	l.conn.addFlags(fs, 30*time.Second)
+	foundMaySet(fs, "dry-run")
+	paths(fs, "output", "schema")
 	return cmd
 }
 
@@ -117,6 +119,8 @@ machines: calls, errors and whole distributions of latency.`,
 	fs := cmd.Flags()
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
 	choiceVar(cmd, fs, &format, "format", "how the result is written", "json", "text", "markdown", "junit", "html")
+	foundMaySet(fs, "format")
+	paths(fs, "output")
 	return cmd
 }
 
@@ -155,6 +159,7 @@ machines at once. The address is the plan's, --url, or MCP_URL when the script r
 	}
 	k6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")
 	k6.Flags().StringVar(&url, "url", "", "address of the server (the plan's)")
+	paths(k6.Flags(), "output")
 	cmd := &cobra.Command{Use: "export", Short: "Write a plan for another tool", Args: cobra.NoArgs}
 	cmd.AddCommand(k6)
 	return cmd

@@ -27,6 +27,8 @@ func (k *kneeFlags) addFlags(fs *pflag.FlagSet) {
 	positiveVar(fs, &k.maxUsers, "max-users", 1000, "with --find-knee: the most users, or calls in flight")
 	fs.StringVar(&k.slo, "slo", "", "with --find-knee: find the most load at which this holds: 'p99<500ms,errors<1%'")
 	durationVar(fs, &k.step, "step", 2*time.Second, "with --find-knee: the least time at each load, up to ten times that until there is enough to see")
+	group(fs, "Capacity", "find-knee", "max-users", "slo", "step")
+	foundMaySet(fs, "find-knee", "max-users", "slo", "step")
 }
 
 // most is how many users there are at most.

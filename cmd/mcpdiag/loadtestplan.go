@@ -65,6 +65,13 @@ func (f *planFlags) addFlags(cmd *cobra.Command) {
 	fs.StringArrayVar(&f.fail, "fail", nil, "a threshold, else exit code 3: 'p99<500ms', 'errors<1%', 'tool.NAME.p95<2s'; repeatable")
 	fs.BoolVar(&f.abortOnFail, "abort-on-fail", false, "end the run when a threshold is crossed")
 	durationVar(fs, &f.grace, "grace", 5*time.Second, "with --abort-on-fail: but not before so much was measured")
+	group(fs, "Load", "plan", "users", "calls", "duration", "rate", "arrivals", "ramp-up", "warmup", "rounds", "delay", "think", "burst", "seed")
+	group(fs, "Sessions", "session", "end", "protocol")
+	group(fs, "Calls", "tool", "args", "resource", "prompt", "destructive")
+	group(fs, "Thresholds and comparison", "fail", "abort-on-fail", "grace")
+	foundMaySet(fs, "users", "calls", "duration", "rate", "arrivals", "ramp-up", "warmup", "rounds", "delay", "think", "burst", "seed",
+		"session", "end", "protocol", "fail", "abort-on-fail", "grace")
+	paths(fs, "plan")
 }
 
 // plan is what the file says, with what the flags say in its place.

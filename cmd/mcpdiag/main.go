@@ -50,7 +50,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func (a *app) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a.stdout, a.stderr, a.args = a.guard(stdout), a.guard(stderr), args
+	a.ctx, a.args = ctx, args
+	a.stdout, a.stderr = a.guard(stdout), a.guard(stderr)
 	root := newRootCmd(a)
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
 	root.SetIn(a.stdin)

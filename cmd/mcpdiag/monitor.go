@@ -73,6 +73,12 @@ write timestamp,pid,rss_mb,…, a log of psrecord or data of mprof; - is standar
 	fs.StringVar(&w.log, "log", "", "write what the command after -- says to this file (default standard error; under the live view server_YYYYMMDD_HHMMSS.log)")
 	choiceVar(cmd, fs, &w.failOn, "fail-on", "the verdict that makes the exit code 3", "leak", "undecided")
 	choiceVar(cmd, fs, &w.format, "format", "how the result is written", "text", "json")
+	group(fs, "Process", "pid", "name", "match", "restart-wait")
+	group(fs, "Schedule", "interval", "duration", "count")
+	group(fs, "Verdict", "fail-on", "read")
+	group(fs, "Output", "output", "plot", "log", "format")
+	foundMaySet(fs, "match", "restart-wait", "interval", "duration", "count", "fail-on", "format")
+	paths(fs, "output", "plot", "log", "read")
 	return cmd
 }
 
@@ -247,7 +253,7 @@ func (l *lateFile) Write(p []byte) (int, error) {
 	}
 	n, err := l.f.Write(p)
 	if err != nil {
-		return n, fmt.Errorf("writing %s: %w", l.path, bareCause(err))
+		return n, fmt.Errorf("writing %s: %w", l.path, report.Cause(err))
 	}
 	return n, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 const defaultTrace = "mcpdiag-trace.ndjson"
@@ -71,6 +72,11 @@ func (p *poller) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVar(&p.announce, "announce", "", "write the URL of --listen and the PID to this file")
 	p.from.addFlags(cmd, fs)
 	p.conn.addFlags(fs, 5*time.Second)
+	group(fs, "Schedule", "interval", "count", "duration", "fail-after")
+	group(fs, "Alerts", "alert", "until-alert")
+	group(fs, "Output", "output", "format", "listen", "announce")
+	foundMaySet(fs, "url", "interval", "count", "duration", "fail-after", "alert", "until-alert", "format")
+	paths(fs, "output", "announce")
 }
 
 // options checks the command line and fills the configuration.
@@ -148,7 +154,7 @@ func (p *poller) run(ctx context.Context) error {
 	view := newPollView(p.a, p.cfg.Targets)
 	res, err := poll.Run(ctx, p.cfg, c, func(e poll.Event) error {
 		if err := trace.Write(e.Snapshot); err != nil {
-			return fmt.Errorf("writing trace %s: %w", p.output, bareCause(err))
+			return fmt.Errorf("writing trace %s: %w", p.output, report.Cause(err))
 		}
 		exported(e)
 		view.show(e)

@@ -80,6 +80,12 @@ func (f *proxyFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.tls.Cert, "cert", "", "client certificate, a PEM file")
 	fs.StringVar(&f.tls.Key, "key", "", "key of the client certificate, a PEM file")
 	fs.BoolVar(&f.tls.Insecure, "insecure", false, "accept any server certificate")
+	group(fs, "Server", "to", "pid", "name")
+	group(fs, "Listener", "listen", "announce", "allow-host", "allow-origin")
+	group(fs, "Sessions and calls", "idle", "probe-orphans", "max-in-flight")
+	group(fs, connectionGroup, "cacert", "cert", "key", "insecure")
+	foundMaySet(fs, "idle", "max-in-flight")
+	paths(fs, "announce", "cacert", "cert", "key")
 }
 
 // serve is the proxy before a server that listens.

@@ -105,5 +105,6 @@ func newProxyListCmd(a *app) *cobra.Command {
 		},
 	}
 	choiceVar(cmd, cmd.Flags(), &format, "format", "how the list is written", "text", "json")
+	foundMaySet(cmd.Flags(), "format")
 	return cmd
 }

@@ -29,6 +29,8 @@ Start with:  mcpdiag demo`,
 	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml where there is one)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: each exchange, each line that is skipped")
+	foundMaySet(flags, "color", "quiet", "verbose")
+	paths(flags, "config")
 	addGroups(root, a)
 	root.Version = version()
 	root.SetVersionTemplate("mcpdiag {{.Version}}\n")

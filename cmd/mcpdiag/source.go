@@ -24,6 +24,8 @@ func (s *sourceFlags) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	choiceVar(cmd, fs, &s.kind, "source", "what to ask servers for; auto asks for metrics where there is no snapshot",
 		append([]string{"auto"}, snapshot.Sources...)...)
 	fs.StringArrayVar(&s.metrics, "metric", nil, "a metric that means a field, 'activeSessions=myapp_sessions'; repeatable")
+	group(fs, "Source", "source", "metric")
+	foundMaySet(fs, "source", "metric")
 }
 
 // source is what the flags say.

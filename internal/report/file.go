@@ -60,7 +60,7 @@ func moveOpen(f *os.File, path string) (*os.File, error) {
 		return nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
-		return nil, errors.Join(bare(err), os.Remove(f.Name()))
+		return nil, errors.Join(Cause(err), os.Remove(f.Name()))
 	}
 	if f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
 		return nil, err
@@ -107,11 +107,11 @@ func about(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("writing %s: %w", path, bare(err))
+	return fmt.Errorf("writing %s: %w", path, Cause(err))
 }
 
-// bare is the cause of an error about a file, without the file's name.
-func bare(err error) error {
+// Cause returns the cause of an error about a file, without the name of the file.
+func Cause(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}

@@ -1,0 +1,131 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Open opens a file that the user named. Opening and reading end when ctx does,
+// also for a pipe that nobody writes to.
+func Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(path)
+		done <- opened{f, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("reading %s: %w", path, ctx.Err())
+	case o := <-done:
+		if o.err != nil {
+			return nil, fmt.Errorf("reading %s: %w", path, Cause(o.err))
+		}
+		return inputFile(ctx, path, o.f)
+	}
+}
+
+func inputFile(ctx context.Context, path string, f *os.File) (io.ReadCloser, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("reading %s: %w", path, Cause(err)), f.Close())
+	case info.IsDir():
+		return nil, errors.Join(fmt.Errorf("reading %s: it is a directory; name a file in it", path), f.Close())
+	case info.Mode().IsRegular():
+		return f, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{Interruptible(ctx, f), f}, nil
+}
+
+// OpenIn opens the regular file that a document in dir names. The name may not
+// lead out of dir, neither by ".." nor by a symbolic link.
+func OpenIn(dir, name string) (*os.File, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", dir, Cause(err))
+	}
+	defer root.Close() //nolint:errcheck // only read
+	path := filepath.Join(dir, name)
+	info, err := root.Stat(name) // opening a pipe would block
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", path, Cause(err))
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("reading %s: not a regular file", path)
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, Cause(err))
+	}
+	return f, nil
+}
+
+// ReadAtMost reads r to its end, which must come within limit bytes.
+func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("larger than %s", MB(float64(limit)/(1<<20)))
+	}
+	return data, err
+}
+
+// interruptible is a reader whose Read returns when its context ends.
+type interruptible struct {
+	ctx     context.Context
+	r       io.Reader
+	buf     []byte
+	reads   chan readResult
+	waiting bool   // a read of r has not returned yet
+	rest    []byte // of the last read
+	err     error
+}
+
+type readResult struct {
+	n   int
+	err error
+}
+
+// Interruptible returns a reader of r that fails with the context's error when
+// ctx ends, even while r blocks. The blocked read of r is left behind.
+func Interruptible(ctx context.Context, r io.Reader) io.Reader {
+	return &interruptible{ctx: ctx, r: r, buf: make([]byte, 64<<10), reads: make(chan readResult, 1)}
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	if len(i.rest) == 0 && i.err == nil {
+		i.fill()
+	}
+	n := copy(p, i.rest)
+	i.rest = i.rest[n:]
+	if len(i.rest) == 0 {
+		return n, i.err
+	}
+	return n, nil
+}
+
+func (i *interruptible) fill() {
+	if !i.waiting {
+		i.waiting = true
+		go func() {
+			n, err := i.r.Read(i.buf)
+			i.reads <- readResult{n, err}
+		}()
+	}
+	select {
+	case <-i.ctx.Done():
+		i.err = i.ctx.Err()
+	case read := <-i.reads:
+		i.waiting, i.rest, i.err = false, i.buf[:read.n], read.err
+	}
+}
