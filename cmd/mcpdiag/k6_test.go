@@ -13,11 +13,11 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
-// k6 is the real program; "make bin/k6" builds it.
-func k6(t *testing.T) string {
+// k6Binary is the real program; "make bin/k6" builds it.
+func k6Binary(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{filepath.Join("..", "..", "bin", "k6"), "k6"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -47,7 +47,7 @@ type k6Summary struct {
 
 // The script of a plan makes the calls that the plan makes, and the same ones fail.
 func TestK6DoesWhatThePlanSays(t *testing.T) {
-	program := k6(t)
+	program := k6Binary(t)
 	const plan = "stages: [{users: 6, calls: 30}]\nprotocol: %s\nsession: 10\nrounds: 2\ndelay: 0.1s\nend: %s\n" +
 		"steps:\n  - {tool: echo, weight: 2, args: {text: 'hi {{iter}} {{pick \"a\" \"b\"}}'}}\n  - {tool: flaky, args: {fail: true}}\n" +
 		"thresholds: [errors<%s]\n"
@@ -93,7 +93,7 @@ func TestK6DoesWhatThePlanSays(t *testing.T) {
 
 // Every third call of the demo's flaky tool fails, whoever makes it.
 func TestK6CountsTheSameErrors(t *testing.T) {
-	program := k6(t)
+	program := k6Binary(t)
 	dir := t.TempDir()
 	plan := "stages: [{users: 5, calls: 30}]\nsteps: [{tool: flaky, args: {}}]\n"
 	if err := os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte(plan), 0o600); err != nil {
@@ -109,13 +109,13 @@ func TestK6CountsTheSameErrors(t *testing.T) {
 	}
 }
 
-func readOurs(t *testing.T, path string) *loadtest.Result {
+func readOurs(t *testing.T, path string) *result.Result {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := loadtest.ReadResult(bytes.NewReader(data))
+	res, err := result.Read(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}

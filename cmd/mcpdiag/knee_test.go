@@ -14,7 +14,10 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/demo"
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/engine"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/knee"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
@@ -64,12 +67,12 @@ func TestKneeOfTheDemoServer(t *testing.T) {
 		t.Run(fmt.Sprintf("%d workers of %s", c.workers, c.service), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg := demoInMemory(t, demo.Config{Workers: c.workers, ServiceTime: c.service})
-				cfg.Plan = loadtest.Plan{
-					Protocol: c.version, Stages: []loadtest.Stage{{Users: 1, Calls: 1}},
-					Steps: []loadtest.Step{{Kind: loadtest.CallTool, Name: "search", Weight: 1}},
+				cfg.Plan = plan.Plan{
+					Protocol: c.version, Stages: []plan.Stage{{Users: 1, Calls: 1}},
+					Steps: []plan.Step{{Kind: plan.CallTool, Name: "search", Weight: 1}},
 				}
 				knee := searchKnee(t, cfg)
-				if knee.Plateau == nil || knee.Verdict != loadtest.VerdictOK {
+				if knee.Plateau == nil || knee.Verdict != result.VerdictOK {
 					t.Fatalf("%s, %q, %+v", knee.Verdict, knee.Reasons, knee.Plateau)
 				}
 				if off := knee.Plateau.Knee/float64(c.workers) - 1; math.Abs(off) > 0.15 {
@@ -88,15 +91,15 @@ func TestKneeOfTheDemoServer(t *testing.T) {
 	}
 }
 
-func searchKnee(t *testing.T, cfg loadtest.Config) *loadtest.Knee {
+func searchKnee(t *testing.T, cfg engine.Config) *knee.Knee {
 	t.Helper()
-	runner, err := loadtest.Prepare(t.Context(), cfg)
+	runner, err := engine.Prepare(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer runner.Close()
-	knee, err := loadtest.FindKnee(t.Context(), runner, loadtest.KneeConfig{
-		MaxUsers: 200, Enough: loadtest.Sampling{Settle: 500 * time.Millisecond, Least: 1500 * time.Millisecond, Most: 10 * time.Second, Calls: 50, Relative: 0.1},
+	knee, err := knee.Find(t.Context(), runner.RunStep, knee.Config{
+		MaxUsers: 200, Enough: result.Sampling{Settle: 500 * time.Millisecond, Least: 1500 * time.Millisecond, Most: 10 * time.Second, Calls: 50, Relative: 0.1},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +108,7 @@ func searchKnee(t *testing.T, cfg loadtest.Config) *loadtest.Knee {
 }
 
 // demoInMemory serves the demo server in virtual time.
-func demoInMemory(t *testing.T, cfg demo.Config) loadtest.Config {
+func demoInMemory(t *testing.T, cfg demo.Config) engine.Config {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
@@ -123,7 +126,7 @@ func demoInMemory(t *testing.T, cfg demo.Config) loadtest.Config {
 		}
 		time.Sleep(time.Minute) // sessions that are left expire
 	})
-	return loadtest.Config{
-		Endpoint: mcp.Endpoint{HTTP: c.HTTP(), URL: "http://localhost/mcp"}, Timeout: c.Timeout(), Options: loadtest.Options{Client: c},
+	return engine.Config{
+		Endpoint: mcp.Endpoint{HTTP: c.HTTP(), URL: "http://localhost/mcp"}, Timeout: c.Timeout(), Options: engine.Options{Client: c},
 	}
 }

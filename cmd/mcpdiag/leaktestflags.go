@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -107,8 +107,8 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		cfg.Factors = leaktest.Attribute()
 	}
 	switch {
-	case cfg.Users > loadtest.MaxUsers:
-		return usagef("--users is at most %d", loadtest.MaxUsers)
+	case cfg.Users > plan.MaxUsers:
+		return usagef("--users is at most %d", plan.MaxUsers)
 	case cfg.Stdio && len(command) == 0:
 		return usagef("--transport stdio needs the command, after --: mcpdiag speaks to it over its standard streams")
 	case cfg.Stabilize && len(command) == 0:

@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/engine"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -22,7 +24,7 @@ type loader struct {
 	a    *app
 	conn connection
 	plan planFlags
-	opts loadtest.Options
+	opts engine.Options
 	knee kneeFlags
 
 	transport choice
@@ -35,9 +37,9 @@ type loader struct {
 	force     bool // of init: replace a file
 
 	view  screen
-	live  *loadtest.Live
-	calls *loadtest.CallLog
-	tried loadtest.Level // of a search, before the one that is shown
+	live  *engine.Live
+	calls *engine.CallLog
+	tried result.Level // of a search, before the one that is shown
 }
 
 func newLoadtestCmd(a *app) *cobra.Command {
@@ -95,7 +97,7 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	fs.BoolVar(&l.opts.Check, "check", false, "check answers whole, instead of as far as the verdict on the call needs")
 	fs.BoolVar(&l.dryRun, "dry-run", false, "show one call of each step and make none")
 	fs.StringVar(&l.compare, "compare", "", "compare with this older result, a JSON file")
-	fs.Float64Var(&l.tolerance, "tolerance", 100*loadtest.DefaultTolerance, "with --compare: the least change that matters, in per cent")
+	fs.Float64Var(&l.tolerance, "tolerance", 100*result.DefaultTolerance, "with --compare: the least change that matters, in per cent")
 	fs.StringVar(&l.log, "log", "", "write a row for each call to this CSV file")
 	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
 	choiceVar(cmd, fs, &l.format, "format", "how the result is written", resultFormats...)
@@ -108,32 +110,32 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 }
 
 func (l *loader) run(cmd *cobra.Command, operands []string) error {
-	plan, err := l.plan.plan(cmd)
+	p, err := l.plan.plan(cmd)
 	if err != nil {
 		return err
 	}
-	knee, err := l.knee.config(cmd)
+	search, err := l.knee.config(cmd)
 	if err != nil {
 		return err
 	}
-	if err := l.check(knee != nil, operands); err != nil {
+	if err := l.check(search != nil, operands); err != nil {
 		return err
 	}
 	before, err := l.before()
 	if err != nil {
 		return err
 	}
-	runner, err := l.prepare(cmd.Context(), plan, operands)
+	runner, err := l.prepare(cmd.Context(), p, operands)
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
-	defer thrifty(max(plan.Most(), l.knee.most()))()
+	defer thrifty(max(p.Most(), l.knee.most()))()
 	switch {
 	case l.dryRun:
 		return l.a.write(l.output, runner.Plan().DryRun)
-	case knee != nil:
-		return l.findKnee(cmd.Context(), runner, knee)
+	case search != nil:
+		return l.findKnee(cmd.Context(), runner, search)
 	}
 	return l.measure(cmd.Context(), runner, before)
 }
@@ -164,8 +166,8 @@ func (l *loader) check(knee bool, operands []string) error {
 		return usagef("a server is either at a URL or a command after --")
 	case l.opts.Shared && !stdio:
 		return usagef("--shared is for a server that is started after --")
-	case l.opts.Connections < 0 || l.opts.Connections > loadtest.MaxUsers:
-		return usagef("--connections is 0 to %d", loadtest.MaxUsers)
+	case l.opts.Connections < 0 || l.opts.Connections > plan.MaxUsers:
+		return usagef("--connections is 0 to %d", plan.MaxUsers)
 	case l.opts.Connections > 0 && stdio:
 		return usagef("--connections is for servers over HTTP")
 	case knee && (l.compare != "" || l.log != ""):
@@ -177,20 +179,20 @@ func (l *loader) check(knee bool, operands []string) error {
 }
 
 // before reads the result to compare with, nil where there is none.
-func (l *loader) before() (*loadtest.Result, error) {
+func (l *loader) before() (*result.Result, error) {
 	if l.compare == "" {
 		return nil, nil //nolint:nilnil // there is nothing to compare with
 	}
 	return readResult(l.a, l.compare)
 }
 
-func readResult(a *app, path string) (*loadtest.Result, error) {
+func readResult(a *app, path string) (*result.Result, error) {
 	in, name, err := a.openInput(path)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	res, err := loadtest.ReadResult(in)
+	res, err := result.Read(in)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -198,28 +200,28 @@ func readResult(a *app, path string) (*loadtest.Result, error) {
 }
 
 // prepare finds out how to speak to the server and what to call.
-func (l *loader) prepare(ctx context.Context, plan *loadtest.Plan, operands []string) (*loadtest.Runner, error) {
-	cfg := loadtest.Config{Plan: *plan, Options: l.opts, Timeout: l.conn.timeout}
-	cfg.Watch = plan.Watcher()
+func (l *loader) prepare(ctx context.Context, p *plan.Plan, operands []string) (*engine.Runner, error) {
+	cfg := engine.Config{Plan: *p, Options: l.opts, Timeout: l.conn.timeout}
+	cfg.Watch = result.Watcher(p)
 	if l.a.live() {
-		l.live = loadtest.NewLive(plan)
+		l.live = engine.NewLive(p)
 		cfg.Progress = l.draw
 	}
 	if l.log != "" {
-		cfg.Log = func(c loadtest.Call) { l.calls.Add(c) }
+		cfg.Log = func(c engine.Call) { l.calls.Add(c) }
 	}
 	if err := l.connect(&cfg, operands); err != nil {
 		return nil, err
 	}
-	runner, err := loadtest.Prepare(ctx, cfg)
-	if errors.Is(err, loadtest.ErrUnknownStep) {
+	runner, err := engine.Prepare(ctx, cfg)
+	if errors.Is(err, plan.ErrUnknownStep) {
 		return nil, usageError{err}
 	}
 	return runner, err
 }
 
 // connect says where the server is, if it is not started.
-func (l *loader) connect(cfg *loadtest.Config, operands []string) error {
+func (l *loader) connect(cfg *engine.Config, operands []string) error {
 	if len(operands) == 0 && cfg.Plan.URL != "" {
 		operands = []string{cfg.Plan.URL}
 	}
@@ -244,14 +246,14 @@ func (l *loader) connect(cfg *loadtest.Config, operands []string) error {
 	return nil
 }
 
-func (l *loader) draw(p loadtest.Progress) {
+func (l *loader) draw(p engine.Progress) {
 	l.live.Add(p)
 	l.view.draw(func(w io.Writer, paint report.Painter, width, _ int) error { return l.live.Write(w, paint, width) })
 }
 
 // measure runs the plan and writes what it comes to.
-func (l *loader) measure(ctx context.Context, runner *loadtest.Runner, before *loadtest.Result) error {
-	closeLog, err := l.openLog(runner.Plan())
+func (l *loader) measure(ctx context.Context, runner *engine.Runner, before *result.Result) error {
+	closeLog, err := l.openLog(runner.Plan().Steps)
 	if err != nil {
 		return err
 	}
@@ -268,7 +270,7 @@ func (l *loader) measure(ctx context.Context, runner *loadtest.Runner, before *l
 }
 
 // openLog begins the log of calls, where one is wanted.
-func (l *loader) openLog(plan *loadtest.Plan) (done func() error, err error) {
+func (l *loader) openLog(steps []plan.Step) (done func() error, err error) {
 	if l.log == "" {
 		return func() error { return nil }, nil
 	}
@@ -276,7 +278,7 @@ func (l *loader) openLog(plan *loadtest.Plan) (done func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l.calls = loadtest.NewCallLog(l.a.guard(f), plan.Steps)
+	l.calls = engine.NewCallLog(l.a.guard(f), steps)
 	return func() error {
 		defer f.Abort()
 		if err := l.calls.Close(); err != nil {
@@ -286,7 +288,7 @@ func (l *loader) openLog(plan *loadtest.Plan) (done func() error, err error) {
 	}, nil
 }
 
-func (l *loader) conclude(res *loadtest.Result, compared bool) error {
+func (l *loader) conclude(res *result.Result, compared bool) error {
 	l.a.warn(res.Warnings...)
 	if res.Comparison != nil {
 		l.a.warn(res.Comparison.Warnings...)
@@ -295,15 +297,15 @@ func (l *loader) conclude(res *loadtest.Result, compared bool) error {
 		return err
 	}
 	switch res.Verdict {
-	case loadtest.VerdictFailed:
+	case result.VerdictFailed:
 		return errors.New("no call succeeded")
-	case loadtest.VerdictCrossed:
+	case result.VerdictCrossed:
 		return errFinding
-	case loadtest.VerdictWithheld:
+	case result.VerdictWithheld:
 		if len(res.Checks) > 0 || compared {
 			return errors.New("no verdict: " + strings.Join(res.Reasons, "; "))
 		}
-	case loadtest.VerdictOK:
+	case result.VerdictOK:
 	}
 	return nil
 }

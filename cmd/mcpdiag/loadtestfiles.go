@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/k6"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
 func newLoadtestInitCmd(a *app) *cobra.Command {
@@ -54,8 +56,8 @@ func (l *loader) init(cmd *cobra.Command, operands []string, schema string) erro
 	if info, err := os.Stat(l.output); err == nil && info.Mode().IsRegular() && !l.force {
 		return fmt.Errorf("%s exists and may have been edited; name another file with -o, or replace it with --force", l.output)
 	}
-	plan := &loadtest.Plan{Seed: 1, Stages: []loadtest.Stage{{Users: 1, Calls: 1}}, Destructive: l.plan.destructive}
-	runner, err := l.prepare(cmd.Context(), plan, operands)
+	p := &plan.Plan{Seed: 1, Stages: []plan.Stage{{Users: 1, Calls: 1}}, Destructive: l.plan.destructive}
+	runner, err := l.prepare(cmd.Context(), p, operands)
 	if err != nil {
 		return err
 	}
@@ -64,22 +66,22 @@ func (l *loader) init(cmd *cobra.Command, operands []string, schema string) erro
 	if !l.dryRun {
 		runner.Try(cmd.Context())
 	}
-	plan = runner.Plan()
+	p = runner.Plan()
 	name := "a server that is started"
 	if len(l.opts.Command) == 0 {
 		targets, err := l.conn.targets(operands, mcpPath)
 		if err != nil {
 			return err
 		}
-		plan.URL = client.RedactURL(targets[0])
-		name = plan.URL
+		p.URL = client.RedactURL(targets[0])
+		name = p.URL
 	}
 	if schema != "" {
-		if err := l.a.write(schema, writeBytes(loadtest.PlanSchema)); err != nil {
+		if err := l.a.write(schema, writeBytes(plan.Schema)); err != nil {
 			return err
 		}
 	}
-	return l.a.write(l.output, func(w io.Writer) error { return plan.WritePlan(w, name, schema) })
+	return l.a.write(l.output, func(w io.Writer) error { return p.Write(w, name, schema) })
 }
 
 func writeBytes(data []byte) func(io.Writer) error {
@@ -100,7 +102,7 @@ machines: calls, errors and whole distributions of latency.`,
 		Example: `  mcpdiag loadtest merge a.json b.json -o both.json`,
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, files []string) error {
-			var all []*loadtest.Result
+			var all []*result.Result
 			for _, file := range files {
 				res, err := readResult(a, file)
 				if err != nil {
@@ -108,7 +110,7 @@ machines: calls, errors and whole distributions of latency.`,
 				}
 				all = append(all, res)
 			}
-			res, err := loadtest.Merge(all)
+			res, err := result.Merge(all)
 			if err != nil {
 				return err
 			}
@@ -126,7 +128,7 @@ machines: calls, errors and whole distributions of latency.`,
 
 func newLoadtestExportCmd(a *app) *cobra.Command {
 	var output, url string
-	k6 := &cobra.Command{
+	toK6 := &cobra.Command{
 		Use:   "k6 PLAN",
 		Short: "Write a plan as a script for k6",
 		Long: `k6 writes a script for k6 (https://k6.io) that does what the plan says: stages, sessions,
@@ -136,12 +138,12 @@ machines at once. The address is the plan's, --url, or MCP_URL when the script r
   k6 run plan.js`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			plan, err := loadtest.ReadPlan(args[0])
+			p, err := plan.Read(args[0])
 			if err != nil {
 				return err
 			}
 			if url == "" {
-				url = plan.URL
+				url = p.URL
 			}
 			if url == "" {
 				url = defaultURL
@@ -153,15 +155,15 @@ machines at once. The address is the plan's, --url, or MCP_URL when the script r
 			if len(client.SecretsIn(target)) > 0 {
 				return usagef("the address holds a credential, and the script would show it; leave it out and give it as MCP_URL when the script runs")
 			}
-			plan.URL = target.String()
-			return a.write(output, plan.ExportK6)
+			p.URL = target.String()
+			return a.write(output, func(w io.Writer) error { return k6.Export(w, p) })
 		},
 	}
-	k6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")
-	k6.Flags().StringVar(&url, "url", "", "address of the server (the plan's)")
-	paths(k6.Flags(), "output")
+	toK6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")
+	toK6.Flags().StringVar(&url, "url", "", "address of the server (the plan's)")
+	paths(toK6.Flags(), "output")
 	cmd := &cobra.Command{Use: "export", Short: "Write a plan for another tool", Args: cobra.NoArgs}
-	cmd.AddCommand(k6)
+	cmd.AddCommand(toK6)
 	return cmd
 }
 
@@ -171,7 +173,7 @@ func newLoadtestSchemaCmd() *cobra.Command {
 		Short: "Print the JSON Schema of the plan file",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return writeBytes(loadtest.PlanSchema)(cmd.OutOrStdout())
+			return writeBytes(plan.Schema)(cmd.OutOrStdout())
 		},
 	}
 }

@@ -10,7 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/engine"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/knee"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -48,7 +51,7 @@ const (
 )
 
 // config is what the flags say, nil where no search is wanted.
-func (k *kneeFlags) config(cmd *cobra.Command) (*loadtest.KneeConfig, error) {
+func (k *kneeFlags) config(cmd *cobra.Command) (*knee.Config, error) {
 	if !k.find {
 		for _, name := range []string{"max-users", "slo", "step"} {
 			if cmd.Flags().Changed(name) {
@@ -62,17 +65,17 @@ func (k *kneeFlags) config(cmd *cobra.Command) (*loadtest.KneeConfig, error) {
 			return nil, usagef("--find-knee decides the load itself: it does not go with --%s", name)
 		}
 	}
-	cfg := &loadtest.KneeConfig{MaxUsers: k.maxUsers, Text: k.slo}
-	if k.maxUsers > loadtest.MaxUsers {
-		return nil, usagef("--max-users is at most %d", loadtest.MaxUsers)
+	cfg := &knee.Config{MaxUsers: k.maxUsers, Text: k.slo}
+	if k.maxUsers > plan.MaxUsers {
+		return nil, usagef("--max-users is at most %d", plan.MaxUsers)
 	}
 	if k.step < 100*time.Millisecond {
 		return nil, usagef("--step is at least 100ms")
 	}
-	cfg.Enough = loadtest.Sampling{Settle: k.step / 4, Least: k.step, Most: levelMost * k.step, Calls: levelCalls, Relative: levelSteady}
+	cfg.Enough = result.Sampling{Settle: k.step / 4, Least: k.step, Most: levelMost * k.step, Calls: levelCalls, Relative: levelSteady}
 	if k.slo != "" {
 		var err error
-		if cfg.Objectives, err = loadtest.ParseObjectives(k.slo); err != nil {
+		if cfg.Objectives, err = plan.ParseObjectives(k.slo); err != nil {
 			return nil, usagef("--slo: %w", err)
 		}
 	}
@@ -80,40 +83,40 @@ func (k *kneeFlags) config(cmd *cobra.Command) (*loadtest.KneeConfig, error) {
 }
 
 // findKnee searches and writes what it found.
-func (l *loader) findKnee(ctx context.Context, runner *loadtest.Runner, cfg *loadtest.KneeConfig) error {
+func (l *loader) findKnee(ctx context.Context, runner *engine.Runner, cfg *knee.Config) error {
 	if stages := runner.Plan().Stages; len(stages) > 0 {
 		cfg.Rate = stages[0].Rate
 	}
 	if l.a.live() {
 		cfg.Progress = l.level()
 	}
-	knee, err := loadtest.FindKnee(ctx, runner, *cfg)
+	k, err := knee.Find(ctx, runner.RunStep, *cfg)
 	l.view.clear()
 	if err != nil {
 		return err
 	}
-	runner.Describe(knee)
-	l.a.warn(knee.Warnings...)
-	if err := l.a.writeResult(l.output, l.format.value, knee); err != nil {
+	k.Describe(runner.Describe())
+	l.a.warn(k.Warnings...)
+	if err := l.a.writeResult(l.output, l.format.value, k); err != nil {
 		return err
 	}
-	switch knee.Verdict {
-	case loadtest.VerdictFailed:
+	switch k.Verdict {
+	case result.VerdictFailed:
 		return errors.New("no call succeeded")
-	case loadtest.VerdictCrossed:
+	case result.VerdictCrossed:
 		return errFinding
-	case loadtest.VerdictWithheld:
-		return errors.New("no verdict: " + strings.Join(knee.Reasons, "; "))
-	case loadtest.VerdictOK:
+	case result.VerdictWithheld:
+		return errors.New("no verdict: " + strings.Join(k.Reasons, "; "))
+	case result.VerdictOK:
 	}
 	return nil
 }
 
 // level returns what shows the level that is tried and those that were.
-func (l *loader) level() func(loadtest.Level, []loadtest.KneeStep) {
+func (l *loader) level() func(result.Level, []knee.Step) {
 	shown := 0
-	return func(level loadtest.Level, done []loadtest.KneeStep) {
-		l.live.At(level)
+	return func(level result.Level, done []knee.Step) {
+		l.live.At(level.String())
 		if len(done) > shown {
 			shown = len(done)
 			l.view.clear()

@@ -11,14 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
 // planFlags are the flags that say what the users do.
 type planFlags struct {
 	file  string
-	stage loadtest.Stage
+	stage plan.Stage
 	rate  string
 
 	rounds        int
@@ -75,11 +75,11 @@ func (f *planFlags) addFlags(cmd *cobra.Command) {
 }
 
 // plan is what the file says, with what the flags say in its place.
-func (f *planFlags) plan(cmd *cobra.Command) (*loadtest.Plan, error) {
-	p := &loadtest.Plan{}
+func (f *planFlags) plan(cmd *cobra.Command) (*plan.Plan, error) {
+	p := &plan.Plan{}
 	if f.file != "" {
 		var err error
-		if p, err = loadtest.ReadPlan(f.file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		if p, err = plan.Read(f.file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			return nil, err
 		} else if err != nil {
 			return nil, usageError{err}
@@ -94,7 +94,7 @@ func (f *planFlags) plan(cmd *cobra.Command) (*loadtest.Plan, error) {
 		}
 		return false
 	}
-	for _, set := range []func(*loadtest.Plan, func(...string) bool) error{f.load, f.manner, f.steps, f.thresholds} {
+	for _, set := range []func(*plan.Plan, func(...string) bool) error{f.load, f.manner, f.steps, f.thresholds} {
 		if err := set(p, given); err != nil {
 			return nil, usageError{err}
 		}
@@ -109,11 +109,11 @@ func (f *planFlags) plan(cmd *cobra.Command) (*loadtest.Plan, error) {
 const rateDuration = 30 * time.Second
 
 // load sets how many users there are, for how long, or the rate.
-func (f *planFlags) load(p *loadtest.Plan, given func(...string) bool) (err error) {
+func (f *planFlags) load(p *plan.Plan, given func(...string) bool) (err error) {
 	if given("users", "calls", "duration", "rate", "ramp-up") {
 		s := f.stage
 		if f.rate != "" {
-			if s.Rate, err = loadtest.ParseRate(f.rate); err != nil {
+			if s.Rate, err = plan.ParseRate(f.rate); err != nil {
 				return fmt.Errorf("--rate: %w", err)
 			}
 			if s.Duration == 0 {
@@ -126,7 +126,7 @@ func (f *planFlags) load(p *loadtest.Plan, given func(...string) bool) (err erro
 		if err := s.Check(); err != nil {
 			return err
 		}
-		p.Stages = []loadtest.Stage{s}
+		p.Stages = []plan.Stage{s}
 	}
 	if given("rounds") {
 		p.Rounds = f.rounds
@@ -141,24 +141,24 @@ func (f *planFlags) load(p *loadtest.Plan, given func(...string) bool) (err erro
 }
 
 // manner sets how the users go about it.
-func (f *planFlags) manner(p *loadtest.Plan, given func(...string) bool) (err error) {
+func (f *planFlags) manner(p *plan.Plan, given func(...string) bool) (err error) {
 	if given("think") && f.think != "" {
-		if p.Think, err = loadtest.ParseThink(f.think); err != nil {
+		if p.Think, err = plan.ParseThink(f.think); err != nil {
 			return fmt.Errorf("--think: %w", err)
 		}
 	}
 	if given("burst") && f.burst != "" {
-		if p.Burst, err = loadtest.ParseBurst(f.burst); err != nil {
+		if p.Burst, err = plan.ParseBurst(f.burst); err != nil {
 			return fmt.Errorf("--burst: %w", err)
 		}
 	}
 	if given("session") {
-		if p.SessionCalls, err = loadtest.ParseSession(f.session); err != nil {
+		if p.SessionCalls, err = plan.ParseSession(f.session); err != nil {
 			return fmt.Errorf("--session: %w", err)
 		}
 	}
 	if given("end") {
-		p.End = loadtest.End(f.end.value)
+		p.End = plan.End(f.end.value)
 	}
 	if given("arrivals") {
 		p.Poisson = f.arrivals.value == "poisson"
@@ -173,7 +173,7 @@ func (f *planFlags) manner(p *loadtest.Plan, given func(...string) bool) (err er
 }
 
 // steps sets what is called.
-func (f *planFlags) steps(p *loadtest.Plan, given func(...string) bool) error {
+func (f *planFlags) steps(p *plan.Plan, given func(...string) bool) error {
 	if given("destructive") {
 		p.Destructive = f.destructive
 	}
@@ -182,13 +182,13 @@ func (f *planFlags) steps(p *loadtest.Plan, given func(...string) bool) error {
 	}
 	for _, tool := range f.tools {
 		name, weight := weighted(tool)
-		p.Steps = append(p.Steps, loadtest.Step{Kind: loadtest.CallTool, Name: name, Weight: weight})
+		p.Steps = append(p.Steps, plan.Step{Kind: plan.CallTool, Name: name, Weight: weight})
 	}
 	for _, uri := range f.resources {
-		p.Steps = append(p.Steps, loadtest.Step{Kind: loadtest.ReadResource, Name: uri, Weight: 1})
+		p.Steps = append(p.Steps, plan.Step{Kind: plan.ReadResource, Name: uri, Weight: 1})
 	}
 	for _, name := range f.prompts {
-		p.Steps = append(p.Steps, loadtest.Step{Kind: loadtest.GetPrompt, Name: name, Weight: 1})
+		p.Steps = append(p.Steps, plan.Step{Kind: plan.GetPrompt, Name: name, Weight: 1})
 	}
 	return f.arguments(p)
 }
@@ -204,7 +204,7 @@ func weighted(tool string) (name string, weight int) {
 }
 
 // arguments gives the only tool what --args says.
-func (f *planFlags) arguments(p *loadtest.Plan) error {
+func (f *planFlags) arguments(p *plan.Plan) error {
 	if f.args == "" {
 		return nil
 	}
@@ -218,7 +218,7 @@ func (f *planFlags) arguments(p *loadtest.Plan) error {
 			return fmt.Errorf("reading --args: %w", err)
 		}
 	}
-	args, err := loadtest.ParseArgs(data)
+	args, err := plan.ParseArgs(data)
 	if err != nil {
 		return fmt.Errorf("--args: %w", err)
 	}
@@ -226,7 +226,7 @@ func (f *planFlags) arguments(p *loadtest.Plan) error {
 		return errors.New("--args wants --tool")
 	}
 	for i := range p.Steps {
-		if p.Steps[i].Kind != loadtest.ReadResource {
+		if p.Steps[i].Kind != plan.ReadResource {
 			p.Steps[i].Args = args
 		}
 	}
@@ -234,9 +234,9 @@ func (f *planFlags) arguments(p *loadtest.Plan) error {
 }
 
 // thresholds adds those of the flags to those of the file.
-func (f *planFlags) thresholds(p *loadtest.Plan, given func(...string) bool) error {
+func (f *planFlags) thresholds(p *plan.Plan, given func(...string) bool) error {
 	for _, text := range f.fail {
-		t, err := loadtest.ParseThreshold(text)
+		t, err := plan.ParseThreshold(text)
 		if err != nil {
 			return fmt.Errorf("--fail: %w", err)
 		}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
 )
 
@@ -71,8 +71,8 @@ func startNode(t *testing.T, script string, args ...string) (url string, pid int
 	return "", 0
 }
 
-// result runs a command with --format json and decodes what it prints.
-func result[T any](t *testing.T, args ...string) T {
+// resultOf runs a command with --format json and decodes what it prints.
+func resultOf[T any](t *testing.T, args ...string) T {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), append(args, "--format", "json"), strings.NewReader(""), &stdout, &stderr); code != exitOK {
@@ -89,24 +89,24 @@ func TestServerEverything(t *testing.T) {
 	npmServers(t)
 	url, pid := startNode(t, "@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp")
 
-	load := result[loadtest.Result](t, "loadtest", url, "--users", "10", "--calls", "20", "--tool", "echo", "--args", `{"message":"hi"}`)
+	load := resultOf[result.Result](t, "loadtest", url, "--users", "10", "--calls", "20", "--tool", "echo", "--args", `{"message":"hi"}`)
 	if load.Succeeded != 200 || load.Failed != 0 || load.Sessions.Closed != 10 || load.Protocol != "2025-11-25" {
 		t.Errorf("loadtest: %+v", load)
 	}
 	if load.Latency.P50 <= 0 || load.Latency.P99 < load.Latency.P50 || load.Latency.Max < load.Latency.P99 {
 		t.Errorf("latencies are not in order: %+v", load.Latency)
 	}
-	chosen := result[loadtest.Result](t, "loadtest", url, "--users", "2", "--calls", "2")
+	chosen := resultOf[result.Result](t, "loadtest", url, "--users", "2", "--calls", "2")
 	if chosen.Calls != 4 { // some of its tools reach for the network, and fail without one
 		t.Errorf("loadtest with arguments made from the schema: %+v", chosen)
 	}
 	bad := loadtestCode(t, "loadtest", url, "--users", "2", "--calls", "3", "--tool", "echo", "--args", `{}`, "--format", "json")
-	if bad.ErrorsOf(loadtest.ErrTool) != 6 || bad.Succeeded != 0 {
+	if bad.ErrorsOf(result.ErrTool) != 6 || bad.Succeeded != 0 {
 		t.Errorf("bad arguments: %+v, want 6 results with isError", bad.Errors)
 	}
 
 	csv := filepath.Join(t.TempDir(), "memory.csv")
-	mem := result[monitor.Result](t, "monitor", "--pid", strconv.Itoa(pid), "--interval", "50ms", "--count", "5", "-o", csv)
+	mem := resultOf[monitor.Result](t, "monitor", "--pid", strconv.Itoa(pid), "--interval", "50ms", "--count", "5", "-o", csv)
 	if data, err := os.ReadFile(csv); err != nil || bytes.Count(data, []byte("\n")) != 6 {
 		t.Errorf("memory.csv: %v\n%s", err, data)
 	}
@@ -116,13 +116,13 @@ func TestServerEverything(t *testing.T) {
 }
 
 // loadtestCode is the result of a load test in which no call succeeded.
-func loadtestCode(t *testing.T, args ...string) loadtest.Result {
+func loadtestCode(t *testing.T, args ...string) result.Result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != exitFailure {
 		t.Fatalf("exit code %d, want 1\n%s", code, stderr.String())
 	}
-	var v loadtest.Result
+	var v result.Result
 	if err := json.Unmarshal(stdout.Bytes(), &v); err != nil {
 		t.Fatal(err)
 	}

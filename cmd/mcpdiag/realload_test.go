@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
 // The TypeScript SDKs: every call succeeds, but those made to fail.
@@ -27,7 +27,7 @@ func TestTypeScriptServers(t *testing.T) {
 			t.Setenv("JSON", tc.json)
 			url, _ := startNode(t, filepath.Join("..", tc.script))
 			for _, protocol := range tc.protocols {
-				load := result[loadtest.Result](t, "loadtest", url, "--protocol", protocol, "--users", "5", "--calls", "10", "--tool", "echo", "--args", `{"text":"hi"}`)
+				load := resultOf[result.Result](t, "loadtest", url, "--protocol", protocol, "--users", "5", "--calls", "10", "--tool", "echo", "--args", `{"text":"hi"}`)
 				if load.Succeeded != 50 || load.Failed != 0 || protocol != "auto" && load.Protocol != protocol {
 					t.Errorf("%s: %d of %d, MCP %s: %+v", protocol, load.Succeeded, load.Calls, load.Protocol, load.Errors)
 				}
@@ -36,7 +36,7 @@ func TestTypeScriptServers(t *testing.T) {
 				}
 			}
 			bad := loadtestCode(t, "loadtest", url, "--users", "2", "--calls", "3", "--tool", "echo", "--args", `{"text":1}`, "--format", "json")
-			if bad.ErrorsOf(loadtest.ErrTool)+bad.ErrorsOf(loadtest.ErrRPC) != 6 {
+			if bad.ErrorsOf(result.ErrTool)+bad.ErrorsOf(result.ErrRPC) != 6 {
 				t.Errorf("bad arguments: %+v", bad.Errors)
 			}
 		})

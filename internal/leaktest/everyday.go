@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/engine"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
 // visitors has users open a session each, call and end it, as the load test has it.
@@ -14,14 +16,14 @@ func (l *load) visitors(ctx context.Context, users, calls int) batch {
 	if l.tool.Name == "" { // the load test has nothing to call
 		return l.run(ctx, &factor{do: sessionWithCall}, users)
 	}
-	args, err := loadtest.ParseArgs(l.args)
+	args, err := plan.ParseArgs(l.args)
 	if err != nil {
 		return failedBatch(ctx, err)
 	}
-	res, err := loadtest.Run(ctx, loadtest.Config{Endpoint: l.ep, Timeout: l.cfg.Client.Timeout(), Plan: loadtest.Plan{
-		Protocol: l.era.Version, Rounds: 1, End: loadtest.EndDelete,
-		Stages: []loadtest.Stage{{Users: users, Calls: calls}},
-		Steps:  []loadtest.Step{{Kind: loadtest.CallTool, Name: l.tool.Name, Weight: 1, Args: args}},
+	res, err := engine.Run(ctx, engine.Config{Endpoint: l.ep, Timeout: l.cfg.Client.Timeout(), Plan: plan.Plan{
+		Protocol: l.era.Version, Rounds: 1, End: plan.EndDelete,
+		Stages: []plan.Stage{{Users: users, Calls: calls}},
+		Steps:  []plan.Step{{Kind: plan.CallTool, Name: l.tool.Name, Weight: 1, Args: args}},
 	}})
 	if err != nil {
 		return failedBatch(ctx, err)
@@ -40,15 +42,15 @@ func failedBatch(ctx context.Context, err error) batch {
 }
 
 // batchOf counts what a load test did: calls, and sessions that could not be had.
-func batchOf(res *loadtest.Result) batch {
+func batchOf(res *result.Result) batch {
 	b := batch{
-		done: res.Calls + res.Sessions.Failed, failed: res.Failed + res.Sessions.Failed, failedTools: res.ErrorsOf(loadtest.ErrTool),
+		done: res.Calls + res.Sessions.Failed, failed: res.Failed + res.Sessions.Failed, failedTools: res.ErrorsOf(result.ErrTool),
 		latencies: latenciesOf(&res.Latency),
 		errors:    map[string]string{},
 	}
 	for _, e := range append(slices.Clone(res.Errors), res.Sessions.Errors...) {
 		kind := string(e.Kind)
-		if e.Kind == loadtest.ErrLimited || e.Code == http.StatusTooManyRequests || e.Code == http.StatusServiceUnavailable {
+		if e.Kind == result.ErrLimited || e.Code == http.StatusTooManyRequests || e.Code == http.StatusServiceUnavailable {
 			kind = limited
 			b.refused += e.Count
 		}

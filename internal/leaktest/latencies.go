@@ -5,7 +5,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
 // The range and precision of the latencies: a microsecond to an hour, three digits.
@@ -37,7 +37,7 @@ func (l *latencies) histogram() *hdrhistogram.Histogram {
 }
 
 // latenciesOf reads the histogram of a load test.
-func latenciesOf(l *loadtest.Latency) latencies {
+func latenciesOf(l *result.Latency) latencies {
 	if l.Histogram == "" {
 		return latencies{}
 	}

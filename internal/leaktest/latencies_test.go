@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/loadtest"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
 // A round has the latencies of all its waves and of its calls in standing
@@ -41,7 +41,7 @@ func TestLatencyOfAllWaves(t *testing.T) {
 // The histogram of a load test adds up with others.
 func TestLatencyOfALoadTest(t *testing.T) {
 	t.Parallel()
-	if l := latenciesOf(&loadtest.Latency{Histogram: "not a histogram"}); l.summary() != nil {
+	if l := latenciesOf(&result.Latency{Histogram: "not a histogram"}); l.summary() != nil {
 		t.Errorf("%+v", l.summary())
 	}
 }

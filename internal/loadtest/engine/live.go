@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Live is what a terminal shows of a run while it lasts.
+type Live struct {
+	length time.Duration // of the run, 0 where its calls end it
+	last   Progress
+	rate   float64 // calls a second, of late
+	level  string  // of a search
+}
+
+// NewLive returns the view of a plan.
+func NewLive(p *plan.Plan) *Live { return &Live{length: p.Length()} }
+
+// smooth is how much the newest measurement counts for the rate that is shown.
+const smooth = 0.3
+
+// Add takes in how far the run has come.
+func (l *Live) Add(p Progress) {
+	if took := (p.Elapsed - l.last.Elapsed).Seconds(); took > 0 && p.Done >= l.last.Done {
+		now := float64(p.Done-l.last.Done) / took
+		if l.rate == 0 {
+			l.rate = now
+		}
+		l.rate += smooth * (now - l.rate)
+	}
+	l.last = p
+}
+
+// At says which level of a search is tried now.
+func (l *Live) At(level string) {
+	l.level = level
+	l.rate, l.last = 0, Progress{}
+}
+
+// Write draws the view in width columns: a bar with the time left, and the figures.
+func (l *Live) Write(w io.Writer, paint report.Painter, width int) error {
+	p := l.last
+	share, left := l.done()
+	head := fmt.Sprintf("%3.0f %%  %s", 100*share, report.Duration(p.Elapsed.Round(time.Second)))
+	if left >= time.Second {
+		head = fmt.Sprintf("%3.0f %%  %s left", 100*share, report.Duration(left.Round(time.Second)))
+	}
+	failed := fmt.Sprintf("failed %s", report.Count(p.Failed))
+	figures := fmt.Sprintf("%s users  %s calls  %.0f/s  p50 %s  p99 %s  ", report.Count(int64(p.Users)), report.Count(p.Done), l.rate, report.Duration(p.P50), report.Duration(p.P99))
+	if p.Round > 1 {
+		figures = fmt.Sprintf("round %d  ", p.Round) + figures
+	}
+	if l.level != "" {
+		_, err := fmt.Fprintln(w, report.Cut("trying "+l.level+":  "+figures+failed, width))
+		return err
+	}
+	line := report.Cut(figures+failed, width)
+	if p.Failed > 0 {
+		line = strings.Replace(line, failed, paint.Paint(report.Bad, failed), 1)
+	}
+	_, err := fmt.Fprintf(w, "%s%s\n%s\n", bar(share, width-len(head), paint), head, line)
+	return err
+}
+
+// bar draws a share of 1, nothing where there is no room for it.
+func bar(share float64, width int, paint report.Painter) string {
+	const least, most, gap = 10, 40, "  "
+	room := min(width-len(gap), most)
+	if room < least {
+		return ""
+	}
+	filled := min(int(share*float64(room)), room)
+	return paint.Paint(report.Good, strings.Repeat("█", filled)) + strings.Repeat("░", room-filled) + gap
+}
+
+// done is which share of the run is over, and how long the rest takes at this pace.
+func (l *Live) done() (share float64, left time.Duration) {
+	p := l.last
+	switch {
+	case l.length > 0:
+		return min(float64(p.Elapsed)/float64(l.length), 1), max(l.length-p.Elapsed, 0)
+	case p.Planned > 0:
+		share = min(float64(p.Done)/float64(p.Planned), 1)
+		if l.rate > 0 {
+			left = time.Duration(float64(p.Planned-p.Done) / l.rate * float64(time.Second))
+		}
+	}
+	return share, left
+}

@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+)
+
+// endTime is how long users may take to end their sessions.
+const endTime = 5 * time.Second
+
+// Runner makes the calls of a plan. It has found out how to speak to the server.
+type Runner struct {
+	cfg      Config
+	plan     *plan.Plan
+	name     string // of the server, without secrets
+	era      mcp.Era
+	direct   bool           // each user has a connection of its own, without net/http
+	requests []*mcp.Request // of the steps whose arguments are always the same
+	warnings []string
+
+	first atomic.Pointer[mcp.Session] // of Prepare; the first user to come takes it
+
+	sharing sync.Mutex
+	shared  *mcp.Session // one process for all users
+}
+
+// Run runs a plan. It is an error where the server cannot be spoken to at all;
+// calls that fail are in the result. When ctx ends, users end their sessions and
+// the result says what was done.
+func Run(ctx context.Context, cfg Config) (*result.Result, error) {
+	r, err := Prepare(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.Run(ctx)
+}
+
+// Prepare finds out how to speak to the server and what to call.
+func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
+	plan := cfg.Plan
+	plan.Stages, plan.Steps = slices.Clone(plan.Stages), slices.Clone(plan.Steps) // they will be filled in
+	plan.Defaults()
+	r := &Runner{cfg: cfg, plan: &plan, name: client.Redact(cfg.Endpoint.URL)}
+	if len(cfg.Command) > 0 {
+		r.name = cfg.Command[0]
+	}
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	session, err := mcp.Connect(ctx, r.endpoint(), plan.Protocol)
+	if err != nil {
+		return nil, fmt.Errorf("speaking MCP to %s: %w%s", r.name, client.Cause(err), hint(err, cfg.Endpoint.URL))
+	}
+	r.negotiated(session.Era())
+	if err := r.resolve(ctx, session); err != nil {
+		end(ctx, session)
+		return nil, err
+	}
+	if r.cfg.Shared {
+		r.shared = session
+	} else {
+		r.first.Store(session)
+	}
+	r.direct = r.mayDirect()
+	return r, nil
+}
+
+// hint is where MCP is usually, for an address that has something else or nothing.
+func hint(err error, address string) string {
+	status, ok := errors.AsType[*mcp.StatusError](err)
+	u, bad := url.Parse(address)
+	if !ok || bad != nil || u.Path == "/mcp" || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed {
+		return ""
+	}
+	return "; MCP is usually at /mcp, or /sse of old servers"
+}
+
+// endpoint is where the server is, for a session without a line of its own.
+func (r *Runner) endpoint() mcp.Endpoint {
+	ep := r.cfg.Endpoint
+	ep.Check = r.cfg.Check
+	if len(r.cfg.Command) > 0 {
+		ep.Start = starter(r.cfg.Command)
+	}
+	return ep
+}
+
+// mayDirect reports whether users may have connections that net/http does not
+// see: not over HTTP/2, not through a proxy, and not where connections are shared.
+func (r *Runner) mayDirect() bool {
+	c := r.cfg.Client
+	return c != nil && !r.cfg.NetHTTP && r.cfg.Connections == 0 && len(r.cfg.Command) == 0 && c.Direct(r.cfg.Endpoint.URL)
+}
+
+// negotiated notes what the server agreed to.
+func (r *Runner) negotiated(era mcp.Era) {
+	r.era = era
+	if want := r.plan.Protocol; want != "" && want != era.Version {
+		r.warnings = append(r.warnings, fmt.Sprintf("the server was asked for MCP %s and took %s", want, era.Version))
+	}
+}
+
+// resolve fits the plan to what the server offers, and builds the requests that stay the same.
+func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
+	var tools []mcp.Tool
+	if r.wantsTools() {
+		var err error
+		if tools, err = session.Tools(ctx); err != nil {
+			return fmt.Errorf("asking %s for its tools: %w", r.name, client.Cause(err))
+		}
+	}
+	if err := r.plan.Resolve(tools); err != nil {
+		return fmt.Errorf("%s: %w", r.name, err)
+	}
+	r.warnings = append(r.warnings, r.plan.LeftOut...)
+	r.requests = make([]*mcp.Request, len(r.plan.Steps))
+	for i := range r.plan.Steps {
+		if step := &r.plan.Steps[i]; step.Args.Constant() {
+			r.requests[i] = step.Request(&plan.Vars{})
+		}
+	}
+	return nil
+}
+
+func (r *Runner) wantsTools() bool {
+	if len(r.plan.Steps) == 0 {
+		return true
+	}
+	for i := range r.plan.Steps {
+		if r.plan.Steps[i].Kind == plan.CallTool {
+			return true
+		}
+	}
+	return false
+}
+
+// Close ends what Prepare opened and nobody took.
+func (r *Runner) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	if s := r.first.Swap(nil); s != nil {
+		end(ctx, s)
+	}
+	r.sharing.Lock()
+	defer r.sharing.Unlock()
+	if r.shared != nil {
+		end(ctx, r.shared)
+		r.shared = nil
+	}
+}
+
+func end(ctx context.Context, s *mcp.Session) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	_ = s.Close(ctx) // it was of no use to anyone
+}
+
+func (r *Runner) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if r.cfg.Timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, r.cfg.Timeout)
+}
+
+// Run runs the plan once.
+func (r *Runner) Run(ctx context.Context) (*result.Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	one := newRun(r, r.plan)
+	one.abort = func(reason string) { cancel(fmt.Errorf("%w: %s", errAborted, reason)) }
+	stop := one.watch()
+	took := time.Duration(0)
+	for round := 1; round <= max(r.plan.Rounds, 1) && ctx.Err() == nil; round++ {
+		one.round.Store(int64(round))
+		took += one.playRound(ctx, round == 1)
+		if round < r.plan.Rounds {
+			one.pause(ctx, r.plan.Delay)
+		}
+	}
+	one.letGo(ctx)
+	lag := stop()
+	res := one.result(took, true)
+	if over := r.plan.Overrun(took); over > awaited && ctx.Err() == nil {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("calls in flight at the end were waited for %.1f s; --timeout bounds that", over.Seconds()))
+	}
+	one.judge(ctx, res, lag)
+	return res, nil
+}
+
+// awaited is how long the last calls may be waited for without a word.
+const awaited = time.Second
+
+// Describe is what the result says of the server and the plan.
+func (r *Runner) Describe() *result.Result {
+	res := &result.Result{
+		Schema: result.Schema, StartedAt: time.Now(), Verdict: result.VerdictOK, URL: r.name, Server: plan.Bounded(r.era.Server),
+		Protocol: plan.Bounded(r.era.Version), Transport: "http", Warnings: append([]string{}, r.warnings...),
+	}
+	switch {
+	case len(r.cfg.Command) > 0:
+		res.Transport = "stdio"
+	case r.era.SSE:
+		res.Transport = "sse"
+	}
+	var labels []string
+	for i := range r.plan.Steps {
+		labels = append(labels, r.plan.Steps[i].Label())
+	}
+	res.Tool = strings.Join(labels, ", ")
+	if len(labels) == 1 && r.plan.Steps[0].Args.Constant() && !r.plan.Steps[0].Args.IsZero() {
+		res.Arguments = r.plan.Steps[0].Args.JSON(&plan.Vars{})
+	}
+	for i := range r.plan.Stages {
+		res.Users = max(res.Users, r.plan.Stages[i].Users)
+		res.CallsPerUser = cmp.Or(res.CallsPerUser, r.plan.Stages[i].Calls)
+	}
+	return res
+}
+
+func seeded(seed uint64, user int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(user)+2)) //nolint:gosec // not a secret
+}

@@ -1,0 +1,8 @@
+// Package plan holds what the virtual users of a load test do.
+//
+// [Plan] is the whole: its [Stage]s say how many users there are, or at which
+// rate calls start; its [Step]s say what is called, with [Template]s for
+// arguments; [Think], [Burst] and [End] say how a user behaves. [Read] reads
+// a plan file, [Plan.Resolve] fits it to the tools of a server, [Plan.Write]
+// writes one. A [Threshold] is a condition that a run must hold.
+package plan

@@ -1,0 +1,162 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// DryRun writes one call of each step, as it would be made.
+func (p *Plan) DryRun(w io.Writer) error {
+	random := NewRand(p.Seed, 2)
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		params := map[string]any{"name": s.Name}
+		switch {
+		case s.Kind == ReadResource:
+			params = map[string]any{"uri": s.Name}
+		case !s.Args.IsZero():
+			params["arguments"] = json.RawMessage(s.Args.JSON(&Vars{Users: 1, Rand: random}))
+		}
+		line, err := json.Marshal(map[string]any{"method": s.Kind, "params": params})
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(report.NewJSONWriter(w), "%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Trial is what one call of a step came to.
+type Trial struct {
+	Took time.Duration
+	Why  string // it failed, "" where it did not
+}
+
+// bearable is a threshold for the 99th percentile, in whole seconds.
+func (p *Plan) bearable() time.Duration {
+	most := leastThreshold
+	for _, t := range p.Trials {
+		if t.Why == "" {
+			most = max(most, (roomForLoad*t.Took).Truncate(time.Second)+time.Second)
+		}
+	}
+	return most
+}
+
+// Write writes a plan file that calls the steps, to be edited.
+func (p *Plan) Write(w io.Writer, server, schema string) error {
+	var b strings.Builder
+	if schema != "" {
+		fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n", schema)
+	}
+	fmt.Fprintf(&b, "# A load test of %s. Run it with: mcpdiag loadtest --plan FILE\n", report.Cell(server, 100))
+	fmt.Fprintf(&b, "url: %s\n", yamlText(p.URL))
+	b.WriteString(`seed: 1
+
+# One after the other. A stage has users, who wait for their answers, or a rate.
+stages:
+  - users: 10
+    ramp-up: 5s
+    duration: 30s
+  # - rate: 50/s
+  #   users: 100
+  #   duration: 30s
+
+warmup: 2s
+think: 0.1s..2s     # between the calls of a user
+session: user       # or call, or a number of calls
+end: delete         # or abandon, or keep
+
+# What is called, each as often as its weight says. In texts {{iter}}, {{user}},
+# {{uuid}}, {{now}}, {{int 1 10}} and {{pick "a" "b"}} are made anew for each call,
+# and {{FEED.COLUMN}} is a cell of a CSV file under feeds:.
+steps:
+`)
+	for i := range p.Steps {
+		var one strings.Builder
+		p.Steps[i].write(&one)
+		text := one.String()
+		if i < len(p.Trials) && p.Trials[i].Why != "" {
+			fmt.Fprintf(&b, "  # It failed when it was tried: %s\n", report.Cell(p.Trials[i].Why, 160))
+			text = "  #" + strings.ReplaceAll(strings.TrimSuffix(text[1:], "\n"), "\n ", "\n  #") + "\n"
+		}
+		b.WriteString(text)
+	}
+	for _, why := range p.LeftOut {
+		fmt.Fprintf(&b, "  # %s\n", report.Cell(why, 160))
+	}
+	fmt.Fprintf(&b, `
+# What must hold; else the exit code is 3.
+thresholds:
+  - errors<1%%
+  - p99<%.0fs
+`, p.bearable().Seconds())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s *Step) write(b *strings.Builder) {
+	key := map[Kind]string{CallTool: "tool", ReadResource: "resource", GetPrompt: "prompt"}[s.Kind]
+	fmt.Fprintf(b, "  - %s: %s\n    weight: %d\n", key, yamlText(s.Name), max(s.Weight, 1))
+	if s.Kind == ReadResource {
+		return
+	}
+	args := string(s.Args.example())
+	fmt.Fprintf(b, "    args: %s\n", args)
+}
+
+// example is one of the values of the template, as a template: what looks like
+// an action in it is none, it came from a server.
+func (t *Template) example() []byte {
+	if t.IsZero() {
+		return []byte("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(t.JSON(&Vars{Users: 1, Rand: NewRand(1, 1)})))
+	dec.UseNumber()
+	var value any
+	if err := dec.Decode(&value); err != nil {
+		return []byte("{}") // not possible: it is JSON
+	}
+	data, err := json.Marshal(literal(value))
+	if err != nil {
+		return []byte("{}") // not possible: it was decoded from JSON
+	}
+	return []byte(report.Line(string(data)))
+}
+
+// literal is value with the braces in its texts written so that they stay braces.
+func literal(value any) any {
+	switch v := value.(type) {
+	case string:
+		return strings.ReplaceAll(v, "{{", `{{"{{"}}`)
+	case []any:
+		for i := range v {
+			v[i] = literal(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = literal(v[name])
+		}
+	}
+	return value
+}
+
+// yamlText is a text in quotes. The escapes of Line are those of YAML too.
+func yamlText(s string) string {
+	return report.Line(`"` + string(appendEscaped(nil, s)) + `"`)
+}
+
+// Of the time that the slowest step took when it was tried once, how many times
+// that under load is still held to be right, and the least that is asked.
+const (
+	roomForLoad    = 3
+	leastThreshold = 2 * time.Second
+)

@@ -1,0 +1,7 @@
+// Package result holds what a load test measured and what follows from it.
+//
+// [Result] is the JSON document. Its distributions are [Latency] values, each
+// with its [Histogram], so that results add up ([Merge]). [Result.Judge] checks
+// thresholds, [Result.Compare] compares with an older result. [Level] and
+// [StepResult] are one step of a search for the knee.
+package result
