@@ -71,7 +71,7 @@ func (p *Phase) judgeHeap() {
 	}
 	j := trend.Judge(points)
 	p.Heap = &j
-	if p.Trend.Verdict == trend.NoLeak {
+	if p.Trend.Verdict == trend.NoLeak && (j.Verdict != trend.Leak || j.Rate.Bytes > p.Trend.Rate.High || p.Trend.Rate.Bytes < heapShare*j.Rate.Bytes) {
 		p.hidden()
 		return
 	}

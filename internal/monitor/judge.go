@@ -56,7 +56,7 @@ func (p *Process) judge() {
 		p.RedFlags.GrowthPercent = 100 * p.RSSTotal.Growth / p.RSSTotal.Initial
 	}
 	for _, column := range slices.Sorted(maps.Keys(p.counts)) {
-		if grown, ok := trend.Accumulates(trend.Envelope(p.counts[column].Lows(), 24)); ok {
+		if grown, ok := trend.Accumulates(trend.Envelope(p.counts[column].Lows(), 24), 0); ok {
 			p.Facts = append(p.Facts, fmt.Sprintf("%s rose by %.0f and never fell: what the server opens it may not close", labelOf(column), grown))
 		}
 	}

@@ -2,11 +2,11 @@ package trend
 
 import "math"
 
-// curvature is the t (Student 1908) of the quadratic term of a polynomial regression,
-// far below zero for readings along a curve that levels off, and the slope of the curve at
-// its end as a share of that at its beginning. Orthogonal polynomials (Forsythe 1957) make
-// the term what it adds to the line. A warm-up is smooth and bends from its start; a
-// leak has no curve, however uneven.
+// curvature fits a parabola with orthogonal polynomials (Forsythe 1957). It returns
+// the t (Student 1908) of the quadratic term, which is far below zero for readings
+// that level off, and the slope at the end as a share of the slope at the
+// beginning. A warm-up is smooth and bends from its start; a leak, however uneven,
+// does not bend.
 func curvature(points []Point) (t, share float64) {
 	n := len(points)
 	u, ys := make([]float64, n), values(points)
@@ -62,8 +62,8 @@ func dot3(a, b, c []float64) float64 {
 }
 
 // stopped reports whether the readings no longer rise at the end, for longer than
-// they ever paused before: a cache that is full, a load that ended. A leak in a
-// runtime that takes memory an arena at a time pauses again and again.
+// any pause before: a cache is full, or the load ended. A leak in a runtime that
+// allocates arenas pauses repeatedly.
 func stopped(kept []Point, slope, noise float64) bool {
 	n := len(kept)
 	for k := 2; k <= n/3; k++ {
@@ -74,7 +74,7 @@ func stopped(kept []Point, slope, noise float64) bool {
 	return false
 }
 
-// pausedBefore reports whether the readings stood still for k steps before the last k.
+// pausedBefore reports whether the readings paused for k steps before the last k.
 func pausedBefore(kept []Point, k int, slope float64) bool {
 	for i := k; i < len(kept)-k; i++ {
 		if paused(kept, i, k, slope) {
@@ -84,7 +84,7 @@ func pausedBefore(kept []Point, k int, slope float64) bool {
 	return false
 }
 
-// paused reports whether the k steps that end at i rose by next to nothing.
+// paused reports whether the k steps up to i rose by less than stopShare of the slope.
 func paused(kept []Point, i, k int, slope float64) bool {
 	from, to := kept[i-k], kept[i]
 	return to.Y-from.Y < stopShare*slope*(to.X-from.X)

@@ -1,8 +1,8 @@
 package trend
 
-// Envelope is the lower envelope of a series: of each of n windows of equal
-// width the point with the least Y. A collector makes a saw-tooth of a steady
-// level, and its lows are what is kept. The points must be in order of X.
+// Envelope returns the lower envelope of a series: the point with the least Y in
+// each of n windows of equal width. A collector turns a steady level into a
+// saw-tooth; its minima are the retained memory. The points must be sorted by X.
 func Envelope(points []Point, n int) []Point {
 	if len(points) == 0 || n < 1 {
 		return nil

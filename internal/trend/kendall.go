@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// Kendall is the test of Mann (1945) and Kendall (1975) for a trend up or down.
+// Kendall is the result of the trend test of Mann (1945) and Kendall (1975).
 type Kendall struct {
-	S   float64 // pairs that rise less pairs that fall
+	S   float64 // rising pairs minus falling pairs
 	Var float64 // of S, without a trend
-	P   float64 // two-sided: how often chance does this
-	// Inflation is by how much autocorrelation widened Var; 1 where there is none.
+	P   float64 // two-sided
+	// Inflation is the factor by which autocorrelation widened Var, 1 for none.
 	Inflation float64
 }
 
@@ -45,7 +45,7 @@ func concordance(points []Point) float64 {
 	return float64(s)
 }
 
-// tiedVariance is Var(S) with ties in X and in Y (Kendall 1975, chapter 4).
+// tiedVariance returns Var(S) with ties in X and in Y (Kendall 1975, chapter 4).
 // Without ties in X it is [n(n−1)(2n+5) − Σt(t−1)(2t+5)]/18.
 func tiedVariance(points []Point) float64 {
 	n := float64(len(points))
@@ -61,7 +61,7 @@ func tiedVariance(points []Point) float64 {
 	return max(v, 0)
 }
 
-// tieSums are the sums over groups of t equal values that the variance needs.
+// tieSums holds the sums over groups of t equal values in the variance of S.
 type tieSums struct{ first, second, third float64 }
 
 func ties(values []float64) tieSums {
@@ -81,15 +81,14 @@ func ties(values []float64) tieSums {
 	return s
 }
 
-// negligible is the share of a rise below which what is left beside the line is no noise.
+// negligible is the share of a rise below which the residuals count as rounding.
 const negligible = 0.02
 
-// inflation is n/n* of Hamed and Rao (1998): the sum over lags of the
-// autocorrelation of the ranks, after the trend was taken out. Only what is
-// significant counts, and only what widens the variance: negative
-// autocorrelation in a dozen points is chance more often than not. Lags beyond a
-// quarter of the points are estimated from too few. What is left of a rise that
-// is almost a straight line is rounding, which has a pattern and says nothing.
+// inflation returns n/n* of Hamed and Rao (1998): the sum over lags of the
+// autocorrelation of the ranks of the detrended series. It ignores insignificant
+// and negative autocorrelation, which is usually chance in a dozen points, lags
+// beyond a quarter of the points, which are estimated from too few, and the
+// residuals of an almost straight line, which are rounding.
 func inflation(points []Point) float64 {
 	n := float64(len(points))
 	slopes := pairSlopes(points)
@@ -113,7 +112,7 @@ func inflation(points []Point) float64 {
 	return 1 + 2*sum/(n*(n-1)*(n-2))
 }
 
-// ranksOf gives equal values the mean of their ranks.
+// ranksOf returns the ranks of values. Equal values share the mean of their ranks.
 func ranksOf(values []float64) []float64 {
 	order := make([]int, len(values))
 	for i := range order {

@@ -1,6 +1,3 @@
-// Package trend tells a leak from a warm-up: pure statistics over a series of
-// memory readings. Values go in, a struct comes out; where a method has an
-// author, its function names it.
 package trend
 
 import (
@@ -9,11 +6,11 @@ import (
 	"slices"
 )
 
-// Point is a reading: MB of 2^20 bytes (Y) after so many operations, or seconds (X).
+// Point is a reading: Y in MB (2^20 bytes) at X, which counts operations or seconds.
 type Point struct{ X, Y float64 }
 
-// ordered returns the points that are numbers by X, and by Y where X is the
-// same, so that the order of readings at one time changes nothing.
+// ordered returns the finite points sorted by X, then by Y. The order of
+// readings at the same X therefore changes nothing.
 func ordered(points []Point) []Point {
 	out := make([]Point, 0, len(points))
 	for _, p := range points {
@@ -41,10 +38,11 @@ func values(points []Point) []float64 {
 	return ys
 }
 
-// Median is the middle value, the mean of the two middle ones of an even number; NaN of none.
+// Median returns the middle value, or the mean of the two middle values. It is
+// NaN for an empty slice.
 func Median(values []float64) float64 { return quantile(slices.Sorted(slices.Values(values)), 0.5) }
 
-// quantile of sorted values, between two of them by their distance (Hyndman and Fan 1996, type 7).
+// quantile interpolates linearly between sorted values (Hyndman and Fan 1996, type 7).
 func quantile(sorted []float64, q float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -57,8 +55,8 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// mad is the median absolute deviation scaled to the standard deviation of a
-// normal distribution (Hampel 1974): one wild value does not move it.
+// mad returns the median absolute deviation, scaled to the standard deviation of a
+// normal distribution (Hampel 1974). A single outlier does not change it.
 func mad(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

@@ -11,16 +11,15 @@ import (
 	"strings"
 )
 
-// Round is what was measured after one round of identical operations, when the
-// server was idle.
+// Round is the reading after one round of identical operations, when the server was idle.
 type Round struct {
 	Number     int
 	Operations float64 // since the start
 	MB         float64 // RSS of the process tree
-	Processes  int     // in the tree; 0 where it was not counted
+	Processes  int     // in the tree; 0 if it was not counted
 }
 
-// The columns of a file of rounds. Others are passed over.
+// The columns of a file of rounds. Other columns are ignored.
 const (
 	columnRound     = "round"
 	columnOps       = "ops_total"
@@ -30,16 +29,16 @@ const (
 
 const maxRounds = 100_000
 
-// ReadRounds reads settled values that were recorded before: CSV with the columns
-// ops_total and rss_tree_kb, and round and nproc where there are such. A row that is not whole is
-// passed over and named in the warnings.
+// ReadRounds reads recorded settled readings: CSV with the columns ops_total and
+// rss_tree_kb, and optionally round and nproc. It skips incomplete rows and names
+// them in the warnings.
 func ReadRounds(r io.Reader) (rounds []Round, warnings []string, err error) {
 	in := csv.NewReader(skipBOM(r))
 	in.FieldsPerRecord = -1
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if err != nil {
-		return nil, nil, fmt.Errorf("no line with the names of the columns: %w", err)
+		return nil, nil, fmt.Errorf("no header line: %w", err)
 	}
 	column := columnsOf(header)
 	for _, name := range []string{columnOps, columnTree} {
@@ -58,7 +57,7 @@ func ReadRounds(r io.Reader) (rounds []Round, warnings []string, err error) {
 		round, ok := roundOf(row, column)
 		if !ok {
 			line, _ := in.FieldPos(0)
-			warnings = warn(warnings, fmt.Sprintf("line %d: a number is missing; passed over", line))
+			warnings = warn(warnings, fmt.Sprintf("line %d: a number is missing; skipped", line))
 			continue
 		}
 		rounds = append(rounds, round)
@@ -90,7 +89,7 @@ func roundOf(row []string, column func(string) int) (Round, bool) {
 	return Round{Number: int(number), Operations: ops, MB: kb / 1024, Processes: int(processes)}, okOps && okKB
 }
 
-// cell is the number in a cell: not negative, and small enough to reckon with.
+// cell parses a cell. Numbers are not negative and below 1e18.
 func cell(row []string, i int) (float64, bool) {
 	if i < 0 || i >= len(row) {
 		return 0, false
@@ -108,8 +107,8 @@ func warn(warnings []string, text string) []string {
 	return warnings
 }
 
-// JudgeRounds judges rounds. A server that keeps processes leaks without any
-// statistics: the count has no noise.
+// JudgeRounds judges rounds. Processes that accumulate are a leak without any
+// statistics: a count has no noise.
 func JudgeRounds(rounds []Round) Judgement {
 	memory, processes := make([]Point, len(rounds)), make([]Point, len(rounds))
 	for i, r := range rounds {
@@ -117,7 +116,7 @@ func JudgeRounds(rounds []Round) Judgement {
 		processes[i] = Point{r.Operations, float64(r.Processes)}
 	}
 	j := Judge(memory)
-	if grown, ok := Accumulates(processes); ok {
+	if grown, ok := Accumulates(processes, 0); ok {
 		reason := Reason{Code: Processes, Leak: true, Text: fmt.Sprintf("%.0f more processes after the warm-up, and none ended", grown)}
 		if j.Verdict != Leak {
 			j.Verdict, j.Reasons = Leak, nil
@@ -125,23 +124,6 @@ func JudgeRounds(rounds []Round) Judgement {
 		j.Reasons = append([]Reason{reason}, j.Reasons...)
 	}
 	return j
-}
-
-// Accumulates reports whether a count (of children, sockets, files, sessions)
-// never falls after the warm-up and rises in each third of it, and by how much.
-func Accumulates(counts []Point) (grown float64, ok bool) {
-	points := ordered(counts)
-	if len(points) < minReadings {
-		return 0, false
-	}
-	kept := cutWarmUp(points)
-	for i := 1; i < len(kept); i++ {
-		if kept[i].Y < kept[i-1].Y {
-			return 0, false
-		}
-	}
-	grown = kept[len(kept)-1].Y - kept[0].Y
-	return grown, grown >= minKept && thirdsRise(kept)
 }
 
 // JudgeFile reads rounds and judges them.

@@ -1,14 +1,14 @@
 package trend
 
-// Series keeps a series of any length in bounded memory: when it is full, two
-// neighbours become one, which keeps their lowest, highest and last reading. The zero
-// value is empty.
+// Series stores a series of any length in bounded memory: when it is full, adjacent
+// bins are merged, keeping their lowest, highest and last reading. The zero value is
+// empty.
 type Series struct {
 	bins  []Bin
 	width int // readings in a full bin
 }
 
-// Bin is a stretch of readings.
+// Bin summarizes consecutive readings.
 type Bin struct {
 	Low       Point
 	High      float64
@@ -17,10 +17,10 @@ type Bin struct {
 	n         int
 }
 
-// maxBins is even. The judge looks at 40 windows, a chart at a few hundred columns.
+// maxBins is even. A judgement uses 40 windows, a chart a few hundred columns.
 const maxBins = 1024
 
-// Add takes one reading. X must not fall.
+// Add adds a reading. X must not decrease.
 func (s *Series) Add(p Point) {
 	if s.width == 0 {
 		s.width = 1
@@ -56,10 +56,10 @@ func join(a, b Bin) Bin {
 	return a
 }
 
-// Bins are the stretches, in order.
+// Bins returns the bins in order.
 func (s *Series) Bins() []Bin { return s.bins }
 
-// Lows are the lowest readings of the stretches.
+// Lows returns the lowest reading of each bin.
 func (s *Series) Lows() []Point {
 	lows := make([]Point, len(s.bins))
 	for i, b := range s.bins {

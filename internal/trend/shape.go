@@ -11,10 +11,10 @@ const (
 	stepNoise = 4.0 // times the noise
 )
 
-// Steps finds the jumps of the level: places where the median of the three
-// readings after is apart from that of the three before by more than four times the noise of the
-// differences from reading to reading; the drift of a slope is taken off. Of neighbours
-// the one with the largest rise counts.
+// Steps finds jumps of the level: places where the medians of the three readings
+// before and after differ by more than four times the noise of consecutive
+// differences, after removing the drift of a slope. Of adjacent steps it reports
+// the one with the largest rise.
 func Steps(points []Point) []Step {
 	steps := []Step{}
 	rises := differences(points)
@@ -51,7 +51,7 @@ func differences(points []Point) []float64 {
 
 func abs(v float64) float64 { return max(v, -v) }
 
-// plateau is the share of the span at its end in which the readings stay
+// plateau returns the share of the span, at its end, in which the readings stay
 // within band of the last one.
 func plateau(points []Point, band float64) float64 {
 	last := points[len(points)-1]
@@ -62,8 +62,8 @@ func plateau(points []Point, band float64) float64 {
 	return (last.X - from) / (last.X - points[0].X)
 }
 
-// Linearity is R², the share of the variance that a straight line explains
-// (ordinary least squares): 1 when all points are on it, 0 when it explains nothing.
+// Linearity returns R², the share of the variance that a straight line explains
+// (ordinary least squares): 1 when all points are on the line.
 func Linearity(points []Point) float64 {
 	points = ordered(points)
 	var mx, my, xx, yy, xy float64

@@ -10,10 +10,10 @@ type Slope struct{ Estimate, Low, High float64 }
 
 const z95 = 1.959963985 // two-sided
 
-// TheilSen is the median of the slopes between all pairs of points (Theil
-// 1950; Sen 1968), with Sen's interval of 95 % from the variance of Kendall's S:
-// up to 29 % of the points may be wild before the slope is. Pairs at the same X have no
-// slope. ok is false when no pair has one.
+// TheilSen returns the median of the slopes between all pairs of points (Theil
+// 1950; Sen 1968), with Sen's interval of 95 % from the variance of Kendall's S. It
+// tolerates up to 29 % outliers. Pairs at the same X have no slope; ok is false when
+// no pair has one.
 func TheilSen(points []Point) (s Slope, ok bool) {
 	return theilSen(ordered(points), MannKendall(points).Var)
 }
@@ -46,18 +46,18 @@ func pairSlopes(points []Point) []float64 {
 	return slopes
 }
 
-// at is the value at a rank that need not be whole, the first or the last beyond the ends.
+// at returns the value at a fractional rank, clamped to the first and last value.
 func at(sorted []float64, rank float64) float64 {
 	return quantile(sorted, min(max(rank/float64(max(len(sorted)-1, 1)), 0), 1))
 }
 
-// level is where the line of this slope stands at the first point: the median
-// of what is left of the points without the slope.
-func level(points []Point, slope float64) float64 { return Median(without(points, slope)) }
+// level returns the height of the fitted line at the first point: the median of the
+// detrended points.
+func level(points []Point, slope float64) float64 { return Median(detrend(points, slope)) }
 
-// residuals are the points less the line of this slope through their median.
+// residuals returns the points minus the line of this slope through their median.
 func residuals(points []Point, slope float64) []float64 {
-	rest := without(points, slope)
+	rest := detrend(points, slope)
 	m := Median(rest)
 	for i := range rest {
 		rest[i] -= m
@@ -65,7 +65,7 @@ func residuals(points []Point, slope float64) []float64 {
 	return rest
 }
 
-func without(points []Point, slope float64) []float64 {
+func detrend(points []Point, slope float64) []float64 {
 	rest := make([]float64, len(points))
 	for i, p := range points {
 		rest[i] = p.Y - slope*(p.X-points[0].X)

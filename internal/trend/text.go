@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Sentence is the verdict in words. size writes a number of bytes.
+// Sentence returns the verdict in words. size formats a number of bytes.
 func (j *Judgement) Sentence(size func(bytes float64) string) string {
 	per, scale := j.Per, 1.0
 	if per == PerSecond {
@@ -13,14 +13,14 @@ func (j *Judgement) Sentence(size func(bytes float64) string) string {
 	}
 	rate := fmt.Sprintf("%s per %s (95 %%: %s to %s)",
 		size(j.Rate.Bytes*scale), per, size(j.Rate.Low*scale), size(j.Rate.High*scale))
-	unseen := fmt.Sprintf("a leak below %s per %s would not have been seen", size(j.Smallest*scale), per)
+	limit := fmt.Sprintf("(detection limit %s per %s)", size(j.Smallest*scale), per)
 	switch {
 	case j.Verdict == Leak:
 		return "leak: it grows by " + rate
 	case j.Verdict == NoLeak:
-		return "no leak; " + unseen
+		return "no leak detected " + limit
 	case j.Span == 0 || math.IsNaN(j.Rate.Bytes) || j.Smallest == 0:
-		return "undecided: too little to judge"
+		return "undecided: too few readings"
 	}
-	return "undecided: the slope is " + rate + "; " + unseen
+	return "undecided: the slope is " + rate + " " + limit
 }

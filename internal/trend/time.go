@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// What a series over time must have, beyond what rounds must. It is looked at
-// while the server works, nothing says how many operations there were, and the
-// first minutes of a server are all warm-up: so the growth must be twice as
-// large, the run not too short, and the verdict the same in windows of two widths.
+// A series over time must meet stricter conditions than rounds: the server works
+// while it is read, the number of operations is unknown, and the first minutes of a
+// server are all warm-up. The growth must be twice as large, the run long enough,
+// and the verdict the same in windows of two widths.
 const (
 	minSeconds  = 30
 	timeStrict  = 2
@@ -17,17 +17,17 @@ const (
 	perWindow   = 2 // samples
 )
 
-// JudgeTime judges raw readings over time, as a monitor takes them: X is in
-// seconds. Of each of 24 windows the lowest reading counts, which is the level
-// under the saw-tooth of a collector. Memory that follows a load which itself
-// grows is no leak, but looks like one from here: Judge knows the operations.
+// JudgeTime judges raw readings over time: X is in seconds. It uses the lowest
+// reading of each of 24 windows, which is the level under the saw-tooth of a
+// collector. Memory that follows a growing load looks like a leak here; Judge, which
+// knows the operations, is not fooled.
 func JudgeTime(samples []Point) Judgement {
 	points := ordered(samples)
 	j := judge(Envelope(points, min(wideWindows, len(points)/perWindow)), PerSecond, timeStrict)
 	j.SawTooth = SawTooth(points)
 	if len(points) > 0 {
 		if span := points[len(points)-1].X - points[0].X; span < minSeconds {
-			j = j.undecided(TooShort, fmt.Sprintf("%.0f s were watched; at least %d s are needed", span, minSeconds))
+			j = j.undecided(TooShort, fmt.Sprintf("%.0f s of readings; at least %d s are needed", span, minSeconds))
 		}
 	}
 	if j.Verdict != Leak || len(points) < fineWindows*perWindow {
@@ -39,15 +39,15 @@ func JudgeTime(samples []Point) Judgement {
 	return j
 }
 
-// onlySettling reports whether nothing but the shape of the growth speaks against
-// a leak: narrow windows hold more of the saw-tooth, and the wide ones see the shape better.
+// onlySettling reports whether the shape of the growth is the only evidence against
+// a leak. Narrow windows contain more of the saw-tooth; wide windows show the shape better.
 func onlySettling(j Judgement) bool {
 	return j.Verdict == Undecided && !slices.ContainsFunc(j.Reasons, func(r Reason) bool { return r.Code != Settling && r.Code != WarmUp })
 }
 
-// SawTooth is the usual height of a collector's teeth: the median of the falls
-// from a peak to the low after it, where there are three at least that are
-// larger than the noise from reading to reading. 0 where there are not.
+// SawTooth returns the usual height of a collector's saw-tooth: the median of the
+// falls from a peak to the next low that exceed the noise of consecutive readings.
+// It is 0 for fewer than three such falls.
 func SawTooth(points []Point) float64 {
 	noise := max(noiseFactor*mad(differences(points)), limitMB/stepNoise)
 	var falls []float64

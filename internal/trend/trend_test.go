@@ -253,6 +253,40 @@ func TestSeriesIsBounded(t *testing.T) {
 	}
 }
 
+// One rule for counts: with a least rate a count must rise with every step, and
+// without one it may pause.
+func TestAccumulates(t *testing.T) {
+	t.Parallel()
+	line := func(n int, y func(i int) float64) []Point {
+		points := make([]Point, n)
+		for i := range points {
+			points[i] = Point{float64(100 * i), y(i)}
+		}
+		return points
+	}
+	each := func(i int) float64 { return float64(100 * i) }
+	for name, c := range map[string]struct {
+		points []Point
+		least  float64
+		want   bool
+	}{
+		"one per operation":              {line(7, each), 0.5, true},
+		"too few":                        {line(6, each), 0.5, false},
+		"a pool that fills":              {line(13, func(i int) float64 { return min(250, each(i)) }), 0.5, false},
+		"a pool that fills late":         {line(13, func(i int) float64 { return min(1100, each(i)) }), 0.5, false},
+		"one per round":                  {line(13, func(i int) float64 { return float64(i) }), 0.5, false},
+		"one per round, any rate":        {line(13, func(i int) float64 { return float64(i) }), 0, true},
+		"pauses, any rate":               {line(13, func(i int) float64 { return float64(i / 2 * 2) }), 0, true},
+		"falls once":                     {line(13, func(i int) float64 { return float64(10*i - 30*(i/12)) }), 0, false},
+		"one operation a round, kept":    {[]Point{{0, 1}, {1, 2}, {2, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 7}}, 0.5, true},
+		"five in all are too few to say": {line(9, func(i int) float64 { return float64(i) }), 0, false},
+	} {
+		if grown, ok := Accumulates(c.points, c.least); ok != c.want {
+			t.Errorf("%s: %t, grown by %v", name, ok, grown)
+		}
+	}
+}
+
 // Memory that is given back hides a leak of as much.
 func TestFallingHidesALeak(t *testing.T) {
 	var points []Point
