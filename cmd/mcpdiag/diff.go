@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -235,7 +234,7 @@ func (d *differ) runCommand(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted while %s ran", d.command[0])
 	}
-	if err != nil && !errors.Is(err, exec.ErrWaitDelay) { // that it left something running is no failure
+	if err != nil {
 		d.commandErr = fmt.Errorf("%s: %w", d.command[0], err)
 	}
 	return nil

@@ -12,10 +12,14 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 func main() {
+	if process.IsWatchdog(os.Args) {
+		os.Exit(process.Watchdog())
+	}
 	log.SetOutput(io.Discard) // net/http logs there what servers send unasked, past the rules for what is shown
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal ends the run, the second kills

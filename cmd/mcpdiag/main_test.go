@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mcpdiag": main})
+	testscript.Main(m, map[string]func(){"mcpdiag": main, process.WatchdogName: main})
 }
 
 // TestScripts runs the specification of the command line, one file per theme.

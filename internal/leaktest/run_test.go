@@ -22,6 +22,9 @@ import (
 
 // TestMain makes the test binary a server where a test starts it as one.
 func TestMain(m *testing.M) {
+	if process.IsWatchdog(os.Args) {
+		os.Exit(process.Watchdog())
+	}
 	switch os.Getenv("LEAKTEST_SERVER") {
 	case "stdio":
 		_ = newServer(0).Run(context.Background(), &mcp.StdioTransport{})

@@ -34,9 +34,6 @@ func (r *run) settle(ctx context.Context, f *factor, round Round) Round {
 		}
 		round.Processes = 1 + m.Children
 		r.current.short = r.current.short || m.Short
-		if r.server.child != nil {
-			r.server.child.Know(r.server.tree.Members())
-		}
 		if ctx.Err() != nil || !time.Now().Before(end) {
 			break
 		}

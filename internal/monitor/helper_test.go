@@ -4,7 +4,13 @@ import (
 	"os"
 	"testing"
 
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(processtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if process.IsWatchdog(os.Args) {
+		os.Exit(process.Watchdog())
+	}
+	os.Exit(processtest.Main(m))
+}

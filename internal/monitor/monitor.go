@@ -204,9 +204,6 @@ func (r *run) tick(now time.Time) error {
 			return err
 		}
 		living = append(living, t)
-		if r.child != nil && t.counted {
-			r.child.Know(t.tree.Members())
-		}
 		if err := r.emit(s); err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ type target struct {
 	tree    *process.Tree
 	summary *Process
 	details [len(detailParts)]time.Time // when each part may be read again
-	counted bool                        // files, threads and CPU were read at this tick
 	denied  bool
 	short   bool // processes were missing
 	zombies int
@@ -64,7 +63,6 @@ func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 
 // readDetails reads those that are due.
 func (t *target) readDetails(s *Sample, now time.Time) {
-	t.counted = !now.Before(t.details[0])
 	for i, part := range detailParts {
 		if now.Before(t.details[i]) {
 			continue

@@ -9,7 +9,12 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(processtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if IsWatchdog(os.Args) {
+		os.Exit(Watchdog())
+	}
+	os.Exit(processtest.Main(m))
+}
 
 // helper starts a role that ends with the test.
 func helper(t testing.TB, role string, args ...string) *exec.Cmd {

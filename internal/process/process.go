@@ -51,6 +51,16 @@ func Lookup(pid int) (Info, error) {
 	return info, explain(pid, err)
 }
 
+// lives reports whether this run of a process has not ended.
+func lives(id ID) bool {
+	p, err := open(id.PID)
+	if err != nil {
+		return false
+	}
+	defer p.close()
+	return p.id.Start == id.Start
+}
+
 // explained is an error in words of our own, for what its cause says less well.
 type explained struct {
 	text  string

@@ -2,14 +2,14 @@ package process
 
 import "os"
 
-// Forwarded are the signals that a process which wraps another passes on.
+// Forwarded returns the signals that a process passes on to the command that it wraps.
 func Forwarded() []os.Signal { return []os.Signal{os.Interrupt} }
 
 // Signal ends the command: Windows has no signals to pass on.
 func (c *Child) Signal(os.Signal) { go c.Stop() }
 
-// Follow is the exit status of the command.
-func (c *Child) Follow() int { return c.cmd.ProcessState.ExitCode() }
+// Follow returns the exit status of the command.
+func (c *Child) Follow() int { return c.exit.Code }
 
 // IgnoreBrokenPipes does nothing: on Windows writes to them fail as they are.
 func IgnoreBrokenPipes() {}

@@ -16,12 +16,16 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 const stdioEnv = "MCPDIAG_TEST_STDIO"
 
 // TestMain is also a server that is spoken to over standard streams.
 func TestMain(m *testing.M) {
+	if process.IsWatchdog(os.Args) {
+		os.Exit(process.Watchdog())
+	}
 	if os.Getenv(stdioEnv) == "" {
 		os.Exit(m.Run())
 	}

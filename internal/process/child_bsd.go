@@ -1,9 +1,0 @@
-//go:build unix && !linux
-
-package process
-
-import "syscall"
-
-func adoptOrphans() {}
-
-func endWithUs(*syscall.SysProcAttr) {}

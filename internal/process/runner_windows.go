@@ -1,0 +1,92 @@
+package process
+
+import (
+	"os/exec"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// WatchdogName is empty: Windows needs no watchdog.
+const WatchdogName = ""
+
+// IsWatchdog returns false.
+func IsWatchdog([]string) bool { return false }
+
+// Watchdog does nothing: a job object ends what mcpdiag started.
+func Watchdog() int { return 1 }
+
+// runner starts a command and controls it.
+type runner struct {
+	pid  int
+	cmd  *exec.Cmd
+	tree *Tree
+	gone chan struct{} // closed when the command has ended
+}
+
+// joinJob puts this process into a job object that ends all its processes when its last
+// handle closes. Descendants belong to the job from their start, so none outlives
+// mcpdiag, however it ends.
+var joinJob = sync.OnceFunc(func() {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return
+	}
+	info := windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION{}
+	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+	if err == nil {
+		_ = windows.AssignProcessToJobObject(job, windows.CurrentProcess()) // the handle stays open until mcpdiag ends
+	}
+})
+
+// start starts the command that cmd describes.
+func (r *runner) start(cmd *exec.Cmd) error {
+	joinJob()
+	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	r.cmd, r.pid, r.gone = cmd, cmd.Process.Pid, make(chan struct{})
+	r.tree, _ = Open(ID{PID: r.pid}) // nil when it ended at once
+	return nil
+}
+
+// wait waits for the end of the command.
+func (r *runner) wait() (status syscall.WaitStatus, known bool) {
+	_ = r.cmd.Wait() // its state has the status
+	close(r.gone)
+	status, known = r.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return status, known
+}
+
+// members lists the command and everything that it started, as far as it lives.
+func (r *runner) members() []ID {
+	if r.tree == nil {
+		return nil
+	}
+	_, _ = r.tree.Read() // finds the descendants, also those of a process that has ended
+	return r.tree.Members()
+}
+
+// terminate kills the command and its descendants: Windows has no signal that asks
+// a process to end.
+func (r *runner) terminate() {
+	for _, id := range r.members() {
+		killProcess(id)
+	}
+	_ = r.cmd.Process.Kill()
+}
+
+// kill does what terminate did once more, for processes that were started meanwhile.
+func (r *runner) kill() { r.terminate() }
+
+// killProcess ends one run of a process, unless it has ended.
+func killProcess(id ID) {
+	if p, err := open(id.PID); err == nil && p.id.Start == id.Start {
+		_ = p.p.Kill()
+	}
+}
