@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -124,9 +123,6 @@ func (w *watcher) recorded() error {
 }
 
 func (w *watcher) watch(cmd *cobra.Command) error {
-	// A second processor would be woken at each tick and find nothing to do, which costs a
-	// quarter of the tick's CPU.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	now := time.Now()
 	if w.output == "" {
 		w.output = monitor.DefaultOutput(now)

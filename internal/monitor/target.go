@@ -11,35 +11,27 @@ import (
 
 // target is one process that lives, with its descendants.
 type target struct {
-	tree    *process.Tree
-	summary *Process
-	details [len(detailParts)]time.Time // when each part may be read again
-	denied  bool
-	short   bool // processes were missing
-	zombies int
+	tree       *process.Tree
+	summary    *Process
+	detailsDue time.Time // when the details are read again
+	denied     bool
+	short      bool // processes were missing
+	zombies    int
 }
 
-// detailParts are the parts of the details, the share of the time for which each may
-// be read, as 1 in so many, and how old it may become whatever it costs. PSS costs up
-// to 10 µs for each MB of memory, and sockets by state milliseconds on a big machine,
-// for a single one.
-var detailParts = [...]struct {
-	read  func(*process.Tree, *process.Detail)
-	share int
-	rest  time.Duration
-}{
-	{(*process.Tree).ReadCounts, 500, 30 * time.Second},
-	{(*process.Tree).ReadPages, 500, 30 * time.Second},
-	{(*process.Tree).ReadSockets, 4000, 10 * time.Second},
-}
+// Details are read at most every detailEvery and for at most 1/detailShare of the
+// time, but at least every detailRest: the PSS of a big process and the sockets of a
+// big machine cost milliseconds.
+const (
+	detailEvery = time.Second
+	detailShare = 1000
+	detailRest  = 10 * time.Second
+)
 
-// detailEvery is the least time from one reading of details to the next.
-const detailEvery = time.Second
-
-// detailPause is the time to the next reading of a part after one that took cost. A
-// tick that comes a little early need not wait for the one after it.
-func detailPause(cost time.Duration, share int, rest time.Duration) time.Duration {
-	return min(max(detailEvery, time.Duration(share)*cost), rest) - 5*time.Millisecond
+// detailPause returns the time from one reading of the details, which took cost, to
+// the next. A tick that comes a little early need not wait for the one after it.
+func detailPause(cost time.Duration) time.Duration {
+	return min(max(detailEvery, detailShare*cost), detailRest) - 5*time.Millisecond
 }
 
 func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
@@ -61,16 +53,16 @@ func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 	return s, nil
 }
 
-// readDetails reads those that are due.
+// readDetails reads the details when they are due.
 func (t *target) readDetails(s *Sample, now time.Time) {
-	for i, part := range detailParts {
-		if now.Before(t.details[i]) {
-			continue
-		}
-		began := time.Now()
-		part.read(t.tree, &s.Detail)
-		t.details[i] = now.Add(detailPause(time.Since(began), part.share, part.rest))
+	if now.Before(t.detailsDue) {
+		return
 	}
+	began := time.Now()
+	t.tree.ReadCounts(&s.Detail)
+	t.tree.ReadPages(&s.Detail)
+	t.tree.ReadSockets(&s.Detail)
+	t.detailsDue = now.Add(detailPause(time.Since(began)))
 	t.denied = t.denied || s.Denied
 }
 

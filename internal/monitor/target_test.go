@@ -142,19 +142,14 @@ func TestDetailsHaveABudget(t *testing.T) {
 
 func TestDetailPause(t *testing.T) {
 	const early = 5 * time.Millisecond
-	for _, c := range []struct {
-		cost  time.Duration
-		share int
-		want  time.Duration
-	}{
-		{0, 2000, time.Second - early},
-		{time.Millisecond, 500, time.Second - early},
-		{time.Millisecond, 4000, 4*time.Second - early},
-		{20 * time.Millisecond, 2000, 30*time.Second - early},
-		{time.Minute, 2000, 30*time.Second - early},
+	for cost, want := range map[time.Duration]time.Duration{
+		0:                    time.Second - early,
+		time.Millisecond:     time.Second - early,
+		4 * time.Millisecond: 4*time.Second - early,
+		time.Minute:          10*time.Second - early,
 	} {
-		if got := detailPause(c.cost, c.share, 30*time.Second); got != c.want {
-			t.Errorf("%v, 1 in %d: %v, want %v", c.cost, c.share, got, c.want)
+		if got := detailPause(cost); got != want {
+			t.Errorf("%v: %v, want %v", cost, got, want)
 		}
 	}
 }

@@ -16,7 +16,6 @@ func (t *Tree) counts(d *Detail) map[ID]time.Duration {
 		if err != nil || s.ended() {
 			continue // it ended since the reading
 		}
-		p.last = s
 		used[p.id] = time.Duration(s.cpu) * (time.Second / ticksPerSecond)
 		d.Threads += float64(s.threads)
 		d.addFiles(p)

@@ -13,7 +13,6 @@ type stat struct {
 	state   byte
 	parent  int
 	kernel  bool   // a thread of the kernel, which has no memory of its own
-	faults  uint64 // pages that it touched and did not have
 	cpu     uint64 // ticks in user and system mode
 	threads int
 	start   uint64 // ticks since boot
@@ -41,7 +40,6 @@ func parseStat(b []byte) (stat, error) {
 		state:   fields[0][0],
 		parent:  int(field(4)),
 		kernel:  field(9)&kernelThread != 0,
-		faults:  field(10) + field(12),
 		cpu:     field(14) + field(15),
 		threads: int(field(20)),
 		start:   field(22),
@@ -84,19 +82,6 @@ func appendPIDs(dst []int, b []byte) []int {
 		}
 		dst, b = append(dst, int(n)), rest
 	}
-}
-
-// parseLastPID reads the fifth and last field of /proc/loadavg, 0 without one.
-func parseLastPID(b []byte) int {
-	fields := bytes.Fields(b)
-	if len(fields) != 5 {
-		return 0
-	}
-	n, err := strconv.Atoi(string(fields[4]))
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func leadingNumber(b []byte) (n uint64, rest []byte, ok bool) {

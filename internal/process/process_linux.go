@@ -28,9 +28,6 @@ type proc struct {
 	status   *os.File // its file stat
 	children *os.File // of its first thread; nil where the kernel has no such files
 
-	size  Memory // as memory saw it last
-	last  stat   // as ReadCounts saw it last
-	pages pages
 	group cgroup
 }
 
@@ -92,8 +89,7 @@ func (p *proc) memory() (Memory, error) {
 		return Memory{}, ErrEnded
 	}
 	shared := min(parseShared(b), resident)
-	p.size = Memory{RSS: resident * pageSize, VMS: size * pageSize, Anonymous: (resident - shared) * pageSize}
-	return p.size, nil
+	return Memory{RSS: resident * pageSize, VMS: size * pageSize, Anonymous: (resident - shared) * pageSize}, nil
 }
 
 // ended asks after the state: a zombie reads as a process without memory.

@@ -95,26 +95,20 @@ func list() ([]Info, error) {
 }
 
 // kinship is one scan of all parents per tick: gopsutil's Children starts a
-// program for each process it is asked about.
+// program for each process.
 type kinship struct{ kids map[int][]int }
 
-// refresh looks at all processes each time: nobody tells whether one began.
-func (k *kinship) refresh() (grown bool, err error) {
+// refresh prepares for the calls of children of one tick.
+func (k *kinship) refresh() error {
 	procs, err := process.Processes()
-	if err != nil {
-		return false, err
-	}
 	k.kids = map[int][]int{}
 	for _, p := range procs {
 		if parent, err := p.Ppid(); err == nil {
 			k.kids[int(parent)] = append(k.kids[int(parent)], int(p.Pid))
 		}
 	}
-	return true, nil
+	return err
 }
-
-func (k *kinship) found() {}
-func (k *kinship) lost()  {}
 
 func (k *kinship) children(dst []int, p *proc) ([]int, error) {
 	return append(dst, k.kids[p.id.PID]...), nil

