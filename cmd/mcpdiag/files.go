@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -72,6 +73,16 @@ type textual interface {
 
 // render writes res to w; the flag --format offers only what res has.
 func (a *app) render(w io.Writer, format string, res textual) error {
+	if r, ok := res.(finding.Result); ok {
+		switch format {
+		case "markdown":
+			return r.Report().Markdown(w)
+		case "junit":
+			return r.Report().JUnit(w)
+		case "github":
+			return r.Report().GitHub(w)
+		}
+	}
 	switch format {
 	case "json":
 		return writeJSON(w, res)

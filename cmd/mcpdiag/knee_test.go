@@ -99,7 +99,7 @@ func searchKnee(t *testing.T, cfg engine.Config) *knee.Knee {
 	}
 	defer runner.Close()
 	knee, err := knee.Find(t.Context(), runner.RunStep, knee.Config{
-		MaxUsers: 200, Enough: result.Sampling{Settle: 500 * time.Millisecond, Least: 1500 * time.Millisecond, Most: 10 * time.Second, Calls: 50, Relative: 0.1},
+		MaxUsers: 200, Sampling: result.Sampling{Settle: 500 * time.Millisecond, Least: 1500 * time.Millisecond, Most: 10 * time.Second, Calls: 50, Relative: 0.1},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -120,7 +120,7 @@ machines: calls, errors and whole distributions of latency.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &format, "format", "how the result is written", "json", "text", "markdown", "junit", "html")
+	choiceVar(cmd, fs, &format, "format", "how the result is written", "json", "text", "markdown", "junit", "github", "html")
 	foundMaySet(fs, "format")
 	paths(fs, "output")
 	return cmd

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +11,6 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/knee"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
-	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // kneeFlags are the flags of the search for where the server bends.
@@ -72,7 +68,7 @@ func (k *kneeFlags) config(cmd *cobra.Command) (*knee.Config, error) {
 	if k.step < 100*time.Millisecond {
 		return nil, usagef("--step is at least 100ms")
 	}
-	cfg.Enough = result.Sampling{Settle: k.step / 4, Least: k.step, Most: levelMost * k.step, Calls: levelCalls, Relative: levelSteady}
+	cfg.Sampling = result.Sampling{Settle: k.step / 4, Least: k.step, Most: levelMost * k.step, Calls: levelCalls, Relative: levelSteady}
 	if k.slo != "" {
 		var err error
 		if cfg.Objectives, err = plan.ParseObjectives(k.slo); err != nil {
@@ -87,8 +83,12 @@ func (l *loader) findKnee(ctx context.Context, runner *engine.Runner, cfg *knee.
 	if stages := runner.Plan().Stages; len(stages) > 0 {
 		cfg.Rate = stages[0].Rate
 	}
+	cfg.Measured = func(s knee.Step) {
+		l.view.clear()
+		l.a.note("%s", s.Line())
+	}
 	if l.a.live() {
-		cfg.Progress = l.level()
+		cfg.Starting = func(level result.Level) { l.live.At(level.String()) }
 	}
 	k, err := knee.Find(ctx, runner.RunStep, *cfg)
 	l.view.clear()
@@ -97,35 +97,5 @@ func (l *loader) findKnee(ctx context.Context, runner *engine.Runner, cfg *knee.
 	}
 	k.Describe(runner.Describe())
 	l.a.warn(k.Warnings...)
-	if err := l.a.writeResult(l.output, l.format.value, k); err != nil {
-		return err
-	}
-	switch k.Verdict {
-	case result.VerdictFailed:
-		return errors.New("no call succeeded")
-	case result.VerdictCrossed:
-		return errFinding
-	case result.VerdictWithheld:
-		return errors.New("no verdict: " + strings.Join(k.Reasons, "; "))
-	case result.VerdictOK:
-	}
-	return nil
-}
-
-// level returns what shows the level that is tried and those that were.
-func (l *loader) level() func(result.Level, []knee.Step) {
-	shown := 0
-	return func(level result.Level, done []knee.Step) {
-		l.live.At(level.String())
-		if len(done) > shown {
-			shown = len(done)
-			l.view.clear()
-			for i := range done {
-				if done[i].Level == l.tried {
-					fmt.Fprintln(l.a.stderr, report.Line(done[i].Line()))
-				}
-			}
-		}
-		l.tried = level
-	}
+	return l.a.conclude(l.output, l.format.value, k)
 }

@@ -117,12 +117,12 @@ func (c *collector) result(res *result.Result, whole bool) {
 	if res.DurationS > 0 {
 		res.CallsPerSecond = float64(t.calls) / res.DurationS
 	}
-	res.Latency, res.FailedLatency = t.ok.Latency(whole), t.bad.Some(whole)
-	res.Service, res.FirstByte = t.service.Some(whole), t.first.Some(whole)
+	res.Latency, res.FailedLatency = t.ok.Latency(whole), t.bad.LatencyOrNil(whole)
+	res.Service, res.FirstByte = t.service.LatencyOrNil(whole), t.first.LatencyOrNil(whole)
 	res.Bytes, res.Errors = t.bytes, t.errors.sorted()
 	res.Phases = result.Phases{
-		Connect: c.phases.connect.Some(whole), TLS: c.phases.tls.Some(whole),
-		Initialize: c.phases.initialize.Some(whole), End: c.phases.end.Some(whole),
+		Connect: c.phases.connect.LatencyOrNil(whole), TLS: c.phases.tls.LatencyOrNil(whole),
+		Initialize: c.phases.initialize.LatencyOrNil(whole), End: c.phases.end.LatencyOrNil(whole),
 	}
 	res.Steps = make([]result.StepFigures, len(c.steps))
 	for i := range c.steps {
@@ -141,7 +141,7 @@ func (c *collector) result(res *result.Result, whole bool) {
 func (f *stepFigures) figures(step *plan.Step, whole bool) result.StepFigures {
 	return result.StepFigures{
 		Label: step.Label(), Kind: string(step.Kind), Calls: f.calls, Succeeded: f.calls - f.failed, Failed: f.failed,
-		Latency: f.ok.Latency(whole), FailedLatency: f.bad.Some(whole), Service: f.service.Some(whole), FirstByte: f.first.Some(whole),
+		Latency: f.ok.Latency(whole), FailedLatency: f.bad.LatencyOrNil(whole), Service: f.service.LatencyOrNil(whole), FirstByte: f.first.LatencyOrNil(whole),
 		Bytes: f.bytes, Errors: f.errors.sorted(),
 	}
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -231,14 +230,5 @@ func (r *run) judge(ctx context.Context, res *result.Result, lag *result.Histogr
 	if cause := context.Cause(ctx); errors.Is(cause, errAborted) {
 		res.Reasons = append(res.Reasons, strings.TrimPrefix(cause.Error(), errAborted.Error()+": "))
 	}
-	if res.Load.Limit {
-		res.Withhold(fmt.Sprintf("this machine had no time for its calls: its timers were late by %.0f ms in the median", res.Load.LagP50))
-	}
-	if open := res.Open; open != nil {
-		open.Judge(res)
-	}
-	if res.Succeeded == 0 {
-		res.Verdict = result.VerdictFailed
-		res.Reasons = append(res.Reasons, "no call succeeded")
-	}
+	res.Conclude()
 }

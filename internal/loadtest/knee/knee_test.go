@@ -201,8 +201,35 @@ func TestKneeContradicted(t *testing.T) {
 		if k.Verdict != c.want {
 			t.Errorf("%s: the verdict is %s (%v), want %s", c.name, k.Verdict, k.Reasons, c.want)
 		}
-		if said := strings.Join(k.findings(), " "); c.want == result.VerdictOK && !strings.Contains(said, "holds up to 30 users") {
+		if said := strings.Join(k.conclusions(), " "); c.want == result.VerdictOK && !strings.Contains(said, "holds up to 30 users") {
 			t.Errorf("%s: %s", c.name, said)
 		}
+	}
+}
+
+// All figures of the headline are those of one row, with their spread; nothing is a
+// green OK where nothing was required.
+func TestHeadlineIsOneRow(t *testing.T) {
+	t.Parallel()
+	step := func(users int, throughput, p50 float64) Step {
+		s := result.StepResult{Level: result.Level{Users: users}, Calls: 1000, Throughput: throughput, P50: p50, P99: p50, InFlight: float64(users)}
+		s.Parts = &result.Spread{Least: throughput * 0.95, Greatest: throughput * 1.05}
+		return newStep(s, nil)
+	}
+	k := &Knee{Steps: []Step{step(1, 100, 10), step(3, 295, 10), step(5, 480, 10.5), step(8, 490, 16), step(12, 495, 24)}}
+	k.judge()
+	const want = "5 users (3 to 5): 480.0 calls/s (456.0 to 504.0)"
+	if got := k.headline(); got != want {
+		t.Errorf("the headline is %q, want %q", got, want)
+	}
+	if said := strings.Join(k.conclusions(), " "); !strings.Contains(said, "It bends at "+want+". From 8 users on, ") {
+		t.Errorf("the conclusions are %q", said)
+	}
+	if rep := k.Report(); rep.Headline != "Knee: "+want {
+		t.Errorf("the report's headline is %q", rep.Headline)
+	}
+	var page strings.Builder
+	if err := k.HTML(&page); err != nil || !strings.Contains(page.String(), ">Measured<") || strings.Contains(page.String(), ">OK<") {
+		t.Errorf("the page has the badge OK: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// Check is a threshold and whether it held.
+// Check is a threshold and whether a run held it.
 type Check struct {
 	Threshold string   `json:"threshold"`
 	Value     *float64 `json:"value"` // milliseconds, a share of 1 or a count; null where nothing was measured
@@ -20,7 +20,7 @@ type Check struct {
 	metric string
 }
 
-// Measured is the value, as people write it.
+// Measured formats the value.
 func (c *Check) Measured() string {
 	switch {
 	case c.Value == nil:
@@ -35,8 +35,8 @@ func (c *Check) Measured() string {
 	return report.Count(int64(*c.Value))
 }
 
-// Judge holds the result against the thresholds. A verdict that says more stays:
-// of a generator that was the limit no threshold tells anything.
+// Judge checks the thresholds. A crossed one makes the verdict worse, unless the
+// verdict is worse already.
 func (r *Result) Judge(thresholds []plan.Threshold) {
 	r.Checks = r.check(thresholds)
 	for _, c := range r.Checks {
@@ -60,7 +60,7 @@ func (r *Result) check(thresholds []plan.Threshold) []Check {
 	return checks
 }
 
-// metric is what was measured of what t is on, NaN where nothing was.
+// metric returns the value that t is about, NaN if nothing was measured.
 func (r *Result) metric(t *plan.Threshold) float64 {
 	if t.Step == "" {
 		return metricOf(t.Metric, &r.Latency, r.Calls, r.Failed, r.CallsPerSecond)
@@ -94,12 +94,13 @@ func metricOf(metric string, l *Latency, calls, failed int64, rate float64) floa
 	if l.Count == 0 {
 		return math.NaN()
 	}
-	return l.at(metric)
+	return l.metric(metric)
 }
 
-// Watcher looks at the result so far and says which threshold of the plan is
-// crossed, once grace is over. Thresholds that time alone can mend are left to the end.
-func Watcher(p *plan.Plan) func(*Result) (abort string) {
+// Watcher returns a function that reports a crossed threshold of p in an unfinished
+// result, once the grace period has passed; nil unless p aborts on failure. It
+// ignores lower bounds of counts, which only a finished run can miss.
+func Watcher(p *plan.Plan) func(*Result) (reason string) {
 	if !p.AbortOnFail {
 		return nil
 	}

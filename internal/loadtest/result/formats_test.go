@@ -50,7 +50,7 @@ func renderings(name string) []rendering {
 	r := named(name)
 	return []rendering{
 		{"text", func(w io.Writer) error { return r.Text(w, false) }},
-		{"markdown", r.Markdown}, {"junit", r.JUnit}, {"html", r.HTML},
+		{"markdown", r.Report().Markdown}, {"junit", r.Report().JUnit}, {"html", r.HTML},
 	}
 }
 

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -8,17 +9,16 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 )
 
-func (l Level) Compare(m Level) int {
-	switch {
-	case l.Load() < m.Load():
-		return -1
-	case l.Load() > m.Load():
-		return 1
-	}
-	return 0
+// Level is one load of a search: users in a closed loop, or a rate.
+type Level struct {
+	Users int     `json:"users"`          // with a rate, the most calls in flight
+	Rate  float64 `json:"rate,omitempty"` // calls per second; 0 is the closed loop
 }
 
-// load is what grows.
+// growth is the factor between two levels.
+const growth = 1.5
+
+// Load returns the quantity that grows: the rate or the users.
 func (l Level) Load() float64 {
 	if l.Rate > 0 {
 		return l.Rate
@@ -26,17 +26,21 @@ func (l Level) Load() float64 {
 	return float64(l.Users)
 }
 
+// Compare orders levels by their load.
+func (l Level) Compare(m Level) int { return cmp.Compare(l.Load(), m.Load()) }
+
+// String formats the load with its unit.
 func (l Level) String() string {
-	if l.Rate > 0 {
+	switch {
+	case l.Rate > 0:
 		return fmt.Sprintf("%.4g calls/s", l.Rate)
-	}
-	if l.Users == 1 {
+	case l.Users == 1:
 		return "1 user"
 	}
 	return fmt.Sprintf("%d users", l.Users)
 }
 
-// next is the level after l, and whether there is one.
+// Next returns the level after l, and whether there is one.
 func (l Level) Next(maxUsers int) (Level, bool) {
 	if l.Rate > 0 {
 		return Level{Users: l.Users, Rate: l.Rate * growth}, l.Rate*growth <= plan.MaxRate
@@ -45,40 +49,36 @@ func (l Level) Next(maxUsers int) (Level, bool) {
 	return Level{Users: max(n, min(l.Users+1, maxUsers))}, l.Users < maxUsers
 }
 
-// Level is one load that a search tries: users in a closed loop, or a rate.
-type Level struct {
-	Users int     `json:"users"`          // with a rate: at most so many calls in flight
-	Rate  float64 `json:"rate,omitempty"` // calls a second; 0 is the closed loop
-}
-
-// Sampling is when a step of a search has seen enough.
+// Sampling says how long a level is measured.
 type Sampling struct {
 	Settle   time.Duration // at the level, not counted
-	Least    time.Duration // at least so long
-	Most     time.Duration // at most so long, 0 is no bound
-	Calls    int64         // and at least so many calls
-	Relative float64       // and the throughput of its halves within this share of each other; 0 is not asked
+	Least    time.Duration
+	Most     time.Duration // 0 is no bound
+	Calls    int64         // at least
+	Relative float64       // allowed relative difference between the throughput of both halves; 0 is not checked
 }
 
 // StepResult is what one level of a search measured.
 type StepResult struct {
 	Level
-	DurationS   float64 `json:"durationS"`
-	Calls       int64   `json:"calls"`
-	Failed      int64   `json:"failed"`
-	ErrorShare  float64 `json:"errorShare"`
-	Throughput  float64 `json:"throughput"` // calls that succeeded, a second
-	Mean        float64 `json:"meanMs"`     // of calls that succeeded
-	P50         float64 `json:"p50Ms"`
-	P90         float64 `json:"p90Ms"`
-	P95         float64 `json:"p95Ms"`
-	P99         float64 `json:"p99Ms"`
-	InFlight    float64 `json:"inFlight"`        // calls at one time, on average, as the generator saw them: Little's law compares it
-	Limit       bool    `json:"limit,omitempty"` // the generator was the limit
-	Interrupted bool    `json:"interrupted,omitempty"`
+	DurationS   float64      `json:"durationS"`
+	Calls       int64        `json:"calls"`
+	Failed      int64        `json:"failed"`
+	ErrorShare  float64      `json:"errorShare"`
+	Errors      []ErrorCount `json:"errors,omitempty"`           // most frequent first
+	Throughput  float64      `json:"throughput"`                 // successful calls per second
+	Parts       *Spread      `json:"throughputSpread,omitempty"` // throughput of the parts of the measurement
+	Mean        float64      `json:"meanMs"`                     // of successful calls
+	P50         float64      `json:"p50Ms"`
+	P90         float64      `json:"p90Ms"`
+	P95         float64      `json:"p95Ms"`
+	P99         float64      `json:"p99Ms"`
+	InFlight    float64      `json:"inFlight"`        // mean calls in flight, as the generator counted
+	Limit       bool         `json:"limit,omitempty"` // the generator was the limit
+	Interrupted bool         `json:"interrupted,omitempty"`
 }
 
-// metric is a metric of a threshold, for one level.
+// Metric returns the value of a threshold's metric, NaN for an unknown one.
 func (s *StepResult) Metric(name string) float64 {
 	switch name {
 	case "p50":
@@ -98,6 +98,3 @@ func (s *StepResult) Metric(name string) float64 {
 	}
 	return math.NaN()
 }
-
-// growth is how much more load each level has than the one before.
-const growth = 1.5

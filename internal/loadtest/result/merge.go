@@ -9,35 +9,32 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// maxResult bounds a result that is read.
+// maxResult bounds the JSON of a result.
 const maxResult = 256 << 20
 
 // Read reads the JSON of a result.
 func Read(r io.Reader) (*Result, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxResult+1))
-	switch {
-	case err != nil:
+	data, err := report.ReadAtMost(r, maxResult)
+	if err != nil {
 		return nil, err
-	case len(data) > maxResult:
-		return nil, fmt.Errorf("it is larger than %d MB", maxResult>>20)
 	}
 	var res Result
 	if err := json.Unmarshal(data, &res); err != nil {
-		return nil, fmt.Errorf("it is not the JSON of a load test: %w", err)
+		return nil, fmt.Errorf("not the JSON of a load test: %w", err)
 	}
 	if res.Schema != Schema {
-		return nil, fmt.Errorf("it is not the JSON of a load test of this version: its schema is %q, not %q", res.Schema, Schema)
+		return nil, fmt.Errorf("not the JSON of a load test of this version: its schema is %q, want %q", res.Schema, Schema)
 	}
 	return &res, nil
 }
 
-// Merge adds up results of the same load from several machines, or of several runs of it.
+// Merge adds results of the same load from several machines or runs.
 func Merge(results []*Result) (*Result, error) {
 	if len(results) == 0 {
-		return nil, errors.New("there is nothing to merge")
+		return nil, errors.New("no results to merge")
 	}
 	m := merger{into: &Result{}}
 	*m.into = *results[0]
@@ -50,7 +47,7 @@ func Merge(results []*Result) (*Result, error) {
 	return m.into, nil
 }
 
-// merger adds results to the first.
+// merger adds results to the first one.
 type merger struct {
 	into *Result
 	err  error
@@ -58,7 +55,7 @@ type merger struct {
 
 func (m *merger) add(r *Result) error {
 	a := m.into
-	m.doubt(r)
+	m.warnIfDifferent(r)
 	a.Verdict, a.Reasons = worse(a.Verdict, r.Verdict), union(a.Reasons, r.Reasons)
 	if r.StartedAt.Before(a.StartedAt) {
 		a.StartedAt = r.StartedAt
@@ -87,16 +84,16 @@ func (m *merger) add(r *Result) error {
 	return m.err
 }
 
-func (m *merger) doubt(r *Result) {
+func (m *merger) warnIfDifferent(r *Result) {
 	a := m.into
-	for _, d := range []struct{ what, ours, theirs string }{
+	for _, d := range []struct{ noun, ours, theirs string }{
 		{"the servers", a.URL, r.URL}, {"the protocols", a.Protocol, r.Protocol}, {"the tools", a.Tool, r.Tool},
 	} {
 		if d.ours != d.theirs {
-			a.Warnings = union(a.Warnings, []string{fmt.Sprintf("%s differ: %s and %s", d.what, d.ours, d.theirs)})
+			a.Warnings = union(a.Warnings, []string{fmt.Sprintf("%s differ: %s and %s", d.noun, d.ours, d.theirs)})
 		}
 	}
-	a.Warnings = union(a.Warnings, []string{"merged: the percentiles of each second and the medians over users are means of those of the runs"})
+	a.Warnings = union(a.Warnings, []string{"merged: percentiles per second and medians over users are means of those of the runs"})
 }
 
 func union(a, b []string) []string {
@@ -108,7 +105,7 @@ func union(a, b []string) []string {
 	return a
 }
 
-// latency adds up two distributions.
+// latency adds two distributions.
 func (m *merger) latency(a, b *Latency) *Latency {
 	switch {
 	case b == nil || b.Count == 0:
@@ -118,15 +115,12 @@ func (m *merger) latency(a, b *Latency) *Latency {
 	}
 	var sum Histogram
 	for _, l := range []*Latency{a, b} {
-		h, err := hdrhistogram.Decode([]byte(l.Histogram))
+		h, err := l.Decode()
 		if err != nil {
-			m.err = fmt.Errorf("reading a histogram: %w", err)
+			m.err = err
 			return a
 		}
-		if sum.h == nil {
-			sum.h = hdrhistogram.New(leastLatency, greatestLatency, digits)
-		}
-		sum.h.Merge(h)
+		sum.Merge(h)
 	}
 	out := sum.Latency(true)
 	return &out
@@ -173,7 +167,7 @@ func (m *merger) steps(r *Result) {
 	m.into.Steps = steps
 }
 
-// addSeries adds up what happened in the same second of each run.
+// addSeries adds the figures of the same second of each run.
 func addSeries(a, b []Second) []Second {
 	byTime := map[int]Second{}
 	for _, s := range slices.Concat(a, b) {

@@ -29,7 +29,7 @@ func FuzzReadResult(f *testing.F) {
 		if _, err := json.Marshal(both); err != nil {
 			t.Fatal(err)
 		}
-		for _, write := range []func(io.Writer) error{both.HTML, both.Markdown, both.JUnit} {
+		for _, write := range []func(io.Writer) error{both.HTML, both.Report().Markdown, both.Report().JUnit} {
 			if err := write(io.Discard); err != nil {
 				t.Fatal(err)
 			}

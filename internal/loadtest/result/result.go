@@ -6,10 +6,10 @@ import "time"
 // the old form would misread the new one.
 const Schema = "mcpdiag.loadtest/1"
 
-// Result is what a run amounts to. Latencies are of whole calls, up to the end
-// of the answer: from the sending of the request where users wait for answers,
-// from the moment it was due where calls come at a rate. Those of calls that
-// failed stand apart. Warm-up is in none of them.
+// Result is the result of a run. Latency is the time of a whole call, to the end
+// of the answer: from the request in a closed loop, from the moment when the call
+// was due in an open model. Failed calls are counted separately. Warm-up is
+// excluded.
 type Result struct {
 	Schema    string    `json:"schema"`
 	StartedAt time.Time `json:"startedAt"`
@@ -20,12 +20,12 @@ type Result struct {
 	Server    string `json:"server,omitempty"`
 	Protocol  string `json:"protocol"`
 	Transport string `json:"transport"`           // "http", "sse" (2024-11-05) or "stdio"
-	Tool      string `json:"tool"`                // the label of the only step; several are joined by ", "
-	Arguments any    `json:"arguments,omitempty"` // of the only step, where they are always the same
+	Tool      string `json:"tool"`                // labels of the steps, joined by ", "
+	Arguments any    `json:"arguments,omitempty"` // of a single step with constant arguments
 
-	Users        int     `json:"users"`                  // the most at one time
-	CallsPerUser int     `json:"callsPerUser,omitempty"` // where the plan says it
-	Rounds       int     `json:"rounds"`                 // that were begun
+	Users        int     `json:"users"`                  // most at the same time
+	CallsPerUser int     `json:"callsPerUser,omitempty"` // if the plan states it
+	Rounds       int     `json:"rounds"`                 // started
 	DurationS    float64 `json:"durationS"`              // without warm-up and the delays between rounds
 
 	Calls          int64   `json:"calls"`
@@ -33,10 +33,10 @@ type Result struct {
 	Failed         int64   `json:"failed"`
 	CallsPerSecond float64 `json:"callsPerSecond"`
 
-	Latency       Latency  `json:"latencyMs"`                 // of calls that succeeded
-	FailedLatency *Latency `json:"failedLatencyMs,omitempty"` // of those that failed
-	Service       *Latency `json:"serviceMs,omitempty"`       // at a rate: from the sending, of those that succeeded
-	FirstByte     *Latency `json:"firstByteMs,omitempty"`     // from the sending to the first byte of the answer, or the first event
+	Latency       Latency  `json:"latencyMs"`                 // of successful calls
+	FailedLatency *Latency `json:"failedLatencyMs,omitempty"` // of failed calls
+	Service       *Latency `json:"serviceMs,omitempty"`       // open model: from the request, of successful calls
+	FirstByte     *Latency `json:"firstByteMs,omitempty"`     // from the request to the first byte or event of the answer
 	Phases        Phases   `json:"phases"`
 	UserMeans     *Spread  `json:"userMeanLatencyMs,omitempty"`
 	UserCalls     *Spread  `json:"userCalls,omitempty"`
@@ -46,25 +46,25 @@ type Result struct {
 	Series   []Second      `json:"series"`
 	Errors   []ErrorCount  `json:"errors"` // most frequent first
 	Sessions Sessions      `json:"sessions"`
-	Open     *OpenModel    `json:"openModel,omitempty"` // where calls come at a rate
+	Open     *OpenModel    `json:"openModel,omitempty"` // if calls start at a rate
 	Load     *Generator    `json:"generator,omitempty"`
 
-	Checks     []Check     `json:"thresholds,omitempty"` // as Judge found them
-	Comparison *Comparison `json:"comparison,omitempty"` // with an older result
+	Checks     []Check     `json:"thresholds,omitempty"` // set by Judge
+	Comparison *Comparison `json:"comparison,omitempty"` // set by Compare
 
 	Interrupted bool     `json:"interrupted,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"`
 }
 
-// Phases are the parts of the way to a call, each once a connection or session.
+// Phases are the times around calls, one per connection or session.
 type Phases struct {
 	Connect    *Latency `json:"connectMs,omitempty"`
 	TLS        *Latency `json:"tlsMs,omitempty"`
-	Initialize *Latency `json:"initializeMs,omitempty"` // initialize and initialized; server/discover where there are no sessions
+	Initialize *Latency `json:"initializeMs,omitempty"` // initialize and initialized, or server/discover without sessions
 	End        *Latency `json:"sessionEndMs,omitempty"`
 }
 
-// Bytes are what went over the wire in calls, headers included.
+// Bytes counts the bytes of calls on the wire, headers included.
 type Bytes struct {
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`
@@ -85,17 +85,17 @@ type StepFigures struct {
 	Errors        []ErrorCount `json:"errors,omitempty"`
 }
 
-// Second is one second of a run, by when calls ended.
+// Second is one second of a run. Calls belong to the second in which they ended.
 type Second struct {
 	T      int     `json:"t"` // seconds since the start
 	Calls  int64   `json:"calls"`
 	Errors int64   `json:"errors"`
-	P50    float64 `json:"p50"` // milliseconds, of calls that succeeded; 0 where there is none
+	P50    float64 `json:"p50"` // milliseconds, of successful calls; 0 without any
 	P99    float64 `json:"p99"`
-	Users  int     `json:"users"` // at the end of it
+	Users  int     `json:"users"` // at its end
 }
 
-// ErrorKind is what failed.
+// ErrorKind says how a call failed.
 type ErrorKind string
 
 // The kinds of error.
@@ -103,7 +103,7 @@ const (
 	ErrConnect   ErrorKind = "connect" // refused, no route, no such host
 	ErrTLS       ErrorKind = "tls"
 	ErrTimeout   ErrorKind = "timeout"
-	ErrReset     ErrorKind = "reset" // the connection was closed or reset in mid-call
+	ErrReset     ErrorKind = "reset" // the connection was closed or reset during the call
 	ErrHTTP      ErrorKind = "http"  // an HTTP status, in Code
 	ErrRPC       ErrorKind = "jsonrpc"
 	ErrTool      ErrorKind = "isError"
@@ -115,15 +115,15 @@ const (
 	ErrOther     ErrorKind = "other"
 )
 
-// ErrorCount counts calls that failed alike.
+// ErrorCount counts calls with the same kind of failure.
 type ErrorCount struct {
 	Kind    ErrorKind `json:"kind"`
 	Code    int64     `json:"code,omitempty"` // the HTTP status or JSON-RPC code
 	Count   int64     `json:"count"`
-	Example string    `json:"example,omitempty"` // of what the server or the system said; sanitize it before a person sees it
+	Example string    `json:"example,omitempty"` // message from outside: sanitize it before printing
 }
 
-// ErrorsOf is how many calls failed with an error of kind.
+// ErrorsOf returns how many calls failed with an error of kind.
 func (r *Result) ErrorsOf(kind ErrorKind) int64 {
 	n := int64(0)
 	for _, e := range r.Errors {
@@ -137,40 +137,39 @@ func (r *Result) ErrorsOf(kind ErrorKind) int64 {
 // Sessions counts sessions.
 type Sessions struct {
 	Opened    int64        `json:"opened"`
-	Failed    int64        `json:"failed"`           // could not be opened; their calls were not made
-	Closed    int64        `json:"closed"`           // ended with DELETE, or its like
-	Abandoned int64        `json:"abandoned"`        // left without DELETE, as the plan says
-	Lost      int64        `json:"lost"`             // that the server forgot
-	EndFailed int64        `json:"endFailed"`        // whose DELETE got an error or no answer
+	Failed    int64        `json:"failed"`           // not opened; their calls were not made
+	Closed    int64        `json:"closed"`           // ended with DELETE or an equivalent
+	Abandoned int64        `json:"abandoned"`        // left without DELETE, as planned
+	Lost      int64        `json:"lost"`             // forgotten by the server
+	EndFailed int64        `json:"endFailed"`        // DELETE got an error or no answer
 	Errors    []ErrorCount `json:"errors,omitempty"` // why sessions could not be opened
 }
 
-// Spread is how unevenly the users were served: over users, not over calls.
+// Spread summarizes a value over users, or over parts of a measurement.
 type Spread struct {
 	Least    float64 `json:"least"`
 	Median   float64 `json:"median"`
 	Greatest float64 `json:"greatest"`
 }
 
-// OpenModel is how well the calls came at the rate that was asked for.
+// OpenModel says how well calls kept the requested rate.
 type OpenModel struct {
-	Intended int64   `json:"intended"` // calls that were due
+	Intended int64   `json:"intended"` // calls due
 	Started  int64   `json:"started"`
-	Late     int64   `json:"late"`    // started more than LateAfter after they were due
-	Dropped  int64   `json:"dropped"` // never started: every user was busy for too long
+	Late     int64   `json:"late"`    // started more than LateAfter too late
+	Dropped  int64   `json:"dropped"` // never started because every user was busy
 	MaxLate  float64 `json:"maxLateMs"`
-	// OwnLate are the late ones that a user was free for: the generator was slow.
+	// OwnLate counts the late calls for which a user was free: the generator was slow.
 	OwnLate int64 `json:"ownLate"`
 }
 
-// LateAfter is how late a start is that counts as late.
+// LateAfter is the delay from which a start counts as late.
 const LateAfter = 10 * time.Millisecond
 
-// Generator is how the machine that made the load did.
+// Generator describes the machine that generated the load.
 type Generator struct {
-	CPUSeconds float64 `json:"cpuSeconds,omitempty"`
-	CPUs       int     `json:"cpus"`
-	LagP50     float64 `json:"lagP50Ms"` // how late a timer of the generator fires
-	LagP99     float64 `json:"lagP99Ms"`
-	Limit      bool    `json:"limit"` // the generator, not the server, was the limit
+	CPUs   int     `json:"cpus"`
+	LagP50 float64 `json:"lagP50Ms"` // delay of a timer
+	LagP99 float64 `json:"lagP99Ms"`
+	Limit  bool    `json:"limit"` // the generator, not the server, was the limit
 }

@@ -2,46 +2,79 @@ package result
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// section is a table of a result. Each output lays it out in its way.
+// Section is a table of a result. Some of its rows may be highlighted.
 type Section struct {
-	Title  string
-	Right  map[int]bool
-	Header []string
-	Rows   [][]string
-	Marked map[int]bool // rows that stand out
-	Style  report.Style // of those
+	finding.Table
+	Style  report.Style // of highlighted rows
+	marked map[int]bool
 }
 
+// Add adds a row.
 func (s *Section) Add(cells ...string) { s.Rows = append(s.Rows, cells) }
 
-// mark adds a row that stands out.
+// Mark adds a highlighted row.
 func (s *Section) Mark(cells ...string) {
-	if s.Marked == nil {
-		s.Marked = map[int]bool{}
+	if s.marked == nil {
+		s.marked = map[int]bool{}
 	}
-	s.Marked[len(s.Rows)] = true
+	s.marked[len(s.Rows)] = true
 	s.Add(cells...)
 }
 
-// maxLabel is how wide a name from outside may be in a table.
-const maxLabel = 40
-
-// label is the name of a step. Of a long one the middle is left out: URIs differ in their ends.
-func label(s string) string {
-	const end = 24
-	runes := []rune(report.Line(s))
-	if report.Width(string(runes)) <= maxLabel || len(runes) <= end {
-		return report.Cut(string(runes), maxLabel)
+// Text writes the section as a table. It writes nothing if the section is empty.
+func (s *Section) Text(b *strings.Builder, paint report.Painter, gap bool) {
+	if len(s.Rows) == 0 {
+		return
 	}
-	tail := report.Cut(string(runes[len(runes)-end:]), end)
-	return report.Cut(string(runes), maxLabel-end) + tail
+	if gap {
+		b.WriteString("\n")
+	}
+	t := report.Table{Right: s.Right}
+	t.Row(s.Header...)
+	for i, row := range s.Rows {
+		style := report.Plain
+		if s.marked[i] {
+			style = s.Style
+		}
+		cells := append([]string{}, row...)
+		if !s.Right[0] {
+			cells[0] = "  " + cells[0]
+		}
+		t.Styled(style, cells...)
+	}
+	_ = t.Write(b, paint) // writing to a Builder cannot fail
 }
 
-// sections are the tables of the result that have something in them.
+// Page writes the section to a page.
+func (s *Section) Page(p *report.Page) {
+	p.Heading(s.Title)
+	p.Table(s.Right, s.Header, s.Rows, s.marked)
+}
+
+// Widths of names and examples from outside.
+const (
+	maxLabel   = 40
+	labelEnd   = 24
+	maxExample = 160
+)
+
+// label shortens the name of a step. It omits the middle: URIs differ at their ends.
+func label(s string) string {
+	runes := []rune(report.Line(s))
+	if report.Width(string(runes)) <= maxLabel || len(runes) <= labelEnd {
+		return report.Cut(string(runes), maxLabel)
+	}
+	tail := report.Cut(string(runes[len(runes)-labelEnd:]), labelEnd)
+	return report.Cut(string(runes), maxLabel-labelEnd) + tail
+}
+
+// sections returns the tables of the result that are not empty.
 func (r *Result) sections() []Section {
 	var out []Section
 	for _, s := range []Section{r.latencySection(), r.phaseSection(), r.openSection(), r.checkSection(), r.comparisonSection(), r.errorSection()} {
@@ -52,57 +85,60 @@ func (r *Result) sections() []Section {
 	return out
 }
 
-func numbers(columns int) map[int]bool {
+// newSection returns an empty section whose columns after the first numbers are
+// right-aligned.
+func newSection(title string, numbers int, style report.Style, header ...string) Section {
 	right := map[int]bool{}
-	for i := 1; i <= columns; i++ {
+	for i := 1; i <= numbers; i++ {
 		right[i] = true
 	}
-	return right
+	return Section{Table: finding.Table{Title: title, Right: right, Header: header}, Style: style}
 }
 
-// latencySection has a row for the whole run, and for each step where there are several.
-func (r *Result) latencySection() Section {
-	s := Section{Title: "Latency", Right: numbers(5), Header: []string{"Latency", "p50", "p90", "p99", "max", "calls"}}
-	add := func(name string, l *Latency) {
-		if l != nil && (l.Count > 0 || len(s.Rows) == 0) {
-			s.Add(name, report.Millis(l.P50), report.Millis(l.P90), report.Millis(l.P99), report.Millis(l.Max), report.Count(l.Count))
-		}
+func (s *Section) addLatency(name string, l *Latency) {
+	if l != nil {
+		s.Add(name, report.Millis(l.P50), report.Millis(l.P90), report.Millis(l.P99), report.Millis(l.Max), report.Count(l.Count))
 	}
-	add("successful", &r.Latency)
-	add("from sending", r.Service)
-	add("failed", r.FailedLatency)
-	if f := r.FirstByte; f != nil && f.P50 < 0.8*r.Latency.P50 { // else it is the whole answer
-		add("first byte", f)
+}
+
+// firstByteShare is the share of the latency below which the time to the first
+// byte is worth a row. Above it the first byte is the whole answer.
+const firstByteShare = 0.8
+
+// latencySection has a row for the whole run, and one per step if there are several.
+func (r *Result) latencySection() Section {
+	s := newSection("Latency", 5, report.Plain, "Latency", "p50", "p90", "p99", "max", "calls")
+	s.addLatency("successful", &r.Latency)
+	s.addLatency("from sending", r.Service)
+	s.addLatency("failed", r.FailedLatency)
+	if f := r.FirstByte; f != nil && f.P50 < firstByteShare*r.Latency.P50 {
+		s.addLatency("first byte", f)
 	}
 	if len(r.Steps) < 2 {
 		return s
 	}
 	for i := range r.Steps {
 		step := &r.Steps[i]
-		add(label(step.Label), &step.Latency)
-		if step.FailedLatency != nil {
-			add(label(step.Label)+", failed", step.FailedLatency)
+		if step.Latency.Count > 0 {
+			s.addLatency(label(step.Label), &step.Latency)
 		}
+		s.addLatency(label(step.Label)+", failed", step.FailedLatency)
 	}
 	return s
 }
 
 func (r *Result) phaseSection() Section {
-	s := Section{Title: "Sessions", Right: numbers(5), Header: []string{"Sessions", "p50", "p90", "p99", "max", "times"}}
-	for _, p := range []struct {
-		name string
-		l    *Latency
-	}{{"connect", r.Phases.Connect}, {"TLS", r.Phases.TLS}, {"initialize", r.Phases.Initialize}, {"end", r.Phases.End}} {
-		if p.l != nil {
-			s.Add(p.name, report.Millis(p.l.P50), report.Millis(p.l.P90), report.Millis(p.l.P99), report.Millis(p.l.Max), report.Count(p.l.Count))
-		}
-	}
+	s := newSection("Sessions", 5, report.Plain, "Sessions", "p50", "p90", "p99", "max", "times")
+	s.addLatency("connect", r.Phases.Connect)
+	s.addLatency("TLS", r.Phases.TLS)
+	s.addLatency("initialize", r.Phases.Initialize)
+	s.addLatency("end", r.Phases.End)
 	return s
 }
 
-// openSection says how well the calls came when they were due.
+// openSection shows how punctually calls started at a rate.
 func (r *Result) openSection() Section {
-	s := Section{Title: "Arrivals", Right: numbers(5), Header: []string{"Arrivals", "due", "started", "late", "never started", "latest"}}
+	s := newSection("Arrivals", 5, report.Plain, "Arrivals", "due", "started", "late", "never started", "latest")
 	if o := r.Open; o != nil {
 		s.Add("calls", report.Count(o.Intended), report.Count(o.Started), report.Count(o.Late), report.Count(o.Dropped), report.Millis(o.MaxLate))
 	}
@@ -110,7 +146,7 @@ func (r *Result) openSection() Section {
 }
 
 func (r *Result) checkSection() Section {
-	s := Section{Title: "Thresholds", Header: []string{"Thresholds", "measured", ""}, Style: report.Bad}
+	s := newSection("Thresholds", 0, report.Bad, "Thresholds", "measured", "")
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		if c.Held {
@@ -123,7 +159,7 @@ func (r *Result) checkSection() Section {
 }
 
 func (r *Result) comparisonSection() Section {
-	s := Section{Title: "Compared", Right: numbers(3), Header: []string{"Compared", "before", "now", "change", "", ""}, Style: report.Bad}
+	s := newSection("Compared", 3, report.Bad, "Compared", "before", "now", "change", "", "")
 	if r.Comparison == nil {
 		return s
 	}
@@ -142,21 +178,31 @@ func (r *Result) comparisonSection() Section {
 }
 
 func (r *Result) errorSection() Section {
-	s := Section{Title: "Failures", Right: map[int]bool{0: true}, Header: []string{"Calls", "failed since they", "for example"}}
+	s := newSection("Failures", 0, report.Plain, "Calls", "failure", "for example")
+	s.Right = map[int]bool{0: true}
 	for _, e := range r.Errors {
-		s.Add(report.Count(e.Count), e.what(), report.Cell(e.Example, 120))
+		s.Add(report.Count(e.Count), e.words(), report.Cell(e.Example, maxExample))
 	}
 	for _, e := range r.Sessions.Errors {
-		s.Add(report.Count(e.Count), "had no session: opening it "+e.what(), report.Cell(e.Example, 120))
+		s.Add(report.Count(e.Count), "had no session: opening it "+e.words(), report.Cell(e.Example, maxExample))
 	}
 	return s
 }
 
-// what says what a kind of error is, with its code.
-func (e *ErrorCount) what() string {
+// failureWords describe the kinds of error as predicates of calls.
+var failureWords = map[ErrorKind]string{
+	ErrConnect: "got no connection", ErrTLS: "failed in the TLS handshake", ErrTimeout: "got no answer in time",
+	ErrReset: "lost their connection", ErrHTTP: "got an HTTP error", ErrRPC: "got a JSON-RPC error",
+	ErrTool: "got a result with isError", ErrMalformed: "got an answer that is not valid MCP", ErrSession: "met a session that the server had lost",
+	ErrLimited: "were refused by a rate limit", ErrVersion: "were refused for their protocol version",
+	ErrTooLarge: "got an answer that is too large", ErrOther: "got no answer",
+}
+
+// words describes a kind of error, with its code.
+func (e *ErrorCount) words() string {
 	words := failureWords[e.Kind]
 	if words == "" {
-		words = "failed" // a kind of a later version
+		words = "failed" // a kind that a later version has
 	}
 	if e.Code != 0 {
 		return fmt.Sprintf("%s (%d)", words, e.Code)

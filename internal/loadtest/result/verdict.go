@@ -5,56 +5,33 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-func (o *OpenModel) Judge(res *Result) {
-	switch share := Tolerable * float64(o.Intended); {
-	case float64(o.OwnLate) > share:
-		res.Load.Limit = true
-		res.Withhold(fmt.Sprintf("%d of %d calls started late though a user was free: this machine cannot make that rate", o.OwnLate, o.Intended))
-	case float64(o.Dropped) > share:
-		res.Withhold(fmt.Sprintf("%d of %d calls never started, since every user was busy: --users allows more", o.Dropped, o.Intended))
-	case o.Dropped > 0:
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d of %d calls never started, since every user was busy", o.Dropped, o.Intended))
+// Verdict is the conclusion of a run or a search.
+type Verdict string
+
+// Verdicts.
+const (
+	VerdictOK       Verdict = "ok"
+	VerdictFailed   Verdict = "failed"   // no call succeeded
+	VerdictCrossed  Verdict = "crossed"  // a threshold was crossed, or the run is worse than its baseline
+	VerdictWithheld Verdict = "withheld" // the generator was the limit, or the data cannot decide
+)
+
+// severity orders verdicts from good to bad.
+var severity = []Verdict{VerdictOK, VerdictCrossed, VerdictWithheld, VerdictFailed}
+
+// worse returns the more serious of two verdicts.
+func worse(a, b Verdict) Verdict {
+	if slices.Index(severity, b) > slices.Index(severity, a) {
+		return b
 	}
+	return a
 }
 
-func (r *Result) Withhold(reason string) {
-	r.Verdict = VerdictWithheld
-	r.Reasons = append(r.Reasons, reason)
-}
-
-// cross notes a reason to be unhappy with the server.
-func (r *Result) cross(reason string) {
-	r.Reasons = append(r.Reasons, reason)
-	if r.Verdict == VerdictOK {
-		r.Verdict = VerdictCrossed
-	}
-}
-
-// because are the reasons that the headline does not say already.
-func (v Verdict) Because(reasons []string) []string {
-	word, _ := v.Headline()
-	var more []string
-	for _, r := range reasons {
-		if !strings.EqualFold(r, word) {
-			more = append(more, r)
-		}
-	}
-	return more
-}
-
-// sentence is the verdict with its reasons, on a line.
-func (v Verdict) Sentence(reasons []string) string {
-	word, _ := v.Headline()
-	if more := v.Because(reasons); len(more) > 0 {
-		return word + ": " + report.Line(strings.Join(more, "; "))
-	}
-	return word
-}
-
-// headline is the verdict in a word or two, and how it looks.
+// Headline returns the verdict in one or two words, and their style.
 func (v Verdict) Headline() (string, report.Style) {
 	switch v {
 	case VerdictOK:
@@ -69,26 +46,114 @@ func (v Verdict) Headline() (string, report.Style) {
 	return string(v), report.Caution
 }
 
-// worse is the verdict that says less of the server.
-func worse(a, b Verdict) Verdict {
-	order := []Verdict{VerdictOK, VerdictCrossed, VerdictWithheld, VerdictFailed}
-	if slices.Index(order, b) > slices.Index(order, a) {
-		return b
-	}
-	return a
+// Because returns the reasons that the headline does not state already.
+func (v Verdict) Because(reasons []string) []string {
+	word, _ := v.Headline()
+	return slices.DeleteFunc(slices.Clone(reasons), func(r string) bool { return strings.EqualFold(r, word) })
 }
 
-// Verdict is what a run comes to.
-type Verdict string
+// Sentence returns the verdict and its reasons on one line.
+func (v Verdict) Sentence(reasons []string) string {
+	word, _ := v.Headline()
+	if more := v.Because(reasons); len(more) > 0 {
+		return word + ": " + report.Line(strings.Join(more, "; "))
+	}
+	return word
+}
 
-// The verdicts of a Result.
-const (
-	VerdictOK       Verdict = "ok"
-	VerdictFailed   Verdict = "failed"   // no call succeeded
-	VerdictCrossed  Verdict = "crossed"  // a threshold was, or the run is worse than the one it is compared with
-	VerdictWithheld Verdict = "withheld" // the generator, not the server, was the limit; or nothing could be told
-)
+// Severity returns how serious the verdict is as a finding.
+func (v Verdict) Severity() finding.Severity {
+	switch v {
+	case VerdictFailed, VerdictCrossed:
+		return finding.Fail
+	case VerdictWithheld:
+		return finding.Warn
+	case VerdictOK:
+	}
+	return finding.Pass
+}
 
-// tolerable is the share of calls that may come late or not at all before a run
-// says nothing about the rate that was asked for.
-const Tolerable = 0.01
+// Outcome returns what the verdict means for the exit code. A withheld verdict is
+// a failure only if a verdict was requested.
+func (v Verdict) Outcome(requested bool) finding.Outcome {
+	switch {
+	case v == VerdictCrossed:
+		return finding.Found
+	case v == VerdictFailed, v == VerdictWithheld && requested:
+		return finding.Failed
+	}
+	return finding.Clean
+}
+
+// LateShare is the share of calls that may start late, or never, before a run
+// says nothing about the requested rate.
+const LateShare = 0.01
+
+// manyFailed is the share of failed calls from which the failures are the story of
+// a run and a slow generator only a footnote.
+const manyFailed = 0.5
+
+// Conclude gives a finished run its verdict, before thresholds and comparison.
+func (r *Result) Conclude() {
+	if r.Load != nil && r.Load.Limit {
+		r.generatorLimit(fmt.Sprintf("this machine was too busy to generate the load: its timers fired %.0f ms late in the median", r.Load.LagP50))
+	}
+	if r.Open != nil {
+		r.judgeRate()
+	}
+	if r.Succeeded == 0 {
+		r.Verdict = VerdictFailed
+		r.Reasons = append([]string{"no call succeeded"}, append(MainFailure(slices.Concat(r.Errors, r.Sessions.Errors), r.Calls), r.Reasons...)...)
+	}
+}
+
+// generatorLimit withholds the verdict because the generator was the limit. If
+// most calls failed, that is the reason, and the generator is a warning.
+func (r *Result) generatorLimit(reason string) {
+	if r.Calls > 0 && float64(r.Failed) >= manyFailed*float64(r.Calls) {
+		r.Warnings = append(r.Warnings, reason)
+		return
+	}
+	r.withhold(reason)
+}
+
+// MainFailure describes the first of the failures of some calls, if there is any.
+func MainFailure(failures []ErrorCount, calls int64) []string {
+	if len(failures) == 0 {
+		return nil
+	}
+	f := failures[0]
+	sentence := fmt.Sprintf("%s of %s %s", report.Count(f.Count), report.Plural(calls, "call"), f.words())
+	if f.Example != "" {
+		sentence += ": " + report.Cell(f.Example, maxExample)
+	}
+	return []string{sentence}
+}
+
+// judgeRate withholds the verdict of an open model whose calls did not start at the
+// requested rate.
+func (r *Result) judgeRate() {
+	o := r.Open
+	switch allowed := LateShare * float64(o.Intended); {
+	case float64(o.OwnLate) > allowed:
+		r.Load.Limit = true
+		r.generatorLimit(fmt.Sprintf("%d of %d calls started late although a user was free: this machine cannot generate that rate", o.OwnLate, o.Intended))
+	case float64(o.Dropped) > allowed:
+		r.withhold(fmt.Sprintf("%d of %d calls never started because every user was busy: --users allows more", o.Dropped, o.Intended))
+	case o.Dropped > 0:
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %d calls never started because every user was busy", o.Dropped, o.Intended))
+	}
+}
+
+func (r *Result) withhold(reason string) {
+	r.Verdict = VerdictWithheld
+	r.Reasons = append(r.Reasons, reason)
+}
+
+// cross records a reason why the server does not pass.
+func (r *Result) cross(reason string) {
+	r.Reasons = append(r.Reasons, reason)
+	if r.Verdict == VerdictOK {
+		r.Verdict = VerdictCrossed
+	}
+}
