@@ -99,7 +99,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// Every answer that is no document ends with an error that says at which stage, and what to try.
+// TestGetErrors checks that each failure names its stage and what to try.
 func TestGetErrors(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -136,12 +136,15 @@ func TestGetErrors(t *testing.T) {
 			afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")(conn)
 			_ = conn.(*net.TCPConn).SetLinger(0)
 		}), StageBody, "the server reset the connection while reading the answer"},
-		"no HTTP":               {speak(t, afterRequest("220 mail.example.com ESMTP\r\n")), StageAnswer, "malformed HTTP"},
-		"10 MB of header":       {speak(t, afterRequest("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 990)+"\r\n", 10_000)+"\r\n{}")), StageAnswer, "exceeded"},
-		"a header without end":  {speak(t, afterRequest("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), StageAnswer, "exceeded"},
+		"no HTTP":               {speak(t, afterRequest("220 mail.example.com ESMTP\r\n")), StageAnswer, "the answer is not HTTP/1.1"},
+		"10 MB of header":       {speak(t, afterRequest("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 990)+"\r\n", 10_000)+"\r\n{}")), StageAnswer, "header is larger than 256 KiB"},
+		"a header without end":  {speak(t, afterRequest("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), StageAnswer, "header is larger than 256 KiB"},
 		"TLS to a plain server": {strings.Replace(serve(t, hang).String(), "http:", "https:", 1), StageTLS, "the server does not speak TLS; try http:// instead of https://"},
 		"500":                   {status(500, "", "boom\n at line 1"), "", `the server answered 500 Internal Server Error (boom at line 1)`},
-		"401":                   {status(401, "", ""), "", "the server answered 401 Unauthorized; --token-file or --header gives credentials"},
+		"401":                   {status(401, "", ""), "", "the server answered 401 Unauthorized; --token-file or --header sends credentials"},
+		"401 with a challenge":  {status(401, `WWW-Authenticate: Bearer error="invalid_token"`, ""), "", `401 Unauthorized; it asks for Bearer error="invalid_token"; --token-file or --header sends`},
+		"403 with a scope":      {status(403, `WWW-Authenticate: Bearer error="insufficient_scope", scope="files:read"`, ""), "", `scope="files:read"; --token-file`},
+		"101":                   {speak(t, afterRequest("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")), "", "101 Switching Protocols; no other protocol was asked for"},
 		"404 with a page":       {status(404, "", "<html>no</html>"), "", "the server answered 404 Not Found; is this the right path?"},
 		"429":                   {status(429, "Retry-After: 7", ""), "", "the server answered 429 Too Many Requests; the server limits the rate"},
 		"302":                   {status(302, "Location: https://u:p@else.example/x?token=SENTINEL", ""), "", "the server answered 302 Found, to https://REDACTED@else.example/x?token=REDACTED, which is not followed"},
@@ -185,11 +188,11 @@ func TestRetryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "1e9": 0, "Fri, 01 Jan 1999 00:00:00 GMT": 0,
 	} {
-		if got := retryAfter(header); got != want {
+		if got := RetryAfter(http.Header{"Retry-After": {header}}); got != want {
 			t.Errorf("%q: %s, want %s", header, got, want)
 		}
 	}
-	if got := retryAfter(time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)); got <= 50*time.Minute {
+	if got := RetryAfter(http.Header{"Retry-After": {time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}}); got <= 50*time.Minute {
 		t.Errorf("an hour from now: %s", got)
 	}
 }
@@ -279,7 +282,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer resp.Body.Close()
-					if status, ok := errors.AsType[*HTTPError](StatusError(resp, nil)); !ok || status.Code != code || status.Location == "" {
+					if status, ok := errors.AsType[*StatusError](NewStatusError(resp, nil)); !ok || status.Code != code || status.Location == "" {
 						t.Errorf("%v, want the redirect itself", status)
 					}
 					if asked != 1 {

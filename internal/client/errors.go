@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,11 +30,25 @@ const (
 	StageBody    Stage = "reading the answer"
 )
 
-// Error is an exchange that failed: at which stage, why, and what to try.
+// Error is an exchange that failed: its stage, its cause, and what to try.
 type Error struct {
 	Stage   Stage
 	Err     error
 	timeout time.Duration
+	proxy   string // the proxy of the exchange, without secrets
+}
+
+// fail returns the error of an exchange. An answer that breaks HTTP is a
+// *ProtocolError in its chain, whichever engine read it.
+func (p *policy) fail(req *http.Request, stage Stage, err error) error {
+	if broken := protocolCause(err); broken != nil {
+		err = broken
+	}
+	e := &Error{Stage: stage, Err: err, timeout: p.cfg.Timeout}
+	if proxy, _ := http.ProxyFromEnvironment(req); proxy != nil && p.cfg.Allow == nil {
+		e.proxy = RedactURL(proxy)
+	}
+	return e
 }
 
 // Unwrap returns the cause.
@@ -43,11 +56,19 @@ func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string {
 	var dns *net.DNSError
+	var refused *RefusedAddressError
+	var protocol *ProtocolError
 	switch {
+	case errors.As(e.Err, &protocol):
+		return protocol.Error()
+	case errors.As(e.Err, &refused):
+		return refused.Error()
 	case IsTimeout(e.Err):
 		return e.timedOut()
 	case errors.Is(e.Err, context.Canceled):
 		return "interrupted while " + string(e.Stage)
+	case e.byProxy():
+		return fmt.Sprintf("the proxy %s of HTTP_PROXY cannot be used (%s); unset it, or name the host in NO_PROXY", e.proxy, rootCause(e.Err))
 	case errors.Is(e.Err, syscall.ECONNREFUSED):
 		return `connection refused; is the server running? "mcpdiag demo --serve" starts one to try`
 	case errors.As(e.Err, &dns):
@@ -63,6 +84,23 @@ func (e *Error) Error() string {
 	return e.Err.Error() + " (" + string(e.Stage) + ")"
 }
 
+// byProxy reports whether the proxy could not be connected to.
+func (e *Error) byProxy() bool {
+	var op *net.OpError
+	return e.proxy != "" && errors.As(e.Err, &op) && op.Op == "proxyconnect"
+}
+
+// rootCause returns the innermost error.
+func rootCause(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
 func (e *Error) timedOut() string {
 	within := "in time"
 	if e.timeout > 0 {
@@ -70,7 +108,7 @@ func (e *Error) timedOut() string {
 	}
 	hint := "the server may hang; --timeout allows more"
 	if e.Stage == StageConnect {
-		hint = "is the address right, and no firewall between?"
+		hint = "check the address and firewalls"
 	}
 	return fmt.Sprintf("no answer %s (%s); %s", within, e.Stage, hint)
 }
@@ -89,9 +127,9 @@ func tlsHint(err error) string {
 	case errors.As(err, &name), errors.As(err, &invalid):
 		return err.Error() + "; --insecure accepts it all the same"
 	case has("tls: protocol version not supported"), has("tls: server selected unsupported protocol version"):
-		return "the server speaks no TLS 1.2 or newer, and older ones are not spoken here"
+		return "the server supports no TLS 1.2 or newer, which mcpdiag requires"
 	case has("tls: certificate required"), has("tls: bad certificate"):
-		return "the server wants a client certificate; --cert and --key give one"
+		return "the server requires a client certificate; --cert and --key give one"
 	}
 	return ""
 }
@@ -101,98 +139,46 @@ func IsTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// HTTPError is an answer whose status is not 2xx.
-type HTTPError struct {
-	Code       int
-	Status     string        // "503 Service Unavailable"
-	Location   string        // where a redirect points, without its secrets
-	RetryAfter time.Duration // how long the server asks to wait, 0 where it does not
-	Snippet    string        // how the answer's body begins
+// ProtocolError is an answer that breaks HTTP.
+type ProtocolError struct{ What string }
+
+func (e *ProtocolError) Error() string { return "the answer is not HTTP/1.1: " + e.What }
+
+func protocolError(format string, args ...any) *ProtocolError {
+	return &ProtocolError{What: fmt.Sprintf(format, args...)}
 }
 
-func (e *HTTPError) Error() string {
-	hint := ""
+// protocolCause returns the *ProtocolError that err of net/http stands for, or nil.
+// Most such errors of net/http have no type.
+func protocolCause(err error) *ProtocolError {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	text := strings.TrimPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
+	_, quoted, found := strings.Cut(text, "malformed HTTP response ")
 	switch {
-	case e.Location != "":
-		return fmt.Sprintf("the server answered %s, to %s, which is not followed; give that URL if you trust it", e.Status, e.Location)
-	case e.Code == http.StatusUnauthorized, e.Code == http.StatusForbidden:
-		hint = "; --token-file or --header gives credentials"
-	case e.Code == http.StatusNotFound:
-		hint = "; is this the right path?"
-	case e.Code == http.StatusTooManyRequests:
-		hint = "; the server limits the rate"
-	case e.Code == http.StatusSwitchingProtocols:
-		hint = "; no other protocol was asked for: is this the address of a WebSocket?"
+	case found:
+		return notHTTP(quoted)
+	case strings.HasPrefix(text, "net/http: server response headers exceeded"):
+		return protocolError("its header is larger than %d KiB", MaxHeader>>10)
+	case strings.HasPrefix(text, "malformed "), strings.HasPrefix(text, "invalid "), strings.HasPrefix(text, "bad Content-Length"),
+		strings.HasPrefix(text, "chunked encoding contains"), strings.HasPrefix(text, "http: suspiciously long trailer"),
+		strings.HasPrefix(text, "http: message cannot contain multiple Content-Length"), strings.HasPrefix(text, "unsupported transfer encoding"),
+		strings.HasPrefix(text, "header line too long"), strings.HasPrefix(text, "too many transfer encodings"), strings.HasPrefix(text, "gzip: "), strings.HasPrefix(text, "zlib: "), strings.HasPrefix(text, "flate: "):
+		return protocolError("%.120s", text)
 	}
-	if e.Snippet != "" {
-		return fmt.Sprintf("the server answered %s (%s)%s", e.Status, e.Snippet, hint)
-	}
-	return fmt.Sprintf("the server answered %s%s", e.Status, hint)
+	return nil
 }
 
-const maxSnippet = 120
+// NotHTTP returns the error for an answer that begins with another protocol's line.
+func NotHTTP(line []byte) *ProtocolError { return notHTTP(strconv.Quote(string(line))) }
 
-// StatusError is the *HTTPError that resp is, with the beginning of its body;
-// nil where its status is 2xx.
-func StatusError(resp *http.Response, body []byte) error {
-	if resp.StatusCode/100 == 2 {
-		return nil
+func notHTTP(quoted string) *ProtocolError {
+	switch {
+	case strings.HasPrefix(quoted, `"\x15\x03`):
+		return protocolError("the server speaks TLS; try https:// instead of http://")
+	case strings.HasPrefix(quoted, `"\x00\x00`):
+		return protocolError("the server speaks only HTTP/2 here, which clients use over TLS alone")
 	}
-	e := &HTTPError{Code: resp.StatusCode, Status: resp.Status, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
-	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
-		e.Location = RedactURL(to)
-	}
-	e.Snippet = snippet(resp.Request, body)
-	return e
-}
-
-// snippet is how a body begins, where it is no page, which says nothing in its
-// first bytes. The request's secrets go before it is cut: half of one would pass for text.
-func snippet(req *http.Request, body []byte) string {
-	text := string(body[:min(len(body), 16*maxSnippet)])
-	if req != nil {
-		text = SecretsOf(req.Header, SecretsIn(req.URL)...).Redact(text)
-	}
-	text = strings.Join(strings.Fields(text), " ")
-	if strings.HasPrefix(text, "<") {
-		return ""
-	}
-	return strings.ToValidUTF8(text[:min(len(text), maxSnippet)], "")
-}
-
-// retryAfter reads the header's two forms: seconds, or a date.
-func retryAfter(s string) time.Duration {
-	if d, err := time.ParseDuration(s + "s"); err == nil && d > 0 {
-		return d
-	}
-	if at, err := http.ParseTime(s); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
-}
-
-var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
-
-// ParseTarget reads the address of a server as people type it: a bare
-// host:port is fine, and path is where an address without one leads.
-func ParseTarget(target, path string) (*url.URL, error) {
-	full := target
-	if digits.MatchString(target) {
-		return nil, fmt.Errorf("%q is a port without a host; is it localhost:%s?", target, strings.TrimPrefix(target, ":"))
-	}
-	if !strings.Contains(full, "://") {
-		full = "http://" + full
-	}
-	u, err := url.Parse(full)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%q is no address of a server; it looks like http://localhost:3100", Redact(target))
-	}
-	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n > 65535) {
-		return nil, fmt.Errorf("%q has a port that there is not; the highest is 65535", Redact(target))
-	}
-	if u.Path == "" || u.Path == "/" {
-		u.Path = path
-	}
-	u.Fragment = ""
-	return u, nil
+	return protocolError("it begins with %.60s", quoted)
 }

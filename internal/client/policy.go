@@ -10,16 +10,79 @@ import (
 	"sync/atomic"
 )
 
-// policy is the RoundTripper that keeps the rules for every request.
+// policy is the RoundTripper that applies the rules of a Config to every request.
 type policy struct {
 	next    http.RoundTripper
 	cfg     Config
-	secrets Secrets     // that are looked for in answers
-	http2   atomic.Bool // an answer came over HTTP/2
+	secrets Secrets     // looked for in bodies
+	http2   atomic.Bool // a server answered over HTTP/2
+	resent  atomic.Int64
 }
 
-// limit is how much of an answer is read. A standing stream of events has no
-// end; who reads it bounds each event.
+// RoundTrip does one exchange up to the header of the answer.
+func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
+	stage := new(progress)
+	req = req.Clone(stage.watch(req.Context()))
+	header := p.header(req.URL)
+	if host := header.Get("Host"); host != "" {
+		req.Host = host
+		header.Del("Host")
+	}
+	maps.Copy(req.Header, header)
+	if _, set := req.Header["Idempotency-Key"]; !set {
+		// Without values it is not sent. It lets net/http repeat a POST of which a
+		// reused connection answered no byte, on a new connection.
+		req.Header["Idempotency-Key"] = []string{}
+	}
+	var watch Stopwatch
+	if p.cfg.Log != nil {
+		req = req.WithContext(watch.Watch(req.Context()))
+	}
+	resp, err := p.next.RoundTrip(req)
+	if stage.conns.Load() > 1 {
+		p.resent.Add(1)
+	}
+	p.log(req, resp, watch.Stop)
+	if err != nil {
+		return nil, p.fail(req, stage.now(), err)
+	}
+	if resp.ProtoMajor > 1 {
+		p.http2.Store(true)
+	}
+	return resp, p.guard(req, resp)
+}
+
+// header returns the header fields that the Config adds to a request to u.
+func (p *policy) header(u *url.URL) http.Header {
+	header := http.Header{}
+	if p.isOrigin(u) {
+		maps.Copy(header, p.cfg.Header)
+	}
+	if p.cfg.Agent != "" && header.Get("User-Agent") == "" {
+		header.Set("User-Agent", p.cfg.Agent)
+	}
+	return header
+}
+
+// guard puts the limit, the decoding and the redaction of secrets around the body
+// of an answer. A status below 200 that ends the exchange has no body: after 101
+// it would be the connection, which no deadline ends.
+func (p *policy) guard(req *http.Request, resp *http.Response) error {
+	if resp.StatusCode < http.StatusOK {
+		_ = resp.Body.Close() // nothing is expected of it
+		resp.Body = http.NoBody
+	}
+	decoded, err := decoded(resp)
+	if err != nil {
+		_ = resp.Body.Close() // the encoding is the error
+		return err
+	}
+	resp.Body = redact(&body{ReadCloser: decoded, left: p.limit(req), policy: p, req: req}, p.secrets)
+	return nil
+}
+
+// limit returns how much of a body is read. A standing stream of events has no
+// end; its reader limits each event.
 func (p *policy) limit(req *http.Request) int64 {
 	if req.Method == http.MethodGet && req.Header.Get("Accept") == "text/event-stream" {
 		return math.MaxInt64 - 1
@@ -27,50 +90,18 @@ func (p *policy) limit(req *http.Request) int64 {
 	return p.cfg.MaxBody
 }
 
-// RoundTrip sends the credentials only to the origins that they were given for,
-// bounds the answer, and makes each failure say its stage.
-func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
-	stage := new(progress)
-	req = req.Clone(stage.watch(req.Context()))
-	if p.isOrigin(req.URL) {
-		maps.Copy(req.Header, p.cfg.Header)
-		if host := p.cfg.Header.Get("Host"); host != "" {
-			req.Host = host
-		}
-	}
-	if p.cfg.Agent != "" {
-		req.Header.Set("User-Agent", p.cfg.Agent)
-	}
-	resp, err := p.exchange(req)
-	if err != nil {
-		return nil, &Error{Stage: stage.now(), Err: err, timeout: p.cfg.Timeout}
-	}
-	if resp.StatusCode < http.StatusOK {
-		_ = resp.Body.Close() // after 101 it is the connection, which no deadline ends
-		resp.Body = http.NoBody
-	}
-	if resp.ProtoMajor > 1 {
-		p.http2.Store(true)
-	}
-	resp.Body = redact(&body{ReadCloser: resp.Body, left: p.limit(req), policy: p}, p.secrets)
-	return resp, nil
-}
-
-// exchange does the exchange up to the answer's header, and logs it where that is wanted.
-func (p *policy) exchange(req *http.Request) (*http.Response, error) {
+// log writes a line about an exchange where one is wanted.
+func (p *policy) log(req *http.Request, resp *http.Response, timing func() Timing) {
 	if p.cfg.Log == nil {
-		return p.next.RoundTrip(req)
+		return
 	}
-	var watch Stopwatch
-	resp, err := p.next.RoundTrip(req.WithContext(watch.Watch(req.Context())))
-	t := watch.Stop()
 	outcome := "failed"
-	if err == nil {
+	if resp != nil {
 		outcome = resp.Status
 	}
+	t := timing()
 	p.cfg.Log(fmt.Sprintf("%s %s: %s; dns %s, connect %s, tls %s, first byte %s, connection reused %t",
 		req.Method, RedactURL(req.URL), outcome, t.DNS, t.Connect, t.TLS, t.FirstByte, t.Reused))
-	return resp, err
 }
 
 func (p *policy) isOrigin(u *url.URL) bool {
@@ -82,27 +113,12 @@ func (p *policy) isOrigin(u *url.URL) bool {
 	return false
 }
 
-// SameOrigin reports whether a and b have one scheme, host and port.
-func SameOrigin(a, b *url.URL) bool {
-	return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() && port(a) == port(b)
-}
-
-func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
-}
-
-// body ends with an error where an answer goes beyond the limit. It counts
-// decoded bytes: the transport gunzips, and 100 KB can become 100 MB.
+// body is the decoded body of an answer. It ends with an error beyond the limit.
 type body struct {
 	io.ReadCloser
 	left   int64
 	policy *policy
+	req    *http.Request
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -118,12 +134,12 @@ func (b *body) Read(p []byte) (int, error) {
 	case b.left < 0:
 		return n - 1, &TooLargeError{Limit: b.policy.cfg.MaxBody}
 	case err != nil && err != io.EOF:
-		err = &Error{Stage: StageBody, Err: err, timeout: b.policy.cfg.Timeout}
+		err = b.policy.fail(b.req, StageBody, err)
 	}
 	return n, err
 }
 
-// TooLargeError says that an answer went beyond the limit.
+// TooLargeError says that a body is larger than the limit.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
@@ -137,7 +153,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// CloseIdleConnections lets http.Client reach the connections that wait.
+// CloseIdleConnections lets http.Client reach the idle connections.
 func (p *policy) CloseIdleConnections() {
 	if t, ok := p.next.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()

@@ -72,7 +72,7 @@ func TestSnippetIsRedactedBeforeItIsCut(t *testing.T) {
 		resp := &http.Response{StatusCode: 500, Status: "500 X", Request: httptest.NewRequest(http.MethodGet, "/?token="+sentinel+"q", nil)}
 		resp.Request.Header.Set("Authorization", "Bearer "+sentinel+"h")
 		for _, s := range []string{sentinel + "h", sentinel + "q"} {
-			if err := StatusError(resp, []byte(strings.Repeat("x", n)+s)); strings.Contains(err.Error(), "SEN") {
+			if err := NewStatusError(resp, []byte(strings.Repeat("x", n)+s)); strings.Contains(err.Error(), "SEN") {
 				t.Fatalf("after %d bytes: %v", n, err)
 			}
 		}

@@ -68,8 +68,11 @@ func (s *Stopwatch) Stop() Timing {
 	return s.timing
 }
 
-// progress notes which stage an exchange is at.
-type progress struct{ stage atomic.Value }
+// progress notes the stage of an exchange.
+type progress struct {
+	stage atomic.Value
+	conns atomic.Int64 // that the request was given
+}
 
 func (p *progress) now() Stage {
 	if s, ok := p.stage.Load().(Stage); ok {
@@ -84,7 +87,7 @@ func (p *progress) watch(ctx context.Context) context.Context {
 		DNSStart:          func(httptrace.DNSStartInfo) { at(StageDNS) },
 		ConnectStart:      func(string, string) { at(StageConnect) },
 		TLSHandshakeStart: func() { at(StageTLS) },
-		GotConn:           func(httptrace.GotConnInfo) { at(StageSend) },
+		GotConn:           func(httptrace.GotConnInfo) { p.conns.Add(1); at(StageSend) },
 		WroteRequest:      func(httptrace.WroteRequestInfo) { at(StageAnswer) },
 	})
 }

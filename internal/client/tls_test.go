@@ -60,10 +60,10 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, cfg := range map[string]Config{
-		"there is no PEM certificate in it": {CACert: empty},
-		"reading --cacert: open":            {CACert: empty + "x"},
-		"--cert and --key go together":      {Cert: empty},
-		"reading --cert and --key":          {Cert: empty, Key: empty},
+		"it contains no PEM certificate": {CACert: empty},
+		"reading --cacert: open":         {CACert: empty + "x"},
+		"--cert and --key go together":   {Cert: empty},
+		"reading --cert and --key":       {Cert: empty, Key: empty},
 	} {
 		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)

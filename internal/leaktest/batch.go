@@ -63,7 +63,7 @@ const (
 var errTool = errors.New("the result has isError")
 
 func kindOf(err error) string {
-	var s *mcp.StatusError
+	var s *client.StatusError
 	var rpc *mcp.RPCError
 	switch {
 	case errors.Is(err, errTool):

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
@@ -196,7 +197,7 @@ func droppedStream(ctx context.Context, l *load, worker int) error {
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is dropped
 	if resp.StatusCode/100 != 2 {
-		return &mcp.StatusError{Code: resp.StatusCode, Status: resp.Status}
+		return client.NewStatusError(resp, nil)
 	}
 	return nil
 }

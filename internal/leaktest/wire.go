@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // Messages that are sent as they stand: a load wants requests that a client
@@ -27,7 +27,7 @@ const accepts = "application/json, text/event-stream"
 const maxRead = 1 << 20
 
 // send sends one request and reads its answer. An error status is a
-// *mcp.StatusError.
+// *client.StatusError.
 func (l *load) send(ctx context.Context, method, url, body string, header http.Header) (http.Header, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
 	if err != nil {
@@ -45,7 +45,7 @@ func (l *load) send(ctx context.Context, method, url, body string, header http.H
 	defer resp.Body.Close()                                        //nolint:errcheck // it was read to its end, or is given up
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRead)) // the status says enough
 	if resp.StatusCode/100 != 2 {
-		return resp.Header, &mcp.StatusError{Code: resp.StatusCode, Status: resp.Status}
+		return resp.Header, client.NewStatusError(resp, nil)
 	}
 	return resp.Header, nil
 }
@@ -70,7 +70,7 @@ func (l *load) in(id string) http.Header {
 // end ends a session with DELETE.
 func (l *load) end(ctx context.Context, id string) error {
 	_, err := l.send(ctx, http.MethodDelete, l.ep.URL, "", l.in(id))
-	if s, ok := err.(*mcp.StatusError); ok && s.Code == http.StatusMethodNotAllowed { //nolint:errorlint // send made it
+	if s, ok := err.(*client.StatusError); ok && s.Code == http.StatusMethodNotAllowed { //nolint:errorlint // send made it
 		return nil
 	}
 	return err

@@ -11,6 +11,8 @@ import (
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // Protocol revisions, newest first.
@@ -89,7 +91,7 @@ func (s *Session) findModern(ctx context.Context, ep Endpoint) error {
 
 // answered reports whether err is what a server answered, and not that none did.
 func answered(err error) bool {
-	var status *StatusError
+	var status *client.StatusError
 	var rpc *RPCError
 	var bad *MalformedError
 	return errors.As(err, &status) || errors.As(err, &rpc) || errors.As(err, &bad)
@@ -109,7 +111,7 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 		return s, nil
 	}
 	s.Abandon()
-	var status *StatusError
+	var status *client.StatusError
 	if ep.Start == nil && errors.As(err, &status) && noStreamable(status.Code) {
 		if old, sseErr := Open(ctx, ep, Era{Version: rev1105, SSE: true}); sseErr == nil {
 			return old, nil
@@ -139,14 +141,15 @@ func (s *Session) detect(ctx context.Context, ep Endpoint) (Era, error) {
 		return Era{Version: Legacy}, nil
 	}
 	result, err := s.ask(ctx, "server/discover", nil)
-	var status *StatusError
+	var status *client.StatusError
+	var rpc *RPCError
 	switch {
 	case err == nil:
 		if era, ok := discovered(result); ok {
 			return era, nil
 		}
-	case errors.As(err, &status) && status.RPC != nil && modernCode(status.RPC.Code):
-		if version := newest(supported(status.RPC.Data)); version != "" {
+	case errors.As(err, &status) && errors.As(err, &rpc) && modernCode(rpc.Code):
+		if version := newest(supported(rpc.Data)); version != "" {
 			return Era{Version: version}, nil
 		}
 	case !answered(err):

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // message is a JSON-RPC message of either side.
@@ -53,53 +53,25 @@ func malformed(format string, args ...any) error {
 	return &MalformedError{What: fmt.Sprintf(format, args...)}
 }
 
-// StatusError is an answer whose HTTP status is an error.
-type StatusError struct {
-	Code       int
-	Status     string        // "503 Service Unavailable"
-	RPC        *RPCError     // the JSON-RPC error in its body, or nil
-	RetryAfter time.Duration // how long the server asks to wait, 0 where it does not
-	Snippet    string        // how a body that is no JSON-RPC begins
-	Location   string        // where a redirect points, without what may be secret in it; it is not followed
-}
-
-func (e *StatusError) Error() string {
-	switch {
-	case e.Location != "":
-		return fmt.Sprintf("the server answered %s, to %s, which is not followed; give that URL if you trust it", e.Status, e.Location)
-	case e.RPC != nil:
-		return fmt.Sprintf("the server answered %s (%s)", e.Status, e.RPC.Error())
-	case e.Snippet != "":
-		return fmt.Sprintf("the server answered %s (%q)", e.Status, e.Snippet)
-	}
-	return "the server answered " + e.Status
-}
-
 // ErrSessionLost is in the chain of an error that says that the server has no
 // such session any more.
 var ErrSessionLost = errors.New("the server no longer knows the session")
 
-const maxSnippet = 120
-
-func statusError(resp *http.Response, body []byte) error {
-	e := &StatusError{Code: resp.StatusCode, Status: resp.Status}
-	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
-		e.Location = (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()
-	}
-	if d, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil && d > 0 {
-		e.RetryAfter = d
-	}
+// statusError returns the error of an answer whose status is not 2xx. Its Detail is
+// the JSON-RPC error in the body, if there is one.
+func statusError(resp *http.Response, body []byte) *client.StatusError {
+	e := client.NewStatusError(resp, body)
 	if m, err := parseMessage(body); err == nil && m.Error != nil {
-		e.RPC = m.Error
-	} else if text := strings.Join(strings.Fields(string(body[:min(len(body), maxSnippet)])), " "); !strings.HasPrefix(text, "<") {
-		e.Snippet = strings.ToValidUTF8(text, "")
+		e.Detail = m.Error
 	}
+	e.Usual = "MCP is usually at /mcp, or at /sse on older servers"
 	return e
 }
 
-// lost reports whether e says that the session is gone: 404, or 400 with -32000.
-func (e *StatusError) lost() bool {
-	return e.Code == http.StatusNotFound || e.Code == http.StatusBadRequest && e.RPC != nil && e.RPC.Code == codeServer
+// sessionLost reports whether e says that the session is gone: 404, or 400 with -32000.
+func sessionLost(e *client.StatusError) bool {
+	var rpc *RPCError
+	return e.Code == http.StatusNotFound || e.Code == http.StatusBadRequest && errors.As(e.Detail, &rpc) && rpc.Code == codeServer
 }
 
 // bom is the byte order mark that some servers begin with.

@@ -153,13 +153,10 @@ func TestReplay(t *testing.T) {
 // outcome is how a call ended: "isError", the code of a JSON-RPC error, or "".
 func outcome(ctx context.Context, s *Session, tool string) (string, error) {
 	res, err := s.Call(ctx, Tool{Name: tool}, jsontext.Value(`{}`))
-	var status *StatusError
 	var rpc *RPCError
 	switch {
 	case errors.As(err, &rpc):
 		return jsonText(rpc.Code), err
-	case errors.As(err, &status) && status.RPC != nil:
-		return jsonText(status.RPC.Code), err
 	case res.IsError:
 		return "isError", err
 	}

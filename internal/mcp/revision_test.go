@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // Who asks for a revision that a server does not speak is told which it speaks,
@@ -44,7 +46,7 @@ func TestConnectWithoutDiscover(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	status = http.StatusInternalServerError
-	var refused *StatusError
+	var refused *client.StatusError
 	if _, err := Connect(t.Context(), ep, Legacy); !errors.As(err, &refused) || refused.Code != status {
 		t.Errorf("error %v", err)
 	}

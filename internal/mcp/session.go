@@ -222,12 +222,8 @@ func appendMembers(dst []byte, object jsontext.Value) []byte {
 // ErrorCode is the JSON-RPC code in the chain of err, also of one that came with an HTTP status.
 func ErrorCode(err error) (code int64, ok bool) {
 	var rpc *RPCError
-	var status *StatusError
-	switch {
-	case errors.As(err, &rpc):
+	if errors.As(err, &rpc) {
 		return rpc.Code, true
-	case errors.As(err, &status) && status.RPC != nil:
-		return status.RPC.Code, true
 	}
 	return 0, false
 }

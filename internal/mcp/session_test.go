@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // asked is a request as a server got it.
@@ -300,12 +302,12 @@ func TestFailures(t *testing.T) {
 		lost bool
 		want string
 	}{
-		"404":                {answer(404, "no such session SESSION-1"), new(*StatusError), true, `the server answered 404 Not Found ("no such session REDACTED")`},
-		"400, -32000":        {answer(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Server not initialized"},"id":null}`), new(*StatusError), true, "400 Bad Request (JSON-RPC error -32000: Server not initialized)"},
-		"400, another code":  {answer(400, `{"jsonrpc":"2.0","error":{"code":-32602,"message":"no"},"id":null}`), new(*StatusError), false, "-32602"},
-		"429":                {answer(429, "slow down"), new(*StatusError), false, `the server answered 429 Too Many Requests ("slow down")`},
-		"500 with a page":    {answer(500, "<html><script>"), new(*StatusError), false, "the server answered 500 Internal Server Error"},
-		"307":                {answer(307, ""), new(*StatusError), false, "the server answered 307 Temporary Redirect, to https://else.example/mcp, which is not followed"},
+		"404":                {answer(404, "no such session SESSION-1"), new(*client.StatusError), true, `the server answered 404 Not Found (no such session REDACTED); MCP is usually at /mcp`},
+		"400, -32000":        {answer(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Server not initialized"},"id":null}`), new(*client.StatusError), true, "400 Bad Request (JSON-RPC error -32000: Server not initialized)"},
+		"400, another code":  {answer(400, `{"jsonrpc":"2.0","error":{"code":-32602,"message":"no"},"id":null}`), new(*client.StatusError), false, "-32602"},
+		"429":                {answer(429, "slow down"), new(*client.StatusError), false, `the server answered 429 Too Many Requests (slow down); the server limits the rate`},
+		"500 with a page":    {answer(500, "<html><script>"), new(*client.StatusError), false, "the server answered 500 Internal Server Error"},
+		"307":                {answer(307, ""), new(*client.StatusError), false, "the server answered 307 Temporary Redirect, to https://REDACTED@else.example/mcp?token=REDACTED, which is not followed"},
 		"a JSON-RPC error":   {answer(200, `{"jsonrpc":"2.0","id":ID,"error":{"code":-32602,"message":"no such tool"}}`), new(*RPCError), false, "JSON-RPC error -32602: no such tool"},
 		"HTML":               {answer(200, "<!doctype html>"), new(*MalformedError), false, "it is HTML, not JSON"},
 		"nothing":            {answer(202, ""), new(*MalformedError), false, "it is empty"},
@@ -331,7 +333,7 @@ func TestFailures(t *testing.T) {
 			if err != nil && (strings.Contains(err.Error(), "SECRET") || len(err.Error()) > 500) {
 				t.Errorf("error of %d bytes: %.500s", len(err.Error()), err)
 			}
-			if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter != 7*time.Second {
+			if status, ok := errors.AsType[*client.StatusError](err); ok && status.RetryAfter != 7*time.Second {
 				t.Errorf("retry after %s", status.RetryAfter)
 			}
 		})

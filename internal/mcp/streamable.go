@@ -138,8 +138,7 @@ func (h *streamable) refusal(resp *http.Response) error {
 		body = bytes.ReplaceAll(body, []byte(h.id), []byte("REDACTED")) // it is a credential
 	}
 	err := statusError(resp, body)
-	var status *StatusError
-	if errors.As(err, &status) && h.id != "" && status.lost() {
+	if h.id != "" && sessionLost(err) {
 		h.lost = true
 		return fmt.Errorf("%w: %w", ErrSessionLost, err)
 	}

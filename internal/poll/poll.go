@@ -49,7 +49,7 @@ func Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Sna
 // noEndpoint says of a "not found" what it means here: servers do not have the
 // endpoint by themselves. At the address where they speak MCP they call it a bad request.
 func noEndpoint(err error) error {
-	status, ok := errors.AsType[*client.HTTPError](err)
+	status, ok := errors.AsType[*client.StatusError](err)
 	if ok && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotAcceptable}, status.Code) {
 		return fmt.Errorf("the server has no snapshot endpoint there (%s); put mcpdiag proxy in front of it, or paste the one of the README; monitor and loadtest work without it", status.Status)
 	}

@@ -64,7 +64,7 @@ func (s *Source) get(ctx context.Context, c *client.Client, target *url.URL) (*s
 		target = instead
 	}
 	doc, timing, err := s.read(ctx, c, target)
-	status, ok := errors.AsType[*client.HTTPError](err)
+	status, ok := errors.AsType[*client.StatusError](err)
 	if !ok || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed || s.Kind != "auto" || target.Path != paths[0].path {
 		return doc, timing, err
 	}

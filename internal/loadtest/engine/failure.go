@@ -48,7 +48,7 @@ func failureOf(err error) *failure {
 }
 
 func classify(err error) *failure {
-	var status *mcp.StatusError
+	var status *client.StatusError
 	var bad *mcp.MalformedError
 	code, rpc := mcp.ErrorCode(err)
 	switch {
@@ -69,7 +69,7 @@ func classify(err error) *failure {
 }
 
 func statusCode(err error) int64 {
-	if status, ok := errors.AsType[*mcp.StatusError](err); ok {
+	if status, ok := errors.AsType[*client.StatusError](err); ok {
 		return int64(status.Code)
 	}
 	return 0

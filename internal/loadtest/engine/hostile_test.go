@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,8 +100,6 @@ func TestRuinedCalls(t *testing.T) {
 		kind result.ErrorKind
 		code int64
 	}{
-		"reset":  {func(w http.ResponseWriter, _ *http.Request, _ string) { raw(w, "", true) }, result.ErrReset, 0},
-		"closed": {func(w http.ResponseWriter, _ *http.Request, _ string) { raw(w, "", false) }, result.ErrReset, 0},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request, _ string) {
 			raw(w, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", false)
 		}, result.ErrReset, 0},
@@ -189,6 +188,29 @@ func TestRuinedCalls(t *testing.T) {
 					t.Errorf("%+v, %+v", e, res.Sessions)
 				}
 			})
+		}
+	}
+}
+
+// TestResentCalls checks that a call goes again on a new connection if the server
+// closes the reused one without an answer, and that the result says so.
+func TestResentCalls(t *testing.T) {
+	t.Parallel()
+	for _, reset := range []bool{true, false} {
+		for _, direct := range []bool{true, false} {
+			s := &scripted{call: func(w http.ResponseWriter, _ *http.Request, n int64, id string) {
+				if n%5 == 0 {
+					raw(w, "", reset)
+					return
+				}
+				good(w, id)
+			}}
+			cfg := onTCP(t, s, 5*time.Second)
+			cfg.NetHTTP = !direct
+			res := runPlan(t, cfg, plan.Plan{Stages: []plan.Stage{{Users: 1, Calls: 30}}})
+			if res.Calls != 30 || res.Failed != 0 || !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.Contains(w, "sent again on a new connection") }) {
+				t.Errorf("reset %t, direct %t: %d calls, %d failed, warnings %q", reset, direct, res.Calls, res.Failed, res.Warnings)
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/fastconn"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
@@ -15,14 +16,14 @@ type timing = client.Timing
 type line struct {
 	ep      mcp.Endpoint
 	timeout time.Duration
-	conn    *client.Conn // nil is net/http
-	forget  func() bool  // stop interrupting conn when the run ends
+	conn    *fastconn.Conn // nil is net/http
+	forget  func() bool    // stop interrupting conn when the run ends
 }
 
 func (r *run) newLine(ctx context.Context) *line {
 	l := &line{ep: r.endpoint(), timeout: r.cfg.Timeout, forget: func() bool { return true }}
 	if r.direct {
-		l.conn = r.cfg.Client.NewConn(r.cfg.Endpoint.URL)
+		l.conn = fastconn.New(r.cfg.Client, r.cfg.Endpoint.URL)
 		l.ep.Line = l.conn
 		l.forget = context.AfterFunc(ctx, l.conn.Interrupt)
 	}

@@ -3,11 +3,8 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/fastconn"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
@@ -64,7 +62,7 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	defer cancel()
 	session, err := mcp.Connect(ctx, r.endpoint(), plan.Protocol)
 	if err != nil {
-		return nil, fmt.Errorf("speaking MCP to %s: %w%s", r.name, client.Cause(err), hint(err, cfg.Endpoint.URL))
+		return nil, fmt.Errorf("speaking MCP to %s: %w", r.name, client.Cause(err))
 	}
 	r.negotiated(session.Era())
 	if err := r.resolve(ctx, session); err != nil {
@@ -78,16 +76,6 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	}
 	r.direct = r.mayDirect()
 	return r, nil
-}
-
-// hint is where MCP is usually, for an address that has something else or nothing.
-func hint(err error, address string) string {
-	status, ok := errors.AsType[*mcp.StatusError](err)
-	u, bad := url.Parse(address)
-	if !ok || bad != nil || u.Path == "/mcp" || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed {
-		return ""
-	}
-	return "; MCP is usually at /mcp, or /sse of old servers"
 }
 
 // endpoint is where the server is, for a session without a line of its own.
@@ -104,7 +92,7 @@ func (r *Runner) endpoint() mcp.Endpoint {
 // see: not over HTTP/2, not through a proxy, and not where connections are shared.
 func (r *Runner) mayDirect() bool {
 	c := r.cfg.Client
-	return c != nil && !r.cfg.NetHTTP && r.cfg.Connections == 0 && len(r.cfg.Command) == 0 && c.Direct(r.cfg.Endpoint.URL)
+	return c != nil && !r.cfg.NetHTTP && r.cfg.Connections == 0 && len(r.cfg.Command) == 0 && fastconn.Suits(c, r.cfg.Endpoint.URL)
 }
 
 // negotiated notes what the server agreed to.
@@ -182,6 +170,7 @@ func (r *Runner) Run(ctx context.Context) (*result.Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	one := newRun(r, r.plan)
+	resent := r.resent()
 	one.abort = func(reason string) { cancel(fmt.Errorf("%w: %s", errAborted, reason)) }
 	stop := one.watch()
 	took := time.Duration(0)
@@ -198,8 +187,19 @@ func (r *Runner) Run(ctx context.Context) (*result.Result, error) {
 	if over := r.plan.Overrun(took); over > awaited && ctx.Err() == nil {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("calls in flight at the end were waited for %.1f s; --timeout bounds that", over.Seconds()))
 	}
+	if n := r.resent() - resent; n > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d requests were sent again on a new connection: the server had closed the reused one without an answer", n))
+	}
 	one.judge(ctx, res, lag)
 	return res, nil
+}
+
+// resent returns how many requests the client has sent again.
+func (r *Runner) resent() int64 {
+	if r.cfg.Client == nil {
+		return 0
+	}
+	return r.cfg.Client.Resent()
 }
 
 // awaited is how long the last calls may be waited for without a word.

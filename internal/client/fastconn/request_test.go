@@ -1,4 +1,4 @@
-package client
+package fastconn
 
 import (
 	"bufio"
@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
-// A request that is larger than what the connection takes at once arrives whole.
-func TestConnLargeRequest(t *testing.T) {
+// TestLargeRequest checks that a request larger than the buffers of a connection arrives complete.
+func TestLargeRequest(t *testing.T) {
 	large := strings.Repeat("0123456789abcdef", 1<<20)
 	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(20 * time.Millisecond) // until nothing more fits on the way
@@ -22,7 +24,7 @@ func TestConnLargeRequest(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "ok")
 	})
-	conn := newClient(t, Config{Timeout: time.Minute}).NewConn(u.String())
+	conn := New(newClient(t, client.Config{Timeout: time.Minute}), u.String())
 	for range 3 {
 		if code, body, err := ask(t.Context(), conn, http.MethodPost, u.String(), large); err != nil || code != 200 || body != "ok" {
 			t.Errorf("%d %q %v", code, body, err)
@@ -30,25 +32,25 @@ func TestConnLargeRequest(t *testing.T) {
 	}
 }
 
-// A server that reads nothing costs a request its deadline, and that it was never
-// sent to its end is told.
-func TestConnNobodyReads(t *testing.T) {
+// TestNobodyReads checks that a request to a server that does not read ends at its
+// deadline, and that the error names the stage.
+func TestNobodyReads(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
 	address := speak(t, func(net.Conn) { <-hold })
-	conn := newClient(t, Config{}).NewConn(address)
+	conn := New(newClient(t, client.Config{}), address)
 	large := strings.Repeat("x", 64<<20)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, _, err := ask(ctx, conn, http.MethodPost, address, large)
-	if !IsTimeout(err) || !strings.Contains(err.Error(), string(StageSend)) {
+	if !client.IsTimeout(err) || !strings.Contains(err.Error(), string(client.StageSend)) {
 		t.Errorf("error %v", err)
 	}
 }
 
-// An answer that comes before the request was read to its end, and one that the
-// server had sent already when the request was written, are answers.
-func TestConnEarlyAnswer(t *testing.T) {
+// TestEarlyAnswer checks that an answer counts that is sent before the request was
+// read to its end.
+func TestEarlyAnswer(t *testing.T) {
 	address := speak(t, func(c net.Conn) {
 		r := bufio.NewReader(c)
 		for range 3 {
@@ -59,7 +61,7 @@ func TestConnEarlyAnswer(t *testing.T) {
 			_, _ = io.CopyN(io.Discard, r, 4)
 		}
 	})
-	conn := newClient(t, Config{Timeout: time.Minute}).NewConn(address)
+	conn := New(newClient(t, client.Config{Timeout: time.Minute}), address)
 	for range 3 {
 		if code, body, err := ask(t.Context(), conn, http.MethodPost, address, "ping"); err != nil || code != 200 || body != "ok" {
 			t.Errorf("%d %q %v", code, body, err)
@@ -67,13 +69,13 @@ func TestConnEarlyAnswer(t *testing.T) {
 	}
 }
 
-// A server that resets the connection while a request is on its way is told as one.
-func TestConnReset(t *testing.T) {
+// TestReset checks that a reset while a request is sent is reported as one.
+func TestReset(t *testing.T) {
 	address := speak(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 10))
 		_ = c.(*net.TCPConn).SetLinger(0)
 	})
-	conn := newClient(t, Config{Timeout: time.Minute}).NewConn(address)
+	conn := New(newClient(t, client.Config{Timeout: time.Minute}), address)
 	if _, _, err := ask(t.Context(), conn, http.MethodPost, address, strings.Repeat("x", 64<<20)); err == nil || !strings.Contains(err.Error(), "reset") {
 		t.Errorf("error %v", err)
 	}

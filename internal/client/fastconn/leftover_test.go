@@ -1,4 +1,4 @@
-package client
+package fastconn
 
 import (
 	"bufio"
@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
-// What a server sends beyond an answer is not the answer to the next request.
-func TestConnLeftover(t *testing.T) {
+// TestLeftover checks that data beyond an answer does not pass for the next answer.
+func TestLeftover(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -39,11 +41,7 @@ func TestConnLeftover(t *testing.T) {
 		}
 	}()
 	base, _ := url.Parse("http://" + l.Addr().String())
-	c, err := New(Config{Origins: []*url.URL{base}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := c.NewConn(base.String())
+	conn := New(newClient(t, client.Config{Origins: []*url.URL{base}}), base.String())
 	for i := range 3 {
 		path := fmt.Sprintf("/%d", i)
 		req, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, base.String()+path, nil)

@@ -1,0 +1,51 @@
+package client
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// SameOrigin reports whether a and b have the same scheme, host and port.
+func SameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() && Port(a) == Port(b)
+}
+
+// Port returns the port of u, that of its scheme where u names none.
+func Port(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
+
+// ParseTarget parses the address of a server as users type it: host:port is
+// enough. An address without a path gets the one given.
+func ParseTarget(target, path string) (*url.URL, error) {
+	full := target
+	if digits.MatchString(target) {
+		return nil, fmt.Errorf("%q is a port without a host; is it localhost:%s?", target, strings.TrimPrefix(target, ":"))
+	}
+	if !strings.Contains(full, "://") {
+		full = "http://" + full
+	}
+	u, err := url.Parse(full)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("invalid server address %q; an address looks like http://localhost:3100", Redact(target))
+	}
+	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n > 65535) {
+		return nil, fmt.Errorf("invalid port in %q (maximum 65535)", Redact(target))
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = path
+	}
+	u.Fragment = ""
+	return u, nil
+}
