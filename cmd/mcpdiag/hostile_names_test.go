@@ -3,9 +3,13 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+// ciCommand matches commands that CI systems obey anywhere in a line.
+var ciCommand = regexp.MustCompile(`##[A-Za-z]*\[`)
 
 // Names as no server should give them, as they stand in JSON.
 var hostileNames = map[string]string{
@@ -25,6 +29,8 @@ var hostileNames = map[string]string{
 	"a workflow command": `\n::error::x`,
 	"one in the indent":  `::error::x`,
 	"an old command":     `##[error]x`,
+	"an Azure command":   `##vso[task.setvariable variable=PATH]/e`,
+	"a TeamCity command": `##teamcity[buildStop comment='x']`,
 	"NUL":                `\u0000`,
 	"no characters":      "\uffff\ufffe",
 	"a megabyte":         strings.Repeat("n", 1<<20),
@@ -58,8 +64,8 @@ func TestHostileNames(t *testing.T) {
 					return
 				}
 				for line := range strings.Lines(o.out + o.err) {
-					if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
-						t.Errorf("GitHub Actions would obey %q", line)
+					if strings.HasPrefix(strings.TrimSpace(line), "::") || ciCommand.MatchString(line) {
+						t.Errorf("a CI system would obey %q", line)
 					}
 				}
 			})
@@ -77,7 +83,7 @@ func TestHostileErrors(t *testing.T) {
 		}
 	}
 	rpcError := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"a\u001b[2J\n::error::x\u202e"}}`, rpcID(r))
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"a\u001b[2J\n::error::x\u202e\nmcpdiag: no leak found"}}`, rpcID(r))
 	}
 	for title, url := range map[string]string{
 		"the body of an error": (&badServer{snapshot: body(500, nasty), mcp: body(500, nasty)}).start(t),
@@ -88,7 +94,13 @@ func TestHostileErrors(t *testing.T) {
 		"a JSON-RPC error":     (&badServer{snapshot: body(404, nasty), tool: "x", call: rpcError}).start(t),
 	} {
 		for what, args := range asks(url, t.TempDir()) {
-			t.Run(title+", "+what, func(t *testing.T) { invoke(t, args...).wants(t, exitFailure, "mcpdiag:") })
+			t.Run(title+", "+what, func(t *testing.T) {
+				o := invoke(t, args...)
+				o.wants(t, exitFailure, "mcpdiag:")
+				if strings.Contains(o.err, "\nmcpdiag: no leak found") {
+					t.Errorf("a forged line on standard error: %s", o.err)
+				}
+			})
 		}
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // connect fills in where the server is, and the client to reach it with.
@@ -37,25 +37,8 @@ func (l *leaktester) connect() error {
 	if l.cfg.Client, err = l.conn.open(l.a, targets, l.cfg.Users); err != nil {
 		return err
 	}
-	for i, arg := range l.cfg.Repeat {
-		l.cfg.Repeat[i] = redactArgument(arg)
-	}
+	l.cfg.Repeat = report.RedactArgs(l.cfg.Repeat)
 	return nil
-}
-
-// redactArgument takes out of an argument what an address or a header in it
-// may hold in secret: it is written into the report.
-func redactArgument(arg string) string {
-	name, value, header := strings.Cut(arg, ":")
-	switch {
-	case strings.Contains(arg, "://"):
-		return client.Redact(arg)
-	case header && !strings.HasPrefix(strings.TrimSpace(value), "@") && !strings.ContainsAny(name, " /{="):
-		if secret := client.SecretsOf(http.Header{http.CanonicalHeaderKey(name): {strings.TrimSpace(value)}}); len(secret) > 0 {
-			return name + ": REDACTED"
-		}
-	}
-	return arg
 }
 
 const portMark = "{port}"

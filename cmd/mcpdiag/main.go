@@ -9,7 +9,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -95,6 +94,10 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
+// complain prints err, one line for each error that is joined in it.
 func (a *app) complain(err error) {
-	fmt.Fprintln(a.stderr, a.painter(a.stderr).Paint(report.Bad, "mcpdiag:"), strings.TrimSpace(report.Text(err.Error())))
+	prefix := a.painter(a.stderr).Paint(report.Bad, "mcpdiag:")
+	for _, line := range report.ErrorLines(err) {
+		fmt.Fprintln(a.stderr, prefix, line)
+	}
 }

@@ -9,54 +9,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 const redacted = "REDACTED"
 
 var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key", "Mcp-Session-Id"}
 
-var secretKeys = []string{"token", "key", "secret", "code", "access_token", "api_key", "apikey", "password"}
-
 // RedactURL writes u without its password and without the values of query keys
-// that name a secret.
-func RedactURL(u *url.URL) string {
-	c := *u
-	if c.User != nil {
-		c.User = url.User(redacted)
-	}
-	c.RawQuery = queryPair.ReplaceAllStringFunc(c.RawQuery, func(pair string) string {
-		key, _, _ := strings.Cut(pair, "=")
-		if isSecretKey(key) {
-			return key + "=" + redacted
-		}
-		return pair
-	})
-	return c.String()
-}
-
-// isSecretKey reports whether a query key, as it stands in a URL, names a
-// secret, or cannot be read.
-func isSecretKey(key string) bool {
-	name, err := url.QueryUnescape(key)
-	return err != nil || slices.Contains(secretKeys, strings.ToLower(name))
-}
-
-var queryPair = regexp.MustCompile(`[^&;]+`)
+// that look secret.
+func RedactURL(u *url.URL) string { return report.RedactURL(u) }
 
 // Redact is RedactURL for an address as it was typed, perhaps without a scheme.
-func Redact(target string) string {
-	if !strings.Contains(target, "://") {
-		return strings.TrimPrefix(Redact("http://"+target), "http://")
-	}
-	u, err := url.Parse(target)
-	if err != nil {
-		if at := strings.LastIndex(target, "@"); at >= 0 {
-			target = redacted + target[at:]
-		}
-		return strings.SplitN(target, "?", 2)[0]
-	}
-	return RedactURL(u)
-}
+func Redact(target string) string { return report.RedactAddress(target) }
+
+var queryPair = regexp.MustCompile(`[^&;]+`)
 
 // Secrets are values that must not show, longest first.
 type Secrets []string
@@ -116,7 +84,7 @@ func SecretsIn(u *url.URL) []string {
 	}
 	for _, pair := range queryPair.FindAllString(u.RawQuery, -1) {
 		key, value, _ := strings.Cut(pair, "=")
-		if !isSecretKey(key) {
+		if !report.SecretQueryKey(key) {
 			continue
 		}
 		s = append(s, value)

@@ -43,7 +43,7 @@ func match(all []Info, name string, self int) []Info {
 func (i Info) mentions(name string) bool {
 	name = strings.ToLower(name)
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), name) }
-	return has(i.Name) || has(filepath.Base(i.Exe)) || has(i.Command())
+	return has(i.Name) || has(filepath.Base(i.Exe)) || has(strings.Join(i.Args, " "))
 }
 
 // ancestors lists the parent of pid, its parent and so on. The table is read

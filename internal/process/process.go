@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // ErrEnded says that the process is gone, or is a zombie that waits for its
@@ -34,12 +36,12 @@ type Info struct {
 	Started time.Time `json:"started,omitzero"`
 }
 
-// Command is the command line, or the name where there is none.
+// Command returns the command line without its secrets, or the name if there is none.
 func (i Info) Command() string {
 	if len(i.Args) == 0 {
 		return i.Name
 	}
-	return strings.Join(i.Args, " ")
+	return strings.Join(report.RedactArgs(i.Args), " ")
 }
 
 // Lookup says what the process with this PID is.

@@ -3,7 +3,6 @@ package report
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,15 +107,4 @@ func about(path string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("writing %s: %w", path, Cause(err))
-}
-
-// Cause returns the cause of an error about a file, without the name of the file.
-func Cause(err error) error {
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathErr.Err
-	}
-	if linkErr, ok := errors.AsType[*os.LinkError](err); ok {
-		return linkErr.Err
-	}
-	return err
 }

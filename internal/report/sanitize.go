@@ -21,16 +21,23 @@ func Line(s string) string { return sanitize(s, false) }
 // Text is Line for text that may have several lines: \n and \t stay.
 func Text(s string) string { return sanitize(s, true) }
 
-// command is what GitHub Actions would obey at the beginning of a line, such as
-// ::error::text. It obeys ##[error]text anywhere.
-var command = regexp.MustCompile(`(?m)^([\pZ\t]*):(:[A-Za-z-]+[^\n]*?::)`)
+// Commands that CI systems obey in the output of a job. GitHub Actions takes
+// ::error::text at the beginning of a line; it, Azure Pipelines and TeamCity take
+// ##[error]text, ##vso[task.x]text and ##teamcity[x] anywhere in a line.
+var (
+	command        = regexp.MustCompile(`(?m)^([\pZ\t]*):(:[A-Za-z-]+[^\n]*?::)`)
+	bracketCommand = regexp.MustCompile(`##([A-Za-z]*)\[`)
+)
 
 func sanitize(s string, lines bool) string {
 	s = visibleControls(s, lines)
 	if strings.Contains(s, "::") {
 		s = command.ReplaceAllString(s, `${1}\x3a${2}`)
 	}
-	return strings.ReplaceAll(s, "##[", `#\x23[`)
+	if strings.Contains(s, "##") {
+		s = bracketCommand.ReplaceAllString(s, `#\x23${1}[`)
+	}
+	return s
 }
 
 func visibleControls(s string, lines bool) string {
@@ -111,7 +118,7 @@ type JSONWriter struct {
 	w    io.Writer
 	rest []byte // the beginning of a character whose end has not come yet
 	out  []byte
-	hash int // how many # came last
+	hash int // # that came last, letters after two of them aside
 }
 
 // NewJSONWriter returns a JSONWriter to w.
@@ -128,7 +135,7 @@ func (j *JSONWriter) Write(p []byte) (int, error) {
 		case r == utf8.RuneError && size == 1:
 			j.out = append(j.out, `\ufffd`...) // what a decoder makes of it
 		case r == '[' && j.hash >= 2:
-			j.out = append(j.out, `\u005b`...) // ##[error] is a workflow command of GitHub Actions
+			j.out = append(j.out, `\u005b`...) // a command of a CI system: see bracketCommand
 		case r >= 0x7f && dangerous(r) && r >= 0x10000:
 			hi, lo := utf16.EncodeRune(r)
 			j.out = fmt.Appendf(j.out, `\u%04x\u%04x`, hi, lo)
@@ -137,12 +144,22 @@ func (j *JSONWriter) Write(p []byte) (int, error) {
 		default:
 			j.out = append(j.out, in[:size]...)
 		}
-		if j.hash++; r != '#' {
-			j.hash = 0
-		}
+		j.follow(r)
 		in = in[size:]
 	}
 	j.rest = append(j.rest[:0], in...)
 	_, err := j.w.Write(j.out)
 	return len(p), err
 }
+
+// follow counts the # before the next character.
+func (j *JSONWriter) follow(r rune) {
+	switch {
+	case r == '#':
+		j.hash++
+	case j.hash < 2 || !isLetter(r):
+		j.hash = 0
+	}
+}
+
+func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }

@@ -35,6 +35,9 @@ func TestLine(t *testing.T) {
 		"  ::add-mask::x":      `  \x3a:add-mask::x`,
 		"::error file=a,l=1::": `\x3a:error file=a,l=1::`,
 		"see ##[error]x":       `see #\x23[error]x`,
+		"##vso[task.x]/e":      `#\x23vso[task.x]/e`,
+		"###TeamCity[x":        `##\x23TeamCity[x`,
+		"## a [link]":          "## a [link]",
 		"::1":                  "::1",
 		"::ffff:10.0.0.1":      "::ffff:10.0.0.1",
 		"a::b::c":              "a::b::c",
@@ -62,7 +65,7 @@ func harmful(s string, lines bool) string {
 }
 
 func FuzzLine(f *testing.F) {
-	for _, s := range []string{"", "a", "\x1b[2J\u009b\x7f\u202e\xff\xed\xa0\x80\r\n", "漢字\u200d", "::error::x", "##[##[", "\\x1b", " ::a::\n::b::"} {
+	for _, s := range []string{"", "a", "\x1b[2J\u009b\x7f\u202e\xff\xed\xa0\x80\r\n", "漢字\u200d", "::error::x", "##[##[", "##vso[###teamcity[", "\\x1b", " ::a::\n::b::"} {
 		f.Add(s, 10)
 	}
 	f.Fuzz(func(t *testing.T, s string, width int) {
@@ -73,7 +76,7 @@ func FuzzLine(f *testing.F) {
 		if Line(line) != line || Text(text) != text {
 			t.Errorf("%q: not idempotent: %q, then %q", s, line, Line(line))
 		}
-		if strings.Contains(line, "##[") || strings.Contains(text, "##[") || command.MatchString(line) || command.MatchString(text) {
+		if bracketCommand.MatchString(line) || bracketCommand.MatchString(text) || command.MatchString(line) || command.MatchString(text) {
 			t.Errorf("%q: a workflow command came out: %q", s, text)
 		}
 		width = 1 + width&0x3f
@@ -109,7 +112,7 @@ func TestCell(t *testing.T) {
 // What a JSONWriter lets through decodes to what was written, however it was
 // cut up, and a terminal has nothing to obey.
 func TestJSONWriter(t *testing.T) {
-	const text = "a\x7f\u009b\u202e\ufeff\u2028\U000e0041漢🎉\u200d\\\"##[error]###[x#[["
+	const text = "a\x7f\u009b\u202e\ufeff\u2028\U000e0041漢🎉\u200d\\\"##[error]###[x#[[##vso[##teamcity[##x#["
 	data, err := json.Marshal(map[string]string{text: text})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +128,7 @@ func TestJSONWriter(t *testing.T) {
 		if h := harmful(out.String(), false); h != "" {
 			t.Errorf("in pieces of %d: %q came out", size, h)
 		}
-		if strings.Contains(out.String(), "##[") {
+		if bracketCommand.MatchString(out.String()) {
 			t.Errorf("in pieces of %d: a workflow command came out: %s", size, out.String())
 		}
 		got := map[string]string{}

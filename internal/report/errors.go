@@ -1,0 +1,46 @@
+package report
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// Cause returns the cause of an error about a file, without the name of the file.
+func Cause(err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err
+	}
+	if linkErr, ok := errors.AsType[*os.LinkError](err); ok {
+		return linkErr.Err
+	}
+	return err
+}
+
+// ErrorLines returns the text of err with one line for each error that is joined
+// in it. Line breaks in the texts themselves, which may be foreign, are escaped.
+func ErrorLines(err error) []string {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked node by node
+	case interface{ Unwrap() []error }:
+		var texts, lines []string
+		for _, part := range e.Unwrap() {
+			texts = append(texts, part.Error())
+			lines = append(lines, ErrorLines(part)...)
+		}
+		if len(lines) > 0 && strings.Join(texts, "\n") == err.Error() {
+			return lines
+		}
+	case interface{ Unwrap() error }:
+		cause := e.Unwrap()
+		if cause == nil {
+			break
+		}
+		if prefix, ok := strings.CutSuffix(err.Error(), cause.Error()); ok {
+			lines := ErrorLines(cause)
+			lines[0] = Line(prefix + lines[0])
+			return lines
+		}
+	}
+	return []string{Line(strings.TrimSpace(err.Error()))}
+}

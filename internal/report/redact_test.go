@@ -1,0 +1,61 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRedactArgs(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"env DB_PASSWORD=sesame PORT=1 node server.js":            "env DB_PASSWORD=REDACTED PORT=1 node server.js",
+		"node s.js --api-token=sesame --port 1":                   "node s.js --api-token=REDACTED --port 1",
+		"node s.js --api-token sesame --port 1":                   "node s.js --api-token REDACTED --port 1",
+		"node s.js --secret --port 1":                             "node s.js --secret --port 1",
+		"node --token-file t --max-tokens 100 --key k.pem":        "node --token-file t --max-tokens 100 --key k.pem",
+		"sh -c|export OPENAI_API_KEY='sesame open'; node --pat x": "sh -c|export OPENAI_API_KEY='REDACTED'; node --pat REDACTED",
+		"-H|Authorization: Bearer sesame":                         "-H|Authorization: REDACTED REDACTED",
+		"-H|X-API-Key: sesame":                                    "-H|X-API-Key: REDACTED",
+		"-H|X-API-Key: @file":                                     "-H|X-API-Key: @file",
+		`--args|{"apiKey": "sesame", "q": "x"}`:                   `--args|{"apiKey": "REDACTED", "q": "x"}`,
+		"DATABASE_URL=postgres://u:sesame@h/db node":              "DATABASE_URL=postgres://REDACTED@h/db node",
+		"docker run --env=DB_PASSWORD=sesame i":                   "docker run --env=DB_PASSWORD=REDACTED i",
+		"http://h/mcp?token=sesame&x=1":                           "http://h/mcp?token=REDACTED&x=1",
+		"run ghp_0123456789abcdefghijklmnopqrstuvwxyz":            "run REDACTED",
+		"mcpdiag leaktest --users 4 -- npx -y server /tmp":        "mcpdiag leaktest --users 4 -- npx -y server /tmp",
+	} {
+		sep := " "
+		if strings.Contains(args, "|") {
+			sep = "|"
+		}
+		if diff := cmp.Diff(want, strings.Join(RedactArgs(strings.Split(args, sep)), sep)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestSecretName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"DB_PASSWORD": true, "--api-token": true, "X-Api-Key": true, "clientSecret": true, "access_token": true, "code": true, "passwd": true,
+		"--token-file": false, "max-tokens": false, "keyboard": false, "PATH": false, "author": false, "": false, "compass": false, "AUTH_URL": false,
+	} {
+		if got := SecretName(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
+// FuzzRedactText redacts any text; a password after a secret name never stays.
+func FuzzRedactText(f *testing.F) {
+	f.Add("env", "x")
+	f.Add("://", "\"'&;")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		RedactText(before + after)
+		if out := RedactText(before + "\nDB_PASSWORD=Sentinel01 " + after); strings.Contains(out, "Sentinel01") {
+			t.Errorf("%q", out)
+		}
+	})
+}
