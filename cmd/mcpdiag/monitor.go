@@ -31,7 +31,7 @@ func newMonitorCmd(a *app) *cobra.Command {
 	w := watcher{a: a}
 	cmd := &cobra.Command{
 		SuggestFor: []string{"watch", "memory"},
-		Use:        "monitor (--pid N | --name NAME | --read FILE | -- COMMAND…)",
+		Use:        "monitor (--pid N | --name NAME | --port N | --read FILE | -- COMMAND…)",
 		Short:      "Watch the memory of a process and its descendants",
 		Long: `monitor samples a process and all its descendants at every interval, writes a row
 each to a CSV file, and judges the memory when the process ends or on Ctrl-C: leak,
@@ -61,8 +61,9 @@ write timestamp,pid,rss_mb,…, a log of psrecord or data of mprof; - is standar
 	fs := cmd.Flags()
 	positiveVar(fs, &w.cfg.PID, "pid", 0, "watch the process with this PID")
 	fs.StringVar(&w.cfg.Name, "name", "", "watch the process whose name, executable or arguments contain this")
-	choiceVar(cmd, fs, &w.match, "match", "which process, when --name means several", append([]string{matchOne}, process.Matches()...)...)
-	durationVar(fs, &w.cfg.RestartWait, "restart-wait", 5*time.Second, "wait this long for a process to come back under its --name")
+	positiveVar(fs, &w.cfg.Port, "port", 0, "watch the process that listens on this TCP port")
+	choiceVar(cmd, fs, &w.match, "match", "the process to watch when several match --name", append([]string{matchOne}, process.Matches()...)...)
+	durationVar(fs, &w.cfg.RestartWait, "restart-wait", 5*time.Second, "wait this long for a process to come back under its --name or --port")
 	durationVar(fs, &w.cfg.Interval, "interval", time.Second, "time from one sample to the next, from 10ms")
 	durationVar(fs, &w.cfg.Duration, "duration", 0, "end after this long")
 	limitVar(fs, &w.cfg.Count, "count", "end after this many samples")
@@ -86,7 +87,7 @@ const matchOne = "one" // several are an error
 // target checks that the command line names one thing to watch.
 func (w *watcher) target(operands, command []string) error {
 	named := 0
-	for _, is := range []bool{w.cfg.PID != 0, w.cfg.Name != "", w.read != "", len(command) > 0} {
+	for _, is := range []bool{w.cfg.PID != 0, w.cfg.Name != "", w.cfg.Port != 0, w.read != "", len(command) > 0} {
 		if is {
 			named++
 		}
@@ -95,7 +96,7 @@ func (w *watcher) target(operands, command []string) error {
 	case len(operands) > 0:
 		return usagef("%q: the command to start stands after --", operands[0])
 	case named != 1:
-		return usagef("name the process with one of --pid, --name, --read and a command after --")
+		return usagef("name the process with one of --pid, --name, --port, --read and a command after --")
 	case w.cfg.Interval < monitor.MinInterval:
 		return usagef("--interval is at least %v", monitor.MinInterval)
 	}

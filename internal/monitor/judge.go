@@ -43,6 +43,7 @@ func (res *Result) conclude() {
 }
 
 func (p *Process) judge() {
+	p.Holders = p.largestHolders()
 	p.Trend = trend.JudgeTime(p.total.Lows())
 	for _, why := range p.disturbed {
 		p.Trend.Disturbed(why)

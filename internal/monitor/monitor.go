@@ -12,28 +12,34 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// Config says what to watch, and how long.
+// Config is the configuration of a run. One of PID, Name, Port and Command names
+// the process, see process.Target.
 type Config struct {
-	PID     int              // the process, or
-	Name    string           // what its name, executable or arguments contain, or
-	Command *process.Command // what to start
-	Match   process.Match    // which, when Name means several
+	PID     int
+	Name    string
+	Match   process.Match
+	Port    int
+	Command *process.Command
 
 	Interval time.Duration
 	Duration time.Duration // 0: until the process ends
-	Count    int           // samples; 0: no limit
+	Count    int           // number of samples; 0: no limit
 	// RestartWait is how long a process that has ended may take to come back
-	// under the same Name.
+	// under the same Name or Port.
 	RestartWait time.Duration
+}
+
+func (c *Config) target() process.Target {
+	return process.Target{PID: c.PID, Name: c.Name, Match: c.Match, Port: c.Port, Command: c.Command}
 }
 
 // MinInterval is the shortest interval; a shorter one would measure mcpdiag.
 const MinInterval = 10 * time.Millisecond
 
 // Run samples until ctx is done, the time is over, or all processes have ended.
-// Each sample goes to csv, when there is one, and to each, when there is one.
-// The result is there even when an error is: it holds what was seen until then. A
-// command that was started has ended when Run returns, and all that it started.
+// It writes each sample to csv and passes it to each; both may be nil. The result
+// holds all samples until an error. A command that was started has ended when Run
+// returns, and so has everything that it started.
 func Run(ctx context.Context, cfg Config, csv io.Writer, each func(*Sample)) (*Result, error) {
 	if cfg.Interval < MinInterval {
 		return nil, fmt.Errorf("interval %v: the shortest is %v", cfg.Interval, MinInterval)
@@ -66,16 +72,16 @@ type run struct {
 	system   process.System
 	systemAt time.Time
 
-	targets  []*target // those that live
-	all      []*Process
-	lostAt   time.Time // when the last one ended that may come back
-	soughtAt time.Time
-	ticks    int
-	missed   int
-	notes    []string
+	targets    []*target // the living ones
+	all        []*Process
+	endedAt    time.Time // when the last one ended that may be restarted
+	searchedAt time.Time
+	ticks      int
+	missed     int
+	notes      []string
 }
 
-// begin finds or starts what is to be watched.
+// begin finds or starts the processes to watch.
 func (r *run) begin() error {
 	found, err := r.find()
 	if err != nil {
@@ -90,25 +96,15 @@ func (r *run) begin() error {
 }
 
 func (r *run) find() ([]process.Info, error) {
-	switch {
-	case r.cfg.Command != nil:
-		child, err := process.Start(*r.cfg.Command)
-		if err != nil {
-			return nil, err
-		}
-		r.child = child
-		return []process.Info{child.Info}, nil
-	case r.cfg.PID != 0:
-		info, err := process.Lookup(r.cfg.PID)
-		return []process.Info{info}, err
-	case r.cfg.Name == "":
-		return nil, errors.New("which process? name it with --pid or --name, or give a command to start")
+	if r.cfg.Command == nil {
+		return r.cfg.target().Find()
 	}
-	found, err := process.Find(r.cfg.Name)
+	child, err := process.Start(*r.cfg.Command)
 	if err != nil {
 		return nil, err
 	}
-	return process.Choose(r.cfg.Name, found, r.cfg.Match)
+	r.child = child
+	return []process.Info{child.Info}, nil
 }
 
 func (r *run) follow(info process.Info) (*target, error) {
@@ -118,7 +114,7 @@ func (r *run) follow(info process.Info) (*target, error) {
 	case err == nil:
 		t.tree = tree
 		r.targets = append(r.targets, t)
-	case r.child == nil: // a command that ended at once is told by its exit status
+	case r.child == nil: // the exit status of a command explains that it ended at once
 		return nil, err
 	}
 	r.all = append(r.all, t.summary)
@@ -126,8 +122,8 @@ func (r *run) follow(info process.Info) (*target, error) {
 }
 
 // loop takes a sample at the start and at each multiple of the interval after
-// it: a late sample does not move the next one. Ticks that are over already are
-// left out and counted.
+// it: a late sample does not delay the next one. Missed ticks are skipped and
+// counted.
 func (r *run) loop(ctx context.Context) error {
 	if r.cfg.Duration > 0 {
 		var cancel context.CancelFunc
@@ -148,7 +144,7 @@ func (r *run) loop(ctx context.Context) error {
 		if err := r.tick(time.Now()); err != nil {
 			return err
 		}
-		if r.over() {
+		if r.finished() {
 			return nil
 		}
 		next, wait := nextTick(time.Since(r.start), r.cfg.Interval)
@@ -158,7 +154,7 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// firstTick is at once, but a command gets a moment to become the program it runs.
+// firstTick returns the time to the first tick. A command gets a moment to become the program that it runs.
 func (r *run) firstTick() time.Duration {
 	if r.child == nil {
 		return 0
@@ -173,15 +169,15 @@ func (r *run) childDone() <-chan struct{} {
 	return r.child.Done()
 }
 
-// over reports whether there is nothing left to sample.
-func (r *run) over() bool {
+// finished reports whether there is nothing left to sample.
+func (r *run) finished() bool {
 	if r.ticks == r.cfg.Count {
 		return true
 	}
-	return len(r.targets) == 0 && (r.lostAt.IsZero() || time.Since(r.lostAt) >= r.cfg.RestartWait)
+	return len(r.targets) == 0 && (r.endedAt.IsZero() || time.Since(r.endedAt) >= r.cfg.RestartWait)
 }
 
-// nextTick says which multiple of interval comes after elapsed, and how long it is until then.
+// nextTick returns the next multiple of interval after elapsed, and the time until then.
 func nextTick(elapsed, interval time.Duration) (tick int, wait time.Duration) {
 	return int(elapsed/interval) + 1, interval - elapsed%interval
 }
@@ -192,13 +188,13 @@ func (r *run) tick(now time.Time) error {
 	if err := r.readSystem(now); err != nil {
 		return fmt.Errorf("reading the memory of the machine: %w", err)
 	}
-	r.seekRestarted(now)
+	r.findRestarted(now)
 	living := r.targets[:0]
 	for _, t := range r.targets {
 		s, err := t.sample(now, r.system)
 		switch {
 		case errors.Is(err, process.ErrEnded):
-			r.lose(t, now)
+			r.drop(t, now)
 			continue
 		case err != nil:
 			return err

@@ -110,10 +110,10 @@ func TestRunByName(t *testing.T) {
 
 func TestRunRefuses(t *testing.T) {
 	for want, cfg := range map[string]Config{
-		"shortest":        {PID: os.Getpid(), Interval: time.Millisecond},
-		"which process":   {Interval: time.Second},
-		"no such process": {PID: 1 << 30, Interval: time.Second},
-		"arguments":       {Name: "no-process-is-called-this", Interval: time.Second},
+		"shortest":         {PID: os.Getpid(), Interval: time.Millisecond},
+		"no process named": {Interval: time.Second},
+		"no such process":  {PID: 1 << 30, Interval: time.Second},
+		"arguments":        {Name: "no-process-is-called-this", Interval: time.Second},
 	} {
 		if _, err := Run(t.Context(), cfg, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", cfg, err, want)

@@ -8,17 +8,17 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Result is what a run saw. It is the JSON document of the command.
+// Result is the result of a run. It is the JSON document of the command.
 type Result struct {
 	Verdict    trend.Verdict `json:"verdict"`
 	StartedAt  time.Time     `json:"startedAt"`
 	IntervalMS float64       `json:"intervalMs,omitempty"`
-	File       string        `json:"file,omitempty"` // where the samples are
+	File       string        `json:"file,omitempty"` // of the samples
 	Processes  []*Process    `json:"processes"`
 	Warnings   []string      `json:"warnings"`
 }
 
-// Process is what was seen of one run of a process. Sizes are in MB.
+// Process is the summary of one run of a process. Sizes are in MB.
 type Process struct {
 	process.Info
 	Command     string          `json:"command,omitempty"`
@@ -27,22 +27,24 @@ type Process struct {
 	RSS         Span            `json:"rssMB"`
 	RSSTotal    Span            `json:"rssTotalMB"` // with all descendants
 	MaxChildren int             `json:"maxChildren"`
-	Figures     map[string]Span `json:"figures"`        // by column of the CSV; those that were read
-	Restarted   bool            `json:"restarted"`      // it took the place of one that ended
+	Figures     map[string]Span `json:"figures"`        // by column of the CSV, without figures that were not read
+	Restarted   bool            `json:"restarted"`      // it replaced a process that ended
 	Ended       bool            `json:"ended"`          // before the monitor did
 	Exit        *process.Exit   `json:"exit,omitempty"` // of a command that the monitor started
 	Trend       trend.Judgement `json:"trend"`          // of rssTotalMB
 	RedFlags    RedFlags        `json:"redFlags"`
-	Facts       []string        `json:"facts"` // what else may matter
+	Holders     []Holder        `json:"holders,omitempty"` // processes of the tree with most memory
+	Facts       []string        `json:"facts"`             // other observations
 
 	origin      time.Time // of X in the series
 	first, last time.Time
 	total, self trend.Series
 	counts      map[string]*trend.Series
 	disturbed   []string
+	holders     map[process.ID]Holder
 }
 
-// Span is how one figure moved.
+// Span is the range of one figure.
 type Span struct {
 	Initial float64 `json:"initial"`
 	Final   float64 `json:"final"`
@@ -59,7 +61,7 @@ func (s *Span) add(v float64) {
 	}
 	s.N++
 	s.Final, s.Min, s.Max = v, min(s.Min, v), max(s.Max, v)
-	s.Avg += (v - s.Avg) / float64(s.N) // the mean so far, without a sum that grows
+	s.Avg += (v - s.Avg) / float64(s.N) // a running mean: a sum would lose precision
 	s.Growth = s.Final - s.Initial
 }
 

@@ -2,14 +2,13 @@ package monitor
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// target is one process that lives, with its descendants.
+// target is a living process with its descendants.
 type target struct {
 	tree       *process.Tree
 	summary    *Process
@@ -62,13 +61,14 @@ func (t *target) readDetails(s *Sample, now time.Time) {
 	t.tree.ReadCounts(&s.Detail)
 	t.tree.ReadPages(&s.Detail)
 	t.tree.ReadSockets(&s.Detail)
+	t.summary.addHolders(t.tree.MemoryOf())
 	t.detailsDue = now.Add(detailPause(time.Since(began)))
 	t.denied = t.denied || s.Denied
 }
 
 func mb(bytes uint64) float64 { return float64(bytes) / mib }
 
-// note puts what was seen on the way into the summary.
+// note adds facts of the whole run to the summary.
 func (t *target) note() {
 	if t.denied {
 		t.summary.Facts = append(t.summary.Facts,
@@ -82,55 +82,44 @@ func (t *target) note() {
 	}
 }
 
-// lose takes leave of a process that has ended.
-func (r *run) lose(t *target, now time.Time) {
+// drop stops following a process that has ended.
+func (r *run) drop(t *target, now time.Time) {
 	t.summary.Ended = true
 	t.note()
 	t.tree.Close()
-	switch {
-	case r.child != nil: // its exit says it
-	case r.cfg.Name != "":
-		r.lostAt = now
-		t.summary.disturbed = append(t.summary.disturbed, "it ended while it was watched, nobody knows why")
-	default:
-		t.summary.disturbed = append(t.summary.disturbed, "it ended while it was watched, nobody knows why")
-		if other, err := process.Lookup(t.summary.PID); err == nil && other.ID != t.summary.ID {
-			r.notes = append(r.notes, fmt.Sprintf("PID %d belongs to another process now (%s), which was not followed", other.PID, report.Cell(other.Command(), 60)))
-		}
+	if r.child != nil {
+		return // its exit status is reported
+	}
+	t.summary.disturbed = append(t.summary.disturbed, "it ended while it was watched, for an unknown reason")
+	if r.cfg.target().CanRestart() {
+		r.endedAt = now
+		return
+	}
+	if other, err := process.Lookup(t.summary.PID); err == nil && other.ID != t.summary.ID {
+		r.notes = append(r.notes, fmt.Sprintf("PID %d belongs to another process now (%s), which was not followed", other.PID, report.Cell(other.Command(), 60)))
 	}
 }
 
-// seekEvery is how often a process that ended is looked for: all processes
-// must be asked for their names.
-const seekEvery = 250 * time.Millisecond
+// searchEvery is how often a process that ended is searched for: that reads the
+// names of all processes.
+const searchEvery = 250 * time.Millisecond
 
-// seekRestarted looks for the process that takes the place of one that ended.
-func (r *run) seekRestarted(now time.Time) {
-	if r.lostAt.IsZero() || now.Sub(r.soughtAt) < seekEvery {
+// findRestarted follows the process that replaces one that ended.
+func (r *run) findRestarted(now time.Time) {
+	if r.endedAt.IsZero() || now.Sub(r.searchedAt) < searchEvery {
 		return
 	}
-	r.soughtAt = now
-	found, err := process.Find(r.cfg.Name)
-	if err != nil {
-		return // the next tick tries again
+	r.searchedAt = now
+	known := make([]process.ID, len(r.all))
+	for i, p := range r.all {
+		known[i] = p.ID
 	}
-	found = slices.DeleteFunc(found, func(i process.Info) bool {
-		return slices.ContainsFunc(r.all, func(p *Process) bool { return p.ID == i.ID }) || i.Started.Before(r.start.Add(-time.Second))
-	})
-	how := r.cfg.Match
-	if how == process.MatchOne {
-		how = process.MatchNewest
-	}
-	chosen, err := process.Choose(r.cfg.Name, found, how)
-	if err != nil {
-		return // it is not back yet
-	}
-	for _, info := range chosen {
+	for _, info := range r.cfg.target().FindRestarted(known, r.start.Add(-time.Second)) {
 		if t, err := r.follow(info); err == nil {
 			t.summary.Restarted = true
-			t.summary.disturbed = append(t.summary.disturbed, "it took the place of one that ended")
+			t.summary.disturbed = append(t.summary.disturbed, "it replaced a process that ended")
 			r.notes = append(r.notes, fmt.Sprintf("restarted: PID %d is followed since %s", info.PID, now.Format(time.TimeOnly)))
-			r.lostAt = time.Time{}
+			r.endedAt = time.Time{}
 		}
 	}
 }
@@ -144,7 +133,7 @@ func (r *run) close() {
 	}
 }
 
-// end stops the command, where one was started, and says how it ended.
+// end stops the command, if one was started, and records how it ended.
 func (r *run) end() {
 	for _, t := range r.targets {
 		t.note()
@@ -153,7 +142,7 @@ func (r *run) end() {
 		return
 	}
 	p := r.all[0]
-	if p.Ended { // a tick saw it before its exit status was there
+	if p.Ended { // a tick found it ended before its exit status was known
 		<-r.child.Done()
 	}
 	select {
@@ -161,13 +150,13 @@ func (r *run) end() {
 		p.Ended = true
 	default:
 		r.child.Stop()
-		return // how it ends when it is asked to says nothing
+		return // its status after a request to end means nothing
 	}
 	exit := r.child.Exit()
 	p.Exit = &exit
 	switch {
 	case exit.Signal == "killed":
-		p.disturbed = append(p.disturbed, exit.Text+": when nobody did that, the machine or its control group was out of memory")
+		p.disturbed = append(p.disturbed, exit.Text+": unless someone killed it, the machine or its control group was out of memory")
 	case exit.Code != 0:
 		p.disturbed = append(p.disturbed, "it ended with "+exit.Text)
 	}
@@ -185,7 +174,7 @@ func (r *run) result() *Result {
 			p.disturbed = append(p.disturbed, "many samples were missed")
 		}
 	}
-	// The wall clock against the one that only counts.
+	// Compare the wall clock with the monotonic clock.
 	if now := time.Now(); now.Round(0).Sub(r.start.Round(0))-now.Sub(r.start) > clockJump || now.Sub(r.start)-now.Round(0).Sub(r.start.Round(0)) > clockJump {
 		res.Warnings = append(res.Warnings, "the clock of the machine was set while the monitor ran: the timestamps have a jump")
 	}

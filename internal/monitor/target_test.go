@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +37,7 @@ func TestRunFollowsARestart(t *testing.T) {
 			stop()
 		}
 	}
-	cfg := Config{Name: marker, Interval: MinInterval, RestartWait: 2 * seekEvery}
+	cfg := Config{Name: marker, Interval: MinInterval, RestartWait: 2 * searchEvery}
 	res, err := Run(t.Context(), cfg, &out, each)
 	if err != nil || len(res.Processes) != 2 {
 		t.Fatalf("%+v, %v", res, err)
@@ -151,6 +153,34 @@ func TestDetailPause(t *testing.T) {
 		if got := detailPause(cost); got != want {
 			t.Errorf("%v: %v, want %v", cost, got, want)
 		}
+	}
+}
+
+func TestPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	res, err := Run(t.Context(), Config{Port: l.Addr().(*net.TCPAddr).Port, Interval: MinInterval, Count: 1}, nil, nil)
+	if err != nil || res.Processes[0].PID != os.Getpid() {
+		t.Errorf("%v, want the process that listens", err)
+	}
+}
+
+// The processes of a tree are listed with their memory, the largest first.
+func TestHolders(t *testing.T) {
+	cmd, _ := processtest.Start(t, "tree 7 1")
+	res, err := Run(t.Context(), Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 2}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.Processes[0]
+	if len(p.Holders) != maxHolders || p.Holders[0].Final < p.Holders[4].Final || p.Holders[0].Command == "" {
+		t.Errorf("%+v, want the %d largest of 8 processes", p.Holders, maxHolders)
+	}
+	if rows := fmt.Sprint(p.rows()); !strings.Contains(rows, fmt.Sprintf("PID %d: ", p.Holders[0].PID)) {
+		t.Errorf("%s does not name the largest", rows)
 	}
 }
 

@@ -107,6 +107,13 @@ func (p *Process) rows() [][2]string {
 	if p.MaxChildren > 0 {
 		rows = append(rows, [2]string{"descendants", fmt.Sprintf("at most %d", p.MaxChildren)})
 	}
+	for i, h := range p.Holders[:min(3, len(p.Holders))] {
+		label := ""
+		if i == 0 {
+			label = "held by"
+		}
+		rows = append(rows, [2]string{label, h.text()})
+	}
 	if p.Exit != nil {
 		rows = append(rows, [2]string{"ended", p.Exit.Text})
 	} else if p.Ended {

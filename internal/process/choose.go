@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Match says which of several processes is meant.
+// Match is the choice among several processes of one name.
 type Match string
 
-// The ways to choose. The zero value chooses none: several are an error.
+// Choices. With the zero value several processes are an error.
 const (
 	MatchOne     Match = ""
 	MatchNewest  Match = "newest"
@@ -19,22 +19,21 @@ const (
 	MatchAll     Match = "all"
 )
 
-// Matches are the values of Match one can ask for.
+// Matches lists the values of Match for users.
 func Matches() []string {
 	return []string{string(MatchNewest), string(MatchOldest), string(MatchLargest), string(MatchAll)}
 }
 
-// ErrNoMatch says that no process has the name.
+// ErrNoMatch is the error when no process matches.
 var ErrNoMatch = errors.New("no such process")
 
-// AmbiguousError says that several processes have the name. The process that
-// is meant must be chosen by a person.
+// AmbiguousError is the error when several processes match and the user must choose.
 type AmbiguousError struct {
 	Name  string
 	Found []Info
 }
 
-// Error names the number only; the one who prints it lists Found, made harmless.
+// Error gives the PIDs only. Commands of processes must be sanitized: callers list Found.
 func (e *AmbiguousError) Error() string {
 	pids := make([]string, 0, len(e.Found))
 	for _, p := range e.Found {
@@ -44,11 +43,11 @@ func (e *AmbiguousError) Error() string {
 		len(e.Found), e.Name, strings.Join(pids, ", "), strings.Join(Matches(), "|"))
 }
 
-// Choose takes from the processes that were found for name the one that how means, or all.
+// Choose returns one of the processes found for name, or all of them with MatchAll.
 func Choose(name string, found []Info, how Match) ([]Info, error) {
 	switch {
 	case len(found) == 0:
-		return nil, fmt.Errorf("finding a process named %q: %w; the name, the executable and the arguments were looked at", name, ErrNoMatch)
+		return nil, fmt.Errorf("finding a process named %q: %w; the name, the executable and the arguments were searched", name, ErrNoMatch)
 	case len(found) == 1, how == MatchAll:
 		return found, nil
 	}
@@ -75,7 +74,7 @@ func byStart(a, b Info) int {
 	return a.PID - b.PID
 }
 
-// largest weighs each process with its descendants: a launcher is small, its server is not.
+// largest compares the memory of each process with its descendants: a launcher is small, its server is not.
 func largest(found []Info) Info {
 	best, most := found[0], uint64(0)
 	for _, p := range found {

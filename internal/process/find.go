@@ -1,18 +1,20 @@
 package process
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// Find lists the processes that name means: those that have it in their
-// process name, their executable or an argument, whatever the case. Every Python
-// or Node server is called "python" or "node", so the arguments decide. This
-// process and its ancestors are left out (they carry the name in their own
-// arguments), and so is a process with an ancestor that matches: a worker
-// belongs to its server.
+// Find lists the processes that have name in their process name, their executable
+// or an argument, in any case: every Python or Node server is called "python" or
+// "node", so the arguments decide. These are left out: this process and its
+// ancestors, which have the name in their own arguments; an mcpdiag that watches or
+// wraps the server; and a process below one that matches: a worker belongs to
+// its server.
 func Find(name string) ([]Info, error) {
 	all, err := list()
 	if err != nil {
@@ -23,21 +25,31 @@ func Find(name string) ([]Info, error) {
 
 func match(all []Info, name string, self int) []Info {
 	parents := make(map[int]int, len(all))
-	hit := map[int]bool{}
+	matches := map[int]bool{}
 	for _, p := range all {
 		parents[p.PID] = p.Parent
-		hit[p.PID] = p.mentions(name)
+		matches[p.PID] = p.mentions(name) && !p.isWatcher()
 	}
 	for _, pid := range append(ancestors(parents, self), self) {
-		hit[pid] = false
+		matches[pid] = false
 	}
 	var found []Info
 	for _, p := range all {
-		if hit[p.PID] && !anyOf(hit, ancestors(parents, p.PID)) {
+		if matches[p.PID] && !anyOf(matches, ancestors(parents, p.PID)) {
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+// isWatcher reports whether the process is an mcpdiag that names another process on its
+// command line. The demo server is none.
+func (i Info) isWatcher() bool {
+	if len(i.Args) > 0 && i.Args[0] == WatchdogName {
+		return true
+	}
+	program := strings.TrimSuffix(filepath.Base(cmp.Or(i.Exe, i.Name)), ".exe")
+	return program == "mcpdiag" && !slices.Contains(i.Args, "demo")
 }
 
 func (i Info) mentions(name string) bool {
@@ -46,8 +58,8 @@ func (i Info) mentions(name string) bool {
 	return has(i.Name) || has(filepath.Base(i.Exe)) || has(strings.Join(i.Args, " "))
 }
 
-// ancestors lists the parent of pid, its parent and so on. The table is read
-// while processes come and go, so it may hold a circle.
+// ancestors lists the parent of pid, the parent of that and so on. The table was
+// read while processes came and went, so it may hold a cycle.
 func ancestors(parents map[int]int, pid int) []int {
 	var line []int
 	start := pid
@@ -61,9 +73,9 @@ func ancestors(parents map[int]int, pid int) []int {
 	return line
 }
 
-func anyOf(hit map[int]bool, pids []int) bool {
+func anyOf(matches map[int]bool, pids []int) bool {
 	for _, pid := range pids {
-		if hit[pid] {
+		if matches[pid] {
 			return true
 		}
 	}

@@ -16,6 +16,10 @@ var machine = []Info{
 	{ID: ID{PID: 20, Start: 2}, Parent: 1, Name: "python3", Exe: "/usr/bin/python3", Args: []string{"python3", "/app/bin/Uvicorn", "app:main"}},
 	{ID: ID{PID: 21, Start: 3}, Parent: 20, Name: "python3", Args: []string{"python3", "spawn", "uvicorn"}},
 	{ID: ID{PID: 30, Start: 4}, Parent: 1, Name: "node", Exe: "/opt/node", Args: []string{"node", "server.js"}},
+	{ID: ID{PID: 50, Start: 2}, Parent: 1, Name: "mcpdiag", Exe: "/opt/mcpdiag", Args: []string{"mcpdiag", "proxy", "--", "node", "index.mjs"}},
+	{ID: ID{PID: 51, Start: 2}, Parent: 50, Name: "child-watchdog", Exe: "/opt/mcpdiag", Args: []string{WatchdogName}},
+	{ID: ID{PID: 52, Start: 2}, Parent: 51, Name: "node", Args: []string{"node", "index.mjs"}},
+	{ID: ID{PID: 53, Start: 2}, Parent: 1, Name: "mcpdiag", Args: []string{"mcpdiag", "demo", "--serve"}},
 	{ID: ID{PID: 40, Start: 4}, Parent: 41, Name: "loop"}, // seen while both moved
 	{ID: ID{PID: 41, Start: 4}, Parent: 40, Name: "pool"},
 }
@@ -25,9 +29,10 @@ func TestMatch(t *testing.T) {
 		"uvicorn":   {20},
 		"python3":   {20},
 		"SERVER.js": {30},
-		"node":      {30},
+		"opt/node":  nil,
 		"e server":  {30},
-		"mcpdiag":   nil,
+		"index.mjs": {52},
+		"mcpdiag":   {53},
 		"loop":      {40},
 		"absent":    nil,
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/shirou/gopsutil/v3/net"
 )
 
-// Listening names the process that listens on a TCP port of this machine.
-// It finds those that one may look into: one's own, and for root all.
+// Listening returns the process that listens on a TCP port of this machine. It
+// finds the processes of this user, and as root all.
 func Listening(port int) (Info, error) {
 	conns, err := net.Connections("tcp")
 	if err != nil {
@@ -18,5 +18,5 @@ func Listening(port int) (Info, error) {
 			return Lookup(int(c.Pid))
 		}
 	}
-	return Info{}, fmt.Errorf("finding who listens on port %d: %w", port, ErrNoMatch)
+	return Info{}, fmt.Errorf("finding the process that listens on port %d: %w; another user's is found as root only", port, ErrNoMatch)
 }

@@ -28,6 +28,7 @@ type proc struct {
 	status   *os.File // its file stat
 	children *os.File // of its first thread; nil where the kernel has no such files
 
+	last  Memory // of the last Read of its tree
 	group cgroup
 }
 

@@ -13,8 +13,9 @@ import (
 
 // proc is one process as gopsutil sees it.
 type proc struct {
-	id ID
-	p  *process.Process
+	id   ID
+	p    *process.Process
+	last Memory // of the last Read of its tree
 }
 
 func open(pid int) (*proc, error) {

@@ -8,30 +8,29 @@ import (
 	"time"
 )
 
-// Memory is what a process holds, in bytes.
+// Memory is the memory of a process, in bytes.
 type Memory struct {
 	RSS uint64 // pages in memory; pages shared with others count in each
 	VMS uint64 // address space
-	// Anonymous is what of RSS is neither a file's nor shared: heaps and stacks.
-	// Only Linux tells; it is 0 elsewhere.
+	// Anonymous is the part of RSS that belongs to no file and is not shared: heaps and
+	// stacks. It is 0 on systems other than Linux.
 	Anonymous uint64
 }
 
-// Reading is one look at a tree of processes.
+// Reading is the state of a tree of processes at one time.
 type Reading struct {
 	Self     Memory // the process itself
 	Total    Memory // with all its living descendants
 	Children int    // living descendants
-	Zombies  int    // descendants that ended and that nobody collected
-	Short    bool   // descendants are missing, since no more files may be open
+	Zombies  int    // descendants that ended and that their parents did not collect
+	Short    bool   // descendants are missing because no more files may be open
 }
 
-// ShortText says what a Short reading means, and the way out.
+// ShortText is the message for a Short reading.
 const ShortText = "processes of the tree are missing: they need more open files than are allowed; raise the limit (ulimit -n)"
 
-// Tree reads a process and its descendants, tick after tick. A descendant once
-// seen is kept until it ends, even when its parent ends first and the system
-// hands it to another.
+// Tree reads a process and its descendants again and again. A descendant is kept
+// until it ends, even when its parent ends first and another process adopts it.
 type Tree struct {
 	root    *proc
 	members map[int]*proc // the root and its descendants by PID
@@ -46,8 +45,7 @@ type Tree struct {
 	usedAt time.Time
 }
 
-// Open begins to watch the process that id names. With id.Start 0 it takes the
-// process that has the PID now.
+// Open opens the tree of a process. With id.Start 0 it is the process that has the PID now.
 func Open(id ID) (*Tree, error) {
 	root, err := open(id.PID)
 	if err != nil {
@@ -60,10 +58,10 @@ func Open(id ID) (*Tree, error) {
 	return &Tree{root: root, members: map[int]*proc{id.PID: root}}, nil
 }
 
-// ID names the process at the root.
+// ID returns the root of the tree.
 func (t *Tree) ID() ID { return t.root.id }
 
-// Members names the processes that the last Read saw, the root first.
+// Members lists the processes that the last Read found, the root first.
 func (t *Tree) Members() []ID {
 	ids := []ID{t.root.id}
 	for _, pid := range slices.Sorted(maps.Keys(t.members)) {
@@ -74,8 +72,17 @@ func (t *Tree) Members() []ID {
 	return ids
 }
 
-// Read looks at the tree. It returns ErrEnded when the root has ended,
-// whatever its descendants do.
+// MemoryOf returns the memory of each process that the last Read found.
+func (t *Tree) MemoryOf() map[ID]Memory {
+	memory := make(map[ID]Memory, len(t.members))
+	for _, p := range t.members {
+		memory[p.id] = p.last
+	}
+	return memory
+}
+
+// Read reads the tree. It returns ErrEnded when the root has ended, also when
+// descendants live.
 func (t *Tree) Read() (Reading, error) {
 	if err := t.grow(); err != nil {
 		return Reading{}, err
@@ -85,6 +92,7 @@ func (t *Tree) Read() (Reading, error) {
 		m, err := p.memory()
 		switch {
 		case err == nil:
+			p.last = m
 			r.add(m, p == t.root)
 		case p == t.root:
 			return Reading{}, explainRead(p.id.PID, err)
@@ -114,7 +122,7 @@ func explainRead(pid int, err error) error {
 	return explain(pid, err)
 }
 
-// grow adds the descendants that are new since the last tick.
+// grow adds descendants that are new.
 func (t *Tree) grow() error {
 	if err := t.kin.refresh(); err != nil {
 		return err
@@ -136,12 +144,12 @@ func (t *Tree) grow() error {
 	return nil
 }
 
-// scarce reports whether err is that no more files may be open.
+// scarce reports whether err means that no more files may be open.
 func scarce(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// adopt makes a child that is new a member.
+// adopt makes a new child a member.
 func (t *Tree) adopt(kid int) {
 	p, err := open(kid)
 	switch {
@@ -155,7 +163,7 @@ func (t *Tree) adopt(kid int) {
 	}
 }
 
-// Close lets go of the tree.
+// Close releases the files of the tree.
 func (t *Tree) Close() {
 	for _, p := range t.members {
 		p.close()
