@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"unicode"
 	"unicode/utf8"
 
@@ -23,18 +22,18 @@ func (a *app) conclude(path, format string, res judged) error {
 	if path != "" && path != "-" {
 		a.note("wrote %s", path)
 	}
-	return outcomeError(res.Report())
+	return outcomeOf(res.Report())
 }
 
-// outcomeError returns errFinding for a finding, and the headline as an error for a
-// result that could not be judged.
-func outcomeError(r *finding.Report) error {
+// outcomeOf returns the error that stands for the outcome of r, nil for Clean. That
+// of a result that could not be judged says the headline.
+func outcomeOf(r *finding.Report) error {
 	switch r.Outcome {
 	case finding.Found:
 		return errFinding
 	case finding.Failed:
 		first, n := utf8.DecodeRuneInString(r.Headline)
-		return errors.New(string(unicode.ToLower(first)) + r.Headline[n:])
+		return outcomeError{finding.Failed, string(unicode.ToLower(first)) + r.Headline[n:]}
 	case finding.Clean:
 	}
 	return nil

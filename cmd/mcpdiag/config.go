@@ -111,7 +111,7 @@ func (c *configFile) keep(sections []*cobra.Command, cmd *cobra.Command, key, va
 	}
 	switch {
 	case len(flags) == 0:
-		return fmt.Errorf("%s:%d: there is no flag or command %q", c.name, key.Line, key.Value)
+		return c.unknown(cmd, key)
 	case c.found && !slices.ContainsFunc(flags, mayBeFound):
 		return c.untrusted(key.Line, key.Value)
 	}
@@ -123,6 +123,19 @@ func flagOf(cmd *cobra.Command, name string) *pflag.Flag {
 		return f
 	}
 	return cmd.Root().PersistentFlags().Lookup(name)
+}
+
+// unknown is the error of a key that is neither a flag nor a command.
+func (c *configFile) unknown(cmd *cobra.Command, key *yaml.Node) error {
+	var names []string
+	for _, f := range flagsOf(cmd.Flags()) {
+		names = append(names, f.Name)
+	}
+	hint := ""
+	if name := report.Closest(key.Value, names); name != "" {
+		hint = fmt.Sprintf(" (did you mean %q?)", name)
+	}
+	return fmt.Errorf("%s:%d: there is no flag or command %q%s", c.name, key.Line, key.Value, hint)
 }
 
 // untrusted is the error of a setting that an auto-discovered file may not make.

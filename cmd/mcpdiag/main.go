@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -33,8 +34,17 @@ const (
 	exitFinding = 3 // a finding: leak suspected, threshold crossed, check failed
 )
 
-// errFinding ends a command whose result is a finding. The result has said it.
-var errFinding = errors.New("finding")
+// outcomeError is the error of a command that did its work and ended with an
+// outcome other than Clean. Its text is empty if the result has said it.
+type outcomeError struct {
+	outcome finding.Outcome
+	text    string
+}
+
+func (e outcomeError) Error() string { return e.text }
+
+// errFinding ends a command whose result is a finding.
+var errFinding = outcomeError{outcome: finding.Found}
 
 // runError is an error that a command returned while it ran. Every other error
 // that cobra returns came from the command line.
@@ -80,15 +90,17 @@ func (a *app) run(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	return code
 }
 
+// exitCode maps the error of a command to the exit code. It alone does.
 func exitCode(err error) int {
 	var ran runError
 	var usage usageError
+	var end outcomeError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage), !errors.As(err, &ran):
 		return exitUsage
-	case errors.Is(err, errFinding):
+	case errors.As(err, &end) && end.outcome == finding.Found:
 		return exitFinding
 	}
 	return exitFailure

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -34,7 +35,8 @@ Start with:  mcpdiag demo`,
 	addGroups(root, a)
 	root.Version = version()
 	root.SetVersionTemplate("mcpdiag {{.Version}}\n")
-	root.SetHelpCommand(newHelpCmd(root))
+	a.setHelp(root)
+	root.SetHelpCommand(newHelpCmd(a, root))
 	root.SetCompletionCommandGroupID("more")
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
@@ -69,6 +71,7 @@ func addGroups(root *cobra.Command, a *app) {
 // prepare makes what cmd returns while it runs a runError, and gives its flags
 // their values from the environment and the config file first.
 func (a *app) prepare(cmd *cobra.Command) {
+	cmd.Flags().SortFlags = false // the help has them in the order of their definition
 	for _, sub := range cmd.Commands() {
 		a.prepare(sub)
 	}
@@ -87,14 +90,19 @@ func (a *app) prepare(cmd *cobra.Command) {
 	}
 }
 
-// newHelpCmd returns the help command. Cobra's own ends well for a command that
-// there is not.
-func newHelpCmd(root *cobra.Command) *cobra.Command {
+// newHelpCmd returns the help command. Cobra's own exits 0 for an unknown command.
+func newHelpCmd(a *app, root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
-		Use:     "help [COMMAND]",
-		Short:   "Help about any command",
+		Use:     "help [COMMAND | " + connectionTopic + "]",
+		Short:   "Help about a command, or about the connection flags",
 		GroupID: "more",
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] == connectionTopic {
+				h := a.newHelpWriter(a.stdout)
+				h.topic(root)
+				_, err := io.WriteString(a.stdout, h.b.String())
+				return err
+			}
 			cmd, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
 				return usagef("there is no command %q", strings.Join(args, " "))

@@ -1,0 +1,68 @@
+package report
+
+import "strings"
+
+// Wrap breaks text into lines of at most width columns. Words longer than that
+// stay whole.
+func Wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case Width(line)+1+Width(word) > width:
+			lines = append(lines, line)
+			line = word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
+}
+
+// Closest returns the known name that name may have meant, "" if none is near:
+// one that it begins, or that is at most two edits away.
+func Closest(name string, known []string) string {
+	best, least := "", 3
+	for _, k := range known {
+		if d := distance(name, k); d < least && d < len(name) {
+			best, least = k, d
+		}
+	}
+	if best != "" || len(name) < 2 {
+		return best
+	}
+	for _, k := range known {
+		if strings.HasPrefix(k, name) {
+			return k
+		}
+	}
+	return ""
+}
+
+// distance is the number of letters to insert, delete or replace to turn a into
+// b, at most 3.
+func distance(a, b string) int {
+	const most = 3
+	if len(a)-len(b) >= most || len(b)-len(a) >= most {
+		return most
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return min(row[len(b)], most)
+}
