@@ -51,7 +51,7 @@ that are new, gone, or still the same, which are stuck.
 An operand is a file that holds a snapshot or a trace, - for standard input, or a
 URL, where a snapshot is taken now.
   one trace      its first snapshot against its last
-  one URL        now, then --wait or the command after --, then --settle, then again
+  one URL        now and, after --wait or the command after -- and --settle, again
   two traces     the medians of one against those of the other
 
 A leak is suspected when the heap grew by more than --threshold while the sessions

@@ -91,15 +91,24 @@ func (h *helpWriter) heading(text string) {
 
 func (h *helpWriter) line(text string) { h.b.WriteString("  " + text + "\n") }
 
-// paragraph writes text as wide as the terminal; lines that are indented stay as they are.
+// paragraph writes text as wide as the terminal. Indented lines stay as they are.
 func (h *helpWriter) paragraph(text string) {
-	if strings.HasPrefix(text, " ") || strings.Contains(text, "\n ") {
-		h.b.WriteString(text + "\n")
-		return
+	var plain []string
+	flush := func() {
+		if len(plain) > 0 {
+			h.b.WriteString(strings.Join(report.Wrap(strings.Join(plain, " "), h.width), "\n") + "\n")
+		}
+		plain = nil
 	}
-	for _, line := range report.Wrap(text, h.width) {
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.HasPrefix(line, " ") {
+			plain = append(plain, line)
+			continue
+		}
+		flush()
 		h.b.WriteString(line + "\n")
 	}
+	flush()
 }
 
 // commands lists the commands below cmd, by group where they have one.
