@@ -62,5 +62,13 @@ else
   echo "jq is not installed"
 fi
 
+bench/proxytrace.sh "$tmp/proxy"
+echo "a proxy's trace → folded, $(du -m "$tmp/proxy" | cut -f1) MB"
+read -r t7 m7 c7 < <(measure "$bin" flame "$tmp/proxy" --format folded); row mcpdiag "$t7" "$m7" "$c7"
+if command -v jq > /dev/null; then
+  read -r t8 m8 c8 < <(rounds=2; measure jq "$filter" "$tmp/proxy"); row jq "$t8" "$m8" "$c8"
+  echo "jq takes $(ratio "$c8" "$c7") times the CPU (aim: 10)"
+fi
+
 echo "in the browser"
 go test ./internal/flame -run 'TestBrowser' -count=1 -v | grep -E 'frames: load|SKIP|no Chromium|FAIL' || true

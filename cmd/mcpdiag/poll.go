@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,8 +40,9 @@ func newPollCmd(a *app) *cobra.Command {
 		Long: `poll asks each target for its snapshot at every interval and appends the answers
 to a trace, one a line. On a terminal it shows what the servers are doing now.
 
-Alerts watch ` + "heap, rss, sessions, session-age, streams, calls, queue, queue.NAME,\noldest (the age of the oldest call), latency and failures (in a row)." + `
-One that was crossed makes the exit code 3.`,
+Alerts watch ` + strings.Join(poll.AlertMetrics(), ", ") + `.
+oldest is the age of the oldest call, failures counts failed polls in a row. The exit
+code is 3 if an alert was crossed.`,
 		Example: `  mcpdiag poll
   mcpdiag poll node1:3100 node2:3100 --interval 5s --duration 10m
   mcpdiag poll --alert 'heap>500MB' --alert 'oldest>30s' --until-alert

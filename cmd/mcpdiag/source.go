@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/poll"
-	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // sourceFlags are the flags of a command that takes snapshots.
@@ -22,7 +21,7 @@ type sourceFlags struct {
 
 func (s *sourceFlags) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	choiceVar(cmd, fs, &s.kind, "source", "what to ask servers for; auto asks for metrics where there is no snapshot",
-		append([]string{"auto"}, snapshot.Sources...)...)
+		append([]string{"auto"}, poll.Kinds...)...)
 	fs.StringArrayVar(&s.metrics, "metric", nil, "a metric that means a field, 'activeSessions=myapp_sessions'; repeatable")
 	group(fs, "Source", "source", "metric")
 	foundMaySet(fs, "source", "metric")
@@ -30,7 +29,7 @@ func (s *sourceFlags) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 
 // source is what the flags say.
 func (s *sourceFlags) source() (*poll.Source, error) {
-	names := snapshot.DefaultNames()
+	names := poll.DefaultNames()
 	for _, metric := range slices.Backward(s.metrics) { // each goes before those that were there
 		if err := names.Add(metric); err != nil {
 			return nil, usageError{err}

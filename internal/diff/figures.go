@@ -9,27 +9,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// figure is one number of a document.
-type figure struct {
-	name, unit string
-	value      func(*snapshot.Snapshot) (float64, bool)
-	perCall    bool // worth dividing by the calls in between
-}
-
-var figures = []figure{
-	{"heapUsedMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.HeapUsedMB) }, true},
-	{"rssMB", "MB", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.RSSMB) }, true},
-	{"activeSessions", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ActiveSessions) }, false},
-	{"sessionsCreatedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.SessionsCreatedTotal) }, false},
-	{"sessionsClosedTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.SessionsClosedTotal) }, false},
-	{"oldestSessionAgeMs", "ms", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OldestSessionAgeMs) }, false},
-	{"openStreams", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OpenStreams) }, false},
-	{"callsInFlight", "count", func(s *snapshot.Snapshot) (float64, bool) {
-		return float64(len(s.ToolCallStack)), s.ToolCallStack != nil
-	}, false},
-	{"callsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.CallsTotal) }, false},
-	{"errorsTotal", "count", func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ErrorsTotal) }, false},
-}
+// figures are the figures that are compared.
+var figures = snapshot.Figures(func(f *snapshot.Field) int { return f.Rank })
 
 // compareFigures fills Rows with the figures that at least one side gives.
 func (r *Result) compareFigures(a, b Window) {
@@ -40,9 +21,9 @@ func (r *Result) compareFigures(a, b Window) {
 		if len(before) == 0 && len(after) == 0 {
 			continue
 		}
-		row := row(f.name, f.unit, median(before), median(after))
+		row := row(f.Name, string(f.Unit), median(before), median(after))
 		row.Noise = row.Change != nil && *row.Change != 0 && !differ(before, after)
-		if f.perCall && row.Change != nil && calls > 0 {
+		if f.PerCall && row.Change != nil && calls > 0 {
 			row.PerCall = new(*row.Change / calls)
 		}
 		r.Rows = append(r.Rows, row)

@@ -25,7 +25,7 @@ type sample []float64
 func sampleOf(s *snapshot.Snapshot) sample {
 	values := make(sample, len(figures))
 	for i, f := range figures {
-		v, ok := f.value(s)
+		v, ok := f.Value(s)
 		if !ok {
 			v = math.NaN()
 		}
@@ -82,13 +82,14 @@ type Collector struct {
 	restart     string
 }
 
-// Add takes in one snapshot, which is its own from then on.
+// Add adds one snapshot, which it keeps.
 func (c *Collector) Add(s *snapshot.Snapshot) {
 	if s.Failed() {
 		c.Failed++
 		return
 	}
 	s.Raw = nil
+	s.ToolCallStack = slices.Clone(s.ToolCallStack) // the Reader reuses it
 	if c.last == nil {
 		c.first, c.stride = s, 1
 	} else if reason, restarted := snapshot.Restarted(c.last, s); restarted {

@@ -84,7 +84,7 @@ func (c *Collector) trace(in io.Reader, name string) error {
 	}
 	c.folder.Next()
 	reader := snapshot.NewReader(in, name)
-	for s, err := range reader.AllParallel() {
+	for s, err := range reader.All() {
 		if err != nil {
 			return err
 		}

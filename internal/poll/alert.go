@@ -2,8 +2,8 @@ package poll
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding/threshold"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
@@ -12,43 +12,42 @@ import (
 // Alert is a condition on a snapshot, such as heap>500MB.
 type Alert struct{ threshold.Condition }
 
-// metrics are the figures that an alert can watch.
-var metrics = map[string]struct {
-	unit  threshold.Unit
-	value func(s *snapshot.Snapshot) (float64, bool)
-}{
-	"heap":        {threshold.Megabytes, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.HeapUsedMB) }},
-	"rss":         {threshold.Megabytes, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.RSSMB) }},
-	"sessions":    {threshold.Count, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.ActiveSessions) }},
-	"session-age": {threshold.Milliseconds, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OldestSessionAgeMs) }},
-	"streams":     {threshold.Count, func(s *snapshot.Snapshot) (float64, bool) { return snapshot.Known(s.OpenStreams) }},
-	"calls": {threshold.Count, func(s *snapshot.Snapshot) (float64, bool) {
-		return float64(len(s.ToolCallStack)), s.ToolCallStack != nil
-	}},
-	"queue":    {threshold.Count, func(s *snapshot.Snapshot) (float64, bool) { return float64(s.Queued()), true }},
-	"oldest":   {threshold.Milliseconds, oldest},
-	"latency":  {threshold.Milliseconds, func(s *snapshot.Snapshot) (float64, bool) { return s.Poll.LatencyMs, true }},
-	"failures": {threshold.Count, nil}, // polls that failed in a row
+// AlertMetrics returns the names of the metrics that an alert can watch.
+func AlertMetrics() []string {
+	var names []string
+	for _, f := range snapshot.Fields {
+		if f.Alert != "" {
+			names = append(names, f.Alert)
+		}
+	}
+	return append(names, "queue.NAME", "latency", "failures")
 }
 
-const metricNames = "heap, rss, sessions, session-age, streams, calls, queue, queue.NAME, oldest, latency, failures"
+// alertUnits are the units of alerts on figures.
+var alertUnits = map[snapshot.Unit]threshold.Unit{
+	snapshot.Count: threshold.Count, snapshot.MB: threshold.Megabytes, snapshot.Millis: threshold.Milliseconds,
+}
 
-func oldest(s *snapshot.Snapshot) (float64, bool) {
-	_, age := s.Oldest()
-	return float64(age) / float64(time.Millisecond), true
+func alertField(metric string) *snapshot.Field {
+	i := slices.IndexFunc(snapshot.Fields, func(f snapshot.Field) bool { return f.Alert == metric })
+	if i < 0 || metric == "" {
+		return nil
+	}
+	return &snapshot.Fields[i]
 }
 
 // ParseAlert parses METRIC OP LIMIT.
 func ParseAlert(text string) (Alert, error) {
 	c, err := threshold.Parse(text, func(metric string) (threshold.Unit, error) {
-		if strings.HasPrefix(metric, "queue.") {
+		switch f := alertField(metric); {
+		case f != nil:
+			return alertUnits[f.Unit], nil
+		case metric == "latency":
+			return threshold.Milliseconds, nil
+		case metric == "failures", strings.HasPrefix(metric, "queue."):
 			return threshold.Count, nil
 		}
-		m, ok := metrics[metric]
-		if !ok {
-			return 0, fmt.Errorf("unknown metric %q; known are %s", metric, metricNames)
-		}
-		return m.unit, nil
+		return 0, fmt.Errorf("unknown metric %q; known are %s", metric, strings.Join(AlertMetrics(), ", "))
 	})
 	return Alert{c}, err
 }
@@ -68,5 +67,8 @@ func (a Alert) Value(s *snapshot.Snapshot, failures int) (v float64, known bool)
 	if handler, ok := strings.CutPrefix(a.Metric, "queue."); ok {
 		return float64(s.HandlerQueue[handler]), s.HandlerQueue != nil
 	}
-	return metrics[a.Metric].value(s)
+	if a.Metric == "latency" {
+		return s.Poll.LatencyMs, true
+	}
+	return alertField(a.Metric).Value(s)
 }

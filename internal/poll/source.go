@@ -17,8 +17,8 @@ import (
 // Source says what to ask servers for, and how to read it. The rooms of the
 // documents are below: this one knows whom to ask, and where.
 type Source struct {
-	Kind  string         // "auto": what the answer looks like, or one of snapshot.Sources
-	Names snapshot.Names // nil: the default ones
+	Kind  string // "auto": what the answer looks like, or one of Kinds
+	Names Names  // nil: the default ones
 
 	mu    sync.Mutex
 	found map[string]*url.URL // where the figures of a server are that has no snapshot
@@ -34,7 +34,7 @@ var paths = []struct{ kind, path, query string }{
 }
 
 // Path is where a server that is named without a path is asked.
-func (s *Source) Path() string { return paths[max(0, slices.Index(snapshot.Sources, s.Kind))].path }
+func (s *Source) Path() string { return paths[max(0, slices.Index(Kinds, s.Kind))].path }
 
 // Once takes one snapshot of target. Its record has Poll set, also where the
 // error says that there is no document.
@@ -83,9 +83,9 @@ func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*
 	}
 	names := s.Names
 	if names == nil {
-		names = snapshot.DefaultNames()
+		names = DefaultNames()
 	}
-	doc, err := snapshot.DecodeAs(s.Kind, res.Body, names)
+	doc, err := decodeAs(s.Kind, res.Body, names)
 	return doc, res.Timing, err
 }
 

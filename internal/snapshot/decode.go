@@ -2,224 +2,179 @@ package snapshot
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-faster/jx"
 )
 
-// maxWarnings bounds what one document can make us say.
+// maxWarnings bounds the warnings about one document.
 const maxWarnings = 20
-
-// Decode reads one snapshot document. Fields that are absent or null stay nil;
-// a value that a field cannot mean is left out and named in Warnings; fields
-// that are not known stay in Raw. It fails on what is not one JSON object, and
-// on an object that holds nothing of a snapshot.
-func Decode(data []byte) (*Snapshot, error) {
-	var d decoder
-	return d.decode(data)
-}
-
-// decoder can be used again, which saves its buffers.
-type decoder struct {
-	dec   jsontext.Decoder
-	src   bytes.Buffer // jsontext reads a bytes.Buffer in place
-	s     *Snapshot
-	lead  int // bytes before the document
-	known int // members of the document that a snapshot has
-}
-
-// Names are compared exactly, as JSON has it, and the first of two equal ones
-// counts: encoding/json would fold their case and take the last.
-var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 var bom = []byte("\xef\xbb\xbf")
 
-func (d *decoder) decode(data []byte) (*Snapshot, error) {
-	whole := len(data)
-	data = bytes.TrimLeft(bytes.TrimPrefix(data, bom), " \t\r\n")
-	d.lead = whole - len(data)
-	data = bytes.TrimRight(data, " \t\r\n")
-	d.src = *bytes.NewBuffer(data)
-	d.dec.Reset(&d.src, lenient...)
-	d.s, d.known = &Snapshot{Raw: data}, 0
-	if err := d.document(data); err != nil {
+// Decode reads one snapshot document. Absent and null members stay nil. A value that
+// its member cannot have is omitted and named in Warnings; unknown members stay in
+// Raw. Member names are compared exactly, and the first of two equal ones counts.
+// It fails for input that is not one JSON object, and for an object without any
+// member of a snapshot.
+func Decode(data []byte) (*Snapshot, error) {
+	text := trimStart(data)
+	lead := len(data) - len(text)
+	text = bytes.TrimRight(text, space)
+	var d decoder
+	s, more, err := d.decode(text)
+	if err != nil {
 		return nil, err
 	}
-	d.check()
-	return d.s, nil
+	if more {
+		return nil, fmt.Errorf("unexpected data after the document, at byte %d", lead+objectEnd(text))
+	}
+	s.Raw = oneLine(text, s.Poll != nil || d.poll)
+	return s, nil
 }
 
-func (d *decoder) document(data []byte) error {
+const space = " \t\r\n"
+
+func trimStart(data []byte) []byte {
+	return bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(data, space), bom), space)
+}
+
+// oneLine returns a valid document as a Writer stores it: on one line, without a "poll".
+func oneLine(doc []byte, poll bool) []byte {
+	if poll {
+		doc = withoutPoll(doc)
+	}
+	if !bytes.ContainsAny(doc, "\r\n") {
+		return doc
+	}
+	var line bytes.Buffer
+	_ = json.Compact(&line, doc) // it is valid
+	return line.Bytes()
+}
+
+// withoutPoll returns doc without its members called "poll".
+func withoutPoll(doc []byte) []byte {
+	out := []byte{'{'}
+	_ = jx.DecodeBytes(doc).ObjBytes(func(d *jx.Decoder, key []byte) error {
+		value, err := d.Raw()
+		if err != nil || string(key) == "poll" {
+			return err
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		name, err := json.Marshal(string(key))
+		out = append(append(append(out, name...), ':'), value...)
+		return err
+	})
+	return append(out, '}')
+}
+
+// decoder decodes documents. It is reused for the lines of a trace.
+type decoder struct {
+	json    jx.Decoder
+	s       *Snapshot
+	path    []string // names of the members that are being read
+	known   int      // members of the document that a snapshot has
+	poll    bool     // the document has a member called "poll"
+	calls   []Call   // of the previous document, reused
+	ids     map[string]bool
+	recent  *recentStrings
+	members []member[Snapshot]
+	amounts slab[float64]
+	counts  slab[int64]
+	times   slab[Time]
+}
+
+// decode reads the document at the start of data, and reports whether more follows it.
+func (d *decoder) decode(data []byte) (s *Snapshot, more bool, err error) {
 	switch {
 	case len(data) == 0:
-		return errors.New("the document is empty")
+		return nil, false, errors.New("the document is empty")
 	case data[0] == '<':
-		return errors.New("this is HTML, not JSON: a login page or an error page?")
-	case d.dec.PeekKind() != '{':
-		if _, err := d.dec.ReadValue(); err != nil {
-			return syntaxError(err)
+		return nil, false, errors.New("this is HTML, not JSON: a login page or an error page?")
+	}
+	if d.members == nil {
+		d.members, d.recent = documentMembers(), &recentStrings{}
+	}
+	d.s, d.known, d.poll, d.path = &Snapshot{}, 0, false, d.path[:0]
+	d.json.ResetBytes(data)
+	if data[0] != '{' {
+		if err := d.json.Skip(); err != nil {
+			return nil, false, syntaxError(err)
 		}
-		return errors.New("a snapshot is a JSON object, and this is not one")
+		return nil, false, errors.New("a snapshot is a JSON object, and this is not one")
 	}
-	if err := d.object("", d.field); err != nil {
-		return syntaxError(err)
+	if err := readObject(d, d.members, d.s); err != nil {
+		return nil, false, syntaxError(err)
 	}
+	more = d.json.Next() != jx.Invalid || !errors.Is(d.json.Skip(), io.EOF)
 	if d.known == 0 {
-		return errors.New("this JSON has no field of a snapshot (see mcpdiag schema)")
+		return nil, more, errors.New("this JSON has no field of a snapshot (see mcpdiag schema)")
 	}
-	end := d.dec.InputOffset()
-	if _, err := d.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("there is more after the document, at byte %d", int64(d.lead)+end)
-	}
-	return nil
+	d.check()
+	return d.s, more, nil
 }
 
+// documentMembers returns the members of the document with the readers of Fields.
+func documentMembers() []member[Snapshot] {
+	var members []member[Snapshot]
+	for _, f := range Fields {
+		if f.read != nil {
+			members = append(members, member[Snapshot]{f.Name, func(d *decoder, s *Snapshot) error {
+				d.known++
+				d.poll = d.poll || f.Name == "poll"
+				return f.read(d, s)
+			}})
+		}
+	}
+	return members
+}
+
+// syntaxError returns the cause of an error of the JSON reader in our words.
 func syntaxError(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fmt.Errorf("the JSON is cut off: %w", io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("not JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
-}
-
-// object reads an object and hands each member to member, which must consume
-// its value. A name that occurs again is skipped, with a warning.
-func (d *decoder) object(path string, member func(path, name string) error) error {
-	if _, err := d.dec.ReadToken(); err != nil {
-		return err
+	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(err) {
+		err = cause
 	}
-	var seen names
-	for d.dec.PeekKind() == '"' {
-		tok, err := d.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		name := tok.String()
-		if seen.has(name) {
-			d.warn(path+clip(name), "stands there twice; the first one counts")
-			if err := d.dec.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := member(path, name); err != nil {
-			return err
-		}
-	}
-	_, err := d.dec.ReadToken()
-	return err
-}
-
-// names are those that an object had so far: few, mostly, but a server may send many.
-type names struct {
-	few  [32]string
-	n    int
-	many map[string]bool
-}
-
-// has reports whether name has come before, and keeps it.
-func (s *names) has(name string) bool {
-	if slices.Contains(s.few[:s.n], name) || s.many[name] {
-		return true
-	}
-	if s.n < len(s.few) {
-		s.few[s.n] = name
-		s.n++
-		return false
-	}
-	if s.many == nil {
-		s.many = map[string]bool{}
-	}
-	s.many[name] = true
-	return false
-}
-
-// field reads one member of the document.
-func (d *decoder) field(_, name string) (err error) {
-	s := d.s
-	d.known++
-	switch name {
-	case "timestamp":
-		s.Timestamp, err = d.time(name)
-	case "activeSessions":
-		s.ActiveSessions, err = d.count(name)
-	case "toolCallStack":
-		err = d.stack(name)
-	case "handlerQueue":
-		err = d.queue(name)
-	case "heapUsedMB":
-		s.HeapUsedMB, err = d.amount(name)
-	case "heapSource":
-		s.HeapSource, err = d.text(name)
-	case "rssMB":
-		s.RSSMB, err = d.amount(name)
-	case "pid":
-		s.PID, err = d.count(name)
-	case "startTime":
-		s.StartTime, err = d.time(name)
-	case "uptimeMs":
-		s.UptimeMs, err = d.amount(name)
-	case "sessionsCreatedTotal":
-		s.SessionsCreatedTotal, err = d.count(name)
-	case "sessionsClosedTotal":
-		s.SessionsClosedTotal, err = d.count(name)
-	case "oldestSessionAgeMs":
-		s.OldestSessionAgeMs, err = d.amount(name)
-	case "openStreams":
-		s.OpenStreams, err = d.count(name)
-	case "callsTotal":
-		s.CallsTotal, err = d.count(name)
-	case "errorsTotal":
-		s.ErrorsTotal, err = d.count(name)
-	case "handlers":
-		err = d.handlers(name)
-	case "upstream":
-		err = d.upstream(name)
-	case "poll":
-		err = d.poll(name)
-	default:
-		d.known--
-		d.unknown(name)
-		err = d.dec.SkipValue()
-	}
-	return err
-}
-
-// unknown warns of a name that is a known one but for its case.
-func (d *decoder) unknown(name string) {
-	for _, known := range fieldNames {
-		if strings.EqualFold(known, name) {
-			d.warn(clip(name), "is not a field of a snapshot; did you mean "+known+"?")
-		}
-	}
+	return fmt.Errorf("not JSON: %w", err)
 }
 
 // check looks at the document as a whole.
 func (d *decoder) check() {
-	ids := make(map[string]bool, len(d.s.ToolCallStack))
+	if d.ids == nil {
+		d.ids = map[string]bool{}
+	}
+	clear(d.ids)
+	d.path = append(d.path[:0], "toolCallStack[]", "id")
 	for i := range d.s.ToolCallStack {
 		id := d.s.ToolCallStack[i].ID
 		switch {
 		case id == "":
-			d.warnOnce("toolCallStack[].id", "is missing from a call, which therefore cannot be followed from poll to poll")
-		case ids[id]:
-			d.warnOnce("toolCallStack[].id", "is the same in two calls")
+			d.warnOnce("is missing from a call, which therefore cannot be followed from poll to poll")
+		case d.ids[id]:
+			d.warnOnce("is the same in two calls")
 		}
-		ids[id] = true
+		d.ids[id] = true
 	}
 }
 
-func (d *decoder) warn(field, what string) {
+// warn adds a warning about the member that is being read.
+func (d *decoder) warn(what string) {
 	if len(d.s.Warnings) < maxWarnings {
-		d.s.Warnings = append(d.s.Warnings, field+" "+what)
+		d.s.Warnings = append(d.s.Warnings, strings.Join(d.path, ".")+" "+what)
 	}
 }
 
-func (d *decoder) warnOnce(field, what string) {
-	if !slices.Contains(d.s.Warnings, field+" "+what) {
-		d.warn(field, what)
+func (d *decoder) warnOnce(what string) {
+	if !slices.Contains(d.s.Warnings, strings.Join(d.path, ".")+" "+what) {
+		d.warn(what)
 	}
 }

@@ -64,7 +64,7 @@ func TestDecodeDoubts(t *testing.T) {
 		"null is absent":              {`{"activeSessions": null, "heapUsedMB": 1, "toolCallStack": null, "handlerQueue": null, "handlers": null, "timestamp": null, "poll": null}`, heap(1), ""},
 		"zero is not absent":          {`{"activeSessions": 0}`, sessions(0), ""},
 		"a string for a number":       {`{"activeSessions": "12"}`, sessions(12), "activeSessions is a string that holds a number"},
-		"a string for nothing":        {`{"activeSessions": "many"}`, &Snapshot{}, `activeSessions is "many", which is no number; left out`},
+		"a string for nothing":        {`{"activeSessions": "many"}`, &Snapshot{}, `activeSessions is "many", which is not a number; omitted`},
 		"NaN in a string":             {`{"heapUsedMB": "NaN"}`, &Snapshot{}, "heapUsedMB is"},
 		"Infinity in a string":        {`{"heapUsedMB": "Infinity"}`, &Snapshot{}, "heapUsedMB is"},
 		"1e400":                       {`{"heapUsedMB": 1e400}`, &Snapshot{}, `heapUsedMB is "1e400"`},
@@ -78,9 +78,9 @@ func TestDecodeDoubts(t *testing.T) {
 		"true":                        {`{"activeSessions": true}`, &Snapshot{}, "activeSessions is not a number"},
 		"wrong case":                  {`{"ACTIVESESSIONS": 5, "activeSessions": 3}`, sessions(3), "did you mean activeSessions?"},
 		"a letter that folds":         {`{"activeſessions": 5, "heapUsedMB": 1}`, heap(1), "did you mean activeSessions?"},
-		"the same key twice":          {`{"heapUsedMB": 1, "heapUsedMB": 2}`, heap(1), "heapUsedMB stands there twice"},
-		"twice, written otherwise":    {`{"heapUsedMB": 1, "heapUsed\u004dB": 2}`, heap(1), "heapUsedMB stands there twice"},
-		"twice, after many others":    {`{` + manyNames(100) + `"heapUsedMB": 1, "heapUsedMB": 2}`, heap(1), "heapUsedMB stands there twice"},
+		"the same key twice":          {`{"heapUsedMB": 1, "heapUsedMB": 2}`, heap(1), "heapUsedMB occurs twice"},
+		"twice, written otherwise":    {`{"heapUsedMB": 1, "heapUsed\u004dB": 2}`, heap(1), "heapUsedMB occurs twice"},
+		"twice, after many others":    {`{` + manyNames(100) + `"heapUsedMB": 1, "heapUsedMB": 2}`, heap(1), "heapUsedMB occurs twice"},
 		"a stack that is none":        {`{"heapUsedMB": 1, "toolCallStack": {"a": 1}}`, heap(1), "toolCallStack is not an array"},
 		"a call that is none":         {`{"toolCallStack": [5, {"id": "a", "name": "b"}]}`, &Snapshot{ToolCallStack: []Call{{ID: "a", Name: "b"}}}, "not an object"},
 		"the same id twice":           {`{"toolCallStack": [{"id": "a"}, {"id": "a"}]}`, &Snapshot{ToolCallStack: []Call{{ID: "a"}, {ID: "a"}}}, "is the same in two calls"},
@@ -129,8 +129,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"nothing":          {"", "the document is empty"},
 		"spaces":           {" \r\n", "the document is empty"},
 		"a login page":     {"<!doctype html><title>Log in</title>", "this is HTML, not JSON"},
-		"trailing garbage": {`{"heapUsedMB": 1} x`, "there is more after the document"},
-		"two documents":    {`{"heapUsedMB": 1}{"heapUsedMB": 2}`, "there is more after the document"},
+		"trailing garbage": {`{"heapUsedMB": 1} x`, "unexpected data after the document"},
+		"two documents":    {`{"heapUsedMB": 1}{"heapUsedMB": 2}`, "unexpected data after the document"},
 		"cut off":          {`{"heapUsedMB": 1`, "the JSON is cut off"},
 		"an array":         {`[{"heapUsedMB": 1}]`, "a snapshot is a JSON object"},
 		"null":             {`null`, "a snapshot is a JSON object"},
@@ -164,7 +164,7 @@ func TestBoundedQueuesAndHandlers(t *testing.T) {
 	if err != nil || len(s.HandlerQueue) != MaxStack || len(s.Handlers) != MaxStack {
 		t.Fatalf("%d queues, %d handlers, %v", len(s.HandlerQueue), len(s.Handlers), err)
 	}
-	want := []string{"handlerQueue holds more than 10000 queues; the rest is left out", "handlers holds more than 10000 handlers; the rest is left out"}
+	want := []string{"handlerQueue holds more than 10000 queues; the rest is omitted", "handlers holds more than 10000 handlers; the rest is omitted"}
 	if diff := cmp.Diff(want, s.Warnings); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

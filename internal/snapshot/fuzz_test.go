@@ -2,10 +2,15 @@ package snapshot
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"math"
+	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -83,4 +88,92 @@ func (p *inPieces) Read(b []byte) (int, error) {
 	n := copy(b, p.data[:min(p.size, len(p.data))])
 	p.data = p.data[n:]
 	return n, nil
+}
+
+// FuzzOracle compares the decoder with a strict reader, jsontext: both agree on what is
+// JSON, and on the number of each figure.
+func FuzzOracle(f *testing.F) {
+	for _, doc := range []string{
+		usual, `{}`, `{"heapUsedMB":-1}`, `{"heapUsedMB":1e3}`, `{"heapUsedMB":01}`, `{"heapUsedMB":0.1,"heapUsedMB":2}`, `{"pid":1.5}`, `{"pid":1+5}`,
+		`{"toolCallStack":[{"id":"a","name":"x"},{"id":"a","name":"y"}]}`, `{"toolCallStack":[{"name":"x"},]}`, `{"toolCallStack":[{"id":"é"}]}`,
+		`{"handlerQueue":[{"handler":"a","depth":1}]}`, `{"heapUsedMB":9007199254740993}`, `{"heapUsedMB":"5"}`, `{"heapUsedMB":1}x`, `{"heapUsedMB":1.}`,
+		`{"heapUsedMB":0.1234567890123456789}`, `{"timestamp":99999999999999999}`, `{"handlerQueue":{"a":1,"a":2}}`, "{\"heapUsedMB\":1,\"a\x01\":2}", `{"x":"\ud800\u0","heapUsedMB":1}`,
+	} {
+		f.Add([]byte(doc))
+	}
+	options := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := Decode(data)
+		want, valid := map[string]jsontext.Value{}, false
+		dec := jsontext.NewDecoder(bytes.NewReader(trimStart(data)), options...)
+		if dec.PeekKind() == '{' {
+			valid = readMembers(dec, want) && errorIs(dec.ReadToken, io.EOF)
+		}
+		if err != nil {
+			if valid && strings.Contains(err.Error(), "not JSON") && !strings.Contains(err.Error(), "depth") {
+				t.Fatalf("refuses JSON: %v", err)
+			}
+			return
+		}
+		if !valid {
+			t.Fatal("accepts what is not JSON")
+		}
+		for _, figure := range Figures(func(f *Field) int { return f.Rank }) {
+			raw := want[figure.Name]
+			v, known := figure.Value(got)
+			number, err := strconv.ParseFloat(string(raw), 64)
+			plausible := raw.Kind() == '0' && err == nil && number >= 0 && number <= MaxCount && (figure.Unit != Count || number == math.Trunc(number))
+			if raw.Kind() != '"' && figure.Set != nil && (known != plausible || known && v != number) {
+				t.Errorf("%s is %s: got %g, %t", figure.Name, raw, v, known)
+			}
+		}
+	})
+}
+
+// readMembers reads the first value of each name of an object.
+func readMembers(dec *jsontext.Decoder, into map[string]jsontext.Value) bool {
+	if _, err := dec.ReadToken(); err != nil {
+		return false
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return false
+		}
+		key := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return false
+		}
+		if _, twice := into[key]; !twice {
+			into[key] = value.Clone()
+		}
+	}
+	_, err := dec.ReadToken()
+	return err == nil
+}
+
+func errorIs(read func() (jsontext.Token, error), want error) bool {
+	_, err := read()
+	return errors.Is(err, want)
+}
+
+const usual = `{"timestamp":1763700000992,"activeSessions":7,"toolCallStack":[{"id":"c1","name":"read_file","durationMs":12.5,` +
+	`"sessionId":"s1"},{"id":"c2","name":"plan","durationMs":0,"parentId":"c1","handler":"h","startedAt":1763700000000}],` +
+	`"handlerQueue":{"search":3},"heapUsedMB":60.9,"rssMB":100.25,"pid":12,"startTime":1763600000,"uptimeMs":1.5,` +
+	`"sessionsCreatedTotal":9,"sessionsClosedTotal":2,"oldestSessionAgeMs":4,"openStreams":1,"callsTotal":100,"errorsTotal":0,` +
+	`"handlers":{"search":{"calls":1,"errors":0,"retainedMB":0.5}},` +
+	`"poll":{"at":1763700000992,"target":"http://localhost:3100/debug/snapshot","latencyMs":2.1,"dnsMs":0.5,"connectMs":0.25,"tlsMs":0.75,"firstByteMs":1.9,"intervalMs":1000}}`
+
+func BenchmarkReader(b *testing.B) {
+	trace := strings.Repeat(usual+"\n", 1000)
+	b.SetBytes(int64(len(trace)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range NewReader(strings.NewReader(trace), "t").All() {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
 }

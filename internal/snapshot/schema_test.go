@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,24 +20,51 @@ type object struct {
 	Defs                 map[string]object `json:"$defs"`
 }
 
-// The schema has the members of the Go types, and each says what Go reads there.
+func tableNames[T any](members []member[T]) (names []string) {
+	for _, m := range members {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// jsonNames returns the members of a type in order.
+func jsonNames(t reflect.Type) (names []string) {
+	for f := range t.Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func jsonKinds(t reflect.Type) map[string]string {
+	kinds := map[string]string{}
+	for i, name := range jsonNames(t) {
+		kinds[name] = kind(t.Field(i).Type)
+	}
+	return kinds
+}
+
+// The tables, the Go types and the schema have the same members of the same kinds.
 func TestSchemaMatchesTheTypes(t *testing.T) {
 	var schema object
 	if err := json.Unmarshal(Schema, &schema); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
-		got object
-		typ reflect.Type
+		got  object
+		typ  reflect.Type
+		read []string
 	}{
-		{schema, reflect.TypeFor[Snapshot]()},
-		{schema.Defs["call"], reflect.TypeFor[Call]()},
-		{*schema.Properties["handlers"].AdditionalProperties, reflect.TypeFor[Handler]()},
-		{schema.Properties["poll"], reflect.TypeFor[Poll]()},
+		{schema, reflect.TypeFor[Snapshot](), tableNames(documentMembers())},
+		{schema.Defs["call"], reflect.TypeFor[Call](), tableNames(callMembers)},
+		{*schema.Properties["handlers"].AdditionalProperties, reflect.TypeFor[Handler](), tableNames(handlerMembers)},
+		{schema.Properties["upstream"], reflect.TypeFor[Upstream](), tableNames(upstreamMembers)},
+		{schema.Properties["poll"], reflect.TypeFor[Poll](), tableNames(pollMembers)},
 	} {
-		want := map[string]string{}
-		for i, name := range jsonNames(tc.typ) {
-			want[name] = kind(tc.typ.Field(i).Type)
+		want := jsonKinds(tc.typ)
+		if !slices.Equal(tc.read, jsonNames(tc.typ)) {
+			t.Errorf("%s has %q, and the table reads %q", tc.typ, jsonNames(tc.typ), tc.read)
 		}
 		got := map[string]string{}
 		for name, p := range tc.got.Properties {

@@ -1,13 +1,7 @@
-// Package snapshot knows the snapshot document, what one poll of a server's
-// /debug/snapshot says, and the trace file, one snapshot a line.
 package snapshot
 
 import (
-	"cmp"
-	_ "embed"
-	"math"
-	"strconv"
-	"time"
+	_ "embed" // for Schema
 )
 
 // Schema is the JSON Schema of the snapshot document.
@@ -15,22 +9,22 @@ import (
 //go:embed schema.json
 var Schema []byte
 
-// Bounds of what is read from a server, which is not trusted.
+// Limits of the input.
 const (
-	MaxStack = 10_000   // entries of toolCallStack that are kept
-	MaxName  = 1_000    // bytes of a name or an id that are kept
+	MaxStack = 10_000   // entries of toolCallStack, queues and handlers
+	MaxName  = 1_000    // bytes of a name or an id
 	MaxLine  = 16 << 20 // bytes of one line of a trace
 )
 
-// Snapshot is one answer of a server about itself. A nil pointer is a figure
-// that the server did not give, which is not the same as 0. MB is 2^20 bytes.
+// Snapshot is one snapshot document. A nil pointer is a figure that the server did
+// not give, which is not the same as 0. MB is 2^20 bytes.
 type Snapshot struct {
 	Timestamp            *Time              `json:"timestamp,omitempty"`
 	ActiveSessions       *int64             `json:"activeSessions,omitempty"`
 	ToolCallStack        []Call             `json:"toolCallStack"`
 	HandlerQueue         map[string]int64   `json:"handlerQueue,omitzero"`
 	HeapUsedMB           *float64           `json:"heapUsedMB,omitempty"`
-	HeapSource           string             `json:"heapSource,omitempty"` // HeapOfProcess, or "" where the runtime tells of its heap
+	HeapSource           string             `json:"heapSource,omitempty"` // HeapOfProcess, or "" for the runtime's own figure
 	RSSMB                *float64           `json:"rssMB,omitempty"`
 	PID                  *int64             `json:"pid,omitempty"`
 	StartTime            *Time              `json:"startTime,omitempty"`
@@ -45,28 +39,29 @@ type Snapshot struct {
 	Upstream             *Upstream          `json:"upstream,omitempty"`
 	Poll                 *Poll              `json:"poll,omitempty"`
 
-	// Raw is the document as the server sent it, where it was read from one.
+	// Raw is the document as the server sent it, on one line and without "poll". Only
+	// Decode sets it.
 	Raw []byte `json:"-"`
-	// Warnings name each field whose value could not be meant, and say what was done with it.
+	// Warnings name the members with implausible values, and say what was done with them.
 	Warnings []string `json:"-"`
 }
 
-// HeapOfProcess says that HeapUsedMB is what the process holds for itself
-// (anonymous memory), seen from outside: what its collector has not given back counts too.
+// HeapOfProcess means that HeapUsedMB is the anonymous memory of the process, measured
+// from outside. It includes memory that the garbage collector has not returned.
 const HeapOfProcess = "process"
 
-// Upstream is how a proxy, which answers in its stead, reaches the server.
+// Upstream is the state of the connection between a proxy and its server.
 type Upstream struct {
 	To        string `json:"to,omitempty"`
 	Failing   bool   `json:"failing"`
-	Outages   int64  `json:"outages"` // times that it could not be reached
+	Outages   int64  `json:"outages"` // times that the server became unreachable
 	Failures  int64  `json:"failures"`
-	Since     *Time  `json:"since,omitempty"` // the last change: it came back, or began to fail
+	Since     *Time  `json:"since,omitempty"` // the last change of Failing
 	LastError string `json:"lastError,omitempty"`
 }
 
-// Call is a tool call in flight. Its age is DurationMs where the server gives
-// it, else the time since StartedAt.
+// Call is a tool call in flight. Its age is DurationMs if the server gives it, else the
+// time since StartedAt.
 type Call struct {
 	ID         string   `json:"id"`
 	Name       string   `json:"name"`
@@ -77,17 +72,17 @@ type Call struct {
 	StartedAt  *Time    `json:"startedAt,omitempty"`
 }
 
-// Handler is what a server has counted of one handler since it started.
+// Handler holds the totals of one handler since the server started.
 type Handler struct {
 	Calls      *int64   `json:"calls,omitempty"`
 	Errors     *int64   `json:"errors,omitempty"`
 	RetainedMB *float64 `json:"retainedMB,omitempty"`
 }
 
-// Poll is what the poller knows about a snapshot: when it asked, whom, how long
-// the answer took and its parts (those of a connection that was there are 0), the interval it polled at, how many ticks it missed before
-// this one, and whether the server had restarted since the poll before. A poll
-// that failed has only this, with Error.
+// Poll is the poller's part of a snapshot: the time and target of the request, its
+// latency and stages (0 for those of a reused connection), the interval, the number
+// of ticks missed before it, and whether the server had restarted since the previous
+// poll. A failed poll has only this, with Error.
 type Poll struct {
 	At          Time    `json:"at"`
 	Target      string  `json:"target,omitempty"`
@@ -100,133 +95,4 @@ type Poll struct {
 	Skipped     int64   `json:"skipped,omitempty"`
 	Restarted   bool    `json:"restarted,omitempty"`
 	Error       string  `json:"error,omitempty"`
-}
-
-// Failed reports whether s is the record of a poll that got no document.
-func (s *Snapshot) Failed() bool { return s.Poll != nil && s.Poll.Error != "" }
-
-// Unreachable is why the server behind the proxy that made s cannot be reached, or "".
-func (s *Snapshot) Unreachable() string {
-	if s.Upstream == nil || !s.Upstream.Failing {
-		return ""
-	}
-	return cmp.Or(s.Upstream.LastError, "it cannot be reached")
-}
-
-// At is when the snapshot was taken: by the poller's clock, by the server's
-// only where there is no poller. It is zero where neither says.
-func (s *Snapshot) At() time.Time {
-	switch {
-	case s.Poll != nil && !s.Poll.At.IsZero():
-		return s.Poll.At.Time
-	case s.Timestamp != nil:
-		return s.Timestamp.Time
-	}
-	return time.Time{}
-}
-
-// Target is the address that was polled, or "".
-func (s *Snapshot) Target() string {
-	if s.Poll == nil {
-		return ""
-	}
-	return s.Poll.Target
-}
-
-// Queued is the number of calls that wait in all queues together.
-func (s *Snapshot) Queued() int64 {
-	var n int64
-	for _, depth := range s.HandlerQueue {
-		n += min(depth, math.MaxInt64-n) // a server can claim more than fits
-	}
-	return n
-}
-
-// Age is how long c had been in flight when s was taken, and whether s tells.
-func (s *Snapshot) Age(c *Call) (time.Duration, bool) {
-	if c.DurationMs != nil {
-		return millis(*c.DurationMs), true
-	}
-	now := s.Timestamp
-	if now == nil && s.Poll != nil {
-		now = &s.Poll.At
-	}
-	if c.StartedAt == nil || now == nil || now.Before(c.StartedAt.Time) {
-		return 0, false
-	}
-	return now.Sub(c.StartedAt.Time), true
-}
-
-// Oldest is the call that has been in flight longest, with its age; nil where
-// there is none whose age is known.
-func (s *Snapshot) Oldest() (*Call, time.Duration) {
-	var oldest *Call
-	var age time.Duration
-	for i := range s.ToolCallStack {
-		if a, ok := s.Age(&s.ToolCallStack[i]); ok && (oldest == nil || a > age) {
-			oldest, age = &s.ToolCallStack[i], a
-		}
-	}
-	return oldest, age
-}
-
-// Started is when the server process started: its start time, or what its
-// uptime and its clock make of it. It is zero where the server tells neither.
-func (s *Snapshot) Started() time.Time {
-	switch {
-	case s.StartTime != nil:
-		return s.StartTime.Time
-	case s.UptimeMs != nil && s.Timestamp != nil:
-		return s.Timestamp.Add(-millis(*s.UptimeMs))
-	}
-	return time.Time{}
-}
-
-// Restarted reports whether the server restarted between before and after,
-// two snapshots of one target: another process, a later start, an uptime or a
-// counter that fell. The reason says which.
-func Restarted(before, after *Snapshot) (reason string, restarted bool) {
-	if before.PID != nil && after.PID != nil && *before.PID != *after.PID {
-		return "the pid changed from " + strconv.FormatInt(*before.PID, 10) + " to " + strconv.FormatInt(*after.PID, 10), true
-	}
-	if before.StartTime != nil && after.StartTime != nil && after.StartTime.Sub(before.StartTime.Time) > time.Second {
-		return "the start time moved on", true
-	}
-	if fell(before.UptimeMs, after.UptimeMs) {
-		return "the uptime fell", true
-	}
-	for _, c := range []struct {
-		name          string
-		before, after *int64
-	}{
-		{"callsTotal", before.CallsTotal, after.CallsTotal},
-		{"errorsTotal", before.ErrorsTotal, after.ErrorsTotal},
-		{"sessionsCreatedTotal", before.SessionsCreatedTotal, after.SessionsCreatedTotal},
-		{"sessionsClosedTotal", before.SessionsClosedTotal, after.SessionsClosedTotal},
-	} {
-		if fell(c.before, c.after) {
-			return c.name + " fell", true
-		}
-	}
-	return "", false
-}
-
-// Known is a figure, and whether the server gave it.
-func Known[T int64 | float64](v *T) (float64, bool) {
-	if v == nil {
-		return 0, false
-	}
-	return float64(*v), true
-}
-
-func fell[T int64 | float64](before, after *T) bool {
-	return before != nil && after != nil && *after < *before
-}
-
-// millis is ms as a duration, the longest there is where it is longer.
-func millis(ms float64) time.Duration {
-	if ms >= float64(math.MaxInt64/time.Millisecond) {
-		return math.MaxInt64
-	}
-	return time.Duration(ms * float64(time.Millisecond))
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"iter"
 	"runtime"
 	"strconv"
 	"strings"
@@ -51,7 +50,7 @@ func TestReader(t *testing.T) {
 		"two on one line":            {in: line(1) + line(2) + " \t" + line(3) + "\n" + line(4) + "\n", want: []float64{1, 2, 3, 4}},
 		"a bad one on that line":     {in: line(1) + `{"heapUsedMB": }` + line(3) + "\n" + line(4) + "\n", want: []float64{1, 3, 4}, skipped: 1, warning: "trace t:1: not JSON"},
 		"braces within strings":      {in: `{"heapUsedMB": 1, "x": "}{\"{"}{"heapUsedMB": 2, "x": [{"a": "\\"}, {}]}` + "\n", want: []float64{1, 2}},
-		"something after a document": {in: line(1) + "garbage\n" + line(2) + "\n", want: []float64{2}, skipped: 1, warning: "there is more after the document"},
+		"something after a document": {in: line(1) + "garbage\n" + line(2) + "\n", want: []float64{2}, skipped: 1, warning: "unexpected data after the document"},
 		"a document of many lines":   {in: "{\n  \"heapUsedMB\": 7,\n  \"handlerQueue\": {\n    \"a\": 1\n  }\n}\n", want: []float64{7}},
 		"the same with CRLF and BOM": {in: "\xef\xbb\xbf{\r\n  \"heapUsedMB\": 7\r\n}\r\n", want: []float64{7}},
 		"many lines, then lines":     {in: "{\n  \"heapUsedMB\": 7\n}\n" + line(8) + "\n", want: []float64{7, 8}},
@@ -130,8 +129,8 @@ func TestReaderBounds(t *testing.T) {
 			if (err != nil) != (tc.want == nil) {
 				t.Errorf("error %v after %d snapshots", err, len(got))
 			}
-			if cap(r.long) > 3*MaxLine {
-				t.Errorf("it kept %d MiB", cap(r.long)>>20)
+			if cap(r.in.buf) > 3*MaxLine {
+				t.Errorf("it kept %d MiB", cap(r.in.buf)>>20)
 			}
 		})
 	}
@@ -155,24 +154,22 @@ func TestReaderOfOneLongLine(t *testing.T) {
 		}
 		return strings.NewReader(b.String() + "\n{\"heapUsedMB\": 1}\nx\n")
 	}
-	for name, seq := range map[string]func(*Reader) iter.Seq2[*Snapshot, error]{"All": (*Reader).All, "AllParallel": (*Reader).AllParallel} {
-		in := all(pad)
-		size := in.(*strings.Reader).Size()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		r := NewReader(in, "t")
-		for _, err := range seq(r) {
-			if err != nil {
-				t.Fatal(err)
-			}
+	in := all(pad)
+	size := in.(*strings.Reader).Size()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := NewReader(in, "t")
+	for _, err := range r.All() {
+		if err != nil {
+			t.Fatal(err)
 		}
-		runtime.ReadMemStats(&after)
-		if size <= MaxLine || r.Read != many || r.Skipped != 2 || !strings.Contains(r.Warnings[len(r.Warnings)-1], "t:3: ") {
-			t.Errorf("%s: %d read, %d skipped of %d bytes: %q", name, r.Read, r.Skipped, size, r.Warnings)
-		}
-		if cap(r.long) > MaxLine || after.TotalAlloc-before.TotalAlloc > 20*uint64(size) {
-			t.Errorf("%s: it kept %d bytes and took %d of %d", name, cap(r.long), after.TotalAlloc-before.TotalAlloc, size)
-		}
+	}
+	runtime.ReadMemStats(&after)
+	if size <= MaxLine || r.Read != many || r.Skipped != 2 || !strings.Contains(r.Warnings[len(r.Warnings)-1], "t:3: ") {
+		t.Errorf("%d read, %d skipped of %d bytes: %q", r.Read, r.Skipped, size, r.Warnings)
+	}
+	if cap(r.in.buf) > MaxLine || after.TotalAlloc-before.TotalAlloc > 20*uint64(size) {
+		t.Errorf("it kept %d bytes and took %d of %d", cap(r.in.buf), after.TotalAlloc-before.TotalAlloc, size)
 	}
 }
 
@@ -247,7 +244,7 @@ func TestWriterFailedPoll(t *testing.T) {
 func TestWriterBounds(t *testing.T) {
 	s := &Snapshot{Raw: []byte(`{"heapUsedMB": 1, "x": "` + strings.Repeat("x", MaxLine) + `"}`), Poll: &Poll{Target: "http://h"}}
 	var out writes
-	if err := NewWriter(&out).Write(s); err == nil || !strings.Contains(err.Error(), "the snapshot of http://h takes 16 MiB") || len(out) > 0 {
+	if err := NewWriter(&out).Write(s); err == nil || !strings.Contains(err.Error(), "the snapshot of http://h has 16 MiB") || len(out) > 0 {
 		t.Errorf("%v after %d writes", err, len(out))
 	}
 }

@@ -1,156 +1,229 @@
 package snapshot
 
 import (
+	"bytes"
 	"fmt"
 	"math"
-	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/go-faster/jx"
 )
 
-// maxCount is the largest integer that every JSON reader gets right (2^53).
-const maxCount = 1 << 53
+// MaxCount is the largest integer that every JSON reader represents exactly (2^53).
+const MaxCount = 1 << 53
 
-// fieldNames are the members that a document can have.
-var fieldNames = jsonNames(reflect.TypeFor[Snapshot]())
-
-func jsonNames(t reflect.Type) []string {
-	var names []string
-	for f := range t.Fields() {
-		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "-" {
-			names = append(names, name)
-		}
+// absent skips a value of the wrong kind, with a warning unless it is null.
+func (d *decoder) absent(want string) error {
+	raw, err := d.raw()
+	if err == nil {
+		d.wrongKind(raw, want)
 	}
-	return names
-}
-
-// array reads an array and calls element for each, which must consume it.
-// Anything else is absent.
-func (d *decoder) array(path string, element func(i int) error) error {
-	if d.dec.PeekKind() != '[' {
-		return d.absent(path, "an array")
-	}
-	if _, err := d.dec.ReadToken(); err != nil {
-		return err
-	}
-	for i := 0; d.dec.PeekKind() != ']'; i++ {
-		if err := element(i); err != nil {
-			return err
-		}
-	}
-	_, err := d.dec.ReadToken()
 	return err
 }
 
-// absent skips a value that is not what the field wants; null is simply absent.
-func (d *decoder) absent(path, want string) error {
-	if d.dec.PeekKind() != 'n' {
-		d.warn(path, "is not "+want+"; left out")
+func (d *decoder) wrongKind(raw []byte, want string) {
+	if raw[0] != 'n' {
+		d.warn("is not " + want + "; omitted")
 	}
-	return d.dec.SkipValue()
 }
 
-// number reads a number, or a string that holds one. ok is false where the
-// value cannot be one, which is warned of unless it is null.
-func (d *decoder) number(path string) (v float64, ok bool, err error) {
-	kind := d.dec.PeekKind()
-	if kind != '0' && kind != '"' {
-		return 0, false, d.absent(path, "a number")
+// raw reads any value, validated. It is not empty.
+func (d *decoder) raw() ([]byte, error) {
+	raw, err := d.json.Raw()
+	if err == nil && raw[0] <= ' ' {
+		return bytes.TrimLeft(raw, space), nil
 	}
-	tok, err := d.dec.ReadToken()
+	return raw, err
+}
+
+func isNumber(raw []byte) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
+
+// unquote returns the text of a string.
+func unquote(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	text, _ := jx.DecodeBytes(raw).StrBytes() // it is valid
+	return text
+}
+
+// float reads a number, or a string that holds one. ok is false for a value that
+// cannot be one.
+func (d *decoder) float() (v float64, ok bool, err error) {
+	raw, err := d.raw()
 	if err != nil {
 		return 0, false, err
 	}
-	v, parseErr := strconv.ParseFloat(tok.String(), 64)
-	if parseErr != nil || math.IsInf(v, 0) || math.IsNaN(v) {
-		d.warn(path, fmt.Sprintf("is %.40q, which is no number; left out", tok.String()))
-		return 0, false, nil //nolint:nilerr // warned of
+	if v, ok := decimal(raw); ok {
+		return v, true, nil
 	}
-	if kind == '"' {
-		d.warnOnce(path, "is a string that holds a number")
+	text := string(raw)
+	switch {
+	case raw[0] == '"':
+		text = string(unquote(raw))
+	case !isNumber(raw):
+		d.wrongKind(raw, "a number")
+		return 0, false, nil
+	}
+	v, err = strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+		d.warn(fmt.Sprintf("is %.40q, which is not a number; omitted", text))
+		return 0, false, nil
+	}
+	if raw[0] == '"' {
+		d.warnOnce("is a string that holds a number")
 	}
 	return v, true, nil
 }
 
-// amount reads a figure that is not negative. Beyond 2^53 it can be meant
-// neither as MB nor as ms, and sums and medians of it would overflow.
-func (d *decoder) amount(path string) (*float64, error) {
-	v, ok, err := d.number(path)
-	if err != nil || !ok {
-		return nil, err
+// powers are the powers of ten that a float64 represents exactly and a decimal needs.
+var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// decimal converts a JSON number of at most 15 digits, without sign and exponent: as the
+// quotient of two exact numbers it is exact. strconv takes four times as long.
+func decimal(number []byte) (float64, bool) {
+	if len(number) > 16 {
+		return 0, false
 	}
+	digits, point := int64(0), len(number)-1
+	for i, c := range number {
+		switch {
+		case c >= '0' && c <= '9':
+			digits = 10*digits + int64(c-'0')
+		case c == '.':
+			point = i
+		default:
+			return 0, false
+		}
+	}
+	return float64(digits) / powers[len(number)-1-point], digits < 1e15
+}
+
+// amount reads a number that is not negative. Amounts above 2^53 are not
+// plausible in any unit, and sums of them would overflow.
+func (d *decoder) amount() (*float64, error) {
+	v, ok, err := d.float()
 	switch {
+	case err != nil || !ok:
+		return nil, err
 	case v < 0:
-		d.warn(path, fmt.Sprintf("is %g, below zero; left out", v))
+		d.warn(fmt.Sprintf("is %g, below zero; omitted", v))
 		return nil, nil // absent
-	case v > maxCount:
-		d.warn(path, fmt.Sprintf("is %g, more than there can be; left out", v))
+	case v > MaxCount:
+		d.warn(fmt.Sprintf("is %g, above the limit of 2^53; omitted", v))
 		return nil, nil // absent
 	}
-	return &v, nil
+	return d.amounts.put(v), nil
 }
 
 // count reads a whole number that is not negative.
-func (d *decoder) count(path string) (*int64, error) {
-	v, ok, err := d.number(path)
+func (d *decoder) count() (*int64, error) {
+	v, ok, err := d.float()
 	if err != nil || !ok {
 		return nil, err
 	}
-	if v < 0 || v > maxCount || v != math.Trunc(v) {
-		d.warn(path, fmt.Sprintf("is %g, which counts nothing; left out", v))
+	if v < 0 || v > MaxCount || v != math.Trunc(v) {
+		d.warn(fmt.Sprintf("is %g, not a count; omitted", v))
 		return nil, nil // absent
 	}
-	return new(int64(v)), nil
+	return d.counts.put(int64(v)), nil
 }
 
-func (d *decoder) time(path string) (*Time, error) {
-	kind := d.dec.PeekKind()
-	if kind != '0' && kind != '"' {
-		return nil, d.absent(path, "a time")
-	}
-	tok, err := d.dec.ReadToken()
+func (d *decoder) time() (*Time, error) {
+	raw, err := d.raw()
 	if err != nil {
 		return nil, err
 	}
-	t, err := timeFromString(tok.String())
+	if t, ok := timeOfMillis(raw); ok {
+		return d.times.put(t), nil
+	}
+	switch {
+	case raw[0] == '"':
+		raw = unquote(raw)
+	case !isNumber(raw):
+		d.wrongKind(raw, "a time")
+		return nil, nil // absent
+	}
+	t, err := timeFromString(string(raw))
 	if err != nil {
-		d.warn(path, err.Error()+"; left out")
+		d.warn(err.Error() + "; omitted")
 		return nil, nil //nolint:nilerr // warned of
 	}
-	return &t, nil
+	return d.times.put(t), nil
 }
 
-// text reads a string; a number, as JSON-RPC ids are, stands for its digits.
-func (d *decoder) text(path string) (string, error) {
-	kind := d.dec.PeekKind()
-	if kind != '0' && kind != '"' {
-		return "", d.absent(path, "a string")
-	}
-	tok, err := d.dec.ReadToken()
+// text reads a string; a number, as JSON-RPC ids can be, stands for its digits.
+func (d *decoder) text() (string, error) {
+	raw, err := d.raw()
 	if err != nil {
 		return "", err
 	}
-	s := clip(tok.String())
-	if len(s) < len(tok.String()) {
-		d.warnOnce(path, fmt.Sprintf("is longer than %d bytes; cut", MaxName))
+	switch {
+	case raw[0] == '"':
+		raw = unquote(raw)
+	case !isNumber(raw):
+		d.wrongKind(raw, "a string")
+		return "", nil
 	}
-	return s, nil
+	if len(raw) > MaxName {
+		d.warnOnce(fmt.Sprintf("is longer than %d bytes; cut", MaxName))
+	}
+	return d.recent.string(raw), nil
 }
 
-func (d *decoder) flag(path string) (bool, error) {
-	switch d.dec.PeekKind() {
-	case jsontext.KindTrue, jsontext.KindFalse:
-		tok, err := d.dec.ReadToken()
-		return err == nil && tok.Bool(), err
+func (d *decoder) flag() (bool, error) {
+	raw, err := d.raw()
+	if err != nil {
+		return false, err
 	}
-	return false, d.absent(path, "true or false")
+	if raw[0] != 't' && raw[0] != 'f' {
+		d.wrongKind(raw, "true or false")
+	}
+	return raw[0] == 't', nil
 }
 
-// clip cuts s to MaxName bytes, not inside a character, and mends invalid UTF-8.
-func clip(s string) string {
+// recentStrings caches names and ids: the lines of a trace repeat them.
+type recentStrings [1 << 10]string
+
+// string returns raw as a string, clipped.
+func (r *recentStrings) string(raw []byte) string {
+	hash := uint32(2166136261)
+	for _, c := range raw[max(0, len(raw)-16):] {
+		hash = (hash ^ uint32(c)) * 16777619
+	}
+	slot := &r[hash>>16%uint32(len(r))]
+	if *slot != string(raw) {
+		s := Clip(string(raw))
+		if len(s) != len(raw) {
+			return s
+		}
+		*slot = s
+	}
+	return *slot
+}
+
+// slab allocates values in blocks. A snapshot points to each of its figures.
+type slab[T any] struct{ block []T }
+
+func (s *slab[T]) put(v T) *T {
+	if len(s.block) == cap(s.block) {
+		s.block = make([]T, 0, 64)
+	}
+	s.block = append(s.block, v)
+	return &s.block[len(s.block)-1]
+}
+
+func orZero[T any](v *T, err error) (T, error) {
+	if v == nil {
+		return *new(T), err
+	}
+	return *v, err
+}
+
+// Clip cuts s to MaxName bytes, between characters, and replaces invalid UTF-8.
+func Clip(s string) string {
 	if len(s) > MaxName {
 		n := MaxName
 		for n > 0 && !utf8.RuneStart(s[n]) {

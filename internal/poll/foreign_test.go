@@ -1,4 +1,4 @@
-package snapshot
+package poll
 
 import (
 	"strings"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // Excerpts of what prom-client (Node), client_golang, the JVM's agent and
@@ -49,23 +51,23 @@ mcpdiag_queue_depth{handler="echo"} 3
 )
 
 func TestForeign(t *testing.T) {
-	start := &Time{time.UnixMilli(1763700000000)}
+	start := &snapshot.Time{Time: time.UnixMilli(1763700000000)}
 	for _, tt := range []struct {
 		name, kind, doc string
-		want            *Snapshot
+		want            *snapshot.Snapshot
 	}{
-		{"node", "auto", nodeMetrics, &Snapshot{ActiveSessions: new(int64(12)), HeapUsedMB: new(50.0), RSSMB: new(100.0), StartTime: start}},
-		{"jvm", "prometheus", jvmMetrics, &Snapshot{HeapUsedMB: new(30.0)}},
-		{"go", "auto", "go_memstats_heap_alloc_bytes 2.097152e+06\n", &Snapshot{HeapUsedMB: new(2.0)}},
-		{"proxy", "auto", proxyMetrics, &Snapshot{CallsTotal: new(int64(10)), ErrorsTotal: new(int64(2)),
-			HandlerQueue: map[string]int64{"echo": 3}, Handlers: map[string]Handler{"echo": {Calls: new(int64(10)), Errors: new(int64(2))}}}},
-		{"not a number", "auto", "mcp_sessions_active NaN\nprocess_resident_memory_bytes 1048576\n", &Snapshot{RSSMB: new(1.0)}},
-		{"below zero", "auto", "mcp_sessions_active -1\nprocess_resident_memory_bytes 1048576\n", &Snapshot{RSSMB: new(1.0)}},
-		{"expvar", "auto", expvarAnswer, &Snapshot{ActiveSessions: new(int64(4)), HeapUsedMB: new(3.0)}},
-		{"pprof", "auto", pprofAnswer, &Snapshot{HeapUsedMB: new(4.0)}},
+		{"node", "auto", nodeMetrics, &snapshot.Snapshot{ActiveSessions: new(int64(12)), HeapUsedMB: new(50.0), RSSMB: new(100.0), StartTime: start}},
+		{"jvm", "prometheus", jvmMetrics, &snapshot.Snapshot{HeapUsedMB: new(30.0)}},
+		{"go", "auto", "go_memstats_heap_alloc_bytes 2.097152e+06\n", &snapshot.Snapshot{HeapUsedMB: new(2.0)}},
+		{"proxy", "auto", proxyMetrics, &snapshot.Snapshot{CallsTotal: new(int64(10)), ErrorsTotal: new(int64(2)),
+			HandlerQueue: map[string]int64{"echo": 3}, Handlers: map[string]snapshot.Handler{"echo": {Calls: new(int64(10)), Errors: new(int64(2))}}}},
+		{"not a number", "auto", "mcp_sessions_active NaN\nprocess_resident_memory_bytes 1048576\n", &snapshot.Snapshot{RSSMB: new(1.0)}},
+		{"below zero", "auto", "mcp_sessions_active -1\nprocess_resident_memory_bytes 1048576\n", &snapshot.Snapshot{RSSMB: new(1.0)}},
+		{"expvar", "auto", expvarAnswer, &snapshot.Snapshot{ActiveSessions: new(int64(4)), HeapUsedMB: new(3.0)}},
+		{"pprof", "auto", pprofAnswer, &snapshot.Snapshot{HeapUsedMB: new(4.0)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := DecodeAs(tt.kind, []byte(tt.doc), DefaultNames())
+			got, err := decodeAs(tt.kind, []byte(tt.doc), DefaultNames())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,15 +80,15 @@ func TestForeign(t *testing.T) {
 
 // TestForeignTrace: what a source cannot tell is absent from the trace too, not 0.
 func TestForeignTrace(t *testing.T) {
-	s, err := DecodeAs("auto", []byte(jvmMetrics), DefaultNames())
+	s, err := decodeAs("auto", []byte(jvmMetrics), DefaultNames())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	if err := NewWriter(&b).Write(s); err != nil {
+	if err := snapshot.NewWriter(&b).Write(s); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Decode([]byte(b.String()))
+	again, err := snapshot.Decode([]byte(b.String()))
 	if err != nil || again.ActiveSessions != nil || again.ToolCallStack != nil || *again.HeapUsedMB != 30 || len(again.Warnings) > 0 {
 		t.Errorf("%s reads as %+v, %v", b.String(), again, err)
 	}
@@ -95,13 +97,13 @@ func TestForeignTrace(t *testing.T) {
 func TestForeignErrors(t *testing.T) {
 	for _, tt := range []struct{ kind, doc, want string }{
 		{"prometheus", "<html>", "not the text format of Prometheus"},
-		{"prometheus", "up 1\n", "none of its 1 metrics is known to mean a figure"},
-		{"expvar", "[]", "not what /debug/vars answers"},
+		{"prometheus", "up 1\n", "none of its 1 metrics is known to mean a field"},
+		{"expvar", "[]", "not a document of /debug/vars"},
 		{"expvar", `{"memstats": null}`, "none of its variables"},
-		{"pprof", "\x1f\x8b", "no heap profile as text"},
+		{"pprof", "\x1f\x8b", "not a heap profile as text"},
 		{"auto", "<html>", "HTML"},
 	} {
-		if _, err := DecodeAs(tt.kind, []byte(tt.doc), DefaultNames()); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := decodeAs(tt.kind, []byte(tt.doc), DefaultNames()); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s %q: %v, want %q", tt.kind, tt.doc, err, tt.want)
 		}
 	}
@@ -112,9 +114,9 @@ func TestNamesAdd(t *testing.T) {
 	for text, want := range map[string]string{
 		`activeSessions=app_sessions{state="open", kind="*"}`: "",
 		`heapUsedMB=app:heap`:          "",
-		`sessions=x`:                   `no metric can give the field "sessions"; there are activeSessions, callsTotal`,
-		`activeSessions`:               "is not FIELD=METRIC",
-		`activeSessions=x{state=open}`: `is not label="value"`,
+		`sessions=x`:                   `unknown field "sessions"; known are activeSessions, callsTotal`,
+		`activeSessions`:               "want FIELD=METRIC",
+		`activeSessions=x{state=open}`: `want label="value"`,
 	} {
 		err := names.Add(text)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
@@ -127,7 +129,7 @@ app_sessions{state="gone",kind="a"} 5
 mcp_sessions_active 99
 app:heap 1048576
 `
-	s, err := DecodePrometheus([]byte(doc), names)
+	s, err := decodePrometheus([]byte(doc), names)
 	if err != nil || *s.ActiveSessions != 3 || *s.HeapUsedMB != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -141,15 +143,15 @@ func FuzzForeign(f *testing.F) {
 	names := DefaultNames()
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		for _, kind := range []string{"auto", "prometheus", "expvar", "pprof"} {
-			s, err := DecodeAs(kind, doc, names)
+			s, err := decodeAs(kind, doc, names)
 			if err != nil {
 				continue
 			}
 			var b strings.Builder
-			if err := NewWriter(&b).Write(s); err != nil {
+			if err := snapshot.NewWriter(&b).Write(s); err != nil {
 				continue // a snapshot of the auto kind may have been sent so
 			}
-			if _, err := Decode([]byte(b.String())); err != nil && kind != "auto" {
+			if _, err := snapshot.Decode([]byte(b.String())); err != nil && kind != "auto" {
 				t.Fatalf("%s made %s, which reads as %v", kind, b.String(), err)
 			}
 		}

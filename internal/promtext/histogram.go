@@ -1,0 +1,111 @@
+package promtext
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Histogram is a classic histogram: cumulative buckets by their upper bound.
+type Histogram struct {
+	Buckets []Bucket // by Upper; the last is +Inf
+	Sum     float64
+	Count   float64
+}
+
+// Bucket counts the observations up to Upper.
+type Bucket struct {
+	Upper, Count float64
+}
+
+// Histogram adds up the histograms that s selects; s names the metric without
+// "_bucket". ok is false if there is none.
+func (m *Metrics) Histogram(s Selector) (h Histogram, ok bool) {
+	counts := map[float64]float64{}
+	for _, sample := range m.samples[s.Name+"_bucket"] {
+		upper, err := strconv.ParseFloat(sample.Labels["le"], 64)
+		if err == nil && !math.IsNaN(upper) && sample.Value >= 0 && s.Matches(sample.Labels) {
+			counts[upper] += sample.Value
+		}
+	}
+	for upper, count := range counts {
+		h.Buckets = append(h.Buckets, Bucket{upper, count})
+	}
+	slices.SortFunc(h.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Upper, b.Upper) })
+	for i := range h.Buckets[min(1, len(h.Buckets)):] { // a scrape is not atomic: counts may fall slightly
+		h.Buckets[i+1].Count = max(h.Buckets[i+1].Count, h.Buckets[i].Count)
+	}
+	h.Sum, _ = m.Sum(Selector{s.Name + "_sum", s.Labels})
+	if len(h.Buckets) > 0 {
+		h.Count = h.Buckets[len(h.Buckets)-1].Count
+	}
+	return h, h.Count > 0
+}
+
+// Since returns the observations of h that an earlier reading does not have. After a
+// restart of the server it returns h.
+func (h Histogram) Since(earlier Histogram) Histogram {
+	if earlier.Count > h.Count || len(earlier.Buckets) != len(h.Buckets) {
+		return h
+	}
+	out := Histogram{Sum: h.Sum - earlier.Sum, Count: h.Count - earlier.Count}
+	for i, b := range h.Buckets {
+		if earlier.Buckets[i].Upper != b.Upper {
+			return h
+		}
+		out.Buckets = append(out.Buckets, Bucket{b.Upper, max(0, b.Count-earlier.Buckets[i].Count)})
+	}
+	return out
+}
+
+// Quantile is an estimated quantile. The true value lies between Low and High, the bounds
+// of its bucket; Estimate interpolates linearly.
+type Quantile struct {
+	Estimate, Low, High float64
+}
+
+// Quantile estimates the q-quantile, 0 ≤ q ≤ 1, as Prometheus' histogram_quantile does.
+// In the last bucket, which has no upper bound, High is +Inf and Estimate its lower
+// bound. ok is false for an empty histogram.
+func (h Histogram) Quantile(q float64) (out Quantile, ok bool) {
+	rank := q * h.Count
+	i := slices.IndexFunc(h.Buckets, func(b Bucket) bool { return b.Count >= rank && b.Count > 0 })
+	if i < 0 || !(q >= 0 && q <= 1) {
+		return Quantile{}, false
+	}
+	low, below := 0.0, 0.0
+	if i > 0 {
+		low, below = h.Buckets[i-1].Upper, h.Buckets[i-1].Count
+	} else if h.Buckets[0].Upper <= 0 {
+		low = math.Inf(-1)
+	}
+	out = Quantile{Low: low, High: h.Buckets[i].Upper}
+	switch {
+	case math.IsInf(out.High, 1):
+		out.Estimate = low
+	case math.IsInf(low, -1):
+		out.Estimate = out.High
+	default:
+		share := (rank - below) / (h.Buckets[i].Count - below)
+		out.Estimate = min(out.High, max(low, low*(1-share)+out.High*share))
+	}
+	return out, true
+}
+
+// Quantiles returns the quantiles of a summary that s selects, by the label "quantile".
+// Only one label set may match: quantiles cannot be added up.
+func (m *Metrics) Quantiles(s Selector) map[float64]float64 {
+	out := map[float64]float64{}
+	for _, sample := range m.samples[s.Name] {
+		q, err := strconv.ParseFloat(sample.Labels["quantile"], 64)
+		if err != nil || !s.Matches(sample.Labels) || math.IsNaN(sample.Value) {
+			continue
+		}
+		if _, twice := out[q]; twice {
+			return nil
+		}
+		out[q] = sample.Value
+	}
+	return out
+}
