@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+	"github.com/mcpdiag/mcpdiag/internal/tour"
 )
 
 func newDemoCmd(a *app) *cobra.Command {
@@ -38,7 +41,7 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 					return usagef("--%s is for the server: add --serve", flag)
 				}
 			}
-			return runTour(cmd.Context(), a, dir)
+			return a.tour(cmd.Context(), dir)
 		},
 	}
 	fs := cmd.Flags()
@@ -59,6 +62,31 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 	foundMaySet(fs, "workers", "service-time", "session-timeout", "json", "slow-queue")
 	paths(fs, "output", "announce")
 	return cmd
+}
+
+// tour runs the tour. Its commands ignore the environment and config files.
+func (a *app) tour(ctx context.Context, dir string) error {
+	program, err := program()
+	if err != nil {
+		return err
+	}
+	return tour.Run(ctx, tour.Config{
+		Dir: dir, Out: a.stdout, Paint: a.painter(a.stdout), Program: program, Env: sealedApp().childEnv(),
+		Command: func(ctx context.Context, args []string, stdout, stderr io.Writer) (bool, error) {
+			code := sealedApp().run(ctx, args, stdout, stderr)
+			if code != exitOK && code != exitFinding {
+				return false, fmt.Errorf("ended with exit code %d", code)
+			}
+			return code == exitFinding, nil
+		},
+		Verdict: func(folder string) (sentence, page string, err error) {
+			res, err := leaktest.Load(folder)
+			if err != nil {
+				return "", "", err
+			}
+			return res.Sentence, filepath.Join(folder, leaktest.ReportFile), nil
+		},
+	})
 }
 
 func serveDemo(ctx context.Context, a *app, cfg demo.Config, listen, announce string) error {

@@ -1,4 +1,5 @@
-package main
+// Package tour shows mcpdiag's commands at work on a demo server that leaks.
+package tour
 
 import (
 	"bytes"
@@ -7,25 +8,34 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// tour shows the commands at work on a server that leaks. Each step is a
-// command line, run as if a user had typed it who has set nothing.
+// Config says how the tour runs commands and where it writes.
+type Config struct {
+	Dir     string // for the files of the commands
+	Out     io.Writer
+	Paint   report.Painter
+	Program string   // path of mcpdiag, for the demo server
+	Env     []string // of the demo server, besides ours
+
+	// Command runs a command line of mcpdiag and reports whether it found something.
+	Command func(ctx context.Context, args []string, stdout, stderr io.Writer) (found bool, err error)
+	// Verdict reads the conclusion and the path of the report from the folder of a leak test.
+	Verdict func(folder string) (sentence, reportFile string, err error)
+}
+
+// tour is one run. Each step is a command line, run as if typed by a user without settings.
 type tour struct {
-	a    *app
-	self string // the program to start children with
-	dir  string
-	url  string
-	pid  int
+	Config
+	url string
+	pid int
 
 	started []*step
 }
@@ -33,15 +43,13 @@ type tour struct {
 // leakPerSession is the fault of the tour's server.
 const leakPerSession = "4MB"
 
-func runTour(ctx context.Context, a *app, dir string) error {
-	self, err := program()
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// Run starts a demo server, runs the commands against it, prints each with its
+// result, and ends with the verdict of a leak test.
+func Run(ctx context.Context, cfg Config) error {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the tour's folder: %w", err)
 	}
-	t := &tour{a: a, self: self, dir: dir}
+	t := &tour{Config: cfg}
 	server, err := t.startServer(ctx)
 	if err != nil {
 		return err
@@ -55,20 +63,13 @@ func runTour(ctx context.Context, a *app, dir string) error {
 		return err
 	}
 	t.say(report.Bold, "\nVerdict: %s", verdict)
-	t.say(report.Plain, "Files: %s. Now your own server: mcpdiag poll http://HOST:PORT", dir+string(filepath.Separator))
+	t.say(report.Plain, "Files: %s", t.Dir+string(filepath.Separator))
+	t.say(report.Plain, "Next, your own server, whichever it is: mcpdiag proxy --to http://HOST:PORT, then mcpdiag poll in another terminal")
 	return nil
 }
 
-// program is the path of this program, to start it again.
-func program() (string, error) {
-	if path, err := exec.LookPath(os.Args[0]); err == nil {
-		return path, nil
-	}
-	return os.Executable()
-}
-
 func (t *tour) say(style report.Style, format string, args ...any) {
-	fmt.Fprintln(t.a.stdout, t.a.painter(t.a.stdout).Paint(style, report.Text(fmt.Sprintf(format, args...))))
+	fmt.Fprintln(t.Out, t.Paint.Paint(style, report.Text(fmt.Sprintf(format, args...))))
 }
 
 // serverStart is how long the server may take to listen.
@@ -76,34 +77,37 @@ const serverStart = 10 * time.Second
 
 // startServer starts the demo server as a child on a free port.
 func (t *tour) startServer(ctx context.Context) (*process.Child, error) {
-	announce := filepath.Join(t.dir, "server.txt")
+	announce := filepath.Join(t.Dir, "server.txt")
 	_ = os.Remove(announce) // that of an earlier tour, if there is one
 	args := []string{"demo", "--serve", "--listen", "127.0.0.1:0", "--leak-session", leakPerSession}
 	t.say(report.Bold, "$ mcpdiag %s &", strings.Join(args, " "))
-	log, err := report.Stream(filepath.Join(t.dir, "server.log"))
+	log, err := report.Stream(filepath.Join(t.Dir, "server.log"))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Abort()
-	child, err := process.Start(process.Command{Args: append([]string{t.self}, append(args, "--announce", announce)...), Env: sealedApp().childEnv(), Stdout: log, Stderr: log})
+	child, err := process.Start(process.Command{Args: append([]string{t.Program}, append(args, "--announce", announce)...), Env: t.Env, Stdout: log, Stderr: log})
 	if err != nil {
 		return nil, err
 	}
 	for deadline := time.Now().Add(serverStart); time.Now().Before(deadline); {
 		if t.announced(announce) {
 			t.say(report.Faint, "The demo server runs at %s, pid %d. It has the bug of many servers: when a call fails,\n"+
-				"what its session holds is never let go.", t.url, t.pid)
+				"what its session holds is never released.", t.url, t.pid)
 			return child, nil
 		}
-		if err := sleep(ctx, 20*time.Millisecond); err != nil {
-			break
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+			continue
 		}
+		break
 	}
 	child.Stop()
 	return nil, fmt.Errorf("the demo server did not start; %s says why", log.Name())
 }
 
-// announced reads where the server listens, when it says so.
+// announced reads the address of the server, once the server has written it.
 func (t *tour) announced(file string) bool {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -115,10 +119,10 @@ func (t *tour) announced(file string) bool {
 	return err == nil
 }
 
-// watchTime is how long poll and monitor look on, while the other commands load the server.
+// watchTime is the duration of poll and monitor, while other commands load the server.
 const watchTime = "12s"
 
-// walk takes the steps. When it returns none of them runs any more.
+// walk takes the steps. None of them runs any more when it returns.
 func (t *tour) walk(ctx context.Context) (verdict string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -130,9 +134,9 @@ func (t *tour) walk(ctx context.Context) (verdict string, err error) {
 	return t.steps(ctx)
 }
 
-// steps runs the commands and returns the verdict of the last.
+// steps runs the commands and returns the verdict of the last one.
 func (t *tour) steps(ctx context.Context) (verdict string, err error) {
-	trace, memory := filepath.Join(t.dir, "trace.ndjson"), filepath.Join(t.dir, "memory.csv")
+	trace, memory := filepath.Join(t.Dir, "trace.ndjson"), filepath.Join(t.Dir, "memory.csv")
 	_ = os.Remove(trace) // a trace of an earlier tour would be appended to
 	poll := t.start(ctx, "poll", t.url, "--interval", "100ms", "--duration", watchTime, "-o", trace)
 	monitor := t.start(ctx, "monitor", "--pid", strconv.Itoa(t.pid), "--interval", "100ms", "--duration", watchTime, "-o", memory)
@@ -140,7 +144,7 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	if err := t.show(load, "Eight users call a tool that calls other tools."); err != nil {
 		return "", err
 	}
-	diff := t.start(ctx, "diff", t.url, "--settle", "3s", "-o", filepath.Join(t.dir, "diff.txt"), "--",
+	diff := t.start(ctx, "diff", t.url, "--settle", "3s", "-o", filepath.Join(t.Dir, "diff.txt"), "--",
 		"mcpdiag", "loadtest", t.url, "--tool", "flaky", "--users", "10", "--calls", "12", "--protocol", "2025-11-25")
 	if err := t.show(poll, "Meanwhile: its snapshots, ten a second."); err != nil {
 		return "", err
@@ -148,12 +152,12 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	if err := t.show(monitor, "Meanwhile: its process, seen from outside."); err != nil {
 		return "", err
 	}
-	flame := t.start(ctx, "flame", trace, "-o", filepath.Join(t.dir, "flame.svg"))
+	flame := t.start(ctx, "flame", trace, "-o", filepath.Join(t.Dir, "flame.svg"))
 	if err := t.show(flame, "Where the time went: open flame.svg in a browser."); err != nil {
 		return "", err
 	}
 	<-diff.done
-	text, err := os.ReadFile(filepath.Join(t.dir, "diff.txt"))
+	text, err := os.ReadFile(filepath.Join(t.Dir, "diff.txt"))
 	diff.out.Write(text)
 	if err := errors.Join(err, t.showLeak(diff, "Sessions in which calls fail: a snapshot before them and one after.")); err != nil {
 		return "", err
@@ -161,28 +165,29 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	return t.leakTest(ctx)
 }
 
-// leakTest asks per what memory is kept, and returns the answer.
+// leakTest attributes the leak to an operation and returns the verdict.
 func (t *tour) leakTest(ctx context.Context) (verdict string, err error) {
-	folder := filepath.Join(t.dir, "leaktest")
+	folder := filepath.Join(t.Dir, "leaktest")
 	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-failure",
 		"--delay", "600ms", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
-	if err := t.showLeak(test, "Is it a leak, and per what? Rounds of sessions in which a call fails."); err != nil {
+	if err := t.showLeak(test, "Is it a leak, and of which operation? Rounds of sessions in which a call fails."); err != nil {
 		return "", err
 	}
-	res, err := leaktest.Load(folder)
+	verdict, page, err := t.Verdict(folder)
 	if err != nil {
 		return "", err
 	}
-	t.say(report.Plain, "All of it on one page: %s", filepath.Join(folder, leaktest.ReportFile))
-	return res.Sentence, nil
+	t.say(report.Plain, "All of it on one page: %s", page)
+	return verdict, nil
 }
 
 // step is one command of the tour, while it runs.
 type step struct {
-	args     []string
-	code     int
-	out, err bytes.Buffer
-	done     chan struct{}
+	args        []string
+	found       bool
+	err         error
+	out, errors bytes.Buffer
+	done        chan struct{}
 }
 
 // start runs a command in this process, on streams of its own.
@@ -191,35 +196,35 @@ func (t *tour) start(ctx context.Context, args ...string) *step {
 	real := append([]string{}, args...)
 	for i, arg := range real {
 		if arg == "mcpdiag" {
-			real[i] = t.self
+			real[i] = t.Program
 		}
 	}
 	t.started = append(t.started, s)
 	go func() {
 		defer close(s.done)
-		s.code = sealedApp().run(ctx, append([]string{"-q"}, real...), &s.out, &s.err)
+		s.found, s.err = t.Command(ctx, append([]string{"-q"}, real...), &s.out, &s.errors)
 	}()
 	return s
 }
 
-// show waits for a step and prints it as a user would have seen it. It is an
-// error that the step could not do its work; that it found something is what the tour is for.
-func (t *tour) show(s *step, what string) error {
+// show waits for a step and prints it as a user would have seen it. A finding is
+// the purpose of the tour; a step that could not do its work is an error.
+func (t *tour) show(s *step, title string) error {
 	<-s.done
-	t.say(report.Faint, "\n%s", what)
+	t.say(report.Faint, "\n%s", title)
 	t.say(report.Bold, "$ mcpdiag %s", strings.Join(s.args, " "))
-	if _, err := io.Copy(t.a.stdout, bytes.NewReader(s.out.Bytes())); err != nil {
+	if _, err := io.Copy(t.Out, bytes.NewReader(s.out.Bytes())); err != nil {
 		return err
 	}
-	if s.code != exitOK && s.code != exitFinding {
-		return fmt.Errorf("mcpdiag %s ended with exit code %d: %s", s.args[0], s.code, s.err.String())
+	if s.err != nil {
+		return fmt.Errorf("mcpdiag %s %w: %s", s.args[0], s.err, s.errors.String())
 	}
 	return nil
 }
 
 // showLeak is show for a step that must find the leak.
-func (t *tour) showLeak(s *step, what string) error {
-	if err := t.show(s, what); err != nil || s.code == exitFinding {
+func (t *tour) showLeak(s *step, title string) error {
+	if err := t.show(s, title); err != nil || s.found {
 		return err
 	}
 	return fmt.Errorf("mcpdiag %s did not find the leak that the demo server has; is the machine very busy?", s.args[0])
