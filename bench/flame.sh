@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Flame graphs, as ratios against flamegraph.pl and against the jq filter that
-# one would write instead, on the same input in the same run.
+# Flame graphs, as ratios against flamegraph.pl and against a jq filter that does the
+# same, on the same input in the same run.
 #
 #   FLAME_STACKS=100000 FLAME_MORE=1000000 FLAME_MEGABYTES=400 bench/flame.sh
 #
-# It needs python3 for the inputs; flamegraph.pl, jq and chromium where they are.
+# It needs python3 for the inputs. flamegraph.pl (libdevel-nytprof-perl in Debian),
+# jq and chromium are skipped if they are missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${MCPDIAG:-bin/mcpdiag}
@@ -14,8 +15,8 @@ rounds=${FLAME_ROUNDS:-5}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# measure COMMAND… prints the least wall seconds of some rounds, the most KiB, and
-# the least CPU seconds, which other work on the machine disturbs less.
+# measure COMMAND… prints the least wall seconds of some rounds, the largest memory in
+# KiB, and the least CPU seconds, which other work on the machine disturbs less.
 measure() {
   python3 - "$rounds" "$@" <<'PY'
 import os, resource, subprocess, sys, time
@@ -38,7 +39,9 @@ echo "folded → svg, $stacks stacks, $(du -m "$tmp/few" | cut -f1) MB"
 read -r t1 m1 c1 < <(measure "$bin" flame "$tmp/few" -o "$tmp/out.svg"); row mcpdiag "$t1" "$m1" "$c1"
 if [ -e "$pl" ] && command -v perl > /dev/null; then
   read -r t2 m2 c2 < <(rounds=2; measure perl "$pl" "$tmp/few"); row flamegraph.pl "$t2" "$m2" "$c2"
-  echo "flamegraph.pl takes $(ratio "$t2" "$t1") times as long and $(ratio "$m2" "$m1") times the memory (aim: 25 and 4)"
+  echo "flamegraph.pl takes $(ratio "$c2" "$c1") times the CPU (bound: 12), $(ratio "$t2" "$t1") times as long"
+  perl "$pl" "$tmp/few" > "$tmp/pl.svg" 2> /dev/null
+  echo "the picture has $(ratio "$(stat -c %s "$tmp/out.svg")" "$(stat -c %s "$tmp/pl.svg")") times the bytes of flamegraph.pl's (bound: 2)"
 else
   echo "flamegraph.pl is not installed"
 fi

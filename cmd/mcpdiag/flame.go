@@ -1,17 +1,22 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/flame"
+	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
 // flamer is one run of flame.
@@ -26,28 +31,30 @@ func newFlameCmd(a *app) *cobra.Command {
 		SuggestFor: []string{"flamegraph", "graph", "svg"},
 		Use:        "flame [FILE…]",
 		Short:      "Draw where the time goes, as a flame graph",
-		Long: `flame draws where the time goes: each box is a tool call, or a function, on the one
-that made it, as wide as the time spent in it.
+		Long: `flame draws where the time goes: each box is a tool call or a function, above its
+caller, as wide as the time spent in it.
 
-It reads the traces of mcpdiag poll, snapshots, folded stacks, speedscope and pprof
-profiles, and the pictures it drew, told apart by what is in them. Several inputs add
-up, - is standard input, a folder stands for the files in it. Without one it reads
+It reads the traces of mcpdiag poll, snapshots, folded stacks, profiles of pprof,
+Go's /debug/pprof text, V8 (.cpuprofile, .heapprofile), speedscope, perf script and
+the Firefox Profiler, and the pictures it drew, plain or compressed. It recognizes
+them by their content. Several inputs add up, - is standard input, a folder stands for
+the files in it. Without an input it reads a pipe on standard input, or else
 mcpdiag-trace.ndjson.
 
-In a trace, a call stands for half of the time to the poll before and half of that
-to the poll after, so that widths are time spent however often was polled. Adding up
-the ages of calls instead would count a call that n polls saw about n²/2 times, and
-taking its last age would lose the calls that are shorter than the interval.
+In a trace, a call stands for half of the time to the poll before and half of the
+time to the poll after, so widths are time, whatever the interval was.
 
-Findings say what stands out and what to do about it; --fail-on makes the exit code 3.`,
+Findings report what stands out and what to do about it; --fail-on makes the exit code 3.`,
 		Example: `  mcpdiag flame > flame.svg
   mcpdiag flame --by target,session --palette state -o flame.svg
   mcpdiag flame --base before.svg after.ndjson -o change.svg
   mcpdiag flame cpu.pb.gz --format text
+  mcpdiag flame app.cpuprofile --sandwich handleRequest -o handle.svg
   py-spy record --format raw -o stacks.txt --pid 4711 && mcpdiag flame stacks.txt -o flame.svg`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.paletteSet = a.given(cmd, "palette")
 			f.framesSet = a.given(cmd, "max-frames")
+			f.icicleSet = a.given(cmd, "icicle")
 			return f.run(args)
 		},
 	}
@@ -67,7 +74,10 @@ func (f *flamer) run(args []string) error {
 	if tree.Total() == 0 && tree.BaseTotal() == 0 {
 		return errors.New("there is nothing to draw: no call was in flight in any poll, or no stack has a weight that passes the filters")
 	}
-	findings := p.Findings(tree)
+	findings, err := p.Findings(tree)
+	if err != nil {
+		return err
+	}
 	if f.reverse {
 		p = p.Reshape(flame.Shape{Reverse: true})
 		tree = p.Tree()
@@ -76,19 +86,23 @@ func (f *flamer) run(args []string) error {
 	for _, detail := range p.Details {
 		f.a.debug("%s", detail)
 	}
-	if err := f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree, findings) }); err != nil {
+	result := f.result(p, tree, findings)
+	if err := f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree, result) }); err != nil {
 		return err
 	}
-	if err := f.tell(findings); err != nil {
+	if err := f.printFindings(findings); err != nil {
 		return err
 	}
-	return f.verdict(findings)
+	if result.Report().Outcome == finding.Found {
+		return errFinding
+	}
+	return nil
 }
 
 // profile reads the inputs, and the base to compare with, and shapes them.
 func (f *flamer) profile(args []string) (*flame.Profile, error) {
 	if len(args) == 0 {
-		args = []string{defaultTrace}
+		args = []string{f.defaultInput()}
 	}
 	p, err := f.read(args)
 	if err != nil {
@@ -96,6 +110,9 @@ func (f *flamer) profile(args []string) (*flame.Profile, error) {
 	}
 	shape := flame.Shape{Focus: f.focus.Regexp, Ignore: f.ignore.Regexp, Hide: f.hide.Regexp, FoldRecursion: f.foldRecursion}
 	p = p.Reshape(shape)
+	if f.order.value == "heaviest" {
+		p.Order = stacks.Heaviest
+	}
 	switch {
 	case f.base != "":
 		base, err := f.read([]string{f.base})
@@ -113,12 +130,31 @@ func (f *flamer) profile(args []string) (*flame.Profile, error) {
 	return p, nil
 }
 
+// defaultInput is standard input if that is a pipe or a file with content, else the
+// trace that poll writes.
+func (f *flamer) defaultInput() string {
+	in, ok := f.a.stdin.(*os.File)
+	if !ok {
+		return defaultTrace
+	}
+	info, err := in.Stat()
+	if err != nil || info.Mode()&os.ModeNamedPipe == 0 && !info.Mode().IsRegular() {
+		return defaultTrace
+	}
+	content := bufio.NewReader(report.Interruptible(f.a.ctx, in))
+	if _, err := content.Peek(1); err != nil {
+		return defaultTrace
+	}
+	f.a.stdin = content
+	return "-"
+}
+
 func (f *flamer) read(args []string) (*flame.Profile, error) {
 	options, err := f.foldOptions()
 	if err != nil {
 		return nil, err
 	}
-	c := flame.Collector{Options: options, Sample: f.sample}
+	c := flame.Collector{Options: options, Choose: read.Options{Profile: f.profileName, Sample: f.sample}}
 	for _, arg := range args {
 		files, err := filesOf(arg)
 		if err != nil {
@@ -149,7 +185,7 @@ func (f *flamer) readFile(c *flame.Collector, file string) error {
 // folder that are not hidden.
 func filesOf(arg string) ([]string, error) {
 	if info, err := os.Stat(arg); arg == "-" || err != nil || !info.IsDir() {
-		return []string{arg}, nil //nolint:nilerr // whoever opens it says what is wrong
+		return []string{arg}, nil //nolint:nilerr // opening it reports the error
 	}
 	entries, err := os.ReadDir(arg)
 	if err != nil {
@@ -167,12 +203,13 @@ func filesOf(arg string) ([]string, error) {
 	return files, nil
 }
 
-// tell writes the findings to standard error: all with --findings, the first
-// few to a terminal.
-func (f *flamer) tell(findings []flame.Finding) error {
+// printFindings writes the findings to standard error: all with --findings, the
+// first few to a terminal. Formats that contain them need no repetition.
+func (f *flamer) printFindings(findings []rules.Finding) error {
 	const few = 3
-	if f.format.value == "text" || f.format.value == "json" {
-		return nil // it is in there
+	switch f.format.value {
+	case "text", "json", "markdown", "junit", "github":
+		return nil
 	}
 	shown := findings
 	if !f.findings {
@@ -181,21 +218,11 @@ func (f *flamer) tell(findings []flame.Finding) error {
 		}
 		shown = findings[:min(few, len(findings))]
 	}
-	if err := flame.WriteFindings(f.a.stderr, f.a.painter(f.a.stderr), shown, f.findings); err != nil {
+	if err := rules.Write(f.a.stderr, f.a.painter(f.a.stderr), shown, f.findings); err != nil {
 		return err
 	}
 	if more := len(findings) - len(shown); more > 0 {
 		f.a.note("and %d more; --findings shows them", more)
-	}
-	return nil
-}
-
-// verdict is a finding where one was asked to be one.
-func (f *flamer) verdict(findings []flame.Finding) error {
-	for _, finding := range findings {
-		if slices.Contains(f.failOn, finding.Rule) || slices.Contains(f.failOn, "any") {
-			return errFinding
-		}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,32 +9,34 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mcpdiag/mcpdiag/internal/flame"
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
 )
 
 // flameFlags are the flags of flame.
 type flameFlags struct {
-	output, title, base, from, to, sample string
+	output, title, base, from, to, sample, profileName, sandwich string
 
-	format, palette, weight, parallel, cut choice
-	by, failOn                             list
-	focus, ignore, hide                    expression
-	frames                                 int
-	stuck                                  time.Duration
+	format, palette, weight, parallel, cut, order choice
+	by, failOn                                    list
+	focus, ignore, hide                           expression
+	frames                                        int
+	stuck                                         time.Duration
 
 	icicle, flamechart, reverse, foldRecursion, normalize, findings bool
 
-	paletteSet, framesSet bool
+	paletteSet, framesSet, icicleSet bool
 }
 
 func (f *flameFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVarP(&f.output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &f.format, "format", "how the result is written", "svg", "folded", "speedscope", "pprof", "chrome", "text", "json")
+	choiceVar(cmd, fs, &f.format, "format", "how the result is written", "svg", "folded", "speedscope", "pprof", "chrome", "text", "json", "markdown", "junit", "github")
 	f.addInput(cmd)
 	f.addPicture(cmd)
-	fs.BoolVar(&f.findings, "findings", false, "tell all that stands out, on standard error")
-	listVar(cmd, &f.failOn, "fail-on", "make the exit code 3 where one of these rules finds something", append([]string{"any"}, flame.Rules...))
+	fs.BoolVar(&f.findings, "findings", false, "report everything that stands out on standard error")
+	listVar(cmd, &f.failOn, "fail-on", "make the exit code 3 if one of these rules finds something", append([]string{"any"}, rules.Names()...))
 	durationVar(fs, &f.stuck, "stuck", 30*time.Second, "a call in flight for longer is stuck")
 	group(fs, "Output", "output", "format")
 	group(fs, "Findings", "findings", "fail-on", "stuck")
@@ -50,18 +51,20 @@ func (f *flameFlags) addInput(cmd *cobra.Command) {
 	choiceVar(cmd, fs, &f.parallel, "parallel", "calls in flight at once add up, or share the time", "sum", "share")
 	fs.StringVar(&f.from, "from", "", "begin here: a time (RFC 3339) or a duration after the first poll")
 	fs.StringVar(&f.to, "to", "", "end here, likewise")
-	fs.StringVar(&f.sample, "sample", "", "value to take from a pprof profile that has several (inuse_space)")
+	fs.StringVar(&f.sample, "sample", "", "value to take from a pprof profile with several (inuse_space)")
+	fs.StringVar(&f.profileName, "profile", "", "profile to take from a file with several, by name or number")
 	fs.Var(&f.focus, "focus", "keep the stacks with a frame that matches this regular expression")
 	fs.Var(&f.ignore, "ignore", "drop the stacks with a frame that matches this regular expression")
-	fs.Var(&f.hide, "hide", "take out the frames that match this regular expression; what is on them moves down")
+	fs.Var(&f.hide, "hide", "remove the frames that match this regular expression; the frames above them move down")
+	fs.StringVar(&f.sandwich, "sandwich", "", "show the callers and callees of the function with this name")
 	fs.BoolVar(&f.foldRecursion, "fold-recursion", false, "show one round of each recursion")
 	fs.BoolVar(&f.reverse, "reverse", false, "merge the stacks from the leaves")
 	fs.StringVar(&f.base, "base", "", "compare with this input; colours show the change")
 	fs.BoolVar(&f.normalize, "normalize", false, "give the base the weight of the input, to compare shares")
-	group(fs, "Input", "from", "to", "sample", "weight", "by", "parallel")
-	group(fs, "Stacks", "focus", "ignore", "hide", "fold-recursion", "reverse")
+	group(fs, "Input", "from", "to", "profile", "sample", "weight", "by", "parallel")
+	group(fs, "Stacks", "focus", "ignore", "hide", "fold-recursion", "reverse", "sandwich")
 	group(fs, "Comparison", "base", "normalize")
-	foundMaySet(fs, "from", "sample", "weight", "by", "parallel", "focus", "ignore", "hide", "fold-recursion", "reverse", "normalize")
+	foundMaySet(fs, "from", "profile", "sandwich", "sample", "weight", "by", "parallel", "focus", "ignore", "hide", "fold-recursion", "reverse", "normalize")
 	paths(fs, "base")
 }
 
@@ -69,94 +72,41 @@ func (f *flameFlags) addPicture(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.title, "title", "", "title of the picture")
 	choiceVar(cmd, fs, &f.palette, "palette", "what the colours mean", "hot", "tool", "diff", "state")
-	choiceVar(cmd, fs, &f.cut, "cut", "side at which labels that are too long are cut", "right", "left")
-	positiveVar(fs, &f.frames, "max-frames", flame.MaxFrames, "boxes in the picture at most; the widest are kept")
-	fs.BoolVar(&f.icicle, "icicle", false, "draw the root on top")
+	choiceVar(cmd, fs, &f.cut, "cut", "side on which labels that are too long are cut", "right", "left")
+	positiveVar(fs, &f.frames, "max-frames", picture.MaxFrames, "largest number of boxes in the picture; the widest are kept")
+	choiceVar(cmd, fs, &f.order, "order", "order of the frames under one parent", "name", "heaviest")
+	fs.BoolVar(&f.icicle, "icicle", false, "draw the root on top (the default for pictures taller than a screen)")
 	fs.BoolVar(&f.flamechart, "flamechart", false, "draw the calls of a trace in the order of time")
-	group(fs, "Picture", "title", "palette", "cut", "max-frames", "icicle", "flamechart")
-	foundMaySet(fs, "title", "palette", "cut", "max-frames", "icicle", "flamechart")
+	group(fs, "Picture", "title", "palette", "cut", "max-frames", "order", "icicle", "flamechart")
+	foundMaySet(fs, "title", "palette", "cut", "max-frames", "order", "icicle", "flamechart")
 }
 
-func (f *flameFlags) foldOptions() (flame.FoldOptions, error) {
-	o := flame.FoldOptions{
-		Weight: flame.Weight(f.weight.value), Parallel: flame.Parallel(f.parallel.value), Stuck: f.stuck,
+func (f *flameFlags) foldOptions() (fold.Options, error) {
+	o := fold.Options{
+		Weight: fold.Weight(f.weight.value), Parallel: fold.Parallel(f.parallel.value), Stuck: f.stuck,
 		Spans: f.flamechart || f.format.value == "chrome",
 	}
 	for _, by := range f.by {
-		o.By = append(o.By, flame.Dimension(by))
+		o.By = append(o.By, fold.Dimension(by))
 	}
 	if f.format.value == "pprof" && len(o.By) == 0 {
-		o.By = []flame.Dimension{flame.ByTarget, flame.BySession} // they become labels
+		o.By = []fold.Dimension{fold.ByTarget, fold.BySession} // they become labels
 	}
 	var err error
 	if f.from != "" {
-		if o.From, err = flame.ParseBound(f.from); err != nil {
+		if o.From, err = fold.ParseBound(f.from); err != nil {
 			return o, usagef("--from: %w", err)
 		}
 	}
 	if f.to != "" {
-		if o.To, err = flame.ParseBound(f.to); err != nil {
+		if o.To, err = fold.ParseBound(f.to); err != nil {
 			return o, usagef("--to: %w", err)
 		}
 	}
 	return o, nil
 }
 
-// render writes the result in the format that was asked for.
-func (f *flamer) render(w io.Writer, p *flame.Profile, tree *flame.Tree, findings []flame.Finding) error {
-	switch f.format.value {
-	case "folded":
-		changed, err := tree.WriteFolded(w)
-		if changed > 0 {
-			f.a.note("%d names were changed, for folded stacks cannot hold them", changed)
-		}
-		return err
-	case "speedscope":
-		return tree.WriteSpeedscope(w, f.titleOf(p), p.Unit)
-	case "pprof":
-		return tree.WritePprof(w, p.Unit, p.Dims)
-	case "chrome":
-		return p.WriteChrome(w)
-	case "svg":
-		return f.draw(w, p, tree, findings)
-	}
-	limit := 0
-	if f.framesSet {
-		limit = f.frames
-	}
-	result := p.Result(tree, limit)
-	result.Title, result.Findings, result.KeepEnd = f.titleOf(p), findings, f.cut.value == "left"
-	if f.format.value == "json" {
-		return result.JSON(w)
-	}
-	width, _ := f.a.size(w)
-	return result.Text(w, f.a.painter(w), width)
-}
-
-func (f *flamer) titleOf(p *flame.Profile) string {
-	if f.title != "" {
-		return f.title
-	}
-	return p.Title()
-}
-
-func (f *flamer) draw(w io.Writer, p *flame.Profile, tree *flame.Tree, findings []flame.Finding) error {
-	picture := p.Picture(tree)
-	picture.Title = f.titleOf(p)
-	picture.Icicle, picture.KeepEnd = f.icicle, f.cut.value == "left"
-	if f.paletteSet {
-		picture.Palette = flame.Palette(f.palette.value)
-	}
-	for _, finding := range findings {
-		picture.Findings = append(picture.Findings, finding.Rule+": "+finding.Says+". "+finding.Means+" "+finding.Do)
-	}
-	if f.flamechart {
-		return p.Flamechart(w, picture, f.frames)
-	}
-	return tree.SVG(w, picture, f.frames)
-}
-
-// list is a flag with some of a few values, apart by commas.
+// list is a flag with some of a few values, separated by commas.
 type list []string
 
 type listValue struct {
@@ -192,7 +142,7 @@ func (l *listValue) String() string {
 
 func (l *listValue) Type() string { return "list" }
 
-// expression is a flag that takes a regular expression.
+// expression is a flag with a regular expression.
 type expression struct{ *regexp.Regexp }
 
 func (e *expression) Set(text string) (err error) {

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 )
 
 func TestReshape(t *testing.T) {
@@ -35,7 +38,7 @@ func TestReshape(t *testing.T) {
 }
 
 func TestReverseLeavesDimensionsInPlace(t *testing.T) {
-	_, p := folded(t, FoldOptions{By: []Dimension{ByTarget}}, poll(0, ""), poll(1000, call("1", "a")+","+child("2", "b", "1")), poll(2000, ""))
+	_, p := folded(t, fold.Options{By: []fold.Dimension{fold.ByTarget}}, poll(0, ""), poll(1000, call("1", "a")+","+child("2", "b", "1")), poll(2000, ""))
 	if got := writeStacks(t, p.Reshape(Shape{Reverse: true}).Tree()); got != "t;b;a 1000\n" {
 		t.Error(got)
 	}
@@ -50,7 +53,7 @@ func TestCompare(t *testing.T) {
 	if got, want := writeStacks(t, tree), "a;b 10 30\na;c 0 10\nd 0 60\ne;f 40 0\n"; got != want {
 		t.Errorf("got %s", got)
 	}
-	if diff := cmp.Diff([]Gone{{[]string{"e"}, 40}}, tree.Gone(10)); diff != "" {
+	if diff := cmp.Diff([]picture.Gone{{Path: []string{"e"}, BaseTotal: 40}}, picture.Vanished(tree, 10)); diff != "" {
 		t.Error(diff)
 	}
 	if err := p.Compare(readStacks(t, "a;b 10\ne;f 40\n"), true); err != nil {
@@ -68,7 +71,11 @@ func TestCompare(t *testing.T) {
 // found lists the findings as rule and last frame.
 func found(t *testing.T, p *Profile) (list []string) {
 	t.Helper()
-	for _, f := range p.Findings(p.Tree()) {
+	findings, err := p.Findings(p.Tree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
 		if f.Says == "" || f.Means == "" || f.Do == "" || f.Level == "" || len(f.Frames) == 0 {
 			t.Errorf("something is missing: %+v", f)
 		}
@@ -117,7 +124,11 @@ func TestFindingsInStacks(t *testing.T) {
 
 func TestFindingsHaveLevels(t *testing.T) {
 	p := readStacks(t, strings.Repeat("x 1\n", 96)+"json.loads 4\n")
-	for _, f := range p.Findings(p.Tree()) {
+	findings, err := p.Findings(p.Tree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
 		if f.Rule == "json" && f.Level != "notice" {
 			t.Errorf("4 %% is a notice, not a %s", f.Level)
 		}
@@ -167,7 +178,7 @@ func TestFindingsInTraces(t *testing.T) {
 		{"many work at it", func(i int) (string, string) { return fmt.Sprintf(`{"id":"v%d","name":"usual"}`, i), `"usual":9` }, "plateau usual", "queue"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, p := folded(t, FoldOptions{}, minute(tt.extra)...)
+			_, p := folded(t, fold.Options{}, minute(tt.extra)...)
 			got := strings.Join(found(t, p), "\n")
 			if !strings.Contains(got, tt.want) || tt.not != "" && strings.Contains(got, tt.not) {
 				t.Errorf("got\n%s\nwant %s, not %q", got, tt.want, tt.not)
@@ -177,13 +188,13 @@ func TestFindingsInTraces(t *testing.T) {
 }
 
 func TestStateMarksCallsThatAreStuck(t *testing.T) {
-	_, p := folded(t, FoldOptions{}, minute(func(i int) (string, string) {
+	_, p := folded(t, fold.Options{}, minute(func(i int) (string, string) {
 		return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, 1000*i), ""
 	})...)
-	picture := p.Picture(p.Tree())
-	picture.Palette = State
+	pic := p.Picture(nil)
+	pic.Palette = picture.State
 	var out bytes.Buffer
-	if err := p.Tree().SVG(&out, picture, 0); err != nil {
+	if err := picture.SVG(&out, p.Tree(), pic, 0); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(out.String(), `class="f stuck"`); n != 2 { // the call, and all of which it is part
@@ -191,21 +202,11 @@ func TestStateMarksCallsThatAreStuck(t *testing.T) {
 	}
 }
 
-func TestFlamechartAndChrome(t *testing.T) {
+func TestWriteChrome(t *testing.T) {
 	lines := []string{
 		poll(0, ""), poll(1000, call("1", "a")+","+call("2", "b")), poll(2000, call("1", "a")+","+child("3", "c", "1")), poll(3000, ""),
 	}
-	_, p := folded(t, FoldOptions{Spans: true}, lines...)
-	c := newChart(p.calls.spans, 0)
-	c.from, c.to = p.Watch.From, p.Watch.To
-	var got []string
-	for _, f := range c.frames()[1:] {
-		got = append(got, fmt.Sprintf("%s row %d depth %d from %g for %g", f.Name, f.Row, f.Depth, f.Start, f.Total))
-	}
-	want := []string{"a row 1 depth 1 from 500 for 2000", "c row 2 depth 2 from 1500 for 1000", "b row 3 depth 1 from 500 for 1000"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	_, p := folded(t, fold.Options{Spans: true}, lines...)
 	var out bytes.Buffer
 	if err := p.WriteChrome(&out); err != nil {
 		t.Fatal(err)

@@ -9,40 +9,43 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// Picture says what the picture of p is to say beside the frames.
-func (p *Profile) Picture(t *Tree) Picture {
-	palette := Hot
+// Picture returns what the picture of p shows beside the frames.
+func (p *Profile) Picture(facts []string) picture.Picture {
+	palette := picture.Hot
 	if p.TwoColumns {
-		palette = Diff
+		palette = picture.Diff
 	}
-	return Picture{
-		Title: p.Title(), Facts: p.Facts(t), Unit: p.Unit, Observed: p.Observed,
+	return picture.Picture{
+		Title: p.Title(), Facts: facts, Unit: p.Unit, Observed: p.Observed,
 		Warnings: p.Warnings, Palette: palette,
 	}
 }
 
-// Title says in a line what the picture shows.
+// Title describes the picture in a line.
 func (p *Profile) Title() string {
 	if p.Watch == nil {
-		title := cmp.Or(p.title, "Flame graph"+inputs(" of ", p.Inputs))
+		title := cmp.Or(p.Profile.Title, "Flame graph"+inputs(" of ", p.Inputs))
 		return title + inputs(" against ", p.Base)
 	}
 	of := targets(p.Watch.Targets)
 	switch {
-	case p.Kind == Moment:
+	case p.Format == fold.Moment:
 		return "Ages of the tool calls in flight" + of + ", one snapshot"
-	case p.Watch.Weight == Age:
+	case p.Watch.Weight == fold.Age:
 		return "Ages of the tool calls in flight" + of + ", last snapshot"
-	case p.Watch.Weight == Sample:
+	case p.Watch.Weight == fold.Sample:
 		return "Polls that saw the tool calls" + of
 	}
 	return "Time in tool calls" + of
 }
 
-// inputs names a file, without the folder that it is in.
+// inputs names an input, without its folder.
 func inputs(before string, names []string) string {
 	switch {
 	case len(names) == 0, len(names) == 1 && names[0] == "standard input":
@@ -68,31 +71,31 @@ func targets(names []string) string {
 	return fmt.Sprintf(" of %d servers", len(names))
 }
 
-// Facts say what the picture was made from, and how far it can be trusted.
-func (p *Profile) Facts(t *Tree) []string {
+// Facts describe what the picture was made from and how certain it is.
+func (p *Profile) Facts(t *stacks.Tree) []string {
 	var facts []string
 	if p.Watch != nil {
-		facts = p.Watch.facts(p.Kind)
+		facts = watchFacts(p.Watch, p.Format)
 	}
 	facts = append(facts, p.Unit.Format(t.Total())+" in all")
-	if p.Watch != nil && p.Watch.Weight == Gap && p.Watch.Parallel == Sum {
+	if p.Watch != nil && p.Watch.Weight == fold.Gap && p.Watch.Parallel == fold.Sum {
 		facts[len(facts)-1] += ": calls at once add up"
 	}
-	if p.Watch == nil && p.Unit != Samples && p.Observed > 0 {
-		facts = append(facts, plural(p.Observed, "sample"))
+	if p.Watch == nil && p.Unit == stacks.Millis && p.Observed > 0 {
+		facts = append(facts, stacks.Plural(p.Observed, "sample"))
 	}
-	if share := t.widestError(p); share > 0 && share < 1 {
+	if share := p.widestError(t); share > 0 && share < 1 {
 		facts = append(facts, "widest frame ±"+report.Percent(share))
 	}
 	return facts
 }
 
-func (w *Watch) facts(kind Kind) []string {
+func watchFacts(w *fold.Watch, format stacks.Format) []string {
 	var facts []string
-	if kind == Moment {
+	if format == fold.Moment {
 		facts = append(facts, "taken "+w.From.UTC().Format(time.DateTime)+" UTC")
 	} else {
-		facts = append(facts, w.watched(), count(w.Polls, "poll"))
+		facts = append(facts, watched(w), count(w.Polls, "poll"))
 	}
 	if w.Failed > 0 {
 		facts = append(facts, count(w.Failed, "failed poll"))
@@ -103,28 +106,27 @@ func (w *Watch) facts(kind Kind) []string {
 	return append(facts, count(w.Calls, "call"))
 }
 
-func (w *Watch) watched() string {
+func watched(w *fold.Watch) string {
 	window := w.To.Sub(w.From)
 	if w.Holes == 0 {
 		return report.Duration(window) + " watched"
 	}
-	part := share(float64(w.Watched), float64(w.Window))
+	part := stacks.Share(float64(w.Watched), float64(w.Window))
 	return fmt.Sprintf("%s of %s watched", report.Percent(part), report.Duration(window))
 }
 
-func count(n int, noun string) string { return plural(float64(n), noun) }
+func count(n int, noun string) string { return stacks.Plural(float64(n), noun) }
 
-// widestError is the sampling error of the widest frame as a share of its
-// width: about one through the square root of the samples that saw it.
-func (t *Tree) widestError(p *Profile) float64 {
+// widestError returns the sampling error of the widest frame as a share of its
+// width: about one through the square root of the samples that saw it. Memory and
+// objects are not sampled over time and have no such error.
+func (p *Profile) widestError(t *stacks.Tree) float64 {
 	widest := 0.0
-	for _, c := range t.chains[1:] {
-		if c.depth == 1 {
-			widest = max(widest, c.total)
-		}
+	for i := range t.Children(stacks.Root) {
+		widest = max(widest, t.Nodes[i].Total)
 	}
-	seen := p.Observed * share(widest, t.Total())
-	if seen <= 0 || p.Kind == Moment {
+	seen := p.Observed * stacks.Share(widest, t.Total())
+	if seen <= 0 || p.Format == fold.Moment || !p.Unit.Sampled() {
 		return 0
 	}
 	return 1 / math.Sqrt(seen)

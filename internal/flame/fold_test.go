@@ -7,10 +7,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
 // folded reads a trace and writes its stacks.
-func folded(t *testing.T, o FoldOptions, lines ...string) (string, *Profile) {
+func folded(t *testing.T, o fold.Options, lines ...string) (string, *Profile) {
 	t.Helper()
 	c := Collector{Options: o}
 	if err := c.Read(strings.NewReader(strings.Join(lines, "\n")), "test"); err != nil {
@@ -21,7 +24,7 @@ func folded(t *testing.T, o FoldOptions, lines ...string) (string, *Profile) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if _, err := p.Tree().WriteFolded(&out); err != nil {
+	if _, err := write.Folded(&out, p.Tree()); err != nil {
 		t.Fatal(err)
 	}
 	return out.String(), p
@@ -72,7 +75,7 @@ func TestFoldWeights(t *testing.T) {
 		}, "a 1000\nb 1000\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _ := folded(t, FoldOptions{}, tt.lines...)
+			got, _ := folded(t, fold.Options{}, tt.lines...)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -84,14 +87,14 @@ func TestFoldPollsOfTheServersClockOnlyWithoutAPoller(t *testing.T) {
 	line := func(at, server int) string {
 		return fmt.Sprintf(`{"timestamp":%d,"toolCallStack":[{"id":"1","name":"a"}],"poll":{"at":%d,"intervalMs":1000}}`, epoch+server, epoch+at)
 	}
-	got, _ := folded(t, FoldOptions{}, line(0, 0), line(1000, 90_000))
+	got, _ := folded(t, fold.Options{}, line(0, 0), line(1000, 90_000))
 	if got != "a 1000\n" {
 		t.Error(got)
 	}
 }
 
 func TestFoldOneSnapshotIsAges(t *testing.T) {
-	got, p := folded(t, FoldOptions{}, `{"timestamp":1763700000000,"toolCallStack":[`+
+	got, p := folded(t, fold.Options{}, `{"timestamp":1763700000000,"toolCallStack":[`+
 		`{"id":"1","name":"a","durationMs":900},{"id":"2","name":"b","durationMs":500,"parentId":"1"},{"id":"3","name":"c"}]}`)
 	if got != "a;b 500\n" {
 		t.Error(got)
@@ -104,20 +107,20 @@ func TestFoldOneSnapshotIsAges(t *testing.T) {
 	}
 }
 
-func TestFoldOptionsChooseWhatWidthsMean(t *testing.T) {
+func TestOptionsChooseWhatWidthsMean(t *testing.T) {
 	both := `{"id":"1","name":"a","durationMs":10,"sessionId":"s1","handler":"h"},{"id":"2","name":"b","durationMs":30}`
 	lines := []string{poll(0, ""), poll(1000, both), poll(2000, both), poll(3000, "")}
 	for _, tt := range []struct {
 		name string
-		o    FoldOptions
+		o    fold.Options
 		want string
 	}{
-		{"samples", FoldOptions{Weight: Sample}, "a 2\nb 2\n"},
-		{"share", FoldOptions{Parallel: Share}, "a 1000\nb 1000\n"},
-		{"by", FoldOptions{By: []Dimension{ByTarget, BySession}}, "t;(no session);b 2000\nt;s1;a 2000\n"},
-		{"by handler", FoldOptions{By: []Dimension{ByHandler}}, "(no handler);b 2000\nh;a 2000\n"},
-		{"from", FoldOptions{From: bound(t, "1.5")}, "a 500\nb 500\n"},
-		{"to", FoldOptions{To: bound(t, "2025-11-21T04:40:01Z")}, "a 500\nb 500\n"},
+		{"samples", fold.Options{Weight: fold.Sample}, "a 2\nb 2\n"},
+		{"share", fold.Options{Parallel: fold.Share}, "a 1000\nb 1000\n"},
+		{"by", fold.Options{By: []fold.Dimension{fold.ByTarget, fold.BySession}}, "t;(no session);b 2000\nt;s1;a 2000\n"},
+		{"by handler", fold.Options{By: []fold.Dimension{fold.ByHandler}}, "(no handler);b 2000\nh;a 2000\n"},
+		{"from", fold.Options{From: bound(t, "1.5")}, "a 500\nb 500\n"},
+		{"to", fold.Options{To: bound(t, "2025-11-21T04:40:01Z")}, "a 500\nb 500\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got, _ := folded(t, tt.o, lines...); got != tt.want {
@@ -125,15 +128,15 @@ func TestFoldOptionsChooseWhatWidthsMean(t *testing.T) {
 			}
 		})
 	}
-	got, p := folded(t, FoldOptions{Weight: Age}, lines[:3]...)
+	got, p := folded(t, fold.Options{Weight: fold.Age}, lines[:3]...)
 	if got != "a 10\nb 30\n" || len(p.Warnings) == 0 {
 		t.Errorf("ages of the last poll: %q, warnings %q", got, p.Warnings)
 	}
 }
 
-func bound(t *testing.T, s string) Bound {
+func bound(t *testing.T, s string) fold.Bound {
 	t.Helper()
-	b, err := ParseBound(s)
+	b, err := fold.ParseBound(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +144,7 @@ func bound(t *testing.T, s string) Bound {
 }
 
 func TestFoldSaysHowMuchWasWatched(t *testing.T) {
-	_, p := folded(t, FoldOptions{}, poll(0, ""), poll(1000, ""), poll(9000, call("1", "a")), poll(10000, ""))
+	_, p := folded(t, fold.Options{}, poll(0, ""), poll(1000, ""), poll(9000, call("1", "a")), poll(10000, ""))
 	w := p.Watch
 	if w.Watched.Seconds() != 2 || w.Window.Seconds() != 10 || w.Holes != 1 || w.Polls != 4 || w.Calls != 1 {
 		t.Errorf("got %+v", w)
@@ -156,7 +159,7 @@ func TestFoldCountsCallsByServerStart(t *testing.T) {
 	line := func(at int, started int) string {
 		return fmt.Sprintf(`{"startTime":%d,"toolCallStack":[{"id":"1","name":"a"}],"poll":{"at":%d,"intervalMs":1000}}`, epoch+started, epoch+at)
 	}
-	_, p := folded(t, FoldOptions{}, line(0, -5000), line(1000, -5000), line(2000, 1500))
+	_, p := folded(t, fold.Options{}, line(0, -5000), line(1000, -5000), line(2000, 1500))
 	if p.Watch.Calls != 2 {
 		t.Errorf("a call of a server that was started anew is another one: got %d calls", p.Watch.Calls)
 	}
@@ -167,9 +170,9 @@ func TestFoldIsTheSameInEveryRun(t *testing.T) {
 	for i := range 200 {
 		lines = append(lines, bare(i*1000+i%7, call(fmt.Sprint(i), "a")+","+call(fmt.Sprint("x", i/3), fmt.Sprint("b", i%5))))
 	}
-	first, _ := folded(t, FoldOptions{Parallel: Share}, lines...)
+	first, _ := folded(t, fold.Options{Parallel: fold.Share}, lines...)
 	for range 5 {
-		if again, _ := folded(t, FoldOptions{Parallel: Share}, lines...); again != first {
+		if again, _ := folded(t, fold.Options{Parallel: fold.Share}, lines...); again != first {
 			t.Fatalf("%s\n%s", first, again)
 		}
 	}

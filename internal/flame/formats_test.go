@@ -18,7 +18,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/pprof/profile"
 
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
 // hostile are names that would do something if they were not made harmless.
@@ -32,22 +36,30 @@ var hostile = []string{
 func output(t testing.TB, p *Profile, title string) map[string][]byte {
 	t.Helper()
 	tree := p.Tree()
-	picture := p.Picture(tree)
-	picture.Title = title
-	result := p.Result(tree, 0)
-	result.Findings, result.Title = p.Findings(tree), title
-	picture.Findings, picture.Warnings = []string{title}, []string{title}
+	pic := p.Picture(p.Facts(tree))
+	pic.Title = title
+	result := p.Result(tree)
+	result.AddFrames(tree, 0)
+	result.Title = title
+	var err error
+	if result.Findings, err = p.Findings(tree); err != nil {
+		t.Fatal(err)
+	}
+	pic.Findings, pic.Warnings = []string{title}, []string{title}
 	formats := map[string]func(w io.Writer) error{
-		"svg":        func(w io.Writer) error { return tree.SVG(w, picture, 0) },
-		"folded":     func(w io.Writer) error { _, err := tree.WriteFolded(w); return err },
-		"speedscope": func(w io.Writer) error { return tree.WriteSpeedscope(w, title, p.Unit) },
+		"svg":        func(w io.Writer) error { return picture.SVG(w, tree, pic, 0) },
+		"folded":     func(w io.Writer) error { _, err := write.Folded(w, tree); return err },
+		"speedscope": func(w io.Writer) error { return write.Speedscope(w, tree, title, p.Unit) },
 		"text":       func(w io.Writer) error { return result.Text(w, false, 100) },
 		"json":       result.JSON,
-		"pprof":      func(w io.Writer) error { return tree.WritePprof(w, p.Unit, p.Dims) },
+		"markdown":   result.Report().Markdown,
+		"junit":      result.Report().JUnit,
+		"github":     result.Report().GitHub,
+		"pprof":      func(w io.Writer) error { return write.Pprof(w, tree, p.Unit, p.Dims) },
 	}
-	if p.calls != nil {
+	if p.Calls != nil {
 		formats["chrome"] = p.WriteChrome
-		formats["flamechart"] = func(w io.Writer) error { return p.Flamechart(w, picture, 0) }
+		formats["flamechart"] = func(w io.Writer) error { return p.Flamechart(w, pic, 0) }
 	}
 	written := map[string][]byte{}
 	for format, write := range formats {
@@ -96,7 +108,7 @@ func traceOf(name string) []string {
 }
 
 func TestHostileNames(t *testing.T) {
-	o := FoldOptions{Spans: true, By: []Dimension{ByTarget, BySession, ByHandler}}
+	o := fold.Options{Spans: true, By: []fold.Dimension{fold.ByTarget, fold.BySession, fold.ByHandler}}
 	_, p := folded(t, o, traceOf("tool")...)
 	harmless := elements(t, output(t, p, "tool")["svg"])
 	for i, name := range hostile {
@@ -156,17 +168,18 @@ func FuzzSVG(f *testing.F) {
 	for _, name := range hostile[:len(hostile)-1] {
 		f.Add(name)
 	}
-	picture := func(t *testing.T, name string) []byte {
-		b := newBuilder()
-		b.nodes[b.child(b.child(root, name), name)].self = 1
+	draw := func(t *testing.T, name string) []byte {
+		b := stacks.NewBuilder()
+		b.Nodes[b.Under(b.Under(stacks.Root, name), name)].Self = 1
 		var out bytes.Buffer
-		if err := b.tree().SVG(&out, Picture{Title: name, Unit: Samples, Palette: Tool, Warnings: []string{name}}, 0); err != nil {
+		pic := picture.Picture{Title: name, Unit: stacks.Samples, Palette: picture.Tool, Warnings: []string{name}}
+		if err := picture.SVG(&out, b.Tree(stacks.ByName), pic, 0); err != nil {
 			t.Fatal(err)
 		}
 		return out.Bytes()
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		want, got := elements(t, picture(t, "x")), elements(t, picture(t, name))
+		want, got := elements(t, draw(t, "x")), elements(t, draw(t, name))
 		for _, element := range []string{"svg", "g", "rect", "title", "script", "style", "metadata", "folded"} {
 			if got[element] != want[element] {
 				t.Errorf("%d elements %s, not %d", got[element], element, want[element])
@@ -180,15 +193,12 @@ func FuzzSVG(f *testing.F) {
 
 func TestSVGCarriesItsStacks(t *testing.T) {
 	for name, in := range map[string]string{"plain": small, "two columns": "a;b 1 2\nc 3 0\n", "marked up": "<a>;\"b\" 1.5\n&amp; 2\n"} {
-		p, err := ReadSVG(strings.NewReader(draw(t, in, nil)), name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := collect(t, draw(t, in, nil))
 		if got, want := writeStacks(t, p.Tree()), writeStacks(t, readStacks(t, in).Tree()); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
-	if _, err := ReadSVG(strings.NewReader("<svg><g/></svg>"), "x.svg"); err == nil || !strings.Contains(err.Error(), "no stacks in this picture") {
+	if err := new(Collector).Read(strings.NewReader("<svg><g/></svg>"), "x.svg"); err == nil || !strings.Contains(err.Error(), "no stacks in this picture") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -197,35 +207,6 @@ func TestSVGIsTheSameInEveryRun(t *testing.T) {
 	first := draw(t, many(9000), nil)
 	if draw(t, many(9000), nil) != first {
 		t.Error("two runs drew two pictures")
-	}
-}
-
-func TestReadSpeedscope(t *testing.T) {
-	const frames = `"shared":{"frames":[{"name":"a"},{"name":"b"}]}`
-	for _, tt := range []struct{ name, in, want, err string }{
-		{"sampled", `{` + frames + `,"profiles":[{"type":"sampled","unit":"seconds","samples":[[0,1],[0]],"weights":[0.5,1]}]}`, "a 1000\na;b 500\n", ""},
-		{"evented", `{` + frames + `,"profiles":[{"type":"evented","unit":"milliseconds","startValue":5,"events":[{"type":"O","frame":0,"at":10},` +
-			`{"type":"O","frame":1,"at":12},{"type":"C","frame":1,"at":15},{"type":"C","frame":0,"at":20}]}]}`, "a 7\na;b 3\n", ""},
-		{"none", `{` + frames + `}`, "", "there is no profile in it"},
-		{"a frame that is not there", `{` + frames + `,"profiles":[{"type":"sampled","samples":[[7]],"weights":[1]}]}`, "", "frame 7, of 2"},
-		{"weights are missing", `{` + frames + `,"profiles":[{"type":"sampled","samples":[[1]],"weights":[]}]}`, "", "1 samples but 0 weights"},
-		{"closed crosswise", `{` + frames + `,"profiles":[{"type":"evented","events":[{"type":"O","frame":0,"at":1},{"type":"C","frame":1,"at":2}]}]}`, "", "not the last one opened"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p, err := ReadSpeedscope(strings.NewReader(tt.in), "in")
-			if tt.err != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.err) {
-					t.Errorf("got %v, want %s", err, tt.err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := writeStacks(t, p.Tree()); got != tt.want {
-				t.Errorf("got %s", got)
-			}
-		})
 	}
 }
 
@@ -281,7 +262,8 @@ func TestCollectorTakesNoNameForJSON(t *testing.T) {
 func TestTextKeepsNamesOfDeepFrames(t *testing.T) {
 	p := readStacks(t, strings.Repeat("below;", 40)+"example.com/a/long/path.function 1\n")
 	for keepEnd, want := range map[bool]string{false: " example.com/a/…\n", true: " …/path.function\n"} {
-		r := p.Result(p.Tree(), 0)
+		r := p.Result(p.Tree())
+		r.AddFrames(p.Tree(), 0)
 		r.KeepEnd = keepEnd
 		var out bytes.Buffer
 		if err := r.Text(&out, false, 80); err != nil {
@@ -295,18 +277,11 @@ func TestTextKeepsNamesOfDeepFrames(t *testing.T) {
 
 // A picture that is drawn again from a picture is the same picture.
 func TestPictureOfPicture(t *testing.T) {
-	first := draw(t, small, func(p *Picture) { p.Title = "Time <spent> & \"lost\"" })
-	var c Collector
-	if err := c.Read(strings.NewReader(first), "first.svg"); err != nil {
-		t.Fatal(err)
-	}
-	p, err := c.Profile()
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := draw(t, small, func(p *picture.Picture) { p.Title = "Time <spent> & \"lost\"" })
+	p := collect(t, first)
 	var second bytes.Buffer
 	tree := p.Tree()
-	if err := tree.SVG(&second, p.Picture(tree), MaxFrames); err != nil {
+	if err := picture.SVG(&second, tree, p.Picture(p.Facts(tree)), picture.MaxFrames); err != nil {
 		t.Fatal(err)
 	}
 	if second.String() != first {
@@ -324,7 +299,7 @@ func TestTitleNamesInputs(t *testing.T) {
 		{[]string{"a", "b"}, nil, "Flame graph of 2 inputs"},
 		{[]string{"new"}, []string{"x/old.svg"}, "Flame graph of new against old.svg"},
 	} {
-		p := Profile{Inputs: tt.inputs, Base: tt.base, TwoColumns: tt.base != nil}
+		p := Profile{Profile: &stacks.Profile{TwoColumns: tt.base != nil}, Inputs: tt.inputs, Base: tt.base}
 		if got := p.Title(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
@@ -332,26 +307,22 @@ func TestTitleNamesInputs(t *testing.T) {
 }
 
 func TestCollectorAddsUp(t *testing.T) {
+	if got := writeStacks(t, collect(t, "a 1\n", "a 2\nb 3\n").Tree()); got != "a 3\nb 3\n" {
+		t.Error(got)
+	}
 	var c Collector
-	for _, in := range []string{"a 1\n", "a 2\nb 3\n", poll(0, call("1", "a")) + "\n" + poll(1000, call("1", "a"))} {
+	for _, in := range []string{"a 1\n", poll(0, call("1", "a")) + "\n" + poll(1000, call("1", "a"))} {
 		if err := c.Read(strings.NewReader(in), "in"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p, err := c.Profile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := writeStacks(t, p.Tree()); got != "a 1003\nb 3\n" {
-		t.Error(got)
-	}
-	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "ms and another samples") {
-		t.Errorf("warnings %q", p.Warnings)
+	if _, err := c.Profile(); err == nil || !strings.Contains(err.Error(), "counts ms and in samples: they cannot be added up") {
+		t.Errorf("units were added up: %v", err)
 	}
 }
 
 func TestPprofLabels(t *testing.T) {
-	_, p := folded(t, FoldOptions{Spans: true, By: []Dimension{ByTarget, BySession}}, minute(func(int) (string, string) { return "", "" })...)
+	_, p := folded(t, fold.Options{Spans: true, By: []fold.Dimension{fold.ByTarget, fold.BySession}}, minute(func(int) (string, string) { return "", "" })...)
 	prof, err := profile.ParseData(output(t, p, "")["pprof"])
 	if err != nil {
 		t.Fatal(err)
@@ -362,34 +333,10 @@ func TestPprofLabels(t *testing.T) {
 	}
 }
 
-func FuzzReadSpeedscope(f *testing.F) {
-	f.Add([]byte(`{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"sampled","samples":[[0]],"weights":[1]}]}`))
-	f.Add([]byte(`{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"evented","events":[{"type":"O","frame":0,"at":1}]}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if p, err := ReadSpeedscope(bytes.NewReader(data), "in"); err == nil {
-			output(t, p, "title")
-		}
-	})
-}
-
-func FuzzReadPprof(f *testing.F) {
-	var out bytes.Buffer
-	p := readStacks(f, small)
-	if err := p.Tree().WritePprof(&out, Samples, nil); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(out.Bytes())
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		if p, err := ReadPprof(bytes.NewReader(data), "in", ""); err == nil {
-			_, _ = p.Tree().WriteFolded(io.Discard)
-		}
-	})
-}
-
 // Programs that others wrote read what we write; each test is skipped where its program is missing.
 
 func TestGoToolPprofReads(t *testing.T) {
-	file := write(t, "p.pb.gz", output(t, readStacks(t, small), "")["pprof"])
+	file := writeFile(t, "p.pb.gz", output(t, readStacks(t, small), "")["pprof"])
 	out := execute(t, "go", "tool", "pprof", "-top", file)
 	if !regexp.MustCompile(`(?m)^\s*40 .* recv$`).MatchString(out) {
 		t.Errorf("got %s", out)
@@ -409,18 +356,18 @@ func TestFlamegraphPlReads(t *testing.T) {
 	if script == "" {
 		t.Skip("flamegraph.pl is not installed; FLAMEGRAPH_PL names it")
 	}
-	b := newBuilder()
+	b := stacks.NewBuilder()
 	for _, name := range hostile[:10] {
-		b.nodes[b.child(b.child(root, "main"), report.Line(name)+" 12")].self = 7
+		b.Nodes[b.Under(b.Under(stacks.Root, "main"), report.Line(name)+" 12")].Self = 7
 	}
-	file := write(t, "in.folded", []byte(writeStacks(t, b.tree())))
+	file := writeFile(t, "in.folded", []byte(writeStacks(t, b.Tree(stacks.ByName))))
 	out := execute(t, "perl", script, "--minwidth", "0", file)
 	if strings.Contains(out, "Ignored") || strings.Count(out, "(7 samples, 10.00%)") < 10 {
 		t.Errorf("flamegraph.pl reads it otherwise: %.2000s", out)
 	}
 }
 
-func write(t *testing.T, name string, data []byte) string {
+func writeFile(t *testing.T, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, data, 0o600); err != nil {

@@ -1,89 +1,66 @@
 package flame
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
-// maxWhole bounds the inputs that must be in memory as a whole.
-const maxWhole = 512 << 20
-
-// Collector reads inputs of any kind, which it tells by their content, and
+// Collector reads inputs of any kind, which it recognizes by their content, and
 // merges them into one profile.
 type Collector struct {
-	Options FoldOptions
-	// Sample names the value to take from a pprof profile that has several.
-	Sample string
+	Options fold.Options
+	Choose  read.Options // among the profiles and values of one file
 
-	folder   *Folder
+	folder   *fold.Folder
 	profiles []*Profile
 	warnings []string
 }
 
 // Read reads one input, which errors and warnings call name.
 func (c *Collector) Read(r io.Reader, name string) error {
-	in := bufio.NewReaderSize(r, 1<<16)
-	head, err := in.Peek(1 << 12)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading %s: %w", name, err)
-	}
-	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
-		_, _ = in.Discard(3) // a byte order mark
-		head = head[3:]
-	}
-	switch kind := sniff(head); kind {
-	case Trace:
-		return c.trace(in, name)
-	case "gzip":
-		return c.unzip(in, name)
-	case "":
-		return fmt.Errorf("reading %s: it is empty", name)
-	default:
-		return c.other(kind, in, name)
-	}
-}
-
-func (c *Collector) other(kind Kind, in io.Reader, name string) error {
-	var p *Profile
-	var err error
-	switch kind {
-	case Stored:
-		p, err = ReadSVG(in, name)
-	case Speed:
-		p, err = ReadSpeedscope(in, name)
-	case Protobuf:
-		p, err = ReadPprof(in, name, c.Sample)
-	default:
-		p, err = ReadFolded(in, name)
-	}
-	if err == nil {
-		p.Inputs = []string{name}
-		c.profiles = append(c.profiles, p)
-	}
-	return err
-}
-
-func (c *Collector) unzip(in io.Reader, name string) error {
-	unzipped, err := gzip.NewReader(in)
+	in, err := read.Open(r, name)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return err
 	}
-	return c.Read(unzipped, name)
+	if in.Format == read.Document && isSnapshot(in.Members) {
+		return c.trace(in)
+	}
+	p, err := in.Profile(c.Choose)
+	if err != nil {
+		return err
+	}
+	c.profiles = append(c.profiles, &Profile{Profile: p, Inputs: []string{name}})
+	return nil
 }
 
-// trace folds a trace, or a file that holds one snapshot.
-func (c *Collector) trace(in io.Reader, name string) error {
+// isSnapshot reports whether a document has a member that flame reads from a snapshot.
+func isSnapshot(members []string) bool {
+	return slices.ContainsFunc(members, func(name string) bool {
+		return slices.Contains([]string{"toolCallStack", "poll", "activeSessions", "handlerQueue", "heapUsedMB", "timestamp"}, name)
+	})
+}
+
+// trace folds a trace, or a file with one snapshot.
+func (c *Collector) trace(in *read.Input) error {
 	if c.folder == nil {
-		c.folder = NewFolder(c.Options)
+		c.folder = fold.NewFolder(c.Options)
 	}
 	c.folder.Next()
-	reader := snapshot.NewReader(in, name)
+	var r io.Reader = in
+	if in.Whole {
+		r = oneLine(in)
+	}
+	reader := snapshot.NewReader(r, in.Name)
 	for s, err := range reader.All() {
 		if err != nil {
 			return err
@@ -94,91 +71,81 @@ func (c *Collector) trace(in io.Reader, name string) error {
 	return nil
 }
 
+// oneLine returns a document of several lines as a single one. Package read has
+// seen that it ends within the first MiB.
+func oneLine(in io.Reader) io.Reader {
+	data, err := io.ReadAll(in)
+	value := jsontext.Value(data)
+	if err == nil && value.Compact(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) == nil {
+		data = value
+	}
+	return bytes.NewReader(data)
+}
+
 // Profile merges what was read. The Collector cannot be used after it.
 func (c *Collector) Profile() (*Profile, error) {
 	profiles := c.profiles
 	if c.folder != nil {
-		profiles = append([]*Profile{c.folder.Close()}, profiles...)
+		r := c.folder.Close()
+		profiles = append([]*Profile{{Profile: r.Profile, Watch: r.Watch, Calls: r.Calls, Dims: r.Dims}}, profiles...)
 	}
 	if len(profiles) == 0 {
 		return nil, errors.New("there is nothing to draw")
 	}
 	p := profiles[0]
 	for _, w := range c.warnings {
-		p.warn("%s", w)
+		p.Warn("%s", w)
 	}
 	for _, other := range profiles[1:] {
-		p.merge(other)
+		if err := p.join(other); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
 
-// merge adds another profile to p.
-func (p *Profile) merge(other *Profile) {
+// join adds another profile to p. Weights of different units have no sum.
+func (p *Profile) join(other *Profile) error {
 	if p.Unit != other.Unit {
-		p.warn("one input counts %s and another %s: their sum is neither", p.Unit, other.Unit)
+		return fmt.Errorf("one input counts %s and %s %s: they cannot be added up; draw one picture of each", p.Unit, other.Inputs[0], other.Unit)
 	}
-	p.builder = merged(p.builder, other.builder)
-	p.Observed += other.Observed
-	p.TwoColumns = p.TwoColumns || other.TwoColumns
-	p.title = ""
+	p.Profile.Join(other.Profile)
 	p.Inputs = append(p.Inputs, other.Inputs...)
-	p.Details = append(p.Details, other.Details...)
-	for _, w := range other.Warnings {
-		p.warn("%s", w)
+	return nil
+}
+
+// Compare takes base as what p is compared with. With normalize the base weighs
+// as much as p, which shows how the shares moved. Two profiles of different units
+// have only shares to compare.
+func (p *Profile) Compare(base *Profile, normalize bool) error {
+	if p.Unit != base.Unit && !normalize {
+		return fmt.Errorf("the profile counts %s and its base %s: they cannot be compared; --normalize compares the shares", p.Unit, base.Unit)
 	}
-}
-
-// sniff tells the kind of an input by its first bytes, "" where there are none.
-func sniff(head []byte) Kind {
-	text := bytes.TrimSpace(head)
-	switch {
-	case len(head) == 0:
-		return ""
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		return "gzip"
-	case notText(head[:min(len(head), 64)]):
-		return Protobuf
-	case bytes.HasPrefix(text, []byte("<?xml")), bytes.HasPrefix(text, []byte("<svg")):
-		return Stored
-	case object(text) && speedscope(text):
-		return Speed
-	case object(text):
-		return Trace
+	for _, w := range base.Warnings {
+		p.Warn("base: %s", w)
 	}
-	return Folded
-}
-
-// notText reports whether there are bytes that no text has. Names of frames may
-// hold escape characters, so those prove nothing.
-func notText(head []byte) bool {
-	return bytes.ContainsFunc(head, func(r rune) bool { return r < '\t' || r > '\r' && r < 0x1b })
-}
-
-// object reports whether a JSON object begins here, rather than a frame that is
-// called {main}, as those of PHP are.
-func object(text []byte) bool {
-	rest, brace := bytes.CutPrefix(text, []byte("{"))
-	rest = bytes.TrimSpace(rest)
-	return brace && (len(rest) == 0 || rest[0] == '"' || rest[0] == '}')
-}
-
-// speedscope reports whether a JSON object is a speedscope file rather than a snapshot.
-func speedscope(head []byte) bool {
-	first := bytes.TrimSpace(head[1:])
-	for _, member := range []string{`"$schema"`, `"profiles"`, `"shared"`, `"exporter"`, `"activeProfileIndex"`} {
-		if bytes.HasPrefix(first, []byte(member)) {
-			return true
-		}
+	scale := 1.0
+	if normalize {
+		scale = stacks.Share(p.Weight(), base.Weight())
 	}
-	return bytes.Contains(head, []byte("speedscope.app/file-format-schema"))
+	for i := range p.Nodes {
+		p.Nodes[i].Base = 0
+	}
+	p.MergeFunc(base.Builder, func(n stacks.Node) stacks.Node {
+		return stacks.Node{Parent: n.Parent, Name: n.Name, Base: n.Self * scale}
+	})
+	p.TwoColumns, p.Base = true, base.Inputs
+	return nil
 }
 
-// whole reads an input that cannot be read piece by piece.
-func whole(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxWhole+1))
-	if err == nil && len(data) > maxWhole {
-		err = fmt.Errorf("it is larger than %d MiB", maxWhole>>20)
+// Normalize gives the base that came with the stacks the weight of the stacks.
+func (p *Profile) Normalize() {
+	base := 0.0
+	for i := range p.Nodes {
+		base += p.Nodes[i].Base
 	}
-	return data, err
+	scale := stacks.Share(p.Weight(), base)
+	for i := range p.Nodes {
+		p.Nodes[i].Base *= scale
+	}
 }

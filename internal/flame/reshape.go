@@ -1,14 +1,16 @@
 package flame
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// Shape says which stacks are kept, and which of their frames.
+// Shape selects stacks, and the frames in them.
 type Shape struct {
-	Focus, Ignore, Hide *regexp.Regexp // nil where nothing is asked for
+	Focus, Ignore, Hide *regexp.Regexp // nil selects everything
 	FoldRecursion       bool
 	Reverse             bool // merge from the leaves
 }
@@ -20,46 +22,49 @@ func (p *Profile) Reshape(s Shape) *Profile {
 		return p
 	}
 	r := reshaper{
-		Shape: s, names: &p.builder.names, dims: len(p.Dims),
-		focus: matches(&p.builder.names, s.Focus), ignore: matches(&p.builder.names, s.Ignore),
-		hide: matches(&p.builder.names, s.Hide),
+		Shape: s, dims: len(p.Dims), focus: matches(p.Names, s.Focus), ignore: matches(p.Names, s.Ignore), hide: matches(p.Names, s.Hide),
 	}
-	out := *p
-	out.builder = newBuilder()
-	out.builder.names = p.builder.names.clone()
+	b := stacks.NewBuilder()
+	for _, name := range p.Names {
+		b.ID(name)
+	}
 	var stack []int32
-	for i, n := range p.builder.nodes {
-		if n.self == 0 && n.base == 0 && n.hits == 0 && n.stuck == 0 {
+	for i := range p.Nodes {
+		n := &p.Nodes[i]
+		if n.Empty() {
 			continue
 		}
-		stack = p.builder.stack(stack[:0], int32(i))
+		stack = p.Stack(stack[:0], int32(i))
 		if !r.keeps(stack) {
 			continue
 		}
-		to := &out.builder.nodes[out.builder.insert(root, r.reshape(stack))]
-		to.self += n.self
-		to.base += n.base
-		to.hits += n.hits
-		to.stuck += n.stuck
+		to := &b.Nodes[b.Insert(stacks.Root, r.reshape(stack))]
+		to.Self += n.Self
+		to.Base += n.Base
+		to.Hits += n.Hits
+		to.Stuck += n.Stuck
 	}
+	out := *p
+	profile := *p.Profile
+	profile.Builder = b
+	out.Profile = &profile
 	return &out
 }
 
 type reshaper struct {
 	Shape
-	names               *names
 	focus, ignore, hide []bool // by name
-	dims                int    // frames that are no calls, and stay below
+	dims                int    // frames that are not calls, and stay at the root
 }
 
-// matches says of each name whether it matches; it is nil without an expression.
-func matches(n *names, re *regexp.Regexp) []bool {
+// matches reports for each name whether it matches, nil without an expression.
+func matches(names []string, re *regexp.Regexp) []bool {
 	if re == nil {
 		return nil
 	}
-	found := make([]bool, n.len())
-	for id := range found {
-		found[id] = re.Match(n.bytes(int32(id)))
+	found := make([]bool, len(names))
+	for id, name := range names {
+		found[id] = re.MatchString(name)
 	}
 	return found
 }
@@ -83,71 +88,14 @@ func (r *reshaper) reshape(stack []int32) []int32 {
 	return stack
 }
 
-// maxPeriod is how many frames a recursion goes through at most before it comes back.
-const maxPeriod = 4
-
-// foldRecursion leaves one round of each recursion: a a a becomes a, a b a b becomes a b.
+// foldRecursion keeps one round of each recursion: a a a becomes a, a b a b becomes a b.
 func foldRecursion(stack []int32) []int32 {
 	kept := stack[:0]
 	for _, name := range stack {
 		kept = append(kept, name)
-		if period := repeats(kept); period > 0 {
+		if period := rules.Period(kept); period > 0 {
 			kept = kept[:len(kept)-period]
 		}
 	}
 	return kept
-}
-
-// repeats returns the smallest period by which the end of a stack repeats what
-// is just before it, 0 where it does not.
-func repeats(stack []int32) int {
-	for period := 1; period <= maxPeriod && 2*period <= len(stack); period++ {
-		end := len(stack) - period
-		if slices.Equal(stack[end:], stack[end-period:end]) {
-			return period
-		}
-	}
-	return 0
-}
-
-// Compare takes base as what p is compared with. With normalize the base weighs
-// as much as p does, so that what shows is how the shares moved. Two that count
-// different things have only shares to compare.
-func (p *Profile) Compare(base *Profile, normalize bool) error {
-	if p.Unit != base.Unit && !normalize {
-		return fmt.Errorf("the profile counts %s and its base %s: they cannot be compared; --normalize compares the shares", p.Unit, base.Unit)
-	}
-	for _, w := range base.Warnings {
-		p.warn("base: %s", w)
-	}
-	scale := 1.0
-	if normalize {
-		scale = share(p.builder.weight(), base.builder.weight())
-	}
-	for i := range p.builder.nodes {
-		p.builder.nodes[i].base = 0
-	}
-	p.builder = merged(p.builder, base.builder.asBase(scale))
-	p.TwoColumns, p.Base = true, base.Inputs
-	return nil
-}
-
-// Normalize gives the base that came with the stacks the weight of the stacks.
-func (p *Profile) Normalize() {
-	base := 0.0
-	for _, n := range p.builder.nodes {
-		base += n.base
-	}
-	scale := share(p.builder.weight(), base)
-	for i := range p.builder.nodes {
-		p.builder.nodes[i].base *= scale
-	}
-}
-
-func (b *builder) weight() float64 {
-	sum := 0.0
-	for _, n := range b.nodes {
-		sum += n.self
-	}
-	return sum
 }

@@ -2,46 +2,58 @@ package flame
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// Result is all there is to say of a profile. Its JSON is what --format json
-// writes; the frames are a list in the order of the tree.
+// Result is everything about a profile. Its JSON is what --format json writes;
+// the frames are a list in the order of the tree.
 type Result struct {
-	Title     string    `json:"title"`
-	Facts     []string  `json:"facts"`
-	Kind      Kind      `json:"kind"`
-	Unit      Unit      `json:"unit"`
-	Total     float64   `json:"total"`
-	Diff      bool      `json:"-"`
-	BaseTotal float64   `json:"baseTotal,omitempty"`
-	Samples   float64   `json:"samples"`
-	Watch     *Watch    `json:"watch,omitempty"`
-	Frames    []Frame   `json:"frames"`
-	LeftOut   LeftOut   `json:"leftOut"`
-	Gone      []Gone    `json:"gone,omitempty"`
-	Findings  []Finding `json:"findings"`
-	Warnings  []string  `json:"warnings"`
+	Title     string          `json:"title"`
+	Facts     []string        `json:"facts"`
+	Kind      stacks.Format   `json:"kind"`
+	Unit      stacks.Unit     `json:"unit"`
+	Total     float64         `json:"total"`
+	Diff      bool            `json:"-"`
+	BaseTotal float64         `json:"baseTotal,omitempty"`
+	Samples   float64         `json:"samples"`
+	Watch     *fold.Watch     `json:"watch,omitempty"`
+	Frames    []picture.Frame `json:"frames"`
+	LeftOut   picture.LeftOut `json:"leftOut"`
+	Gone      []picture.Gone  `json:"gone,omitempty"`
+	Findings  []rules.Finding `json:"findings"`
+	Warnings  []string        `json:"warnings"`
 
-	Names   []sum `json:"-"` // in byte order
-	KeepEnd bool  `json:"-"` // names that are too long lose their beginning
+	FailOn  []string `json:"-"` // rules whose findings make the run fail, or "any"
+	Names   []sum    `json:"-"` // in the order of the profile
+	KeepEnd bool     `json:"-"` // names that are too long lose their beginning
 }
 
-// Result says all there is to say of p, whose tree is t, with at most limit frames.
-func (p *Profile) Result(t *Tree, limit int) *Result {
-	r := &Result{
-		Title: p.Title(), Facts: p.Facts(t), Kind: p.Kind, Unit: p.Unit, Total: t.Total(),
+// Result returns what is known about p, whose tree is t, without the frames.
+func (p *Profile) Result(t *stacks.Tree) *Result {
+	return &Result{
+		Title: p.Title(), Facts: p.Facts(t), Kind: p.Format, Unit: p.Unit, Total: t.Total(),
 		Diff: p.TwoColumns, BaseTotal: t.BaseTotal(), Samples: p.Observed, Watch: p.Watch,
-		Findings: []Finding{}, Warnings: append([]string{}, p.Warnings...), Names: t.sums(),
+		Findings: []rules.Finding{}, Warnings: append([]string{}, p.Warnings...),
 	}
-	r.Frames, r.LeftOut = t.Frames(limit)
-	r.Frames[root].Name = "all"
-	if p.TwoColumns {
-		r.Gone = t.Gone(maxGone)
+}
+
+// AddFrames adds the widest frames of t, at most limit, and the sums by name.
+func (r *Result) AddFrames(t *stacks.Tree, limit int) {
+	r.Frames, r.LeftOut = picture.Frames(t, limit)
+	r.Frames[0].Name = "all"
+	r.Names = sums(t)
+	if r.Diff {
+		r.Gone = picture.Vanished(t, picture.MaxGone)
 	}
-	return r
 }
 
 // JSON writes the result as JSON.
@@ -51,35 +63,60 @@ func (r *Result) JSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// sum is what the frames of one name weigh together. A frame within another of
-// the same name adds nothing to the total.
+// fails reports whether a finding of a rule makes the run fail.
+func (r *Result) fails(rule string) bool {
+	return slices.Contains(r.FailOn, rule) || slices.Contains(r.FailOn, "any")
+}
+
+// Report implements finding.Result. A finding is a failure only on request.
+func (r *Result) Report() *finding.Report {
+	out := &finding.Report{
+		Command: "mcpdiag flame", Verdict: "clean", Headline: r.Title + ": nothing stands out",
+		Severity: finding.Pass, Warnings: r.Warnings,
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		severity := finding.Info
+		switch {
+		case r.fails(f.Rule):
+			severity, out.Outcome = finding.Fail, finding.Found
+		case f.Level == "warning":
+			severity = finding.Warn
+		}
+		out.Findings = append(out.Findings, f.Finding(severity))
+	}
+	if n := len(out.Findings); n > 0 {
+		out.Verdict, out.Severity = "findings", finding.Worst(out.Findings)
+		out.Headline = fmt.Sprintf("%s: %s", r.Title, count(n, "finding"))
+	}
+	return out
+}
+
+// sum is the weight of all frames with one name. A frame within another of the
+// same name adds nothing to the total.
 type sum struct {
 	name        string
 	self, total float64
 }
 
-func (t *Tree) sums() []sum {
-	sums := make([]sum, t.names.len())
-	for i := range sums {
-		sums[i].name = printable(t.name(int32(i)))
+func sums(t *stacks.Tree) []sum {
+	sums := make([]sum, len(t.Names))
+	for i, name := range t.Names {
+		sums[i].name = stacks.Printable(name)
 	}
-	open := make([]int32, t.names.len()) // frames of the name that are below the one at hand
+	open := make([]int32, len(t.Names)) // frames with a name on the path
 	var path []int32
-	for i := range t.chains {
-		c := &t.chains[i]
-		for below := max(int(c.depth)-1, 0); len(path) > below; path = path[:len(path)-1] {
+	for i := 1; i < len(t.Nodes); i++ {
+		n := &t.Nodes[i]
+		for ; len(path) >= int(n.Depth); path = path[:len(path)-1] {
 			open[path[len(path)-1]]--
 		}
-		for _, name := range t.of(c) {
-			if open[name] == 0 {
-				sums[name].total += c.total
-			}
-			open[name]++
-			path = append(path, name)
+		if open[n.Name] == 0 {
+			sums[n.Name].total += n.Total
 		}
-		if i != root && c.count > 0 {
-			sums[path[len(path)-1]].self += c.self
-		}
+		open[n.Name]++
+		path = append(path, n.Name)
+		sums[n.Name].self += n.Self
 	}
 	return sums
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
 )
 
 const speedscopeDir = "../../testdata/speedscope"
@@ -50,7 +52,7 @@ func TestSpeedscopeSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, trace := folded(t, FoldOptions{Spans: true}, minute(func(int) (string, string) { return "", "" })...)
+	_, trace := folded(t, fold.Options{Spans: true}, minute(func(int) (string, string) { return "", "" })...)
 	for _, p := range []*Profile{trace, readStacks(t, small), readStacks(t, "a;;b 1.5\n")} {
 		var file any
 		if err := json.Unmarshal(output(t, p, "title")["speedscope"], &file); err != nil {
@@ -73,7 +75,7 @@ func TestSpeedscopeReads(t *testing.T) {
 	b.call("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": "alert = text => document.body.append('went wrong: ' + text)"}, nil)
 	server := httptest.NewServer(http.FileServer(http.Dir(release)))
 	t.Cleanup(server.Close)
-	_, p := folded(t, FoldOptions{Spans: true}, minute(func(int) (string, string) { return "", "" })...)
+	_, p := folded(t, fold.Options{Spans: true}, minute(func(int) (string, string) { return "", "" })...)
 	written := output(t, p, "calls of a minute")
 	for i, format := range []string{"speedscope", "folded", "pprof"} {
 		b.open(fmt.Sprintf("%s/index.html?%d#localProfilePath=none", server.URL, i), 1200, 800) // so it waits to be given one

@@ -7,7 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
 const (
@@ -17,12 +20,12 @@ const (
 	barColumns = 20
 )
 
-// Text writes the tree for a terminal of so many columns, with the frames that
-// weigh most, the findings and the doubts.
+// Text writes the tree for a terminal of so many columns, with the heaviest frames
+// and the findings.
 func (r *Result) Text(w io.Writer, paint report.Painter, columns int) error {
 	out := &textWriter{Result: r, w: w, paint: paint, columns: max(columns, 60)}
 	out.line(paint.Paint(report.Bold, report.Line(r.Title)))
-	for _, line := range wrap(r.Facts, " · ", out.columns) {
+	for _, line := range report.WrapWords(r.Facts, " · ", out.columns) {
 		out.line(paint.Paint(report.Faint, report.Line(line)))
 	}
 	out.tree()
@@ -53,7 +56,7 @@ func (t *textWriter) table(table *report.Table) {
 	}
 }
 
-// tree writes the widest frames, each under the one that it stands on.
+// tree writes the widest frames, each under its parent.
 func (t *textWriter) tree() {
 	table := report.Table{Right: map[int]bool{0: true, 1: true, 2: true}}
 	head := []string{"total", "share", "self", ""}
@@ -64,7 +67,7 @@ func (t *textWriter) tree() {
 	lines, left := 0, 0
 	for i := range t.Frames {
 		f := &t.Frames[i]
-		part := share(f.Total, t.Total)
+		part := stacks.Share(f.Total, t.Total)
 		if part < textShare || lines >= textLines {
 			left++
 			continue
@@ -75,23 +78,23 @@ func (t *textWriter) tree() {
 	t.line("")
 	t.table(&table)
 	if left += t.LeftOut.Frames; left > 0 {
-		t.line(t.paint.Paint(report.Faint, fmt.Sprintf("%s narrower frames are not shown", number(float64(left)))))
+		t.line(t.paint.Paint(report.Faint, fmt.Sprintf("%s narrower frames are not shown", stacks.Number(float64(left)))))
 	}
 }
 
-// indented is the name of a frame in so many columns. Half of them are for the
-// name, however deep it stands.
-func (t *textWriter) indented(f *Frame, columns int) string {
+// indented returns the name of a frame in so many columns. Half of them are for
+// the name, however deep the frame is.
+func (t *textWriter) indented(f *picture.Frame, columns int) string {
 	indent := min(2*f.Depth, columns/2)
-	return strings.Repeat(" ", indent) + cell(shown(f), columns-indent, t.KeepEnd)
+	return strings.Repeat(" ", indent) + t.cell(picture.Shown(f), columns-indent)
 }
 
-// part is a frame's share of the whole, or how that changed since the base.
-func (t *textWriter) part(f *Frame) string {
+// part returns a frame's share of the whole, or its change since the base.
+func (t *textWriter) part(f *picture.Frame) string {
 	if t.Diff {
-		return report.Signed(share(f.Total-f.BaseTotal, max(t.Total, t.BaseTotal)), report.Percent)
+		return report.Signed(stacks.Share(f.Total-f.BaseTotal, max(t.Total, t.BaseTotal)), report.Percent)
 	}
-	return report.Percent(share(f.Total, t.Total))
+	return report.Percent(stacks.Share(f.Total, t.Total))
 }
 
 // drawBar draws a share of 1 in eighths of a column.
@@ -104,17 +107,17 @@ func drawBar(part float64) string {
 	return s + strings.Repeat(" ", barColumns-report.Width(s))
 }
 
-// top writes the names that weigh most, wherever they are in the tree.
+// top writes the heaviest names, wherever they are in the tree.
 func (t *textWriter) top(title string, weight func(*sum) float64) {
 	sums := slices.Clone(t.Names)
-	slices.SortStableFunc(sums, func(a, b sum) int { return cmp.Compare(weight(&b), weight(&a)) })
+	slices.SortFunc(sums, func(a, b sum) int { return cmp.Or(cmp.Compare(weight(&b), weight(&a)), cmp.Compare(a.name, b.name)) })
 	t.line("")
 	t.line(t.paint.Paint(report.Bold, title))
 	table := report.Table{Right: map[int]bool{0: true, 1: true}, Indent: "  "}
 	for i := range sums[:min(topRows, len(sums))] {
 		v := weight(&sums[i])
 		if v > 0 {
-			table.Row(t.Unit.Format(v), report.Percent(share(v, t.Total)), cell(sums[i].name, t.columns-26, t.KeepEnd))
+			table.Row(t.Unit.Format(v), report.Percent(stacks.Share(v, t.Total)), t.cell(sums[i].name, t.columns-26))
 		}
 	}
 	t.table(&table)
@@ -139,22 +142,13 @@ func (t *textWriter) findings() {
 	}
 	t.line("")
 	t.line(t.paint.Paint(report.Bold, "What stands out"))
-	t.err = WriteFindings(t.w, t.paint, t.Findings, true)
+	t.err = rules.Write(t.w, t.paint, t.Findings, true)
 }
 
-// WriteFindings writes what stands out; with advice, also what it means and
-// what to do.
-func WriteFindings(w io.Writer, paint report.Painter, findings []Finding, advice bool) error {
-	var b strings.Builder
-	for i, f := range findings {
-		b.WriteString("  " + paint.Paint(report.Caution, f.Rule+": ") + report.Line(f.Says) + "\n")
-		if !advice || i+1 < len(findings) && findings[i+1].Rule == f.Rule {
-			continue // once after all of a rule
-		}
-		for _, line := range wrap(strings.Fields(f.Means+" "+f.Do), " ", 76) {
-			b.WriteString(paint.Paint(report.Faint, "    "+report.Line(line)) + "\n")
-		}
+// cell cuts a name to so many columns, at its end or at its beginning.
+func (t *textWriter) cell(name string, columns int) string {
+	if t.KeepEnd {
+		return report.CellEnd(name, columns)
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return report.Cell(name, columns)
 }

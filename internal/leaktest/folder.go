@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -170,7 +171,7 @@ func (o *folder) flame(res *Result) {
 	if tree.Total() == 0 {
 		return // no call was in flight in any poll
 	}
-	if err := o.write(flameFile, func(w io.Writer) error { return tree.SVG(w, p.Picture(tree), flame.MaxFrames) }); err != nil {
+	if err := o.write(flameFile, func(w io.Writer) error { return picture.SVG(w, tree, p.Picture(p.Facts(tree)), picture.MaxFrames) }); err != nil {
 		res.Warnings = append(res.Warnings, err.Error())
 		return
 	}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"io"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	stackswrite "github.com/mcpdiag/mcpdiag/internal/stacks/write"
+)
+
+// result returns what is known about the profile. Text and JSON list the frames,
+// as many as --max-frames allows.
+func (f *flamer) result(p *flame.Profile, tree *stacks.Tree, findings []rules.Finding) *flame.Result {
+	result := p.Result(tree)
+	if f.format.value == "text" || f.format.value == "json" {
+		limit := 0
+		if f.framesSet {
+			limit = f.frames
+		}
+		result.AddFrames(tree, limit)
+	}
+	result.Findings, result.FailOn, result.KeepEnd = findings, f.failOn, f.cut.value == "left"
+	if f.title != "" {
+		result.Title = f.title
+	}
+	return result
+}
+
+// render writes the result in the requested format.
+func (f *flamer) render(w io.Writer, p *flame.Profile, tree *stacks.Tree, result *flame.Result) error {
+	if f.sandwich != "" {
+		return f.renderSandwich(w, p, result)
+	}
+	switch f.format.value {
+	case "folded":
+		changed, err := stackswrite.Folded(w, tree)
+		if changed > 0 {
+			f.a.note("%d names were changed because folded stacks cannot contain them", changed)
+		}
+		return err
+	case "speedscope":
+		return stackswrite.Speedscope(w, tree, result.Title, p.Unit)
+	case "pprof":
+		return stackswrite.Pprof(w, tree, p.Unit, p.Dims)
+	case "chrome":
+		return p.WriteChrome(w)
+	case "json":
+		return result.JSON(w)
+	case "markdown":
+		return result.Report().Markdown(w)
+	case "junit":
+		return result.Report().JUnit(w)
+	case "github":
+		return result.Report().GitHub(w)
+	case "text":
+		width, _ := f.a.size(w)
+		return result.Text(w, f.a.painter(w), width)
+	}
+	pic := f.picture(p, result)
+	if f.flamechart {
+		return p.Flamechart(w, pic, f.frames)
+	}
+	return picture.SVG(w, tree, pic, f.frames)
+}
+
+// renderSandwich writes the callers and callees of one function.
+func (f *flamer) renderSandwich(w io.Writer, p *flame.Profile, result *flame.Result) error {
+	s, err := p.Sandwich(f.sandwich)
+	if err != nil {
+		return err
+	}
+	switch f.format.value {
+	case "svg":
+		pic := f.picture(p, result)
+		if f.title == "" {
+			pic.Title = "Callers and callees of " + f.sandwich
+		}
+		return s.SVG(w, pic, f.frames)
+	case "json":
+		return writeJSON(w, s)
+	case "text":
+		width, _ := f.a.size(w)
+		return s.Text(w, f.a.painter(w), width)
+	}
+	return usagef("--sandwich is written as svg, text or json; for %s, --focus keeps the stacks with a function", f.format.value)
+}
+
+// picture returns what the picture shows beside the frames.
+func (f *flamer) picture(p *flame.Profile, result *flame.Result) picture.Picture {
+	pic := p.Picture(result.Facts)
+	pic.Title, pic.KeepEnd = result.Title, result.KeepEnd
+	if f.icicleSet {
+		pic.Root = picture.Bottom
+		if f.icicle {
+			pic.Root = picture.Top
+		}
+	}
+	if f.paletteSet {
+		pic.Palette = picture.Palette(f.palette.value)
+	}
+	for _, finding := range result.Findings {
+		pic.Findings = append(pic.Findings, finding.Rule+": "+finding.Says+". "+finding.Means+" "+finding.Do)
+	}
+	return pic
+}

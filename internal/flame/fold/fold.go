@@ -1,0 +1,215 @@
+package fold
+
+import (
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
+
+// Folder folds snapshots one by one.
+type Folder struct {
+	opts    Options
+	b       *stacks.Builder
+	targets map[string]*target
+	order   []*target // by their first poll
+	calls   Calls
+	watch   Watch
+	first   time.Time // of the trace; a relative bound counts from here
+	outside int       // polls outside the window
+	undated int       // polls that have no time
+	back    int       // polls that are earlier than the one before
+}
+
+// target is the state of one server.
+type target struct {
+	name    string
+	last    lastPoll
+	next    bool // the next poll is in another file
+	hole    bool // the current poll comes after a gap
+	polls   int
+	gen     int // number of the poll
+	flights map[string]*flight
+	now     []*flight // in the order of the last poll
+	before  []*flight // in the order of the poll before it
+	leaves  []leaf    // the calls in flight that have no child in flight
+	gaps    map[time.Duration]int
+	credits map[credit]float64
+}
+
+// leaf is a call that carries weight, with its share of the time.
+type leaf struct {
+	node  int32
+	share float64
+	age   time.Duration // -1 if unknown
+}
+
+// NewFolder returns a Folder.
+func NewFolder(o Options) *Folder {
+	o.defaults()
+	return &Folder{
+		opts: o, b: stacks.NewBuilder(), targets: map[string]*target{},
+		calls: newCalls(o),
+	}
+}
+
+// Next begins another file: no time passes between its polls and the earlier ones.
+func (f *Folder) Next() {
+	for _, t := range f.order {
+		t.next = true
+	}
+}
+
+// Add folds s. Failed polls carry nothing: the polls around them stand for their
+// time, unless they are too far apart.
+func (f *Folder) Add(s *snapshot.Snapshot) {
+	at := s.At()
+	if f.first.IsZero() {
+		f.first = at
+	}
+	if !f.within(at) {
+		f.outside++
+		return
+	}
+	if f.watch.From.IsZero() {
+		f.watch.From = at
+	}
+	if s.Failed() {
+		f.watch.Failed++
+		return
+	}
+	f.watch.Polls++
+	if at.IsZero() {
+		f.undated++
+	}
+	t := f.target(s.Target())
+	g := f.gap(t, s)
+	f.credit(t, g)
+	f.observe(t, s)
+	f.credit(t, g)
+	t.last.copy(s)
+	t.next = false
+}
+
+func (f *Folder) within(at time.Time) bool {
+	from, to := f.opts.From, f.opts.To
+	early := from.set && at.Before(from.time(f.first))
+	late := to.set && at.After(to.time(f.first))
+	return !early && !late
+}
+
+func (f *Folder) target(name string) *target {
+	t := f.targets[name]
+	if t == nil {
+		name = strings.Clone(name) // the text of a snapshot is reused
+		t = &target{
+			name: name, flights: map[string]*flight{},
+			gaps: map[time.Duration]int{}, credits: map[credit]float64{},
+		}
+		f.targets[name] = t
+		f.order = append(f.order, t)
+	}
+	t.polls++
+	return t
+}
+
+// observe records the calls in flight in s and ends those that are no longer in flight.
+func (f *Folder) observe(t *target, s *snapshot.Snapshot) {
+	t.gen++
+	t.now, t.before = t.before[:0], t.now
+	if restarted(t, s) {
+		f.calls.end(f.b, t, s.At()) // all of them: ids start again
+	}
+	for i := range s.ToolCallStack {
+		t.now = append(t.now, f.flight(t, s, &s.ToolCallStack[i]))
+	}
+	for i, fl := range t.now {
+		fl.adopt(t, s.ToolCallStack[i].ParentID)
+	}
+	t.leaves = t.leaves[:0]
+	for i, fl := range t.now {
+		f.place(t, fl, &s.ToolCallStack[i])
+		if fl.parentIn != t.gen {
+			t.leaves = append(t.leaves, leaf{fl.node, 1, fl.age})
+			f.b.Nodes[fl.node].Hits++
+		}
+	}
+	f.divide(t)
+	f.calls.end(f.b, t, s.At())
+	f.calls.queues(t, s)
+}
+
+func restarted(t *target, s *snapshot.Snapshot) bool {
+	if !t.last.taken {
+		return false
+	}
+	_, restarted := snapshot.Restarted(&t.last.Snapshot, s)
+	return restarted || s.Poll != nil && s.Poll.Restarted
+}
+
+// flight returns the state of a call. A call without an id is new in each poll,
+// and so is the second of two calls with the same id.
+func (f *Folder) flight(t *target, s *snapshot.Snapshot, c *snapshot.Call) *flight {
+	fl := t.flights[c.ID]
+	if fl == nil || fl.gen == t.gen || fl.name != c.Name {
+		known := fl != nil && fl.gen == t.gen
+		fl = f.calls.begin(t, s, c)
+		if c.ID != "" && !known {
+			t.flights[fl.id] = fl
+		}
+	}
+	fl.gen, fl.last, fl.age = t.gen, s.At(), -1
+	if age, ok := s.Age(c); ok {
+		fl.age = age
+		fl.length = max(fl.length, age)
+	}
+	fl.length = max(fl.length, fl.last.Sub(fl.first))
+	return fl
+}
+
+// place inserts a new call into the tree: under its parent, or under the
+// dimensions of Options.By.
+func (f *Folder) place(t *target, fl *flight, c *snapshot.Call) int32 {
+	if fl.node != stacks.Root {
+		return fl.node
+	}
+	at := int32(stacks.Root)
+	if fl.parent != nil {
+		at = f.place(t, fl.parent, c)
+	} else {
+		for _, by := range f.opts.By {
+			at = f.b.Under(at, by.value(t, c))
+		}
+	}
+	fl.node = f.b.Under(at, fl.name)
+	if fl.parent != nil {
+		f.calls.repeated(fl)
+	}
+	return fl.node
+}
+
+func (d Dimension) value(t *target, c *snapshot.Call) string {
+	value := c.SessionID
+	switch d {
+	case ByTarget:
+		value = t.name
+	case ByHandler:
+		value = c.Handler
+	case BySession:
+	}
+	if value == "" {
+		return "(no " + string(d) + ")"
+	}
+	return value
+}
+
+// divide divides the time among the leaves if it is not to be added up.
+func (f *Folder) divide(t *target) {
+	if f.opts.Parallel != Share {
+		return
+	}
+	for i := range t.leaves {
+		t.leaves[i].share = 1 / float64(len(t.leaves))
+	}
+}

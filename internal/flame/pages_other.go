@@ -1,6 +1,0 @@
-//go:build !linux
-
-package flame
-
-// onLargePages is for Linux only.
-func onLargePages[T any](s []T) []T { return s }

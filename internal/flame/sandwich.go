@@ -1,0 +1,114 @@
+package flame
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
+
+// Sandwich is one function with what calls it and what it calls. A stack counts
+// once, at the outermost frame of the function.
+type Sandwich struct {
+	Name    string      `json:"name"`
+	Unit    stacks.Unit `json:"unit"`
+	Whole   float64     `json:"whole"` // of the profile
+	Total   float64     `json:"total"` // of the stacks with the function
+	Self    float64     `json:"self"`
+	Callers []Neighbour `json:"callers"`
+	Callees []Neighbour `json:"callees"`
+
+	all              *stacks.Tree
+	callers, callees *stacks.Builder // the trees below and above the function
+	order            stacks.Order
+}
+
+// Neighbour is a direct caller or callee.
+type Neighbour struct {
+	Name  string  `json:"name"`
+	Total float64 `json:"total"`
+}
+
+// Sandwich returns the callers and callees of a function.
+func (p *Profile) Sandwich(name string) (*Sandwich, error) {
+	id := int32(slices.Index(p.Names, name))
+	if id < 0 {
+		return nil, fmt.Errorf("no frame is called %.80q; --format text lists the names", name)
+	}
+	s := &Sandwich{
+		Name: name, Unit: p.Unit, Whole: p.Weight(), all: p.Tree(), order: p.Order,
+		callers: stacks.NewBuilder(), callees: stacks.NewBuilder(),
+	}
+	for _, n := range p.Names {
+		s.callers.ID(n)
+		s.callees.ID(n)
+	}
+	callers, callees := map[int32]float64{}, map[int32]float64{}
+	for n, stack := range s.all.Stacks() {
+		at := slices.Index(stack, id)
+		if at < 0 || n.Self == 0 {
+			continue
+		}
+		s.Total += n.Self
+		if at > 0 {
+			callers[stack[at-1]] += n.Self
+		}
+		if at+1 < len(stack) {
+			callees[stack[at+1]] += n.Self
+		} else {
+			s.Self += n.Self
+		}
+		below := slices.Clone(stack[:at])
+		slices.Reverse(below)
+		s.callers.Add(below, n.Self)
+		s.callees.Add(stack[at+1:], n.Self)
+	}
+	s.Callers, s.Callees = neighbours(p.Names, callers), neighbours(p.Names, callees)
+	return s, nil
+}
+
+// neighbours lists names by weight.
+func neighbours(names []string, weights map[int32]float64) []Neighbour {
+	list := []Neighbour{}
+	for _, id := range slices.Sorted(maps.Keys(weights)) {
+		list = append(list, Neighbour{stacks.Printable(names[id]), weights[id]})
+	}
+	slices.SortStableFunc(list, func(a, b Neighbour) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name))
+	})
+	return list
+}
+
+// SVG draws the function with its callees above and its callers below.
+func (s *Sandwich) SVG(w io.Writer, p picture.Picture, maxFrames int) error {
+	return picture.Sandwich(w, s.all, s.Name, s.callers.Tree(s.order), s.callees.Tree(s.order), p, maxFrames)
+}
+
+// Text writes the direct callers and callees for a terminal.
+func (s *Sandwich) Text(w io.Writer, paint report.Painter, columns int) error {
+	t := &textWriter{w: w, paint: paint, columns: max(columns, 60)}
+	t.line(paint.Paint(report.Bold, stacks.Printable(s.Name)))
+	t.line(paint.Paint(report.Faint, fmt.Sprintf("%s, %s of all; %s itself",
+		s.Unit.Format(s.Total), report.Percent(stacks.Share(s.Total, s.Whole)), s.Unit.Format(s.Self))))
+	for _, part := range []struct {
+		title string
+		list  []Neighbour
+	}{{"Called by", s.Callers}, {"Calls", s.Callees}} {
+		t.line("")
+		t.line(paint.Paint(report.Bold, part.title))
+		table := report.Table{Right: map[int]bool{0: true, 1: true}, Indent: "  "}
+		for _, n := range part.list {
+			table.Row(s.Unit.Format(n.Total), report.Percent(stacks.Share(n.Total, s.Total)), report.Cell(n.Name, t.columns-26))
+		}
+		if len(part.list) == 0 {
+			table.Row("", "", "nothing")
+		}
+		t.table(&table)
+	}
+	return t.err
+}

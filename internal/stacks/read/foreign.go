@@ -1,0 +1,46 @@
+package read
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// foreign names a format that mcpdiag does not read by its first bytes, and the
+// way to a format that it reads. It returns "" for others.
+func foreign(data []byte) string {
+	head := data[:min(len(data), 1<<12)]
+	for _, f := range []struct{ mark, name, hint string }{
+		{"FLR\x00", "a Java Flight Recording (JFR)", "convert it with async-profiler's jfrconv --collapsed"},
+		{"PERFILE2", "a perf.data file", `write it as text with "perf script"`},
+		{"# callgrind format", "a callgrind file", "open it in KCachegrind"},
+		{"JAVA PROFILE 1.0", "a Java heap dump (HPROF)", "open it in Eclipse MAT"},
+		{"bplist00", "a binary property list of Apple Instruments", `export the stacks with "xctrace export" or Instruments' Deep Copy`},
+		{"SQLite format 3\x00", "an SQLite database, perhaps of Nsight or rocprof", "export its stacks as folded text"},
+		{"Nettrace", "a .NET trace", "convert it with dotnet-trace convert --format Speedscope"},
+		{"PK\x03\x04", "a ZIP archive, perhaps of Apple Instruments or PerfView", "unpack it"},
+		{"\x7fELF", "a program", "record a profile of it"},
+		{"{\"snapshot\":", "a V8 heap snapshot", "use a .heapprofile, the sampling profile of allocations"},
+		{"JFR", "a Java Flight Recording (JFR)", "convert it with async-profiler's jfrconv --collapsed"},
+	} {
+		if bytes.HasPrefix(head, []byte(f.mark)) {
+			return fmt.Sprintf("this is %s, which mcpdiag does not read; %s", f.name, f.hint)
+		}
+	}
+	for _, f := range []struct{ part, name, hint string }{
+		{"\nevents: ", "a callgrind file", "open it in KCachegrind"},
+		{"<trace-query-result", "an export of Apple Instruments", "copy the call tree with Deep Copy and fold it with stackcollapse-instruments.pl"},
+		{"Running Time\tSelf", "a call tree of Apple Instruments", "fold it with stackcollapse-instruments.pl"},
+		{"Call graph:", "a report of macOS sample", "fold it with stackcollapse-sample.awk"},
+		{"\nFull thread dump", "a Java thread dump", "fold it with stackcollapse-jstack.pl"},
+		{"Samples: ", "a report of perf", `write the samples with "perf script"`},
+		{"Flat profile:", "a report of gprof", "record with perf and use perf script"},
+		{"function calls", "a report of Python's cProfile", "record with py-spy record --format raw"},
+		{"Statistical profiling result", "a report of node --prof-process", "use node --cpu-prof"},
+		{"v8-version,", "a log of node --prof", "use node --cpu-prof"},
+	} {
+		if bytes.Contains(append([]byte("\n"), head...), []byte(f.part)) {
+			return fmt.Sprintf("this is %s, which mcpdiag does not read; %s", f.name, f.hint)
+		}
+	}
+	return ""
+}

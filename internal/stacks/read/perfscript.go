@@ -1,0 +1,104 @@
+package read
+
+import (
+	"bytes"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
+
+// readPerfScript reads the text of perf script, one profile per event. Each
+// sample weighs 1 and stands under the name of its process.
+func readPerfScript(data []byte, _ Options) ([]*stacks.Profile, error) {
+	r := perfReader{
+		head:   regexp.MustCompile(`^(\S.*?)\s+-?\d+(/\d+)?\s+(\[\d+\]\s+)?\d+\.\d+:\s+(\d+\s+)?(\S+?):?(\s|$)`),
+		events: map[string]*stacks.Profile{},
+	}
+	for line := range bytes.Lines(data) {
+		r.line(strings.TrimRight(string(line), "\r\n"))
+	}
+	r.end()
+	if len(r.list) == 0 {
+		return nil, errors.New("it contains no sample with a stack; record with perf record -g")
+	}
+	if len(r.list) > 1 {
+		for _, p := range r.list {
+			p.Unit = stacks.Unit("samples of " + p.Name) // events are not added up
+		}
+	}
+	if r.bad > 0 {
+		r.list[0].Warn("%s not understood and skipped", stacks.Plural(float64(r.bad), "line"))
+	}
+	return r.list, nil
+}
+
+// perfReader reads samples: a line with process, time and event, a line for each
+// frame from the innermost on, an empty line.
+type perfReader struct {
+	head   *regexp.Regexp
+	events map[string]*stacks.Profile
+	list   []*stacks.Profile
+	bad    int
+
+	process, event string
+	stack          []string
+}
+
+func (r *perfReader) line(text string) {
+	fields := strings.Fields(text)
+	switch {
+	case len(fields) == 0:
+		r.end()
+	case text[0] == '#':
+	case text[0] == ' ' || text[0] == '\t':
+		r.stack = append(r.stack, perfFrame(fields))
+	default:
+		r.end()
+		found := r.head.FindStringSubmatch(text)
+		if found == nil {
+			r.bad++
+			return
+		}
+		r.process, r.event = found[1], strings.TrimSuffix(found[5], ":")
+	}
+}
+
+// perfFrame returns the function of a line such as "7f01 fib+0x10 (/usr/bin/b)".
+func perfFrame(fields []string) string {
+	if len(fields) > 2 && strings.HasPrefix(fields[len(fields)-1], "(") {
+		fields = fields[:len(fields)-1]
+	}
+	if len(fields) < 2 {
+		return fields[0]
+	}
+	name := strings.Join(fields[1:], " ")
+	if at := strings.LastIndex(name, "+0x"); at > 0 {
+		name = name[:at]
+	}
+	return name
+}
+
+// end adds the sample that is open.
+func (r *perfReader) end() {
+	if r.process == "" || len(r.stack) == 0 {
+		r.stack = r.stack[:0]
+		return
+	}
+	p := r.events[r.event]
+	if p == nil {
+		p = stacks.NewProfile(PerfScript, stacks.Samples)
+		p.Name = r.event
+		r.events[r.event] = p
+		r.list = append(r.list, p)
+	}
+	at := p.Under(stacks.Root, r.process)
+	for _, name := range slices.Backward(r.stack) {
+		at = p.Under(at, name)
+	}
+	p.Nodes[at].Self++
+	p.Observed++
+	r.process, r.stack = "", r.stack[:0]
+}

@@ -1,0 +1,171 @@
+package read
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf16"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
+
+const (
+	maxWhole  = 512 << 20 // bytes of an input that must be in memory as a whole
+	maxNested = 4         // compressions around one input
+)
+
+// Options choose among the contents of a file.
+type Options struct {
+	Profile string // name or number, from 1, of one profile among several
+	Sample  string // name of one value among several of each sample
+}
+
+// Input is an input whose format was recognized.
+type Input struct {
+	*bufio.Reader
+	Name string // for errors
+	Shape
+}
+
+// Open undoes compression and byte order marks, and recognizes the format.
+func Open(r io.Reader, name string) (*Input, error) { return open(r, name, 0) }
+
+func open(r io.Reader, name string, nested int) (*Input, error) {
+	in := bufio.NewReaderSize(r, headSize)
+	head, err := in.Peek(headSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if nested > maxNested {
+		return nil, fmt.Errorf("reading %s: it is compressed more than %d times", name, maxNested)
+	}
+	inner, err := decoded(in, head)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if inner != nil {
+		return open(inner, name, nested+1)
+	}
+	if len(head) == 0 {
+		return nil, fmt.Errorf("reading %s: it is empty", name)
+	}
+	return &Input{Reader: in, Name: name, Shape: Detect(head)}, nil
+}
+
+// decoded returns what an input contains that is compressed or begins with a
+// byte order mark, nil for any other.
+func decoded(in *bufio.Reader, head []byte) (io.Reader, error) {
+	switch {
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		_, err := in.Discard(3)
+		return in, err
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return fromUTF16(in, head[0] == 0xff)
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		return gzip.NewReader(in)
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		dec, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWhole))
+		if err != nil {
+			return nil, err
+		}
+		return dec, nil
+	}
+	return nil, nil //nolint:nilnil // there is nothing to undo, which is no fault
+}
+
+func fromUTF16(in io.Reader, little bool) (io.Reader, error) {
+	data, err := whole(in)
+	if err != nil {
+		return nil, err
+	}
+	units := make([]uint16, 0, len(data)/2)
+	for i := 2; i+1 < len(data); i += 2 {
+		a, b := uint16(data[i]), uint16(data[i+1])
+		if little {
+			a, b = b, a
+		}
+		units = append(units, a<<8|b)
+	}
+	return bytes.NewReader([]byte(string(utf16.Decode(units)))), nil
+}
+
+// Profile reads a profile of any format that package read knows.
+func (in *Input) Profile(o Options) (*stacks.Profile, error) {
+	if in.Format == Folded {
+		return readFolded(in, in.Name)
+	}
+	data, err := whole(in)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", in.Name, err)
+	}
+	return in.parse(data, o)
+}
+
+// parse reads an input that is in memory.
+func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
+	readers := map[stacks.Format]func([]byte, Options) ([]*stacks.Profile, error){
+		Picture: readPicture, Speedscope: readSpeedscope, Pprof: readPprof, Binary: readPprof, GoText: readGoText,
+		GoStacks: readGoStacks, CPUProfile: readCPUProfile, HeapProfile: readHeapProfile,
+		Gecko: readGecko, PerfScript: readPerfScript,
+	}
+	reader := readers[in.Format]
+	if reader == nil {
+		return nil, in.unknown(data)
+	}
+	profiles, err := reader(data, o)
+	if err != nil && in.Format == Binary {
+		return in.binaryFolded(data, err)
+	}
+	if err == nil {
+		var p *stacks.Profile
+		if p, err = pick(profiles, o.Profile); err == nil {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("reading %s (%s): %w", in.Name, in.Format, plainError(err))
+}
+
+// binaryFolded reads folded stacks whose names have bytes that no text has. Other
+// inputs are named if possible; cause says why they are no pprof profile.
+func (in *Input) binaryFolded(data []byte, cause error) (*stacks.Profile, error) {
+	if format := foreign(data); format != "" {
+		return nil, fmt.Errorf("reading %s: %s", in.Name, format)
+	}
+	if p, err := readFolded(bytes.NewReader(data), in.Name); err == nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("reading %s as a pprof profile: %w", in.Name, cause)
+}
+
+// unknown explains that a document is no profile.
+func (in *Input) unknown(data []byte) error {
+	if format := foreign(data); format != "" {
+		return fmt.Errorf("reading %s: %s", in.Name, format)
+	}
+	shown := in.Members[:min(len(in.Members), 5)]
+	return fmt.Errorf("reading %s: a JSON document with the members %.60q is neither a snapshot nor a profile that mcpdiag reads", in.Name, shown)
+}
+
+// whole reads an input that cannot be read piece by piece.
+func whole(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxWhole+1))
+	if err == nil && len(data) > maxWhole {
+		err = fmt.Errorf("it is larger than %d MiB", maxWhole>>20)
+	}
+	return data, err
+}
+
+// plainError words the errors of encoding/json for people who do not know Go.
+func plainError(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("%s at byte %d: a %s where another type is expected", kind.Field, kind.Offset, kind.Value)
+	}
+	return err
+}

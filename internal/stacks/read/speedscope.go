@@ -1,0 +1,130 @@
+package read
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
+
+// speedscopeFile is a file of speedscope.
+type speedscopeFile struct {
+	Shared struct {
+		Frames []struct {
+			Name string `json:"name"`
+		} `json:"frames"`
+	} `json:"shared"`
+	Profiles []speedscopeProfile `json:"profiles"`
+}
+
+type speedscopeProfile struct {
+	Type    string    `json:"type"`
+	Name    string    `json:"name"`
+	Unit    string    `json:"unit"`
+	Start   float64   `json:"startValue"`
+	Samples [][]int32 `json:"samples"`
+	Weights []float64 `json:"weights"`
+	Events  []struct {
+		Type  string  `json:"type"`
+		At    float64 `json:"at"`
+		Frame int32   `json:"frame"`
+	} `json:"events"`
+}
+
+// readSpeedscope reads the profiles of a speedscope file, sampled and evented.
+func readSpeedscope(data []byte, _ Options) ([]*stacks.Profile, error) {
+	var f speedscopeFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	var list []*stacks.Profile
+	for i := range f.Profiles {
+		src := &f.Profiles[i]
+		s := &speedscopeReader{speedscopeProfile: src}
+		unit, scale := stacks.UnitOf(src.Unit)
+		s.Profile, s.scale = stacks.NewProfile(Speedscope, unit), scale
+		s.Profile.Name = src.Name
+		for _, frame := range f.Shared.Frames {
+			s.frames = append(s.frames, s.ID(frame.Name))
+		}
+		if err := s.read(); err != nil {
+			return nil, fmt.Errorf("profile %d: %w", i+1, err)
+		}
+		list = append(list, s.Profile)
+	}
+	return list, nil
+}
+
+// speedscopeReader reads one profile of a file.
+type speedscopeReader struct {
+	*stacks.Profile
+	*speedscopeProfile
+	frames []int32 // the name of each frame of the file
+	scale  float64
+}
+
+func (s *speedscopeReader) read() error {
+	switch s.Type {
+	case "sampled":
+		return s.sampled()
+	case "evented":
+		return s.evented()
+	}
+	return fmt.Errorf("its type is %.40q, which is neither sampled nor evented", s.Type)
+}
+
+func (s *speedscopeReader) sampled() error {
+	if len(s.Samples) != len(s.Weights) {
+		return fmt.Errorf("there are %d samples but %d weights", len(s.Samples), len(s.Weights))
+	}
+	for i, sample := range s.Samples {
+		at := stacks.Root
+		for _, frame := range sample {
+			if frame < 0 || int(frame) >= len(s.frames) {
+				return fmt.Errorf("sample %d has frame %d, of %d frames", i, frame, len(s.frames))
+			}
+			at = s.Child(at, s.frames[frame])
+		}
+		if s.Weights[i] < 0 {
+			return fmt.Errorf("the weight of sample %d is negative", i)
+		}
+		s.Nodes[at].Self += s.Weights[i] * s.scale
+		s.Observed++
+	}
+	return nil
+}
+
+// jitter is how far, as a share of its size, a time may lie before the one
+// before it. Profilers add up fractions.
+const jitter = 1e-9
+
+// evented turns frames that open and close into time: what passes between two
+// events belongs to the innermost open frame.
+func (s *speedscopeReader) evented() error {
+	at, last := stacks.Root, s.Start
+	var open []int32
+	for i, e := range s.Events {
+		if e.At < last && last-e.At <= jitter*math.Max(1, math.Abs(last)) {
+			e.At = last
+		}
+		if e.At < last || e.Frame < 0 || int(e.Frame) >= len(s.frames) {
+			return fmt.Errorf("event %d is earlier than the one before it, or of a frame that does not exist", i)
+		}
+		s.Nodes[at].Self += (e.At - last) * s.scale
+		last = e.At
+		switch {
+		case e.Type == "O":
+			open = append(open, e.Frame)
+			at = s.Child(at, s.frames[e.Frame])
+		case len(open) > 0 && open[len(open)-1] == e.Frame:
+			open = open[:len(open)-1]
+			at = s.Nodes[at].Parent
+		default:
+			return fmt.Errorf("event %d closes frame %d, which is not the last one opened", i, e.Frame)
+		}
+		s.Observed++
+	}
+	s.Nodes[stacks.Root].Self = 0 // nothing was open
+	return nil
+}

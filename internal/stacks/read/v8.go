@@ -1,0 +1,241 @@
+package read
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
+
+// callFrame is a place in a program, as V8 writes it.
+type callFrame struct {
+	FunctionName string `json:"functionName"`
+	URL          string `json:"url"`
+	LineNumber   int64  `json:"lineNumber"` // from 0
+}
+
+// location returns the file and line. Files of packages begin at node_modules.
+func (f *callFrame) location() string {
+	url := strings.TrimPrefix(f.URL, "file://")
+	if at := strings.LastIndex(url, "node_modules/"); at >= 0 {
+		url = url[at:]
+	}
+	return fmt.Sprintf("%s:%d", url, f.LineNumber+1)
+}
+
+// v8Names names functions. The location is part of the name if the function has
+// no name, if another one has the same, or if it belongs to a package.
+type v8Names struct {
+	location  map[string]string
+	ambiguous map[string]bool
+}
+
+func newV8Names() *v8Names {
+	return &v8Names{location: map[string]string{}, ambiguous: map[string]bool{"": true}}
+}
+
+func (v *v8Names) see(f *callFrame) {
+	if first, ok := v.location[f.FunctionName]; ok && first != f.location() {
+		v.ambiguous[f.FunctionName] = true
+	}
+	v.location[f.FunctionName] = f.location()
+}
+
+func (v *v8Names) name(f *callFrame) string {
+	name := f.FunctionName
+	if name == "" {
+		name = "(anonymous)"
+	}
+	location := f.location()
+	if f.URL == "" || !v.ambiguous[f.FunctionName] && !strings.HasPrefix(location, "node_modules/") {
+		return name
+	}
+	return name + " " + location
+}
+
+// cpuProfile is a .cpuprofile of V8, as node --cpu-prof and DevTools write it.
+type cpuProfile struct {
+	Nodes []struct {
+		ID        int64     `json:"id"`
+		CallFrame callFrame `json:"callFrame"`
+		HitCount  float64   `json:"hitCount"`
+		Children  []int64   `json:"children"`
+		Parent    int64     `json:"parent"` // in profiles of DevTools' performance panel
+	} `json:"nodes"`
+	StartTime  float64   `json:"startTime"` // µs
+	EndTime    float64   `json:"endTime"`
+	Samples    []int64   `json:"samples"`
+	TimeDeltas []float64 `json:"timeDeltas"`
+
+	parents map[int64]int64
+	index   map[int64]int
+	names   *v8Names
+}
+
+// readCPUProfile reads a CPU profile of V8. timeDeltas[i] is the time before
+// sample i; a sample stands for the time until the next one.
+func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
+	var src cpuProfile
+	if err := json.Unmarshal(data, &src); err != nil {
+		return nil, err
+	}
+	if len(src.Nodes) == 0 {
+		return nil, errors.New("it is a CPU profile of the time before Chrome 58, or without nodes; record it again with a current Node.js or browser")
+	}
+	if err := src.link(); err != nil {
+		return nil, err
+	}
+	p := stacks.NewProfile(CPUProfile, stacks.Millis)
+	at, err := src.place(p)
+	if err != nil {
+		return nil, err
+	}
+	if len(src.Samples) == 0 {
+		p.Unit = stacks.Samples
+		for i, n := range src.Nodes {
+			p.Nodes[at[i]].Self += math.Max(n.HitCount, 0)
+			p.Observed += math.Max(n.HitCount, 0)
+		}
+		return []*stacks.Profile{p}, nil
+	}
+	return []*stacks.Profile{p}, src.samples(p, at)
+}
+
+// link finds the parent of each node.
+func (c *cpuProfile) link() error {
+	c.parents, c.index, c.names = map[int64]int64{}, map[int64]int{}, newV8Names()
+	for i, n := range c.Nodes {
+		if _, twice := c.index[n.ID]; twice {
+			return fmt.Errorf("node %d occurs twice", n.ID)
+		}
+		c.index[n.ID] = i
+		c.names.see(&c.Nodes[i].CallFrame)
+		if n.Parent != 0 {
+			c.parents[n.ID] = n.Parent
+		}
+	}
+	for _, n := range c.Nodes {
+		for _, child := range n.Children {
+			c.parents[child] = n.ID
+		}
+	}
+	return nil
+}
+
+// place returns the place in the tree of each node. The root of V8 is ours.
+func (c *cpuProfile) place(p *stacks.Profile) ([]int32, error) {
+	at := make([]int32, len(c.Nodes))
+	done := make([]bool, len(c.Nodes))
+	for i := range c.Nodes {
+		var path []int // from node i to the first one that has a place
+		for j, ok := i, true; ok && !done[j]; {
+			path = append(path, j)
+			if len(path) > len(c.Nodes) {
+				return nil, fmt.Errorf("node %d is among its own children", c.Nodes[i].ID)
+			}
+			var parent int64
+			if parent, ok = c.parents[c.Nodes[j].ID]; ok {
+				j, ok = c.index[parent]
+			}
+		}
+		for k := len(path) - 1; k >= 0; k-- {
+			n := &c.Nodes[path[k]]
+			parent, ok := c.parents[n.ID]
+			if ok && n.CallFrame.FunctionName != "(root)" {
+				at[path[k]] = p.Under(at[c.index[parent]], c.names.name(&n.CallFrame))
+			}
+			done[path[k]] = true
+		}
+	}
+	return at, nil
+}
+
+// samples adds the time of each sample. Samples may be recorded out of order: a
+// negative delta is carried on to the next ones. The garbage collector stands on
+// the stack that it interrupted.
+func (c *cpuProfile) samples(p *stacks.Profile, at []int32) error {
+	if len(c.TimeDeltas) != len(c.Samples) {
+		return fmt.Errorf("there are %d samples but %d timeDeltas", len(c.Samples), len(c.TimeDeltas))
+	}
+	collector := p.ID("(garbage collector)")
+	below, debt := stacks.Root, 0.0
+	total := 0.0
+	for i, id := range c.Samples {
+		node, ok := c.index[id]
+		if !ok {
+			return fmt.Errorf("sample %d is of node %d, which does not exist", i, id)
+		}
+		total += c.TimeDeltas[i]
+		until := c.EndTime - c.StartTime - total // of the last sample
+		if i+1 < len(c.Samples) {
+			until = c.TimeDeltas[i+1]
+		}
+		place := at[node]
+		switch c.Nodes[node].CallFrame.FunctionName {
+		case "(garbage collector)":
+			place = p.Child(below, collector)
+		case "(idle)", "(program)", "(root)":
+			below = stacks.Root
+		default:
+			below = place
+		}
+		until += debt
+		debt = math.Min(until, 0)
+		p.Nodes[place].Self += math.Max(until, 0) / 1e3
+		p.Observed++
+	}
+	return nil
+}
+
+// heapNode is a node of a .heapprofile of V8.
+type heapNode struct {
+	CallFrame callFrame  `json:"callFrame"`
+	SelfSize  float64    `json:"selfSize"`
+	Children  []heapNode `json:"children"`
+}
+
+// readHeapProfile reads a sampling heap profile of V8: bytes by allocation site.
+func readHeapProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
+	var src struct {
+		Head    heapNode          `json:"head"`
+		Samples []json.RawMessage `json:"samples"`
+	}
+	if err := json.Unmarshal(data, &src); err != nil {
+		return nil, err
+	}
+	h := heapReader{Profile: stacks.NewProfile(HeapProfile, stacks.Bytes), names: newV8Names()}
+	h.see(&src.Head)
+	h.Observed = float64(len(src.Samples))
+	err := h.add(stacks.Root, &src.Head)
+	return []*stacks.Profile{h.Profile}, err
+}
+
+// heapReader walks through the nodes of a heap profile. encoding/json bounds their depth.
+type heapReader struct {
+	*stacks.Profile
+	names *v8Names
+}
+
+func (h *heapReader) see(n *heapNode) {
+	h.names.see(&n.CallFrame)
+	for i := range n.Children {
+		h.see(&n.Children[i])
+	}
+}
+
+func (h *heapReader) add(at int32, n *heapNode) error {
+	if n.SelfSize < 0 {
+		return fmt.Errorf("%s has a negative selfSize", stacks.Printable(h.names.name(&n.CallFrame)))
+	}
+	h.Nodes[at].Self += n.SelfSize
+	for i := range n.Children {
+		child := &n.Children[i]
+		if err := h.add(h.Under(at, h.names.name(&child.CallFrame)), child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
