@@ -15,7 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 )
 
-// export serves what poll sees at /metrics until the function it returns is called.
+// export serves the snapshots of poll at /metrics until the returned function is called.
 func (a *app) export(ctx context.Context, listen, announce string) (*poll.Exporter, func(), error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {

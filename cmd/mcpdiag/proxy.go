@@ -39,12 +39,12 @@ func newProxyCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "proxy (--to URL | -- COMMAND [ARGUMENT…])",
 		Short: "See inside a server that exposes nothing, from the traffic",
-		Long: `proxy stands before an MCP server, or around one that speaks on standard input
-and output, passes every byte as it came, and answers at /debug/snapshot for what
-the traffic shows: sessions, streams, calls in flight and their tools, errors.
-/metrics is the same for Prometheus. Every other command works on it.
+		Long: `proxy runs before an MCP server, or around one that speaks on standard input and
+output. It passes every byte unchanged and serves at /debug/snapshot what the
+traffic shows: sessions, streams, requests in flight and their tools, errors.
+/metrics has the same for Prometheus. Every other command works on it.
 
-It answers for local host names and local origins; others are refused.`,
+Requests for host names and from origins that are not local are refused.`,
 		Example: `  mcpdiag proxy --to http://localhost:3000
   mcpdiag proxy -- npx -y @modelcontextprotocol/server-everything
   mcpdiag poll http://localhost:3100`,
@@ -66,17 +66,17 @@ It answers for local host names and local origins; others are refused.`,
 }
 
 func (f *proxyFlags) addFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&f.to, "to", "", "address of the server; the proxy asks it for the paths that it is asked for")
-	fs.StringVar(&f.listen, "listen", "", "where the proxy listens (default 127.0.0.1:3100, for a command a free port)")
+	fs.StringVar(&f.to, "to", "", "URL of the server; request paths are passed through unchanged")
+	fs.StringVar(&f.listen, "listen", "", "listen at this address (default 127.0.0.1:3100, for a command a free port)")
 	fs.StringVar(&f.announce, "announce", "", "write the proxy's URL and PID to this file when it listens")
-	positiveVar(fs, &f.pid, "pid", 0, "PID of the server, for its memory (default who listens at a local --to)")
-	fs.StringVar(&f.name, "name", "", "name of the server's process, for its memory; found again when it restarts")
-	fs.IntVar(&f.cfg.MaxInFlight, "max-in-flight", 0, "hold tool calls back beyond so many at a time")
-	durationVar(fs, &f.cfg.Idle, "idle", 10*time.Minute, "a session whose client is silent for so long is an orphan")
-	fs.BoolVar(&f.cfg.Probe, "probe-orphans", false, "ask the server once for each orphan, with a ping in its session, whether it still holds it")
-	fs.StringArrayVar(&f.cfg.Guard.Hosts, "allow-host", nil, "answer for this host name too; repeatable")
-	fs.StringArrayVar(&f.cfg.Guard.Origins, "allow-origin", nil, "answer pages of this origin too, * for all; repeatable")
-	fs.StringVar(&f.tls.CACert, "cacert", "", "trust the authorities in this PEM file too")
+	positiveVar(fs, &f.pid, "pid", 0, "read the memory of this process (default: the one that listens at a local --to)")
+	fs.StringVar(&f.name, "name", "", "read the memory of the process with this name; found again when it restarts")
+	fs.IntVar(&f.cfg.MaxInFlight, "max-in-flight", 0, "pass at most this many tool calls to the server at a time, hold the others back")
+	durationVar(fs, &f.cfg.Idle, "idle", 10*time.Minute, "idle time after which a session counts as orphaned")
+	fs.BoolVar(&f.cfg.Probe, "probe-orphans", false, "ping once in each orphaned session to learn whether the server still holds it")
+	fs.StringArrayVar(&f.cfg.Guard.Hosts, "allow-host", nil, "also answer for this host name; repeatable")
+	fs.StringArrayVar(&f.cfg.Guard.Origins, "allow-origin", nil, "also answer pages of this origin, * for all; repeatable")
+	fs.StringVar(&f.tls.CACert, "cacert", "", "also trust the authorities in this PEM file")
 	fs.StringVar(&f.tls.Cert, "cert", "", "client certificate, a PEM file")
 	fs.StringVar(&f.tls.Key, "key", "", "key of the client certificate, a PEM file")
 	fs.BoolVar(&f.tls.Insecure, "insecure", false, "accept any server certificate")
@@ -88,10 +88,10 @@ func (f *proxyFlags) addFlags(fs *pflag.FlagSet) {
 	paths(fs, "announce", "cacert", "cert", "key")
 }
 
-// serve is the proxy before a server that listens.
+// serve runs the proxy before a server that listens.
 func (f *proxyFlags) serve(ctx context.Context) (err error) {
 	if f.cfg.Probe && f.cfg.Idle <= 0 {
-		return usagef("--probe-orphans needs --idle, the time after which a session is an orphan")
+		return usagef("--probe-orphans needs --idle, the time after which a session is orphaned")
 	}
 	if f.cfg.To, err = client.ParseTarget(f.to, "/"); err != nil {
 		return usageError{err}
@@ -109,18 +109,19 @@ func (f *proxyFlags) serve(ctx context.Context) (err error) {
 		f.listen = "127.0.0.1:3100"
 	}
 	f.cfg.Name = client.RedactURL(f.cfg.To)
-	log.SetOutput(logTo(f.a.debug)) // net/http tells it of servers that misbehave
-	f.cfg.OnChange = f.tellChange
+	f.cfg.ErrorLog = log.New(logTo(f.a.debug), "", 0)
+	f.cfg.OnChange = f.reportChange
+	f.cfg.OnWarning = func(text string) { f.a.warn(text) }
 	l, address, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
 	f.a.note("mcpdiag proxy at %s before %s (snapshot %s, metrics /metrics), pid %d; Ctrl-C ends it", address, f.cfg.Name, snapshotPath, os.Getpid())
-	defer f.a.register(proxyEntry{URL: address, To: f.cfg.Name})()
+	defer f.register(address)()
 	return proxy.New(f.cfg).Serve(ctx, l)
 }
 
-// open listens, and announces where.
+// open listens and announces the address.
 func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, err error) {
 	if _, err := net.ResolveTCPAddr("tcp", f.listen); err != nil {
 		return nil, "", usagef("--listen %q is no address such as 127.0.0.1:3100 or :3100", f.listen)
@@ -144,7 +145,7 @@ func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, 
 	return l, address, err
 }
 
-// holder says whether it is another proxy that has the port.
+// holder names the proxy that has the port, if it is one.
 func (f *proxyFlags) holder() string {
 	running, err := f.a.proxies()
 	if err != nil {
@@ -153,14 +154,14 @@ func (f *proxyFlags) holder() string {
 	_, port, _ := net.SplitHostPort(f.listen)
 	for _, e := range running {
 		if strings.HasSuffix(e.URL, ":"+port) {
-			return fmt.Sprintf(": the proxy before %s has it, pid %d", e.To, e.ID.PID)
+			return fmt.Sprintf(": the proxy before %s has it, pid %d", e.Server(), e.ID.PID)
 		}
 	}
 	return ""
 }
 
-// tellChange says on standard error that the server is lost, or back.
-func (f *proxyFlags) tellChange(u snapshot.Upstream, lasted time.Duration) {
+// reportChange reports that the server is unreachable, or reachable again.
+func (f *proxyFlags) reportChange(u snapshot.Upstream, lasted time.Duration) {
 	if u.Failing {
 		f.a.warn(fmt.Sprintf("the server at %s cannot be reached: %s", u.To, u.LastError))
 		return
@@ -168,7 +169,7 @@ func (f *proxyFlags) tellChange(u snapshot.Upstream, lasted time.Duration) {
 	f.a.note("the server at %s is back after %s", u.To, report.Duration(lasted))
 }
 
-// process is the server's process: the one that was named, or the one that
+// process returns the server's process: the one that was named, or the one that
 // listens at a local address.
 func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
 	switch {
@@ -183,7 +184,7 @@ func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
 	if port, err := strconv.Atoi(to.Port()); err == nil && isLocal(to.Hostname()) {
 		return &proxy.Process{Find: func() (process.Info, error) { return process.Listening(port) }}, nil
 	}
-	return nil, nil //nolint:nilnil // of a server elsewhere nothing is known
+	return nil, nil //nolint:nilnil // the process of a remote server is not known
 }
 
 func isLocal(host string) bool {
@@ -191,7 +192,8 @@ func isLocal(host string) bool {
 	return err == nil && ip.IsLoopback() || host == "localhost"
 }
 
-// processNamed wants --name to mean one process now; when that ends, the newest takes its place.
+// processNamed returns the process called --name, which must be one now. When it
+// ends, the newest of that name replaces it.
 func (f *proxyFlags) processNamed() (*proxy.Process, error) {
 	found, err := process.Find(f.name)
 	if err != nil {
@@ -220,6 +222,7 @@ func (f *proxyFlags) processNamed() (*proxy.Process, error) {
 // logTo is a writer of log lines.
 type logTo func(format string, args ...any)
 
+// Write implements io.Writer.
 func (l logTo) Write(p []byte) (int, error) {
 	l("%s", p)
 	return len(p), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,7 +21,7 @@ func (s childStatus) Error() string {
 	return fmt.Sprintf("the server ended with exit status %d", int(s))
 }
 
-// wrap is the proxy around a server on standard input and output. It says
+// wrap runs the proxy around a server on standard input and output. It prints
 // nothing itself: the three streams are the server's.
 func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	if f.cfg.MaxInFlight > 0 {
@@ -43,23 +44,26 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 		return err
 	}
 	f.a.debug("mcpdiag proxy at %s around %s, pid %d", address, f.cfg.Name, os.Getpid())
+	unregister := f.register(address)
+	f.cfg.ErrorLog = log.New(logTo(f.a.debug), "", 0)
+	f.cfg.OnWarning = func(text string) { f.a.debug("%s", text) }
 	p := proxy.New(f.cfg)
 	process.IgnoreBrokenPipes()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, process.Forwarded()...)
 	wrapped, err := p.Wrap(process.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: bare(f.a.stderr)})
 	if err != nil {
+		unregister()
 		return err
 	}
 	server = wrapped.Child()
-	unregister := f.a.register(proxyEntry{URL: address, To: f.cfg.Name})
 	go func() {
 		for sig := range signals {
 			server.Signal(sig)
 		}
 	}()
-	go func() { _ = p.Serve(ctx, l) }()          // what watches does not end the server
-	_ = wrapped.Wait(context.WithoutCancel(ctx)) // a signal is the server's
+	go func() { _ = p.Serve(ctx, l) }()          // the server runs on if it fails
+	_ = wrapped.Wait(context.WithoutCancel(ctx)) // signals are passed to the server
 	unregister()
 	if status := server.Follow(); status != 0 {
 		return childStatus(status)
@@ -67,7 +71,7 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	return nil
 }
 
-// bare is the file under a guarded stream: nothing that passes is changed.
+// bare returns the file below a guarded stream, so that no byte is changed.
 func bare(w io.Writer) io.Writer {
 	if g, ok := w.(*guarded); ok {
 		return g.w
@@ -75,8 +79,8 @@ func bare(w io.Writer) io.Writer {
 	return w
 }
 
-// nameOf is what to call a command. Its arguments may hold secrets, so only
-// the program shows, and what it runs, where that stands first.
+// nameOf returns the name of a command. Its arguments may hold secrets, so it
+// names only the program and the script or package that it runs, if that is first.
 func nameOf(command []string) string {
 	name := filepath.Base(command[0])
 	for _, arg := range command[1:] {

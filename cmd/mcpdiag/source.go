@@ -51,11 +51,11 @@ func (a *app) defaultTarget(ctx context.Context, url string) (string, error) {
 	if len(running) > 1 {
 		var urls []string
 		for _, e := range running {
-			urls = append(urls, e.URL+" ("+e.To+")")
+			urls = append(urls, e.URL+" ("+e.Server()+")")
 		}
 		return "", usagef("several proxies run; name one: %s", strings.Join(urls, ", "))
 	}
-	a.note("the proxy at %s, before %s", running[0].URL, running[0].To)
+	a.note("the proxy at %s, before %s", running[0].URL, running[0].Server())
 	return running[0].URL, nil
 }
 

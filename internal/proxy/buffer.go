@@ -2,34 +2,41 @@ package proxy
 
 import "sync"
 
-// buffer is what an answer is copied through. A stream may be open for hours
-// with nothing to say, so it waits with a small one, and takes a large one
+// copyBuffer is a pooled buffer through which a response is copied. It is
+// small while it waits for a stream that may be silent for hours, and large
 // while there is much to copy.
-type buffer struct {
-	bytes  []byte
-	filled bool // the last piece filled it
-	pooled *[]byte
-	pool   *sync.Pool
+type copyBuffer struct {
+	standing bool // for a stream that a client holds open
+	filled   bool // by the last piece
+	bytes    []byte
+	pooled   *[]byte
+	pool     *sync.Pool
 }
 
 const (
-	smallBuffer = 2 << 10
-	largeBuffer = 32 << 10
+	standingBuffer = 512
+	smallBuffer    = 2 << 10
+	largeBuffer    = 32 << 10
 )
 
 var (
-	small = sync.Pool{New: func() any { return new(make([]byte, smallBuffer)) }}
-	large = sync.Pool{New: func() any { return new(make([]byte, largeBuffer)) }}
+	standingBuffers = sync.Pool{New: func() any { return new(make([]byte, standingBuffer)) }}
+	smallBuffers    = sync.Pool{New: func() any { return new(make([]byte, smallBuffer)) }}
+	largeBuffers    = sync.Pool{New: func() any { return new(make([]byte, largeBuffer)) }}
 )
 
-// next is the buffer for the next piece of a body of a length, -1 where that is not known.
-func (b *buffer) next(length int64) []byte {
-	pool := &small
-	if b.filled || length > smallBuffer {
-		pool = &large
+// next returns the buffer for the next piece of a body; length is that of the
+// body, or -1.
+func (b *copyBuffer) next(length int64) []byte {
+	pool := &smallBuffers
+	switch {
+	case b.filled || length > smallBuffer:
+		pool = &largeBuffers
+	case b.standing && length < 0:
+		pool = &standingBuffers
 	}
 	if b.pool != pool {
-		b.free()
+		b.release()
 		b.pool = pool
 		b.pooled, _ = pool.Get().(*[]byte)
 		b.bytes = *b.pooled
@@ -37,7 +44,8 @@ func (b *buffer) next(length int64) []byte {
 	return b.bytes
 }
 
-func (b *buffer) free() {
+// release puts the buffer back into its pool.
+func (b *copyBuffer) release() {
 	if b.pool != nil {
 		b.pool.Put(b.pooled)
 		b.pool = nil

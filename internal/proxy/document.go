@@ -2,13 +2,14 @@ package proxy
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Document is the snapshot document that the proxy serves, with what only a
+// Document is the snapshot document of the proxy, with members that only a
 // proxy knows.
 type Document struct {
 	snapshot.Snapshot
@@ -17,17 +18,21 @@ type Document struct {
 	Sessions []Session `json:"sessions,omitempty"`
 }
 
-// About says what the proxy is.
+// About describes the proxy.
 type About struct {
-	PID          int           `json:"pid"`
-	Transport    string        `json:"transport"` // "http" or "stdio"
-	Since        snapshot.Time `json:"since"`
-	ExpiredTotal int64         `json:"sessionsExpiredTotal"` // of those closed, the ones that the server knew no more
-	FaultsTotal  int64         `json:"faultsTotal"`          // messages that the proxy passed on and could not read because of a fault of its own
+	PID            int              `json:"pid"`
+	Transport      string           `json:"transport"` // "http" or "stdio"
+	Since          snapshot.Time    `json:"since"`
+	ServerName     string           `json:"serverName,omitempty"`             // that the server gave itself in initialize
+	ExpiredTotal   int64            `json:"sessionsExpiredTotal"`             // of those closed: the server did not know them any more
+	ForgottenTotal int64            `json:"sessionsForgottenTotal,omitempty"` // of those closed: silent for so long that the proxy dropped them
+	FaultsTotal    int64            `json:"faultsTotal"`                      // panics while reading traffic, which passed unchanged
+	Overflow       map[string]int64 `json:"overflow,omitempty"`               // values beyond a bound of the proxy, by kind
+	Warnings       []string         `json:"warnings,omitempty"`               // reasons not to trust all figures
 }
 
-// Session is what passed in one session. ID is not the session's id, which is
-// a credential.
+// Session is the traffic of one session. ID is an alias: the session's id is a
+// credential.
 type Session struct {
 	ID       string  `json:"id"`
 	AgeMs    float64 `json:"ageMs"`
@@ -37,41 +42,43 @@ type Session struct {
 	Errors   int64   `json:"errors"`
 	InBytes  int64   `json:"inBytes"`
 	OutBytes int64   `json:"outBytes"`
-	Probe    string  `json:"probe,omitempty"` // "held" or "undecided": what the server did when the proxy asked for this orphan
+	Probe    string  `json:"probe,omitempty"` // "held" or "undecided": the server's answer to a probe of this orphaned session
 }
 
-// maxSessions is how many sessions the document lists: those with most bytes.
-const maxSessions = 100
+// maxListed is how many sessions the document lists: those with most bytes.
+const maxListed = 100
 
-// Snapshot is what the ledger makes of the traffic until now.
-func (l *Ledger) Snapshot(now time.Time) *Document {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	d := &Document{Orphans: l.countOrphans(now)}
-	d.Upstream = new(l.upstream)
+// snapshot returns the document of the traffic until now.
+func (t *tracker) snapshot(now time.Time) *Document {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forgetStale(now)
+	d := &Document{Orphans: t.countOrphans(now)}
+	d.Upstream = new(t.upstream)
 	d.Timestamp = &snapshot.Time{Time: now}
-	d.Proxy = About{Since: snapshot.Time{Time: l.start}, ExpiredTotal: l.expired, FaultsTotal: l.faults.Load()}
-	d.CallsTotal, d.ErrorsTotal, d.OpenStreams = new(l.calls), new(l.errors), new(l.streams)
-	l.fillSessions(d, now)
-	l.fillCalls(d, now)
-	d.Handlers = make(map[string]snapshot.Handler, len(l.tools))
-	for name, t := range l.tools {
-		d.Handlers[name] = snapshot.Handler{Calls: new(t.calls), Errors: new(t.errors)}
+	d.Proxy = About{Since: snapshot.Time{Time: t.start}, ServerName: t.serverName, ExpiredTotal: t.sessions.expired,
+		ForgottenTotal: t.sessions.forgotten, FaultsTotal: t.faults.Load(), Overflow: maps.Clone(t.overflow), Warnings: slices.Clone(t.warnings)}
+	d.CallsTotal, d.ErrorsTotal, d.OpenStreams = new(t.calls), new(t.errors), new(t.streams)
+	t.fillSessions(d, now)
+	t.fillCalls(d, now)
+	d.Handlers = make(map[string]snapshot.Handler, len(t.tools))
+	for name, counters := range t.tools {
+		d.Handlers[name] = snapshot.Handler{Calls: new(counters.calls), Errors: new(counters.errors)}
 	}
 	return d
 }
 
-// fillSessions tells of sessions, unless there was traffic and none in a
+// fillSessions adds the sessions to d, unless there was traffic and none in a
 // session: then the server has none, which is not the same as 0.
-func (l *Ledger) fillSessions(d *Document, now time.Time) {
-	if l.plain && l.created == 0 {
+func (t *tracker) fillSessions(d *Document, now time.Time) {
+	if t.plain && t.sessions.created == 0 {
 		return
 	}
-	d.ActiveSessions = new(int64(len(l.sessions)))
-	d.SessionsCreatedTotal, d.SessionsClosedTotal = new(l.created), new(l.closed)
+	d.ActiveSessions = new(int64(len(t.sessions.open)))
+	d.SessionsCreatedTotal, d.SessionsClosedTotal = new(t.sessions.created), new(t.sessions.closed)
 	oldest := 0.0
-	d.Sessions = make([]Session, 0, len(l.sessions))
-	for _, s := range l.sessions {
+	d.Sessions = make([]Session, 0, len(t.sessions.open))
+	for _, s := range t.sessions.open {
 		age := millis(now.Sub(s.start))
 		oldest = max(oldest, age)
 		d.Sessions = append(d.Sessions, Session{ID: s.alias, AgeMs: age, IdleMs: millis(s.idle(now)), Streams: s.streams,
@@ -81,32 +88,34 @@ func (l *Ledger) fillSessions(d *Document, now time.Time) {
 	slices.SortFunc(d.Sessions, func(a, b Session) int {
 		return cmp.Or(cmp.Compare(b.InBytes+b.OutBytes, a.InBytes+a.OutBytes), cmp.Compare(b.AgeMs, a.AgeMs))
 	})
-	d.Sessions = d.Sessions[:min(len(d.Sessions), maxSessions)]
+	d.Sessions = d.Sessions[:min(len(d.Sessions), maxListed)]
 }
 
-// fillCalls lists the calls in flight, the oldest first.
-func (l *Ledger) fillCalls(d *Document, now time.Time) {
-	running := make([]*operation, 0, len(l.running))
-	for _, op := range l.running {
-		running = append(running, op)
+// fillCalls adds the requests in flight to d, the oldest first, and the calls
+// held back.
+func (t *tracker) fillCalls(d *Document, now time.Time) {
+	waiting := slices.SortedFunc(maps.Values(t.inFlight), func(a, b *operation) int { return cmp.Compare(a.number, b.number) })
+	d.ToolCallStack = make([]snapshot.Call, 0, len(waiting))
+	for _, op := range waiting[:min(len(waiting), snapshot.MaxStack)] {
+		d.ToolCallStack = append(d.ToolCallStack, op.entry(now))
 	}
-	slices.SortFunc(running, func(a, b *operation) int { return cmp.Compare(a.number, b.number) })
-	d.ToolCallStack = make([]snapshot.Call, 0, len(running))
-	for _, op := range running[:min(len(running), snapshot.MaxStack)] {
-		d.ToolCallStack = append(d.ToolCallStack, op.call(now))
-	}
-	for name, t := range l.tools {
-		if t.held > 0 || l.holds {
+	for name, counters := range t.tools {
+		if counters.held > 0 || t.limited {
 			if d.HandlerQueue == nil {
 				d.HandlerQueue = map[string]int64{}
 			}
-			d.HandlerQueue[name] = t.held
+			d.HandlerQueue[name] = counters.held
 		}
 	}
 }
 
-func (op *operation) call(now time.Time) snapshot.Call {
+// entry returns op as the document lists it: under the name of its tool, or of
+// its method.
+func (op *operation) entry(now time.Time) snapshot.Call {
 	c := snapshot.Call{ID: op.shown(), Name: op.tool, DurationMs: new(millis(now.Sub(op.start))), StartedAt: &snapshot.Time{Time: op.start}}
+	if !op.isCall() {
+		c.Name = op.method
+	}
 	if op.session != nil {
 		c.SessionID = op.session.alias
 	}

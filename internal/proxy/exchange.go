@@ -1,78 +1,98 @@
 package proxy
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// exchange is one HTTP request with its answer, as the ledger follows it.
+// exchange observes one HTTP request and its response.
 type exchange struct {
-	ledger  *Ledger
-	session *session // whose request it is, or nil
-	key     string   // the session id that the client sent
-	method  string
-	path    string
-	own     []*operation
-	plea    *plea // where orphans are probed
-	starts  bool  // it holds an initialize
-	status  int
-	stream  bool // the answer is an event stream
+	tracker    *tracker
+	session    *session // that the request belongs to, or nil
+	key        string   // the session id that the client sent
+	method     string
+	host       string // that the client asked for
+	path       string
+	own        []*operation
+	template   *requestTemplate // with probes of orphaned sessions
+	initialize bool             // the request holds an initialize
+	status     int
+	stream     bool // the response is an event stream
 
-	ask    *scanner // or nil, when the request has passed
-	reply  scanner
-	events events
-	text   bool // the answer is one that reply or events can read
-	packed *inflater
-	opaque bool // it is compressed in a way that cannot be read
+	request  *scanner // of a POST
+	response scanner
+	events   eventScanner
+	text     bool // the response is one that response or events can read
+	packed   *inflater
+	opaque   bool // the response is compressed in a way that cannot be read
 }
 
-// modern is the first revision without sessions.
+// modern is the first revision of MCP without sessions.
 const modern = "2026-07-28"
 
-// open begins to follow a request.
-func (l *Ledger) exchange(r *http.Request) (x *exchange) {
-	defer l.rescue()
-	x = &exchange{ledger: l, method: r.Method, path: r.URL.Path}
-	x.ask, x.reply.emit = &scanner{emit: x.asked}, x.answered
-	if r.Header.Get("Mcp-Protocol-Version") < modern {
-		x.key = r.Header.Get("Mcp-Session-Id")
+// exchange begins to observe a request.
+func (t *tracker) exchange(r *http.Request) (x *exchange) {
+	defer t.rescue()
+	x = &exchange{tracker: t, method: r.Method, host: r.Host, path: r.URL.Path}
+	x.response.emit = x.answered
+	if r.Method == http.MethodPost {
+		x.request = &scanner{emit: x.asked}
 	}
-	if l.orphans.probes != nil && r.Method != http.MethodDelete {
-		x.plea = newPlea(r)
+	if r.Header.Get("Mcp-Protocol-Version") < modern {
+		x.key = t.sessionKey(r)
+	}
+	if t.orphans.probes != nil && r.Method != http.MethodDelete {
+		x.template = newRequestTemplate(r)
 	}
 	now := time.Now()
-	x.session = l.find(x.key, x.plea, now)
-	if x.session == nil && x.key == "" && r.Method == http.MethodPost {
-		x.session = l.findURI(r.URL.RequestURI(), now)
+	switch {
+	case x.key != "":
+		x.session = t.find(x.key, x.template, now)
+	case r.Method == http.MethodPost:
+		x.session = t.findEndpoint(r.URL.RequestURI(), now)
 	}
 	return x
 }
 
-// sent takes bytes of the request.
+// sessionKey returns the session id of a request, or "" for one that cannot be followed.
+func (t *tracker) sessionKey(r *http.Request) string {
+	id := r.Header.Get("Mcp-Session-Id")
+	if validSessionID(id) {
+		return id
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.exceeded(overflowSessionIDs)
+	return ""
+}
+
+// sent observes bytes of the request.
 func (x *exchange) sent(p []byte) {
-	defer x.ledger.rescue()
+	defer x.tracker.rescue()
 	if x.session != nil {
 		x.session.in.Add(int64(len(p)))
 	}
-	if x.method == http.MethodPost {
-		x.ask.Write(p)
+	if x.request != nil {
+		x.request.Write(p)
 	}
 }
 
-// asked takes a message of the client.
+// asked notes a message of the client.
 func (x *exchange) asked(m *message) {
-	op, ok := x.ledger.begin(x.session, m, time.Now())
-	if !ok {
-		return
+	if op := x.tracker.begin(x.session, m, time.Now()); op != nil {
+		x.own = append(x.own, op)
+		x.initialize = x.initialize || op.method == methodInitialize
 	}
-	x.own = append(x.own, op)
-	x.starts = x.starts || op.method == "initialize"
 }
 
-// head takes the beginning of the answer.
+// head observes the status and header of the response.
 func (x *exchange) head(resp *http.Response) {
-	defer x.ledger.rescue()
+	defer x.tracker.rescue()
 	now := time.Now()
 	x.status = resp.StatusCode
 	kind := resp.Header.Get("Content-Type")
@@ -81,40 +101,41 @@ func (x *exchange) head(resp *http.Response) {
 	switch resp.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip":
-		x.packed = newInflater(x.read, x.ledger.rescue)
+		x.packed = newInflater(x.read, x.tracker.rescue)
 	default:
 		x.text, x.opaque = false, true
 	}
 	x.judgeSession(resp, now)
 	if x.stream {
-		x.events = events{scan: &x.reply}
+		x.events = eventScanner{scan: &x.response}
 		if x.method == http.MethodGet && x.session == nil && x.packed == nil {
 			x.events.endpoint = x.endpoint
 		}
-		x.ledger.stream(x.session, 1, now)
+		x.tracker.stream(x.session, 1, now)
 	}
 }
 
-// judgeSession notes what the answer says of the session.
+// judgeSession notes what the response says about the session.
 func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 	ok := x.status/100 == 2
-	x.ledger.returned(x.session, ok, x.status == http.StatusNotFound)
+	x.tracker.judgeReturn(x.session, ok, x.status == http.StatusNotFound)
 	switch id := resp.Header.Get("Mcp-Session-Id"); {
-	case ok && x.starts && id != "":
-		x.ledger.opened(id, x.path, x.plea, now)
+	case ok && x.initialize && id != "":
+		x.tracker.opened(id, x.path, x.template, now)
+	case x.status == http.StatusOK && x.initialize && x.session == nil:
+		x.tracker.openedNone(x.path, now)
 	case x.session != nil && x.status == http.StatusNotFound:
-		x.ledger.end(x.session, true, now)
+		x.tracker.endSession(x.session, true, now)
 	case x.session != nil && ok && x.method == http.MethodDelete && !isEndpoint(x.session.key):
-		x.ledger.end(x.session, false, now)
+		x.tracker.endSession(x.session, false, now)
 	case x.session == nil && ok && x.key != "" && x.method != http.MethodDelete:
-		// It was opened before the proxy was there.
-		x.session = x.ledger.adopt(x, now)
+		x.session = x.tracker.adopt(x, now)
 	}
 }
 
-// received takes bytes of the answer.
+// received observes bytes of the response.
 func (x *exchange) received(p []byte) {
-	defer x.ledger.rescue()
+	defer x.tracker.rescue()
 	if x.session != nil {
 		x.session.out.Add(int64(len(p)))
 	}
@@ -125,81 +146,97 @@ func (x *exchange) received(p []byte) {
 	x.read(p)
 }
 
-// read takes what the answer says.
+// read scans bytes of the response that are not compressed.
 func (x *exchange) read(p []byte) {
 	switch {
 	case !x.text:
 	case x.stream:
 		x.events.Write(p)
 	default:
-		x.reply.Write(p)
+		x.response.Write(p)
 	}
 }
 
-// codeServer is the JSON-RPC error with which TypeScript servers say, under
-// status 400, that there is no such session.
+// codeServer is the JSON-RPC error with which TypeScript servers report, under
+// status 400, an unknown session.
 const codeServer = "-32000"
 
-// answered takes a message of the server.
+// answered notes a message of the server.
 func (x *exchange) answered(m *message) {
 	if len(m.method) > 0 {
 		return // a request or a notification of its own
 	}
-	x.ledger.answer(x.session, x.own, m, time.Now())
+	x.tracker.answer(x.session, x.own, m, time.Now())
 	if x.session != nil && x.status == http.StatusBadRequest && string(m.code) == codeServer {
-		x.ledger.end(x.session, true, time.Now())
+		x.tracker.endSession(x.session, true, time.Now())
 	}
 }
 
-// endpoint takes the URI that the stream of HTTP+SSE begins with. The stream is
+// endpoint notes the URI with which a stream of HTTP+SSE begins. The stream is
 // the session.
 func (x *exchange) endpoint(uri []byte) {
-	if x.session == nil {
-		x.session = x.ledger.openStream(requestURI(string(uri), x.path), time.Now())
+	if x.session != nil {
+		return
+	}
+	x.session = x.tracker.openEndpoint(endpointURI(string(uri), x.path), time.Now())
+	u, err := url.Parse(string(uri))
+	if err == nil && u.Host != "" && !strings.EqualFold(u.Host, x.host) {
+		x.tracker.leadsPast(u)
 	}
 }
 
-// close ends the exchange: why is how it ended where it did not end well.
-func (x *exchange) close(why outcome) {
-	defer x.ledger.rescue()
+// leadsPast warns that an endpoint event names an absolute address: clients
+// send their messages there, which is past the proxy, unless u is the proxy's.
+func (t *tracker) leadsPast(u *url.URL) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.astray++; t.astray == 1 {
+		t.warn(fmt.Sprintf("the server's endpoint event names %s: clients send their messages there and not through this proxy, so calls are not seen; let the server send a relative endpoint (such as /messages)",
+			report.Cell(u.Scheme+"://"+u.Host, nameWidth)))
+	}
+}
+
+// close ends the exchange. reason is how it ended unless an answer says so.
+func (x *exchange) close(reason outcome) {
+	defer x.tracker.rescue()
 	if x.packed != nil {
 		x.packed.close()
 	}
 	now := time.Now()
 	if x.stream {
-		x.ledger.stream(x.session, -1, now)
+		x.tracker.stream(x.session, -1, now)
 	}
-	if len(x.own) > 0 && !x.mayGoOn(why) {
-		x.ledger.abandon(x.own, x.reason(why), now)
+	if len(x.own) > 0 && !x.mayContinue(reason) {
+		x.tracker.abandon(x.own, x.failure(reason), now)
 	}
 	if x.session == nil {
 		return
 	}
 	if x.events.endpoint != nil {
-		x.ledger.end(x.session, false, now)
+		x.tracker.endSession(x.session, false, now)
 	}
-	x.ledger.leave(x.session, now)
+	x.tracker.leave(x.session, now)
 }
 
-// mayGoOn reports whether an answer may still come elsewhere: on the stream of
-// HTTP+SSE, or on a stream that the client resumes.
-func (x *exchange) mayGoOn(why outcome) bool {
+// mayContinue reports whether an answer may still come elsewhere: on the stream
+// of HTTP+SSE, or on a stream that the client resumes.
+func (x *exchange) mayContinue(reason outcome) bool {
 	switch {
 	case x.session == nil:
 		return false
 	case x.status == http.StatusAccepted:
 		return true
 	}
-	return x.stream && x.events.numbered && (why == outcomeOK || why == outcomeLost)
+	return x.stream && x.events.numbered && (reason == outcomeOK || reason == outcomeLost)
 }
 
-// reason is why a request that got no JSON-RPC answer has failed.
-func (x *exchange) reason(why outcome) outcome {
+// failure returns why a request without a JSON-RPC answer has failed.
+func (x *exchange) failure(reason outcome) outcome {
 	switch {
-	case why != outcomeOK:
-		return why
+	case reason != outcomeOK:
+		return reason
 	case x.opaque && x.status/100 == 2:
-		return outcomeOK // it was answered; with what, only the client can read
+		return outcomeOK // it was answered, readable by the client only
 	case x.status >= 400:
 		return statusOutcome(x.status)
 	}

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Guard refuses requests that a web page could have made a browser send: those
-// for a host name that could be anybody's (DNS rebinding), and those from an
-// origin that is not local.
+// Guard refuses requests that a web page could make a browser send: those for a
+// host name that may belong to anyone (DNS rebinding), and those from an origin
+// that is not local.
 type Guard struct {
-	Hosts   []string // host names that are allowed beside the local ones
-	Origins []string // origins that are allowed beside the local ones, or "*"
-	Private bool     // it listens on loopback only
+	Hosts   []string // further host names that are allowed
+	Origins []string // further origins that are allowed, or "*"
+	Private bool     // the listener is on loopback
 }
 
-// refusal says why r is refused, or "".
+// refusal returns why r is refused, or "".
 func (g *Guard) refusal(r *http.Request) string {
 	if !g.host(r.Host) {
 		return "not answered for that host name; a proxy has --allow-host"
@@ -31,7 +31,7 @@ func (g *Guard) refusal(r *http.Request) string {
 	return ""
 }
 
-// Protect is next behind the guard.
+// Protect returns next behind the guard.
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if why := g.refusal(r); why != "" {
@@ -42,9 +42,9 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 	})
 }
 
-// host reports whether requests for this host are answered. A page can have its
-// own name point at this machine, but not an address, and not a name without a
-// dot, as the services of Docker Compose have.
+// host reports whether requests for this host are answered. A page can point its
+// own name at this machine, but neither an address nor a name without a dot,
+// such as a service of Docker Compose has.
 func (g *Guard) host(hostport string) bool {
 	name := hostname(hostport)
 	if slices.Contains(g.Hosts, name) {
@@ -56,6 +56,7 @@ func (g *Guard) host(hostport string) bool {
 	return isLocalName(name) || !g.Private && name != "" && !strings.Contains(name, ".")
 }
 
+// origin reports whether pages of this origin are answered.
 func (g *Guard) origin(origin string) bool {
 	if slices.Contains(g.Origins, "*") || slices.Contains(g.Origins, origin) {
 		return true

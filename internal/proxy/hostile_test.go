@@ -20,6 +20,7 @@ import (
 )
 
 func TestGuard(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		host, origin string
 		private      bool
@@ -61,6 +62,7 @@ func TestGuard(t *testing.T) {
 // TestRefused: what is refused reaches neither the server nor the proxy's own
 // pages, and no answer of the proxy invites pages of other origins.
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	reached := false
 	_, url := before(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }), Config{})
 	for _, path := range []string{"/mcp", "/debug/snapshot", "/metrics", "/health"} {
@@ -82,6 +84,7 @@ func TestRefused(t *testing.T) {
 
 // Names that could move a cursor, or are a megabyte, or are made up without end.
 func TestHostileNames(t *testing.T) {
+	t.Parallel()
 	p, url := before(t, newFake(), Config{})
 	for i, name := range []string{"\x1b[2J", "\u009b2J", "\x7f", "\u202eabc", "\r\nok", "\n::error::x", strings.Repeat("x", 1<<20), "\xff", `"}\`} {
 		body, _ := json.Marshal(name)
@@ -107,7 +110,13 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// raw serves connections by hand: bad HTTP cannot be had from net/http.
+// scripted returns the address of a server that answers with these bytes.
+func scripted(t *testing.T, answer string) *url.URL {
+	t.Helper()
+	return raw(t, func(c net.Conn) { _, _ = io.WriteString(c, answer) })
+}
+
+// raw serves connections by hand: net/http cannot send bad HTTP.
 func raw(t *testing.T, answer func(c net.Conn)) *url.URL {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -139,6 +148,7 @@ const jsonHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 // A server that misbehaves shows to the client as it is, is
 // counted as an error, and holds nothing back.
 func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		answer func(c net.Conn)
@@ -199,7 +209,7 @@ func TestHostileAnswers(t *testing.T) {
 }
 
 // TestHostileStreams: what never ends passes through and takes no memory.
-func TestHostileStreams(t *testing.T) {
+func TestHostileStreams(t *testing.T) { // not parallel: it reads the size of the heap
 	for name, piece := range map[string]string{
 		"a line that never ends":  "data: " + strings.Repeat("x", 1<<16),
 		"a flood of comments":     strings.Repeat(": x\n\n", 1<<13),
@@ -210,7 +220,7 @@ func TestHostileStreams(t *testing.T) {
 		"a string of backslashes": `data: {"id":"` + strings.Repeat(`\\\"`, 1<<14),
 	} {
 		t.Run(name, func(t *testing.T) {
-			const size = 64 << 20
+			const size = 16 << 20
 			server := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "text/event-stream")
 				for n := 0; n < size; n += len(piece) {
@@ -226,7 +236,7 @@ func TestHostileStreams(t *testing.T) {
 			n, err := io.Copy(io.Discard, resp.Body)
 			var mem runtime.MemStats
 			runtime.ReadMemStats(&mem)
-			if err != nil || n < size || mem.HeapAlloc > size/2 {
+			if err != nil || n < size || mem.HeapAlloc > size*3/4 {
 				t.Errorf("%d bytes, %v, heap %d MB", n, err, mem.HeapAlloc>>20)
 			}
 		})
@@ -237,7 +247,7 @@ func TestHostileStreams(t *testing.T) {
 func TestCompressed(t *testing.T) {
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
-	_, _ = z.Write(make([]byte, 4*maxInflated))
+	_, _ = z.Write(make([]byte, 2*maxInflated))
 	z.Close()
 	answers := [][]byte{zipped([]byte(`{"id":1,"result":{"isError":true}}`)), zipped([]byte(`{"id":1,"result":{}}`)), bomb.Bytes(), []byte("no gzip")}
 	next := 0
@@ -264,6 +274,7 @@ func TestCompressed(t *testing.T) {
 
 // TestOutage: a server that is down is told as such, and traffic goes on when it is back.
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	server := httptest.NewServer(f)
 	to, _ := url.Parse(server.URL)

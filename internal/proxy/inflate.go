@@ -5,25 +5,26 @@ import (
 	"io"
 )
 
-// maxInflated is how much of a compressed answer is read for what it says.
+// maxInflated is how much of a compressed response is unpacked.
 const maxInflated = 16 << 20
 
-// inflater reads what a compressed answer says, beside the answer itself,
-// which passes as it is.
+// inflater unpacks a compressed response on the side; the response itself
+// passes as it is.
 type inflater struct {
 	in   *io.PipeWriter
 	done chan struct{}
 }
 
-func newInflater(to func([]byte), rescue func()) *inflater {
+// newInflater returns an inflater that shows the unpacked bytes to observe.
+func newInflater(observe func([]byte), rescue func()) *inflater {
 	r, w := io.Pipe()
 	f := &inflater{in: w, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
-		defer r.Close() //nolint:errcheck // nobody waits to write
+		defer r.Close() //nolint:errcheck // it unblocks write
 		defer rescue()
 		if z, err := gzip.NewReader(r); err == nil {
-			_, _ = io.Copy(sink(to), io.LimitReader(z, maxInflated)) // what cannot be read says nothing
+			_, _ = io.Copy(observer(observe), io.LimitReader(z, maxInflated)) // malformed data is ignored
 		}
 	}()
 	return f
@@ -31,16 +32,17 @@ func newInflater(to func([]byte), rescue func()) *inflater {
 
 func (f *inflater) write(p []byte) { _, _ = f.in.Write(p) }
 
-// close waits until all has been read.
+// close waits until all bytes are unpacked.
 func (f *inflater) close() {
 	_ = f.in.Close()
 	<-f.done
 }
 
-// sink is a function as an io.Writer.
-type sink func([]byte)
+// observer is a function as an io.Writer.
+type observer func([]byte)
 
-func (s sink) Write(p []byte) (int, error) {
-	s(p)
+// Write implements io.Writer.
+func (o observer) Write(p []byte) (int, error) {
+	o(p)
 	return len(p), nil
 }

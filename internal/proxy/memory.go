@@ -8,28 +8,28 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Process watches the server's process for what it holds. Where it ends, it is
-// looked for again: a server that was restarted has another PID.
+// Process reads the memory of the server's process. When the process ends, it is
+// searched for again: a server that was restarted has another PID.
 type Process struct {
-	// Find names the process now, or says that there is none.
+	// Find returns the process that runs now, or an error.
 	Find func() (process.Info, error)
 
-	mu     sync.Mutex
-	info   process.Info
-	tree   *process.Tree
-	sought time.Time
-	last   process.Reading
+	mu       sync.Mutex
+	info     process.Info
+	tree     *process.Tree
+	searched time.Time
+	last     process.Reading
 }
 
-// seekAgain is how long to wait before a process that is not there is looked
-// for again, which means to look at all there are.
-const seekAgain = 250 * time.Millisecond
+// searchPause is the pause between two searches for a process that is not
+// there: a search reads all processes.
+const searchPause = 250 * time.Millisecond
 
-// fill puts into d what the process says of itself; where there is none now, that is absent.
+// fill adds the figures of the process to d. They are absent if it does not run.
 func (p *Process) fill(d *Document, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.look(now) {
+	if !p.read(now) {
 		return
 	}
 	d.RSSMB = new(float64(p.last.Total.RSS) / (1 << 20))
@@ -43,8 +43,8 @@ func (p *Process) fill(d *Document, now time.Time) {
 	}
 }
 
-// look reads the process, and looks for it once more where it has ended.
-func (p *Process) look(now time.Time) bool {
+// read reads the process. It searches once more if the process has ended.
+func (p *Process) read(now time.Time) bool {
 	for range 2 {
 		if p.tree == nil && !p.find(now) {
 			return false
@@ -60,11 +60,12 @@ func (p *Process) look(now time.Time) bool {
 	return false
 }
 
+// find searches for the process, unless it did just before.
 func (p *Process) find(now time.Time) bool {
-	if now.Sub(p.sought) < seekAgain {
+	if now.Sub(p.searched) < searchPause {
 		return false
 	}
-	p.sought = now
+	p.searched = now
 	info, err := p.Find()
 	if err != nil {
 		return false

@@ -1,16 +1,10 @@
 package proxy
 
 import (
-	"io"
-	"log"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
-
-// quiet is where net/http complains of clients; what matters is in the document.
-var quiet = log.New(io.Discard, "", 0)
 
 var figures = snapshot.NewMetrics()
 
@@ -22,20 +16,21 @@ var (
 	outagesDesc  = prometheus.NewDesc("mcpdiag_proxy_upstream_outages_total", "Times that the server could not be reached.", nil, nil)
 	failuresDesc = prometheus.NewDesc("mcpdiag_proxy_upstream_failures_total", "Requests that could not be passed to the server.", nil, nil)
 	faultsDesc   = prometheus.NewDesc("mcpdiag_proxy_faults_total", "Messages that were passed on and not read because of a fault of the proxy.", nil, nil)
+	overflowDesc = prometheus.NewDesc("mcpdiag_proxy_overflow_total", "Values beyond a bound of the proxy, by kind: they are counted as _OTHER or not at all.", []string{"kind"}, nil)
 	expiredDesc  = prometheus.NewDesc("mcpdiag_proxy_sessions_expired_total", "Sessions that the server knew no more when they were used.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
 	figures.Describe(ch)
-	for _, d := range []*prometheus.Desc{orphansDesc, returnsDesc, heldDesc, probesDesc, outagesDesc, failuresDesc, expiredDesc, faultsDesc} {
+	for _, d := range []*prometheus.Desc{orphansDesc, returnsDesc, heldDesc, probesDesc, outagesDesc, failuresDesc, expiredDesc, faultsDesc, overflowDesc} {
 		ch <- d
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
-	defer p.ledger.rescue() // the registry calls it on a goroutine of its own
+	defer p.tracker.rescue() // the registry calls it on a goroutine of its own
 	d := p.Snapshot()
 	figures.Collect(ch, &d.Snapshot)
 	counter := func(desc *prometheus.Desc, v int64, labels ...string) {
@@ -45,6 +40,9 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 	counter(failuresDesc, d.Upstream.Failures)
 	counter(expiredDesc, d.Proxy.ExpiredTotal)
 	counter(faultsDesc, d.Proxy.FaultsTotal)
+	for kind, n := range d.Proxy.Overflow {
+		counter(overflowDesc, n, kind)
+	}
 	if o := d.Orphans; o != nil {
 		ch <- prometheus.MustNewConstMetric(orphansDesc, prometheus.GaugeValue, float64(o.Sessions))
 		counter(returnsDesc, o.Answered, "answered")

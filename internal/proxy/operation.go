@@ -12,75 +12,100 @@ import (
 
 // operation is a request of the client that waits for its answer.
 type operation struct {
-	number  int64 // of a tool call, else 0
+	number  int64
 	id      string
 	method  string
-	tool    string // of a tool call
+	tool    string // of a tool call, else ""
 	start   time.Time
 	session *session // or nil
-	trace   string   // the trace that the client says it is part of
+	trace   string   // trace id that the client sent
 	parent  *operation
+	held    bool // in the admission queue
 	done    bool
 }
 
-// outcome is how a request ended; "" is well. The others are the values of
-// OpenTelemetry's error.type, or a JSON-RPC code, or an HTTP status.
+// isCall reports whether op is a tool call: only those are counted and limited.
+func (op *operation) isCall() bool { return op.method == methodCall }
+
+// isStanding reports whether op is answered by a stream that stays open, and so
+// never hangs.
+func (op *operation) isStanding() bool { return op.method == "subscriptions/listen" }
+
+// Methods with a meaning to the proxy.
+const (
+	methodCall       = "tools/call"
+	methodInitialize = "initialize"
+	methodDiscover   = "server/discover"
+)
+
+// outcome is how a request ended; "" is success. The others are the values of
+// OpenTelemetry's error.type, a JSON-RPC code, or an HTTP status.
 type outcome string
 
 const (
 	outcomeOK        outcome = ""
 	outcomeTool      outcome = "tool_error" // a result with isError
 	outcomeCancelled outcome = "cancelled"  // the client went away
-	outcomeLost      outcome = "no_answer"  // the answer ended without one
+	outcomeLost      outcome = "no_answer"  // the response ended without an answer
 )
 
-// begin notes a request. ok is false for what needs no answer.
-func (l *Ledger) begin(s *session, m *message, now time.Time) (op *operation, ok bool) {
-	if len(m.id) == 0 || len(m.method) == 0 || string(m.id) == "null" {
-		return nil, false
+// begin notes a message of the client. It returns the request that waits for an
+// answer, or nil.
+func (t *tracker) begin(s *session, m *message, now time.Time) *operation {
+	if string(m.method) == `"notifications/cancelled"` && s != nil {
+		t.cancel(s, m.canceled, now)
 	}
-	op = &operation{id: string(m.id), method: methodName(m.method), start: now, session: s}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if op.method == "tools/call" {
-		l.call(op, m)
+	if len(m.id) == 0 || len(m.method) == 0 || string(m.id) == "null" {
+		return nil
+	}
+	op := &operation{id: string(m.id), method: methodName(m.method), start: now, session: s}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.inFlight) >= maxInFlight {
+		t.exceeded(overflowInFlight)
+		return nil
+	}
+	t.lastNumber++
+	op.number = t.lastNumber
+	if op.isCall() {
+		op.tool = t.toolName(m.name)
+		t.tool(op.tool)
+		op.trace = traceID(m.trace)
+		op.parent = t.outer(op)
+	}
+	if !op.isStanding() {
+		t.inFlight[op.number] = op
 	}
 	if s == nil || s.alias == "" {
-		l.plain = l.plain || op.method != "initialize"
+		t.plain = t.plain || op.method != methodInitialize
 	}
-	if s == nil {
-		return op, true
+	if s != nil {
+		s.seen = now
+		s.expect(op)
 	}
-	s.seen = now
+	return op
+}
+
+// expect notes that op waits for its answer in s. Of two requests with one id
+// the first waits: the second one is refused.
+func (s *session) expect(op *operation) {
 	if s.requests == nil {
 		s.requests = map[string]*operation{}
 	}
-	if s.requests[op.id] == nil { // a second request with the id will be refused; the first one waits
+	if s.requests[op.id] == nil && len(s.requests) < maxInFlight {
 		s.requests[op.id] = op
 	}
-	return op, true
 }
 
-// call notes a tool call.
-func (l *Ledger) call(op *operation, m *message) {
-	l.lastCall++
-	op.number = l.lastCall
-	op.tool = l.toolName(m.name)
-	l.tool(op.tool)
-	op.trace = traceID(m.trace)
-	op.parent = l.outer(op)
-	l.running[op.number] = op
-}
-
-// outer is the call that op is made for, where the trace context says so: a
-// call of the same trace that is in flight in another session. Two calls of
-// one session are side by side.
-func (l *Ledger) outer(op *operation) *operation {
+// outer returns the call that op is made for, according to the trace context: a
+// call of the same trace that is in flight in another session. Calls of one
+// session are siblings.
+func (t *tracker) outer(op *operation) *operation {
 	if op.trace == "" || op.session == nil {
 		return nil
 	}
 	var outer *operation
-	for _, o := range l.running {
+	for _, o := range t.inFlight {
 		if o.trace == op.trace && o.session != op.session && (outer == nil || o.number > outer.number) {
 			outer = o
 		}
@@ -89,24 +114,34 @@ func (l *Ledger) outer(op *operation) *operation {
 }
 
 // answer notes an answer of the server. own are the requests of the exchange
-// that it came in.
-func (l *Ledger) answer(s *session, own []*operation, m *message, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, op := range own {
-		if op.id == string(m.id) && !op.done {
-			l.finish(op, m.outcome(), now)
-			return
-		}
-	}
-	if s == nil {
-		return
-	}
-	if op := s.requests[string(m.id)]; op != nil {
-		l.finish(op, m.outcome(), now)
+// that brought it.
+func (t *tracker) answer(s *session, own []*operation, m *message, now time.Time) {
+	if op := t.settle(s, own, m, now); op != nil && (op.method == methodInitialize || op.method == methodDiscover) {
+		t.nameServer(m.server)
 	}
 }
 
+// settle ends the operation that m answers and returns it, or nil.
+func (t *tracker) settle(s *session, own []*operation, m *message, now time.Time) *operation {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var answered *operation
+	for _, op := range own {
+		if op.id == string(m.id) && !op.done {
+			answered = op
+			break
+		}
+	}
+	if answered == nil && s != nil {
+		answered = s.requests[string(m.id)]
+	}
+	if answered != nil {
+		t.finish(answered, m.outcome(), now)
+	}
+	return answered
+}
+
+// outcome returns how the request that m answers ended.
 func (m *message) outcome() outcome {
 	switch {
 	case m.fault && isInteger(m.code):
@@ -126,51 +161,65 @@ func isInteger(raw []byte) bool {
 }
 
 // cancel notes that the client no longer wants the answer to a request.
-func (l *Ledger) cancel(s *session, id []byte, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (t *tracker) cancel(s *session, id []byte, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if op := s.requests[string(id)]; op != nil {
-		l.finish(op, outcomeCancelled, now)
+		t.finish(op, outcomeCancelled, now)
 	}
 }
 
-// abandon ends those of an exchange's requests that were not answered.
-func (l *Ledger) abandon(own []*operation, why outcome, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// abandon ends those requests of an exchange that were not answered.
+func (t *tracker) abandon(own []*operation, reason outcome, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, op := range own {
-		l.finish(op, why, now)
+		t.finish(op, reason, now)
 	}
 }
 
-// finish ends op; the caller holds the lock.
-func (l *Ledger) finish(op *operation, how outcome, now time.Time) {
+// finish ends op. The caller holds the lock.
+func (t *tracker) finish(op *operation, how outcome, now time.Time) {
 	if op.done {
 		return
 	}
 	op.done = true
+	delete(t.inFlight, op.number)
 	s := op.session
 	if s != nil && s.requests[op.id] == op {
 		delete(s.requests, op.id)
 	}
-	l.meter.operation(op, outcome(l.reasons.value(string(how))), now.Sub(op.start))
-	if op.number == 0 {
+	t.measure(op, how, now.Sub(op.start))
+	if !op.isCall() {
 		return
 	}
-	delete(l.running, op.number)
 	failed := int64(0)
 	if how != outcomeOK {
 		failed = 1
 	}
-	t := l.tool(op.tool)
-	l.calls, l.errors = l.calls+1, l.errors+failed
+	counters := t.tool(op.tool)
 	t.calls, t.errors = t.calls+1, t.errors+failed
+	counters.calls, counters.errors = counters.calls+1, counters.errors+failed
 	if s != nil {
 		s.calls, s.errors = s.calls+1, s.errors+failed
 	}
 }
 
-// methodName is a method of the protocol, or _OTHER: a client can make up any number.
+// measure adds op to the histograms, under labels from bounded sets. The caller
+// holds the lock.
+func (t *tracker) measure(op *operation, how outcome, took time.Duration) {
+	errorType := string(how)
+	if !t.errorTypes.add(errorType) {
+		t.exceeded(overflowErrorTypes)
+		errorType = other
+	}
+	if !t.meter.operation(op.method, op.tool, errorType, took) {
+		t.exceeded(overflowSeries)
+	}
+}
+
+// methodName returns the name of a method of the protocol, or _OTHER: clients can
+// make up any number of names.
 func methodName(raw []byte) string {
 	if name, ok := methods[string(raw)]; ok {
 		return name
@@ -178,7 +227,7 @@ func methodName(raw []byte) string {
 	return other
 }
 
-// methods are the requests of the protocol, by their names as they stand in JSON.
+// methods maps the JSON strings of the protocol's requests to their names.
 var methods = func() map[string]string {
 	quoted := map[string]string{}
 	for _, name := range []string{"initialize", "server/discover", "ping", "tools/list", "tools/call", "prompts/list", "prompts/get",
@@ -189,7 +238,7 @@ var methods = func() map[string]string {
 	return quoted
 }()
 
-// unquote is a JSON string, cut to a length that can be shown, or "".
+// unquote decodes a JSON string that may be cut off, or returns "".
 func unquote(raw []byte) string {
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""
@@ -210,7 +259,7 @@ func unquote(raw []byte) string {
 	return strings.ToValidUTF8(string(text), "\ufffd")
 }
 
-// traceID is the trace of a W3C traceparent: 00-<32 hex>-<16 hex>-<2 hex>.
+// traceID returns the trace id of a W3C traceparent: 00-<32 hex>-<16 hex>-<2 hex>.
 func traceID(raw []byte) string {
 	parts := strings.Split(unquote(raw), "-")
 	if len(parts) < 4 || len(parts[1]) != 32 {
@@ -219,9 +268,8 @@ func traceID(raw []byte) string {
 	return parts[1]
 }
 
-// shown is the id under which op is shown: the session's alias and the id that
-// the client gave the request, where both say something, so that it can be
-// found in a log, else its number.
+// shown returns the id under which op is shown: the alias of its session and the
+// request id, which can be found in a log, or its number if they are not unique.
 func (op *operation) shown() string {
 	if op.session != nil && op.session.alias != "" && len(op.id) <= 24 && op.session.requests[op.id] == op {
 		return op.session.alias + "-" + strings.Trim(op.id, `"`)

@@ -2,72 +2,59 @@ package proxy
 
 import "time"
 
-// Orphans are the sessions whose client has not been heard of for IdleMs while
-// the server, as far as one can see, still holds them. Answered and Gone say
-// what became of sessions that were used again after that time: the server
-// answered, so it had held them all along, or it knew them no more. Where the
-// proxy asks for orphans itself, Held are those among Sessions for which the
-// server answered.
+// Orphans describes the orphaned sessions: those whose client has been silent
+// for IdleMs while the server, as far as the traffic shows, still holds them.
+// Answered, Gone and Undecided count sessions that were used again after that
+// time, by the server's answer. With probes, Held counts those among Sessions
+// for which the server answered a probe.
 type Orphans struct {
 	IdleMs       float64 `json:"idleMs"`
 	Sessions     int64   `json:"sessions"`
 	OldestIdleMs float64 `json:"oldestIdleMs,omitempty"`
 	Answered     int64   `json:"answered"`
 	Gone         int64   `json:"gone"`
-	Undecided    int64   `json:"undecided,omitempty"` // the server said neither: a login, an error
+	Undecided    int64   `json:"undecided,omitempty"` // a login page, an error
 	Held         *int64  `json:"held,omitempty"`
 	Probes       *Probes `json:"probes,omitempty"`
 }
 
-// orphanCount is what the ledger remembers of orphans.
-type orphanCount struct {
-	idle                      time.Duration // after which a session is one
+// orphanCounts is what the tracker remembers about orphaned sessions.
+type orphanCounts struct {
+	idle                      time.Duration // after which a session is orphaned
 	answered, gone, undecided int64
-	probes                    *Probes // or nil, where the proxy does not ask
+	probes                    *Probes // nil without probes
 }
 
-// notice notes that the client of s is there; the caller holds the lock.
-func (l *Ledger) notice(s *session, now time.Time) {
-	if l.orphans.idle > 0 && s.idle(now) > l.orphans.idle {
-		s.back = true
-	}
-	s.seen = now
-}
-
-// returned notes what the server made of a session that had been an orphan.
-func (l *Ledger) returned(s *session, ok, gone bool) {
+// judgeReturn notes how the server answered in a session that had been orphaned.
+func (t *tracker) judgeReturn(s *session, ok, gone bool) {
 	if s == nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !s.back {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !s.returned {
 		return
 	}
-	s.back = false
-	l.judge(ok, gone)
-}
-
-func (l *Ledger) judge(ok, gone bool) {
+	s.returned = false
 	switch {
 	case gone:
-		l.orphans.gone++
+		t.orphans.gone++
 	case ok:
-		l.orphans.answered++
+		t.orphans.answered++
 	default:
-		l.orphans.undecided++
+		t.orphans.undecided++
 	}
 }
 
-// count looks at all sessions; the caller holds the lock.
-func (l *Ledger) countOrphans(now time.Time) *Orphans {
-	if l.orphans.idle <= 0 {
+// countOrphans counts the orphaned sessions. The caller holds the lock.
+func (t *tracker) countOrphans(now time.Time) *Orphans {
+	if t.orphans.idle <= 0 {
 		return nil
 	}
-	o := &Orphans{IdleMs: millis(l.orphans.idle), Answered: l.orphans.answered, Gone: l.orphans.gone, Undecided: l.orphans.undecided}
+	o := &Orphans{IdleMs: millis(t.orphans.idle), Answered: t.orphans.answered, Gone: t.orphans.gone, Undecided: t.orphans.undecided}
 	held := int64(0)
-	for _, s := range l.sessions {
-		if idle := s.idle(now); idle > l.orphans.idle {
+	for _, s := range t.sessions.open {
+		if idle := s.idle(now); idle > t.orphans.idle {
 			o.Sessions++
 			o.OldestIdleMs = max(o.OldestIdleMs, millis(idle))
 			if s.probe == probeHeld {
@@ -75,10 +62,11 @@ func (l *Ledger) countOrphans(now time.Time) *Orphans {
 			}
 		}
 	}
-	if l.orphans.probes != nil {
-		o.Held, o.Probes = &held, new(*l.orphans.probes)
+	if t.orphans.probes != nil {
+		o.Held, o.Probes = &held, new(*t.orphans.probes)
 	}
 	return o
 }
 
+// millis returns d in milliseconds.
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -9,35 +9,35 @@ import (
 	"time"
 )
 
-// Probes say what the server did with orphans when the proxy asked for them.
+// Probes counts the probes of orphaned sessions by the server's answer.
 type Probes struct {
 	Sent      int64 `json:"sent"`
-	Held      int64 `json:"held"`      // it answered: it still holds the session
-	Gone      int64 `json:"gone"`      // it knows the session no more, which is closed since then
-	Undecided int64 `json:"undecided"` // it said neither: a login, an error, nothing in time
+	Held      int64 `json:"held"`      // it still holds the session
+	Gone      int64 `json:"gone"`      // it does not know the session any more, which is closed since then
+	Undecided int64 `json:"undecided"` // a login page, an error, no answer in time
 }
 
-// probe is what became of the last one in a session.
-type probe string
+// probeResult is how the server answered a probe; "" is no probe.
+type probeResult string
 
 const (
-	probeHeld      probe = "held"
-	probeGone      probe = "gone"
-	probeUndecided probe = "undecided"
+	probeHeld      probeResult = "held"
+	probeGone      probeResult = "gone"
+	probeUndecided probeResult = "undecided"
 )
 
-// plea is how the client of a session asks for it: all that a request in its
-// name needs. It holds credentials, so it lives no longer than until the one
-// probe that it is for, and is never shown.
-type plea struct {
+// requestTemplate is what a request in the name of a session's client needs. It
+// holds credentials: it is kept until the one probe that it is for, and never
+// shown.
+type requestTemplate struct {
 	url    *url.URL
 	header http.Header
 }
 
-// newPlea keeps of a request what is not about its own message.
-func newPlea(r *http.Request) *plea {
+// newRequestTemplate copies from r what does not concern its own message.
+func newRequestTemplate(r *http.Request) *requestTemplate {
 	header := r.Header.Clone()
-	dropHops(header)
+	dropHopHeaders(header)
 	for name := range header {
 		switch {
 		case strings.HasPrefix(name, "Content-"), strings.HasPrefix(name, "Accept"), strings.HasPrefix(name, "If-"), strings.HasPrefix(name, "Mcp-Param-"):
@@ -47,16 +47,16 @@ func newPlea(r *http.Request) *plea {
 	for _, name := range []string{"Expect", "Last-Event-Id", "Range", "Traceparent", "Tracestate", "Baggage", "Mcp-Method", "Mcp-Name"} {
 		delete(header, name)
 	}
-	return &plea{url: &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}, header: header}
+	return &requestTemplate{url: &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}, header: header}
 }
 
-// The probes are sent one after the other, so that a server with thousands of
-// orphans has time for its clients.
+// Probes are sent one after the other, so that a server with thousands of
+// orphaned sessions has time for its clients.
 const (
-	probeTime  = 10 * time.Second
-	probePause = 20 * time.Millisecond
-	probeEvery = 10 * time.Second // at most so long after a session became an orphan
-	probeRead  = 64 << 10         // bytes of an answer that are looked at
+	probeTimeout = 10 * time.Second
+	probePause   = 20 * time.Millisecond
+	probeEvery   = 10 * time.Second // at most this long after a session was orphaned
+	probeRead    = 64 << 10         // bytes of an answer that are read
 )
 
 const (
@@ -64,65 +64,69 @@ const (
 	probeBody = `{"jsonrpc":"2.0","id":` + probeID + `,"method":"ping"}`
 )
 
-// probeOrphans asks the server for each session that has become an orphan,
-// once, until ctx ends.
+// probeOrphans probes each session that is orphaned, once, until ctx ends.
 func (f *forwarder) probeOrphans(ctx context.Context) {
-	tick := time.NewTicker(max(min(f.ledger.orphans.idle/4, probeEvery), time.Millisecond))
+	if f.tracker.orphans.probes == nil {
+		return
+	}
+	tick := time.NewTicker(max(min(f.tracker.orphans.idle/4, probeEvery), time.Millisecond))
 	defer tick.Stop()
+	pause := time.NewTicker(probePause)
+	defer pause.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		for _, s := range f.ledger.unprobed(time.Now()) {
+		for _, s := range f.tracker.unprobed(time.Now()) {
 			if ctx.Err() != nil || !f.probe(ctx, s) {
-				break // it cannot be reached: the next time
+				break // the server cannot be reached: next time
 			}
-			time.Sleep(probePause)
+			<-pause.C
 		}
 	}
 }
 
-// unprobed are the orphans that the server was not asked for.
-func (l *Ledger) unprobed(now time.Time) []*session {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// unprobed returns the orphaned sessions that were not probed.
+func (t *tracker) unprobed(now time.Time) []*session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var all []*session
-	for _, s := range l.sessions {
-		if s.plea != nil && s.idle(now) > l.orphans.idle {
+	for _, s := range t.sessions.open {
+		if s.template != nil && s.idle(now) > t.orphans.idle {
 			all = append(all, s)
 		}
 	}
 	return all
 }
 
-// probe asks for one session. It is false where the server cannot be reached.
+// probe probes one session. It returns false if the server cannot be reached.
 func (f *forwarder) probe(ctx context.Context, s *session) bool {
-	p := f.ledger.takePlea(s, time.Now())
-	if p == nil {
+	defer f.tracker.rescue()
+	template := f.tracker.takeTemplate(s, time.Now())
+	if template == nil {
 		return true // its client is back, or has ended it
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	req := p.request(ctx, f.to, s.key)
-	resp, err := f.transport.RoundTrip(req)
+	resp, err := f.transport.RoundTrip(template.probe(ctx, f.to, s.key))
 	switch {
 	case err == nil:
 		defer resp.Body.Close() //nolint:errcheck // it is given up
-		f.ledger.probed(s, judgeProbe(resp), time.Now())
+		f.tracker.probed(s, judgeProbe(resp), time.Now())
 	case ctx.Err() != nil:
-		f.ledger.probed(s, probeUndecided, time.Now())
+		f.tracker.probed(s, probeUndecided, time.Now())
 	default:
-		f.ledger.givePlea(s, p)
+		f.tracker.returnTemplate(s, template)
 		return false
 	}
 	return true
 }
 
-// request is the ping that is sent in the name of a session's client.
-func (p *plea) request(ctx context.Context, to *url.URL, key string) *http.Request {
-	header := p.header.Clone()
+// probe returns a ping in the session with this key.
+func (template *requestTemplate) probe(ctx context.Context, to *url.URL, key string) *http.Request {
+	header := template.header.Clone()
 	header.Set("Mcp-Session-Id", key)
 	header.Set("Content-Type", "application/json")
 	header.Set("Accept", "application/json, text/event-stream")
@@ -131,88 +135,80 @@ func (p *plea) request(ctx context.Context, to *url.URL, key string) *http.Reque
 	}
 	body := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(probeBody)), nil }
 	in, _ := body()
-	req := &http.Request{Method: http.MethodPost, Header: header, Host: to.Host, Body: in, GetBody: body, ContentLength: int64(len(probeBody)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		URL: &url.URL{Scheme: to.Scheme, Host: to.Host, Path: p.url.Path, RawPath: p.url.RawPath, RawQuery: p.url.RawQuery}}
+	at := &url.URL{Scheme: to.Scheme, Host: to.Host, Path: template.url.Path, RawPath: template.url.RawPath, RawQuery: template.url.RawQuery}
+	req := &http.Request{Method: http.MethodPost, URL: at, Header: header, Host: to.Host, Body: in, GetBody: body,
+		ContentLength: int64(len(probeBody)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	return req.WithContext(ctx)
 }
 
-// judgeProbe says what the answer to a probe means, as of any request in the session.
-func judgeProbe(resp *http.Response) probe {
+// judgeProbe interprets the answer to a probe as that to any request in the session.
+func judgeProbe(resp *http.Response) probeResult {
 	if resp.StatusCode == http.StatusNotFound {
 		return probeGone
 	}
-	said := probeUndecided
+	found := probeUndecided
 	scan := scanner{emit: func(m *message) {
 		switch {
 		case resp.StatusCode == http.StatusBadRequest && string(m.code) == codeServer:
-			said = probeGone
+			found = probeGone
 		case resp.StatusCode/100 == 2 && string(m.id) == probeID && (m.result || m.fault):
-			said = probeHeld
+			found = probeHeld
 		}
 	}}
-	var to io.Writer = sink(scan.Write)
+	var to io.Writer = observer(scan.Write)
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
-		events := events{scan: &scan}
-		to = sink(events.Write)
+		events := eventScanner{scan: &scan}
+		to = observer(events.Write)
 	}
 	body := io.LimitReader(resp.Body, probeRead)
-	for buf := make([]byte, smallBuffer); said == probeUndecided; {
+	for buf := make([]byte, smallBuffer); found == probeUndecided; {
 		n, err := body.Read(buf)
 		_, _ = to.Write(buf[:n])
 		if err != nil {
 			break
 		}
 	}
-	return said
+	return found
 }
 
-// takePlea takes what a probe needs, which there is once.
-func (l *Ledger) takePlea(s *session, now time.Time) *plea {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s.closed || s.idle(now) <= l.orphans.idle {
+// takeTemplate removes the template of s for its one probe. It returns nil if s
+// is not orphaned any more.
+func (t *tracker) takeTemplate(s *session, now time.Time) *requestTemplate {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.closed || s.idle(now) <= t.orphans.idle {
 		return nil
 	}
-	p := s.plea
-	s.plea = nil
-	return p
+	template := s.template
+	s.template = nil
+	return template
 }
 
-// probed notes what the server did with an orphan.
-func (l *Ledger) probed(s *session, what probe, now time.Time) {
-	l.mu.Lock()
-	o := l.orphans.probes
-	o.Sent++
-	switch what {
+// probed notes how the server answered a probe.
+func (t *tracker) probed(s *session, result probeResult, now time.Time) {
+	t.mu.Lock()
+	counts := t.orphans.probes
+	counts.Sent++
+	switch result {
 	case probeHeld:
-		o.Held++
+		counts.Held++
 	case probeGone:
-		o.Gone++
+		counts.Gone++
 	case probeUndecided:
-		o.Undecided++
+		counts.Undecided++
 	}
-	s.probe = what
-	l.mu.Unlock()
-	if what == probeGone {
-		l.end(s, true, now)
-	}
-}
-
-// givePlea gives a plea back that was of no use, unless there is a newer one.
-func (l *Ledger) givePlea(s *session, p *plea) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s.plea == nil && !s.closed {
-		s.plea = p
+	s.probe = result
+	t.mu.Unlock()
+	if result == probeGone {
+		t.endSession(s, true, now)
 	}
 }
 
-// forgetHeld takes back what probes said of the server before it was lost: it
-// may be another one since. The caller holds the lock.
-func (l *Ledger) forgetHeld() {
-	for _, s := range l.sessions {
-		if s.probe == probeHeld {
-			s.probe = probeUndecided
-		}
+// returnTemplate keeps an unused template, unless there is a newer one.
+func (t *tracker) returnTemplate(s *session, template *requestTemplate) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.template == nil && !s.closed {
+		s.template = template
 	}
 }

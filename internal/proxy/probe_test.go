@@ -58,7 +58,7 @@ func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // names are the sessions that asked knows an answer for, by what the answer means.
-var names = map[string]probe{"held": probeHeld, "events": probeHeld, "gone": probeGone, "ts": probeGone,
+var names = map[string]probeResult{"held": probeHeld, "events": probeHeld, "gone": probeGone, "ts": probeGone,
 	"login": probeUndecided, "other": probeUndecided, "empty": probeUndecided}
 
 func openAs(t *testing.T, url, name string) {
@@ -78,14 +78,16 @@ func openAs(t *testing.T, url, name string) {
 // TestProbe: each orphan is asked for once, in the name of its client, and what
 // the server does shows.
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	server := &asked{got: map[string][]*http.Request{}}
 	p, url := before(t, server, Config{Idle: 20 * time.Millisecond, Probe: true})
 	for name := range names {
 		openAs(t, url, name)
 	}
-	eventually(t, p, "probed", func(d *Document) bool { return d.Orphans.Probes.Sent == int64(len(names)) })
-	time.Sleep(50 * time.Millisecond) // would be time for more
-	d := p.Snapshot()
+	d := eventually(t, p, "probed", func(d *Document) bool { return d.Orphans.Probes.Sent == int64(len(names)) })
+	if n := len(p.tracker.unprobed(time.Now())); n != 0 {
+		t.Errorf("%d sessions would be probed again", n)
+	}
 	if got, want := *d.Orphans.Probes, (Probes{Sent: 7, Held: 2, Gone: 2, Undecided: 3}); got != want || *d.Orphans.Held != 2 || d.Orphans.Sessions != 5 {
 		t.Errorf("probes %+v, held %d, orphans %d", got, *d.Orphans.Held, d.Orphans.Sessions)
 	}
@@ -126,10 +128,10 @@ func TestProbe(t *testing.T) {
 
 // kept counts the sessions that keep how their client asks.
 func (p *Proxy) kept() (n int) {
-	p.ledger.mu.Lock()
-	defer p.ledger.mu.Unlock()
-	for _, s := range p.ledger.sessions {
-		if s.plea != nil {
+	p.tracker.mu.Lock()
+	defer p.tracker.mu.Unlock()
+	for _, s := range p.tracker.sessions.open {
+		if s.template != nil {
 			n++
 		}
 	}
@@ -138,6 +140,7 @@ func (p *Proxy) kept() (n int) {
 
 // TestProbeAgain: a client that comes back is no orphan; when it falls silent again, it is asked for again.
 func TestProbeAgain(t *testing.T) {
+	t.Parallel()
 	server := &asked{got: map[string][]*http.Request{}}
 	p, url := before(t, server, Config{Idle: 20 * time.Millisecond, Probe: true})
 	openAs(t, url, "held")
@@ -147,8 +150,8 @@ func TestProbeAgain(t *testing.T) {
 		t.Errorf("orphans %+v, session %+v", d.Orphans, d.Sessions[0])
 	}
 	eventually(t, p, "probed again", func(d *Document) bool { return *d.Orphans.Held == 1 && d.Orphans.Probes.Sent == 2 })
-	p.ledger.unreached("it is down", 1)
-	p.ledger.reached()
+	p.tracker.unreached("it is down", 1)
+	p.tracker.reached()
 	if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Sessions[0].Probe != "undecided" {
 		t.Errorf("of a server that was lost since: orphans %+v, session %+v", d.Orphans, d.Sessions[0])
 	}
@@ -156,30 +159,37 @@ func TestProbeAgain(t *testing.T) {
 
 // TestNoProbe: who does not want probes has none, and no credential is kept.
 func TestNoProbe(t *testing.T) {
+	t.Parallel()
 	server := &asked{got: map[string][]*http.Request{}}
 	p, url := before(t, server, Config{Idle: time.Millisecond})
 	openAs(t, url, "held")
-	time.Sleep(30 * time.Millisecond)
-	if d := p.Snapshot(); d.Orphans.Sessions != 1 || d.Orphans.Probes != nil || d.Orphans.Held != nil || len(server.got) != 0 || p.kept() != 0 {
+	d := eventually(t, p, "orphaned", func(d *Document) bool { return d.Orphans.Sessions == 1 })
+	if p.forward.probeOrphans(t.Context()); d.Orphans.Sessions != 1 || d.Orphans.Probes != nil || d.Orphans.Held != nil || len(server.got) != 0 || p.kept() != 0 {
 		t.Errorf("orphans %+v, asked %d, %d keep credentials", d.Orphans, len(server.got), p.kept())
 	}
 }
 
-// TestProbeLost: while the server cannot be reached nothing is decided, and it
-// is asked when it is back.
+// TestProbeLost: while the server cannot be reached nothing is decided, and the
+// session is probed when it is back.
 func TestProbeLost(t *testing.T) {
+	t.Parallel()
 	l, at := listener(t)
 	l.Close()
-	p, _ := serve(t, Config{To: parse(t, at), Idle: time.Millisecond, Probe: true})
-	p.ledger.opened("held", "/mcp", newPlea(request(t.Context(), http.MethodPost, at, "", "")), time.Now())
-	time.Sleep(30 * time.Millisecond)
-	if d := p.Snapshot(); d.Orphans.Probes.Sent != 0 || d.Upstream.Failures != 0 {
-		t.Errorf("probes %+v, %+v", d.Orphans.Probes, d.Upstream)
+	p := New(Config{To: parse(t, at), Idle: time.Nanosecond, Probe: true})
+	p.tracker.opened("held", "/mcp", newRequestTemplate(request(t.Context(), http.MethodPost, at, "", "")), time.Now())
+	session := p.tracker.sessions.open["held"]
+	if p.forward.probe(t.Context(), session) {
+		t.Error("a server that is not there has answered")
+	}
+	if d := p.Snapshot(); d.Orphans.Sessions != 1 || d.Orphans.Probes.Sent != 0 || d.Upstream.Failures != 0 {
+		t.Errorf("orphans %+v, probes %+v, %+v", d.Orphans, d.Orphans.Probes, d.Upstream)
 	}
 	again := &http.Server{Handler: &asked{got: map[string][]*http.Request{}}}
 	defer again.Close()
 	go again.Serve(relisten(t, at))
-	eventually(t, p, "probed", func(d *Document) bool { return *d.Orphans.Held == 1 })
+	if d := p.Snapshot(); !p.forward.probe(t.Context(), session) || *p.Snapshot().Orphans.Held != 1 {
+		t.Errorf("with the server back: %+v", d.Orphans)
+	}
 }
 
 func parse(t *testing.T, address string) *url.URL {

@@ -173,6 +173,7 @@ func counts(d *Document) string {
 }
 
 func TestSessions(t *testing.T) {
+	t.Parallel()
 	p, url := before(t, newFake(), Config{})
 	check := func(step, want string) {
 		t.Helper()
@@ -205,32 +206,38 @@ func TestSessions(t *testing.T) {
 // TestExpired: what the server knows no more is closed: 404, and for
 // TypeScript servers 400 with -32000.
 func TestExpired(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	p, url := before(t, f, Config{})
 	id := initSession(t, url)
 	f.forget(id)
 	ask(t, url, id, callOf(2, "ok"))
-	p.ledger.open("ts", time.Now())
+	p.tracker.opened("ts", "/mcp", nil, time.Now())
 	ask(t, url, "ts", callOf(2, "ok"))
 	if got, want := counts(p.Snapshot()), "sessions 0 created 2 closed 2 expired 2 streams 0 calls 2 errors 2 in flight 0"; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 
-// TestAdopted: a session from before the proxy's time is taken up when the server answers in it.
+// TestAdopted: a session that was opened before the proxy ran is taken up when
+// the server answers in it for the second time.
 func TestAdopted(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	f.sessions["old"] = true
 	p, url := before(t, f, Config{})
-	ask(t, url, "old", callOf(2, "ok"))
-	ask(t, url, "older", callOf(2, "ok"))
-	if got, want := counts(p.Snapshot()), "sessions 1 created 1 closed 0 expired 0 streams 0 calls 2 errors 1 in flight 0"; got != want {
+	for range 2 {
+		ask(t, url, "old", callOf(2, "ok"))
+		ask(t, url, "older", callOf(2, "ok"))
+	}
+	if got, want := counts(p.Snapshot()), "sessions 1 created 1 closed 0 expired 0 streams 0 calls 4 errors 2 in flight 0"; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 
 // TestModern: where no request is of a session there are none, which is not 0.
 func TestModern(t *testing.T) {
+	t.Parallel()
 	p, url := before(t, newFake(), Config{})
 	ask(t, url, "", callOf(1, "ok"))
 	if got, want := counts(p.Snapshot()), "sessions - created - closed - expired 0 streams 0 calls 1 errors 0 in flight 0"; got != want {
@@ -241,6 +248,7 @@ func TestModern(t *testing.T) {
 // TestInFlight: a call shows while it hangs, its answer comes as it is sent,
 // and nothing of the session's id does.
 func TestInFlight(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	p, url := before(t, f, Config{})
 	id := initSession(t, url)
@@ -285,6 +293,7 @@ func get(t *testing.T, url string) (status int, header http.Header, body string)
 
 // TestCancelled: a client that goes away reaches the server, and is counted.
 func TestCancelled(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	p, url := before(t, f, Config{})
 	id := initSession(t, url)
@@ -305,6 +314,7 @@ func TestCancelled(t *testing.T) {
 
 // TestStandingStream: a stream counts while it is open, and keeps its session from being an orphan.
 func TestStandingStream(t *testing.T) {
+	t.Parallel()
 	p, url := before(t, newFake(), Config{Idle: time.Nanosecond})
 	id := initSession(t, url)
 	eventually(t, p, "an orphan", func(d *Document) bool { return d.Orphans.Sessions == 1 })
@@ -325,6 +335,7 @@ func TestStandingStream(t *testing.T) {
 // TestOldTransport: HTTP+SSE, whose answers come on the stream and whose
 // session is the stream.
 func TestOldTransport(t *testing.T) {
+	t.Parallel()
 	release := make(chan bool)
 	stream := make(chan string)
 	mux := http.NewServeMux()
@@ -379,6 +390,7 @@ func TestOldTransport(t *testing.T) {
 
 // TestMaxInFlight: the calls beyond the limit wait in the proxy, where they are seen.
 func TestMaxInFlight(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	p, url := before(t, f, Config{MaxInFlight: 2})
 	var done sync.WaitGroup
@@ -400,6 +412,7 @@ func TestMaxInFlight(t *testing.T) {
 
 // TestParent: a call that another session makes in the same trace is part of the one that waits.
 func TestParent(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	p, url := before(t, f, Config{})
 	one, two := initSession(t, url), initSession(t, url)

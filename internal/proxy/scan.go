@@ -2,8 +2,8 @@ package proxy
 
 import "bytes"
 
-// message is what matters of one JSON-RPC message. Its bytes are the scanner's,
-// valid until it goes on.
+// message holds the members of one JSON-RPC message that matter. Its bytes
+// belong to the scanner and are valid until it goes on.
 type message struct {
 	id       []byte // raw: 1 and "1" are two ids
 	method   []byte // raw
@@ -12,22 +12,23 @@ type message struct {
 	trace    []byte // params._meta.traceparent, raw
 	isError  []byte // result.isError, raw
 	code     []byte // error.code, raw
+	server   []byte // result.serverInfo.name, in result._meta since revision 2026-07-28, raw
 	result   bool
 	fault    bool // it has an error
 }
 
 func (m *message) reset() {
 	*m = message{id: m.id[:0], method: m.method[:0], name: m.name[:0], canceled: m.canceled[:0],
-		trace: m.trace[:0], isError: m.isError[:0], code: m.code[:0]}
+		trace: m.trace[:0], isError: m.isError[:0], code: m.code[:0], server: m.server[:0]}
 }
 
-// maxValue is how much of a value the scanner keeps, and maxKey how much of a key.
+// Bytes of a value and of a key that the scanner keeps.
 const (
 	maxValue = 1 << 10
-	maxKey   = 16
+	maxKey   = 40
 )
 
-// node is an object or array that the scanner looks into; it passes over the others.
+// node is an object or array whose members the scanner reads; it skips others.
 type node uint8
 
 const (
@@ -37,28 +38,30 @@ const (
 	params
 	meta
 	result
+	resultMeta
+	serverInfo
 	fault
 )
 
-// scanner finds the few members of JSON-RPC messages that matter while they
-// pass by in pieces of any size. It keeps nothing of the rest, does not mind
-// what is not JSON, and calls emit at the end of each message.
+// scanner finds the members of JSON-RPC messages that matter while the messages
+// pass in pieces of any size. It keeps nothing else, tolerates bytes that are
+// not JSON, and calls emit at the end of each message.
 type scanner struct {
 	emit func(*message)
 	msg  message
 
-	path  [4]node // the objects that are open and of interest
-	known int     // how many of them
-	depth int     // objects and arrays that are open
+	path  [5]node // open nodes
+	known int     // number of open nodes
+	depth int     // open objects and arrays
 
-	key    []byte  // the last key, where it is of interest
+	key    []byte  // the last key in a node
 	isKey  bool    // a string here would be a key
-	want   *[]byte // where the value at hand goes, or nil
+	want   *[]byte // where the current value goes, or nil
 	text   bool    // in a string
 	escape bool    // after a backslash in it
 }
 
-// Write takes the next piece.
+// Write scans the next piece.
 func (s *scanner) Write(p []byte) {
 	for i := 0; i < len(p); {
 		if s.text {
@@ -88,7 +91,7 @@ func (s *scanner) Write(p []byte) {
 	}
 }
 
-// string takes what p has of the string at hand and returns where it goes on.
+// string scans the current string in p from i and returns where scanning goes on.
 func (s *scanner) string(p []byte, i int) int {
 	if s.escape {
 		s.escape = false
@@ -107,8 +110,8 @@ func (s *scanner) string(p []byte, i int) int {
 	return end
 }
 
-// escapes takes a string up to the quote at end-1, whose first backslash is at
-// back: each hides the byte after it, and the last one may hide the quote.
+// escapes scans a string up to the quote at end-1, whose first backslash is at
+// back: each escapes the byte after it, the last one perhaps the quote.
 func (s *scanner) escapes(p []byte, from, back, end int) int {
 	for back >= 0 && back < end {
 		if back+1 == len(p) {
@@ -129,7 +132,7 @@ func (s *scanner) escapes(p []byte, from, back, end int) int {
 	return end
 }
 
-// keep adds to the key or the value at hand, where it is wanted.
+// keep adds p to the current key or value, if it is wanted.
 func (s *scanner) keep(p []byte) {
 	switch {
 	case s.depth != s.known || s.known == 0:
@@ -140,17 +143,18 @@ func (s *scanner) keep(p []byte) {
 	}
 }
 
-// colon ends a key: its value is next.
+// colon ends a key.
 func (s *scanner) colon() {
 	if s.depth != s.known || s.known == 0 {
 		return
 	}
 	s.isKey = false
 	if s.want = s.wanted(); s.want != nil {
-		*s.want = (*s.want)[:0] // of two equal keys the last one counts, as for most readers
+		*s.want = (*s.want)[:0] // the last of equal keys counts, as for most readers
 	}
 }
 
+// wanted returns where the value of the last key goes, or nil.
 func (s *scanner) wanted() *[]byte {
 	switch s.path[s.known-1] {
 	case whole:
@@ -179,11 +183,15 @@ func (s *scanner) wanted() *[]byte {
 		if string(s.key) == `"isError"` {
 			return &s.msg.isError
 		}
+	case serverInfo:
+		if string(s.key) == `"name"` {
+			return &s.msg.server
+		}
 	case fault:
 		if string(s.key) == `"code"` {
 			return &s.msg.code
 		}
-	case nowhere, batch:
+	case nowhere, batch, resultMeta:
 	}
 	return nil
 }
@@ -204,7 +212,7 @@ func (s *scanner) open(c byte) {
 	s.depth++
 }
 
-// inner is what the object or array that begins here is.
+// inner returns the node that begins with c.
 func (s *scanner) inner(c byte) node {
 	switch {
 	case s.known == 0 && c == '[':
@@ -223,6 +231,10 @@ func (s *scanner) inner(c byte) node {
 		return fault
 	case at == params && string(s.key) == `"_meta"`:
 		return meta
+	case at == result && string(s.key) == `"_meta"`:
+		return resultMeta
+	case at == result && string(s.key) == `"serverInfo"`, at == resultMeta && string(s.key) == `"io.modelcontextprotocol/serverInfo"`:
+		return serverInfo
 	}
 	return nowhere
 }
@@ -244,7 +256,7 @@ func (s *scanner) close() {
 	}
 }
 
-// end forgets a message that has not ended: the document that held it is over.
+// end drops an unfinished message: the document that held it has ended.
 func (s *scanner) end() {
 	s.known, s.depth = 0, 0
 	s.want, s.isKey, s.text, s.escape = nil, false, false, false

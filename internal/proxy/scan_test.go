@@ -30,6 +30,7 @@ func scan(doc string, size int) []string {
 const nothing = "id= method= name= cancels= trace= result=false isError= error=false code="
 
 func TestScanner(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, doc string
 		want      []string
@@ -71,6 +72,7 @@ func TestScanner(t *testing.T) {
 
 // TestScannerKeepsLittle: a name of a megabyte is cut, and its end found.
 func TestScannerKeepsLittle(t *testing.T) {
+	t.Parallel()
 	var m message
 	s := scanner{emit: func(got *message) { m = *got }}
 	s.Write([]byte(`{"params":{"name":"` + strings.Repeat(`é\"`, 1<<18) + `"},"id":4}`))
@@ -110,13 +112,14 @@ func FuzzScanner(f *testing.F) {
 }
 
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	const stream = ": ok\n\nevent: endpoint\ndata: /messages?sessionId=1\n\n" +
 		"id: 1\ndata:\n\n" + "data: {\"id\":1,\r\ndata:\"method\":\"a\"}\r\n\r\n" +
 		"event: message\rdata: {\"id\":2}\rid: x\r\r" + "data: {\"id\":3\n\n" + "data: {\"id\":4}\n\n" + "data: {\"id\":5}"
 	for size := 1; size <= len(stream); size++ {
 		var got []string
 		s := scanner{emit: func(m *message) { got = append(got, string(m.id)+string(m.method)) }}
-		e := events{scan: &s, endpoint: func(uri []byte) { got = append(got, string(uri)) }}
+		e := eventScanner{scan: &s, endpoint: func(uri []byte) { got = append(got, string(uri)) }}
 		for rest := stream; rest != ""; {
 			n := min(size, len(rest))
 			e.Write([]byte(rest[:n]))
@@ -137,7 +140,7 @@ func FuzzEvents(f *testing.F) {
 		}
 		see := func(size int) (got []string) {
 			s := scanner{emit: func(m *message) { got = append(got, found(m)) }}
-			e := events{scan: &s, endpoint: func(uri []byte) { got = append(got, string(uri)) }}
+			e := eventScanner{scan: &s, endpoint: func(uri []byte) { got = append(got, string(uri)) }}
 			rest := doc
 			for ; len(rest) > size; rest = rest[size:] {
 				e.Write(rest[:size])

@@ -12,7 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// Streams are those of the client that started a server on stdio.
+// Streams are the standard streams of the client that starts the server.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -21,15 +21,15 @@ type Streams struct {
 // Wrapped is a server on stdio with the proxy around it.
 type Wrapped struct {
 	child  *process.Child
-	parent int           // the client's process
+	parent int           // PID of the client
 	passed chan struct{} // closed when the server's output has ended
 	out    *os.File
-	conn   *conn
+	pipe   *pipe
 }
 
-// Wrap starts a server and passes on what it and its client say, byte by byte.
+// Wrap starts a server and copies bytes between it and its client.
 func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) {
-	parent := os.Getppid() // now: when its streams end it may be gone already
+	parent := os.Getppid() // read now: the client may be gone when its streams end
 	in, toServer, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -44,25 +44,25 @@ func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) 
 	if err != nil {
 		return nil, errors.Join(err, toServer.Close(), fromServer.Close())
 	}
-	w := &Wrapped{child: child, parent: parent, passed: make(chan struct{}), out: fromServer, conn: newConn(p.ledger)}
+	w := &Wrapped{child: child, parent: parent, passed: make(chan struct{}), out: fromServer, pipe: newPipe(p.tracker)}
 	go w.passIn(toServer, client.In)
 	go w.passOut(client.Out)
 	return w, nil
 }
 
-// Child is the server's process.
+// Child returns the server's process.
 func (w *Wrapped) Child() *process.Child { return w.child }
 
-// passIn passes on what the client says, and that it has nothing more to say.
+// passIn copies the client's output to the server until it ends.
 func (w *Wrapped) passIn(to *os.File, from io.Reader) {
-	_, _ = io.Copy(to, tap{from, w.conn.sent}) // a server that reads no more ends, or is ended
+	_, _ = io.Copy(to, tap{from, w.pipe.sent}) // a server that stops reading ends, or is ended
 	_ = to.Close()
-	w.outliveNot()
+	w.endWithClient()
 }
 
-// outliveNot ends the server when the client's process is gone. Until then it
-// may take its time to end: a client that waits can end it itself.
-func (w *Wrapped) outliveNot() {
+// endWithClient stops the server when the client's process is gone. Until then
+// the server may take its time: a client that waits can stop it itself.
+func (w *Wrapped) endWithClient() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for os.Getppid() == w.parent {
@@ -75,20 +75,20 @@ func (w *Wrapped) outliveNot() {
 	w.child.Stop()
 }
 
-// passOut passes on what the server says. A client that listens no more is
-// told to the server as the system would tell it.
+// passOut copies the server's output to the client. When the client stops
+// reading, the server's pipe closes, as it would without the proxy.
 func (w *Wrapped) passOut(to io.Writer) {
 	defer close(w.passed)
-	_, _ = io.Copy(to, tap{w.out, w.conn.received})
+	_, _ = io.Copy(to, tap{w.out, w.pipe.received})
 	_ = w.out.Close()
 }
 
-// drain is how long output may still come when the server has ended: something
-// that it started may hold it open.
+// drain is how long output may still come after the server has ended: a process
+// that it started may hold the pipe open.
 const drain = time.Second
 
-// Wait waits for the server's end and says how it ended. When ctx ends first,
-// the server is stopped. Nothing of its process group remains.
+// Wait waits until the server ends and returns how. When ctx ends first, it
+// stops the server. No process of the server's group remains.
 func (w *Wrapped) Wait(ctx context.Context) error {
 	err := w.child.Wait(ctx)
 	w.child.Stop()
@@ -96,52 +96,56 @@ func (w *Wrapped) Wait(ctx context.Context) error {
 	case <-w.passed:
 	case <-time.After(drain):
 	}
-	w.conn.close()
+	w.pipe.close()
 	return err
 }
 
-// tap shows to what is read.
+// tap is a reader that shows the bytes read to observe.
 type tap struct {
 	io.Reader
-	to func([]byte)
+	observe func([]byte)
 }
 
+// Read implements io.Reader.
 func (t tap) Read(p []byte) (int, error) {
 	n, err := t.Reader.Read(p)
-	t.to(p[:n])
+	t.observe(p[:n])
 	return n, err
 }
 
-// conn is what the ledger is told of a server on stdio: one session, if any.
-type conn struct {
-	ledger  *Ledger
-	mu      sync.Mutex
-	session *session
-	ask     scanner
-	reply   scanner
-	starts  *operation // the initialize that is not answered yet
+// pipe observes a server on stdio. It is one session once initialize succeeds.
+type pipe struct {
+	tracker  *tracker
+	session  *session
+	request  scanner
+	response scanner
+
+	mu         sync.Mutex
+	initialize *operation // not answered yet
 }
 
-func newConn(l *Ledger) *conn {
-	c := &conn{ledger: l, session: &session{start: time.Now(), seen: time.Now()}}
-	c.ask.emit, c.reply.emit = c.asked, c.answered
+func newPipe(t *tracker) *pipe {
+	c := &pipe{tracker: t, session: &session{start: time.Now(), seen: time.Now()}}
+	c.request.emit, c.response.emit = c.asked, c.answered
 	return c
 }
 
-func (c *conn) sent(p []byte) {
-	defer c.ledger.rescue()
+// sent observes bytes of the client.
+func (c *pipe) sent(p []byte) {
+	defer c.tracker.rescue()
 	c.session.in.Add(int64(len(p)))
-	scanLines(&c.ask, p)
+	scanLines(&c.request, p)
 }
 
-func (c *conn) received(p []byte) {
-	defer c.ledger.rescue()
+// received observes bytes of the server.
+func (c *pipe) received(p []byte) {
+	defer c.tracker.rescue()
 	c.session.out.Add(int64(len(p)))
-	scanLines(&c.reply, p)
+	scanLines(&c.response, p)
 }
 
-// scanLines scans messages that stand on a line each: one that is cut off is
-// over with its line.
+// scanLines scans messages of one line each: the end of a line also ends a
+// message that is cut off.
 func scanLines(s *scanner, p []byte) {
 	for {
 		n := bytes.IndexByte(p, '\n')
@@ -155,36 +159,34 @@ func scanLines(s *scanner, p []byte) {
 	}
 }
 
-func (c *conn) asked(m *message) {
-	now := time.Now()
-	op, ok := c.ledger.begin(c.session, m, now)
-	switch {
-	case ok && op.method == "initialize":
+// asked notes a message of the client.
+func (c *pipe) asked(m *message) {
+	op := c.tracker.begin(c.session, m, time.Now())
+	if op != nil && op.method == methodInitialize {
 		c.mu.Lock()
-		c.starts = op
+		c.initialize = op
 		c.mu.Unlock()
-	case !ok && string(m.method) == `"notifications/cancelled"`:
-		c.ledger.cancel(c.session, m.canceled, now)
 	}
 }
 
-func (c *conn) answered(m *message) {
+// answered notes a message of the server.
+func (c *pipe) answered(m *message) {
 	if len(m.method) > 0 {
 		return
 	}
 	now := time.Now()
-	c.ledger.answer(c.session, nil, m, now)
+	c.tracker.answer(c.session, nil, m, now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.starts != nil && c.starts.id == string(m.id) {
-		if c.starts = nil; m.result {
-			c.ledger.enroll(c.session, now)
+	if c.initialize != nil && c.initialize.id == string(m.id) {
+		if c.initialize = nil; m.result {
+			c.tracker.openPipe(c.session, now)
 		}
 	}
 }
 
 // close notes that the server has ended.
-func (c *conn) close() {
-	defer c.ledger.rescue()
-	c.ledger.end(c.session, false, time.Now())
+func (c *pipe) close() {
+	defer c.tracker.rescue()
+	c.tracker.endSession(c.session, false, time.Now())
 }

@@ -64,9 +64,9 @@ func TestObserverFault(t *testing.T) {
 	for _, as := range []string{"json", "gzip", "events", "chunked"} {
 		body := []byte(`{"jsonrpc":"2.0","id":1,"result":{}}`)
 		p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answerAs(w, as, body) }), Config{})
-		p.ledger.mu.Lock()
-		p.ledger.tools, p.ledger.meter.operations = nil, nil // both will be used
-		p.ledger.mu.Unlock()
+		p.tracker.mu.Lock()
+		p.tracker.tools, p.tracker.meter.operations = nil, nil // both will be used
+		p.tracker.mu.Unlock()
 		status, _, got := ask(t, url, "", callOf(1, "t"))
 		if status != http.StatusOK || got != string(body) {
 			t.Errorf("%s: %d %q", as, status, got)
@@ -183,7 +183,7 @@ func FuzzTraffic(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent, reply []byte, form uint8, session string, status int) {
 		p := New(Config{Name: "x", Idle: 1})
 		observe(p, sent, reply, form, session, status)
-		if n := p.ledger.faults.Load(); n != 0 {
+		if n := p.tracker.faults.Load(); n != 0 {
 			t.Fatalf("%d faults", n)
 		}
 		checkReadable(t, p)
@@ -205,12 +205,12 @@ func observe(p *Proxy, sent, reply []byte, form uint8, session string, status in
 			reply = zipped(reply)
 		}
 	}
-	x := p.ledger.exchange(r)
+	x := p.tracker.exchange(r)
 	x.sent(sent)
 	x.head(resp)
 	x.received(reply)
 	x.close(outcomeOK)
-	c := newConn(p.ledger)
+	c := newPipe(p.tracker)
 	c.sent(append(sent, '\n'))
 	c.received(append(reply, '\n'))
 	c.close()
@@ -240,11 +240,11 @@ func checkReadable(t *testing.T, p *Proxy) {
 func TestTrafficPanics(t *testing.T) {
 	t.Parallel()
 	p := New(Config{Name: "x", Idle: 1})
-	p.ledger.tools, p.ledger.sessions, p.ledger.meter.operations = nil, nil, nil
+	p.tracker.tools, p.tracker.sessions.open, p.tracker.meter.operations = nil, nil, nil
 	for form := range uint8(32) {
 		observe(p, []byte(callOf(1, "t")), []byte(`{"id":1,"result":{}}`), form, "s", 200)
 	}
-	if p.ledger.faults.Load() == 0 {
+	if p.tracker.faults.Load() == 0 {
 		t.Error("no fault is counted")
 	}
 	if _, err := json.Marshal(p.Snapshot()); err != nil {

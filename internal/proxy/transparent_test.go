@@ -89,6 +89,7 @@ var corpus = map[string]string{
 // TestTransparent: for each message and way to send it, the bytes that the
 // server got are those that the client sent, and back.
 func TestTransparent(t *testing.T) {
+	t.Parallel()
 	var got [32]byte
 	server := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -164,6 +165,7 @@ func zipped(body []byte) []byte {
 // TestHeaders: what is about the message passes, what is about the connection
 // does not, and nothing is added.
 func TestHeaders(t *testing.T) {
+	t.Parallel()
 	var got http.Header
 	var target string
 	server := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,107 +2,142 @@ package proxy
 
 import (
 	"context"
-	"iter"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
-	"strings"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
+// refuse answers for a server that cannot be reached.
+func (f *forwarder) refuse(w http.ResponseWriter, r *http.Request, err error) outcome {
+	if r.Context().Err() != nil {
+		return outcomeCancelled
+	}
+	if errors.Is(err, syscall.EMFILE) {
+		http.Error(w, "mcpdiag proxy: too many open files; raise the limit (ulimit -n)", http.StatusServiceUnavailable)
+		return outcome("503") // not the server's fault
+	}
+	reason := unreachable(err)
+	f.tracker.unreached(reason, 1)
+	http.Error(w, fmt.Sprintf("mcpdiag proxy: %s: %s", f.to.Host, reason), http.StatusBadGateway)
+	return outcome("502")
+}
+
+const connectionRefused = "connection refused"
+
+// unreachable returns in words why the server could not be reached.
+func unreachable(err error) string {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return connectionRefused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the server closed the connection"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err.Error()
+	}
+	return "the server's answer is not valid HTTP"
+}
+
 // reached notes that the server answered.
-func (l *Ledger) reached() {
-	if !l.failing.Load() {
+func (t *tracker) reached() {
+	if !t.failing.Load() {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.failing.CompareAndSwap(true, false) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.failing.CompareAndSwap(true, false) {
 		return
 	}
-	l.upstream.Failing = false
-	l.forgetHeld()
-	l.change(time.Now())
+	t.upstream.Failing = false
+	t.serverName = "" // it may be another server now
+	t.sessions.forgetProbes()
+	t.reportChange(time.Now())
 }
 
-// unreached notes that the server could not be reached, by so many requests.
-func (l *Ledger) unreached(why string, requests int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.upstream.Failures += requests
-	l.upstream.LastError = why
-	if l.failing.CompareAndSwap(false, true) {
-		l.upstream.Failing = true
-		l.upstream.Outages++
-		l.change(time.Now())
+// unreached notes that the server could not be reached by this many requests.
+func (t *tracker) unreached(reason string, requests int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.upstream.Failures += requests
+	t.upstream.LastError = reason
+	if t.failing.CompareAndSwap(false, true) {
+		t.upstream.Failing = true
+		t.upstream.Outages++
+		t.reportChange(time.Now())
 	}
 }
 
-// change tells of a change; the caller holds the lock.
-func (l *Ledger) change(now time.Time) {
-	before := l.upstream.Since
-	l.upstream.Since = &snapshot.Time{Time: now}
-	if l.onChange == nil {
+// reportChange calls OnChange. The caller holds the lock.
+func (t *tracker) reportChange(now time.Time) {
+	before := t.upstream.Since
+	t.upstream.Since = &snapshot.Time{Time: now}
+	if t.onChange == nil {
 		return
 	}
 	lasted := time.Duration(0)
 	if before != nil {
 		lasted = now.Sub(before.Time)
 	}
-	l.onChange(l.upstream, lasted)
+	t.onChange(t.upstream, lasted)
 }
 
 const (
-	knockEvery   = 2 * time.Second
-	knockPatient = time.Second
-	whyRefused   = "connection refused"
+	dialEvery   = 2 * time.Second
+	dialPatient = time.Second
 )
 
-// knock tells from the start whether somebody listens at the server's address,
-// and of a server that refused connections when somebody does again: it may be
-// long until the next request. Nothing is sent. Through a proxy of the
-// environment one cannot tell.
-func (f *forwarder) knock(ctx context.Context) {
+// statusOutcome returns the outcome of a request that got an HTTP error status.
+func statusOutcome(status int) outcome { return outcome(strconv.Itoa(status)) }
+
+// watchReachability dials the server once at the start, and every dialEvery
+// while it refuses connections: the next request may be a long time off. It
+// sends nothing. It does nothing behind a proxy of the environment, which would
+// accept the connection itself.
+func (f *forwarder) watchReachability(ctx context.Context) {
 	if through, err := http.ProxyFromEnvironment(&http.Request{URL: f.to}); through != nil || err != nil {
 		return
 	}
-	tick := time.NewTicker(knockEvery)
+	if err := f.dial(ctx); err != nil && ctx.Err() == nil {
+		f.tracker.unreached(unreachable(err), 0)
+	}
+	tick := time.NewTicker(dialEvery)
 	defer tick.Stop()
-	for begun := false; ; begun = true {
-		if !begun || f.ledger.refuses() {
-			dialing, cancel := context.WithTimeout(ctx, knockPatient)
-			conn, err := f.dial(dialing, "tcp", hostPort(f.to))
-			cancel()
-			switch {
-			case err == nil:
-				_ = conn.Close() // nothing was sent
-				f.ledger.reached()
-			case !begun && ctx.Err() == nil:
-				f.ledger.unreached(unreachable(err), 0)
-			}
-		}
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		if f.tracker.refuses() && f.dial(ctx) == nil {
+			f.tracker.reached()
+		}
 	}
+}
+
+// dial opens a connection to the server and closes it.
+func (f *forwarder) dial(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, dialPatient)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostPort(f.to))
+	if err != nil {
+		return err
+	}
+	_ = conn.Close() // nothing was sent
+	return nil
 }
 
 // refuses reports whether the server refused the last connection.
-func (l *Ledger) refuses() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.upstream.Failing && l.upstream.LastError == whyRefused
-}
-
-// splitList yields the members of a header that is a list.
-func splitList(list string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for name := range strings.SplitSeq(list, ",") {
-			if name = strings.TrimSpace(name); name != "" && !yield(name) {
-				return
-			}
-		}
-	}
+func (t *tracker) refuses() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.upstream.Failing && t.upstream.LastError == connectionRefused
 }

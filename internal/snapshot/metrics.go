@@ -2,9 +2,10 @@ package snapshot
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Metrics exports snapshots as Prometheus metrics. Figures that a snapshot does not
@@ -85,5 +86,6 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric, s *Snapshot, labels ...st
 	}
 }
 
-// label returns name as valid UTF-8, which labels require.
-func label(name string) string { return strings.ToValidUTF8(name, "\ufffd") }
+// label returns name without control characters and invalid UTF-8, which a label
+// of Prometheus would show as they are.
+func label(name string) string { return report.Line(name) }

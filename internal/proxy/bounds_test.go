@@ -1,0 +1,193 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// sessionless answers each request with a result, or with the error code that
+// its header asks for, whatever its session id is.
+func sessionless(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/json")
+	if code := r.Header.Get("X-Code"); code != "" {
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"error":{"code":%s,"message":"x"}}`, code)
+		return
+	}
+	fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+}
+
+// post sends a request to p without a connection.
+func post(p *Proxy, session, body string, header ...string) {
+	r := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(body))
+	r.Host = "localhost"
+	if session != "" {
+		r.Header.Set("Mcp-Session-Id", session)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	p.ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// page returns one of the proxy's own pages.
+func page(p *Proxy, path string) string {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Host = "localhost"
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w.Body.String()
+}
+
+// TestBoundedLabels: whatever codes and tools there are, /metrics stays small
+// and reports that it does not show all.
+func TestBoundedLabels(t *testing.T) {
+	t.Parallel()
+	var warned []string
+	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}, OnWarning: func(text string) { warned = append(warned, text) }})
+	for i := range 3000 {
+		post(p, "", callOf(1, fmt.Sprint("tool", i%1200)), "X-Code", fmt.Sprint(-i))
+	}
+	metrics := page(p, "/metrics")
+	if lines := strings.Count(metrics, "\n"); lines > 25_000 || !strings.Contains(metrics, `error_type="_OTHER"`) {
+		t.Errorf("/metrics has %d lines", lines)
+	}
+	d := p.Snapshot()
+	if len(d.Handlers) != maxTools+1 || *d.CallsTotal != 3000 || *d.Handlers[other].Calls != 400 {
+		t.Errorf("%d tools, %s", len(d.Handlers), counts(d))
+	}
+	want := map[string]int64{overflowTools: 400, overflowErrorTypes: 3000 - maxErrorTypes}
+	for kind, n := range want {
+		if d.Proxy.Overflow[kind] != n || !strings.Contains(metrics, fmt.Sprintf("mcpdiag_proxy_overflow_total{kind=%q} %d\n", kind, n)) {
+			t.Errorf("overflow of %s: %d, want %d", kind, d.Proxy.Overflow[kind], n)
+		}
+	}
+	if diff := cmp.Diff(d.Proxy.Warnings, warned); diff != "" || len(warned) != len(d.Proxy.Overflow) {
+		t.Errorf("warnings of %v (-document +reported):\n%s", d.Proxy.Overflow, diff)
+	}
+}
+
+// TestLabelsWithControls: names with control characters are escaped in labels.
+func TestLabelsWithControls(t *testing.T) {
+	t.Parallel()
+	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}})
+	for _, name := range []string{`\u001b[31m`, `\u009b`, `\u202e`, `\u007f`, "\x1b]0;x\x07", "\xff"} {
+		post(p, "", `{"id":1,"method":"tools/call","params":{"name":"`+name+`"}}`)
+	}
+	metrics, doc := page(p, "/metrics"), page(p, "/debug/snapshot")
+	if strings.ContainsAny(metrics+doc, "\x1b\x07\x7f\u009b\u202e") || !strings.Contains(metrics, `\\x1b[31m`) {
+		t.Errorf("controls pass:\n%s", metrics)
+	}
+}
+
+// TestClientChosenSessions: ids that clients make up are no sessions of a
+// server that answers whatever the id is.
+func TestClientChosenSessions(t *testing.T) {
+	t.Parallel()
+	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}})
+	for i := range 3000 {
+		post(p, fmt.Sprint("made-up-", i), callOf(1, "t"))
+	}
+	for i := range 20 {
+		post(p, strings.Repeat("A", 200_000)+fmt.Sprint(i), callOf(1, "t"))
+	}
+	d := p.Snapshot()
+	if d.ActiveSessions != nil || *d.CallsTotal != 3020 || d.Proxy.Overflow[overflowSessionIDs] != 20 {
+		t.Errorf("%s, overflow %v", counts(d), d.Proxy.Overflow)
+	}
+	post(p, "twice", callOf(1, "t"))
+	post(p, "twice", callOf(1, "t"))
+	if d := p.Snapshot(); d.ActiveSessions == nil || *d.ActiveSessions != 1 {
+		t.Errorf("used twice: %s", counts(d))
+	}
+	post(p, "", initialize) // answered without a session id
+	post(p, "thrice", callOf(1, "t"))
+	post(p, "thrice", callOf(1, "t"))
+	if d := p.Snapshot(); *d.ActiveSessions != 0 || d.Proxy.ForgottenTotal != 1 {
+		t.Errorf("the server has no sessions: %s, forgotten %d", counts(d), d.Proxy.ForgottenTotal)
+	}
+}
+
+// TestSessionsAreForgotten: the table of sessions is bounded in number and in time.
+func TestSessionsAreForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTracker(&Config{Idle: time.Minute})
+		busy := tr.openEndpoint("/messages?sid=1", time.Now())
+		for i := range maxSessions + 100 {
+			tr.opened(fmt.Sprint("s", i), "/mcp", nil, time.Now())
+			time.Sleep(time.Millisecond)
+		}
+		d := tr.snapshot(time.Now())
+		if n := *d.ActiveSessions; n > maxSessions || n < maxSessions*9/10 || busy.closed || tr.sessions.open["s0"] != nil {
+			t.Errorf("%s, busy closed %t", counts(d), busy.closed)
+		}
+		if d.Proxy.Overflow[overflowSessions] == 0 || *d.SessionsCreatedTotal-*d.SessionsClosedTotal != *d.ActiveSessions || d.Proxy.ForgottenTotal != *d.SessionsClosedTotal {
+			t.Errorf("%s, forgotten %d, overflow %v", counts(d), d.Proxy.ForgottenTotal, d.Proxy.Overflow)
+		}
+		time.Sleep(sessionLifetime + time.Minute)
+		if d := tr.snapshot(time.Now()); *d.ActiveSessions != 1 {
+			t.Errorf("a day later: %s", counts(d))
+		}
+	})
+}
+
+// TestBoundedInFlight: requests that are never answered do not pile up.
+func TestBoundedInFlight(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(&Config{})
+	c := newPipe(tr)
+	for i := range maxInFlight + 10 {
+		c.sent([]byte(callOf(i, "t") + "\n"))
+	}
+	d := tr.snapshot(time.Now())
+	if len(tr.inFlight) != maxInFlight || d.Proxy.Overflow[overflowInFlight] != 10 {
+		t.Errorf("%d in flight, overflow %v", len(tr.inFlight), d.Proxy.Overflow)
+	}
+}
+
+// TestUploadDeadline: a body that stalls is given up, a slow and steady one is not.
+func TestUploadDeadline(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for read, want := range map[int64]time.Duration{0: time.Minute, 100: 61 * time.Second, 6_000_000: time.Minute + 1000*time.Minute} {
+		if got := uploadDeadline(start, read).Sub(start); got != want {
+			t.Errorf("after %d bytes: %s, want %s", read, got, want)
+		}
+	}
+}
+
+// stalled is a body that reports a deadline after a few bytes.
+type stalled struct{ io.Reader }
+
+func (s stalled) Close() error { return nil }
+
+// TestStalledUpload: the client of a body that stalls gets 408, and the server
+// is not blamed.
+func TestStalledUpload(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int64{100, -1} {
+		p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}})
+		r := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+		r.Host, r.ContentLength = "localhost", length
+		r.Body = stalled{io.MultiReader(strings.NewReader(callOf(1, "t")[:20]), timedOut{})}
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if d := p.Snapshot(); w.Code != http.StatusRequestTimeout || d.Upstream.Failing || d.Upstream.Failures != 0 {
+			t.Errorf("length %d: %d, %+v", length, w.Code, d.Upstream)
+		}
+	}
+}
+
+// timedOut is a reader whose deadline has passed.
+type timedOut struct{}
+
+func (timedOut) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
