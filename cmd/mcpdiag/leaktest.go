@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// leaktester is one run of the leaktest command.
+// leaktester is a run of the leaktest command.
 type leaktester struct {
 	a    *app
 	conn connection
@@ -29,7 +30,8 @@ type leaktester struct {
 	match     choice
 	failOn    choice
 	format    choice
-	args      string
+	args      []string
+	lastLine  string
 	snapshot  string
 	gcURL     string
 	heap      heapFlag
@@ -42,24 +44,24 @@ func newLeaktestCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		SuggestFor: []string{"leak", "leaks"},
 		Use:        "leaktest (--pid N | --name NAME | --judge FILE | -- COMMAND…)",
-		Short:      "Find out whether a server leaks memory, how much and per what",
-		Long: `leaktest starts an MCP server, or takes one that runs, loads it in rounds of identical
-operations, lets it become idle after each, and judges what its processes hold then:
-leak, no leak or undecided, with the bytes kept of an operation. A leak makes the exit
-code 3.
+		Short:      "Test whether a server leaks memory, how much, and per what operation",
+		Long: `leaktest starts an MCP server, or attaches to a running one, loads it in rounds of
+identical operations, lets it idle after each, and judges what its processes hold
+then: leak, no leak or undecided, with the bytes kept per operation and the
+detection limit. A leak makes the exit code 3. Before a leak is believed, the
+server idles for --hold: memory that is only held for a while is not a leak.
 
-With --attribute it loads the server with one thing after the other: sessions that
-are closed, sessions that are abandoned, calls, calls that fail, requests that are
-refused, and so on, and says which of them is kept. That takes some minutes.
+--attribute tries one load after the other (closed sessions, abandoned sessions,
+calls, failed calls, rejected requests, …) and says which of them is kept. That
+takes some minutes.
 
-{port} in the command stands for a free port (a server that takes it from its
-environment is started with -- env PORT={port} node server.js), and so it does in
---url, whose default is http://127.0.0.1:{port}/mcp then. Fewer than 8 --rounds
-decide nothing but counts. The command ends with the test, and so does all
-that it started.
+{port} in the command stands for a free port (-- env PORT={port} node server.js for
+a server that takes it from its environment), also in --url, whose default is
+http://127.0.0.1:{port}/mcp then. Fewer than 8 --rounds decide nothing but counts.
+The command and its descendants end with the test.
 
---judge judges settled values that were recorded before: CSV with the columns round,
-ops_total and rss_tree_kb; - is standard input.`,
+--judge judges settled readings that were recorded before: CSV with the columns
+ops_total and rss_tree_kb, and optionally round and nproc.`,
 		Example: `  mcpdiag leaktest --url http://localhost:9901/mcp -- nat mcp serve --port 9901
   mcpdiag leaktest --users 40 --calls 10 --rounds 12 --delay 10 --name uvicorn --url http://localhost:9901
   mcpdiag leaktest --attribute -- node server.js --port {port}
@@ -101,7 +103,9 @@ func (l *leaktester) test(ctx context.Context) error {
 		return err
 	}
 	l.a.warn(slices.DeleteFunc(slices.Clone(res.Warnings), func(w string) bool { return w == res.Ended })...)
-	if err = errors.Join(err, l.write(l.a.stdout, res), l.summarize(res)); err == nil {
+	err = errors.Join(err, l.a.writeResult("-", l.format.value, res), l.summarize(res))
+	l.a.note("wrote %s", filepath.Join(l.cfg.Folder, leaktest.ReportFile))
+	if err == nil {
 		return l.outcome(res)
 	}
 	if res.Ended != "" {
@@ -110,7 +114,7 @@ func (l *leaktester) test(ctx context.Context) error {
 	return err
 }
 
-// outcome is the exit code of a run. A server that dies under test has not passed it.
+// outcome returns the error that stands for the exit code.
 func (l *leaktester) outcome(res *leaktest.Result) error {
 	err := l.verdict(res.Verdict, res.Finding)
 	switch {
@@ -123,10 +127,13 @@ func (l *leaktester) outcome(res *leaktest.Result) error {
 	return err
 }
 
-// progress shows how far the test is, where a person looks on.
+// progress shows the state of the test: live on a terminal, a line per round elsewhere.
 func (l *leaktester) progress(view *screen) func(leaktest.Progress) {
-	if !l.a.live() {
+	switch {
+	case l.a.quiet:
 		return nil
+	case !l.a.live():
+		return l.progressLine
 	}
 	return func(p leaktest.Progress) {
 		view.drawn = time.Time{} // each state is shown
@@ -137,18 +144,16 @@ func (l *leaktester) progress(view *screen) func(leaktest.Progress) {
 	}
 }
 
-func (l *leaktester) write(w io.Writer, res *leaktest.Result) error {
-	switch l.format.value {
-	case "json":
-		return res.JSON(w)
-	case "junit":
-		return res.JUnit(w)
-	case "github":
-		return res.GitHub(w)
-	case "markdown":
-		return res.Markdown(w)
+// progressLine prints a line when a phase, a round or a hold time begins.
+func (l *leaktester) progressLine(p leaktest.Progress) {
+	if p.State == "settle" {
+		return
 	}
-	return res.Text(w, l.a.painter(w))
+	key := fmt.Sprint(p.Nth, p.Round, p.State)
+	if p.Phase != "" && key != l.lastLine {
+		l.lastLine = key
+		l.a.note("%s", p.Line())
+	}
 }
 
 // summarize adds the result to the summary of a step of GitHub Actions.
@@ -161,5 +166,6 @@ func (l *leaktester) summarize(res *leaktest.Result) error {
 	if err != nil {
 		return fmt.Errorf("writing the step summary: %w", report.Cause(err))
 	}
-	return errors.Join(res.Markdown(l.a.guard(f)), f.Close())
+	w := l.a.guard(f)
+	return errors.Join(res.Report().Markdown(w), w.Flush(), f.Close())
 }

@@ -2,13 +2,15 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// What a run ends with, also where the server died of it.
+// The exit code of a run, also if the server died.
 func TestLeaktestOutcome(t *testing.T) {
 	for _, test := range []struct {
 		verdict trend.Verdict
@@ -34,5 +36,21 @@ func TestLeaktestOutcome(t *testing.T) {
 		if got := exitCode(err); got != test.want {
 			t.Errorf("%+v: exit code %d (%v)", test, got, err)
 		}
+	}
+}
+
+// Arguments from a file are one line: a line break inside a message would end it on
+// standard streams.
+func TestFixedArguments(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "args.json")
+	if err := os.WriteFile(name, []byte("{\n  \"text\": \"a\\nb\"\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := &app{ctx: t.Context(), getenv: func(string) string { return "" }}
+	if got, err := a.fixedArguments("@" + name); err != nil || string(got) != `{"text":"a\nb"}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := a.fixedArguments("[1]"); err == nil {
+		t.Error("an array is no arguments")
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -20,38 +22,39 @@ import (
 func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.IntVar(&l.cfg.PID, "pid", 0, "test the server with this process ID")
 	fs.StringVar(&l.cfg.Name, "name", "", "test the server whose name, executable or arguments contain this")
-	choiceVar(cmd, fs, &l.match, "match", "which of several processes of that name", matchOne, "newest", "oldest", "largest")
-	fs.StringVar(&l.judge, "judge", "", "judge this file of settled values")
-	choiceVar(cmd, fs, &l.transport, "transport", "how the command speaks MCP", "http", "stdio")
-	positiveVar(fs, &l.cfg.Users, "users", 40, "virtual users, each with a session of its own")
-	positiveVar(fs, &l.cfg.Calls, "calls", 10, "calls of each user, in each round")
+	choiceVar(cmd, fs, &l.match, "match", "which of several matching processes", matchOne, "newest", "oldest", "largest")
+	fs.StringVar(&l.judge, "judge", "", "judge a recording: a CSV file of settled readings, - for standard input")
+	choiceVar(cmd, fs, &l.transport, "transport", "transport of the command", "http", "stdio")
+	positiveVar(fs, &l.cfg.Users, "users", 40, "virtual users")
+	positiveVar(fs, &l.cfg.Calls, "calls", 10, "calls of each user in a round")
 	positiveVar(fs, &l.cfg.Rounds, "rounds", 0, "run exactly this many rounds (default: until decided)")
-	durationVar(fs, &l.cfg.Settle, "delay", 3*time.Second, "idle time after each round")
-	durationVar(fs, &l.cfg.Expiry, "expiry", 0, "when the server lets go of abandoned sessions; rounds of them wait for it")
-	durationVar(fs, &l.cfg.MaxTime, "max-time", 15*time.Minute, "begin no further round after this long")
-	sizeVar(fs, &l.cfg.MaxMemory, "max-memory", 0, "stop the load when the server holds this much (half of what is free)")
-	fs.BoolVar(&l.attribute, "attribute", false, "find out per what memory is kept")
-	fs.StringSliceVar(&l.cfg.Factors, "factors", nil, "load the server with these only: "+strings.Join(leaktest.FactorIDs(), ", "))
-	fs.StringVar(&l.cfg.Tool, "tool", "", "the tool to call (the first that the server offers)")
-	fs.StringVar(&l.args, "args", "", "its arguments, a JSON object or @file (made from the tool's input schema)")
-	choiceVar(cmd, fs, &l.protocol, "protocol", "MCP revision to speak", append([]string{"auto"}, mcp.Revisions...)...)
-	fs.StringVar(&l.snapshot, "snapshot", snapshotPath, "where the server has its snapshot endpoint, a path or URL; off for none")
-	durationVar(fs, &l.cfg.Ready, "ready-timeout", 30*time.Second, "how long the command may take until it speaks MCP")
-	fs.Var(&l.heap, "stabilize", "calm the heap of a Node server, with this limit for it (256MB at least)")
+	durationVar(fs, &l.cfg.Settle, "delay", 3*time.Second, "settle time: idle time after each round")
+	durationVar(fs, &l.cfg.Expiry, "expiry", 0, "lifetime of abandoned sessions; readings of them wait for it")
+	durationVar(fs, &l.cfg.Hold, "hold", 90*time.Second, "idle this long before a leak is believed; 0 to skip")
+	durationVar(fs, &l.cfg.MaxTime, "max-time", 15*time.Minute, "start no round after this time")
+	sizeVar(fs, &l.cfg.MaxMemory, "max-memory", 0, "stop the load when the server holds this much (default: half of the free memory)")
+	fs.BoolVar(&l.attribute, "attribute", false, "attribute the leak to an operation (session, call, failed call, …)")
+	fs.StringSliceVar(&l.cfg.Factors, "factors", nil, "loads to try: "+strings.Join(leaktest.FactorIDs(), ", "))
+	fs.StringArrayVar(&l.cfg.Tools, "tool", nil, "tool to call (default: the first); repeat it to judge several")
+	fs.StringArrayVar(&l.args, "args", nil, "arguments of the tool: a JSON object or @file (default: made from its input schema); once for all tools, or once for each")
+	choiceVar(cmd, fs, &l.protocol, "protocol", "MCP revision", append([]string{"auto"}, mcp.Revisions...)...)
+	fs.StringVar(&l.snapshot, "snapshot", snapshotPath, "path or URL of the snapshot endpoint; off for none")
+	durationVar(fs, &l.cfg.Ready, "ready-timeout", 30*time.Second, "time limit for the command to answer an MCP handshake")
+	fs.Var(&l.heap, "stabilize", "start a Node server with a small heap, optionally with this limit (256MB or more)")
 	fs.Lookup("stabilize").NoOptDefVal = "auto"
-	fs.StringVar(&l.cfg.GCSignal, "gc-signal", "", "signal that makes the server's collector run, sent before each reading")
-	fs.StringVar(&l.gcURL, "gc-url", "", "URL that makes the server's collector run, such as …/debug/pprof/heap?gc=1")
-	fs.StringArrayVar(&l.budgets, "budget", nil, "what may be kept: 10KB/session, 1KB/call, 0/FACTOR; repeatable")
-	fs.StringVar(&l.baseline, "baseline", "", "verdict.json of an older run, or its folder, that this one must not be worse than")
-	choiceVar(cmd, fs, &l.failOn, "fail-on", "the verdict that makes the exit code 3", "leak", "undecided")
-	fs.StringVarP(&l.cfg.Folder, "output", "o", "mcpdiag-leaktest", "write all files into this folder")
-	choiceVar(cmd, fs, &l.format, "format", "how the result is written", "text", "json", "junit", "github", "markdown")
+	fs.StringVar(&l.cfg.GCSignal, "gc-signal", "", "signal that runs the garbage collector, sent before each reading")
+	fs.StringVar(&l.gcURL, "gc-url", "", "URL that runs the garbage collector, such as …/debug/pprof/heap?gc=1")
+	fs.StringArrayVar(&l.budgets, "budget", nil, "memory that may be kept: 10KB/session, 1KB/call, 0/FACTOR; repeatable")
+	fs.StringVar(&l.baseline, "baseline", "", "older run (its folder or verdict.json) to compare with")
+	choiceVar(cmd, fs, &l.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
+	fs.StringVarP(&l.cfg.Folder, "output", "o", "mcpdiag-leaktest", "folder for all files")
+	choiceVar(cmd, fs, &l.format, "format", "format of the result", "text", "json", "junit", "github", "markdown")
 	l.conn.addFlags(fs, 30*time.Second)
 	group(fs, "Server", "pid", "name", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url")
-	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "max-time", "max-memory", "tool", "args", "protocol")
+	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory", "tool", "args", "protocol")
 	group(fs, "Verdict", "attribute", "factors", "budget", "baseline", "fail-on", "judge")
 	group(fs, "Output", "output", "format")
-	foundMaySet(fs, "match", "transport", "ready-timeout", "stabilize", "users", "calls", "rounds", "delay", "expiry", "max-time", "max-memory",
+	foundMaySet(fs, "match", "transport", "ready-timeout", "stabilize", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory",
 		"protocol", "attribute", "factors", "budget", "fail-on", "format")
 	paths(fs, "output", "baseline", "judge")
 }
@@ -104,17 +107,19 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		cfg.Protocol = l.protocol.value
 	}
 	if l.attribute && len(cfg.Factors) == 0 {
-		cfg.Factors = leaktest.Attribute()
+		cfg.Factors, cfg.Attribute = leaktest.Attribution(), true
 	}
 	switch {
 	case cfg.Users > plan.MaxUsers:
 		return usagef("--users is at most %d", plan.MaxUsers)
+	case len(l.args) > 1 && len(l.args) != len(cfg.Tools):
+		return usagef("--args: give it once for all tools, or once for each --tool")
 	case cfg.Stdio && len(command) == 0:
-		return usagef("--transport stdio needs the command, after --: mcpdiag speaks to it over its standard streams")
+		return usagef("--transport stdio needs the command after --: mcpdiag speaks to it over its standard streams")
 	case cfg.Stabilize && len(command) == 0:
-		return usagef("--stabilize sets the environment of the server: it needs the command, after --")
+		return usagef("--stabilize sets variables of the server: it needs the command after --")
 	case cfg.GCSignal != "" && process.SignalNumber(cfg.GCSignal) == 0:
-		return usagef("--gc-signal %q: there is no such signal; SIGUSR2 is one", cfg.GCSignal)
+		return usagef("--gc-signal %q: unknown signal; try SIGUSR2", cfg.GCSignal)
 	}
 	return l.values()
 }
@@ -123,13 +128,13 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 func onlyJudges(cmd *cobra.Command) (err error) {
 	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed && !slices.Contains([]string{"judge", "format", "fail-on"}, f.Name) {
-			err = usagef("--%s is for a run, and --judge makes none: it judges a file", f.Name)
+			err = usagef("--%s is for a run, and --judge judges a file", f.Name)
 		}
 	})
 	return err
 }
 
-// values reads the flags whose values are small languages.
+// values parses the flags with structured values.
 func (l *leaktester) values() (err error) {
 	for _, text := range l.budgets {
 		b, err := parseBudget(text)
@@ -143,8 +148,12 @@ func (l *leaktester) values() (err error) {
 			return err
 		}
 	}
-	if l.cfg.Args, err = l.a.fixedArguments(l.args); err != nil {
-		return err
+	for _, text := range l.args {
+		args, err := l.a.fixedArguments(text)
+		if err != nil {
+			return err
+		}
+		l.cfg.Args = append(l.cfg.Args, args)
 	}
 	if err := leaktest.CheckFactors(l.cfg.Factors); err != nil {
 		return usageError{fmt.Errorf("--factors: %w", err)}
@@ -152,7 +161,8 @@ func (l *leaktester) values() (err error) {
 	return nil
 }
 
-// fixedArguments reads --args: the operations of a round must be alike.
+// fixedArguments reads --args: the operations of a round must be alike. They are
+// compacted, since a line break inside a message would break standard streams.
 func (a *app) fixedArguments(text string) (jsontext.Value, error) {
 	data := []byte(text)
 	if file, ok := strings.CutPrefix(text, "@"); ok {
@@ -165,7 +175,8 @@ func (a *app) fixedArguments(text string) (jsontext.Value, error) {
 			return nil, fmt.Errorf("reading --args: %w", err)
 		}
 	}
-	if v := jsontext.Value(data); len(data) == 0 || v.IsValid() && v.Kind() == '{' {
+	v := jsontext.Value(bytes.TrimSpace(data))
+	if len(v) == 0 || v.Compact() == nil && v.Kind() == '{' {
 		return v, nil
 	}
 	return nil, usagef(`--args is not a JSON object such as {"query": "leak"}`)
@@ -180,7 +191,7 @@ func (l *leaktester) oneTarget(operands, command []string) error {
 	}
 	switch {
 	case len(operands) > 0:
-		return usagef("%q: the command to start stands after --, and the address of a server in --url", operands[0])
+		return usagef("%q: put the command to start after --, and the address of a server into --url", operands[0])
 	case named != 1:
 		return usagef("name the server with one of --pid, --name, --judge and a command after --")
 	}
@@ -188,11 +199,11 @@ func (l *leaktester) oneTarget(operands, command []string) error {
 }
 
 // parseBudget reads 10KB/session.
-func parseBudget(text string) (leaktest.Budget, error) {
+func parseBudget(text string) (judge.Budget, error) {
 	size, per, ok := strings.Cut(text, "/")
 	var bytes int64
 	if err := (*bytes64)(&bytes).Set(size); !ok || err != nil || !leaktest.KnowsBudget(per) {
-		return leaktest.Budget{}, usagef("--budget %q is not like 10KB/session or 1KB/call; after the / may stand call, session, operation, abandoned, failed, request or a factor", text)
+		return judge.Budget{}, usagef("--budget %q is not like 10KB/session or 1KB/call; after the / comes call, session, operation, abandoned, failed, request or a factor", text)
 	}
-	return leaktest.Budget{Bytes: float64(bytes), Per: per, Text: text}, nil
+	return judge.Budget{Bytes: float64(bytes), Per: per, Text: text}, nil
 }

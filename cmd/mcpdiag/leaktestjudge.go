@@ -7,7 +7,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// recorded judges a file.
+// recorded judges a recording.
 func (l *leaktester) recorded() error {
 	in, name, err := l.a.openInput(l.judge)
 	if err != nil {
@@ -33,7 +33,7 @@ func (l *leaktester) recorded() error {
 	return l.verdict(j.Verdict, j.Verdict == trend.Leak)
 }
 
-// verdict is the exit code of a verdict.
+// verdict returns the error that stands for a verdict.
 func (l *leaktester) verdict(v trend.Verdict, finding bool) error {
 	if finding {
 		return errFinding
@@ -42,7 +42,7 @@ func (l *leaktester) verdict(v trend.Verdict, finding bool) error {
 		if l.failOn.value == "undecided" {
 			return errFinding
 		}
-		l.a.warn("undecided: nothing is cleared; more or longer rounds may decide, and --fail-on undecided does not let it pass")
+		l.a.warn("undecided: more or longer rounds may decide; --fail-on undecided makes this exit 3")
 	}
 	return nil
 }

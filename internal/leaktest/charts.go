@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// memoryChart is the memory over time: rounds of load shaded, the settled
-// values, and the fitted line of each phase with its interval.
+// memoryChart shows memory over time: rounds of load shaded, the settled readings,
+// and the fitted line of each phase with its interval.
 func (r *Result) memoryChart() report.Chart {
-	c := report.Chart{Title: "Memory of the process tree", Subtitle: "shaded: load; between: idle, where the settled values are read", YUnit: "MB", XSeconds: true}
+	c := report.Chart{Title: "Memory of the process tree", Subtitle: "shaded: load; between: idle, when the settled readings are taken", YUnit: "MB", XSeconds: true}
 	rss := report.ChartLine{Name: "RSS", Thin: true}
 	for _, s := range r.Series {
 		rss.Points = append(rss.Points, [2]float64{s.T, s.MB})
@@ -30,13 +31,13 @@ func (r *Result) memoryChart() report.Chart {
 		if len(r.Phases) > 1 && len(p.Rounds) > 0 {
 			c.Marks = append(c.Marks, report.ChartMark{X: p.Rounds[0].From, Text: strconv.Itoa(nth + 1)})
 		}
-		p.fit(&c)
+		addFit(&c, p)
 	}
 	return c
 }
 
-// fit adds the line that the verdict rests on.
-func (p *Phase) fit(c *report.Chart) {
+// addFit adds the fitted line of p with its interval.
+func addFit(c *report.Chart, p *judge.Phase) {
 	t := &p.Trend
 	if t.Span == 0 {
 		return
@@ -68,7 +69,7 @@ func (p *Phase) fit(c *report.Chart) {
 	c.Areas = append(c.Areas, area)
 }
 
-// latencyChart is how long answers took, round by round.
+// latencyChart shows the latency of each round.
 func (r *Result) latencyChart() report.Chart {
 	c := report.Chart{Title: "Latency", Subtitle: "of a round of load, at its middle", YUnit: "ms", XSeconds: true}
 	lines := []report.ChartLine{{Name: "p50"}, {Name: "p90"}, {Name: "p99", Thin: true}}
@@ -89,14 +90,14 @@ func (r *Result) latencyChart() report.Chart {
 	return c
 }
 
-// countChart is what was counted after each round.
+// countChart shows the counts after each round.
 func (r *Result) countChart() (c report.Chart, some bool) {
 	c = report.Chart{Title: "What the server holds beside memory", Subtitle: "after each round, when it is idle", XSeconds: true, YWhole: true}
-	for _, counter := range counters {
-		line := report.ChartLine{Name: counter.what}
+	for _, counter := range judge.Counters() {
+		line := report.ChartLine{Name: counter.Name}
 		for _, p := range r.Phases {
 			for i := range p.Rounds {
-				if v := counter.of(&p.Rounds[i]); v != nil {
+				if v := counter.Of(&p.Rounds[i]); v != nil {
 					line.Points = append(line.Points, [2]float64{p.Rounds[i].Settled, *v})
 					some = true
 				}
@@ -109,7 +110,7 @@ func (r *Result) countChart() (c report.Chart, some bool) {
 	return c, some
 }
 
-// moves reports whether a line is worth drawing: a count that stays is said in words.
+// moves reports whether a count changes: a constant one is not drawn.
 func moves(points [][2]float64) bool {
 	return slices.ContainsFunc(points, func(v [2]float64) bool { return v[1] != points[0][1] })
 }

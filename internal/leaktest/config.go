@@ -1,7 +1,3 @@
-// Package leaktest finds out whether an MCP server leaks memory, how much, and
-// per what. It starts the server or takes a running one, loads it in rounds of
-// identical operations, watches its processes from outside, and judges what
-// they hold when the server is idle again.
 package leaktest
 
 import (
@@ -12,78 +8,88 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // Config says what to test, and how.
 type Config struct {
-	Command []string // what to start, or
-	PID     int      // the process that runs, or
-	Name    string   // what its name, executable or arguments contain
+	Command []string // to start, or
+	PID     int      // of a running process, or
+	Name    string   // part of its name, executable or arguments
 	Match   process.Match
 
 	Stdio    bool     // the command speaks over its standard streams
-	URL      *url.URL // where it speaks MCP, else
-	Snapshot *url.URL // its snapshot endpoint, tried once; nil is not
+	URL      *url.URL // of the MCP endpoint otherwise
+	Snapshot *url.URL // of the snapshot endpoint, tried once; nil for none
 	Client   *client.Client
-	Protocol string // revision to ask for; "" is the newest that has sessions
-	Tool     string
-	Args     jsontext.Value
+	Protocol string           // revision to ask for; "" is the newest with sessions
+	Tools    []string         // to call, each judged on its own; none is the first of the server
+	Args     []jsontext.Value // of the tools: none, one for all, or one each
 
-	// Users and Calls make a round of the everyday load: each user opens a
-	// session, makes its calls and ends it. Fixed says that a person chose them.
+	// Users and Calls make a round of the everyday load. Fixed means that the user
+	// chose them.
 	Users, Calls int
 	Fixed        bool
-	Factors      []string // what to load it with; none is the everyday load
-	Rounds       int      // exactly so many; 0 is as many as the verdict needs
+	Factors      []string // loads to try; none is the default
+	Attribute    bool     // Factors were not named one by one
+	Rounds       int      // exactly this many; 0 is as many as the verdict needs
 	Settle       time.Duration
-	Expiry       time.Duration // after which the server lets go of abandoned sessions; 0 is not known
+	Expiry       time.Duration // lifetime of abandoned sessions, 0 if unknown
+	Hold         time.Duration // idle time before a leak is believed, 0 for none
 	MaxTime      time.Duration
 	MaxMemory    int64 // of the process tree; the load stops there
 
 	Ready     time.Duration // how long a command may take until it speaks MCP
-	Stabilize bool          // calm the runtime's heap
-	HeapLimit int64         // with it; 0 is twice the memory after the start
+	Stabilize bool          // limit the heap of the runtime
+	HeapLimit int64         // with Stabilize; 0 is twice the memory after the start
 	GCSignal  string
 	GCURL     *url.URL
 
 	Folder   string
-	Budgets  []Budget
+	Budgets  []judge.Budget
 	Baseline *Result
 	Repeat   []string // the command line
 	Version  string
-	// Guard, where it is set, blanks secrets in what is written to files.
+	// Guard, if set, blanks secrets in what is written to files.
 	Guard func(io.Writer) io.Writer
-	// Progress, where it is set, is told of each change.
+	// Progress, if set, is called at each change of state.
 	Progress func(Progress)
 
 	started func(pid int) // of the server, for tests
 }
 
-// DecidingRounds is how many rounds the statistics take at least, beside the
-// reading before them.
-const DecidingRounds = 8
+// DecidingRounds is the least number of rounds that can be judged, beside the baseline.
+const DecidingRounds = conduct.DecidingRounds
 
-// Bounds of a run.
 const (
-	leastRounds   = 9
-	usualRounds   = 12
-	sureRounds    = 17 // a long warm-up looks like a leak until then
-	mostRounds    = 40
-	sampleEvery   = 200 * time.Millisecond
-	loadTime      = 2 * time.Second // that a round should load at least, where nobody chose
-	lastPart      = 1500 * time.Millisecond
-	factorWorkers = 4
+	sampleEvery = 200 * time.Millisecond
+	lastPart    = 1500 * time.Millisecond // of the settle time, in which the minimum counts
+	mib         = 1 << 20
 )
 
-// Progress is how far a run has come.
+// Progress is the state of a run.
 type Progress struct {
-	Phase   string
-	Nth, Of int // phases
-	Round   int
-	Rounds  int // that are wanted so far
-	State   string
+	conduct.Progress
 	MB      float64
 	Elapsed time.Duration
-	Latest  string // what is known so far
+}
+
+// FactorIDs returns the names of the loads.
+func FactorIDs() []string { return load.IDs() }
+
+// Attribution returns the loads that attribute a leak to an operation.
+func Attribution() []string { return load.Attribution() }
+
+// CheckFactors returns an error for a name that is not a load.
+func CheckFactors(ids []string) error {
+	_, err := load.Find(ids)
+	return err
+}
+
+// KnowsBudget reports whether a budget per this thing can be checked.
+func KnowsBudget(per string) bool {
+	return judge.IsShortName(per) || CheckFactors([]string{per}) == nil
 }

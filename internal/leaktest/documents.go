@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -22,7 +24,7 @@ func (r *Result) JSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// writeLoad writes what the load met: a line of load.json is a phase.
+// writeLoad writes load.json: what the load of each phase did and met.
 func (r *Result) writeLoad(w io.Writer) error {
 	type phase struct {
 		ID         string            `json:"id"`
@@ -31,7 +33,7 @@ func (r *Result) writeLoad(w io.Writer) error {
 		Failed     int64             `json:"failed"`
 		Refused    int64             `json:"refused"`
 		Errors     map[string]string `json:"errors,omitempty"`
-		Rounds     []Round           `json:"rounds"`
+		Rounds     []judge.Round     `json:"rounds"`
 	}
 	all := []phase{}
 	for _, p := range r.Phases {
@@ -42,8 +44,8 @@ func (r *Result) writeLoad(w io.Writer) error {
 	return enc.Encode(map[string]any{"schema": Schema, "phases": all})
 }
 
-// WriteRounds writes the settled values as a file that --judge reads.
-func (p *Phase) WriteRounds(w io.Writer) error {
+// writeRounds writes the settled readings as a file that --judge reads.
+func writeRounds(w io.Writer, p *judge.Phase) error {
 	var b strings.Builder
 	b.WriteString("round,ops_total,rss_root_kb,rss_tree_kb,nproc,fds,sockets,sessions,heap_mb,failed,p50_ms,p99_ms\n")
 	for _, r := range p.Rounds {
@@ -60,7 +62,7 @@ func (p *Phase) WriteRounds(w io.Writer) error {
 	return err
 }
 
-// optional leaves the cell of an absent figure empty.
+// optional formats a cell, empty for an absent figure.
 func optional(v *float64) string {
 	if v == nil {
 		return ""
@@ -68,25 +70,22 @@ func optional(v *float64) string {
 	return strconv.FormatFloat(*v, 'f', -1, 64)
 }
 
-// loadLog says what the load did, a line a round.
-type loadLog struct {
-	w     io.Writer
-	start time.Time
-}
+// loadLog writes a line per round.
+type loadLog struct{ w io.Writer }
 
-func (l *loadLog) round(p *Phase, r *Round, b *batch) {
+func (l *loadLog) round(p *judge.Phase, r *judge.Round, b *load.Batch) {
 	var line strings.Builder
-	fmt.Fprintf(&line, "%s %s round %d: %d operations in %.2f s, %d failed", time.Now().Format(time.RFC3339), p.ID, r.Number, b.done, b.took.Seconds(), b.failed)
+	fmt.Fprintf(&line, "%s %s round %d: %d operations in %.2f s, %d failed", time.Now().Format(time.RFC3339), p.ID, r.Number, b.Done, b.Took.Seconds(), b.Failed)
 	if r.Latency != nil {
 		fmt.Fprintf(&line, ", p50 %.2f ms, p99 %.2f ms", r.Latency.P50, r.Latency.P99)
 	}
-	for kind, example := range b.errors {
+	for kind, example := range b.Errors {
 		fmt.Fprintf(&line, "; %s: %s", kind, report.Cell(example, 200))
 	}
-	_, _ = fmt.Fprintln(l.w, line.String()) // the result says it too
+	_, _ = fmt.Fprintln(l.w, line.String()) // the result has it too
 }
 
-// Load reads the verdict of a run from its folder, or from the file itself.
+// Load reads the result of a run from its folder, or from the file itself.
 func Load(path string) (*Result, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, VerdictFile)
@@ -108,13 +107,13 @@ func decode(data []byte) (*Result, error) {
 		return nil, err
 	}
 	if r.Schema != Schema {
-		return nil, fmt.Errorf("it is no verdict of mcpdiag leaktest, or one of another version (schema %q, want %q)", report.Cell(r.Schema, 40), Schema)
+		return nil, fmt.Errorf("not a verdict of mcpdiag leaktest, or one of another version (schema %q, want %q)", report.Cell(r.Schema, 40), Schema)
 	}
-	r.Phases = slices.DeleteFunc(r.Phases, func(p *Phase) bool { return p == nil })
+	r.Phases = slices.DeleteFunc(r.Phases, func(p *judge.Phase) bool { return p == nil })
 	return &r, nil
 }
 
-// Remake writes the report of a run again.
+// Remake writes report.html again from a saved result.
 func Remake(dir string, res *Result) error {
 	o := &folder{dir: dir}
 	return o.write(ReportFile, func(w io.Writer) error { return res.HTML(w, dir) })

@@ -10,11 +10,12 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/flame"
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Names in the folder of a run.
+// The names of files in the folder of a run.
 const (
 	VerdictFile = "verdict.json"
 	ReportFile  = "report.html"
@@ -24,30 +25,25 @@ const (
 	flameFile   = "flame.svg"
 )
 
-// folder is where a run writes to.
+// folder is the folder that a run writes to.
 type folder struct {
 	dir          string
 	files        Files
 	memory, load *report.File
-	server       *report.File // nil where no command is started
+	server       *report.File // nil if no command is started
 	trace        *report.File // nil without a snapshot endpoint
 	guard        func(io.Writer) io.Writer
+
+	loadLog, serverLog io.Writer // with secrets blanked
 }
 
-// guarded is w, with secrets blanked where a guard was given.
-func (o *folder) guarded(w io.Writer) io.Writer {
-	if o.guard == nil {
-		return w
-	}
-	return o.guard(w)
-}
-
-func openFolder(dir string, at time.Time, started bool) (*folder, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func openFolder(cfg *Config, at time.Time) (*folder, error) {
+	if err := os.MkdirAll(cfg.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of the run: %w", err)
 	}
 	stamp := at.Format("20060102_150405")
-	o := &folder{dir: dir, files: Files{Folder: dir, Memory: "memory_" + stamp + ".csv", LoadLog: "load_test_" + stamp + ".log"}}
+	o := &folder{dir: cfg.Folder, guard: cfg.Guard,
+		files: Files{Folder: cfg.Folder, Memory: "memory_" + stamp + ".csv", LoadLog: "load_test_" + stamp + ".log"}}
 	var err error
 	if o.memory, err = report.Stream(o.path(o.files.Memory)); err != nil {
 		return nil, err
@@ -56,26 +52,37 @@ func openFolder(dir string, at time.Time, started bool) (*folder, error) {
 		o.abort()
 		return nil, err
 	}
-	if started {
+	o.loadLog = o.guarded(o.load)
+	if len(cfg.Command) > 0 {
 		o.files.Server = "server_" + stamp + ".log"
 		if o.server, err = report.Stream(o.path(o.files.Server)); err != nil {
 			o.abort()
 			return nil, err
 		}
+		o.serverLog = o.guarded(o.server.File)
 	}
 	return o, nil
 }
 
-func (o *folder) path(name string) string { return filepath.Join(o.dir, name) }
-
-func (o *folder) serverLog() io.Writer {
-	if o.server == nil {
-		return nil
+// guarded returns w, with secrets blanked if there is a guard.
+func (o *folder) guarded(w io.Writer) io.Writer {
+	if o.guard == nil {
+		return w
 	}
-	return o.server.File
+	return o.guard(w)
 }
 
-// traceWriter begins the trace; nil where it cannot be written, which the run survives.
+// flush writes what a guard holds back.
+func flush(w io.Writer) error {
+	if g, ok := w.(interface{ Flush() error }); ok {
+		return g.Flush()
+	}
+	return nil
+}
+
+func (o *folder) path(name string) string { return filepath.Join(o.dir, name) }
+
+// traceWriter opens the trace. It returns nil if the trace cannot be written: the run goes on without.
 func (o *folder) traceWriter() *snapshot.Writer {
 	f, err := report.Stream(o.path(traceFile))
 	if err != nil {
@@ -102,14 +109,14 @@ func (o *folder) abort() {
 }
 
 func (o *folder) close() error {
-	var err error
+	err := errors.Join(flush(o.loadLog), flush(o.serverLog))
 	for _, f := range o.open() {
 		err = errors.Join(err, f.Close())
 	}
 	return err
 }
 
-// drop ends a run that never began: no file is left that holds nothing.
+// drop closes the files of a run that never began and removes the empty ones.
 func (o *folder) drop() error {
 	err := o.close()
 	for _, f := range o.open() {
@@ -120,21 +127,35 @@ func (o *folder) drop() error {
 	return err
 }
 
-// finish writes what the run amounts to.
+// finish writes the result in all its forms.
 func (o *folder) finish(res *Result) error {
 	err := o.close()
 	o.flame(res)
 	for i, p := range res.Phases {
 		name := roundsFile
 		if i > 0 {
-			name = "rounds-" + p.ID + ".csv"
+			name = roundsName(res.Phases[:i], p)
 		}
 		o.files.Rounds = append(o.files.Rounds, name)
-		err = errors.Join(err, o.write(name, p.WriteRounds))
+		err = errors.Join(err, o.write(name, func(w io.Writer) error { return writeRounds(w, p) }))
 	}
 	res.Files = o.files
 	return errors.Join(err, o.write(loadFile, res.writeLoad), o.write(VerdictFile, res.JSON),
 		o.write(ReportFile, func(w io.Writer) error { return res.HTML(w, o.dir) }))
+}
+
+// roundsName returns the name of the rounds of p, unlike that of an earlier phase.
+func roundsName(before []*judge.Phase, p *judge.Phase) string {
+	nth := 1
+	for _, other := range before {
+		if other.ID == p.ID {
+			nth++
+		}
+	}
+	if nth > 1 {
+		return fmt.Sprintf("rounds-%s-%d.csv", p.ID, nth)
+	}
+	return "rounds-" + p.ID + ".csv"
 }
 
 func (o *folder) write(name string, write func(io.Writer) error) error {
@@ -143,20 +164,21 @@ func (o *folder) write(name string, write func(io.Writer) error) error {
 		return err
 	}
 	defer f.Abort()
-	if err := write(o.guarded(f)); err != nil {
+	w := o.guarded(f)
+	if err := errors.Join(write(w), flush(w)); err != nil {
 		return fmt.Errorf("writing %s: %w", o.path(name), err)
 	}
 	return f.Close()
 }
 
-// flame draws where the time went, where the trace saw a call.
+// flame draws a flame graph if the trace contains a call.
 func (o *folder) flame(res *Result) {
 	if o.trace == nil {
 		return
 	}
 	in, err := os.Open(o.path(traceFile))
 	if err != nil {
-		return // there is no picture without it
+		return // no picture without a trace
 	}
 	defer in.Close() //nolint:errcheck // only read
 	var c flame.Collector

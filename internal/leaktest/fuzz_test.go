@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 )
 
 // Whatever a verdict.json says, a report is made of it, in every form.
@@ -21,13 +23,13 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		for _, write := range []func(io.Writer) error{
-			func(w io.Writer) error { return r.HTML(w, dir) }, r.JUnit, r.GitHub, r.Markdown,
+			func(w io.Writer) error { return r.HTML(w, dir) }, r.Report().JUnit, r.Report().GitHub, r.Report().Markdown,
 			func(w io.Writer) error { return r.Text(w, false) },
 		} {
 			if err := write(io.Discard); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r.check(&Config{Baseline: r, Budgets: []Budget{{Bytes: 1, Per: "call"}}})
+		r.check(&Config{Baseline: r, Budgets: []judge.Budget{{Bytes: 1, Per: "call"}}})
 	})
 }

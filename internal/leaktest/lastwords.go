@@ -11,19 +11,19 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// said is err with what the command said before it happened.
+// said adds the last output of the command to err.
 func (o *folder) said(err error) error {
 	if _, ok := errors.AsType[*unreadyError](err); !ok {
 		return err
 	}
 	words := o.lastWords()
 	if words == "" {
-		return fmt.Errorf("%w; it said nothing", err)
+		return fmt.Errorf("%w; it wrote nothing", err)
 	}
-	return fmt.Errorf("%w; it said: %s; all that it said is in %s", err, words, o.path(o.files.Server))
+	return fmt.Errorf("%w; it said: %s; its whole output is in %s", err, words, o.path(o.files.Server))
 }
 
-// complained is the last that the command complained of, "" where it did not.
+// complained returns the last complaint of the command, or "".
 func (o *folder) complained() string {
 	words := o.lastWords()
 	if !complaint.MatchString(words) {
@@ -32,7 +32,7 @@ func (o *folder) complained() string {
 	return words
 }
 
-// lastWords is what of its log is likely to say why a server ended.
+// lastWords returns the line of the log that is likely to say why the server ended.
 func (o *folder) lastWords() string {
 	if o.server == nil {
 		return ""
@@ -40,10 +40,10 @@ func (o *folder) lastWords() string {
 	return report.Cell(telling(endOf(o.server.Name())), 200)
 }
 
-// logEnd is how much of a log is looked at, from its end, in bytes.
+// logEnd is how much of the end of a log is read, in bytes.
 const logEnd = 64 << 10
 
-// endOf is the end of a file, nothing where it cannot be read.
+// endOf returns the end of a file, nothing if it cannot be read.
 func endOf(name string) []byte {
 	f, err := os.Open(name)
 	if err != nil {
@@ -51,16 +51,19 @@ func endOf(name string) []byte {
 	}
 	defer f.Close() //nolint:errcheck // only read
 	if size, err := f.Seek(0, io.SeekEnd); err == nil {
-		_, _ = f.Seek(max(0, size-logEnd), io.SeekStart) // or there is nothing to read
+		_, _ = f.Seek(max(0, size-logEnd), io.SeekStart) // a read error follows
 	}
-	data, _ := io.ReadAll(io.LimitReader(f, logEnd))
+	data, _ := io.ReadAll(io.LimitReader(f, logEnd)) // the first part is better than nothing
 	return data
 }
 
-// complaint is how a line begins that says what went wrong, whatever the language.
+// complaint matches the beginning of a line that reports an error, in any language.
 var complaint = regexp.MustCompile(`(?i)^\s*[\w.: \[\]-]{0,60}(error|exception|panic|fatal)[\w ]*[:\]]`)
 
-// telling is the last line of a log that complains, or else the last one.
+// memoryRanOut matches the complaint of a runtime that ran out of memory.
+var memoryRanOut = regexp.MustCompile(`(?i)out of memory|heap limit|outofmemory|memoryerror|cannot allocate memory`)
+
+// telling returns the last complaint in a log, or else its last line.
 func telling(log []byte) string {
 	last := ""
 	for line := range strings.Lines(string(log)) {

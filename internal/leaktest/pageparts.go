@@ -22,7 +22,7 @@ func (r *Result) causePart(page *report.Page) {
 	}
 }
 
-// countPart is what was counted, before and after.
+// countPart adds what was counted, before and after.
 func (r *Result) countPart(page *report.Page) {
 	chart, some := r.countChart()
 	if !some {
@@ -40,7 +40,7 @@ func (r *Result) countPart(page *report.Page) {
 			if c.Before != c.After {
 				note := ""
 				if c.Kept {
-					note = "with every round"
+					note = "accumulates"
 				}
 				rows = append(rows, []string{p.ID, c.What, fmt.Sprintf("%.0f", c.Before), fmt.Sprintf("%.0f", c.After), note})
 			}
@@ -53,7 +53,7 @@ func (r *Result) latencyPart(page *report.Page) {
 	page.Heading("Latency")
 	chart := r.latencyChart()
 	if !slices.ContainsFunc(chart.Lines[0].Points, func(v [2]float64) bool { return !math.IsNaN(v[1]) }) {
-		page.Paragraph(report.Plain, "No round came to its end.")
+		page.Paragraph(report.Plain, "No round was completed.")
 		return
 	}
 	page.Chart(chart)
@@ -71,8 +71,8 @@ func (r *Result) failures(page *report.Page) {
 			examples = append(examples, kind+": "+report.Cell(p.Errors[kind], 120))
 		}
 		load := p.ID
-		if p.meansToFail() {
-			load += ", made to fail"
+		if p.MeantToFail {
+			load += ", wrong on purpose"
 		}
 		rows = append(rows, []string{load, report.Count(p.Operations), report.Count(p.Failed), report.Count(p.Refused), strings.Join(examples, "; ")})
 	}
@@ -83,12 +83,7 @@ func (r *Result) failures(page *report.Page) {
 	page.Table(map[int]bool{1: true, 2: true, 3: true}, []string{"load", "operations", "failed", "refused", "such as"}, rows, nil)
 }
 
-// meansToFail reports whether the operations of p are made to fail.
-func (p *Phase) meansToFail() bool {
-	return slices.ContainsFunc(factors, func(f factor) bool { return f.id == p.ID && f.fails })
-}
-
-// mostFlame bounds the picture that is put into the page.
+// mostFlame bounds the picture in the page.
 const mostFlame = 4 << 20
 
 func (r *Result) flame(page *report.Page, dir string) {
@@ -96,12 +91,12 @@ func (r *Result) flame(page *report.Page, dir string) {
 		page.Heading("Where the time went")
 		why := "No poll of the snapshot endpoint saw a call in flight."
 		if r.Files.Trace == "" {
-			why = "A flame graph needs a snapshot endpoint, which was not asked or is not there; mcpdiag proxy puts one in front of any server."
+			why = "A flame graph needs a snapshot endpoint, and none was found; mcpdiag proxy puts one in front of any server."
 		}
 		page.Paragraph(report.Faint, why)
 		return
 	}
-	name := filepath.Base(r.Files.Flame) // whatever a verdict says, it is in the folder
+	name := filepath.Base(r.Files.Flame) // never outside the folder
 	svg, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil || len(svg) > mostFlame {
 		return
@@ -146,7 +141,7 @@ func (r *Result) surroundings(page *report.Page) {
 	page.Table(nil, []string{"what", ""}, rows, nil)
 }
 
-// repeat are the commands to do all of it again, and the files.
+// repeat adds the commands that repeat the run and render it again, and the files.
 func (r *Result) repeat(page *report.Page) {
 	page.Heading("To repeat it")
 	if len(r.Command) > 0 {
@@ -170,7 +165,7 @@ func (r *Result) repeat(page *report.Page) {
 	page.Links(links...)
 }
 
-// CommandLine writes arguments as a shell takes them.
+// CommandLine quotes arguments for a shell.
 func CommandLine(args []string) string {
 	quoted := make([]string, len(args))
 	for i, arg := range args {

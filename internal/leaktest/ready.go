@@ -12,10 +12,10 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// tryEvery is the time from one look whether a server is ready to the next.
+// tryEvery is the interval of attempts to connect to a starting server.
 const tryEvery = 50 * time.Millisecond
 
-// ready waits until the server answers a real handshake: that it listens says little.
+// ready waits until the server answers an MCP handshake.
 func (s *server) ready(ctx context.Context, cfg *Config) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Ready, errNotReady)
 	defer cancel()
@@ -25,7 +25,7 @@ func (s *server) ready(ctx context.Context, cfg *Config) error {
 		if err == nil {
 			return nil
 		}
-		if last == nil || ctx.Err() == nil { // one that was cut short says less than the one before
+		if last == nil || ctx.Err() == nil { // an attempt that was cut short says less than the one before
 			last = err
 		}
 		select {
@@ -41,8 +41,8 @@ func (s *server) ready(ctx context.Context, cfg *Config) error {
 	}
 }
 
-// unreadyError is that a command was started and did not come up. What it said
-// may tell why.
+// unreadyError means that a command was started and did not become ready. Its output
+// may say why.
 type unreadyError struct {
 	text  string
 	cause error
@@ -52,7 +52,7 @@ func (e *unreadyError) Error() string { return e.text }
 
 func (e *unreadyError) Unwrap() error { return e.cause }
 
-// unready says that the command was not ready in time, because of err.
+// unready says that the command was not ready in time, and why.
 func (s *server) unready(cfg *Config, err error) string {
 	if cfg.Stdio {
 		return fmt.Sprintf("the command did not speak MCP over its standard streams within %s: %v; --ready-timeout waits longer", cfg.Ready, err)
@@ -74,11 +74,11 @@ func where(cfg *Config) string {
 	return client.RedactURL(cfg.URL)
 }
 
-// greet is one handshake.
+// greet makes one handshake.
 func (s *server) greet(ctx context.Context, cfg *Config) error {
 	patience := max(2*time.Second, cfg.Ready/3)
 	if s.pipe != nil {
-		patience = cfg.Ready // there is one try only: what was sent will be read
+		patience = cfg.Ready // there is only one attempt: what was sent will be read
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -4,63 +4,62 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // run is the state of one Run.
 type run struct {
-	cfg    *Config
-	start  time.Time
-	res    *Result
-	out    *folder
-	log    *loadLog
-	server *server
-	load   *load
-	watch  *watch
+	cfg       *Config
+	start     time.Time
+	res       *Result
+	out       *folder
+	log       *loadLog
+	server    *server
+	load      *load.Load
+	watch     *watch
+	conductor *conduct.Conductor
 
-	current *Phase
-	nth, of int
-	share   time.Time // until when the phase may be extended
-	full    bool      // the memory limit was reached
-
-	snapshot bool // the server has a snapshot endpoint
+	snapshot bool   // the server has a snapshot endpoint
+	deaths   uint64 // out-of-memory kills on this machine before the run
 }
 
-// Run tests a server. The result is there even when an error is, where the
-// server was ready once: it holds what was seen until then. A command that was
-// started has ended when Run returns, and all that it started.
+// Run tests a server. If the server was ready once, there is a result beside any
+// error: what was seen until then. When Run returns, a command that it started has
+// ended, and so have all its descendants.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
-	todo, err := factorsOf(cfg.Factors)
+	todo, err := load.Find(cfg.Factors)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{cfg: &cfg, start: time.Now()}
+	r := &run{cfg: &cfg, start: time.Now(), deaths: outOfMemoryKills()}
 	r.res = &Result{Schema: Schema, StartedAt: r.start, Warnings: []string{}, Command: cfg.Repeat, Series: []Reading{}}
-	if r.out, err = openFolder(cfg.Folder, r.start, len(cfg.Command) > 0); err != nil {
+	if r.out, err = openFolder(&cfg, r.start); err != nil {
 		return nil, err
 	}
 	defer r.out.abort()
-	r.out.guard = cfg.Guard
-	r.log = &loadLog{w: r.out.guarded(r.out.load), start: r.start}
+	r.log = &loadLog{w: r.out.loadLog}
 	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(r.out.said(err), r.out.drop())
 	}
 	defer r.server.stop()
-	r.phases(ctx, todo)
+	r.conductor.Conduct(ctx, r.start, r.tasks(todo), r.parts)
 	return r.finish(ctx)
 }
 
-// prepare has a server that is ready, watched, and known how to speak to.
+// prepare starts or attaches to the server, waits until it is ready, and begins to
+// watch it.
 func (r *run) prepare(ctx context.Context) (err error) {
-	r.tell("start")
+	r.tell(conduct.Progress{State: "start"})
 	if r.cfg.MaxMemory == 0 {
 		system, err := process.ReadSystem()
 		if err != nil {
@@ -68,27 +67,37 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		}
 		r.cfg.MaxMemory = int64(system.Available / 2)
 	}
-	if r.server, err = attach(ctx, r.cfg, r.out.serverLog()); err != nil {
+	if r.server, err = attach(ctx, r.cfg, r.out.serverLog); err != nil {
 		return err
 	}
-	if r.load, err = newLoad(ctx, r.cfg, r.server.line); err != nil {
+	if r.load, err = load.Open(ctx, r.loadConfig()); err != nil {
 		r.server.stop()
 		return fmt.Errorf("speaking MCP to %s: %w", where(r.cfg), err)
 	}
-	if r.load.warning != "" {
-		r.warn("%s", r.load.warning)
+	if text := r.load.Warning(); text != "" {
+		r.warn(text)
 	}
 	r.watch = newWatch(r.start, r.cfg.MaxMemory)
 	r.watch.follow(ctx, r.server.info.PID, r.out.memory)
 	r.snapshots(ctx)
 	r.describe()
+	r.conductor = r.newConductor()
 	if r.cfg.started != nil {
 		r.cfg.started(r.server.info.PID)
 	}
 	return nil
 }
 
-// snapshots polls the snapshot endpoint where there is one.
+func (r *run) loadConfig() load.Config {
+	cfg := load.Config{HTTP: r.cfg.Client.HTTP(), Timeout: r.cfg.Client.Timeout(), URL: r.cfg.URL, Line: r.server.line,
+		Protocol: r.cfg.Protocol, Tools: r.cfg.Tools, Args: r.cfg.Args, Users: r.cfg.Users}
+	if r.cfg.Fixed {
+		cfg.Calls = r.cfg.Calls
+	}
+	return cfg
+}
+
+// snapshots polls the snapshot endpoint if there is one.
 func (r *run) snapshots(ctx context.Context) {
 	if r.cfg.Snapshot == nil || r.cfg.Stdio {
 		return
@@ -104,188 +113,110 @@ func (r *run) snapshots(ctx context.Context) {
 
 func (r *run) describe() {
 	r.res.Target = Target{
-		Transport: "http", Server: r.load.era.Server, Protocol: r.load.era.Version, Tool: r.load.tool.Name,
+		Transport: r.load.Transport(), Server: r.load.Server(), Protocol: r.load.Protocol(), Tool: strings.Join(r.load.Tools(), ", "),
 		PID: r.server.info.PID, Command: r.server.info.Command(), Started: r.server.child != nil, Env: r.server.env,
 	}
-	if r.cfg.Stdio {
-		r.res.Target.Transport = "stdio"
-	} else {
+	if !r.cfg.Stdio {
 		r.res.Target.URL = client.RedactURL(r.cfg.URL)
 	}
-	r.res.Environment = map[string]string{
+	env := map[string]string{
 		"mcpdiag": r.cfg.Version, "system": runtime.GOOS + "/" + runtime.GOARCH, "processors": fmt.Sprint(runtime.NumCPU()),
-		"settle": r.cfg.Settle.String(), "memory limit": Bytes(float64(r.cfg.MaxMemory)),
+		"settle": r.cfg.Settle.String(), "memory limit": judge.Bytes(float64(r.cfg.MaxMemory)),
 	}
 	if system, err := process.ReadSystem(); err == nil {
-		r.res.Environment["machine memory"] = Bytes(float64(system.Total))
+		env["machine memory"] = judge.Bytes(float64(system.Total))
 	}
 	if r.cfg.Expiry > 0 {
-		r.res.Environment["expiry"] = r.cfg.Expiry.String()
+		env["expiry"] = r.cfg.Expiry.String()
 	}
 	if r.cfg.GCSignal != "" {
-		r.res.Environment["collector"] = "asked with " + r.cfg.GCSignal
+		env["collector"] = "asked with " + r.cfg.GCSignal
 	}
 	if r.cfg.GCURL != nil {
-		r.res.Environment["collector"] = "asked at " + client.RedactURL(r.cfg.GCURL)
+		env["collector"] = "asked at " + client.RedactURL(r.cfg.GCURL)
 	}
+	r.res.Environment = env
 }
 
-// phases loads the server with one factor after the other. One that stands for
-// several is taken apart when it leaks.
-func (r *run) phases(ctx context.Context, todo []factor) {
-	for i := 0; i < len(todo) && ctx.Err() == nil; i++ {
-		f := &todo[i]
-		r.nth, r.of = i+1, len(todo)
-		if why := f.applies(r.load); why != "" {
-			r.warn("%s was not tried: %s", f.id, why)
-			continue
-		}
-		left := r.cfg.MaxTime - time.Since(r.start)
-		if left < 0 && i > 0 || r.full {
-			r.warn("%s was not tried: %s", f.id, r.over())
-			continue
-		}
-		r.share = time.Now().Add(left / time.Duration(len(todo)-i))
-		p := r.phase(ctx, f)
-		if len(p.Rounds) > 0 {
-			r.res.Phases = append(r.res.Phases, p)
-		}
-		if why := r.server.end(); why != "" {
-			if words := r.out.complained(); words != "" && r.server.endedByItself() {
-				why += "; it said: " + words
+// tasks returns a task for each operation that applies to the server, or several if
+// it calls several tools.
+func (r *run) tasks(todo []load.Operation) []conduct.Task {
+	var tasks []conduct.Task
+	tools := r.load.Tools()
+	for _, op := range todo {
+		if why := r.load.Applies(&op); why != "" {
+			if !op.Has(load.Unasked) {
+				r.warn(op.ID + " was not tried: " + why)
 			}
-			p.Ended, r.res.Ended = why, why
-			p.judge(r.cfg.Expiry > 0)
-			r.warn("%s", why)
-			r.untried(todo[i+1:])
-			return
+			continue
 		}
-		if p.Trend.Verdict != "no-leak" {
-			todo = append(todo, splitsOf(f, todo)...)
-		}
-	}
-	if ctx.Err() != nil {
-		r.warn("the run was interrupted")
-		r.untried(todo[r.nth:])
-	}
-}
-
-// untried names the factors that the run did not come to.
-func (r *run) untried(rest []factor) {
-	var ids []string
-	for _, f := range rest {
-		ids = append(ids, f.id)
-	}
-	if len(ids) > 0 {
-		r.warn("not tried any more: %s", strings.Join(ids, ", "))
-	}
-}
-
-func (r *run) over() string {
-	if r.full {
-		return "the server had reached the memory limit of " + Bytes(float64(r.cfg.MaxMemory)) + "; --max-memory allows more"
-	}
-	return "the time was over; --max-time allows more"
-}
-
-func splitsOf(f *factor, todo []factor) []factor {
-	var parts []factor
-	for _, id := range f.splits {
-		known := false
-		for _, t := range todo {
-			known = known || t.id == id
-		}
-		if part, err := factorsOf([]string{id}); err == nil && !known {
-			parts = append(parts, part...)
+		for nth, tool := range tools {
+			if nth > 0 && !op.Has(load.CallsTool) {
+				break
+			}
+			t := conduct.Task{Operation: op, Per: op.PerTool(tool), Does: r.load.Describe(&op), Asked: len(r.cfg.Factors) > 0 && !r.cfg.Attribute}
+			if op.Has(load.CallsTool) {
+				t.Tool, t.Select = tool, func() { r.load.Select(nth) }
+			}
+			tasks = append(tasks, t)
 		}
 	}
-	return parts
+	return tasks
 }
 
-func (r *run) warn(format string, args ...any) {
-	r.res.Warnings = append(r.res.Warnings, fmt.Sprintf(format, args...))
+// parts returns the operations that t can be split into.
+func (r *run) parts(t *conduct.Task, todo []conduct.Task) []conduct.Task {
+	known := make([]load.Operation, len(todo))
+	for i := range todo {
+		known[i] = todo[i].Operation
+	}
+	return r.tasks(load.PartsOf(&t.Operation, known))
 }
 
-// finish stops all that runs and puts the result together.
+func (r *run) warn(text string) {
+	if !slices.Contains(r.res.Warnings, text) {
+		r.res.Warnings = append(r.res.Warnings, text)
+	}
+}
+
+// finish ends all that runs and completes the result.
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	r.watch.end()
 	r.server.stop()
 	res := r.res
 	res.Interrupted = ctx.Err() != nil
-	res.DurationS = r.elapsed()
+	res.DurationS = conduct.Seconds(time.Since(r.start))
 	res.Series = r.watch.readings()
+	res.Phases, res.Ended = r.conductor.Phases, r.conductor.Ended
 	res.remember(r.watch)
-	if r.full {
-		r.warn("the load was stopped when the server held %s, the limit of the test", Bytes(float64(r.cfg.MaxMemory)))
+	if r.conductor.Full {
+		r.warn(fmt.Sprintf("the load was stopped when the server held %s, the limit of the test", judge.Bytes(float64(r.cfg.MaxMemory))))
 	}
-	if mon := r.watch.mon; mon != nil {
-		for _, w := range mon.Warnings {
-			if !strings.HasPrefix(w, "undecided") { // its verdict is on memory over time, which is not ours
-				res.Warnings = append(res.Warnings, w)
-			}
-		}
-	}
+	r.res.Warnings = append(r.res.Warnings, r.watch.warnings()...)
 	res.conclude()
 	res.check(r.cfg)
 	err := r.out.finish(res)
 	if r.watch.err != nil {
 		err = errors.Join(r.watch.err, err)
 	}
-	if err == nil && len(res.Phases) == 0 && !res.Interrupted && res.Ended == "" {
-		err = errors.New("nothing of what was asked for could be tried on this server")
+	switch {
+	case err != nil || len(res.Phases) > 0 || res.Ended != "":
+	case res.Interrupted:
+		err = errors.New("interrupted before anything was measured")
+	default:
+		err = errors.New("none of the loads applies to this server")
 	}
 	return res, err
 }
 
-func (r *Result) remember(w *watch) {
-	r.Memory = Memory{InitialMB: w.first, FinalMB: w.now, PeakMB: w.peak, GrowthMB: w.now - w.first}
-	if w.first > 0 {
-		r.Memory.GrowthPercent = 100 * r.Memory.GrowthMB / w.first
-	}
-}
-
 // tell reports the progress.
-func (r *run) tell(state string) {
+func (r *run) tell(p conduct.Progress) {
 	if r.cfg.Progress == nil {
 		return
 	}
-	p := Progress{Nth: r.nth, Of: r.of, State: state, Elapsed: time.Since(r.start), Rounds: r.usual()}
-	if r.cfg.Rounds > 0 {
-		p.Rounds = r.cfg.Rounds
-	}
-	if c := r.current; c != nil {
-		p.Phase, p.Round = c.ID, max(0, len(c.Rounds)-1)
-		p.Rounds = max(p.Rounds, p.Round)
-		if p.Round > leastRounds {
-			p.Latest = c.Sentence()
-		}
-	}
+	full := Progress{Progress: p, Elapsed: time.Since(r.start)}
 	if r.watch != nil {
-		p.MB = r.watch.memory()
+		full.MB = r.watch.memory()
 	}
-	r.cfg.Progress(p)
-}
-
-// collect asks the collector of the runtime to run, where a person said how.
-func (r *run) collect(ctx context.Context) {
-	if r.cfg.GCSignal != "" {
-		if err := process.Signal(r.server.info.ID, r.cfg.GCSignal); err != nil {
-			r.once(fmt.Sprintf("asking the collector: sending %s to process %d: %v", r.cfg.GCSignal, r.server.info.PID, err))
-		}
-	}
-	if r.cfg.GCURL == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if _, err := r.load.send(ctx, http.MethodGet, r.cfg.GCURL.String(), "", nil); err != nil {
-		r.once("asking the collector: " + err.Error())
-	}
-}
-
-func (r *run) once(warning string) {
-	if slices.Contains(r.res.Warnings, warning) {
-		return
-	}
-	r.res.Warnings = append(r.res.Warnings, warning)
+	r.cfg.Progress(full)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -149,7 +150,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("%s; %q", res.Sentence, res.Ended)
 	}
 	var junit, github strings.Builder
-	if err := errors.Join(res.JUnit(&junit), res.GitHub(&github)); err != nil {
+	if err := errors.Join(res.Report().JUnit(&junit), res.Report().GitHub(&github)); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(junit.String(), `failures="1"`) || !strings.HasPrefix(github.String(), "::error ") {
@@ -169,7 +170,7 @@ func TestKilledInWarmUp(t *testing.T) {
 		t.Errorf("%d phases: %s; %q", len(res.Phases), res.Sentence, res.Ended)
 	}
 	var junit strings.Builder
-	if err := res.JUnit(&junit); err != nil || !strings.Contains(junit.String(), `failures="1"`) {
+	if err := res.Report().JUnit(&junit); err != nil || !strings.Contains(junit.String(), `failures="1"`) {
 		t.Errorf("%v, a server that died passes:\n%s", err, junit.String())
 	}
 }
@@ -182,7 +183,7 @@ func TestLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := res.Phases[0]; res.Verdict == trend.NoLeak || p.Refused == 0 || p.Errors[limited] == "" {
+	if p := res.Phases[0]; res.Verdict == trend.NoLeak || p.Refused == 0 || p.Errors[load.Refused] == "" {
 		t.Errorf("%s: %d refused, %v", res.Sentence, p.Refused, p.Errors)
 	}
 }
@@ -204,7 +205,7 @@ func TestInterrupted(t *testing.T) {
 	if !res.Interrupted || res.Verdict != trend.Undecided || len(res.Phases) != 1 || len(res.Phases[0].Rounds) < 3 {
 		t.Errorf("%+v", res)
 	}
-	if warnings := strings.Join(res.Warnings, "\n"); !strings.Contains(warnings, "the run was interrupted\nnot tried any more: closed, abandoned") {
+	if warnings := strings.Join(res.Warnings, "\n"); !strings.Contains(warnings, "the run was interrupted\nnot tried: closed, abandoned") {
 		t.Errorf("warnings %s", warnings)
 	}
 	back, err := Load(cfg.Folder)
@@ -213,6 +214,22 @@ func TestInterrupted(t *testing.T) {
 	}
 	if _, err := process.Lookup(res.Target.PID); err == nil {
 		t.Error("the server was left behind")
+	}
+}
+
+// A run that is cut off before anything was measured has failed.
+func TestInterruptedInWarmUp(t *testing.T) {
+	cfg := configOf(t, "http")
+	cfg.Fixed = false
+	ctx, cancel := context.WithCancel(t.Context())
+	cfg.Progress = func(p Progress) {
+		if p.State == "warm-up" {
+			cancel()
+		}
+	}
+	res, err := Run(ctx, cfg)
+	if err == nil || err.Error() != "interrupted before anything was measured" || res == nil || res.Sentence != "undecided: nothing was measured" {
+		t.Errorf("error %v, result %+v", err, res)
 	}
 }
 
@@ -267,7 +284,7 @@ func TestNeverReady(t *testing.T) {
 	cfg := configOf(t, "silent")
 	cfg.Ready = 3 * time.Second
 	_, err := Run(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "within 3s: nothing listens there; ") || !strings.Contains(err.Error(), "it said: fatal: no database; all that it said is in "+cfg.Folder) {
+	if err == nil || !strings.Contains(err.Error(), "within 3s: nothing listens there; ") || !strings.Contains(err.Error(), "it said: fatal: no database; its whole output is in "+cfg.Folder) {
 		t.Errorf("error %v", err)
 	}
 	left, _ := os.ReadDir(cfg.Folder)

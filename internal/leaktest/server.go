@@ -14,20 +14,21 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// server is the process that is tested.
+// server is the process under test.
 type server struct {
-	child *process.Child // nil where it ran already
-	info  process.Info
-	tree  *process.Tree
-	name  string    // by which it was found, where it ran already
-	since time.Time // when it was found
-	env   []string
-	pipe  io.ReadWriteCloser // its standard streams, where it speaks over them
-	line  *mcp.Session       // the session over them
+	child     *process.Child // nil if it was running already
+	info      process.Info
+	tree      *process.Tree
+	name      string             // by which it was found, if it was running already
+	since     time.Time          // when it was found
+	env       []string           // variables set for it
+	heapLimit int64              // set for it, 0 for none
+	pipe      io.ReadWriteCloser // its standard streams, if it speaks over them
+	line      *mcp.Session       // the session over them
 }
 
-// attach finds the server that runs, or starts the command. What the command
-// says goes to log.
+// attach finds the running server, or starts the command. The output of the command
+// goes to log.
 func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	switch {
 	case len(cfg.Command) > 0:
@@ -37,7 +38,7 @@ func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 		if err != nil {
 			return nil, err
 		}
-		return watchOver(info)
+		return open(info)
 	}
 	found, err := process.Find(cfg.Name)
 	if err != nil {
@@ -46,7 +47,7 @@ func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if found, err = process.Choose(cfg.Name, found, cfg.Match); err != nil {
 		return nil, err
 	}
-	s, err := watchOver(found[0])
+	s, err := open(found[0])
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	return s, nil
 }
 
-func watchOver(info process.Info) (*server, error) {
+func open(info process.Info) (*server, error) {
 	tree, err := process.Open(info.ID)
 	if err != nil {
 		return nil, fmt.Errorf("watching process %d: %w", info.PID, err)
@@ -62,15 +63,15 @@ func watchOver(info process.Info) (*server, error) {
 	return &server{info: info, tree: tree}, nil
 }
 
-// launch starts the command and waits until it speaks MCP. To calm the heap of
-// a runtime it must be known how much the server needs: it is started twice.
+// launch starts the command and waits until it speaks MCP. With Stabilize and no
+// limit, it starts the server twice: the first time shows how much heap it needs.
 func launch(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if err := portFree(ctx, cfg); err != nil {
 		return nil, err
 	}
 	var env []string
+	limit := cfg.HeapLimit
 	if cfg.Stabilize {
-		limit := cfg.HeapLimit
 		if limit == 0 {
 			s, err := start(ctx, cfg, log, nil)
 			if err != nil {
@@ -81,11 +82,15 @@ func launch(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 		}
 		env = calmHeap(limit)
 	}
-	return start(ctx, cfg, log, env)
+	s, err := start(ctx, cfg, log, env)
+	if err == nil && cfg.Stabilize {
+		s.heapLimit = limit
+	}
+	return s, err
 }
 
-// portFree is an error where something answers already at the address at which
-// the command is to listen: it would be loaded in the command's place.
+// portFree returns an error if something answers at the address where the command
+// is to listen: it would be loaded instead of the command.
 func portFree(ctx context.Context, cfg *Config) error {
 	if cfg.Stdio {
 		return nil
@@ -93,11 +98,11 @@ func portFree(ctx context.Context, cfg *Config) error {
 	dialer := net.Dialer{Timeout: time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", hostPort(cfg))
 	if err != nil {
-		return nil //nolint:nilerr // nobody is there, as it should be
+		return nil //nolint:nilerr // nothing listens, as it should be
 	}
 	_ = conn.Close()
 	return fmt.Errorf("something listens at %s already, before the command was started; stop it, let the command take another port with --url, "+
-		"or test what runs with --pid", hostPort(cfg))
+		"or test the running server with --pid", hostPort(cfg))
 }
 
 func hostPort(cfg *Config) string {
@@ -154,7 +159,7 @@ func (s *server) wire(command *process.Command) error {
 	return nil
 }
 
-// streams are the standard streams of a command, from outside.
+// streams is our end of the standard streams of a command.
 type streams struct {
 	*io.PipeReader
 	in *os.File
@@ -162,13 +167,13 @@ type streams struct {
 
 func (s streams) Write(p []byte) (int, error) { return s.in.Write(p) }
 
-// Close closes the command's standard input: it should end then.
+// Close closes the command's standard input, upon which it should end.
 func (s streams) Close() error { return s.in.Close() }
 
-// collected is how long the system may take to hand out an exit status.
+// collected is how long the system may take to report an exit status.
 const collected = 2 * time.Second
 
-// memory is what the server and its descendants hold now, in MB; 0 when it has ended.
+// memory returns the RSS of the server and its descendants in MB, 0 after its end.
 func (s *server) memory() float64 {
 	m, err := s.tree.Read()
 	if err != nil {
@@ -177,7 +182,17 @@ func (s *server) memory() float64 {
 	return float64(m.Total.RSS) / mib
 }
 
-// stop ends what was started; a server that ran before goes on.
+// files returns the number of open files of the server and its descendants, 0 if unknown.
+func (s *server) files() float64 {
+	d := process.NoDetail()
+	s.tree.ReadCounts(&d)
+	if v := known(d.Files); v != nil {
+		return *v
+	}
+	return 0
+}
+
+// stop ends a server that was started. One that was running before goes on.
 func (s *server) stop() {
 	if s.tree != nil {
 		s.tree.Close()
@@ -191,7 +206,7 @@ func (s *server) stop() {
 	s.child.Stop()
 }
 
-// again says that a server that was found by its name runs again.
+// again says whether a server that was found by its name runs again.
 func (s *server) again() string {
 	if s.name == "" {
 		return ""
@@ -204,8 +219,7 @@ func (s *server) again() string {
 	return fmt.Sprintf("; it runs again as process %d, with none of the memory that was measured", found[0].PID)
 }
 
-// endedByItself reports whether the command ended without being killed: what is
-// killed says nothing of it.
+// endedByItself reports whether the command ended without being killed.
 func (s *server) endedByItself() bool {
 	if s.child == nil {
 		return false
@@ -218,16 +232,16 @@ func (s *server) endedByItself() bool {
 	}
 }
 
-// killed is what SIGKILL is called.
+// killed is the name of SIGKILL.
 const killed = "killed"
 
-// end says how the server ended, "" while it lives.
+// end returns how the server ended, "" while it lives.
 func (s *server) end() string {
 	_, err := s.tree.Read()
 	gone := errors.Is(err, process.ErrEnded)
 	if s.child == nil {
 		if gone {
-			return fmt.Sprintf("the server, process %d, ended during the run; why, its own log may say%s", s.info.PID, s.again())
+			return fmt.Sprintf("the server, process %d, ended during the run; its own log may say why%s", s.info.PID, s.again())
 		}
 		return ""
 	}
@@ -246,7 +260,7 @@ func (s *server) end() string {
 	exit := s.child.Exit()
 	text := "the server ended during the run: " + exit.Text
 	if exit.Signal == killed {
-		text += "; when nobody did that, the machine or its control group was out of memory"
+		text += "; unless someone killed it, the machine or its control group was out of memory"
 	}
 	return text
 }

@@ -3,12 +3,12 @@ package leaktest
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"maps"
-
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -17,8 +17,8 @@ var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak
 
 const rule = "======================================================================"
 
-// Text writes the analysis in the shape of a test runner's summary, with
-// the verdict in the place of its rule of 50 %.
+// Text writes the analysis in the shape of common test scripts, with the verdict in
+// place of their rule of 50 % growth.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "TEST RESULTS ANALYSIS\n%s\nMemory Analysis:\n", rule)
@@ -31,7 +31,7 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	fmt.Fprintf(&b, "  %-18s %.2f%%\n", "Growth percentage:", r.Memory.GrowthPercent)
 	fmt.Fprintf(&b, "\nVerdict: %s\n", paint.Paint(styles[r.Verdict], report.Line(r.Sentence)))
 	for _, p := range r.Phases {
-		p.text(&b, paint, len(r.Phases) > 1)
+		phaseText(&b, p, paint, len(r.Phases) > 1)
 	}
 	r.advice(&b)
 	r.outputs(&b)
@@ -40,62 +40,49 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	return err
 }
 
-// text writes why a phase was judged as it was, and what was counted.
-func (p *Phase) text(b *strings.Builder, paint report.Painter, titled bool) {
+// phaseText writes the verdict on a phase, its reasons and what was counted.
+func phaseText(b *strings.Builder, p *judge.Phase, paint report.Painter, titled bool) {
 	if titled {
-		fmt.Fprintf(b, "\n%s: %s\n", p.ID, paint.Paint(styles[p.Trend.Verdict], report.Line(p.Sentence())))
+		fmt.Fprintf(b, "\n%s: %s\n", p.ID, paint.Paint(styles[p.Verdict()], report.Line(p.Sentence())))
 		if len(p.Explained) > 0 {
 			fmt.Fprintf(b, "  explained by what is kept per %s\n", strings.Join(p.Explained, " and per "))
 		}
 	}
-	if !titled || p.Trend.Verdict != trend.NoLeak {
+	if !titled || p.Verdict() != trend.NoLeak {
 		for _, reason := range p.Trend.Reasons {
 			fmt.Fprintf(b, "  - %s\n", report.Line(reason.Text))
 		}
 	}
-	fmt.Fprintf(b, "  %s: %s operations in %d rounds", report.Line(p.Does), report.Count(p.Operations), max(0, len(p.Rounds)-1))
-	if p.Failed > 0 && !p.expected {
+	fmt.Fprintf(b, "  %s: %s operations in %d rounds", report.Line(p.Does), report.Count(p.Operations), p.RoundsDone())
+	if p.Failed > 0 && !p.MeantToFail {
 		fmt.Fprintf(b, ", %s failed", report.Count(p.Failed))
 	}
 	b.WriteByte('\n')
 	for _, kind := range slices.Sorted(maps.Keys(p.Errors)) {
-		if !p.expected {
+		if !p.MeantToFail {
 			fmt.Fprintf(b, "  %s, such as: %s\n", kind, report.Cell(p.Errors[kind], 160))
 		}
 	}
-	p.figures(b)
+	figuresText(b, p)
 }
 
-// figures writes what was counted and moved.
-func (p *Phase) figures(b *strings.Builder) {
+// figuresText writes the counts that changed, the warm-up and the detection limit.
+func figuresText(b *strings.Builder, p *judge.Phase) {
 	for _, c := range p.Counts {
-		if c.Before == c.After && !strings.HasPrefix(c.What, "sessions") {
+		if c.Before == c.After && !c.IsSessions() {
 			continue
 		}
 		fmt.Fprintf(b, "  %s: %.0f before, %.0f after\n", c.What, c.Before, c.After)
 	}
-	if note := p.memoryWithoutCount(); note != "" {
+	if note := p.CountNote(); note != "" {
 		fmt.Fprintf(b, "  %s\n", note)
 	}
 	if t := &p.Trend; t.WarmUp > 0 {
-		fmt.Fprintf(b, "  warm-up: %s in the first %d rounds, left out\n", report.MB(t.WarmUp), t.Readings-t.Kept)
+		fmt.Fprintf(b, "  warm-up: %s in the first %d readings, which were dropped\n", report.MB(t.WarmUp), t.Readings-t.Kept)
 	}
 	if t := &p.Trend; t.Verdict == trend.Leak && t.Smallest > 0 {
-		fmt.Fprintf(b, "  the smallest leak that this run could have seen: %s per %s\n", Bytes(t.Smallest), p.Per)
+		fmt.Fprintf(b, "  detection limit: %s per %s\n", judge.Bytes(t.Smallest), p.Per)
 	}
-}
-
-// memoryWithoutCount says that the server's own count is no proof.
-func (p *Phase) memoryWithoutCount() string {
-	if !slices.ContainsFunc(factors, func(f factor) bool { return f.id == p.ID && f.sessions }) {
-		return ""
-	}
-	for _, c := range p.Counts {
-		if strings.HasPrefix(c.What, "sessions") && c.After <= c.Before+1 && p.Trend.Verdict == trend.Leak {
-			return "the server counts no more sessions than before, and yet the memory stays: what it forgot it has not let go of"
-		}
-	}
-	return ""
 }
 
 func (r *Result) advice(b *strings.Builder) {

@@ -16,8 +16,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// watch samples the server from outside while the run lasts, and its snapshot
-// endpoint where it has one.
+// watch samples the server from outside during the run, and its snapshot endpoint
+// if it has one.
 type watch struct {
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -30,7 +30,7 @@ type watch struct {
 	peak    float64
 	first   float64
 	free    float64 // bytes of the machine
-	limit   float64 // MB; beyond it onLimit is called
+	limit   float64 // MB; above it onLimit is called
 	onLimit func()
 	mon     *monitor.Result
 	err     error
@@ -42,13 +42,13 @@ func newWatch(start time.Time, limit int64) *watch {
 	return &watch{start: start, limit: float64(limit) / mib}
 }
 
-// follow begins to sample the process; rows go to csv.
+// follow starts to sample the process. Rows go to csv.
 func (w *watch) follow(ctx context.Context, pid int, csv io.Writer) {
 	ctx, w.stop = context.WithCancel(ctx)
 	w.wg.Go(func() {
-		res, err := monitor.Run(ctx, monitor.Config{PID: pid, Interval: sampleEvery}, csv, w.sample)
+		res, err := monitor.Run(ctx, monitor.Config{PID: pid, Interval: sampleEvery, Unjudged: true}, csv, w.sample)
 		if errors.Is(err, process.ErrEnded) || errors.Is(err, fs.ErrNotExist) {
-			err = nil // who loads the server tells how it ended
+			err = nil // the conductor reports how it ended
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -70,8 +70,7 @@ func (w *watch) sample(s *monitor.Sample) {
 	}
 }
 
-// poll asks the snapshot endpoint now and then; the polls themselves should not
-// be the load.
+// poll records the snapshot endpoint, slowly: the polls must not be the load.
 func (w *watch) poll(ctx context.Context, cfg *Config, target *url.URL, out *snapshot.Writer) {
 	ctx, cancel := context.WithCancel(ctx)
 	before := w.stop
@@ -79,13 +78,13 @@ func (w *watch) poll(ctx context.Context, cfg *Config, target *url.URL, out *sna
 	w.wg.Go(func() {
 		_, _ = poll.Run(ctx, poll.Config{Targets: []*url.URL{target}, Interval: pollEvery}, cfg.Client, func(e poll.Event) error {
 			return out.Write(e.Snapshot)
-		}) // what it does not get, others have
+		}) // the trace is a by-product: its errors do not end the run
 	})
 }
 
 const pollEvery = 250 * time.Millisecond
 
-// guard calls onLimit when the memory goes beyond the limit, until it is told nil.
+// guard sets the function that is called when memory exceeds the limit, nil for none.
 func (w *watch) guard(onLimit func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,7 +97,7 @@ func (w *watch) memory() float64 {
 	return w.now
 }
 
-// end stops the sampling; all that was seen is there then.
+// end stops the sampling and waits for the last sample.
 func (w *watch) end() {
 	if w.stop != nil {
 		w.stop()
@@ -106,7 +105,15 @@ func (w *watch) end() {
 	w.wg.Wait()
 }
 
-// readings is the memory over time: of each stretch the lowest and the highest.
+// warnings returns the doubts about the samples.
+func (w *watch) warnings() []string {
+	if w.mon == nil {
+		return nil
+	}
+	return w.mon.Warnings
+}
+
+// readings returns the memory over time: the lowest and highest of each bin.
 func (w *watch) readings() []Reading {
 	var all []Reading
 	for _, b := range w.series.Bins() {

@@ -169,7 +169,7 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 func (t *tour) leakTest(ctx context.Context) (verdict string, err error) {
 	folder := filepath.Join(t.Dir, "leaktest")
 	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-failure",
-		"--delay", "600ms", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
+		"--delay", "600ms", "--hold", "0", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
 	if err := t.showLeak(test, "Is it a leak, and of which operation? Rounds of sessions in which a call fails."); err != nil {
 		return "", err
 	}

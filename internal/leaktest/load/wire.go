@@ -1,4 +1,4 @@
-package leaktest
+package load
 
 import (
 	"bytes"
@@ -7,13 +7,11 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
-// Messages that are sent as they stand: a load wants requests that a client
-// would not make.
+// Messages that are sent verbatim: a load needs requests that a client library does not make.
 const (
 	initializeMessage  = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":%q,"capabilities":{},"clientInfo":{"name":"mcpdiag","version":"1"}}}`
 	initializedMessage = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
@@ -23,12 +21,11 @@ const (
 
 const accepts = "application/json, text/event-stream"
 
-// maxRead is how much of an answer is read where nobody needs it.
+// maxRead bounds how much of an unused answer is read.
 const maxRead = 1 << 20
 
-// send sends one request and reads its answer. An error status is a
-// *client.StatusError.
-func (l *load) send(ctx context.Context, method, url, body string, header http.Header) (http.Header, error) {
+// send sends one request and reads its answer. An error status is a *client.StatusError.
+func (l *Load) send(ctx context.Context, method, url, body string, header http.Header) (http.Header, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return nil, err
@@ -50,15 +47,14 @@ func (l *load) send(ctx context.Context, method, url, body string, header http.H
 	return resp.Header, nil
 }
 
-// initialize sends initialize and returns the id of the session, "" where the
-// server has none.
-func (l *load) initialize(ctx context.Context, header http.Header) (id string, err error) {
+// initialize sends initialize and returns the id of the session, "" if the server has none.
+func (l *Load) initialize(ctx context.Context, header http.Header) (id string, err error) {
 	answer, err := l.send(ctx, http.MethodPost, l.ep.URL, fmt.Sprintf(initializeMessage, l.era.Version), header)
 	return answer.Get("Mcp-Session-Id"), err
 }
 
-// in are the headers of a request in a session.
-func (l *load) in(id string) http.Header {
+// in returns the headers of a request in a session.
+func (l *Load) in(id string) http.Header {
 	h := http.Header{}
 	if id != "" {
 		h.Set("Mcp-Session-Id", id)
@@ -68,7 +64,7 @@ func (l *load) in(id string) http.Header {
 }
 
 // end ends a session with DELETE.
-func (l *load) end(ctx context.Context, id string) error {
+func (l *Load) end(ctx context.Context, id string) error {
 	_, err := l.send(ctx, http.MethodDelete, l.ep.URL, "", l.in(id))
 	if s, ok := err.(*client.StatusError); ok && s.Code == http.StatusMethodNotAllowed { //nolint:errorlint // send made it
 		return nil
@@ -76,8 +72,8 @@ func (l *load) end(ctx context.Context, id string) error {
 	return err
 }
 
-// begin is initialize and initialized.
-func (l *load) begin(ctx context.Context) (id string, err error) {
+// begin sends initialize and initialized.
+func (l *Load) begin(ctx context.Context) (id string, err error) {
 	if id, err = l.initialize(ctx, nil); err != nil {
 		return "", err
 	}
@@ -85,15 +81,17 @@ func (l *load) begin(ctx context.Context) (id string, err error) {
 	return id, err
 }
 
-// root is the address of path on the server.
-func (l *load) root(path string) string {
+// root returns the address of path on the server.
+func (l *Load) root(path string) string {
 	u := *l.cfg.URL
 	u.Path, u.RawQuery = path, ""
 	return u.String()
 }
 
-func failedTool(text string) error {
-	return fmt.Errorf("%w: %s", errTool, strings.ToValidUTF8(text, ""))
-}
-
 func unknownRequest(id int64) string { return fmt.Sprintf(unknownMessage, id) }
+
+// Get sends a GET request, for its effect on the server.
+func (l *Load) Get(ctx context.Context, address string) error {
+	_, err := l.send(ctx, http.MethodGet, address, "", nil)
+	return err
+}

@@ -1,4 +1,4 @@
-package leaktest
+package judge
 
 import (
 	"fmt"
@@ -9,8 +9,7 @@ import (
 
 const mib = 1 << 20
 
-// Bytes writes a number of bytes as people read it, with two digits at least:
-// rates are small.
+// Bytes formats a number of bytes with at least two digits: rates are small.
 func Bytes(bytes float64) string {
 	switch abs := math.Abs(bytes); {
 	case abs < 0.5:

@@ -5,14 +5,15 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// WriteJudgement writes the verdict on settled values that were recorded.
+// WriteJudgement writes the verdict on recorded settled readings.
 func WriteJudgement(w io.Writer, j *trend.Judgement, paint report.Painter) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Verdict: %s\n", paint.Paint(styles[j.Verdict], j.Sentence(Bytes)))
+	fmt.Fprintf(&b, "Verdict: %s\n", paint.Paint(styles[j.Verdict], j.Sentence(judge.Bytes)))
 	for _, reason := range j.Reasons {
 		fmt.Fprintf(&b, "  - %s\n", report.Line(reason.Text))
 	}
@@ -20,10 +21,10 @@ func WriteJudgement(w io.Writer, j *trend.Judgement, paint report.Painter) error
 	facts.Row("readings", fmt.Sprintf("%d, of which %d after the warm-up", j.Readings, j.Kept))
 	if j.Span > 0 {
 		facts.Row("operations", report.Count(int64(j.Span)))
-		facts.Row("warm-up", report.MB(j.WarmUp)+" in the readings that were left out")
-		facts.Row("slope", fmt.Sprintf("%s per operation (95 %%: %s to %s), %s", Bytes(j.Rate.Bytes), Bytes(j.Rate.Low), Bytes(j.Rate.High), chance(j.P)))
+		facts.Row("warm-up", report.MB(j.WarmUp)+" in the readings that were dropped")
+		facts.Row("slope", fmt.Sprintf("%s per operation (95 %%: %s to %s), %s", judge.Bytes(j.Rate.Bytes), judge.Bytes(j.Rate.Low), judge.Bytes(j.Rate.High), chance(j.P)))
 		facts.Row("growth", fmt.Sprintf("%s; below %s it is not called a leak; noise %s", report.MB(j.Growth), report.MB(j.Limit), report.MB(j.Noise)))
-		facts.Row("smallest", Bytes(j.Smallest)+" per operation would have been seen")
+		facts.Row("limit", judge.Bytes(j.Smallest)+" per operation: the detection limit")
 	}
 	for _, s := range j.Steps {
 		facts.Row("step", fmt.Sprintf("%s after %s operations", report.Signed(s.Size, report.MB), report.Count(int64(s.X))))
@@ -40,7 +41,7 @@ func chance(p float64) string {
 	return fmt.Sprintf("p = %.4f", p)
 }
 
-// Line is the progress on one line.
+// Line returns the progress on one line.
 func (p Progress) Line() string {
 	line := fmt.Sprintf("%s  %s", report.Duration(p.Elapsed), p.State)
 	if p.Phase != "" {

@@ -1,0 +1,148 @@
+package leaktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
+	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/process"
+)
+
+// newConductor returns a conductor of the server.
+func (r *run) newConductor() *conduct.Conductor {
+	return &conduct.Conductor{
+		Config: conduct.Config{Users: r.cfg.Users, Calls: r.cfg.Calls, Fixed: r.cfg.Fixed, Rounds: r.cfg.Rounds, Settle: r.cfg.Settle,
+			Expiry: r.cfg.Expiry, Hold: r.cfg.Hold, MaxTime: r.cfg.MaxTime, MaxMB: float64(r.cfg.MaxMemory) / mib, HeapMB: float64(r.server.heapLimit) / mib},
+		Server: conduct.Server{
+			Run: r.guarded, Settle: r.settle, Memory: r.server.memory, Files: r.server.files, FileLimit: fileLimit(r.server.info.PID),
+			Begin: r.load.OpenStanding, End: func(ctx context.Context, _ *load.Operation) { r.load.CloseStanding(ctx) },
+			Collectors: func() (float64, func() bool) {
+				c := collectorsOf(r.server, r.cfg)
+				return c.mayMB(), c.beyond
+			},
+			Ended: r.ended,
+		},
+		Warn: r.warn, Tell: r.tell, Round: r.log.round,
+	}
+}
+
+// guarded makes n operations, unless the memory limit is reached first.
+func (r *run) guarded(ctx context.Context, op *load.Operation, n int) (load.Batch, bool) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.watch.guard(func() { cancel(errMemory) })
+	defer r.watch.guard(nil)
+	b := r.load.Run(ctx, op, n)
+	return b, errors.Is(context.Cause(ctx), errMemory)
+}
+
+// ended returns how the server ended, with what it said last, and whether memory ran out.
+func (r *run) ended() (how string, outOfMemory bool) {
+	how = r.server.end()
+	if how == "" {
+		return "", false
+	}
+	killed := !r.server.endedByItself()
+	outOfMemory = killed && outOfMemoryKills() > r.deaths
+	if words := r.out.complained(); words != "" && !killed {
+		how += "; it said: " + words
+		outOfMemory = outOfMemory || memoryRanOut.MatchString(words)
+	}
+	return how, outOfMemory
+}
+
+// settle waits until the server is idle and reads what it holds then: the minimum
+// of the end of the wait, since a collector may run late.
+func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
+	last := min(lastPart, wait/2)
+	r.load.CloseIdle()
+	sleep(ctx, (wait-last)/2)
+	r.collect(ctx)
+	sleep(ctx, (wait-last)/2)
+	reading := conduct.Reading{}
+	reading.TreeMB = math.Inf(1)
+	for end := time.Now().Add(last); ; {
+		m, err := r.server.tree.Read()
+		if err != nil {
+			return conduct.Reading{}
+		}
+		if mb := float64(m.Total.RSS) / mib; mb < reading.TreeMB {
+			reading.TreeMB, reading.RootMB = mb, float64(m.Self.RSS)/mib
+		}
+		reading.Processes = 1 + m.Children
+		if m.Short {
+			reading.Unread = process.ShortText
+		}
+		if ctx.Err() != nil || !time.Now().Before(end) {
+			break
+		}
+		sleep(ctx, min(100*time.Millisecond, last/4+time.Millisecond))
+	}
+	r.counts(ctx, &reading.Round)
+	return reading
+}
+
+// counts reads what has no noise: the counts of the processes, and what the server
+// reports about itself.
+func (r *run) counts(ctx context.Context, round *judge.Round) {
+	d := process.NoDetail()
+	r.server.tree.ReadCounts(&d)
+	r.server.tree.ReadSockets(&d)
+	if d.Denied {
+		r.warn("sockets were not counted, nor open files before Linux 6.2: permission denied; the server belongs to another user: run as that user, or with more rights")
+	}
+	round.Files, round.Sockets = known(d.Files), known(d.Sockets)
+	round.CloseWait, round.Threads = known(d.CloseWait), known(d.Threads)
+	if !r.snapshot {
+		return
+	}
+	s, err := poll.Once(ctx, r.cfg.Client, r.cfg.Snapshot)
+	if err != nil {
+		return // the value stays unknown
+	}
+	if s.ActiveSessions != nil {
+		round.Sessions = known(float64(*s.ActiveSessions))
+	}
+	round.HeapMB = s.HeapUsedMB
+}
+
+func known(v float64) *float64 {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}
+
+// collectTime limits one request to run the collector.
+const collectTime = 10 * time.Second
+
+// collect asks the collector of the runtime to run, if the user said how.
+func (r *run) collect(ctx context.Context) {
+	if r.cfg.GCSignal != "" {
+		if err := process.Signal(r.server.info.ID, r.cfg.GCSignal); err != nil {
+			r.warn(fmt.Sprintf("asking the collector: sending %s to process %d: %v", r.cfg.GCSignal, r.server.info.PID, err))
+		}
+	}
+	if r.cfg.GCURL == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, collectTime)
+	defer cancel()
+	if err := r.load.Get(ctx, r.cfg.GCURL.String()); err != nil {
+		r.warn("asking the collector: " + err.Error())
+	}
+}
+
+// sleep waits, unless the run ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,204 @@
+package conduct
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// Config limits a run.
+type Config struct {
+	Users, Calls int  // users times calls is the usual size of a round
+	Fixed        bool // the user chose them
+	Rounds       int  // exactly this many; 0 is as many as the verdict needs
+	Settle       time.Duration
+	Expiry       time.Duration // lifetime of abandoned sessions, 0 if unknown
+	Hold         time.Duration // idle time before a leak is believed, 0 for none
+	MaxTime      time.Duration
+	MaxMB        float64 // of the process tree; the load stops there
+	HeapMB       float64 // limit of the server's heap, 0 for none
+}
+
+// DecidingRounds is the least number of rounds that can be judged, beside the baseline.
+const DecidingRounds = 8
+
+// The numbers of rounds of a phase.
+const (
+	leastRounds = 9
+	usualRounds = 12
+	sureRounds  = 17 // a long warm-up looks like a leak until then
+	bentRounds  = 24 // for a leak whose curve bends, which may be a longer warm-up
+	mostRounds  = 40
+)
+
+// Server is the server under test.
+type Server struct {
+	// Run makes n operations. It stops early, and full is true, when the server
+	// reaches the memory limit.
+	Run func(ctx context.Context, op *load.Operation, n int) (b load.Batch, full bool)
+	// Settle waits and reads what the idle server holds at the end of the wait. A
+	// reading of 0 MB means that it has ended.
+	Settle func(ctx context.Context, wait time.Duration) Reading
+	// Begin and End surround a phase.
+	Begin, End func(ctx context.Context, op *load.Operation)
+	// Memory returns what the server holds now in MB, 0 after its end.
+	Memory func() float64
+	// Files returns the number of open files, 0 if unknown.
+	Files func() float64
+	// FileLimit is the limit of open files of the server's process, 0 if unknown.
+	FileLimit float64
+	// Collectors returns how much garbage, in MB, lazy collectors may leave, and a
+	// function that reports whether one process has grown by more than its share.
+	Collectors func() (mb float64, over func() bool)
+	// Ended returns how the server ended, and whether memory ran out; "" while it lives.
+	Ended func() (how string, outOfMemory bool)
+}
+
+// Reading is what an idle server holds.
+type Reading struct {
+	judge.Round
+	Unread string // why processes are missing in it, or ""
+}
+
+// Task is a load to try.
+type Task struct {
+	load.Operation
+	Tool   string
+	Per    string
+	Does   string
+	Select func() // makes the tool the one that is called; nil if there is only one
+	Asked  bool   // the user named it
+}
+
+// Conductor runs phases.
+type Conductor struct {
+	Config
+	Server Server
+	Warn   func(text string)
+	Tell   func(Progress)
+	Round  func(p *judge.Phase, r *judge.Round, b *load.Batch) // called after each load
+
+	Phases []*judge.Phase
+	Ended  string // how the server ended
+	Full   bool   // the memory limit was reached
+
+	start   time.Time
+	nth, of int
+	share   time.Time // until when the phase may be extended
+	current *judge.Phase
+}
+
+// Progress is the state of a run.
+type Progress struct {
+	Phase   string
+	Nth, Of int // phases
+	Round   int
+	Rounds  int // wanted so far
+	State   string
+	Latest  string // the verdict so far
+}
+
+// Conduct runs the tasks. A task that stands for several is taken apart when it is
+// not cleared: parts returns its parts. start is when the run began.
+func (c *Conductor) Conduct(ctx context.Context, start time.Time, tasks []Task, parts func(t *Task, todo []Task) []Task) {
+	c.start = start
+	if text := c.tooLong(tasks); text != "" {
+		c.Warn(text)
+	}
+	for i := 0; i < len(tasks) && ctx.Err() == nil; i++ {
+		t := &tasks[i]
+		c.nth, c.of = i+1, len(tasks)
+		left := c.MaxTime - time.Since(c.start)
+		if left < 0 && i > 0 || c.Full {
+			c.Warn(fmt.Sprintf("%s was not tried: %s", t.ID, c.limitReached()))
+			continue
+		}
+		c.share = time.Now().Add(left / time.Duration(len(tasks)-i))
+		p := c.phase(ctx, t)
+		if len(p.Rounds) > 0 {
+			c.Phases = append(c.Phases, p)
+		}
+		if c.Ended != "" {
+			c.Warn(c.Ended)
+			c.untried(tasks[i+1:])
+			return
+		}
+		if p.Verdict() != trend.NoLeak {
+			tasks = append(tasks, parts(t, tasks)...)
+		}
+	}
+	if ctx.Err() != nil {
+		c.Warn("the run was interrupted")
+		c.untried(tasks[min(c.nth, len(tasks)):])
+	}
+}
+
+func (c *Conductor) untried(rest []Task) {
+	var ids []string
+	for _, t := range rest {
+		ids = append(ids, t.ID)
+	}
+	if len(ids) > 0 {
+		c.Warn("not tried: " + strings.Join(ids, ", "))
+	}
+}
+
+func (c *Conductor) limitReached() string {
+	if c.Full {
+		return "the server had reached the memory limit of " + judge.Bytes(c.MaxMB*mib) + "; --max-memory allows more"
+	}
+	return "the time was over; --max-time allows more"
+}
+
+// tooLong returns a warning if the tasks cannot be finished in time.
+func (c *Conductor) tooLong(tasks []Task) string {
+	need := time.Duration(0)
+	for i := range tasks {
+		c.of = len(tasks)
+		rounds := c.usual()
+		if c.Rounds > 0 {
+			rounds = c.Rounds
+		}
+		need += warmUpTime + time.Duration(rounds+1)*(c.wait(&tasks[i])+c.loadTime(&tasks[i])) - c.loadTime(&tasks[i])
+	}
+	if need <= c.MaxTime {
+		return ""
+	}
+	return fmt.Sprintf("the run needs at least %s and ends at --max-time %s: what is tried last may stay undecided; --max-time %s allows all of it",
+		need.Round(time.Second), c.MaxTime, need.Truncate(time.Minute)+time.Minute)
+}
+
+// warmUpTime is the least time of a warm-up.
+const warmUpTime = 2 * time.Second
+
+func (c *Conductor) tell(state string) {
+	if c.Tell == nil {
+		return
+	}
+	p := Progress{Nth: c.nth, Of: c.of, State: state, Rounds: c.usual()}
+	if c.Rounds > 0 {
+		p.Rounds = c.Rounds
+	}
+	if ph := c.current; ph != nil {
+		p.Phase, p.Round = ph.ID, ph.RoundsDone()
+		p.Rounds = max(p.Rounds, p.Round)
+		if p.Round > leastRounds {
+			p.Latest = ph.Sentence()
+		}
+	}
+	c.Tell(p)
+}
+
+func (c *Conductor) elapsed() float64 { return Seconds(time.Since(c.start)) }
+
+// Seconds returns d in seconds, rounded to milliseconds.
+func Seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond)) / float64(time.Second)
+}
+
+const mib = 1 << 20

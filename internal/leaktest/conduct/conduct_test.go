@@ -1,0 +1,265 @@
+package conduct
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// fake is a server in virtual time: each operation takes a time, and keeps memory
+// for a time.
+type fake struct {
+	each    time.Duration // of an operation
+	keepMB  float64       // per operation
+	keepFor time.Duration // 0 is for ever
+	files   float64       // kept per operation
+	warmMB  float64       // taken by the first operations
+	limitMB float64       // the load stops there
+	dieMB   float64       // the server dies of lack of memory
+	start   time.Time
+	made    []made
+	total   int
+	ended   string
+}
+
+type made struct {
+	at time.Time
+	n  int
+}
+
+// kept returns the operations whose memory is still held.
+func (f *fake) kept() int {
+	n := 0
+	for _, m := range f.made {
+		if f.keepFor == 0 || time.Since(m.at) < f.keepFor {
+			n += m.n
+		}
+	}
+	return n
+}
+
+func (f *fake) memory() float64 {
+	if f.ended != "" {
+		return 0
+	}
+	noise := []float64{0, 0.03, 0.01, 0.02}[len(f.made)%4]
+	return 50 + f.warmMB*min(1, float64(f.total)/500) + f.keepMB*float64(f.kept()) + noise
+}
+
+func (f *fake) run(ctx context.Context, _ *load.Operation, n int) (load.Batch, bool) {
+	from, b, full := time.Now(), load.Batch{}, false
+	for range n {
+		if ctx.Err() != nil || full || f.ended != "" {
+			break
+		}
+		time.Sleep(f.each)
+		f.made, f.total = append(f.made, made{time.Now(), 1}), f.total+1
+		b.Done++
+		full = f.limitMB > 0 && f.memory() > f.limitMB
+		if f.dieMB > 0 && f.memory() > f.dieMB {
+			f.ended = "the server ended during the run: killed"
+		}
+	}
+	b.Took = time.Since(from)
+	f.compact()
+	return b, full
+}
+
+// compact merges the operations of a second.
+func (f *fake) compact() {
+	var merged []made
+	for _, m := range f.made {
+		if last := len(merged) - 1; last >= 0 && m.at.Sub(merged[last].at) < time.Second {
+			merged[last].n += m.n
+			continue
+		}
+		merged = append(merged, m)
+	}
+	f.made = merged
+}
+
+func (f *fake) settle(ctx context.Context, wait time.Duration) Reading {
+	pause(ctx, wait)
+	files := 10 + f.files*float64(f.kept())
+	return Reading{Round: judge.Round{TreeMB: f.memory(), RootMB: f.memory(), Processes: 1, Files: &files}}
+}
+
+// conductor returns a conductor of f, and its warnings.
+func (f *fake) conductor(cfg Config) (*Conductor, *[]string) {
+	var warnings []string
+	f.start = time.Now()
+	c := &Conductor{Config: cfg, Warn: func(text string) { warnings = append(warnings, text) }, Server: Server{
+		Run: f.run, Settle: f.settle, Memory: f.memory, Files: func() float64 { return 10 + f.files*float64(f.kept()) }, FileLimit: 1024,
+		Begin: func(context.Context, *load.Operation) {}, End: func(context.Context, *load.Operation) {},
+		Collectors: func() (float64, func() bool) { return 0, func() bool { return false } },
+		Ended:      func() (string, bool) { return f.ended, f.dieMB > 0 },
+	}}
+	return c, &warnings
+}
+
+func usual() Config {
+	return Config{Users: 40, Calls: 10, Settle: 3 * time.Second, Hold: 90 * time.Second, MaxTime: 15 * time.Minute, MaxMB: 4000}
+}
+
+func task(t *testing.T, id string) Task {
+	t.Helper()
+	found, err := load.Find([]string{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Task{Operation: found[0], Per: found[0].Per, Does: found[0].Does}
+}
+
+// conduct tries one load on f.
+func conduct(t *testing.T, f *fake, cfg Config, ids ...string) (*Conductor, []string) {
+	t.Helper()
+	c, warnings := f.conductor(cfg)
+	var tasks []Task
+	for _, id := range ids {
+		tasks = append(tasks, task(t, id))
+	}
+	c.Conduct(t.Context(), time.Now(), tasks, func(*Task, []Task) []Task { return nil })
+	return c, *warnings
+}
+
+// What servers of known shapes are called.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fake   fake
+		want   trend.Verdict
+		reason string
+	}{
+		"flat":                {fake{each: 2 * time.Millisecond}, trend.NoLeak, ""},
+		"warm-up":             {fake{each: 2 * time.Millisecond, warmMB: 60}, trend.NoLeak, ""},
+		"leak":                {fake{each: 2 * time.Millisecond, keepMB: 0.01}, trend.Leak, trend.Rising},
+		"small leak":          {fake{each: 2 * time.Millisecond, keepMB: 0.001}, trend.Leak, trend.Rising},
+		"held for 30 s":       {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: 30 * time.Second}, trend.NoLeak, ""},
+		"held for a minute":   {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: time.Minute}, trend.NoLeak, ""},
+		"held for 85 s":       {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: 85 * time.Second}, trend.NoLeak, judge.Released},
+		"files that it keeps": {fake{each: 2 * time.Millisecond, files: 1}, trend.Leak, judge.Counted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := c.fake
+				got, _ := conduct(t, &f, usual(), "call")
+				p := got.Phases[0]
+				if p.Verdict() != c.want || c.reason != "" && p.Trend.Reasons[0].Code != c.reason {
+					t.Errorf("%s after %d rounds and %s, want %s: %+v, hold %+v", p.Sentence(), p.RoundsDone(), time.Since(f.start), c.want, p.Trend.Reasons, p.Hold)
+				}
+			})
+		})
+	}
+}
+
+// A leak is believed only after the hold time, and the run says so when there was no
+// time for it.
+func TestHoldTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{each: 2 * time.Millisecond, keepMB: 0.01}
+		c, warnings := conduct(t, f, usual(), "call")
+		p := c.Phases[0]
+		if p.Hold == nil || p.Hold.Seconds < 90 || p.Hold.Seconds > 95 || !p.Hold.Kept() || len(warnings) != 0 {
+			t.Errorf("hold %+v, warnings %q", p.Hold, warnings)
+		}
+		cfg := usual()
+		cfg.MaxTime = 2 * time.Minute
+		f = &fake{each: 2 * time.Millisecond, keepMB: 0.01}
+		c, warnings = conduct(t, f, cfg, "call")
+		if p := c.Phases[0]; p.Hold != nil || p.Verdict() != trend.Leak || len(warnings) != 1 || !strings.Contains(warnings[0], "released later is not ruled out") {
+			t.Errorf("%s, hold %+v, warnings %q", p.Sentence(), p.Hold, warnings)
+		}
+	})
+}
+
+// Rounds fit the memory that the server may take, the limit of its heap and the limit
+// of open files.
+func TestRoundsFit(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fake  fake
+		heap  float64
+		most  int
+		least int
+	}{
+		"nothing is kept": {fake{each: 2 * time.Millisecond}, 0, 1200, 800},
+		"memory":          {fake{each: 2 * time.Millisecond, keepMB: 1}, 0, 130, 60},
+		"heap limit":      {fake{each: 2 * time.Millisecond, keepMB: 1}, 256, 10, 3},
+		"files":           {fake{each: 2 * time.Millisecond, files: 1}, 0, 35, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f, cfg := c.fake, usual()
+				cfg.HeapMB, cfg.Hold = c.heap, 0
+				got, _ := conduct(t, &f, cfg, "call")
+				p := got.Phases[0]
+				last, before := p.Rounds[len(p.Rounds)-1], p.Rounds[len(p.Rounds)-2]
+				if n := int(last.Operations - before.Operations); n > c.most || n < c.least {
+					t.Errorf("%d operations in a round, want %d to %d", n, c.least, c.most)
+				}
+			})
+		})
+	}
+}
+
+// Rounds stop at the memory limit, and at the death of the server, which is a leak if
+// memory ran out on a straight line.
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := usual()
+		cfg.Fixed, cfg.Rounds = true, 12
+		f := &fake{each: time.Millisecond, keepMB: 0.25, limitMB: 500}
+		c, _ := conduct(t, f, cfg, "everyday")
+		if p := c.Phases[0]; !c.Full || p.RoundsDone() > 6 {
+			t.Errorf("full %t after %d rounds", c.Full, p.RoundsDone())
+		}
+		f = &fake{each: time.Millisecond, keepMB: 0.25, dieMB: 700}
+		c, warnings := conduct(t, f, cfg, "everyday", "closed")
+		p := c.Phases[0]
+		if p.Verdict() != trend.Leak || p.Trend.Reasons[0].Code != judge.OutOfMemory || c.Ended == "" || p.Ended != c.Ended {
+			t.Errorf("%s: %+v", p.Sentence(), p.Trend.Reasons)
+		}
+		if want := []string{c.Ended, "not tried: closed"}; !slices.Equal(warnings, want) {
+			t.Errorf("warnings %q, want %q", warnings, want)
+		}
+	})
+}
+
+// A run that cannot finish in time says so before it starts, and how long it needs.
+func TestTooLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := usual()
+		cfg.MaxTime, cfg.Expiry = 2*time.Minute, 30*time.Second
+		_, warnings := conduct(t, &fake{each: 2 * time.Millisecond}, cfg, "call", "abandoned", "closed")
+		if len(warnings) == 0 || !strings.HasPrefix(warnings[0], "the run needs at least 7m") || !strings.Contains(warnings[0], "--max-time 8m0s allows all of it") {
+			t.Errorf("warnings %q", warnings)
+		}
+	})
+}
+
+// The first Ctrl-C ends a phase at once.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{each: 2 * time.Millisecond}
+		c, warnings := f.conductor(usual())
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		c.Conduct(ctx, time.Now(), []Task{task(t, "call"), task(t, "closed")}, func(*Task, []Task) []Task { return nil })
+		if took := time.Since(f.start); took > 21*time.Second || !slices.Equal(*warnings, []string{"the run was interrupted", "not tried: closed"}) {
+			t.Errorf("after %s: %q", took, *warnings)
+		}
+	})
+}

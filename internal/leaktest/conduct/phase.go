@@ -1,0 +1,167 @@
+package conduct
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// phase loads the server with one task, round after round.
+func (c *Conductor) phase(ctx context.Context, t *Task) *judge.Phase {
+	p := &judge.Phase{ID: t.ID, Per: t.Per, Does: t.Does, Tool: t.Tool, ComposedOf: t.ComposedOf, OpensSessions: t.Has(load.OpensSessions),
+		Evidence: judge.Evidence{MeantToFail: t.Has(load.MeantToFail), Held: t.Has(load.HeldByTime), Expired: c.Expiry > 0,
+			Asked: t.Asked, FileLimit: c.Server.FileLimit, Errors: map[string]string{}}}
+	c.current = p
+	if t.Select != nil {
+		t.Select()
+	}
+	defer c.Server.End(context.WithoutCancel(ctx), &t.Operation)
+	n := c.calibrate(ctx, t)
+	c.Server.Begin(ctx, &t.Operation)
+	base := c.settle(ctx, t, judge.Round{From: c.elapsed(), Loaded: c.elapsed()})
+	if ctx.Err() != nil || base.TreeMB == 0 {
+		c.ended(p)
+		return p
+	}
+	mb, over := c.Server.Collectors()
+	p.CollectorMB, p.Rounds = mb, append(p.Rounds, base)
+	p.Judge()
+	for c.more(t, p) && ctx.Err() == nil && !c.ended(p) {
+		round, whole := c.round(ctx, t, n)
+		if !whole {
+			break
+		}
+		p.Rounds = append(p.Rounds, round)
+		p.OverCollector = over()
+		p.Judge()
+		n = c.larger(t, p, n)
+	}
+	if !c.ended(p) {
+		c.confirm(ctx, t, p, n)
+	}
+	return p
+}
+
+// ended notes how the server ended, if it did.
+func (c *Conductor) ended(p *judge.Phase) bool {
+	how, outOfMemory := c.Server.Ended()
+	if how == "" {
+		return false
+	}
+	c.Ended, p.Ended, p.OutOfMemory = how, how, outOfMemory
+	if len(p.Rounds) > 0 {
+		p.Judge()
+	}
+	return true
+}
+
+// round makes one round of n operations. It is not whole if it was cut off.
+func (c *Conductor) round(ctx context.Context, t *Task, n int) (judge.Round, bool) {
+	p := c.current
+	round := judge.Round{Number: len(p.Rounds), From: c.elapsed()}
+	c.tell("load")
+	b := c.load(ctx, t, n)
+	round.Loaded = c.elapsed()
+	count(p, &b)
+	round.Operations, round.Failed, round.Latency = p.Operations, b.Failed, b.Latency()
+	if b.Took > 0 {
+		round.Throughput = b.Rate()
+	}
+	if c.Round != nil {
+		c.Round(p, &round, &b)
+	}
+	round = c.settle(ctx, t, round)
+	return round, ctx.Err() == nil && round.TreeMB > 0
+}
+
+// count adds the outcome of a round to the evidence.
+func count(p *judge.Phase, b *load.Batch) {
+	p.Operations, p.Failed, p.Refused = p.Operations+b.Done, p.Failed+b.Failed, p.Refused+b.Refused
+	for kind, example := range b.Errors {
+		if p.Errors[kind] == "" {
+			p.Errors[kind] = example
+		}
+	}
+	if b.Done > 0 && b.Sessions > 0 {
+		p.Shares = []judge.Share{{Per: "session", Of: float64(b.Sessions) / float64(b.Done)}}
+		if b.Discovers > 0 {
+			p.Shares = append(p.Shares, judge.Share{Per: "server/discover", Of: float64(b.Discovers) / float64(b.Done)})
+		}
+	}
+}
+
+// load makes n operations, unless the memory limit is reached first.
+func (c *Conductor) load(ctx context.Context, t *Task, n int) load.Batch {
+	b, full := c.Server.Run(ctx, &t.Operation, n)
+	c.Full = c.Full || full
+	return b
+}
+
+// settle waits until the server is idle and adds what it holds then to round.
+func (c *Conductor) settle(ctx context.Context, t *Task, round judge.Round) judge.Round {
+	c.tell("settle")
+	r := c.Server.Settle(ctx, c.wait(t))
+	if r.Unread != "" {
+		c.current.Unread = r.Unread
+	}
+	r.Number, r.Operations, r.Failed, r.From, r.Loaded = round.Number, round.Operations, round.Failed, round.From, round.Loaded
+	r.Latency, r.Throughput = round.Latency, round.Throughput
+	r.Settled = c.elapsed()
+	return r.Round
+}
+
+// wait returns the settle time of a task.
+func (c *Conductor) wait(t *Task) time.Duration {
+	if t.Has(load.HeldByTime) {
+		return c.Settle + c.Expiry
+	}
+	return c.Settle
+}
+
+// more decides whether p needs another round.
+func (c *Conductor) more(t *Task, p *judge.Phase) bool {
+	n := p.RoundsDone()
+	if c.Full || c.Rounds > 0 {
+		return !c.Full && n < c.Rounds
+	}
+	if time.Since(c.start) > c.MaxTime {
+		return false
+	}
+	return wants(p, n, c.usual()) && (n < c.usual() || time.Now().Before(c.share))
+}
+
+// usual returns the number of rounds of a phase that is decided early.
+func (c *Conductor) usual() int {
+	if c.of > 1 {
+		return leastRounds
+	}
+	return usualRounds
+}
+
+// countedRounds is the number of rounds after which a count is believed.
+const countedRounds = 6
+
+// wants reports whether the verdict on p after n rounds can still change.
+func wants(p *judge.Phase, n, usual int) bool {
+	t := &p.Trend
+	switch {
+	case n >= mostRounds:
+		return false
+	case n >= countedRounds && p.By == judge.ByCount:
+		return false
+	case n < usual:
+		return true
+	case t.Verdict == trend.Leak && t.Bends && n < bentRounds:
+		return p.By != judge.ByCount
+	case t.Verdict == trend.Leak:
+		// A long warm-up looks like a leak until it is over, but it does not make
+		// the server half as large again.
+		return n < sureRounds && p.By != judge.ByCount && t.Growth < t.Level/2
+	case t.Verdict == trend.NoLeak: // it may have grown more than is passed over
+		return n < sureRounds && t.Rate.High*t.Span > t.Limit*mib
+	}
+	return !(p.Unexpired() && p.Rate.Low > 0)
+}

@@ -1,0 +1,113 @@
+package judge
+
+import (
+	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// Count is something that a server holds and that has no noise.
+type Count struct {
+	What         string  `json:"what"`
+	Before       float64 `json:"before"`
+	After        float64 `json:"after"`
+	PerOperation float64 `json:"perOperation"`
+	Kept         bool    `json:"kept"`                  // it accumulates
+	AtLimit      bool    `json:"atFileLimit,omitempty"` // it reached the limit of open files
+}
+
+// Counter is a kind of count.
+type Counter struct {
+	Name string
+	Of   func(*Round) *float64 // nil if it was not read
+	// perOperation is the least growth per operation that counts as accumulating.
+	perOperation float64
+	files        bool // the limit of open files bounds it
+}
+
+// IsSessions reports whether c counts sessions.
+func (c *Count) IsSessions() bool { return c.What == sessionsCounter }
+
+// half of the operations must leave something: no noise does that.
+const half = 0.5
+
+const (
+	processesCounter = "processes"
+	sessionsCounter  = "sessions that the server counts"
+)
+
+// Counters lists what is counted beside memory.
+func Counters() []Counter {
+	return []Counter{
+		{processesCounter, func(r *Round) *float64 { v := float64(r.Processes); return &v }, 0, false},
+		{sessionsCounter, func(r *Round) *float64 { return r.Sessions }, half, false},
+		{"sockets", func(r *Round) *float64 { return r.Sockets }, half, true},
+		{"sockets in CLOSE_WAIT", func(r *Round) *float64 { return r.CloseWait }, half, true},
+		{"open files", func(r *Round) *float64 { return r.Files }, half, true},
+		{"threads", func(r *Round) *float64 { return r.Threads }, half, false},
+	}
+}
+
+// countsOf compares the counts before and after the load.
+func countsOf(e *Evidence) []Count {
+	var all []Count
+	if len(e.Rounds) < 2 {
+		return nil
+	}
+	for _, c := range Counters() {
+		before, after := c.Of(&e.Rounds[0]), c.Of(e.last())
+		if before == nil || after == nil {
+			continue
+		}
+		count := Count{What: c.Name, Before: *before, After: *after}
+		count.AtLimit = c.files && c.atLimit(e)
+		count.Kept = c.accumulates(e) || count.AtLimit
+		if ops := e.last().Operations; ops > 0 {
+			count.PerOperation = (*after - *before) / float64(ops)
+		}
+		all = append(all, count)
+	}
+	return all
+}
+
+// accumulates reports whether the count grows with the operations.
+func (c *Counter) accumulates(e *Evidence) bool {
+	points := make([]trend.Point, 0, len(e.Rounds))
+	for i := range e.Rounds {
+		v := c.Of(&e.Rounds[i])
+		if v == nil {
+			return false
+		}
+		points = append(points, trend.Point{X: float64(e.Rounds[i].Operations), Y: *v})
+	}
+	_, ok := trend.Accumulates(points, c.perOperation)
+	return ok
+}
+
+// The signs of a count that has reached the limit of open files.
+const (
+	limitShare    = 0.9 // of the limit
+	limitReadings = 3   // idle readings in a row
+)
+
+// atLimit reports whether a count of an idle server stands at the limit of open
+// files, and was below half of it before the load or rose up to it: it cannot
+// rise further, so it no longer accumulates.
+func (c *Counter) atLimit(e *Evidence) bool {
+	n := len(e.Rounds)
+	if e.FileLimit <= 0 || n < limitReadings+1 {
+		return false
+	}
+	return !slices.ContainsFunc(e.Rounds[n-limitReadings:], func(r Round) bool {
+		v := c.Of(&r)
+		return v == nil || *v < limitShare*e.FileLimit
+	})
+}
+
+// keptCounts returns the names of the counts that accumulate.
+func keptCounts(counts []Count) []Count {
+	return slices.DeleteFunc(slices.Clone(counts), func(c Count) bool { return !c.Kept })
+}
+
+// CountsOf returns the counts of the evidence that accumulate, by their value after the last round.
+func CountsOf(e *Evidence) []Count { return keptCounts(countsOf(e)) }

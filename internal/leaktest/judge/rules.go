@@ -1,0 +1,186 @@
+package judge
+
+import (
+	"fmt"
+
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// Judgement is the verdict on a phase with the figures behind it.
+type Judgement struct {
+	Trend trend.Judgement `json:"trend"`
+	Rate  trend.Rate      `json:"rate"` // bytes kept per operation, by the measure that decided
+	By    Basis           `json:"by"`
+	// Heap is the trend of the heap that the server reports.
+	Heap *trend.Judgement `json:"heap,omitempty"`
+	// Counts are the sessions, sockets, files and processes before and after.
+	Counts []Count `json:"counts,omitempty"`
+}
+
+// Basis is the measure that a verdict rests on.
+type Basis string
+
+// The bases of a verdict.
+const (
+	ByRSS   Basis = "rss"
+	ByHeap  Basis = "heap"  // as the snapshot endpoint reports it, confirmed by RSS
+	ByCount Basis = "count" // of processes, sessions, sockets, files
+)
+
+// Codes of reasons beside those of trend.
+const (
+	Counted     = "counted"       // a count accumulates
+	Unexpired   = "unexpired"     // sessions may not have expired
+	Released    = "released"      // the server released it after a while
+	KeptIdle    = "kept-idle"     // it did not
+	LazyHeap    = "lazy-heap"     // a collector may not have run yet
+	HeapGrows   = "heap"          // the heap that the server reports grows
+	OutOfMemory = "out-of-memory" // the server ran out of memory
+)
+
+// facts are the evidence and all that is computed from it.
+type facts struct {
+	*Evidence
+	per          string
+	rss          trend.Judgement
+	heap         *trend.Judgement
+	counts       []Count
+	disturbances []trend.Reason
+}
+
+// conclusion is what a rule says.
+type conclusion struct {
+	verdict trend.Verdict
+	by      Basis
+	rate    trend.Rate
+	reasons []trend.Reason
+}
+
+// rule is one way to reach a verdict.
+type rule struct {
+	name     string
+	applies  func(*facts) bool
+	conclude func(*facts) conclusion
+}
+
+// rules are tried in order; the first that applies decides. The last always applies.
+func rules() []rule {
+	return []rule{
+		{"released after a while", (*facts).released, (*facts).releasedConclusion},
+		{"counts accumulate", (*facts).accumulates, (*facts).countedLeak},
+		{"sessions may not have expired", (*facts).unexpired, (*facts).unexpiredConclusion},
+		{"ran out of memory on a straight line", (*facts).ranOut, (*facts).outOfMemoryLeak},
+		{"the collector may not have run", (*facts).uncollected, (*facts).uncollectedConclusion},
+		{"the heap grows and RSS confirms it", (*facts).heapLeaks, (*facts).heapLeak},
+		{"RSS grows", (*facts).rssLeaks, (*facts).rssLeak},
+		{"the heap grows into free memory", (*facts).heapHidden, (*facts).hiddenHeap},
+		{"no leak, but the run was disturbed", (*facts).disturbed, (*facts).open},
+		{"no leak", (*facts).cleared, (*facts).open},
+		{"undecided", func(*facts) bool { return true }, (*facts).open},
+	}
+}
+
+// Judge sets the judgement of p from its evidence.
+func (p *Phase) Judge() {
+	f := examine(&p.Evidence, p.Per)
+	for _, r := range rules() {
+		if r.applies(f) {
+			p.Judgement = f.judgement(r.conclude(f))
+			return
+		}
+	}
+}
+
+// examine computes the figures that the rules look at.
+func examine(e *Evidence, per string) *facts {
+	f := &facts{Evidence: e, per: per, counts: countsOf(e)}
+	memory := make([]trend.Point, len(e.Rounds))
+	heap := make([]trend.Point, 0, len(e.Rounds))
+	for i, r := range e.Rounds {
+		memory[i] = trend.Point{X: float64(r.Operations), Y: r.TreeMB}
+		if r.HeapMB != nil {
+			heap = append(heap, trend.Point{X: float64(r.Operations), Y: *r.HeapMB})
+		}
+	}
+	f.rss = trend.Judge(memory)
+	if len(heap) > 0 && len(heap) == len(memory) {
+		j := trend.Judge(heap)
+		f.heap = &j
+	}
+	f.disturbances = f.disturbedBy()
+	return f
+}
+
+// judgement puts a conclusion and the figures together.
+func (f *facts) judgement(c conclusion) Judgement {
+	j := Judgement{Trend: f.rss, Rate: c.rate, By: c.by, Heap: f.heap, Counts: f.counts}
+	j.Trend.Verdict, j.Trend.Reasons = c.verdict, append(c.reasons, f.disturbances...)
+	if f.rss.Verdict == trend.NoLeak && f.heapGrows() {
+		j.Trend.Smallest = max(j.Trend.Smallest, f.heap.Rate.Bytes)
+	}
+	if j.Trend.Span == 0 && c.by == ByCount {
+		j.Trend.From, j.Trend.Level, j.Trend.Span, j.Trend.Growth, j.Trend.Rate = f.roughTrend()
+		j.Rate = j.Trend.Rate
+	}
+	return j
+}
+
+// open returns what the trend of RSS says, except that a disturbed run clears nothing.
+func (f *facts) open() conclusion {
+	verdict := f.rss.Verdict
+	if f.disturbed() {
+		verdict = trend.Undecided
+	}
+	reasons := f.rss.Reasons
+	if f.rss.Verdict == trend.NoLeak && f.heapGrows() {
+		reasons = append(reasons[:len(reasons):len(reasons)], f.heapReason())
+	}
+	return conclusion{verdict, ByRSS, f.rss.Rate, reasons}
+}
+
+func (f *facts) cleared() bool   { return f.rss.Verdict == trend.NoLeak }
+func (f *facts) disturbed() bool { return f.cleared() && len(f.disturbances) > 0 }
+func (f *facts) rssLeaks() bool  { return f.rss.Verdict == trend.Leak }
+
+func (f *facts) rssLeak() conclusion {
+	return conclusion{trend.Leak, ByRSS, f.rss.Rate, f.confirmed(f.rss.Reasons)}
+}
+
+// accumulates reports whether a count grows with the operations and nothing
+// allows the server to keep it.
+func (f *facts) accumulates() bool { return len(keptCounts(f.counts)) > 0 && !f.mayHold() }
+
+func (f *facts) countedLeak() conclusion {
+	var reasons []trend.Reason
+	for _, c := range keptCounts(f.counts) {
+		text := fmt.Sprintf("%s: %.0f before, %.0f after; they accumulate, and none is released", c.What, c.Before, c.After)
+		if c.AtLimit {
+			text = fmt.Sprintf("%s: %.0f before, %.0f after; the idle server stays at its limit of %.0f open files", c.What, c.Before, c.After, f.FileLimit)
+		}
+		reasons = append(reasons, trend.Reason{Code: Counted, Leak: true, Text: text})
+	}
+	if f.rss.Verdict == trend.Leak {
+		reasons = append(reasons, f.rss.Reasons...)
+	}
+	return conclusion{trend.Leak, ByCount, f.rss.Rate, f.confirmed(reasons)}
+}
+
+// roughTrend returns the trend of too few rounds for an interval: from the first to the last.
+func (f *facts) roughTrend() (from, level, span, growth float64, rate trend.Rate) {
+	first, last := &f.Rounds[min(1, len(f.Rounds)-1)], f.last()
+	from, level, span = float64(first.Operations), first.TreeMB, float64(last.Operations-first.Operations)
+	if span <= 0 {
+		return from, level, 0, 0, trend.Rate{}
+	}
+	growth = last.TreeMB - first.TreeMB
+	bytes := growth / span * mib
+	low, high := bytes, bytes
+	for i := 2; i < len(f.Rounds); i++ {
+		a, b := f.Rounds[i-1], f.Rounds[i]
+		if b.Operations > a.Operations {
+			v := (b.TreeMB - a.TreeMB) / float64(b.Operations-a.Operations) * mib
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	return from, level, span, growth, trend.Rate{Bytes: bytes, Low: low, High: high}
+}

@@ -1,0 +1,281 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Config says how to reach a server and what to call.
+type Config struct {
+	HTTP     *http.Client
+	Timeout  time.Duration // of one exchange, 0 for none
+	URL      *url.URL
+	Line     *mcp.Session     // an open session over standard streams, instead of URL
+	Protocol string           // revision to ask for; "" is the newest with sessions
+	Tools    []string         // tools to call; none is the first that the server offers
+	Args     []jsontext.Value // of the tools: none, one for all, or one each
+
+	Users int // virtual users
+	// Calls is the number of calls of a user in a session, 0 for the usual number.
+	Calls int
+}
+
+// workers is the number of parallel workers of an operation without AllUsers.
+const workers = 4
+
+// Load is a server under load.
+type Load struct {
+	cfg      Config
+	ep       mcp.Endpoint
+	era      mcp.Era // with sessions, if the server has them
+	sessions bool
+	modern   bool
+	tools    []called
+	tool     called // the current one
+	warning  string
+
+	mu       sync.Mutex
+	standing map[int]*mcp.Session // by worker
+	streams  map[int]string       // by worker: sessions whose streams are dropped
+	turn     atomic.Int64
+}
+
+// called is a tool with its arguments. The zero value stands for tools/list.
+type called struct {
+	mcp.Tool
+	args jsontext.Value
+}
+
+// Open finds out how to speak to the server and which tools to call.
+func Open(ctx context.Context, cfg Config) (*Load, error) {
+	l := &Load{cfg: cfg, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
+	ctx, cancel := l.exchange(ctx)
+	defer cancel()
+	session := cfg.Line
+	if session == nil {
+		l.ep = mcp.Endpoint{HTTP: cfg.HTTP, URL: cfg.URL.String()}
+		var err error
+		if session, err = l.first(ctx); err != nil {
+			return nil, client.Cause(err)
+		}
+		defer session.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the server may not allow it
+	}
+	l.era = session.Era()
+	tools, err := session.Tools(ctx)
+	if err != nil {
+		return nil, client.Cause(err)
+	}
+	if err := l.choose(tools); err != nil || cfg.Line != nil {
+		return l, err
+	}
+	l.sessions, err = l.hasSessions(ctx)
+	return l, err
+}
+
+// first opens a session of the newest revision with sessions, if the server speaks
+// one: sessions are what servers keep.
+func (l *Load) first(ctx context.Context) (*mcp.Session, error) {
+	newest, err := mcp.Connect(ctx, l.ep, l.cfg.Protocol)
+	if err != nil || l.cfg.Protocol != "" || newest.Era().Sessions() {
+		return newest, err
+	}
+	l.modern = true
+	if session, err := mcp.Open(ctx, l.ep, mcp.Era{Version: mcp.Legacy}); err == nil {
+		return session, nil
+	}
+	return newest, nil
+}
+
+// choose chooses the tools to call. If the server has none that may be called
+// without being named, tools/list takes the place of calls.
+func (l *Load) choose(tools []mcp.Tool) error {
+	names := l.cfg.Tools
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for i, name := range names {
+		tool, err := find(tools, name)
+		switch {
+		case err == nil:
+			l.tools = append(l.tools, called{tool, l.arguments(&tool, i)})
+		case name != "":
+			return err
+		default:
+			l.warning = err.Error() + "; until then tools/list is called instead of a tool"
+			l.tools = append(l.tools, called{})
+		}
+	}
+	l.tool = l.tools[0]
+	return nil
+}
+
+// arguments returns the arguments of the nth tool, made from its schema if none are given.
+func (l *Load) arguments(tool *mcp.Tool, nth int) jsontext.Value {
+	if given := l.cfg.Args; len(given) > 0 {
+		if args := given[min(nth, len(given)-1)]; len(args) > 0 {
+			return args
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the arguments of all operations must be the same
+	return arguments.Make(tool.InputSchema, r)
+}
+
+func find(tools []mcp.Tool, name string) (mcp.Tool, error) {
+	i := slices.IndexFunc(tools, func(t mcp.Tool) bool { return t.Name == name || name == "" && !t.Annotations.Destructive })
+	switch {
+	case i >= 0:
+		return tools[i], nil
+	case len(tools) == 0:
+		return mcp.Tool{}, errors.New("the server offers no tools")
+	case name == "":
+		return mcp.Tool{}, errors.New("all tools of the server are destructive; name one with --tool")
+	}
+	var names []string
+	for _, t := range tools {
+		names = append(names, t.Name)
+	}
+	return mcp.Tool{}, fmt.Errorf("the server has no tool %q; it has %s", name, report.Cell(strings.Join(names, ", "), 300))
+}
+
+// hasSessions reports whether the server gives its clients sessions.
+func (l *Load) hasSessions(ctx context.Context) (bool, error) {
+	switch {
+	case l.era.SSE: // a stream is a session
+		return true, nil
+	case !l.era.Sessions():
+		return false, nil
+	}
+	id, err := l.initialize(ctx, nil)
+	if err != nil || id == "" {
+		return false, err
+	}
+	return true, l.end(ctx, id)
+}
+
+// Server returns the name and version that the server gives itself.
+func (l *Load) Server() string { return l.era.Server }
+
+// Protocol returns the revision that is spoken.
+func (l *Load) Protocol() string { return l.era.Version }
+
+// Transport returns "http", "sse" (HTTP+SSE of 2024-11-05) or "stdio".
+func (l *Load) Transport() string {
+	switch {
+	case l.cfg.Line != nil:
+		return "stdio"
+	case l.era.SSE:
+		return "sse"
+	}
+	return "http"
+}
+
+// Warning returns a doubt about what is called, or "".
+func (l *Load) Warning() string { return l.warning }
+
+// Tools returns the names of the tools that are called, "" for tools/list.
+func (l *Load) Tools() []string {
+	names := make([]string, len(l.tools))
+	for i, t := range l.tools {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// Select makes the nth tool the one that operations call. No operation may run meanwhile.
+func (l *Load) Select(nth int) { l.tool = l.tools[nth] }
+
+// Applies returns why op cannot be run on the server, or "".
+func (l *Load) Applies(op *Operation) string {
+	switch {
+	case l.cfg.Line != nil && op.Needs&NeedsHTTP != 0:
+		return "it needs HTTP"
+	case l.era.SSE && op.Needs&NeedsStreamable != 0:
+		return "it needs Streamable HTTP"
+	case op.Needs&NeedsSessions != 0 && !l.sessions:
+		return "the server has no sessions"
+	case op.Needs&NeedsModern != 0 && !l.modern:
+		return "the server does not speak the revision without sessions"
+	}
+	return ""
+}
+
+// Describe returns what op does on this server.
+func (l *Load) Describe(op *Operation) string {
+	if l.cfg.Line != nil && op.run != nil {
+		return "a call over the standard streams"
+	}
+	return op.Does
+}
+
+func (l *Load) exchange(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l.cfg.Timeout > 0 {
+		return context.WithTimeout(ctx, l.cfg.Timeout)
+	}
+	return context.WithCancel(ctx)
+}
+
+// Run makes n operations.
+func (l *Load) Run(ctx context.Context, op *Operation, n int) Batch {
+	if op.run != nil && l.cfg.Line == nil {
+		return op.run(ctx, l, n)
+	}
+	return l.each(ctx, l.parallel(op), n, func(ctx context.Context, worker int, b *Batch) {
+		l.one(ctx, worker, b, op.do, op.Has(MeantToFail))
+	})
+}
+
+// parallel returns the number of workers of op.
+func (l *Load) parallel(op *Operation) int {
+	if op.Has(AllUsers) {
+		return l.cfg.Users
+	}
+	return min(l.cfg.Users, workers)
+}
+
+// each calls do n times, in at most so many workers, and adds up what they record.
+func (l *Load) each(ctx context.Context, workers, n int, do func(ctx context.Context, worker int, b *Batch)) Batch {
+	var next atomic.Int64
+	results := make([]Batch, min(workers, n))
+	start := time.Now()
+	var wg sync.WaitGroup
+	for w := range results {
+		wg.Go(func() {
+			for next.Add(1) <= int64(n) && ctx.Err() == nil {
+				do(ctx, w, &results[w])
+			}
+		})
+	}
+	wg.Wait()
+	all := Batch{Took: time.Since(start)}
+	for i := range results {
+		all.Add(&results[i])
+	}
+	return all
+}
+
+// one makes one operation and records it, unless the round was cut off meanwhile.
+func (l *Load) one(ctx context.Context, worker int, b *Batch, do func(context.Context, *Load, int) error, meantToFail bool) {
+	opCtx, cancel := l.exchange(ctx)
+	defer cancel()
+	start := time.Now()
+	err := do(opCtx, l, worker)
+	if err == nil || ctx.Err() == nil {
+		b.record(time.Since(start), err, meantToFail)
+	}
+}

@@ -1,0 +1,88 @@
+package load
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is kept per call names the tool: a leak of one tool says nothing about the others.
+func TestPerTool(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ id, tool, want string }{
+		{everyday, "echo", "call of echo"},
+		{"closed-after-call", "echo", "session with a call of echo"},
+		{"modern-call", "echo", "stateless call of echo"},
+		{"call", "", "tools/list"},
+		{"call", "a\x1b[2J\n" + strings.Repeat("b", 99), `call of a\x1b[2J\n` + strings.Repeat("b", 49) + "…"},
+		{"failed-call", "echo", "failed call"},
+		{"closed", "echo", "session closed with DELETE"},
+	} {
+		found, err := Find([]string{test.id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := found[0].PerTool(test.tool); got != test.want {
+			t.Errorf("%s of %q: got %q, want %q", test.id, test.tool, got, test.want)
+		}
+	}
+}
+
+// Operations name only operations, and by default abandoned sessions are tried too.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	for _, op := range Operations() {
+		for _, ids := range [][]string{op.Parts, op.ComposedOf} {
+			if len(ids) == 0 {
+				continue
+			}
+			if _, err := Find(ids); err != nil {
+				t.Errorf("%s: %v", op.ID, err)
+			}
+		}
+		if op.do == nil || op.Per == "" || op.Does == "" {
+			t.Errorf("%s is not whole", op.ID)
+		}
+	}
+	found, err := Find(nil)
+	if err != nil || len(found) != 2 || found[0].ID != everyday || found[1].ID != "abandoned" || !found[1].Has(Unasked) {
+		t.Errorf("%v, %+v", err, found)
+	}
+	if named, _ := Find([]string{"abandoned"}); named[0].Has(Unasked) {
+		t.Error("a named load is not skipped in silence")
+	}
+	if parts := PartsOf(&Operation{Parts: []string{"closed", "call"}}, []Operation{{ID: "call"}}); len(parts) != 1 || parts[0].ID != "closed" {
+		t.Errorf("%+v", parts)
+	}
+	if _, err := Find([]string{"nope"}); err == nil || !strings.Contains(err.Error(), `there is no factor "nope"`) {
+		t.Error(err)
+	}
+}
+
+// A round has the latencies of all its batches, not only those of the last one.
+func TestLatencyOfAllBatches(t *testing.T) {
+	t.Parallel()
+	wave := func(d time.Duration, n int) *Batch {
+		var b Batch
+		for range n {
+			b.record(d, nil, false)
+		}
+		return &b
+	}
+	var round Batch
+	round.Add(wave(10*time.Millisecond, 60))
+	round.Add(wave(200*time.Millisecond, 30))
+	round.Add(wave(1*time.Millisecond, 10))
+	got := round.Latency()
+	for name, c := range map[string]struct{ got, want float64 }{"p50": {got.P50, 10}, "p90": {got.P90, 200}, "max": {got.Max, 200}} {
+		if c.got < c.want*0.999 || c.got > c.want*1.001 {
+			t.Errorf("%s is %v ms, want %v", name, c.got, c.want)
+		}
+	}
+	if round.Done != 100 {
+		t.Errorf("%d operations, want 100", round.Done)
+	}
+	if l := (&Batch{}).Latency(); l != nil {
+		t.Errorf("no operations: %+v", l)
+	}
+}

@@ -1,0 +1,103 @@
+package leaktest
+
+import (
+	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// phaseOf has a round of 100 operations for each reading.
+func phaseOf(id string, mb ...float64) *judge.Phase {
+	p := &judge.Phase{ID: id, Per: id}
+	for i, v := range mb {
+		p.Rounds = append(p.Rounds, judge.Round{Number: i, Operations: int64(100 * i), TreeMB: v, Processes: 1})
+		p.Operations = int64(100 * i)
+	}
+	return p
+}
+
+func line(n int, from, step float64) []float64 {
+	var mb []float64
+	for i := range n {
+		mb = append(mb, from+step*float64(i)+0.01*float64(i%3))
+	}
+	return mb
+}
+
+func resultOf(phases ...*judge.Phase) *Result {
+	r := &Result{Schema: Schema, Phases: phases, Series: []Reading{}, Warnings: []string{}}
+	for _, p := range phases {
+		p.Judge()
+	}
+	r.conclude()
+	return r
+}
+
+// A leak is a finding unless a budget allows it.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		bytes   float64
+		per     string
+		verdict string
+		finding bool
+	}{
+		{20 << 10, "call", judge.Within, false},
+		{1 << 10, "call", judge.Over, true},
+		{20 << 10, "session", judge.Open, true},
+		{20 << 10, "operation", judge.Within, false},
+	} {
+		r := resultOf(phaseOf("call", line(13, 20, 1)...)) // 10.5 KB a call
+		r.check(&Config{Budgets: []judge.Budget{{Bytes: test.bytes, Per: test.per, Text: "b"}}})
+		if r.Budgets[0].Verdict != test.verdict || r.Finding != test.finding {
+			t.Errorf("%.0f per %s: %+v, finding %t", test.bytes, test.per, r.Budgets, r.Finding)
+		}
+	}
+}
+
+func TestBaseline(t *testing.T) {
+	t.Parallel()
+	before, flat := resultOf(phaseOf("call", line(13, 20, 1)...)), resultOf(phaseOf("call", line(13, 20, 0)...))
+	for _, test := range []struct {
+		old, now *Result
+		worse    bool
+	}{
+		{before, resultOf(phaseOf("call", line(13, 20, 2)...)), true},
+		{before, flat, false},
+		{flat, resultOf(phaseOf("call", line(13, 20, 0.001)...)), false},
+	} {
+		test.now.check(&Config{Baseline: test.old})
+		if test.now.Baseline[0].Worse != test.worse || test.now.Finding && !test.worse && test.now.Verdict != trend.Leak {
+			t.Errorf("%+v", test.now.Baseline[0])
+		}
+	}
+	other := resultOf(phaseOf("closed", line(13, 20, 1)...), phaseOf("call", line(4, 20, 1)...))
+	other.check(&Config{Baseline: before})
+	if len(other.Baseline) != 0 || len(other.Warnings) != 2 {
+		t.Errorf("what cannot be compared: %+v, warnings %q", other.Baseline, other.Warnings)
+	}
+}
+
+// The outcome decides the exit code, also when the server died.
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		finding bool
+		ended   string
+		want    finding.Outcome
+	}{{false, "", finding.Clean}, {true, "", finding.Found}, {false, "killed", finding.Failed}, {true, "killed", finding.Found}} {
+		if got := (&Result{Finding: test.finding, Ended: test.ended}).Report().Outcome; got != test.want {
+			t.Errorf("finding %t, ended %q: %v, want %v", test.finding, test.ended, got, test.want)
+		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	got := CommandLine([]string{"mcpdiag", "--args", `{"a": 1}`, "it's", "", "{port}"})
+	if want := `mcpdiag --args '{"a": 1}' 'it'\''s' '' '{port}'`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
