@@ -42,7 +42,7 @@ func (r *run) guarded(ctx context.Context, op *load.Operation, n int) (load.Batc
 	return b, errors.Is(context.Cause(ctx), errMemory)
 }
 
-// ended returns how the server ended, with what it said last, and whether memory ran out.
+// ended returns how the server ended, with its last complaint, and whether memory ran out.
 func (r *run) ended() (how string, outOfMemory bool) {
 	how = r.server.end()
 	if how == "" {
@@ -57,7 +57,7 @@ func (r *run) ended() (how string, outOfMemory bool) {
 	return how, outOfMemory
 }
 
-// settle waits until the server is idle and reads what it holds then: the minimum
+// settle waits until the server is idle and reads its memory and counts: the minimum
 // of the end of the wait, since a collector may run late.
 func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 	last := min(lastPart, wait/2)
@@ -88,8 +88,7 @@ func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 	return reading
 }
 
-// counts reads what has no noise: the counts of the processes, and what the server
-// reports about itself.
+// counts reads the counts of the processes and of the snapshot endpoint.
 func (r *run) counts(ctx context.Context, round *judge.Round) {
 	d := process.NoDetail()
 	r.server.tree.ReadCounts(&d)

@@ -14,7 +14,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// Config says what to test, and how.
+// Config describes a test.
 type Config struct {
 	Command []string // to start, or
 	PID     int      // of a running process, or
@@ -53,7 +53,7 @@ type Config struct {
 	Baseline *Result
 	Repeat   []string // the command line
 	Version  string
-	// Guard, if set, blanks secrets in what is written to files.
+	// Guard, if set, blanks secrets in the files of the run.
 	Guard func(io.Writer) io.Writer
 	// Progress, if set, is called at each change of state.
 	Progress func(Progress)

@@ -24,7 +24,7 @@ func (r *Result) JSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// writeLoad writes load.json: what the load of each phase did and met.
+// writeLoad writes load.json: the operations, failures and rounds of each phase.
 func (r *Result) writeLoad(w io.Writer) error {
 	type phase struct {
 		ID         string            `json:"id"`

@@ -72,7 +72,7 @@ func (o *folder) guarded(w io.Writer) io.Writer {
 	return o.guard(w)
 }
 
-// flush writes what a guard holds back.
+// flush writes the bytes that a guard holds back.
 func flush(w io.Writer) error {
 	if g, ok := w.(interface{ Flush() error }); ok {
 		return g.Flush()

@@ -35,7 +35,7 @@ func (r *Result) HTML(w io.Writer, dir string) error {
 	return page.Write(w)
 }
 
-// name returns what the server is called.
+// name returns the name of the server for the subtitle.
 func (r *Result) name() string {
 	for _, name := range []string{r.Target.Server, r.Target.URL, r.Target.Command} {
 		if name != "" {

@@ -22,7 +22,7 @@ func (r *Result) causePart(page *report.Page) {
 	}
 }
 
-// countPart adds what was counted, before and after.
+// countPart adds the counts before and after.
 func (r *Result) countPart(page *report.Page) {
 	chart, some := r.countChart()
 	if !some {

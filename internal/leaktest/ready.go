@@ -78,7 +78,7 @@ func where(cfg *Config) string {
 func (s *server) greet(ctx context.Context, cfg *Config) error {
 	patience := max(2*time.Second, cfg.Ready/3)
 	if s.pipe != nil {
-		patience = cfg.Ready // there is only one attempt: what was sent will be read
+		patience = cfg.Ready // there is only one attempt: a late answer still counts
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

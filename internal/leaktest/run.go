@@ -34,7 +34,7 @@ type run struct {
 }
 
 // Run tests a server. If the server was ready once, there is a result beside any
-// error: what was seen until then. When Run returns, a command that it started has
+// error, made of the readings so far. When Run returns, a command that it started has
 // ended, and so have all its descendants.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	todo, err := load.Find(cfg.Factors)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,9 @@ func TestMain(m *testing.M) {
 	case "silent":
 		fmt.Fprintln(os.Stderr, "fatal: no database")
 		time.Sleep(time.Minute)
+	case "sse":
+		s := newServer(0)
+		_ = http.ListenAndServe(os.Getenv("LEAKTEST_ADDR"), mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return s }, nil))
 	case "http", "limited":
 		serveHTTP(os.Getenv("LEAKTEST_SERVER") == "limited")
 	default:
@@ -115,6 +119,47 @@ func TestStdio(t *testing.T) {
 	}
 	if _, err := process.Lookup(res.Target.PID); err == nil {
 		t.Error("the server was left behind")
+	}
+}
+
+// A server of 2024-11-05, HTTP+SSE, is loaded and judged; loads that need Streamable
+// HTTP are named.
+func TestSSE(t *testing.T) {
+	cfg := configOf(t, "sse")
+	cfg.URL.Path = "/sse"
+	cfg.Rounds, cfg.Factors = 2, []string{"everyday", "closed", "abandoned", "bad-method", "wrong-accept"}
+	res, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Target.Transport != "sse" || res.Target.Protocol != "2024-11-05" || len(res.Phases) != 4 {
+		t.Fatalf("%+v, %d phases", res.Target, len(res.Phases))
+	}
+	for _, p := range res.Phases {
+		if failed := p.Failed > 0; p.Operations == 0 || failed != p.MeantToFail {
+			t.Errorf("%s: %d of %d operations failed: %v", p.ID, p.Failed, p.Operations, p.Errors)
+		}
+	}
+	if want := "wrong-accept was not tried: it needs Streamable HTTP"; !slices.Contains(res.Warnings, want) {
+		t.Errorf("warnings %q, want %q", res.Warnings, want)
+	}
+}
+
+// The everyday load gives sessions and server/discover a fair share, and a round has
+// a latency.
+func TestEverydayShares(t *testing.T) {
+	cfg := configOf(t, "http")
+	cfg.Fixed, cfg.Rounds, cfg.Factors = false, 1, []string{"everyday"}
+	res, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.Phases[0]
+	if len(p.Shares) != 2 || p.Shares[0].Of < 0.2 || p.Shares[1].Of < 0.2 || p.Failed != 0 {
+		t.Errorf("shares %+v, %d failed: %v", p.Shares, p.Failed, p.Errors)
+	}
+	if l := p.Rounds[1].Latency; l == nil || l.P50 <= 0 || l.Max < l.P99 {
+		t.Errorf("latency %+v", l)
 	}
 }
 

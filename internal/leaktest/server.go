@@ -192,7 +192,7 @@ func (s *server) files() float64 {
 	return 0
 }
 
-// stop ends a server that was started. One that was running before goes on.
+// stop ends the server if it was started by us.
 func (s *server) stop() {
 	if s.tree != nil {
 		s.tree.Close()

@@ -8,7 +8,7 @@ import (
 
 const leastHeap = 256 * mib
 
-// heapLimit returns twice what the server holds after its start: a lower limit could
+// heapLimit returns twice the memory of the server after its start: a lower limit could
 // kill it.
 func heapLimit(s *server) int64 {
 	m, err := s.tree.Read()

@@ -40,7 +40,7 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	return err
 }
 
-// phaseText writes the verdict on a phase, its reasons and what was counted.
+// phaseText writes the verdict on a phase, its reasons and its counts.
 func phaseText(b *strings.Builder, p *judge.Phase, paint report.Painter, titled bool) {
 	if titled {
 		fmt.Fprintf(b, "\n%s: %s\n", p.ID, paint.Paint(styles[p.Verdict()], report.Line(p.Sentence())))

@@ -41,12 +41,12 @@ type Server struct {
 	// Run makes n operations. It stops early, and full is true, when the server
 	// reaches the memory limit.
 	Run func(ctx context.Context, op *load.Operation, n int) (b load.Batch, full bool)
-	// Settle waits and reads what the idle server holds at the end of the wait. A
-	// reading of 0 MB means that it has ended.
+	// Settle waits and reads the memory and counts of the idle server at the end of
+	// the wait. A reading of 0 MB means that it has ended.
 	Settle func(ctx context.Context, wait time.Duration) Reading
 	// Begin and End surround a phase.
 	Begin, End func(ctx context.Context, op *load.Operation)
-	// Memory returns what the server holds now in MB, 0 after its end.
+	// Memory returns the current memory in MB, 0 after the end of the server.
 	Memory func() float64
 	// Files returns the number of open files, 0 if unknown.
 	Files func() float64
@@ -59,7 +59,7 @@ type Server struct {
 	Ended func() (how string, outOfMemory bool)
 }
 
-// Reading is what an idle server holds.
+// Reading is a reading of an idle server.
 type Reading struct {
 	judge.Round
 	Unread string // why processes are missing in it, or ""
@@ -71,7 +71,7 @@ type Task struct {
 	Tool   string
 	Per    string
 	Does   string
-	Select func() // makes the tool the one that is called; nil if there is only one
+	Select func() // selects the tool; nil for a load without one
 	Asked  bool   // the user named it
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// confirm tests whether the server releases after a while what looks like a leak:
+// confirm tests whether the server releases the growth of a suspected leak:
 // it idles until it has, or for the hold time; in the first case it is loaded and
 // idles once more.
 func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int) {

@@ -100,7 +100,7 @@ func (c *Conductor) load(ctx context.Context, t *Task, n int) load.Batch {
 	return b
 }
 
-// settle waits until the server is idle and adds what it holds then to round.
+// settle waits until the server is idle and adds its reading to round.
 func (c *Conductor) settle(ctx context.Context, t *Task, round judge.Round) judge.Round {
 	c.tell("settle")
 	r := c.Server.Settle(ctx, c.wait(t))

@@ -21,7 +21,7 @@ const (
 	probeShare     = 20 // the ramp may take a twentieth of the memory
 )
 
-// cost is what the ramp measured of one operation.
+// cost is the measured cost of one operation.
 type cost struct {
 	rate  float64 // operations per second
 	mb    float64 // memory kept
@@ -94,8 +94,8 @@ func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 }
 
 // ramp makes growing numbers of operations, up to half a second of them, and
-// measures what one costs. It goes step by step: what a server releases of an
-// earlier load can hide what the first operations keep.
+// measures the cost of one. It goes step by step: memory released from an earlier
+// load can hide the memory that the first operations keep.
 func (c *Conductor) ramp(ctx context.Context, t *Task, room float64) cost {
 	before, files, first, total := c.Server.Memory(), 0.0, 0, 0
 	each := cost{}

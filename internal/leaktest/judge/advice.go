@@ -7,7 +7,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Cause is what a finding usually means and where to look.
+// Cause is the usual cause of a finding, with advice.
 type Cause struct {
 	Per   string `json:"per"`
 	Means string `json:"means"`
@@ -26,7 +26,7 @@ func advice() map[string]Cause {
 	return known
 }
 
-// CausesOf returns what the leaks in phases usually mean.
+// CausesOf returns the usual causes of the leaks in phases.
 func CausesOf(phases []*Phase) []Cause {
 	known := advice()
 	var causes []Cause

@@ -7,7 +7,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Budget is what may be kept per operation.
+// Budget is an allowance per operation.
 type Budget struct {
 	Bytes float64
 	Per   string // a load, or a short name of several: call, session
@@ -140,7 +140,7 @@ type Comparison struct {
 const mostPer = 120
 
 // Compare compares phases with those of an older run. Worse is a leak whose
-// interval is above the old one's. The warnings name what cannot be compared.
+// interval is above the old one's. The warnings name phases without a counterpart.
 func Compare(phases, old []*Phase) (all []Comparison, warnings []string) {
 	for _, p := range phases {
 		was := sameLoad(old, p)

@@ -36,7 +36,7 @@ const (
 	sessionsCounter  = "sessions that the server counts"
 )
 
-// Counters lists what is counted beside memory.
+// Counters lists the counters beside memory.
 func Counters() []Counter {
 	return []Counter{
 		{processesCounter, func(r *Round) *float64 { v := float64(r.Processes); return &v }, 0, false},

@@ -2,9 +2,9 @@
 // It does no I/O.
 //
 // A [Phase] is one kind of load with its [Evidence]: the settled readings after
-// each [Round], what failed, and what else may explain them. [Phase.Judge] applies
+// each [Round], failures, and other explanations of growth. [Phase.Judge] applies
 // one ordered list of rules; the first that applies gives the [Judgement], and none
 // changes the verdict of another. [Summarize] combines the phases of a run into one
 // verdict and headline, [CheckBudgets] and [Compare] hold the rates against budgets
-// and against an older run, and [CausesOf] says what a leak usually means.
+// and against an older run, and [CausesOf] gives advice.
 package judge

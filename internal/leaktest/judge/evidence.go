@@ -2,7 +2,7 @@ package judge
 
 import "math"
 
-// Evidence is what one phase of a leak test observed.
+// Evidence holds the observations of one phase of a leak test.
 type Evidence struct {
 	Operations int64             `json:"operations"` // without the warm-up
 	Failed     int64             `json:"failed"`
@@ -11,7 +11,7 @@ type Evidence struct {
 	Rounds     []Round           `json:"rounds"`
 
 	MeantToFail bool `json:"meantToFail,omitempty"` // the operations are wrong on purpose
-	// Held means that only time releases what an operation leaves: nobody ends its session.
+	// Held means that operations leave sessions that only time releases.
 	Held    bool `json:"held,omitempty"`
 	Expired bool `json:"expired,omitempty"` // each reading waited until sessions expire
 	Asked   bool `json:"asked,omitempty"`   // the user named this load
@@ -25,8 +25,8 @@ type Evidence struct {
 	Hold          *Hold   `json:"hold,omitempty"`
 }
 
-// Round is one round of identical operations and what the server held when it
-// was idle afterwards. Times are in seconds since the run began. The first round
+// Round is one round of identical operations with the reading of the idle server
+// afterwards. Times are in seconds since the run began. The first round
 // of a phase is its baseline, without operations.
 type Round struct {
 	Number     int     `json:"round"`
@@ -57,8 +57,8 @@ type Latency struct {
 	Max float64 `json:"max"`
 }
 
-// Hold is the test whether a server releases what it holds after a while: it
-// idles, is loaded once more, and idles again.
+// Hold is the test whether a server releases its growth after a while: it idles, is
+// loaded once more, and idles again.
 type Hold struct {
 	Seconds  float64 `json:"seconds"`  // of idleness
 	BaseMB   float64 `json:"baseMB"`   // before the growth that was judged
@@ -92,7 +92,7 @@ func (e *Evidence) grown() float64 { return e.last().TreeMB - e.Rounds[0].TreeMB
 // forgottenShare is the share of a round's sessions that may still be counted.
 const forgottenShare = 0.1
 
-// mayHold reports whether the server may rightly hold what the operations left:
+// mayHold reports whether the server may rightly hold the growth: the operations left
 // sessions that may not have expired, unless the user asked for that load or the
 // server itself no longer counts them.
 func (e *Evidence) mayHold() bool { return e.Held && !e.Expired && !e.Asked && !e.forgotten() }

@@ -8,7 +8,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// released reports whether the server released after a while what looked like a leak.
+// released reports whether the server released most of the growth during the hold time.
 func (f *facts) released() bool { return f.Hold != nil && !f.Hold.Kept() }
 
 func (f *facts) releasedConclusion() conclusion {

@@ -11,7 +11,7 @@ import (
 type Phase struct {
 	ID   string `json:"id"`
 	Per  string `json:"per"`  // the operation: "call of echo"
-	Does string `json:"does"` // what one operation is
+	Does string `json:"does"` // one operation, described
 	Tool string `json:"tool,omitempty"`
 	Judgement
 	Evidence
@@ -25,7 +25,7 @@ type Phase struct {
 	Explained []string `json:"explainedBy,omitempty"`
 }
 
-// Share is something that a mixed load does beside what is counted.
+// Share is another operation of a mixed load.
 type Share struct {
 	Per string  `json:"per"`     // "session"
 	Of  float64 `json:"perCall"` // how many per operation
@@ -82,7 +82,7 @@ func (p *Phase) kept() string {
 	return fmt.Sprintf("%s kept per %s (95 %%: %s to %s)", Bytes(rate.Bytes), p.Per, Bytes(rate.Low), Bytes(rate.High))
 }
 
-// unexpired returns what p keeps as long as its sessions have not expired.
+// unexpired returns the rate of p for sessions that may not have expired.
 func (p *Phase) unexpired() string {
 	if p.Rate.Low <= 0 {
 		return "not judged per " + p.Per + ", which may not have expired"

@@ -48,7 +48,7 @@ type facts struct {
 	disturbances []trend.Reason
 }
 
-// conclusion is what a rule says.
+// conclusion is the outcome of a rule.
 type conclusion struct {
 	verdict trend.Verdict
 	by      Basis
@@ -125,7 +125,7 @@ func (f *facts) judgement(c conclusion) Judgement {
 	return j
 }
 
-// open returns what the trend of RSS says, except that a disturbed run clears nothing.
+// open returns the verdict of the trend of RSS, except that a disturbed run clears nothing.
 func (f *facts) open() conclusion {
 	verdict := f.rss.Verdict
 	if f.disturbed() {

@@ -13,7 +13,7 @@ type Summary struct {
 	Verdict   trend.Verdict
 	Kept      []string // leaks
 	Undecided []string // operations without a verdict
-	Open      []string // what is held until it expires, and how the server ended
+	Open      []string // sessions that may expire, and how the server ended
 	Clear     []Limit  // detection limits of the phases without a leak
 	single    string   // the sentence of the only phase
 }
@@ -75,7 +75,7 @@ func (s *Summary) Sentence() string {
 	return strings.Join(append([]string{s.Title()}, s.Rest()...), "; ")
 }
 
-// Title returns the verdict with what leaks, for a headline.
+// Title returns the verdict with the leaks, for a headline.
 func (s *Summary) Title() string {
 	switch {
 	case s.single != "":
@@ -93,7 +93,7 @@ func (s *Summary) Title() string {
 	return "undecided " + strings.Join(s.Undecided, ", ")
 }
 
-// Rest returns what Title leaves out.
+// Rest returns the parts that Title omits.
 func (s *Summary) Rest() []string {
 	if s.single != "" {
 		return nil
@@ -120,11 +120,11 @@ func perLimits(limits []Limit) []string {
 	return parts
 }
 
-// enough is how far a sum may fall short of what it explains.
+// enough is how far a sum may fall short of the rate that it explains.
 const enough = 1.25
 
 // explain marks the phases whose growth is the sum of others': a session with a
-// call keeps what a session keeps and what a call keeps.
+// call keeps the memory of a session and that of a call.
 func explain(phases []*Phase) {
 	for _, p := range phases {
 		p.Explained = nil

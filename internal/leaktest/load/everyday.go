@@ -38,7 +38,7 @@ func everydayRun(ctx context.Context, l *Load, n int) Batch {
 }
 
 // visit opens a session, makes calls in it and ends it. Each call is an operation;
-// a session that cannot be opened or ended is one that failed.
+// a session that cannot be opened or ended is a failed operation.
 func (l *Load) visit(ctx context.Context, calls int, b *Batch) {
 	opCtx, cancel := l.exchange(ctx)
 	s, err := mcp.Open(opCtx, l.ep, l.era)

@@ -21,7 +21,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// Config says how to reach a server and what to call.
+// Config holds the address of a server and the tools to call.
 type Config struct {
 	HTTP     *http.Client
 	Timeout  time.Duration // of one exchange, 0 for none
@@ -89,7 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Load, error) {
 }
 
 // first opens a session of the newest revision with sessions, if the server speaks
-// one: sessions are what servers keep.
+// one: servers keep state per session.
 func (l *Load) first(ctx context.Context) (*mcp.Session, error) {
 	newest, err := mcp.Connect(ctx, l.ep, l.cfg.Protocol)
 	if err != nil || l.cfg.Protocol != "" || newest.Era().Sessions() {
@@ -185,7 +185,7 @@ func (l *Load) Transport() string {
 	return "http"
 }
 
-// Warning returns a doubt about what is called, or "".
+// Warning returns a doubt about the choice of the tool, or "".
 func (l *Load) Warning() string { return l.warning }
 
 // Tools returns the names of the tools that are called, "" for tools/list.
@@ -197,7 +197,7 @@ func (l *Load) Tools() []string {
 	return names
 }
 
-// Select makes the nth tool the one that operations call. No operation may run meanwhile.
+// Select sets the tool to call to the nth. No operation may run meanwhile.
 func (l *Load) Select(nth int) { l.tool = l.tools[nth] }
 
 // Applies returns why op cannot be run on the server, or "".
@@ -215,7 +215,7 @@ func (l *Load) Applies(op *Operation) string {
 	return ""
 }
 
-// Describe returns what op does on this server.
+// Describe describes op on this server.
 func (l *Load) Describe(op *Operation) string {
 	if l.cfg.Line != nil && op.run != nil {
 		return "a call over the standard streams"
@@ -248,7 +248,7 @@ func (l *Load) parallel(op *Operation) int {
 	return min(l.cfg.Users, workers)
 }
 
-// each calls do n times, in at most so many workers, and adds up what they record.
+// each calls do n times, in a number of workers, and adds up their records.
 func (l *Load) each(ctx context.Context, workers, n int, do func(ctx context.Context, worker int, b *Batch)) Batch {
 	var next atomic.Int64
 	results := make([]Batch, min(workers, n))

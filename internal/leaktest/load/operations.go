@@ -9,7 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// Need is a set of what an operation needs of the server.
+// Need is a set of requirements of an operation on the server.
 type Need uint8
 
 // The needs of operations.
@@ -27,7 +27,7 @@ type Trait uint8
 const (
 	CallsTool     Trait = 1 << iota // calls the tool, successfully
 	MeantToFail                     // is wrong on purpose
-	HeldByTime                      // only time releases what it leaves
+	HeldByTime                      // leaves sessions that only time releases
 	Standing                        // uses sessions that stay open during the phase
 	AllUsers                        // runs with all users at once
 	OpensSessions                   // opens a session of its own
@@ -38,7 +38,7 @@ const (
 // Operation is one kind of load that differs from the others in one thing.
 type Operation struct {
 	ID    string
-	Per   string // what memory is kept per
+	Per   string // names the operation: "memory kept per call"
 	Does  string
 	Needs Need
 	Is    Trait
@@ -88,7 +88,7 @@ func Operations() []Operation {
 // mostTool bounds a tool's name in a sentence, in characters.
 const mostTool = 60
 
-// PerTool returns what memory is kept per if op calls this tool: a leak of one tool
+// PerTool returns Per with the name of the tool, if op calls one: a leak of one tool
 // says nothing about the others.
 func (op *Operation) PerTool(tool string) string {
 	switch {

@@ -17,8 +17,8 @@ func (l *Load) OpenStanding(ctx context.Context, op *Operation) {
 	}
 }
 
-// CloseStanding ends the standing sessions and closes the idle connections: what
-// the server still holds afterwards is its own.
+// CloseStanding ends the standing sessions and closes the idle connections, so that
+// they are not counted as retained.
 func (l *Load) CloseStanding(ctx context.Context) {
 	l.mu.Lock()
 	sessions, streams := l.standing, l.streams
