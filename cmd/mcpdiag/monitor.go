@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
+	"github.com/mcpdiag/mcpdiag/internal/monitor/recording"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -22,6 +23,8 @@ type watcher struct {
 	output string
 	plot   string
 	read   string
+	every  time.Duration
+	limit  int64
 	log    string
 	failOn choice
 	format choice
@@ -42,11 +45,14 @@ finds "python3 /usr/bin/uvicorn app:main". A process that ends and comes back un
 that name is followed. After -- stands a command to start; it ends with the monitor,
 and so does all that it started.
 
---read judges a file that was recorded before: ours, one of the Python scripts that
-write timestamp,pid,rss_mb,…, a log of psrecord or data of mprof; - is standard input.`,
+--read judges a recording: CSV of mcpdiag or of Python scripts that write
+timestamp,pid,rss_mb,…; psrecord and mprof; the log of a loop around kubectl top,
+docker stats, ps, pidstat or cat memory.current; the JSON of a Prometheus range query.`,
 		Example: `  mcpdiag monitor --name uvicorn
   mcpdiag monitor --pid 12345 --interval 100ms --duration 10m -o memory.csv --plot memory.svg
   mcpdiag monitor -- node server.js
+  mcpdiag monitor --port 3000 --duration 10m
+  mcpdiag monitor --read kubectl-top.log --every 5s --limit 512MB
   mcpdiag monitor --read memory.csv --fail-on undecided`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := w.target(splitDash(cmd, args)); err != nil {
@@ -69,15 +75,18 @@ write timestamp,pid,rss_mb,…, a log of psrecord or data of mprof; - is standar
 	limitVar(fs, &w.cfg.Count, "count", "end after this many samples")
 	fs.StringVarP(&w.output, "output", "o", "", "write the samples to this CSV file, - for standard output (default memory_YYYYMMDD_HHMMSS.csv)")
 	fs.StringVar(&w.plot, "plot", "", "draw the memory into this SVG file")
-	fs.StringVar(&w.read, "read", "", "judge this recorded file")
+	fs.StringVar(&w.read, "read", "", "judge this recorded file; - is standard input")
+	durationVar(fs, &w.every, "every", 0, "with --read: the time from one reading to the next, for lines without time stamps")
+	sizeVar(fs, &w.limit, "limit", 0, "with --read: the memory limit, to estimate when it is reached")
 	fs.StringVar(&w.log, "log", "", "write what the command after -- says to this file (default standard error; under the live view server_YYYYMMDD_HHMMSS.log)")
-	choiceVar(cmd, fs, &w.failOn, "fail-on", "the verdict that makes the exit code 3", "leak", "undecided")
-	choiceVar(cmd, fs, &w.format, "format", "how the result is written", "text", "json")
-	group(fs, "Process", "pid", "name", "match", "restart-wait")
+	choiceVar(cmd, fs, &w.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
+	choiceVar(cmd, fs, &w.format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
+	group(fs, "Process", "pid", "name", "port", "match", "restart-wait")
 	group(fs, "Schedule", "interval", "duration", "count")
-	group(fs, "Verdict", "fail-on", "read")
+	group(fs, "Recording", "read", "every", "limit")
+	group(fs, "Verdict", "fail-on")
 	group(fs, "Output", "output", "plot", "log", "format")
-	foundMaySet(fs, "match", "restart-wait", "interval", "duration", "count", "fail-on", "format")
+	foundMaySet(fs, "match", "restart-wait", "every", "interval", "duration", "count", "fail-on", "format")
 	paths(fs, "output", "plot", "log", "read")
 	return cmd
 }
@@ -115,7 +124,7 @@ func (w *watcher) recorded() error {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	res, err := monitor.Read(in)
+	res, err := recording.Read(in, recording.Options{Every: w.every, Limit: float64(w.limit) / (1 << 20)})
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -177,6 +186,7 @@ func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
 
 // finish writes the result and the picture, and says whether it is a finding.
 func (w *watcher) finish(res *monitor.Result) error {
+	res.FailOnUndecided = w.failOn.value == string(trend.Undecided)
 	w.a.warn(res.Warnings...)
 	if w.plot != "" {
 		if err := w.a.write(w.plot, res.Chart().WriteSVG); err != nil {
@@ -186,8 +196,8 @@ func (w *watcher) finish(res *monitor.Result) error {
 	if err := w.summary(res); err != nil {
 		return err
 	}
-	if res.Verdict == trend.Leak || string(res.Verdict) == w.failOn.value {
-		return errFinding
+	if err := outcomeOf(res.Report()); err != nil {
+		return err
 	}
 	return failed(res)
 }
@@ -209,10 +219,7 @@ func (w *watcher) summary(res *monitor.Result) error {
 	if w.output == "-" || w.plot == "-" {
 		out = w.a.stderr
 	}
-	if w.format.value == "json" {
-		return writeJSON(out, res)
-	}
-	return res.Text(out, w.a.painter(out))
+	return w.a.render(out, w.format.value, res)
 }
 
 // listProcesses shows the processes among which one must be chosen.

@@ -9,12 +9,12 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// RedFlags are the signs that guides to memory leaks name, as facts:
-// none of them is a verdict.
+// RedFlags are the signs that guides to memory leaks name. They are facts, not a
+// verdict.
 type RedFlags struct {
 	GrowthPercent      float64 `json:"growthPercent"`      // of the initial total; more than 50 is a red flag
 	PlateauShare       float64 `json:"plateauShare"`       // of the time, at its end, without growth
-	ReturnedToBaseline bool    `json:"returnedToBaseline"` // a tenth of the way from the initial to the peak, at most
+	ReturnedToBaseline bool    `json:"returnedToBaseline"` // at most a tenth of the way from the initial to the peak
 	Linearity          float64 `json:"linearity"`          // R² of a straight line through the lows, 1 is straight
 }
 
@@ -31,8 +31,8 @@ func (res *Result) conclude() {
 		}
 		if p.Trend.Verdict == trend.Undecided {
 			about := ""
-			if p.PID > 0 {
-				about = fmt.Sprintf(" about PID %d", p.PID)
+			if p.label() != "" {
+				about = " about " + p.label()
 			}
 			res.Warnings = append(res.Warnings, "undecided"+about+": "+p.Trend.Reasons[0].Text)
 		}
@@ -56,13 +56,22 @@ func (p *Process) judge() {
 	if p.RSSTotal.Initial > 0 {
 		p.RedFlags.GrowthPercent = 100 * p.RSSTotal.Growth / p.RSSTotal.Initial
 	}
+	if p.ToLimit = p.toLimit(); p.ToLimit != nil {
+		p.Facts = append(p.Facts, p.ToLimit.text())
+	}
+	if p.Memory != RSS {
+		p.Facts = append(p.Facts, fmt.Sprintf("the %s includes page cache; check the RSS (monitor --pid) or anon of memory.stat before calling it a leak", p.Memory))
+	}
+	if p.Repeats > 0 {
+		p.Facts = append(p.Facts, fmt.Sprintf("%d readings repeat the one before: the source is refreshed less often than it is read", p.Repeats))
+	}
 	for _, column := range slices.Sorted(maps.Keys(p.counts)) {
 		if grown, ok := trend.Accumulates(trend.Envelope(p.counts[column].Lows(), 24), 0); ok {
-			p.Facts = append(p.Facts, fmt.Sprintf("%s rose by %.0f and never fell: what the server opens it may not close", labelOf(column), grown))
+			p.Facts = append(p.Facts, fmt.Sprintf("%s rose by %.0f and never fell: the server may not close what it opens", labelOf(column), grown))
 		}
 	}
 	if limit, ok := p.Figures["cgroup_limit_mb"]; ok && p.Figures["cgroup_mb"].Max > 0.9*limit.Final {
-		p.Facts = append(p.Facts, fmt.Sprintf("the control group reached %s of the %s it may have",
+		p.Facts = append(p.Facts, fmt.Sprintf("the control group reached %s of its limit of %s",
 			report.MB(p.Figures["cgroup_mb"].Max), report.MB(limit.Final)))
 	}
 }

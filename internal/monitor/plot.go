@@ -1,22 +1,20 @@
 package monitor
 
 import (
-	"fmt"
-
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Chart is the memory of the run over time, with the line that the verdict rests on.
+// Chart draws the memory over time with the fitted line of the verdict.
 func (res *Result) Chart() report.Chart {
 	c := report.Chart{Title: "Process memory: " + string(res.Verdict), YUnit: "MB", XSeconds: true}
 	for _, p := range res.Processes {
 		name := ""
 		if len(res.Processes) > 1 {
-			name = fmt.Sprintf(" of %d", p.PID)
+			name = " of " + p.label()
 		}
 		if len(res.Processes) == 1 {
-			c.Subtitle = p.Trend.Sentence(bytesText)
+			c.Subtitle = p.sentence()
 		}
 		c.Lines = append(c.Lines, report.ChartLine{Name: "total RSS" + name, Points: pointsOf(p.total.Bins())})
 		if p.RSS.Max < p.RSSTotal.Max {
@@ -34,7 +32,7 @@ func (res *Result) Chart() report.Chart {
 
 func bytesText(bytes float64) string { return report.MB(bytes / mib) }
 
-// pointsOf keeps the lows and the highs: a saw-tooth stays one in a long run.
+// pointsOf returns the lows and the highs, so that a saw-tooth is visible in a long run.
 func pointsOf(bins []trend.Bin) [][2]float64 {
 	var points [][2]float64
 	for _, b := range bins {

@@ -16,6 +16,8 @@ type Result struct {
 	File       string        `json:"file,omitempty"` // of the samples
 	Processes  []*Process    `json:"processes"`
 	Warnings   []string      `json:"warnings"`
+
+	FailOnUndecided bool `json:"-"` // an undecided result is a finding
 }
 
 // Process is the summary of one run of a process. Sizes are in MB.
@@ -27,11 +29,14 @@ type Process struct {
 	RSS         Span            `json:"rssMB"`
 	RSSTotal    Span            `json:"rssTotalMB"` // with all descendants
 	MaxChildren int             `json:"maxChildren"`
-	Figures     map[string]Span `json:"figures"`        // by column of the CSV, without figures that were not read
-	Restarted   bool            `json:"restarted"`      // it replaced a process that ended
-	Ended       bool            `json:"ended"`          // before the monitor did
-	Exit        *process.Exit   `json:"exit,omitempty"` // of a command that the monitor started
-	Trend       trend.Judgement `json:"trend"`          // of rssTotalMB
+	Figures     map[string]Span `json:"figures"`                    // by column of the CSV, without figures that were not read
+	Restarted   bool            `json:"restarted"`                  // it replaced a process that ended
+	Ended       bool            `json:"ended"`                      // before the monitor did
+	Exit        *process.Exit   `json:"exit,omitempty"`             // of a command that the monitor started
+	Memory      Memory          `json:"memory,omitempty"`           // the figure that a recording holds instead of RSS
+	Repeats     int             `json:"repeatedReadings,omitempty"` // equal readings of a cache, which are no samples
+	Trend       trend.Judgement `json:"trend"`                      // of rssTotalMB
+	ToLimit     *ToLimit        `json:"timeToLimit,omitempty"`
 	RedFlags    RedFlags        `json:"redFlags"`
 	Holders     []Holder        `json:"holders,omitempty"` // processes of the tree with most memory
 	Facts       []string        `json:"facts"`             // other observations
@@ -42,6 +47,7 @@ type Process struct {
 	counts      map[string]*trend.Series
 	disturbed   []string
 	holders     map[process.ID]Holder
+	limit       float64 // of the memory in MB; 0: unknown
 }
 
 // Span is the range of one figure.

@@ -6,8 +6,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// Sample is one process, and it with its descendants, at one time. Sizes are in
-// MB of 2^20 bytes; a figure of Detail or Available that was not read is not a number.
+// Sample is the state of a process and of its tree at one time. Sizes are in MB of
+// 2^20 bytes; a figure of Detail or Available that was not read is not a number.
 type Sample struct {
 	At       time.Time
 	PID      int
@@ -15,24 +15,24 @@ type Sample struct {
 	VMS      float64
 	RSSTotal float64 // with all descendants; shared pages count in each
 	VMSTotal float64
-	Percent  float64 // of the machine's memory, the process alone
+	Percent  float64 // of the machine's memory, without descendants
 	Children int
 
 	process.Detail         // of the process with all descendants, in bytes
 	Available      float64 // memory of the machine that is free for use, in bytes
-	Event          string  // what happened since the sample before: "restarted"
+	Event          string  // since the sample before: restarted
 }
 
-// figure is a column beyond the classic ones.
+// figure is a column after the classic ones.
 type figure struct {
 	column   string
 	label    string
 	decimals int
-	counts   bool // it must not grow with the work that is done
+	counts   bool // a count that must not grow with the work done
 	value    func(*Sample) float64
 }
 
-// figures are all absent on a system that does not tell them.
+// figures are absent on systems that do not provide them.
 var figures = []figure{
 	{"pss_mb", "PSS", 1, false, func(s *Sample) float64 { return s.PSS / mib }},
 	{"uss_mb", "USS", 1, false, func(s *Sample) float64 { return s.USS / mib }},
@@ -52,4 +52,5 @@ var figures = []figure{
 const (
 	mib         = 1 << 20
 	eventColumn = "event"
+	restarted   = "restarted" // event of the first sample after a restart
 )

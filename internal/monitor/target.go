@@ -44,7 +44,7 @@ func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 		Percent: 100 * float64(m.Self.RSS) / float64(system.Total), Available: float64(system.Available),
 	}
 	if t.summary.Samples == 0 && t.summary.Restarted {
-		s.Event = "restarted"
+		s.Event = restarted
 	}
 	t.zombies, t.short = max(t.zombies, m.Zombies), t.short || m.Short
 	t.readDetails(s, now)

@@ -10,8 +10,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Text writes the summary, in the shape that Python memory monitors of MCP servers have, and the
-// verdict with its facts under it.
+// Text writes the summary in the form of Python memory monitors, then the verdict
+// with its facts.
 func (res *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	for i, p := range res.Processes {
@@ -31,7 +31,7 @@ func (res *Result) Text(w io.Writer, paint report.Painter) error {
 	return err
 }
 
-const commandWidth = 160 // columns of a command line that are shown
+const commandWidth = 160 // columns shown of a command line
 
 func (p *Process) summary(b *strings.Builder) {
 	rule := strings.Repeat("=", 70)
@@ -41,31 +41,38 @@ func (p *Process) summary(b *strings.Builder) {
 	size := func(label string, v float64) { line("  "+label, "%.2f MB", v) }
 
 	fmt.Fprintf(b, "MEMORY MONITORING SUMMARY\n%s\n", rule)
-	if p.PID > 0 { // some recordings do not tell it
+	if p.PID > 0 { // some recordings have none
 		line("Process PID:", "%d", p.PID)
+	} else if p.Name != "" {
+		line("Source:", "%s", report.Line(p.Name))
 	}
 	line("Total samples:", "%d", p.Samples)
 	line("Duration:", "%.2f seconds", p.Seconds)
-	b.WriteString("\nProcess Memory (RSS):\n")
+	kind := "RSS"
+	if p.Memory != RSS {
+		kind = string(p.Memory)
+	}
+	fmt.Fprintf(b, "\nProcess Memory (%s):\n", kind)
 	size("Initial:", p.RSS.Initial)
 	size("Final:", p.RSS.Final)
 	size("Min:", p.RSS.Min)
 	size("Max:", p.RSS.Max)
 	size("Avg:", p.RSS.Avg)
 	size("Growth:", p.RSS.Growth)
-	b.WriteString("\nTotal Memory (Process + Children):\n")
-	size("Initial:", p.RSSTotal.Initial)
-	size("Final:", p.RSSTotal.Final)
-	size("Growth:", p.RSSTotal.Growth)
+	if p.Memory == RSS {
+		b.WriteString("\nTotal Memory (Process + Children):\n")
+		size("Initial:", p.RSSTotal.Initial)
+		size("Final:", p.RSSTotal.Final)
+		size("Growth:", p.RSSTotal.Growth)
+	}
 	b.WriteString(rule + "\n")
 }
 
 var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak: report.Good, trend.Undecided: report.Caution}
 
-// verdict writes what the samples mean.
+// verdict writes the verdict and the facts.
 func (p *Process) verdict(b *strings.Builder, paint report.Painter) {
-	sentence := p.Trend.Sentence(bytesText)
-	fmt.Fprintf(b, "\nVerdict: %s\n", paint.Paint(styles[p.Trend.Verdict], sentence))
+	fmt.Fprintf(b, "\nVerdict: %s\n", paint.Paint(styles[p.Trend.Verdict], report.Line(p.sentence())))
 	for _, reason := range p.Trend.Reasons {
 		fmt.Fprintf(b, "  - %s\n", report.Line(reason.Text))
 	}
@@ -78,12 +85,12 @@ func (p *Process) verdict(b *strings.Builder, paint report.Painter) {
 	for _, fact := range p.Facts {
 		fmt.Fprintf(b, "  - %s\n", report.Line(fact))
 	}
-	if p.Command != "" {
+	if p.Command != "" && p.Command != p.Name {
 		fmt.Fprintf(b, "  command: %s\n", report.Cell(p.Command, commandWidth))
 	}
 }
 
-// rows are the red flags of the guides, and the figures that were read.
+// rows lists the red flags and the figures that were read, each with its label.
 func (p *Process) rows() [][2]string {
 	f := p.RedFlags
 	rows := [][2]string{

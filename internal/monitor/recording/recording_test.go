@@ -1,4 +1,4 @@
-package monitor
+package recording
 
 import (
 	"bytes"
@@ -10,10 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/monitor"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
+
+func TestMain(m *testing.M) { os.Exit(processtest.Main(m)) }
+
+// read judges a recording without options.
+func read(text string) (*monitor.Result, error) { return Read(strings.NewReader(text), Options{}) }
 
 // recordings are ten minutes at 1 Hz, growing by a tenth of a MB a second, in
 // each format that can be read.
@@ -36,7 +41,7 @@ func recordings(grow float64) map[string]string {
 func TestReadJudgesEachFormat(t *testing.T) {
 	for grow, want := range map[float64]trend.Verdict{0.1: trend.Leak, 0: trend.NoLeak} {
 		for format, text := range recordings(grow) {
-			res, err := Read(strings.NewReader(text))
+			res, err := read(text)
 			if err != nil {
 				t.Errorf("%s: %v", format, err)
 				continue
@@ -56,11 +61,11 @@ func TestReadJudgesEachFormat(t *testing.T) {
 func TestReadOwn(t *testing.T) {
 	cmd, _ := processtest.Start(t, "tree 1 1")
 	var out bytes.Buffer
-	want, err := Run(t.Context(), Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 12}, &out, nil)
+	want, err := monitor.Run(t.Context(), monitor.Config{PID: cmd.Process.Pid, Interval: monitor.MinInterval, Count: 12}, &out, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := Read(&out)
+	res, err := Read(&out, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +85,7 @@ func TestReadTellsProcessesApart(t *testing.T) {
 	for i := range 30 {
 		text += fmt.Sprintf("%d,1,10,\n%d,2,20,%s\n", i, i, map[bool]string{true: "restarted"}[i == 20])
 	}
-	res, err := Read(strings.NewReader(text))
+	res, err := read(text)
 	if err != nil || len(res.Processes) != 3 {
 		t.Fatalf("%+v, %v", res, err)
 	}
@@ -91,16 +96,16 @@ func TestReadTellsProcessesApart(t *testing.T) {
 
 func TestReadPassesOverWhatItCannot(t *testing.T) {
 	text := "timestamp,pid,rss_mb\n1,7,10\nsoon,7,10\n2,7,NaN\n3,7,-1\n4,7,1e300\n5,7,11\n4,7,11\n6,7" // the last is torn
-	res, err := Read(strings.NewReader(text))
+	res, err := read(text)
 	if err != nil || res.Processes[0].Samples != 2 || res.Verdict != trend.Undecided {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	all := strings.Join(res.Warnings, "\n")
-	if !strings.Contains(all, "5 lines") || !strings.Contains(all, "line 3") || !strings.Contains(all, "1 samples are older") || !strings.Contains(all, "undecided about PID 7: ") {
+	if !strings.Contains(all, "5 lines") || !strings.Contains(all, "line 3") || !strings.Contains(all, "skipped 1 sample older") || !strings.Contains(all, "undecided about PID 7: ") {
 		t.Errorf("warnings %q", all)
 	}
 	for _, bad := range []string{"", "\n", "hello\nworld\n", "timestamp,pid,rss_mb\n", "a,b\n1,2\n", "CMDLINE x\n"} {
-		if _, err := Read(strings.NewReader(bad)); err == nil {
+		if _, err := read(bad); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
 	}
@@ -110,58 +115,22 @@ func TestReadPassesOverWhatItCannot(t *testing.T) {
 func TestReadIsBounded(t *testing.T) {
 	rows := func(n int, row string) string { return strings.Repeat(row+"\n", n) }
 	quoted := "timestamp,pid,rss_mb\n" + rows(1, `1,7,"10`) + rows(50_000, "2,7,10") + rows(1, "\"3\",7,\"10\"")
-	res, err := Read(strings.NewReader(quoted))
-	if err != nil || res.Processes[0].Samples != 50_001 || !strings.Contains(strings.Join(res.Warnings, "\n"), "passed over: 1 line that could not be read; the first is line 2") {
+	res, err := read(quoted)
+	if err != nil || res.Processes[0].Samples != 50_001 || !strings.Contains(strings.Join(res.Warnings, "\n"), "skipped 1 line that could not be read; the first is line 2") {
 		t.Errorf("a quote that does not end: %+v, %v", res, err)
 	}
 	many := "timestamp,pid,rss_mb,event\n"
-	for i := range maxProcesses + 10 {
+	for i := range 1010 {
 		many += fmt.Sprintf("1,%d,10,\n", i+1)
 	}
 	many += "2,1,10,restarted\n"
-	res, err = Read(strings.NewReader(many))
-	if err != nil || len(res.Processes) != maxProcesses || !strings.Contains(strings.Join(res.Warnings, "\n"), "more than 1000 processes in it; 11 samples of the others") {
+	res, err = read(many)
+	if err != nil || len(res.Processes) != 1000 || !strings.Contains(strings.Join(res.Warnings, "\n"), "more than 1000 processes; skipped 11 samples of the others") {
 		t.Errorf("many processes: %v", err)
 	}
-	_, err = Read(strings.NewReader("timestamp,pid,rss_mb\n1,7,10\n" + strings.Repeat("x", 2*maxLine)))
-	if err == nil || !strings.Contains(err.Error(), "its line 3 is longer than 1024 KiB") {
+	_, err = read(("timestamp,pid,rss_mb\n1,7,10\n" + strings.Repeat("x", 2*maxLine)))
+	if err == nil || !strings.Contains(err.Error(), "line 3 is longer than 1024 KiB") {
 		t.Errorf("a long line: %v", err)
-	}
-}
-
-// Text that a spreadsheet would run becomes text; numbers stay numbers.
-func TestTextCell(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                  "",
-		"restarted":         "restarted",
-		"=cmd|'/c calc'!A1": "'=cmd|'/c calc'!A1",
-		"+1":                "'+1",
-		"-1":                "'-1",
-		"@x":                "'@x",
-		"\tx":               "'\tx",
-		"\rx":               "\"'\rx\"",
-		"\nx":               "\"'\nx\"",
-		`say "hi", please`:  `"say ""hi"", please"`,
-	} {
-		if got := textCell(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-	if got := string(appendNumber(nil, -5, 1)); got != "-5.0" {
-		t.Errorf("a number: %q", got)
-	}
-	if got := string(appendNumber(nil, math.NaN(), 1)); got != "" {
-		t.Errorf("an absent figure: %q, want an empty cell", got)
-	}
-}
-
-// A day at one sample a second stays below 20 MB, with large numbers in every cell.
-func TestADayIsSmall(t *testing.T) {
-	s := &Sample{At: time.Now(), PID: 4194303, RSS: 12345.678, VMS: 123456.789, RSSTotal: 23456.789, VMSTotal: 234567.89, Percent: 12.345, Children: 120,
-		Available: 123456.7 * mib, Detail: process.Detail{PSS: 12345.6 * mib, USS: 12345.6 * mib, Swap: 1234.5 * mib, CPU: 123.4, Threads: 1234, Files: 12345,
-			Sockets: 12345, Listen: 12, Established: 1234, CloseWait: 1234, Group: 23456.7 * mib, GroupLimit: 65536 * mib}}
-	if row := len(appendRow(nil, s)) + 1; row*86400 > 20<<20 {
-		t.Errorf("a row has %d bytes, a day %d MB", row, row*86400>>20)
 	}
 }
 
@@ -169,9 +138,12 @@ func FuzzRead(f *testing.F) {
 	for _, text := range recordings(1) {
 		f.Add(text[:min(len(text), 800)])
 	}
+	for _, c := range logs() {
+		f.Add(c.text[:min(len(c.text), 800)])
+	}
 	f.Add("timestamp,pid,rss_mb,event\n1,1,1,restarted\n1e10,1,\"x\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		res, err := Read(strings.NewReader(text))
+		res, err := Read(strings.NewReader(text), Options{Every: time.Second, Limit: 512})
 		if err != nil {
 			return
 		}
@@ -184,6 +156,9 @@ func FuzzRead(f *testing.F) {
 		if err := res.Chart().WriteSVG(new(bytes.Buffer)); err != nil {
 			t.Error(err)
 		}
+		if err := res.Report().Markdown(new(bytes.Buffer)); err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -192,7 +167,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		if _, err := Read(strings.NewReader(text)); err != nil {
+		if _, err := read(text); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -200,13 +175,13 @@ func BenchmarkRead(b *testing.B) {
 
 // The series recorded from real servers, as a monitor would have written them.
 func TestReadCorpus(t *testing.T) {
-	labels, err := os.ReadFile("../../testdata/memory/labels.csv")
+	labels, err := os.ReadFile("../../../testdata/memory/labels.csv")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(string(labels)), "\n")[1:] {
 		fields := strings.Split(line, ",")
-		data, err := os.ReadFile("../../testdata/memory/" + fields[0] + ".samples.csv")
+		data, err := os.ReadFile("../../../testdata/memory/" + fields[0] + ".samples.csv")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +193,7 @@ func TestReadCorpus(t *testing.T) {
 			}
 			text += fmt.Sprintf("%f,%f\n", 1.7e9+at, rss/1024)
 		}
-		res, err := Read(strings.NewReader(text))
+		res, err := read(text)
 		if err != nil || (res.Verdict == trend.Leak) != (fields[1] == "leak") {
 			t.Errorf("%s: %v %v", line, res.Verdict, err)
 		}
@@ -228,7 +203,7 @@ func TestReadCorpus(t *testing.T) {
 // Recordings without a PID have none in the summary, and a file of another kind
 // is told what can be read.
 func TestReadOthers(t *testing.T) {
-	res, err := Read(strings.NewReader("# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)\n 0.0 1.0 10.0 20.0\n 1.0 1.0 10.0 20.0\n"))
+	res, err := read(("# Elapsed time   CPU (%)     Real (MB)   Virtual (MB)\n 0.0 1.0 10.0 20.0\n 1.0 1.0 10.0 20.0\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +214,7 @@ func TestReadOthers(t *testing.T) {
 	if strings.Contains(b.String(), "PID") || strings.Contains(strings.Join(res.Warnings, ""), "PID") {
 		t.Errorf("it tells a PID:\n%s%q", b.String(), res.Warnings)
 	}
-	if _, err := Read(strings.NewReader("{\"a\": 1}\n")); err == nil || !strings.Contains(err.Error(), "psrecord") {
+	if _, err := read(("{\"a\": 1}\n")); err == nil || !strings.Contains(err.Error(), "psrecord") {
 		t.Errorf("JSON: %v", err)
 	}
 }
