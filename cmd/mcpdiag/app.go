@@ -13,15 +13,14 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// app is the process as its commands see it: its streams, its environment and
-// the flags that all commands have.
+// app holds the streams and the environment of the process and the flags of all commands.
 type app struct {
 	ctx            context.Context // ends at the first signal
 	stdin          io.Reader
 	stdout, stderr *guarded
 	getenv         func(string) string
 	args           []string // the command line, without the program's name
-	sealed         bool     // neither the environment nor a config file sets flags, here and in children
+	sealed         bool     // ignore the environment and config files, here and in children
 
 	color   choice
 	config  string
@@ -31,16 +30,16 @@ type app struct {
 	preset   map[string]bool // flags that the environment or a config file set
 	foundURL bool            // --url comes from an auto-discovered config file
 
-	secrets client.Secrets // blanked in everything that is written
+	secrets client.Secrets // redacted in all output
 }
 
-// sealedApp is the process without anything that its user has set.
+// sealedApp returns an app that ignores the environment and config files.
 func sealedApp() *app {
 	return &app{stdin: strings.NewReader(""), getenv: func(string) string { return "" }, sealed: true}
 }
 
-// childEnv is the environment that children get besides ours: where this app is
-// sealed, they are too.
+// childEnv returns variables that children get in addition to the environment: the
+// children of a sealed app are sealed too.
 func (a *app) childEnv() []string {
 	if !a.sealed {
 		return nil
@@ -54,7 +53,7 @@ func (a *app) childEnv() []string {
 	return append(env, "MCPDIAG_CONFIG="+os.DevNull)
 }
 
-// isTerminal reports whether a stream is a person's.
+// isTerminal reports whether stream is an interactive terminal.
 func (a *app) isTerminal(stream any) bool {
 	if g, ok := stream.(*guarded); ok {
 		stream = g.w
@@ -63,7 +62,7 @@ func (a *app) isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// size is the width and height of the terminal w, 80 by 24 where it does not tell.
+// size returns the width and height of the terminal w, 80 by 24 if unknown.
 func (a *app) size(w io.Writer) (width, height int) {
 	if g, ok := w.(*guarded); ok {
 		w = g.w
@@ -76,8 +75,8 @@ func (a *app) size(w io.Writer) (width, height int) {
 	return 80, 24
 }
 
-// painter decides whether what goes to w has colours: the flag, then NO_COLOR,
-// then FORCE_COLOR, then whether w is a terminal.
+// painter decides about colours on w: by the flag, then NO_COLOR, then FORCE_COLOR,
+// then by whether w is a terminal.
 func (a *app) painter(w io.Writer) report.Painter {
 	switch {
 	case a.color.value == "always":
@@ -90,26 +89,26 @@ func (a *app) painter(w io.Writer) report.Painter {
 	return report.Painter(a.isTerminal(w) && a.getenv("TERM") != "dumb")
 }
 
-// live reports whether progress may be drawn: only on a terminal that was not told to be quiet.
+// live reports whether progress is drawn: only on a terminal, and not with -q.
 func (a *app) live() bool {
 	return !a.quiet && a.isTerminal(a.stderr) && a.getenv("TERM") != "dumb"
 }
 
-// note tells the user something on the way, unless -q.
+// note prints progress to standard error, unless -q.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintln(a.stderr, report.Line(fmt.Sprintf(format, args...)))
 	}
 }
 
-// debug tells what only -v wants to know.
+// debug prints a detail to standard error with -v.
 func (a *app) debug(format string, args ...any) {
 	if a.verbose {
 		fmt.Fprintln(a.stderr, report.Line(fmt.Sprintf(format, args...)))
 	}
 }
 
-// warn prints the doubts of a result, also under -q.
+// warn prints warnings to standard error, also with -q.
 func (a *app) warn(warnings ...string) {
 	for _, w := range warnings {
 		fmt.Fprintln(a.stderr, a.painter(a.stderr).Paint(report.Caution, "warning:"), report.Line(w))

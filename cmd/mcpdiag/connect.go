@@ -35,7 +35,7 @@ type connection struct {
 	caCert    string
 	cert, key string
 	insecure  bool
-	maxConns  int  // to a host, at most; 0 is no bound
+	maxConns  int  // per host; 0 is no limit
 	named     bool // the targets are arguments
 }
 
@@ -43,9 +43,9 @@ func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	fs.StringVar(&c.url, "url", defaultURL, "address of the server")
 	fs.StringArrayVarP(&c.headers, "header", "H", nil, "send this header, 'Name: value' or 'Name: @file'; repeatable")
 	fs.StringVar(&c.tokenFile, "token-file", "", "send the bearer token in this file, - for standard input (or set MCPDIAG_TOKEN)")
-	durationVar(fs, &c.timeout, "timeout", timeout, "give up an exchange after this long")
-	sizeVar(fs, &c.maxBody, "max-body", client.DefaultMaxBody, "largest answer that is read, decoded")
-	fs.StringVar(&c.caCert, "cacert", "", "trust the authorities in this PEM file too")
+	durationVar(fs, &c.timeout, "timeout", timeout, "deadline of each exchange")
+	sizeVar(fs, &c.maxBody, "max-body", client.DefaultMaxBody, "maximum size of a response, after decompression")
+	fs.StringVar(&c.caCert, "cacert", "", "also trust the authorities in this PEM file")
 	fs.StringVar(&c.cert, "cert", "", "client certificate, a PEM file")
 	fs.StringVar(&c.key, "key", "", "key of the client certificate, a PEM file")
 	fs.BoolVar(&c.insecure, "insecure", false, "accept any server certificate")
@@ -54,7 +54,7 @@ func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	paths(fs, "token-file", "cacert", "cert", "key")
 }
 
-// targets parses the addresses on the command line, --url where there are none.
+// targets parses the addresses in args, or --url without args.
 func (c *connection) targets(args []string, path string) ([]*url.URL, error) {
 	c.named = len(args) > 0
 	if !c.named {
@@ -71,7 +71,7 @@ func (c *connection) targets(args []string, path string) ([]*url.URL, error) {
 	return targets, nil
 }
 
-// open returns the client that the flags describe. Its credentials go to targets only.
+// open returns a client configured by the flags. It sends credentials to targets only.
 func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client, error) {
 	header, fromFiles, err := c.header(a)
 	if err != nil {
@@ -105,14 +105,14 @@ func hostOf(target string) string {
 	return u.Host
 }
 
-// header is what --header, --token-file and MCPDIAG_TOKEN say, with the values that came from files.
+// header returns the headers of --header, --token-file and MCPDIAG_TOKEN, and the values read from files.
 func (c *connection) header(a *app) (header http.Header, fromFiles []string, err error) {
 	header = http.Header{}
 	for i, h := range c.headers {
 		name, value, ok := strings.Cut(h, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || name == "" {
-			return nil, nil, usagef("--header: number %d is not 'Name: value'; it is not shown here, since it may hold a credential", i+1)
+			return nil, nil, usagef("--header: number %d is not 'Name: value' (not shown, since it may be a credential)", i+1)
 		}
 		if file, ok := strings.CutPrefix(value, "@"); ok {
 			if value, err = secretFile(a, file); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// applyDefaults gives each flag of cmd that is not on the command line its value
-// from the environment (MCPDIAG_TOKEN_FILE for --token-file), else from the config file.
+// applyDefaults sets each flag of cmd that is not on the command line from the
+// environment (MCPDIAG_TOKEN_FILE for --token-file), else from the config file.
 func (a *app) applyDefaults(cmd *cobra.Command) error {
 	if a.sealed {
 		return nil
@@ -44,8 +44,8 @@ func (a *app) applyDefaults(cmd *cobra.Command) error {
 	return failed
 }
 
-// given reports whether somebody set the flag: on the command line, in the
-// environment or in a config file. cmd.Flags().Changed knows the command line alone.
+// given reports whether the flag was set: on the command line, in the environment
+// or in a config file. cmd.Flags().Changed covers the command line alone.
 func (a *app) given(cmd *cobra.Command, flag string) bool {
 	return a.preset[flag] || cmd.Flags().Changed(flag)
 }

@@ -23,7 +23,7 @@ func newDemoCmd(a *app) *cobra.Command {
 	var listen, announce, dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "See mcpdiag diagnose a live server, or start one to try",
+		Short: "Watch mcpdiag diagnose a live server, or start one to try",
 		Long: `demo starts a server that leaks, runs mcpdiag's commands against it, shows each
 command with its result, and ends with the verdict. It takes about half a minute.
 
@@ -45,16 +45,16 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.BoolVar(&serve, "serve", false, "be the server")
-	fs.StringVar(&listen, "listen", "127.0.0.1:3100", "where the server listens")
+	fs.BoolVar(&serve, "serve", false, "run the server until Ctrl-C")
+	fs.StringVar(&listen, "listen", "127.0.0.1:3100", "address of the listener")
 	fs.StringVar(&announce, "announce", "", "write the server's URL and PID to this file when it listens")
-	sizeVar(fs, &cfg.LeakSession, "leak-session", 0, "keep this much of each session in which a call failed")
-	sizeVar(fs, &cfg.LeakCall, "leak-call", 0, "keep this much of each call")
-	fs.BoolVar(&cfg.LeakAbandoned, "leak-abandoned", false, "keep the transports of sessions that expire")
-	fs.BoolVar(&cfg.SlowQueue, "slow-queue", false, "let search do one call at a time")
-	positiveVar(fs, &cfg.Workers, "workers", 64, "how many calls of one tool run at once; the others wait")
-	durationVar(fs, &cfg.ServiceTime, "service-time", 0, "how long a call of search takes (5 to 15 ms)")
-	durationVar(fs, &cfg.SessionTimeout, "session-timeout", 30*time.Second, "expire sessions that are idle for so long")
+	sizeVar(fs, &cfg.LeakSession, "leak-session", 0, "leak this much per session in which a call failed")
+	sizeVar(fs, &cfg.LeakCall, "leak-call", 0, "leak this much per call")
+	fs.BoolVar(&cfg.LeakAbandoned, "leak-abandoned", false, "leak the transports of expired sessions")
+	fs.BoolVar(&cfg.SlowQueue, "slow-queue", false, "run one call of search at a time")
+	positiveVar(fs, &cfg.Workers, "workers", 64, "concurrent calls of one tool; further calls queue")
+	durationVar(fs, &cfg.ServiceTime, "service-time", 0, "duration of a call of search (default 5 to 15 ms)")
+	durationVar(fs, &cfg.SessionTimeout, "session-timeout", 30*time.Second, "idle time until a session expires")
 	fs.BoolVar(&cfg.JSON, "json", false, "answer as JSON instead of an event stream")
 	fs.StringVarP(&dir, "output", "o", "mcpdiag-demo", "write the tour's files into this folder")
 	group(fs, "Server", "serve", "listen", "announce", "workers", "service-time", "session-timeout", "json")
@@ -107,7 +107,7 @@ func serveDemo(ctx context.Context, a *app, cfg demo.Config, listen, announce st
 	return demo.New(cfg).Serve(ctx, l)
 }
 
-// bareListen takes off what says again that it was listening, and where.
+// bareListen returns the cause of a listen error without its repeated prefix.
 func bareListen(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err

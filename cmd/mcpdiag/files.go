@@ -12,7 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// write writes a result to path, "-" being standard output; a file appears whole or not at all.
+// write writes a result to path, "-" being standard output. A file appears whole or not at all.
 func (a *app) write(path string, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
 		if err := write(a.stdout); err != nil {
@@ -53,7 +53,7 @@ func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
 	return snapshot.NewWriter(a.guard(f)), f.Close, nil
 }
 
-// quoted is a path as one types it into a shell.
+// quoted returns path as an argument for a shell.
 func quoted(path string) string {
 	if strings.ContainsAny(path, " \t'\"$&;()<>|*?`!#") {
 		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
@@ -71,7 +71,7 @@ type textual interface {
 	Text(io.Writer, report.Painter) error
 }
 
-// render writes res to w; the flag --format offers only what res has.
+// render writes res to w in a format that its command offers.
 func (a *app) render(w io.Writer, format string, res textual) error {
 	if r, ok := res.(finding.Result); ok {
 		switch format {

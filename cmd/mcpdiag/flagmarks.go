@@ -12,8 +12,8 @@ const (
 )
 
 // foundMaySet lets an auto-discovered config file set the named flags. A flag
-// may be marked only if its value chooses no path, no target of a load and no
-// receiver of credentials, opens no listener and does no harm to a server.
+// must not be marked if its value can choose a path, the target of a load or the
+// receiver of credentials, open a listener or harm a server.
 func foundMaySet(fs *pflag.FlagSet, names ...string) { mark(fs, foundMark, "", names) }
 
 // paths marks the named flags as names of files or folders. No auto-discovered

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// seconds is a duration flag that takes 10, as seconds, as well as 10s.
+// seconds is a duration flag that accepts 10, as seconds, and 10s.
 type seconds time.Duration
 
 func (s *seconds) Set(text string) error {
@@ -29,7 +29,7 @@ func parseDuration(text string) (time.Duration, error) {
 	} else if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return d, nil
 	}
-	return 0, fmt.Errorf("%q is no duration; write 10, 10s, 1m30s or 500ms", text)
+	return 0, fmt.Errorf("invalid duration %q: write 10, 10s, 1m30s or 500ms", text)
 }
 
 func (s *seconds) String() string {
@@ -70,7 +70,7 @@ func (b *bytes64) Set(text string) error {
 		}
 		break
 	}
-	return fmt.Errorf("%q is no size; write 64KB, 16MB or 1GB", text)
+	return fmt.Errorf("invalid size %q: write 64KB, 16MB or 1GB", text)
 }
 
 func (b *bytes64) String() string {
@@ -89,7 +89,7 @@ func sizeVar(fs *pflag.FlagSet, p *int64, name string, value int64, usage string
 	fs.Var((*bytes64)(p), name, usage)
 }
 
-// choice is a flag with one of a few values; the first is its default.
+// choice is a flag with a fixed set of values; the first is the default.
 type choice struct {
 	value   string
 	choices []string
@@ -97,7 +97,7 @@ type choice struct {
 
 func (c *choice) Set(text string) error {
 	if !slices.Contains(c.choices, text) {
-		return fmt.Errorf("%q is not one of %s", text, strings.Join(c.choices, ", "))
+		return fmt.Errorf("invalid value %q: must be one of %s", text, strings.Join(c.choices, ", "))
 	}
 	c.value = text
 	return nil
@@ -113,13 +113,13 @@ func choiceVar(cmd *cobra.Command, fs *pflag.FlagSet, c *choice, name, usage str
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// limit is an integer flag of at least 0, which is no limit.
+// limit is an integer flag of 0 or more; 0 is no limit.
 type limit int
 
 func (n *limit) Set(text string) error {
 	v, err := strconv.Atoi(text)
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is no number of at least 0", text)
+		return fmt.Errorf("invalid value %q: must be 0 or more", text)
 	}
 	*n = limit(v)
 	return nil
@@ -130,13 +130,13 @@ func (n *limit) Type() string   { return "n" }
 
 func limitVar(fs *pflag.FlagSet, p *int, name, usage string) { fs.Var((*limit)(p), name, usage) }
 
-// positive is an integer flag of at least 1.
+// positive is an integer flag of 1 or more.
 type positive int
 
 func (n *positive) Set(text string) error {
 	v, err := strconv.Atoi(text)
 	if err != nil || v < 1 {
-		return fmt.Errorf("%q is no number of at least 1", text)
+		return fmt.Errorf("invalid value %q: must be 1 or more", text)
 	}
 	*n = positive(v)
 	return nil

@@ -9,20 +9,20 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// guarded blanks the secrets in what passes to w, however it is cut into writes.
+// guarded is a writer that redacts secrets, also when they are split across writes.
 type guarded struct {
 	w    io.Writer
 	a    *app
-	lost error // the first error of w: cobra ignores those of its own output
+	lost error // the first error of w, since cobra ignores errors of its output
 
 	mu   sync.Mutex
-	held []byte // the end of what was written, which may be the begin of a secret
+	held []byte // the last bytes written, which may begin a secret
 }
 
 func (a *app) guard(w io.Writer) *guarded { return &guarded{w: w, a: a} }
 
-// Write holds the begin of a secret back until the next write or Flush. No
-// secret holds a line break, so whole lines pass at once.
+// Write holds back the possible beginning of a secret until the next write or Flush.
+// Secrets contain no line breaks, so complete lines pass at once.
 func (g *guarded) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -39,7 +39,7 @@ func (g *guarded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush passes on what is held back.
+// Flush writes the bytes held back.
 func (g *guarded) Flush() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -48,8 +48,8 @@ func (g *guarded) Flush() error {
 	return g.pass(held)
 }
 
-// whole is how much of p can pass: what follows may go on to be a secret, and
-// no secret stands across the cut.
+// whole returns the number of bytes of p that can pass: the rest may begin a secret,
+// and no secret spans the cut.
 func (g *guarded) whole(p []byte) int {
 	end := len(p)
 	for _, secret := range g.a.secrets {

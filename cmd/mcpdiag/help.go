@@ -16,7 +16,7 @@ import (
 const connectionTopic = "connection"
 
 // helpWriter writes the help of a command: usage and examples first, then the
-// description, the commands and the flags by what they are for.
+// description, the commands, and the flags by purpose.
 type helpWriter struct {
 	b     strings.Builder
 	paint report.Painter

@@ -1,4 +1,4 @@
-// Command mcpdiag tells whoever runs an MCP server what is going on inside it.
+// Command mcpdiag diagnoses MCP servers: calls that hang, time, memory and load.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	if process.IsWatchdog(os.Args) {
 		os.Exit(process.Watchdog())
 	}
-	log.SetOutput(io.Discard) // net/http logs there what servers send unasked, past the rules for what is shown
+	log.SetOutput(io.Discard) // net/http logs unsolicited data of servers there, unsanitized
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal ends the run, the second kills
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -61,12 +61,12 @@ type runError struct{ error }
 
 func (e runError) Unwrap() error { return e.error }
 
-// usageError is a wrong command line that only the running command could see.
+// usageError is a wrong command line that the running command detects.
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// run is the program: it does what args say and returns the exit code.
+// run runs the command line args and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return (&app{stdin: stdin, getenv: os.Getenv}).run(ctx, args, stdout, stderr)
 }
@@ -82,7 +82,7 @@ func (a *app) run(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	cmd, err := root.ExecuteContextC(ctx)
 	_ = a.stdout.Flush() // its error is kept as lost
 	if status, ok := errors.AsType[childStatus](err); ok {
-		return int(status) // the server has said what there is to say
+		return int(status) // the exit status of the wrapped server
 	}
 	if lost := a.stdout.lost; err == nil && lost != nil {
 		err = runError{fmt.Errorf("writing standard output: %w", lost)}

@@ -11,7 +11,7 @@ import (
 func newReportCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "report DIR",
-		Short: "Make the report of a leak test again",
+		Short: "Write the report of a leak test again",
 		Long: `report reads verdict.json in the folder of a leak test and writes report.html beside
 it: one page that loads nothing from anywhere.`,
 		Example: `  mcpdiag report mcpdiag-leaktest`,

@@ -12,14 +12,14 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// newRootCmd returns the command line. Its Args stay nil, so that cobra itself
-// refuses a mistyped command, with a suggestion.
+// newRootCmd returns the root command. Its Args stay nil, so that cobra refuses a
+// mistyped command with a suggestion.
 func newRootCmd(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mcpdiag",
-		Short: "See what is going on inside an MCP server",
-		Long: `mcpdiag tells whoever runs an MCP server what is going on inside it: which calls
-hang, where the time goes, whether memory leaks and per what.
+		Short: "Diagnose MCP servers",
+		Long: `mcpdiag diagnoses MCP servers: calls that hang, where the time goes, memory leaks and
+the operation that causes them, and behaviour under load.
 
 Start with:  mcpdiag demo`,
 		SilenceErrors: true,
@@ -27,9 +27,9 @@ Start with:  mcpdiag demo`,
 	}
 	flags := root.PersistentFlags()
 	choiceVar(root, flags, &a.color, "color", "colour the output", "auto", "always", "never")
-	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml where there is one)")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more on standard error: each exchange, each line that is skipped")
+	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml if there is one)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print no progress")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print each exchange and each skipped line to standard error")
 	foundMaySet(flags, "color", "quiet", "verbose")
 	paths(flags, "config")
 	addGroups(root, a)
@@ -68,8 +68,8 @@ func addGroups(root *cobra.Command, a *app) {
 	}
 }
 
-// prepare makes what cmd returns while it runs a runError, and gives its flags
-// their values from the environment and the config file first.
+// prepare wraps cmd so that its flags get values from the environment and the config
+// file, and its errors become runErrors.
 func (a *app) prepare(cmd *cobra.Command) {
 	cmd.Flags().SortFlags = false // the help has them in the order of their definition
 	for _, sub := range cmd.Commands() {
@@ -136,7 +136,7 @@ func newVersionCmd() *cobra.Command {
 	}
 }
 
-// version is the module's version, or the commit that was built, from the build info.
+// version returns the version of the module, or the commit of the build.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

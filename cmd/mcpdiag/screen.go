@@ -8,18 +8,18 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// screen redraws a live view in place on the terminal of standard error.
+// screen redraws a live view in place on standard error.
 type screen struct {
 	a     *app
-	lines int // of the view that stands there
+	lines int // of the current view
 	drawn time.Time
 }
 
-// frame is the least time between two drawings.
+// frame is the minimum time between two drawings.
 const frame = 100 * time.Millisecond
 
-// draw replaces the view by what write makes of the terminal's size, unless it
-// was drawn a moment ago. The view is for looking at: what goes wrong is no error.
+// draw replaces the view by the output of write, which gets the size of the terminal.
+// It skips a view that follows too soon, and ignores errors.
 func (s *screen) draw(write func(w io.Writer, paint report.Painter, width, height int) error) {
 	if time.Since(s.drawn) < frame {
 		return
@@ -36,7 +36,7 @@ func (s *screen) draw(write func(w io.Writer, paint report.Painter, width, heigh
 	_, _ = s.a.stderr.Write(b.Bytes())
 }
 
-// clear takes the view away, if one stands there.
+// clear erases the view, if there is one.
 func (s *screen) clear() {
 	if s.lines == 0 {
 		return

@@ -20,14 +20,14 @@ type sourceFlags struct {
 }
 
 func (s *sourceFlags) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
-	choiceVar(cmd, fs, &s.kind, "source", "what to ask servers for; auto asks for metrics where there is no snapshot",
+	choiceVar(cmd, fs, &s.kind, "source", "document to request; auto requests metrics if there is no snapshot",
 		append([]string{"auto"}, poll.Kinds...)...)
-	fs.StringArrayVar(&s.metrics, "metric", nil, "a metric that means a field, 'activeSessions=myapp_sessions'; repeatable")
+	fs.StringArrayVar(&s.metrics, "metric", nil, "map a metric to a field, 'activeSessions=myapp_sessions'; repeatable")
 	group(fs, "Source", "source", "metric")
 	foundMaySet(fs, "source", "metric")
 }
 
-// source is what the flags say.
+// source returns the source that the flags select.
 func (s *sourceFlags) source() (*poll.Source, error) {
 	names := poll.DefaultNames()
 	for _, metric := range slices.Backward(s.metrics) { // each goes before those that were there
@@ -38,8 +38,8 @@ func (s *sourceFlags) source() (*poll.Source, error) {
 	return &poll.Source{Kind: s.kind.value, Names: names}, nil
 }
 
-// defaultTarget names the one proxy that runs, where no target was named and
-// nobody listens at the default address.
+// defaultTarget returns the address of the only running proxy if no target was named
+// and nothing listens at the default address.
 func (a *app) defaultTarget(ctx context.Context, url string) (string, error) {
 	if url != defaultURL || listens(ctx, strings.TrimPrefix(defaultURL, "http://")) {
 		return url, nil
@@ -59,7 +59,7 @@ func (a *app) defaultTarget(ctx context.Context, url string) (string, error) {
 	return running[0].URL, nil
 }
 
-// listens reports whether somebody listens at addr, which is on this machine.
+// listens reports whether a local server accepts connections at addr.
 func listens(ctx context.Context, addr string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Package demo is an MCP server with a snapshot endpoint and faults that one
-// can switch on: the server of "mcpdiag demo", and the fixture of the tests.
+// Package demo is an MCP server with a snapshot endpoint and switchable faults:
+// the server of "mcpdiag demo", and the fixture of the tests.
 package demo
 
 import (
@@ -14,15 +14,15 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// Config switches the faults on. The zero value is a healthy server.
+// Config selects the faults. The zero value is a healthy server.
 type Config struct {
-	LeakSession    int64         // bytes kept of a session in which a call failed, when it ends
-	LeakCall       int64         // bytes kept of every call
+	LeakSession    int64         // bytes retained of a session in which a call failed
+	LeakCall       int64         // bytes retained of every call
 	LeakAbandoned  bool          // an expired session leaves the registry, its transport stays
 	SlowQueue      bool          // search does one call at a time
-	Workers        int           // how many calls of a tool run at once; 0 is 64
-	ServiceTime    time.Duration // what each call of search takes; 0 is 5 to 15 ms
-	SessionTimeout time.Duration // sessions idle for so long expire; 0 is 30 s
+	Workers        int           // concurrent calls of a tool; 0 is 64
+	ServiceTime    time.Duration // of each call of search; 0 is 5 to 15 ms
+	SessionTimeout time.Duration // idle time until a session expires; 0 is 30 s
 	JSON           bool          // answer as application/json instead of text/event-stream
 }
 
@@ -65,10 +65,10 @@ func (s *Server) Handler() http.Handler {
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // a reader that went away is no concern of ours
+	_ = json.NewEncoder(w).Encode(v) // the client may have disconnected
 }
 
-// mcp serves both eras: a handler with sessions cannot speak the revision that has none.
+// mcp serves both eras: the SDK's handler with sessions does not speak the revision without.
 func (s *Server) mcp() http.Handler {
 	server := mcp.NewServer(&mcp.Implementation{Name: "mcpdiag-demo", Version: "1"}, nil)
 	s.addTools(server)
@@ -86,8 +86,8 @@ func (s *Server) mcp() http.Handler {
 	})
 }
 
-// localOnly refuses requests that a web page could have made a browser send:
-// those for another host name, and those from another origin.
+// localOnly refuses requests that a web page could make a browser send: requests
+// for another host name or from another origin.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !local(r.Host) {
@@ -125,7 +125,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	context.AfterFunc(ctx, func() {
 		short, done := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer done()
-		_ = srv.Shutdown(short) // event streams that clients hold open would delay it for ever
+		_ = srv.Shutdown(short) // open event streams would delay it forever
 		_ = srv.Close()
 	})
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

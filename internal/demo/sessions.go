@@ -14,10 +14,10 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// transportSize is what the transport of a session weighs beside the session.
+// transportSize is the size of a session's transport.
 const transportSize = 256 << 10
 
-// registry knows the sessions, as the server itself counts them.
+// registry counts the sessions as the server does.
 type registry struct {
 	cfg   Config
 	leaks *hoard
@@ -35,7 +35,7 @@ type session struct {
 	mu      sync.Mutex
 	start   time.Time
 	seen    time.Time
-	failed  string // the tool whose failure it met first, or ""
+	failed  string // the tool of its first failed call, or ""
 	expired bool
 }
 
@@ -50,7 +50,7 @@ func sessionOf(ctx context.Context) *session {
 	return s
 }
 
-// watch is the middleware that notes new sessions and tells each request its session.
+// watch is the middleware that registers sessions and adds the session to each request.
 func (r *registry) watch(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		ss, ok := req.GetSession().(*mcp.ServerSession)
@@ -75,13 +75,13 @@ func (r *registry) add(ss *mcp.ServerSession) {
 	s := &session{name: fmt.Sprintf("s%d", r.created), mcp: ss, start: now, seen: now}
 	r.open[ss.ID()] = s
 	go func() {
-		_ = ss.Wait() // how it ended does not matter
+		_ = ss.Wait() // the reason does not matter
 		r.remove(ss.ID())
 	}()
 }
 
-// remove takes a session out of the registry. The bug of the leak: where a call
-// failed in it, what it held is never let go.
+// remove takes a session out of the registry. With the leak switched on, the
+// memory of a session in which a call failed is never released.
 func (r *registry) remove(id string) {
 	r.mu.Lock()
 	s := r.open[id]
@@ -111,7 +111,7 @@ func (s *session) failedIn(tool string) {
 	}
 }
 
-// touch notes that a session is in use.
+// touch records that a session is in use.
 func (r *registry) touch(id string) {
 	r.mu.Lock()
 	s := r.open[id]
@@ -123,8 +123,8 @@ func (r *registry) touch(id string) {
 	}
 }
 
-// expire ends the sessions that have been idle for too long. With the fault on,
-// only the registry forgets them: their transports stay.
+// expire ends sessions that have been idle for too long. With the fault on, only
+// the registry forgets them, and their transports stay.
 func (r *registry) expire(now time.Time) {
 	r.mu.Lock()
 	var idle []string
@@ -146,12 +146,12 @@ func (r *registry) expire(now time.Time) {
 		s := r.open[id]
 		r.mu.Unlock()
 		if s != nil {
-			_ = s.mcp.Close() // it is gone either way
+			_ = s.mcp.Close() // the session is gone in any case
 		}
 	}
 }
 
-// fill puts into doc what is known of the sessions.
+// fill adds the figures of the sessions to doc.
 func (r *registry) fill(doc *snapshot.Snapshot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -167,7 +167,7 @@ func (r *registry) fill(doc *snapshot.Snapshot) {
 	}
 }
 
-// Snapshot is what /debug/snapshot answers.
+// Snapshot is the document of /debug/snapshot.
 func (s *Server) Snapshot() *snapshot.Snapshot {
 	now := time.Now()
 	pid := int64(os.Getpid())

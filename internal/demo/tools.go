@@ -11,14 +11,14 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// How long the tools take.
+// Service times of the tools.
 const (
 	searchLeast  = 5 * time.Millisecond
 	searchMost   = 15 * time.Millisecond
 	generateTime = 500 * time.Millisecond
 )
 
-// flakyEvery is which calls of flaky fail: every third one.
+// flakyEvery makes every third call of flaky fail.
 const flakyEvery = 3
 
 type echoArgs struct {
@@ -89,7 +89,7 @@ func (s *Server) search(ctx context.Context) error {
 	return sleep(ctx, searchLeast+rand.N(searchMost-searchLeast)) //nolint:gosec // not a secret
 }
 
-// plan calls search three times and generate once, as calls of their own within its own.
+// plan calls search three times and generate once, as children of its own call.
 func (s *Server) plan(ctx context.Context) error {
 	for range 3 {
 		if err := s.calls.within(ctx, "search", s.search); err != nil {
@@ -99,7 +99,7 @@ func (s *Server) plan(ctx context.Context) error {
 	return s.calls.within(ctx, "generate", func(ctx context.Context) error { return sleep(ctx, generateTime) })
 }
 
-// sleep waits for d, or until the caller has gone.
+// sleep waits for d or for the end of ctx.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -12,10 +12,10 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// defaultWorkers is how many calls of one tool run at once; the others wait in its queue.
+// defaultWorkers is the number of concurrent calls of one tool; further calls queue.
 const defaultWorkers = 64
 
-// tracker knows the calls in flight, the queues before the tools and the totals.
+// tracker holds the calls in flight, the queues of the tools and the totals.
 type tracker struct {
 	cfg   Config
 	leaks *hoard
@@ -35,7 +35,7 @@ type call struct {
 	start      time.Time
 }
 
-// tool is one handler: its free places, who waits for one, and its totals.
+// tool is one handler: its free workers, its queue and its totals.
 type tool struct {
 	places        chan struct{}
 	waiting       int64
@@ -70,7 +70,7 @@ func (t *tracker) watch(next mcp.MethodHandler) mcp.MethodHandler {
 	}
 }
 
-// within runs a call that another one makes.
+// within runs a call made by another call.
 func (t *tracker) within(ctx context.Context, name string, run func(context.Context) error) error {
 	return t.do(ctx, name, sessionOf(ctx), func(ctx context.Context) (bool, error) {
 		err := run(ctx)
@@ -78,7 +78,7 @@ func (t *tracker) within(ctx context.Context, name string, run func(context.Cont
 	})
 }
 
-// do waits for a free place of the tool and runs a call in it.
+// do waits for a free worker of the tool and runs a call on it.
 func (t *tracker) do(ctx context.Context, name string, s *session, run func(context.Context) (failed bool, err error)) error {
 	tool := t.queue(name)
 	select {
@@ -94,7 +94,7 @@ func (t *tracker) do(ctx context.Context, name string, s *session, run func(cont
 	return err
 }
 
-// queue puts a call into the queue of its tool.
+// queue adds a call to the queue of its tool.
 func (t *tracker) queue(name string) *tool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -146,7 +146,7 @@ func (t *tracker) end(q *tool, c *call, failed bool) {
 	}
 }
 
-// fill puts into s what is known of the calls.
+// fill adds the calls to s.
 func (t *tracker) fill(s *snapshot.Snapshot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -172,13 +172,13 @@ func (c *call) snapshot() snapshot.Call {
 	return sc
 }
 
-// hoard is what the faults keep, by the handler that is to blame.
+// hoard is the leaked memory, by the handler that leaked it.
 type hoard struct {
 	mu   sync.Mutex
 	kept map[string][][]byte
 }
 
-// page is the step at which memory must be written to become resident.
+// page is the page size: a write to each page makes memory resident.
 const page = 4096
 
 func (h *hoard) keep(name string, size int64) {
@@ -197,7 +197,7 @@ func (h *hoard) keep(name string, size int64) {
 	h.kept[name] = append(h.kept[name], block)
 }
 
-// of is how many MB are kept for name.
+// of returns the MB leaked by the handler name.
 func (h *hoard) of(name string) float64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()

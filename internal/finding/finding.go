@@ -1,5 +1,5 @@
-// Package finding holds what every judging command reports: findings with their
-// severity and evidence, one verdict, and the outcome that decides the exit code.
+// Package finding holds the result of judging commands: findings with their severity
+// and evidence, a verdict, and the outcome that decides the exit code.
 //
 // A command's own result struct is its JSON document. It implements [Result]:
 // Report returns the same conclusions in the common form, from which the JUnit,
@@ -40,7 +40,7 @@ type Finding struct {
 	Severity  Severity   `json:"severity"`
 	Summary   string     `json:"summary"` // one sentence
 	Evidence  []Evidence `json:"evidence,omitempty"`
-	Hint      string     `json:"hint,omitempty"`         // what to do
+	Hint      string     `json:"hint,omitempty"`         // advice
 	Next      string     `json:"next_command,omitempty"` // the mcpdiag command that continues from here
 	Reference string     `json:"reference,omitempty"`    // specification section or public report
 }
@@ -58,7 +58,7 @@ const (
 	Found                 // a finding: exit 3
 )
 
-// Report is what a command concluded, ready to be rendered.
+// Report is the conclusion of a command, ready to be rendered.
 type Report struct {
 	Command  string // as typed, "mcpdiag diff"
 	Verdict  Verdict

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// Chart is a line chart as a self-contained SVG, light or dark as its reader is.
+// Chart is a line chart as a self-contained SVG with a light and a dark theme.
 type Chart struct {
 	Title, Subtitle string
 	YUnit           string
-	YWhole          bool // Y is a count: no half of one
+	YWhole          bool // Y is a count: ticks are whole
 	XSeconds        bool // X is a time in seconds; else a count
 	XUnit           string
 	Lines           []ChartLine
@@ -29,27 +29,27 @@ type Chart struct {
 type ChartLine struct {
 	Name   string
 	Points [][2]float64
-	Dashed bool // it is computed, not measured
-	Thin   bool // it is beside the point
+	Dashed bool // computed, not measured
+	Thin   bool // secondary
 }
 
-// ChartMark is an event, a vertical line with a word.
+// ChartMark is an event: a vertical line with a label.
 type ChartMark struct {
 	X    float64
 	Text string
 }
 
-// ChartArea is what lies between two lines, such as the interval about a third.
+// ChartArea is the area between two lines, such as a confidence interval.
 type ChartArea struct {
-	Line          int // whose colour it has
+	Line          int // the line that gives the colour
 	Lower, Higher [][2]float64
 }
 
-// ChartBand is a stretch of X that is shaded, such as a round of load.
+// ChartBand is a shaded interval of X, such as a round of load.
 type ChartBand struct{ From, To float64 }
 
-// Eight colours that are told apart on light and on dark ground, and by most
-// people who see colours otherwise (Okabe and Ito 2008, adapted).
+// lineColors is the size of the palette: eight colours that remain distinguishable
+// on light and dark backgrounds and with colour blindness (Okabe and Ito 2008, adapted).
 const lineColors = 8
 
 const chartStyle = `
@@ -63,7 +63,7 @@ text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:var(--faint)}
 .l{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.n{stroke-width:1.25}.d{stroke-dasharray:7 5}
 `
 
-// WriteSVG writes the chart. A chart without points says so.
+// WriteSVG writes the chart. A chart without points shows a note.
 func (c Chart) WriteSVG(w io.Writer) error {
 	p := c.plot()
 	var b strings.Builder
@@ -87,18 +87,17 @@ func (c Chart) WriteSVG(w io.Writer) error {
 	return err
 }
 
-// plot is where the values stand on the picture.
+// plot maps values to positions in the picture.
 type plot struct {
 	width, height            int
 	left, right, top, bottom float64
 	x0, x1, y0, y1           float64
 	xStep, yStep             float64
 	empty                    bool
-	legend                   []legendEntry // of each line
+	legend                   []legendEntry // one for each line
 }
 
-// legendEntry is where the name of a line stands: rows of the legend are
-// counted from the top.
+// legendEntry is the position of a line's name in the legend; row 0 is the top.
 type legendEntry struct {
 	name string
 	x    float64
@@ -107,8 +106,7 @@ type legendEntry struct {
 
 const legendRow = 18 // the height of a row of the legend
 
-// placeLegend gives each line a place in the legend, in as many rows as it
-// takes, and moves the chart down under them.
+// placeLegend arranges the names of the lines in rows and moves the chart below them.
 func (c Chart) placeLegend(p *plot) {
 	at, row := p.left, 0
 	for _, l := range c.Lines {
@@ -151,8 +149,8 @@ func (c Chart) plot() plot {
 	return p
 }
 
-// scaleY begins at 0 where that does not flatten the line, and always shows a
-// tenth of the value at least: noise on a steady level must not look like a mountain.
+// scaleY starts at 0 unless that flattens the line. It spans at least a tenth of
+// the value, so that noise on a steady level does not look like growth.
 func (p *plot) scaleY(whole bool) {
 	if least := 0.1 * p.y1; p.y1-p.y0 < least {
 		middle := (p.y0 + p.y1) / 2
@@ -174,8 +172,8 @@ func (p *plot) scaleY(whole bool) {
 func (p plot) x(v float64) float64 { return p.left + (v-p.x0)/(p.x1-p.x0)*(p.right-p.left) }
 func (p plot) y(v float64) float64 { return p.bottom - (v-p.y0)/(p.y1-p.y0)*(p.bottom-p.top) }
 
-// niceStep is the least step above raw that reads well: 1, 2 or 5 times a power
-// of ten, or what clocks use.
+// niceStep returns the smallest round step above raw: 1, 2 or 5 times a power of
+// ten, or a unit of a clock.
 func niceStep(raw float64, seconds bool) float64 {
 	if seconds && raw > 10 {
 		for _, s := range []float64{15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200} {
@@ -217,7 +215,7 @@ func (c Chart) axes(b *strings.Builder, p plot) {
 	c.marks(b, p)
 }
 
-// marks draws the events; the word of one that stands too near the one before is left out.
+// marks draws the events and omits labels that would overlap.
 func (c Chart) marks(b *strings.Builder, p plot) {
 	free := p.left
 	for _, m := range c.Marks {
@@ -231,7 +229,7 @@ func (c Chart) marks(b *strings.Builder, p plot) {
 	}
 }
 
-// ticks are the values from one to another; the step may be lost in large ones.
+// ticks returns the values of an axis. A step may be too small to change a large value.
 func ticks(from, to, step float64) []float64 {
 	var values []float64
 	for v := from; v <= to && len(values) < 40 && v+step > v; v += step {
@@ -240,13 +238,13 @@ func ticks(from, to, step float64) []float64 {
 	return values
 }
 
-// label writes a value with the decimals that its step needs.
+// label formats a value with the decimals of its step.
 func label(v, step float64) string {
 	decimals := max(0, -int(math.Floor(math.Log10(step))))
 	return strconv.FormatFloat(v+0, 'f', decimals, 64)
 }
 
-// clock writes seconds as 90s, 5m or 1h30m do.
+// clock formats seconds, as in 90s, 5m or 1h30m.
 func clock(seconds float64) string {
 	s := time.Duration(math.Round(seconds*1000)) * time.Millisecond
 	out := s.String()
@@ -262,7 +260,7 @@ func clock(seconds float64) string {
 	return s.String()
 }
 
-// areas draws what lies between lines, under them.
+// areas draws the areas, below the lines.
 func (c Chart) areas(b *strings.Builder, p plot) {
 	for _, a := range c.Areas {
 		outline := slices.Clone(a.Lower)
@@ -273,9 +271,9 @@ func (c Chart) areas(b *strings.Builder, p plot) {
 	}
 }
 
-// lines draws each line, and a legend above them in their order.
+// lines draws the lines and the legend above them.
 func (c Chart) lines(b *strings.Builder, p plot) {
-	const first = 67 // where the legend's first row is
+	const first = 67 // Y of the first legend row
 	for i, l := range c.Lines {
 		class := "l"
 		if l.Thin {
@@ -297,7 +295,7 @@ func (p plot) path(points [][2]float64) string {
 	pen := byte('M')
 	for _, v := range points {
 		if !finite(v[0]) || !finite(v[1]) {
-			pen = 'M' // a hole
+			pen = 'M' // after a gap
 			continue
 		}
 		fmt.Fprintf(&b, "%c%.1f %.1f", pen, p.x(v[0]), p.y(v[1]))
@@ -308,7 +306,7 @@ func (p plot) path(points [][2]float64) string {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// text and attr are names from outside in the two places of a picture where
-// they may stand. What XML cannot hold is a visible escape by then.
+// text and attr escape foreign text for content and attributes of XML. Characters
+// that XML does not allow become visible escapes.
 func text(s string) string { return html.EscapeString(Line(s)) }
 func attr(s string) string { return html.EscapeString(Line(s)) }

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// File is an output file that appears whole or not at all: it is written beside
-// its place, for its owner alone, and renamed on Close. A symbolic link in its
-// place is replaced, not followed.
+// File is an output file that appears whole or not at all: it is written to a
+// temporary file in the same folder, with mode 0600, and renamed on Close. A symbolic
+// link at its path is replaced, not followed.
 type File struct {
 	*os.File
-	path string // where it goes on Close; "" where it is written in place
+	path string // target of the rename on Close; "" if written in place
 	done bool
 }
 
-// Create begins the file at path. A pipe or a device is written straight through.
+// Create creates the file at path. A pipe or a device is written directly.
 func Create(path string) (*File, error) {
 	if info, err := os.Stat(path); err == nil && (!info.Mode().IsRegular() || isDevice(path)) {
 		if info.IsDir() {
@@ -30,15 +30,15 @@ func Create(path string) (*File, error) {
 	return &File{File: f, path: path}, about(path, err)
 }
 
-// isDevice reports whether path stands for a device or, as /dev/stdout does, for
-// an open file, which may be a regular one. Neither may be replaced.
+// isDevice reports whether path names a device or, like /dev/stdout, an open file,
+// which may be regular. Neither may be replaced.
 func isDevice(path string) bool {
 	abs, err := filepath.Abs(path)
 	return err == nil && (strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/")) && !strings.HasPrefix(abs, "/dev/shm/")
 }
 
-// Stream is Create for a file that must be readable while it grows, and after
-// a kill: it takes its place at once.
+// Stream is Create for a file that must be readable while it grows and after a
+// kill: it is at its path at once.
 func Stream(path string) (*File, error) {
 	f, err := Create(path)
 	if err != nil || f.path == "" {
@@ -51,8 +51,8 @@ func Stream(path string) (*File, error) {
 	return f, nil
 }
 
-// moveOpen renames f, closed meanwhile: Windows moves no open file. What it
-// opens again is f and nothing that took its place.
+// moveOpen renames f and closes it meanwhile, because Windows cannot rename an open
+// file. It checks that the file it opens again is f.
 func moveOpen(f *os.File, path string) (*os.File, error) {
 	moved, err := f.Stat()
 	if err := errors.Join(err, f.Close()); err != nil {
@@ -70,7 +70,7 @@ func moveOpen(f *os.File, path string) (*os.File, error) {
 	return f, nil
 }
 
-// Close finishes the file and puts it into its place. After Abort it does nothing.
+// Close finishes the file and renames it to its path. After Abort it does nothing.
 func (f *File) Close() error {
 	if f.done {
 		return nil
@@ -89,7 +89,7 @@ func (f *File) Close() error {
 	return nil
 }
 
-// Abort drops what was written to a file that is not in its place yet. After Close it does nothing.
+// Abort discards a file that has not been renamed yet. After Close it does nothing.
 func (f *File) Abort() {
 	if f.done {
 		return
@@ -101,7 +101,7 @@ func (f *File) Abort() {
 	}
 }
 
-// about names path in err, in place of the temporary file.
+// about returns err with path in place of the temporary file's name.
 func about(path string, err error) error {
 	if err == nil {
 		return nil

@@ -27,13 +27,13 @@ type Case struct {
 	Out     string   `xml:"system-out,omitempty"`
 }
 
-// Problem is why a test did not pass.
+// Problem is the reason of a failed, erroneous or skipped test.
 type Problem struct {
 	Message string `xml:"message,attr"`
 	Text    string `xml:",chardata"`
 }
 
-// Add adds a test and counts it. Its texts become harmless.
+// Add sanitizes a test, adds it and counts it.
 func (s *Suite) Add(c Case) {
 	s.Tests++
 	for _, p := range []struct {
@@ -49,8 +49,7 @@ func (s *Suite) Add(c Case) {
 	s.Cases = append(s.Cases, c)
 }
 
-// Write writes the report, at once: a secret that is looked for in what is
-// written must not be in two pieces.
+// Write writes the report in one call, so that a filter of secrets sees them whole.
 func (s *Suite) Write(w io.Writer) error {
 	s.Name = Line(s.Name)
 	data, err := xml.MarshalIndent(s, "", "  ")

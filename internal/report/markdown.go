@@ -9,11 +9,11 @@ var markdown = strings.NewReplacer(
 	"[", "\\[", "]", "\\]", "!", "\\!", "#", "\\#", "@", "&#64;", "~", "\\~",
 )
 
-// Inline makes text from outside plain text of one line of Markdown.
+// Inline escapes foreign text as plain text on one line of Markdown.
 func Inline(s string) string { return markdown.Replace(Line(s)) }
 
-// MarkdownTable is a table of GitHub-flavoured Markdown; the columns in right
-// are aligned there.
+// MarkdownTable returns a table of GitHub-flavoured Markdown. The columns in right
+// are right-aligned.
 func MarkdownTable(right map[int]bool, header []string, rows [][]string) string {
 	var b strings.Builder
 	line := func(cells []string) {
@@ -45,8 +45,8 @@ func WorkflowProperty(s string) string {
 	return strings.NewReplacer("%", "%25", ":", "%3A", ",", "%2C").Replace(Line(s))
 }
 
-// CSVText makes a text harmless in a cell of a CSV file: a spreadsheet must not
-// take it for a formula. Quoting is the writer's.
+// CSVText escapes text for a cell of a CSV file, so that spreadsheets do not
+// evaluate it as a formula. The CSV writer adds quotes.
 func CSVText(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		s = "'" + s

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// Page is one self-contained HTML page: it loads nothing, runs nothing, and is
-// light or dark, narrow or wide as its reader is. Parts come in the order in
-// which they are added.
+// Page is a self-contained HTML page: it loads nothing, runs no script, and adapts
+// to the theme and the width of the screen. Parts appear in the order of their addition.
 type Page struct {
 	Title    string
 	Subtitle string
@@ -20,7 +19,7 @@ type Page struct {
 	body strings.Builder
 }
 
-// pagePolicy forbids everything but the page's own styles and pictures.
+// pagePolicy allows only inline styles and embedded pictures.
 const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 const pageStyle = `
@@ -51,10 +50,10 @@ ul{margin:6px 0;padding-left:20px}li{overflow-wrap:anywhere}
 @media print{main{max-width:none}.wide{overflow:visible}.wide img{min-width:0}table{font-size:12px}th{font-size:11px}th,td{padding:4px 6px}picture,tr{break-inside:avoid}h2{break-after:avoid}}
 `
 
-// Fact is a figure that stands by itself.
+// Fact is a single figure with its name.
 type Fact struct{ Name, Value string }
 
-// Facts adds the figures that matter most.
+// Facts adds the main figures.
 func (p *Page) Facts(facts ...Fact) {
 	p.body.WriteString("<dl>\n")
 	for _, f := range facts {
@@ -66,12 +65,12 @@ func (p *Page) Facts(facts ...Fact) {
 // Heading begins a section.
 func (p *Page) Heading(s string) { fmt.Fprintf(&p.body, "<h2>%s</h2>\n", text(s)) }
 
-// Paragraph adds a sentence or two, in a style.
+// Paragraph adds a paragraph in a style.
 func (p *Page) Paragraph(style Style, s string) {
 	fmt.Fprintf(&p.body, "<p class=\"%s\">%s</p>\n", styleClass(style), text(s))
 }
 
-// List adds points.
+// List adds a bulleted list.
 func (p *Page) List(style Style, points ...string) {
 	if len(points) == 0 {
 		return
@@ -83,7 +82,7 @@ func (p *Page) List(style Style, points ...string) {
 	p.body.WriteString("</ul>\n")
 }
 
-// Table adds a table; the columns in right are aligned there, the rows in mark stand out.
+// Table adds a table. The columns in right are right-aligned, the rows in mark are highlighted.
 func (p *Page) Table(right map[int]bool, header []string, rows [][]string, mark map[int]bool) {
 	p.body.WriteString("<div class=\"wide\"><table>\n")
 	row := func(tag, class string, cells []string) {
@@ -108,13 +107,13 @@ func (p *Page) Table(right map[int]bool, header []string, rows [][]string, mark 
 	p.body.WriteString("</table></div>\n")
 }
 
-// The widths of a chart: for a page, and for a telephone.
+// Sizes of a chart, for wide and for narrow screens.
 const (
 	chartWide, chartWideHigh     = 900, 380
 	chartNarrow, chartNarrowHigh = 420, 320
 )
 
-// Chart adds a chart, drawn twice: a wide one made small could not be read.
+// Chart adds a chart, drawn for wide and for narrow screens.
 func (p *Page) Chart(c Chart) {
 	wide, narrow := c, c
 	wide.Width, wide.Height = chartWide, chartWideHigh
@@ -125,11 +124,11 @@ func (p *Page) Chart(c Chart) {
 
 func dataURL(c Chart) string {
 	var b strings.Builder
-	_ = c.WriteSVG(&b) // a Builder takes everything
+	_ = c.WriteSVG(&b) // a Builder does not fail
 	return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(b.String()))
 }
 
-// Write writes the page. It is XML as well as HTML.
+// Write writes the page, which is valid XML as well as HTML.
 func (p *Page) Write(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\n")

@@ -6,13 +6,13 @@ import (
 	"net/url"
 )
 
-// Code adds a command, or lines of another kind that are to be copied.
+// Code adds preformatted text, such as a command.
 func (p *Page) Code(s string) {
 	fmt.Fprintf(&p.body, "<pre tabindex=\"0\">%s</pre>\n", text(s))
 }
 
-// Picture adds an SVG that scrolls where the screen is narrow. In an image no
-// script runs and nothing is loaded, whatever is in it.
+// Picture adds an SVG that scrolls on narrow screens. As an image it runs no script
+// and loads nothing, whatever it contains.
 func (p *Page) Picture(alt string, svg []byte) {
 	fmt.Fprintf(&p.body, "<div class=\"wide\" tabindex=\"0\"><img src=\"data:image/svg+xml;base64,%s\" alt=\"%s\"/></div>\n",
 		base64.StdEncoding.EncodeToString(svg), attr(alt))

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// redacted stands for each secret in what is shown.
+// redacted replaces secrets in output.
 const redacted = "REDACTED"
 
 // Words in names of secrets, and last words that say that the value is none.

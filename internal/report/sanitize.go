@@ -1,5 +1,5 @@
-// Package report knows how things look: tables, units, text from outside made
-// harmless, and files that are whole or not there.
+// Package report formats output: tables, units, charts, pages, sanitized foreign
+// text, and files that appear whole.
 package report
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// Line makes text from outside harmless on one line: every character that could
-// move the cursor, reorder the line or end it becomes a visible escape.
+// Line sanitizes foreign text for one line: every character that could move the
+// cursor, reorder the line or end it becomes a visible escape.
 func Line(s string) string { return sanitize(s, false) }
 
-// Text is Line for text that may have several lines: \n and \t stay.
+// Text is Line for text of several lines: \n and \t stay.
 func Text(s string) string { return sanitize(s, true) }
 
 // Commands that CI systems obey in the output of a job. GitHub Actions takes
@@ -61,9 +61,9 @@ func visibleControls(s string, lines bool) string {
 	return b.String()
 }
 
-// dangerous reports whether r does something other than show itself: controls
-// (C0, DEL, C1), line and paragraph separators, format characters such as the
-// bidirectional overrides and the byte order mark, and what is no character.
+// dangerous reports whether r has an effect instead of a glyph: controls (C0, DEL,
+// C1), line and paragraph separators, format characters such as bidirectional
+// overrides and the byte order mark, and noncharacters.
 func dangerous(r rune) bool {
 	switch {
 	case r < 0x20, r >= 0x7f && r <= 0x9f:
@@ -92,17 +92,17 @@ func visible(r rune) string {
 	return fmt.Sprintf(`\U%08x`, r)
 }
 
-// The width of a character must not depend on the reader's locale: the default
-// of go-runewidth does.
+// columns measures widths independently of the locale, unlike the default of
+// go-runewidth.
 var columns = &runewidth.Condition{}
 
-// Width is the number of terminal columns that s takes.
+// Width returns the number of terminal columns of s.
 func Width(s string) int { return columns.StringWidth(s) }
 
-// Cut shortens s to width columns; what was cut off shows as "…".
+// Cut shortens s to width columns and marks the cut with "…".
 func Cut(s string, width int) string { return columns.Truncate(s, width, "…") }
 
-// Cell is a name from outside, harmless on one line and at most width columns wide.
+// Cell sanitizes a foreign name for one line and cuts it to width columns.
 func Cell(s string, width int) string {
 	if len(s) > 16*width { // no character takes more bytes a column
 		s = strings.ToValidUTF8(s[:16*width], "") + "…"
@@ -110,15 +110,14 @@ func Cell(s string, width int) string {
 	return Cut(Line(s), width)
 }
 
-// JSONWriter escapes in the JSON that passes through it the characters that
-// encoding/json leaves raw though a terminal obeys them, DEL, C1 and the
-// bidirectional overrides among them, and bytes that are no UTF-8. They can stand
-// only in strings, so the values stay what they are.
+// JSONWriter escapes characters that encoding/json leaves raw although a terminal
+// obeys them, such as DEL, C1 and bidirectional overrides, and invalid UTF-8. They
+// occur only in strings, so the values stay the same.
 type JSONWriter struct {
 	w    io.Writer
-	rest []byte // the beginning of a character whose end has not come yet
+	rest []byte // an incomplete character at the end of the last write
 	out  []byte
-	hash int // # that came last, letters after two of them aside
+	hash int // trailing #, ignoring letters after two of them
 }
 
 // NewJSONWriter returns a JSONWriter to w.
@@ -133,7 +132,7 @@ func (j *JSONWriter) Write(p []byte) (int, error) {
 		r, size := utf8.DecodeRune(in)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			j.out = append(j.out, `\ufffd`...) // what a decoder makes of it
+			j.out = append(j.out, `\ufffd`...) // as decoders read it
 		case r == '[' && j.hash >= 2:
 			j.out = append(j.out, `\u005b`...) // a command of a CI system: see bracketCommand
 		case r >= 0x7f && dangerous(r) && r >= 0x10000:

@@ -7,7 +7,7 @@ import (
 	"github.com/fatih/color"
 )
 
-// Style is how a piece of text stands out on a terminal that shows colours.
+// Style is the emphasis of text on a terminal.
 type Style int
 
 // The styles.
@@ -24,35 +24,35 @@ var attributes = map[Style]color.Attribute{
 	Bold: color.Bold, Faint: color.Faint, Good: color.FgGreen, Caution: color.FgYellow, Bad: color.FgRed,
 }
 
-// Painter colours text, or leaves it alone.
+// Painter colours text if it is true.
 type Painter bool
 
-// Paint puts s into style where p paints.
+// Paint returns s in style.
 func (p Painter) Paint(style Style, s string) string {
 	attribute, ok := attributes[style]
 	if !bool(p) || !ok || s == "" {
 		return s
 	}
 	c := color.New(attribute)
-	c.EnableColor() // fatih/color would ask os.Stdout, which need not be where s goes
+	c.EnableColor() // fatih/color decides by os.Stdout, which may not be the destination
 	return c.Sprint(s)
 }
 
-// Table lays out rows in columns that stay straight whatever the cells'
-// colours and alphabets are. The zero value is an empty table.
+// Table aligns rows in columns, whatever the colours and alphabets of the cells.
+// The zero value is an empty table.
 type Table struct {
-	// Right holds the columns that are aligned to the right.
+	// Right holds the right-aligned columns.
 	Right map[int]bool
 	// Indent stands before each row.
 	Indent string
-	// Width cuts rows to so many columns; 0 leaves them whole.
+	// Width is the maximum width of a row, in terminal columns; 0 is no limit.
 	Width int
 
 	rows   [][]string
 	styles []Style
 }
 
-// Row adds a row; its cells are made harmless.
+// Row adds a row and sanitizes its cells.
 func (t *Table) Row(cells ...string) { t.Styled(Plain, cells...) }
 
 // Styled adds a row in a style.

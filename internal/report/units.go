@@ -21,7 +21,7 @@ func MB(v float64) string {
 	return number(v*(1<<20), 0) + " B"
 }
 
-// Signed puts a plus before what format makes of a value above zero.
+// Signed formats v, with a plus sign if it is above zero.
 func Signed(v float64, format func(float64) string) string {
 	if v > 0 {
 		return "+" + format(v)
@@ -29,7 +29,7 @@ func Signed(v float64, format func(float64) string) string {
 	return format(v)
 }
 
-// Count formats a whole number with thousands apart: "12,000".
+// Count formats an integer with thousands separators: "12,000".
 func Count(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	sign := ""
@@ -42,7 +42,7 @@ func Count(n int64) string {
 	return sign + digits
 }
 
-// Duration formats d with three digits at most: "532ms", "1.25s", "4m10s".
+// Duration formats d with at most three digits: "532ms", "1.25s", "4m10s".
 func Duration(d time.Duration) string {
 	switch abs := d.Abs(); {
 	case abs >= time.Hour:
@@ -68,7 +68,7 @@ func Millis(ms float64) string {
 	return Duration(time.Duration(max(-most, min(ms, most)) * float64(time.Millisecond)))
 }
 
-// Plural is n of what: "1 call", "2 calls".
+// Plural returns n and the noun in its number: "1 call", "2 calls".
 func Plural(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what

@@ -21,8 +21,8 @@ func Wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// Closest returns the known name that name may have meant, "" if none is near:
-// one that it begins, or that is at most two edits away.
+// Closest returns the known name nearest to a mistyped one: at most two edits away,
+// or beginning with it. It returns "" if there is none.
 func Closest(name string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
