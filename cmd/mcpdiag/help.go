@@ -96,7 +96,7 @@ func (h *helpWriter) paragraph(text string) {
 	var plain []string
 	flush := func() {
 		if len(plain) > 0 {
-			h.b.WriteString(strings.Join(report.Wrap(strings.Join(plain, " "), h.width), "\n") + "\n")
+			h.b.WriteString(strings.Join(report.WrapWords(strings.Fields(strings.Join(plain, " ")), " ", h.width), "\n") + "\n")
 		}
 		plain = nil
 	}
@@ -168,7 +168,7 @@ func (h *helpWriter) connection(flags []*pflag.Flag) {
 		names = append(names, "--"+f.Name)
 	}
 	h.heading(connectionGroup)
-	for _, line := range report.Wrap(strings.Join(names, " ")+fmt.Sprintf(" (explained by %q)", "mcpdiag help "+connectionTopic), h.width-2) {
+	for _, line := range report.WrapWords(append(names, fmt.Sprintf("(explained by %q)", "mcpdiag help "+connectionTopic)), " ", h.width-2) {
 		h.line(line)
 	}
 }
@@ -236,7 +236,7 @@ func (h *helpWriter) rows(heading string, rows [][2]string) {
 			h.line(left)
 			left = ""
 		}
-		for _, line := range report.Wrap(row[1], h.width-name-4) {
+		for _, line := range report.WrapWords(strings.Fields(row[1]), " ", h.width-name-4) {
 			h.line(left + strings.Repeat(" ", name-report.Width(left)+2) + line)
 			left = ""
 		}

@@ -2,25 +2,6 @@ package report
 
 import "strings"
 
-// Wrap breaks text into lines of at most width columns. Words longer than that
-// stay whole.
-func Wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case Width(line)+1+Width(word) > width:
-			lines = append(lines, line)
-			line = word
-		default:
-			line += " " + word
-		}
-	}
-	return append(lines, line)
-}
-
 // Closest returns the known name nearest to a mistyped one: at most two edits away,
 // or beginning with it. It returns "" if there is none.
 func Closest(name string, known []string) string {

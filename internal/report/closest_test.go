@@ -3,23 +3,7 @@ package report
 import (
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-func TestWrap(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string][]string{
-		"":                        {""},
-		"one two  three":          {"one two", "three"},
-		"areallylongword in here": {"areallylongword", "in here"},
-		"漢字漢字 漢字":                 {"漢字漢字", "漢字"},
-	} {
-		if diff := cmp.Diff(want, Wrap(text, 8)); diff != "" {
-			t.Errorf("%q: %s", text, diff)
-		}
-	}
-}
 
 func TestClosest(t *testing.T) {
 	t.Parallel()
