@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -19,18 +18,18 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// differ is one run of diff.
+// differ is a run of the diff command.
 type differ struct {
 	a         *app
 	conn      connection
 	from      sourceFlags
 	source    *poll.Source
-	client    *client.Client // nil where no operand is a URL
+	client    *client.Client // nil if no operand is a URL
 	wait      time.Duration
 	settle    time.Duration
 	target    string
 	threshold int64
-	exact     bool // somebody gave the threshold
+	exact     bool // the threshold was given
 	command   []string
 
 	warnings   []string
@@ -45,17 +44,18 @@ func newDiffCmd(a *app) *cobra.Command {
 		SuggestFor: []string{"compare"},
 		Use:        "diff A [B] [-- COMMAND…]",
 		Short:      "Compare two snapshots and say whether memory leaks",
-		Long: `diff says what moved between two snapshots: memory, sessions, queues, and the calls
-that are new, gone, or still the same, which are stuck.
+		Long: `diff compares two snapshots: memory, sessions, queues, and the calls that are new,
+gone, or stuck (still in flight).
 
 An operand is a file that holds a snapshot or a trace, - for standard input, or a
-URL, where a snapshot is taken now.
+URL, from which a snapshot is taken now.
   one trace      its first snapshot against its last
   one URL        now and, after --wait or the command after -- and --settle, again
   two traces     the medians of one against those of the other
 
-A leak is suspected when the heap grew by more than --threshold while the sessions
-did not grow; then the exit code is 3.`,
+A leak is suspected, and the exit code is 3, if the heap grew by more than --threshold
+while the sessions did not grow. Healthy servers grow as they warm up: leaktest tells
+a leak from a warm-up.`,
 		Example: `  mcpdiag diff http://localhost:3100 --threshold 5MB -- npm test
   mcpdiag diff mcpdiag-trace.ndjson
   mcpdiag diff before.json after.json --format markdown`,
@@ -79,11 +79,11 @@ did not grow; then the exit code is 3.`,
 	}
 	fs := cmd.Flags()
 	durationVar(fs, &d.wait, "wait", 10*time.Second, "with one URL and no command: time to wait before the second snapshot")
-	durationVar(fs, &d.settle, "settle", 10*time.Second, "with one URL: time for the collector to run, after the wait or the command")
-	sizeVar(fs, &d.threshold, "threshold", 1<<20, "how much the heap may grow; 0 is the literal rule, any growth (for the memory of a process: a quarter of it, 16MB at least)")
-	fs.StringVar(&d.target, "target", "", "of a trace of several targets: the one whose address holds this text")
+	durationVar(fs, &d.settle, "settle", 10*time.Second, "with one URL: idle time for the garbage collector, before the second snapshot")
+	sizeVar(fs, &d.threshold, "threshold", 0, "tolerated growth; 0: none (default a quarter, and at least 8MB of a heap, 16MB of the memory of a process)")
+	fs.StringVar(&d.target, "target", "", "for a trace of several targets: part of the address of the one to compare")
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
+	choiceVar(cmd, fs, &format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
 	d.from.addFlags(cmd, fs)
 	d.conn.addFlags(fs, 10*time.Second)
 	group(fs, "Comparison", "threshold", "wait", "settle", "target")
@@ -93,7 +93,7 @@ did not grow; then the exit code is 3.`,
 	return cmd
 }
 
-// splitDash divides the arguments at --.
+// splitDash splits the arguments at --.
 func splitDash(cmd *cobra.Command, args []string) (operands, command []string) {
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 		return args[:dash], args[dash:]
@@ -103,6 +103,9 @@ func splitDash(cmd *cobra.Command, args []string) (operands, command []string) {
 
 func (d *differ) run(ctx context.Context, operands []string, output string, format choice) error {
 	before, after, err := d.sides(ctx, operands)
+	if errors.Is(err, diff.ErrChoose) {
+		return usageError{err}
+	}
 	if err != nil {
 		return err
 	}
@@ -110,22 +113,9 @@ func (d *differ) run(ctx context.Context, operands []string, output string, form
 	res.Warnings = append(res.Warnings, d.warnings...)
 	if d.commandErr != nil {
 		res.Command = d.commandErr.Error()
+		d.a.warn(res.Command)
 	}
-	if err := d.a.writeResult(output, format.value, res); err != nil {
-		return err
-	}
-	switch {
-	case res.Verdict == diff.VerdictLeak:
-		if d.commandErr != nil {
-			d.a.warn(res.Command)
-		}
-		return errFinding
-	case d.commandErr != nil:
-		return d.commandErr
-	case res.Verdict == diff.VerdictUndecided:
-		return errors.New(res.Reason)
-	}
-	return nil
+	return d.a.conclude(output, format.value, res)
 }
 
 // sides takes or reads both sides.
@@ -133,6 +123,7 @@ func (d *differ) sides(ctx context.Context, operands []string) (before, after di
 	if d.source, err = d.from.source(); err != nil {
 		return before, after, err
 	}
+	d.source.Collect = true
 	targets, err := d.connect(operands)
 	if err != nil {
 		return before, after, err
@@ -183,8 +174,8 @@ func (d *differ) connect(operands []string) ([]*url.URL, error) {
 	return targets, err
 }
 
-// isURL tells the address of a server from the name of a file: it has a scheme,
-// or it has a port and there is no such file.
+// isURL reports whether an operand is the address of a server: it has a scheme, or it
+// has a port and there is no such file.
 func isURL(operand string) bool {
 	if strings.Contains(operand, "://") {
 		return true
@@ -197,56 +188,22 @@ func isURL(operand string) bool {
 	return err == nil && host != "" && port != "" && port[0] >= '0' && port[0] <= '9'
 }
 
-// around takes a snapshot, waits or runs the command, lets the server settle
-// and takes another one.
+// around takes a snapshot before and one after the wait or the command.
 func (d *differ) around(ctx context.Context, target *url.URL) (before, after diff.Window, err error) {
-	if before, err = d.take(ctx, target); err != nil {
-		return before, after, err
-	}
+	around := diff.Around{Wait: d.wait, Settle: d.settle, Take: func(ctx context.Context) (*snapshot.Snapshot, error) {
+		return d.source.Once(ctx, d.client, target)
+	}}
 	if len(d.command) > 0 {
-		err = d.runCommand(ctx)
+		stdin := d.a.stdin
+		if d.a.isTerminal(stdin) {
+			stdin = strings.NewReader("") // a process group in the background that reads a terminal is stopped
+		}
+		around.Command = &process.Command{Args: d.command, Env: d.a.childEnv(), Stdin: stdin, Stdout: d.a.stderr, Stderr: d.a.stderr}
 	} else {
 		d.a.note("waiting %s, then %s to settle", d.wait, d.settle)
-		err = sleep(ctx, d.wait)
 	}
-	if err == nil {
-		err = sleep(ctx, d.settle)
-	}
-	if err != nil {
-		return before, after, err
-	}
-	after, err = d.take(ctx, target)
+	before, after, d.commandErr, err = around.Run(ctx)
 	return before, after, err
-}
-
-// runCommand runs the user's command. That it fails is told after the comparison.
-func (d *differ) runCommand(ctx context.Context) error {
-	stdin := d.a.stdin
-	if d.a.isTerminal(stdin) {
-		stdin = strings.NewReader("") // reading a terminal from a group of its own would stop it
-	}
-	child, err := process.Start(process.Command{Args: d.command, Env: d.a.childEnv(), Stdin: stdin, Stdout: d.a.stderr, Stderr: d.a.stderr})
-	if err != nil {
-		return err
-	}
-	err = child.Wait(ctx)
-	child.Stop() // what it left running would load the server that is looked at
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted while %s ran", d.command[0])
-	}
-	if err != nil {
-		d.commandErr = fmt.Errorf("%s: %w", d.command[0], err)
-	}
-	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return errors.New("interrupted before the second snapshot")
-	case <-time.After(d):
-		return nil
-	}
 }
 
 func (d *differ) take(ctx context.Context, target *url.URL) (diff.Window, error) {
@@ -275,36 +232,7 @@ func (d *differ) read(operand string) (*diff.Collector, error) {
 		return nil, err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	var servers diff.Servers
-	reader := snapshot.NewReader(in, name)
-	for s, err := range reader.All() {
-		if err != nil {
-			return nil, err
-		}
-		if strings.Contains(s.Target(), d.target) && !servers.Add(s) {
-			return nil, usagef("%s holds more than %d targets; choose one with --target", name, diff.MaxServers)
-		}
-	}
-	d.warnings = append(d.warnings, reader.Warnings...)
-	trace, targets := servers.Only()
-	switch {
-	case len(targets) == 0:
-		return nil, fmt.Errorf("reading %s: there is no snapshot in it", name)
-	case trace == nil:
-		return nil, usagef("%s holds several targets; choose one with --target: %s", name, someOf(targets))
-	case trace.Failed > 0:
-		d.warnings = append(d.warnings, fmt.Sprintf("%s: %d polls failed", name, trace.Failed))
-	}
-	return trace, nil
-}
-
-// shownTargets is how many targets are listed.
-const shownTargets = 20
-
-// someOf lists targets, and says how many more there are.
-func someOf(targets []string) string {
-	if more := len(targets) - shownTargets; more > 0 {
-		return fmt.Sprintf("%s, and %d more", strings.Join(targets[:shownTargets], ", "), more)
-	}
-	return strings.Join(targets, ", ")
+	trace, warnings, err := diff.Read(in, name, d.target)
+	d.warnings = append(d.warnings, warnings...)
+	return trace, err
 }

@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"net/http/httptest"
+	"net/http/pprof"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,5 +55,26 @@ func TestDiffCommandOnATerminal(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil || !strings.Contains(out.String(), "no leak seen") {
 		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+// A Go server that exposes only pprof is asked to collect garbage first, the address
+// that is shown is the one that was asked, and a cold server does not leak.
+func TestDiffOfAColdGoServer(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/heap", pprof.Index)
+	var asked atomic.Value
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/debug/pprof/heap" {
+			asked.Store(r.URL.RequestURI())
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"diff", srv.URL, "--wait", "0", "--settle", "0"}, strings.NewReader(""), &out, &errs)
+	const uri = "/debug/pprof/heap?gc=1&debug=1"
+	if code != 0 || asked.Load() != uri || !strings.Contains(out.String(), srv.URL+uri) || !strings.Contains(out.String(), "no leak seen: heap") {
+		t.Errorf("exit code %d, asked %v: %s%s", code, asked.Load(), out.String(), errs.String())
 	}
 }

@@ -1,5 +1,3 @@
-// Package diff compares two snapshots of a server, or two windows of a trace:
-// what moved, what is stuck, and whether memory grew where it should not have.
 package diff
 
 import (
@@ -12,23 +10,25 @@ import (
 
 // Options are the limits of the verdict.
 type Options struct {
-	// ThresholdMB is how much memory may grow while sessions do not. 0 gives the
-	// literal rule: any growth.
+	// ThresholdMB is the growth of memory that is tolerated while sessions do not grow.
+	// 0 is the literal rule: any growth.
 	ThresholdMB float64
-	// Lenient raises the threshold where there is only the memory of the process to
-	// judge, which a runtime lets grow and keeps: to a quarter of it, and 16 MB at least.
+	// Lenient raises the threshold to what healthy runtimes grow by: a quarter, and at
+	// least heapMB of a heap and processMB of a process.
 	Lenient bool
 }
 
-// What the memory of a process may grow under Options.Lenient. A healthy Node
-// server was seen to go from 65 to 75 MB in a hundred calls after its warm-up.
+// Growth of healthy servers, for Options.Lenient. A Go heap reaches 4 MB before its first
+// collection, and twice the live heap before the next. A Node server's process went
+// from 65 to 75 MB in a hundred calls after its warm-up.
 const (
+	heapMB       = 8.0
 	processMB    = 16.0
-	processShare = 0.25
+	healthyShare = 0.25
 )
 
-// Result is what Compare finds. Change is B less A; a figure that one side does
-// not give has no change.
+// Result is a comparison. Change is B less A; a figure that one side does not give has
+// no change.
 type Result struct {
 	Verdict         Verdict       `json:"verdict"`
 	Reason          string        `json:"reason"` // the verdict in a sentence
@@ -48,12 +48,12 @@ type Result struct {
 	StuckCalls      []Call        `json:"stuckToolCalls"` // in flight in A and still in B
 	Queues          []Row         `json:"queues"`
 	Handlers        []HandlerDiff `json:"handlers"`
-	Command         string        `json:"commandError,omitempty"` // how the command in between failed
+	Command         string        `json:"commandError,omitempty"` // failure of the command in between
 	Warnings        []string      `json:"warnings,omitempty"`
 	sessionsUnknown bool
 }
 
-// Verdict is what a comparison amounts to.
+// Verdict is the conclusion of a comparison.
 type Verdict string
 
 // The verdicts.
@@ -64,15 +64,15 @@ const (
 	VerdictUndecided Verdict = "undecided"      // the documents do not tell
 )
 
-// Side is what is compared.
+// Side describes one side of a comparison.
 type Side struct {
 	Name    string         `json:"name"`
 	At      *snapshot.Time `json:"at,omitempty"` // of its last snapshot
 	Samples int            `json:"samples"`
 }
 
-// Row is one figure of both sides. Noise marks a change between two windows
-// that chance explains (Mann–Whitney U, p ≥ 0.05).
+// Row is one figure of both sides. Noise marks a change between two windows that
+// chance explains (Mann–Whitney U, p ≥ 0.05).
 type Row struct {
 	Name    string   `json:"name"`
 	Unit    string   `json:"unit"` // "MB", "ms" or "count"
@@ -91,7 +91,7 @@ type Call struct {
 	AgeMs     *float64 `json:"ageMs,omitempty"` // in B, of a call that is gone in A
 }
 
-// HandlerDiff is what a handler did between A and B.
+// HandlerDiff holds the activity of a handler between A and B.
 type HandlerDiff struct {
 	Name       string   `json:"name"`
 	Calls      *float64 `json:"calls,omitempty"`
@@ -132,7 +132,7 @@ func (r *Result) warn(warning string) {
 	}
 }
 
-// compareProcess finds out whether both sides are of one process.
+// compareProcess determines whether both sides are of one process.
 func (r *Result) compareProcess(a, b Window) {
 	r.Process = "unknown"
 	if reason, process := a.mismatch(b); reason != "" {
@@ -146,7 +146,7 @@ func (r *Result) compareProcess(a, b Window) {
 	}
 	if reason = cmp.Or(reason, b.Restart, a.Restart); reason != "" {
 		r.Process = "restarted"
-		r.warn("the server restarted (" + reason + "): what grew since the first snapshot is not known")
+		r.warn("the server restarted (" + reason + "): growth since the first snapshot is unknown")
 		return
 	}
 	first, last := a.last, b.last

@@ -220,7 +220,7 @@ func render(t *testing.T, r *Result) map[string]string {
 	t.Helper()
 	var text, markdown, junit, github, asJSON bytes.Buffer
 	for _, err := range []error{
-		r.Text(&text, false), r.Markdown(&markdown), r.JUnit(&junit), r.GitHub(&github), json.NewEncoder(report.NewJSONWriter(&asJSON)).Encode(r),
+		r.Text(&text, false), r.Report().Markdown(&markdown), r.Report().JUnit(&junit), r.Report().GitHub(&github), json.NewEncoder(report.NewJSONWriter(&asJSON)).Encode(r),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -277,7 +277,7 @@ func TestHostileNames(t *testing.T) {
 			}
 		}
 		for line := range strings.Lines(got["github"]) {
-			if !strings.HasPrefix(line, "::error title=mcpdiag diff::") && !strings.HasPrefix(line, "::warning title=mcpdiag diff::") {
+			if !strings.HasPrefix(line, "::error title=mcpdiag diff") && !strings.HasPrefix(line, "::warning title=mcpdiag diff") {
 				t.Errorf("github of %.20q has the line %q", name, line)
 			}
 		}
@@ -331,7 +331,7 @@ func TestRenderersWriteOnce(t *testing.T) {
 		r.warn(strings.Repeat("w", len(r.Warnings)))
 	}
 	for name, write := range map[string]func(io.Writer) error{
-		"text": func(w io.Writer) error { return r.Text(w, true) }, "markdown": r.Markdown, "junit": r.JUnit, "github": r.GitHub,
+		"text": func(w io.Writer) error { return r.Text(w, true) }, "markdown": r.Report().Markdown, "junit": r.Report().JUnit, "github": r.Report().GitHub,
 	} {
 		var n oneWrite
 		if err := write(&n); err != nil || n != 1 {

@@ -23,7 +23,8 @@ func (r *Result) compareFigures(a, b Window) {
 		}
 		row := row(f.Name, string(f.Unit), median(before), median(after))
 		row.Noise = row.Change != nil && *row.Change != 0 && !differ(before, after)
-		if f.PerCall && row.Change != nil && calls > 0 {
+		perCall := f.PerCall && !(f.Name == "heapUsedMB" && ofWholeProcess(a, b)) // see perSession
+		if perCall && row.Change != nil && calls > 0 {
 			row.PerCall = new(*row.Change / calls)
 		}
 		r.Rows = append(r.Rows, row)
@@ -31,7 +32,12 @@ func (r *Result) compareFigures(a, b Window) {
 	r.sessionsUnknown = r.figure("activeSessions") == nil
 }
 
-// of are the values of the figure at index i.
+// ofWholeProcess reports whether heapUsedMB is the memory of the process.
+func ofWholeProcess(a, b Window) bool {
+	return a.last.HeapSource == snapshot.HeapOfProcess || b.last.HeapSource == snapshot.HeapOfProcess
+}
+
+// of returns the values of the figure at index i.
 func (w Window) of(i int) []float64 {
 	var values []float64
 	for _, s := range w.samples {
@@ -42,7 +48,7 @@ func (w Window) of(i int) []float64 {
 	return values
 }
 
-// callsBetween is how many calls were made between the ends of both sides, 0 where that is not known.
+// callsBetween returns the number of calls between the ends of both sides, 0 if unknown.
 func (r *Result) callsBetween(a, b Window) float64 {
 	before, after := a.last.CallsTotal, b.last.CallsTotal
 	if before == nil || after == nil || r.Process == "restarted" {
@@ -59,7 +65,7 @@ func row(name, unit string, a, b *float64) Row {
 	return r
 }
 
-// figure is the row called name, nil where there is none.
+// figure returns the row called name, nil if there is none.
 func (r *Result) figure(name string) *Row {
 	for i := range r.Rows {
 		if r.Rows[i].Name == name {
@@ -88,7 +94,7 @@ func median(values []float64) *float64 {
 	return new((sorted[mid-1] + sorted[mid]) / 2)
 }
 
-// compareQueues lists the queues that are not empty on both sides, those that grew most first.
+// compareQueues lists queues with calls on either side, those that grew most first.
 func (r *Result) compareQueues(a, b *snapshot.Snapshot) {
 	r.Queues = []Row{}
 	for _, name := range names(a.HandlerQueue, b.HandlerQueue) {
@@ -100,7 +106,7 @@ func (r *Result) compareQueues(a, b *snapshot.Snapshot) {
 	slices.SortStableFunc(r.Queues, func(x, y Row) int { return compareDown(x.Change, y.Change) })
 }
 
-// compareHandlers lists the handlers that did something, those that keep most first.
+// compareHandlers lists the active handlers, those that keep most first.
 func (r *Result) compareHandlers(a, b *snapshot.Snapshot) {
 	r.Handlers = []HandlerDiff{}
 	if r.Process == "restarted" {
@@ -121,7 +127,7 @@ func (r *Result) compareHandlers(a, b *snapshot.Snapshot) {
 	})
 }
 
-// since is how a total moved. A handler that was not there before had none.
+// since returns the change of a total, which is 0 for a handler before its first call.
 func since[T int64 | float64](before, after *T) *float64 {
 	if after == nil {
 		return nil
@@ -143,7 +149,7 @@ func names[V any](a, b map[string]V) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// lookup is a queue's depth; of a side that lists its queues, one that is not listed is empty.
+// lookup returns the depth of a queue. A side that lists queues omits empty ones.
 func lookup(queues map[string]int64, name string) *float64 {
 	if queues == nil {
 		return nil

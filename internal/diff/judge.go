@@ -27,8 +27,8 @@ func (r *Result) judge(first, last *snapshot.Snapshot, lenient bool) {
 		r.undecided("only one of the snapshots gives activeSessions")
 		return
 	}
-	if lenient && r.Memory != ofHeap {
-		r.ThresholdMB = max(r.ThresholdMB, processMB, processShare**memory.A)
+	if lenient {
+		r.ThresholdMB = max(r.ThresholdMB, r.leastMB(), healthyShare**memory.A)
 	}
 	r.perSession(*memory.Change)
 	grew := *memory.Change > r.ThresholdMB && !memory.Noise
@@ -45,18 +45,26 @@ func (r *Result) judge(first, last *snapshot.Snapshot, lenient bool) {
 	r.Reason = r.sentence(memory)
 }
 
+// leastMB returns the growth that is tolerated of any server.
+func (r *Result) leastMB() float64 {
+	if r.Memory == ofHeap {
+		return heapMB
+	}
+	return processMB
+}
+
 func (r *Result) undecided(why string) {
 	r.Verdict, r.Reason = VerdictUndecided, "cannot be judged: "+why
 }
 
-// What memory is judged by.
+// The kinds of memory that are judged.
 const (
 	ofHeap    = "heap"
 	ofProcess = "process memory"
 	ofRSS     = "RSS"
 )
 
-// memory is the figure that is judged: the heap, or RSS where there is no heap.
+// memory returns the figure that is judged: the heap, or RSS if a side gives no heap.
 func (r *Result) memory(first, last *snapshot.Snapshot) *Row {
 	if row := r.figure("heapUsedMB"); row != nil && row.Change != nil {
 		if r.Memory = ofHeap; first.HeapSource == snapshot.HeapOfProcess || last.HeapSource == snapshot.HeapOfProcess {
@@ -74,8 +82,8 @@ func (r *Result) memory(first, last *snapshot.Snapshot) *Row {
 	return row
 }
 
-// perSession says how much is kept of each session that closed, where the
-// documents say how many did.
+// perSession determines how much is kept of each closed session. The memory of a process
+// is not divided: it grows with the number of calls of a warm-up, whatever the sessions.
 func (r *Result) perSession(grew float64) {
 	closed := r.change("sessionsClosedTotal")
 	if closed == nil && r.SessionDelta != nil && *r.SessionDelta < 0 {
@@ -85,15 +93,15 @@ func (r *Result) perSession(grew float64) {
 		return
 	}
 	r.SessionsClosed = closed
-	if grew > 0 {
+	if grew > 0 && r.Memory == ofHeap {
 		r.PerSessionMB = new(grew / *closed)
 	}
 }
 
-// caution says what else than a leak could explain the growth.
+// caution warns of other explanations of the growth.
 func (r *Result) caution(last *snapshot.Snapshot) {
 	if n := len(last.ToolCallStack); n > 0 {
-		r.warn(report.Plural(int64(n), "call") + " in flight in B: memory that is in use is counted as kept; take B when the server is idle")
+		r.warn(report.Plural(int64(n), "call") + " in flight in B: memory in use counts as kept; take B when the server is idle")
 	}
 	if r.sessionsUnknown {
 		r.warn("the server counts no sessions: growth alone was judged")
@@ -107,8 +115,8 @@ func closedSessions(n float64) string {
 	return fmt.Sprintf("each of %.0f sessions that closed", n)
 }
 
-// keeper is the handler that says that it keeps most of what grew, nil where
-// none keeps half of it.
+// keeper returns the handler that reports to keep most of the growth, nil if none
+// keeps half of it.
 func (r *Result) keeper(grew float64) *HandlerDiff {
 	if len(r.Handlers) == 0 || r.Handlers[0].RetainedMB == nil || *r.Handlers[0].RetainedMB < grew/2 {
 		return nil

@@ -9,13 +9,13 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// maxShown is how many calls, queues and handlers a person gets to see of each kind.
+// maxShown is the number of calls, queues and handlers that a report lists of each kind.
 const maxShown = 20
 
-// nameWidth is how wide names from outside may get.
+// nameWidth is the width of names from outside.
 const nameWidth = 40
 
-// Style is how the verdict stands out.
+// Style returns the style of the verdict.
 func (v Verdict) Style() report.Style {
 	switch v {
 	case VerdictLeak:
@@ -27,7 +27,7 @@ func (v Verdict) Style() report.Style {
 	return report.Caution
 }
 
-// Text writes the result for people: the verdict, the figures, then what is
+// Text writes the result as text: the verdict, the figures, then the calls that are
 // stuck, new and gone.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
@@ -44,7 +44,9 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 			t.Row(row...)
 		}
 		_ = t.Write(&b, paint)
-		b.WriteString(s.more("  "))
+		if more := s.more("  "); more != "" {
+			b.WriteString(more + "\n")
+		}
 	}
 	b.WriteString(r.footnotes(paint))
 	_, err := io.WriteString(w, b.String())
@@ -89,10 +91,10 @@ func (s *section) more(indent string) string {
 	if s.hidden == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s… and %s more\n", indent, report.Count(int64(s.hidden)))
+	return fmt.Sprintf("%s… and %s more", indent, report.Count(int64(s.hidden)))
 }
 
-// bound cuts a section to what a person reads.
+// bound cuts a section to maxShown rows.
 func (s section) bound() section {
 	if len(s.rows) > maxShown {
 		s.hidden = len(s.rows) - maxShown
@@ -101,7 +103,7 @@ func (s section) bound() section {
 	return s
 }
 
-// sections are the tables that are not empty.
+// sections returns the tables that are not empty.
 func (r *Result) sections() []section {
 	var out []section
 	for _, s := range []section{
@@ -151,7 +153,7 @@ func (r *Row) cell(v *float64) string {
 	return r.format(*v)
 }
 
-// changeCell is the change, "~" where chance explains it.
+// changeCell returns the change, "~" if chance explains it.
 func (r *Row) changeCell() string {
 	switch {
 	case r.Change == nil:
@@ -162,11 +164,10 @@ func (r *Row) changeCell() string {
 	return report.Signed(*r.Change, r.format)
 }
 
-// mostFactor is the greatest factor that says something: beyond it, A was next to nothing.
+// mostFactor is the largest factor that is printed: beyond it, A was almost nothing.
 const mostFactor = 10_000
 
-// percent is the change as a share of A, where there is one; what grew more
-// than tenfold is easier to read as a factor.
+// percent returns the change as a share of A, or as a factor from 10 on.
 func (r *Row) percent() string {
 	if r.Change == nil || *r.Change == 0 || *r.A == 0 || r.Noise || r.Unit == "ms" {
 		return ""

@@ -8,18 +8,17 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Window is one side of a comparison: one snapshot, or several of one server in
-// the order in which they were taken. Figures are the medians of the window; of
-// the snapshots themselves it keeps the first and the last.
+// Window is one side of a comparison: one or more snapshots of one server, in order.
+// Its figures are medians. It keeps the first and the last snapshot.
 type Window struct {
 	Name    string
-	Restart string // why the server is thought to have restarted within it, or ""
+	Restart string // why the server seems to have restarted within it, or ""
 
 	first, last *snapshot.Snapshot
 	samples     []sample
 }
 
-// sample is what one snapshot says of each of the figures, NaN where it says nothing.
+// sample holds the figures of one snapshot, NaN for those that it does not give.
 type sample []float64
 
 func sampleOf(s *snapshot.Snapshot) sample {
@@ -34,13 +33,13 @@ func sampleOf(s *snapshot.Snapshot) sample {
 	return values
 }
 
-// One is the window of one snapshot.
+// One returns the window of one snapshot.
 func One(name string, s *snapshot.Snapshot) Window {
 	return Window{Name: name, first: s, last: s, samples: []sample{sampleOf(s)}}
 }
 
-// mismatch says why b cannot be judged as what became of a, and of what process
-// that makes them; "" where it can.
+// mismatch returns why b cannot be a later state of w, and the value of Process; "" if
+// it can.
 func (w Window) mismatch(b Window) (reason, process string) {
 	first, last := w.last, b.last
 	if first.Target() != "" && last.Target() != "" && first.Target() != last.Target() {
@@ -58,7 +57,7 @@ func (w Window) mismatch(b Window) (reason, process string) {
 }
 
 // sameProcess reports whether a and b, of two addresses, are of one process, and
-// whether they tell: a pid alone does not, since in each container it is 1.
+// whether that is known: in each container the pid is 1, so it does not suffice.
 func sameProcess(a, b *snapshot.Snapshot) (same, known bool) {
 	if a.PID == nil || b.PID == nil || *a.PID != *b.PID {
 		return false, true
@@ -67,11 +66,11 @@ func sameProcess(a, b *snapshot.Snapshot) (same, known bool) {
 	return start.Sub(other).Abs() <= time.Second, !start.IsZero() && !other.IsZero()
 }
 
-// maxWindow bounds the samples that a window keeps; of more, it keeps every
-// second, fourth and so on.
+// maxWindow is the limit of samples of a window. Of more, it keeps every second,
+// fourth and so on.
 const maxWindow = 1024
 
-// Collector makes windows of what a trace holds of one server. The zero value is ready.
+// Collector makes windows from the snapshots of one server. The zero value is ready.
 type Collector struct {
 	Failed int // polls that failed
 
@@ -111,10 +110,10 @@ func (c *Collector) Add(s *snapshot.Snapshot) {
 	}
 }
 
-// Len is the number of snapshots that were taken in.
+// Len returns the number of snapshots.
 func (c *Collector) Len() int { return c.seen }
 
-// Window is all of it.
+// Window returns the window of all snapshots.
 func (c *Collector) Window(name string) Window {
 	kept := slices.Clone(c.kept)
 	if (c.seen-1)%c.stride != 0 {
@@ -123,7 +122,7 @@ func (c *Collector) Window(name string) Window {
 	return Window{Name: name, Restart: c.restart, first: c.first, last: c.last, samples: kept}
 }
 
-// Ends are its first snapshot and its last.
+// Ends returns the windows of the first and the last snapshot.
 func (c *Collector) Ends(name string) (first, last Window) {
 	first, last = One(name+", first", c.first), One(name+", last", c.last)
 	last.Restart = c.restart

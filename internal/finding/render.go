@@ -60,7 +60,7 @@ func (r *Report) GitHub(w io.Writer) error {
 	}
 	annotate(r.Severity, "", r.Headline)
 	for _, f := range r.Findings {
-		if f.Severity == Warn || f.Severity == Fail {
+		if (f.Severity == Warn || f.Severity == Fail) && f.sentence() != r.Headline {
 			annotate(f.Severity, f.ID, f.sentence())
 		}
 	}

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,18 +15,17 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Source says what to ask servers for, and how to read it. The rooms of the
-// documents are below: this one knows whom to ask, and where.
+// Source says which documents to request from servers, and how to read them.
 type Source struct {
-	Kind  string // "auto": what the answer looks like, or one of Kinds
-	Names Names  // nil: the default ones
+	Kind    string // "auto": detected from the answer, or one of Kinds
+	Names   Names  // nil: DefaultNames
+	Collect bool   // make a Go server collect garbage before its pprof heap is read
 
 	mu    sync.Mutex
-	found map[string]*url.URL // where the figures of a server are that has no snapshot
+	found map[string]*url.URL // documents of servers that have no snapshot
 }
 
-// paths are where servers have documents of each kind, in the order in which
-// they are asked for.
+// paths are the paths of the documents of each kind, in the order of requests.
 var paths = []struct{ kind, path, query string }{
 	{"snapshot", "/debug/snapshot", ""},
 	{"prometheus", "/metrics", ""},
@@ -33,14 +33,15 @@ var paths = []struct{ kind, path, query string }{
 	{"pprof", "/debug/pprof/heap", "debug=1"},
 }
 
-// Path is where a server that is named without a path is asked.
+// Path returns the path for addresses without one.
 func (s *Source) Path() string { return paths[max(0, slices.Index(Kinds, s.Kind))].path }
 
-// Once takes one snapshot of target. Its record has Poll set, also where the
-// error says that there is no document.
+// Once takes one snapshot of target. Poll is set also in case of an error, with the
+// address that was requested.
 func (s *Source) Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, error) {
 	p := &snapshot.Poll{At: snapshot.Time{Time: time.Now()}, Target: client.RedactURL(target)}
-	doc, timing, err := s.get(ctx, c, target)
+	doc, asked, timing, err := s.get(ctx, c, target)
+	p.Target = client.RedactURL(asked)
 	p.LatencyMs = millis(time.Since(p.At.Time))
 	if err != nil {
 		err = noEndpoint(err)
@@ -55,28 +56,54 @@ func (s *Source) Once(ctx context.Context, c *client.Client, target *url.URL) (*
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// get gets a document and reads it.
-func (s *Source) get(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, client.Timing, error) {
+// get requests a document, and returns the address that it came from.
+func (s *Source) get(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, *url.URL, client.Timing, error) {
 	s.mu.Lock()
-	instead := s.found[target.String()]
+	asked := cmp.Or(s.found[target.String()], s.address(target))
 	s.mu.Unlock()
-	if instead != nil {
-		target = instead
-	}
-	doc, timing, err := s.read(ctx, c, target)
+	doc, timing, err := s.read(ctx, c, asked)
 	status, ok := errors.AsType[*client.StatusError](err)
-	if !ok || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed || s.Kind != "auto" || target.Path != paths[0].path {
-		return doc, timing, err
+	if !ok || status.Code != http.StatusNotFound && status.Code != http.StatusMethodNotAllowed || s.Kind != "auto" || asked.Path != paths[0].path {
+		return doc, asked, timing, err
 	}
-	return s.search(ctx, c, target, err)
+	for _, other := range paths[1:] {
+		u := *target
+		u.Path, u.RawQuery = other.path, s.query(other.query)
+		if doc, timing, err := s.read(ctx, c, &u); err == nil {
+			s.remember(target, &u)
+			return doc, &u, timing, nil
+		}
+	}
+	return nil, asked, client.Timing{}, err
+}
+
+// address returns target with the query that its kind needs.
+func (s *Source) address(target *url.URL) *url.URL {
+	if s.Kind != "pprof" || target.RawQuery != "" {
+		return target
+	}
+	u := *target
+	u.RawQuery = s.query("debug=1") // as text
+	return &u
+}
+
+func (s *Source) query(query string) string {
+	if s.Collect && query != "" {
+		return "gc=1&" + query
+	}
+	return query
+}
+
+func (s *Source) remember(target, instead *url.URL) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.found == nil {
+		s.found = map[string]*url.URL{}
+	}
+	s.found[target.String()] = instead
 }
 
 func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, client.Timing, error) {
-	if s.Kind == "pprof" && target.RawQuery == "" {
-		u := *target
-		u.RawQuery = "debug=1" // as text
-		target = &u
-	}
 	res, err := c.Get(ctx, target.String())
 	if err != nil {
 		return nil, client.Timing{}, err
@@ -87,23 +114,4 @@ func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*
 	}
 	doc, err := decodeAs(s.Kind, res.Body, names)
 	return doc, res.Timing, err
-}
-
-// search asks a server that has no snapshot for documents of the other kinds,
-// and remembers where there is one. Where there is none, why tells.
-func (s *Source) search(ctx context.Context, c *client.Client, target *url.URL, why error) (*snapshot.Snapshot, client.Timing, error) {
-	for _, other := range paths[1:] {
-		u := *target
-		u.Path, u.RawQuery = other.path, other.query
-		if doc, timing, err := s.read(ctx, c, &u); err == nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if s.found == nil {
-				s.found = map[string]*url.URL{}
-			}
-			s.found[target.String()] = &u
-			return doc, timing, nil
-		}
-	}
-	return nil, client.Timing{}, why
 }

@@ -18,7 +18,7 @@ var Fields = []Field{
 		Sources: []string{"nodejs_heap_size_used_bytes", "go_memstats_heap_alloc_bytes", `jvm_memory_used_bytes{area="heap"}`,
 			"dotnet_total_memory_bytes", "process_runtime_dotnet_gc_heap_size_bytes"}}),
 	{Name: "heapSource", read: func(d *decoder, s *Snapshot) (err error) { s.HeapSource, err = d.text(); return err }},
-	amount(MB, func(s *Snapshot) **float64 { return &s.RSSMB }, Field{Name: "rssMB", Alert: "rss", Rank: 2, PerCall: true,
+	amount(MB, func(s *Snapshot) **float64 { return &s.RSSMB }, Field{Name: "rssMB", Alert: "rss", Rank: 2,
 		Metric: "resident_memory_bytes", Help: "Resident set size of the server's process.", Sources: []string{"process_resident_memory_bytes"}}),
 	count(func(s *Snapshot) **int64 { return &s.PID }, Field{Name: "pid", restart: otherPID}),
 	moment(func(s *Snapshot) **Time { return &s.StartTime }, Field{Name: "startTime", restart: laterStart,
