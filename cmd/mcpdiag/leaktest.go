@@ -43,7 +43,7 @@ func newLeaktestCmd(a *app) *cobra.Command {
 	l := &leaktester{a: a}
 	cmd := &cobra.Command{
 		SuggestFor: []string{"leak", "leaks"},
-		Use:        "leaktest (--pid N | --name NAME | --judge FILE | -- COMMAND…)",
+		Use:        "leaktest (--pid N | --name NAME | --port N | --judge FILE | -- COMMAND…)",
 		Short:      "Test whether a server leaks memory, how much, and per what operation",
 		Long: `leaktest starts an MCP server, or attaches to a running one, loads it in rounds of
 identical operations, lets it idle after each, and judges what its processes hold

@@ -20,8 +20,9 @@ import (
 )
 
 func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
-	fs.IntVar(&l.cfg.PID, "pid", 0, "test the server with this process ID")
-	fs.StringVar(&l.cfg.Name, "name", "", "test the server whose name, executable or arguments contain this")
+	fs.IntVar(&l.cfg.Target.PID, "pid", 0, "test the server with this process ID")
+	fs.StringVar(&l.cfg.Target.Name, "name", "", "test the server whose name, executable or arguments contain this")
+	positiveVar(fs, &l.cfg.Target.Port, "port", 0, "test the server that listens on this TCP port")
 	choiceVar(cmd, fs, &l.match, "match", "which of several matching processes", matchOne, "newest", "oldest", "largest")
 	fs.StringVar(&l.judge, "judge", "", "judge a recording: a CSV file of settled readings, - for standard input")
 	choiceVar(cmd, fs, &l.transport, "transport", "transport of the command", "http", "stdio")
@@ -50,7 +51,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVarP(&l.cfg.Folder, "output", "o", "mcpdiag-leaktest", "folder for all files")
 	choiceVar(cmd, fs, &l.format, "format", "format of the result", "text", "json", "junit", "github", "markdown")
 	l.conn.addFlags(fs, 30*time.Second)
-	group(fs, "Server", "pid", "name", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url")
+	group(fs, "Server", "pid", "name", "port", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url")
 	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory", "tool", "args", "protocol")
 	group(fs, "Verdict", "attribute", "factors", "budget", "baseline", "fail-on", "judge")
 	group(fs, "Output", "output", "format")
@@ -101,7 +102,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
 	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, l.a.args...), version()
 	if l.match.value != matchOne {
-		cfg.Match = process.Match(l.match.value)
+		cfg.Target.Match = process.Match(l.match.value)
 	}
 	if l.protocol.value != "auto" {
 		cfg.Protocol = l.protocol.value
@@ -184,7 +185,7 @@ func (a *app) fixedArguments(text string) (jsontext.Value, error) {
 
 func (l *leaktester) oneTarget(operands, command []string) error {
 	named := 0
-	for _, is := range []bool{l.cfg.PID != 0, l.cfg.Name != "", l.judge != "", len(command) > 0} {
+	for _, is := range []bool{l.cfg.Target.PID != 0, l.cfg.Target.Name != "", l.cfg.Target.Port != 0, l.judge != "", len(command) > 0} {
 		if is {
 			named++
 		}
@@ -193,7 +194,7 @@ func (l *leaktester) oneTarget(operands, command []string) error {
 	case len(operands) > 0:
 		return usagef("%q: put the command to start after --, and the address of a server into --url", operands[0])
 	case named != 1:
-		return usagef("name the server with one of --pid, --name, --judge and a command after --")
+		return usagef("name the server with one of --pid, --name, --port, --judge and a command after --")
 	}
 	return nil
 }

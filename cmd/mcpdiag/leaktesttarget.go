@@ -15,6 +15,9 @@ func (l *leaktester) connect() error {
 	if err := l.choosePort(); err != nil {
 		return err
 	}
+	if l.cfg.Target.Port != 0 && l.conn.url == defaultURL {
+		l.conn.url = fmt.Sprintf("http://127.0.0.1:%d%s", l.cfg.Target.Port, mcpPath)
+	}
 	targets, err := l.conn.targets(nil, mcpPath)
 	if err != nil {
 		return err

@@ -16,10 +16,8 @@ import (
 
 // Config describes a test.
 type Config struct {
-	Command []string // to start, or
-	PID     int      // of a running process, or
-	Name    string   // part of its name, executable or arguments
-	Match   process.Match
+	Command []string       // to start, or
+	Target  process.Target // a running process
 
 	Stdio    bool     // the command speaks over its standard streams
 	URL      *url.URL // of the MCP endpoint otherwise

@@ -77,20 +77,20 @@ func where(cfg *Config) string {
 // greet makes one handshake.
 func (s *server) greet(ctx context.Context, cfg *Config) error {
 	patience := max(2*time.Second, cfg.Ready/3)
-	if s.pipe != nil {
+	if s.conn != nil {
 		patience = cfg.Ready // there is only one attempt: a late answer still counts
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ep := mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String()}
-	if s.pipe != nil {
-		ep = mcp.Endpoint{Start: func(context.Context) (io.ReadWriteCloser, error) { return s.pipe, nil }}
+	if s.conn != nil {
+		ep = mcp.Endpoint{Start: func(context.Context) (io.ReadWriteCloser, error) { return s.conn, nil }}
 	}
 	session, err := mcp.Connect(ctx, ep, cfg.Protocol)
 	if err != nil {
 		return err
 	}
-	if s.pipe != nil {
+	if s.conn != nil {
 		s.line = session
 		return nil
 	}

@@ -286,7 +286,7 @@ func TestNotReady(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	cfg.Command = nil
-	cfg.PID = 1 << 30
+	cfg.Target.PID = 1 << 30
 	if _, err := Run(t.Context(), cfg); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
@@ -17,41 +15,31 @@ import (
 // server is the process under test.
 type server struct {
 	child     *process.Child // nil if it was running already
+	conn      *process.Conn  // the child, if it speaks over its standard streams
+	line      *mcp.Session   // the session over them
 	info      process.Info
 	tree      *process.Tree
-	name      string             // by which it was found, if it was running already
-	since     time.Time          // when it was found
-	env       []string           // variables set for it
-	heapLimit int64              // set for it, 0 for none
-	pipe      io.ReadWriteCloser // its standard streams, if it speaks over them
-	line      *mcp.Session       // the session over them
+	target    process.Target // by which it was found, if it was running already
+	since     time.Time      // when it was found
+	env       []string       // variables set for it
+	heapLimit int64          // set for it, 0 for none
 }
 
 // attach finds the running server, or starts the command. The output of the command
 // goes to log.
 func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
-	switch {
-	case len(cfg.Command) > 0:
+	if len(cfg.Command) > 0 {
 		return launch(ctx, cfg, log)
-	case cfg.PID != 0:
-		info, err := process.Lookup(cfg.PID)
-		if err != nil {
-			return nil, err
-		}
-		return open(info)
 	}
-	found, err := process.Find(cfg.Name)
+	found, err := cfg.Target.Find()
 	if err != nil {
-		return nil, err
-	}
-	if found, err = process.Choose(cfg.Name, found, cfg.Match); err != nil {
 		return nil, err
 	}
 	s, err := open(found[0])
 	if err != nil {
 		return nil, err
 	}
-	s.name, s.since = cfg.Name, time.Now()
+	s.target, s.since = cfg.Target, time.Now()
 	return s, nil
 }
 
@@ -117,29 +105,20 @@ func hostPort(cfg *Config) string {
 }
 
 func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*server, error) {
-	command := process.Command{Args: cfg.Command, Env: env, Stdout: log, Stderr: log}
 	s := &server{env: env}
-	if cfg.Stdio {
-		if err := s.wire(&command); err != nil {
-			return nil, err
-		}
-	}
-	child, err := process.Start(command)
-	if err != nil {
+	if err := s.run(cfg, process.Command{Args: cfg.Command, Env: env, Stdout: log, Stderr: log}); err != nil {
 		return nil, err
 	}
-	if f, ok := command.Stdin.(*os.File); ok {
-		_ = f.Close() // the child has its own
-	}
-	s.child, s.info = child, child.Info
+	s.info = s.child.Info
 	if err := s.ready(ctx, cfg); err != nil {
 		s.stop()
 		return nil, err
 	}
 	// A launcher may have become another program since.
-	if info, err := process.Lookup(child.PID()); err == nil {
+	if info, err := process.Lookup(s.child.PID()); err == nil {
 		s.info = info
 	}
+	var err error
 	if s.tree, err = process.Open(s.info.ID); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("watching %s: %w", cfg.Command[0], err)
@@ -147,28 +126,17 @@ func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*serv
 	return s, nil
 }
 
-// wire connects the command's standard streams.
-func (s *server) wire(command *process.Command) error {
-	in, to, err := os.Pipe()
-	if err != nil {
+// run starts the command, and connects to its standard streams if it speaks over them.
+func (s *server) run(cfg *Config, command process.Command) (err error) {
+	if !cfg.Stdio {
+		s.child, err = process.Start(command)
 		return err
 	}
-	from, out := io.Pipe()
-	command.Stdin, command.Stdout = in, out
-	s.pipe = streams{from, to}
-	return nil
+	if s.conn, err = process.Dial(command); err == nil {
+		s.child = s.conn.Child
+	}
+	return err
 }
-
-// streams is our end of the standard streams of a command.
-type streams struct {
-	*io.PipeReader
-	in *os.File
-}
-
-func (s streams) Write(p []byte) (int, error) { return s.in.Write(p) }
-
-// Close closes the command's standard input, upon which it should end.
-func (s streams) Close() error { return s.in.Close() }
 
 // collected is how long the system may take to report an exit status.
 const collected = 2 * time.Second
@@ -200,20 +168,17 @@ func (s *server) stop() {
 	if s.child == nil {
 		return
 	}
-	if s.pipe != nil {
-		_ = s.pipe.Close()
+	if s.conn != nil {
+		_ = s.conn.Close() // it ends the child
+		return
 	}
 	s.child.Stop()
 }
 
-// again says whether a server that was found by its name runs again.
+// again says whether the server was started again meanwhile.
 func (s *server) again() string {
-	if s.name == "" {
-		return ""
-	}
-	found, err := process.Find(s.name)
-	found = slices.DeleteFunc(found, func(i process.Info) bool { return i.ID == s.info.ID || i.Started.Before(s.since) })
-	if err != nil || len(found) == 0 {
+	found := s.target.FindRestarted([]process.ID{s.info.ID}, s.since)
+	if len(found) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("; it runs again as process %d, with none of the memory that was measured", found[0].PID)

@@ -89,8 +89,10 @@ type Conductor struct {
 
 	start   time.Time
 	nth, of int
+	named   int       // tasks that do not run unasked
 	share   time.Time // until when the phase may be extended
 	current *judge.Phase
+	task    *Task
 }
 
 // Progress is the state of a run.
@@ -107,6 +109,11 @@ type Progress struct {
 // not cleared: parts returns its parts. start is when the run began.
 func (c *Conductor) Conduct(ctx context.Context, start time.Time, tasks []Task, parts func(t *Task, todo []Task) []Task) {
 	c.start = start
+	for i := range tasks {
+		if !tasks[i].Has(load.Unasked) {
+			c.named++
+		}
+	}
 	if text := c.tooLong(tasks); text != "" {
 		c.Warn(text)
 	}
@@ -160,7 +167,7 @@ func (c *Conductor) tooLong(tasks []Task) string {
 	need := time.Duration(0)
 	for i := range tasks {
 		c.of = len(tasks)
-		rounds := c.usual()
+		rounds := c.usual(&tasks[i])
 		if c.Rounds > 0 {
 			rounds = c.Rounds
 		}
@@ -180,7 +187,10 @@ func (c *Conductor) tell(state string) {
 	if c.Tell == nil {
 		return
 	}
-	p := Progress{Nth: c.nth, Of: c.of, State: state, Rounds: c.usual()}
+	p := Progress{Nth: c.nth, Of: c.of, State: state, Rounds: usualRounds}
+	if c.task != nil {
+		p.Rounds = c.usual(c.task)
+	}
 	if c.Rounds > 0 {
 		p.Rounds = c.Rounds
 	}

@@ -14,7 +14,7 @@ func (c *Conductor) phase(ctx context.Context, t *Task) *judge.Phase {
 	p := &judge.Phase{ID: t.ID, Per: t.Per, Does: t.Does, Tool: t.Tool, ComposedOf: t.ComposedOf, OpensSessions: t.Has(load.OpensSessions),
 		Evidence: judge.Evidence{MeantToFail: t.Has(load.MeantToFail), Held: t.Has(load.HeldByTime), Expired: c.Expiry > 0,
 			Asked: t.Asked, FileLimit: c.Server.FileLimit, Errors: map[string]string{}}}
-	c.current = p
+	c.current, c.task = p, t
 	if t.Select != nil {
 		t.Select()
 	}
@@ -130,12 +130,13 @@ func (c *Conductor) more(t *Task, p *judge.Phase) bool {
 	if time.Since(c.start) > c.MaxTime {
 		return false
 	}
-	return wants(p, n, c.usual()) && (n < c.usual() || time.Now().Before(c.share))
+	return wants(p, n, c.usual(t)) && (n < c.usual(t) || time.Now().Before(c.share))
 }
 
-// usual returns the number of rounds of a phase that is decided early.
-func (c *Conductor) usual() int {
-	if c.of > 1 {
+// usual returns the number of rounds of a phase that is decided early: fewer if the
+// user named several loads.
+func (c *Conductor) usual(t *Task) int {
+	if t.Has(load.Unasked) || c.named > 1 {
 		return leastRounds
 	}
 	return usualRounds

@@ -13,12 +13,13 @@ const (
 	loadTime       = 2 * time.Second // of a round, unless the user chose its size
 	fewTasks       = 3               // tasks that all have rounds of full length
 	mostOperations = 20_000
-	leastMixed     = 6  // operations of a mixed load
-	leastOther     = 3  // of any other
-	slowest        = 4  // times the load time that a round of all users may take
-	coldSteps      = 3  // of the ramp: the server is cold
-	resizedRounds  = 3  // whose size may differ: at least three are dropped as warm-up
-	probeShare     = 20 // the ramp may take a twentieth of the memory
+	leastMixed     = 6     // operations of a mixed load
+	leastOther     = 3     // of any other
+	slowest        = 4     // times the load time that a round of all users may take
+	coldSteps      = 3     // of the ramp: the server is cold
+	resizedRounds  = 3     // whose size may differ: at least three are dropped as warm-up
+	probeShare     = 20    // the ramp may take a twentieth of the memory
+	mostHeldMB     = 100.0 // that a load may keep which the user did not name
 )
 
 // cost is the measured cost of one operation.
@@ -62,6 +63,9 @@ func (c *Conductor) size(t *Task, each cost) int {
 	n = min(max(n, least), mostOperations)
 	if each.mb > 0.1 {
 		n = max(least, min(n, int(c.room()/2/sureRounds/each.mb)))
+	}
+	if each.mb > 0 && t.Has(load.Unasked) {
+		n = max(least, min(n, int(mostHeldMB/leastRounds/each.mb)))
 	}
 	if limit := c.Server.FileLimit; limit > 0 && each.files > 0.1 {
 		n = max(least, min(n, int((limit-c.Server.Files())/2/sureRounds/each.files)))
