@@ -168,7 +168,7 @@ func TestInterruptedOutput(t *testing.T) {
 	go func() { <-hung; cancel() }()
 	dir := t.TempDir()
 	invokeWith(ctx, "loadtest", url, "--users", "1", "-o", filepath.Join(dir, "out")).wants(t, exitFailure, "no call succeeded")
-	if text := files(t, dir)["out"]; !strings.Contains(text, "Interrupted: this is what was done until then.") {
+	if text := files(t, dir)["out"]; !strings.Contains(text, "Interrupted: the figures are those until then.") {
 		t.Errorf("%q", files(t, dir))
 	}
 }
