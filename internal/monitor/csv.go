@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // The columns of the usual memory monitor in Python, which scripts
@@ -56,7 +58,7 @@ func (c *csvWriter) write(s *Sample) error {
 	return err
 }
 
-// flush ends a tick: what was sampled is in the file.
+// flush writes the rows of a tick to the file.
 func (c *csvWriter) flush() error {
 	if c.w == nil {
 		return nil
@@ -85,13 +87,11 @@ func appendNumber(b []byte, v float64, decimals int) []byte {
 	return strconv.AppendFloat(b, v, 'f', decimals, 64)
 }
 
-// textCell is a cell of text, quoted where it must be. One that a spreadsheet
-// would run as a formula gets an apostrophe before it.
+// textCell formats a cell of text, quoted if necessary. Text that a spreadsheet would run
+// as a formula gets an apostrophe before it.
 func textCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		text = "'" + text
-	}
-	if strings.ContainsAny(text, ",\"\r\n") {
+	text = report.CSVText(text)
+	if strings.ContainsAny(text, ",\"") {
 		text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 	}
 	return text

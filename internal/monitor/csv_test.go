@@ -17,9 +17,9 @@ func TestTextCell(t *testing.T) {
 		"+1":                "'+1",
 		"-1":                "'-1",
 		"@x":                "'@x",
-		"\tx":               "'\tx",
-		"\rx":               "\"'\rx\"",
-		"\nx":               "\"'\nx\"",
+		"\tx":               `'\tx`,
+		"\rx":               `'\rx`,
+		"\nx":               `'\nx`,
 		`say "hi", please`:  `"say ""hi"", please"`,
 	} {
 		if got := textCell(text); got != want {

@@ -11,17 +11,17 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Live is what a live view shows of a run. The zero value is ready.
+// Live is the state of the live view of a run. The zero value is ready.
 type Live struct {
 	start time.Time
 	last  map[int]*Sample // by PID; details as they were last read
-	pids  []int           // in the order they came
+	pids  []int           // in order of appearance
 	total trend.Series    // of the newest process
 	pid   int             // the newest process
 	log   []string        // events, newest last
 }
 
-// Add takes one sample into the view.
+// Add adds a sample to the view.
 func (l *Live) Add(s *Sample) {
 	if l.last == nil {
 		l.start, l.last = s.At, map[int]*Sample{}
@@ -44,7 +44,7 @@ func (l *Live) Add(s *Sample) {
 }
 
 const (
-	maxRows   = 8  // processes that are shown
+	maxRows   = 8  // processes shown
 	maxHeight = 14 // lines of the chart
 )
 
@@ -61,7 +61,7 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width, height int) error
 	for _, pid := range shown {
 		lines := wrap(l.cells(pid, len(shown) > 1), width)
 		if len(shown) > 1 {
-			lines = lines[:1] // what matters most stands first
+			lines = lines[:1] // the most important figures come first
 		}
 		b.WriteString(strings.Join(lines, "\n") + "\n")
 	}
@@ -92,7 +92,7 @@ func wrap(cells []string, width int) []string {
 	return lines
 }
 
-// cells are the figures of a process, what matters most first.
+// cells lists the figures of a process, the most important first.
 func (l *Live) cells(pid int, name bool) []string {
 	s := l.last[pid]
 	cells := []string{"total " + report.MB(s.RSSTotal), "process " + report.MB(s.RSS)}

@@ -27,7 +27,7 @@ type Config struct {
 	// RestartWait is how long a process that has ended may take to come back
 	// under the same Name or Port.
 	RestartWait time.Duration
-	// Unjudged leaves the verdict to the caller, who knows more about the load.
+	// Unjudged leaves the verdict to the caller, which knows the load.
 	Unjudged bool
 }
 

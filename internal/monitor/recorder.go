@@ -108,7 +108,7 @@ func (r *Recorder) Skip(line int) {
 	}
 }
 
-// Result judges what was recorded.
+// Result judges the recorded samples.
 func (r *Recorder) Result() (*Result, error) {
 	res := &r.res
 	if len(res.Processes) == 0 {

@@ -104,7 +104,7 @@ func (r *run) drop(t *target, now time.Time) {
 // names of all processes.
 const searchEvery = 250 * time.Millisecond
 
-// findRestarted follows the process that replaces one that ended.
+// findRestarted searches for the successor of a process that ended, and follows it.
 func (r *run) findRestarted(now time.Time) {
 	if r.endedAt.IsZero() || now.Sub(r.searchedAt) < searchEvery {
 		return

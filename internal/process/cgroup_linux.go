@@ -2,15 +2,14 @@ package process
 
 import (
 	"math"
+	"os"
 	"path"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// cgroupFiles are where a version of control groups keeps the memory of a group.
+// cgroupFiles names the files of one version of control groups.
 type cgroupFiles struct{ mount, usage, limit string }
 
 var (
@@ -18,33 +17,31 @@ var (
 	cgroup2 = cgroupFiles{"/sys/fs/cgroup", "memory.current", "memory.max"}
 )
 
-// noLimit is the least number that means none: version 1 writes a huge one.
+// noLimit is the smallest number that means no limit: version 1 writes a huge one.
 const noLimit = 1 << 60
 
-// cgroup is the control group of a process. The zero value is to be found yet.
+// cgroup is the control group of a process. It is found when it is first read.
 type cgroup struct {
-	usage string  // the file that has it
-	limit float64 // the lowest that it or a group above it has
+	usage string  // file of its usage
+	limit float64 // the lowest limit of it and the groups above it
 	at    time.Time
 }
 
-// groupFor is how long a group that was found is taken for what it was: a process
-// seldom moves, and a limit is seldom set.
-const groupFor = 30 * time.Second
+// cgroupTTL is how long a control group and its limit are cached.
+const cgroupTTL = 30 * time.Second
 
-// memory is what the group uses and may use, of the process whose directory is open.
-func (c *cgroup) memory(dir int, now time.Time) (usage, limit float64) {
-	if now.Sub(c.at) >= groupFor {
+// memory returns the usage and the limit of the control group of a process.
+func (c *cgroup) memory(dir *os.Root, now time.Time) (usage, limit float64) {
+	if now.Sub(c.at) >= cgroupTTL {
 		c.find(dir)
 		c.at = now
 	}
 	return readNumber(c.usage), c.limit
 }
 
-func (c *cgroup) find(dir int) {
+func (c *cgroup) find(dir *os.Root) {
 	*c = cgroup{limit: unknown}
-	var buf [1024]byte
-	b, err := appendFile(buf[:0], dir, "cgroup")
+	b, err := dir.ReadFile("cgroup")
 	if err != nil {
 		return
 	}
@@ -87,10 +84,9 @@ func parseCgroup(text string) (files cgroupFiles, group string) {
 	return files, group
 }
 
-// readNumber is the number in a file; "max", like no file, is not a number.
+// readNumber returns the number in a file, NaN for "max" and for a missing file.
 func readNumber(name string) float64 {
-	var buf [64]byte
-	b, err := appendFile(buf[:0], unix.AT_FDCWD, name)
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return unknown
 	}

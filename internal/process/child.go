@@ -149,8 +149,8 @@ func (c *Child) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the command and everything that it started: it asks them to end,
-// and kills what is left after a grace period. It returns when none is left.
+// Stop ends the command and everything that it started: it asks them to end, and
+// kills the rest after a grace period. It returns when all have ended.
 func (c *Child) Stop() {
 	c.stdio.closeStdin()
 	c.runner.terminate()

@@ -42,7 +42,7 @@ func (c *Conn) Read(p []byte) (int, error) { return c.out.Read(p) }
 // CloseWrite closes the standard input of the command, which asks a server to end.
 func (c *Conn) CloseWrite() error { return c.in.Close() }
 
-// CloseRead closes our end of its standard output: what it writes then fails.
+// CloseRead closes our end of its standard output: its writes then fail.
 func (c *Conn) CloseRead() error { return c.out.Close() }
 
 // closeGrace is how long Close waits for a command to end after its input ended.

@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// Detail is what a tree of processes uses beside its memory. It costs more to
-// read than Read does, each part at a price of its own. A figure that the system does
-// not tell, for one member of the tree or at all, is not a number: a sum without
-// that member would be wrong.
+// Detail holds figures of a tree of processes that cost more to read than its memory. A
+// figure that the system does not provide, even for one member of the tree, is not a
+// number: a sum without that member would be wrong.
 type Detail struct {
 	PSS     float64 // bytes; pages shared with others count in parts
-	USS     float64 // bytes that nobody shares
+	USS     float64 // bytes not shared with others
 	Swap    float64 // bytes
 	CPU     float64 // percent of one core since the Detail before
 	Threads float64
@@ -20,26 +19,26 @@ type Detail struct {
 	Sockets     float64 // all kinds
 	Listen      float64 // TCP sockets by state
 	Established float64
-	CloseWait   float64 // the other side has closed, this process has not
+	CloseWait   float64 // closed by the other side, not by this process
 
 	Group      float64 // bytes of the control group of the root
-	GroupLimit float64 // bytes it may have; not a number without a limit
+	GroupLimit float64 // bytes; not a number without a limit
 
-	// Denied says that a member belongs to another user, who alone may see its
-	// proportional memory and its sockets, and before Linux 6.2 its open files.
+	// Denied means that a member belongs to another user: its proportional memory, its
+	// sockets and, before Linux 6.2, its open files are not readable.
 	Denied bool
 }
 
 var unknown = math.NaN()
 
-// NoDetail is a Detail in which no figure is known.
+// NoDetail returns a Detail without any figure.
 func NoDetail() Detail {
 	return Detail{PSS: unknown, USS: unknown, Swap: unknown, CPU: unknown, Threads: unknown, Files: unknown,
 		Sockets: unknown, Listen: unknown, Established: unknown, CloseWait: unknown, Group: unknown, GroupLimit: unknown}
 }
 
 // ReadCounts reads into d CPU, threads, open files and the control group of the
-// members that the last Read saw. It costs 15 µs a process.
+// members that the last Read found. It costs 15 µs a process.
 func (t *Tree) ReadCounts(d *Detail) {
 	now := time.Now()
 	used := t.counts(d)
@@ -49,8 +48,8 @@ func (t *Tree) ReadCounts(d *Detail) {
 	t.used, t.usedAt = used, now
 }
 
-// cpuSince is what the processes used since before. One that is new counts with
-// all it used, one that ended does not count.
+// cpuSince returns the CPU time used between before and now. A new process counts
+// in full, a process that has ended not at all.
 func cpuSince(before, now map[ID]time.Duration) time.Duration {
 	var sum time.Duration
 	for id, used := range now {
@@ -59,7 +58,7 @@ func cpuSince(before, now map[ID]time.Duration) time.Duration {
 	return sum
 }
 
-// Or is d with the figures of other where it has none.
+// Or returns d with the figures of other for those that d lacks.
 func (d Detail) Or(other Detail) Detail {
 	for _, f := range []struct {
 		mine *float64

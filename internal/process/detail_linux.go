@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 func (t *Tree) counts(d *Detail) map[ID]time.Duration {
@@ -14,26 +12,25 @@ func (t *Tree) counts(d *Detail) map[ID]time.Duration {
 	for _, p := range t.members {
 		s, err := p.stat()
 		if err != nil || s.ended() {
-			continue // it ended since the reading
+			continue // it has ended
 		}
 		used[p.id] = time.Duration(s.cpu) * (time.Second / ticksPerSecond)
 		d.Threads += float64(s.threads)
 		d.addFiles(p)
 	}
-	d.Group, d.GroupLimit = t.root.group.memory(t.root.fd(), time.Now())
+	d.Group, d.GroupLimit = t.root.group.memory(t.root.dir, time.Now())
 	return used
 }
 
-// addFiles counts the open files. Since Linux 6.2 the size of their directory is their number.
+// addFiles counts the open files. Since Linux 6.2 they are the size of their directory.
 func (d *Detail) addFiles(p *proc) {
-	var s unix.Stat_t
-	if err := unix.Fstatat(p.fd(), "fd", &s, 0); err == nil && s.Size > 0 {
-		d.Files += float64(s.Size)
+	if info, err := p.dir.Stat("fd"); err == nil && info.Size() > 0 {
+		d.Files += float64(info.Size())
 		return
 	}
-	names, err := namesAt(p.fd(), "fd")
+	names, err := openFiles(p)
 	if err != nil && p.ended() {
-		return // since the reading
+		return
 	}
 	if d.refused(err) {
 		d.Files = unknown

@@ -4,7 +4,7 @@ package process
 
 import "time"
 
-// counts reads CPU and threads; the rest only Linux tells at a price one can pay at each tick.
+// counts reads CPU and threads. Only Linux provides the rest at a low cost.
 func (t *Tree) counts(d *Detail) map[ID]time.Duration {
 	d.Threads = 0
 	used := make(map[ID]time.Duration, len(t.members))
@@ -21,8 +21,8 @@ func (t *Tree) counts(d *Detail) map[ID]time.Duration {
 	return used
 }
 
-// ReadPages reads what only Linux tells.
+// ReadPages does nothing: only Linux provides the figures.
 func (t *Tree) ReadPages(*Detail) {}
 
-// ReadSockets reads what only Linux tells.
+// ReadSockets does nothing: only Linux provides the figures.
 func (t *Tree) ReadSockets(*Detail) {}

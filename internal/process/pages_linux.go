@@ -5,8 +5,7 @@ package process
 func (t *Tree) ReadPages(d *Detail) {
 	d.PSS, d.USS, d.Swap = 0, 0, 0
 	for _, p := range t.members {
-		var buf [2048]byte
-		rollup, err := appendFile(buf[:0], p.fd(), "smaps_rollup")
+		rollup, err := p.dir.ReadFile("smaps_rollup")
 		if err != nil && p.ended() {
 			continue
 		}

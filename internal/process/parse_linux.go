@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// stat is what /proc/<pid>/stat says, as far as it is needed.
+// stat holds the fields of /proc/<pid>/stat that are needed.
 type stat struct {
 	name    string
 	state   byte
 	parent  int
-	kernel  bool   // a thread of the kernel, which has no memory of its own
+	kernel  bool   // a thread of the kernel, without memory
 	cpu     uint64 // ticks in user and system mode
 	threads int
 	start   uint64 // ticks since boot
@@ -20,8 +20,8 @@ type stat struct {
 
 const kernelThread = 0x00200000 // PF_KTHREAD of linux/sched.h
 
-// parseStat reads /proc/<pid>/stat. The name stands in parentheses and may hold
-// anything, parentheses and newlines too: it ends at the last one.
+// parseStat parses /proc/<pid>/stat. The name is in parentheses and may contain any
+// character: it ends at the last parenthesis.
 func parseStat(b []byte) (stat, error) {
 	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if open < 0 || end < open {
@@ -48,8 +48,8 @@ func parseStat(b []byte) (stat, error) {
 
 func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' }
 
-// parseStatm reads the first two numbers of /proc/<pid>/statm: pages of address
-// space, pages in memory. It allocates nothing: it runs for each process at each tick.
+// parseStatm parses the first two numbers of /proc/<pid>/statm: pages of address space
+// and pages in memory. It runs for each process at each tick and does not allocate.
 func parseStatm(b []byte) (size, resident uint64, ok bool) {
 	size, b, ok = leadingNumber(b)
 	if !ok {
@@ -59,9 +59,8 @@ func parseStatm(b []byte) (size, resident uint64, ok bool) {
 	return size, resident, ok
 }
 
-// parseShared reads the third number of /proc/<pid>/statm: of the pages in
-// memory those that a file or another process shares. The rest is what the
-// process has of its own, its heaps foremost.
+// parseShared parses the third number of /proc/<pid>/statm: pages in memory that
+// belong to a file or are shared. The others are private, mostly heap.
 func parseShared(b []byte) uint64 {
 	var n uint64
 	for range 3 {
@@ -115,8 +114,8 @@ const (
 	tcpListen      = 0x0a
 )
 
-// countStates adds to states the sockets in /proc/net/tcp whose inodes are in
-// own, and returns how many there are.
+// countStates adds the sockets of /proc/net/tcp whose inodes are in own to states. It
+// returns their number.
 func countStates(table []byte, own map[string]bool, states map[byte]float64) (found int) {
 	for line := range bytes.Lines(table) {
 		fields := bytes.Fields(line)

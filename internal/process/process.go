@@ -1,6 +1,3 @@
-// Package process finds processes and reads what they use: one process, and
-// the tree of its descendants, again and again at little cost. On Linux it reads
-// /proc itself, elsewhere it asks gopsutil.
 package process
 
 import (
@@ -14,24 +11,23 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// ErrEnded says that the process is gone, or is a zombie that waits for its
-// parent to notice.
+// ErrEnded is the error for a process that is gone or is a zombie.
 var ErrEnded = errors.New("the process has ended")
 
-// ID names one run of a process. A PID is given again; a PID with the time it
-// started is not.
+// ID identifies one run of a process. The system reuses PIDs, but not a PID with its
+// start time.
 type ID struct {
 	PID int `json:"pid"`
 	// Start is in clock ticks since boot on Linux, in milliseconds since 1970 elsewhere.
 	Start uint64 `json:"start,omitempty"`
 }
 
-// Info says what a process is.
+// Info describes a process.
 type Info struct {
 	ID
 	Parent  int       `json:"parent,omitempty"`
 	Name    string    `json:"name,omitempty"`
-	Exe     string    `json:"exe,omitempty"` // empty where it may not be read
+	Exe     string    `json:"exe,omitempty"` // empty when it is not readable
 	Args    []string  `json:"-"`
 	Started time.Time `json:"started,omitzero"`
 }
@@ -44,10 +40,10 @@ func (i Info) Command() string {
 	return strings.Join(report.RedactArgs(i.Args), " ")
 }
 
-// Lookup says what the process with this PID is.
+// Lookup describes the process with this PID.
 func Lookup(pid int) (Info, error) {
 	if pid <= 0 {
-		return Info{}, fmt.Errorf("process %d: a PID is a positive number", pid)
+		return Info{}, fmt.Errorf("process %d: a PID must be 1 or more", pid)
 	}
 	info, err := describe(pid)
 	return info, explain(pid, err)
@@ -63,7 +59,7 @@ func lives(id ID) bool {
 	return p.id.Start == id.Start
 }
 
-// explained is an error in words of our own, for what its cause says less well.
+// explained is an error with a message of its own and the cause of the system.
 type explained struct {
 	text  string
 	cause error
@@ -72,7 +68,7 @@ type explained struct {
 func (e *explained) Error() string { return e.text }
 func (e *explained) Unwrap() error { return e.cause }
 
-// explain turns what the system says about a PID into what one can do about it.
+// explain adds to a system error about a PID how to resolve it.
 func explain(pid int, err error) error {
 	switch {
 	case err == nil:

@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -10,8 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // ticksPerSecond is USER_HZ, which every Linux architecture shows as 100.
@@ -19,11 +18,11 @@ const ticksPerSecond = 100
 
 var pageSize = uint64(os.Getpagesize())
 
-// proc is one process, held open: reads from the open files and below the open
-// directory fail once the process has ended, even when its PID is given again.
+// proc is a process whose directory and files are held open: reads fail once it has
+// ended, even when another process has its PID.
 type proc struct {
 	id       ID
-	dir      *os.File
+	dir      *os.Root
 	statm    *os.File
 	status   *os.File // its file stat
 	children *os.File // of its first thread; nil where the kernel has no such files
@@ -42,16 +41,16 @@ func open(pid int) (*proc, error) {
 }
 
 func (p *proc) open() (err error) {
-	if p.dir, err = os.Open(procDir(p.id.PID)); err != nil {
+	if p.dir, err = os.OpenRoot(procDir(p.id.PID)); err != nil {
 		return err
 	}
-	if p.statm, err = p.file("statm"); err != nil {
+	if p.statm, err = p.dir.Open("statm"); err != nil {
 		return err
 	}
-	if p.status, err = p.file("stat"); err != nil {
+	if p.status, err = p.dir.Open("stat"); err != nil {
 		return err
 	}
-	if p.children, err = p.file("task/" + strconv.Itoa(p.id.PID) + "/children"); scarce(err) {
+	if p.children, err = p.dir.Open("task/" + strconv.Itoa(p.id.PID) + "/children"); scarce(err) {
 		return err
 	}
 	s, err := p.stat()
@@ -62,26 +61,27 @@ func (p *proc) open() (err error) {
 	return err
 }
 
-// file opens a file of the process whose directory is open.
-func (p *proc) file(name string) (*os.File, error) {
-	fd, err := openAt(p.fd(), name, unix.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
 func (p *proc) close() {
-	for _, f := range []*os.File{p.dir, p.statm, p.status, p.children} {
+	if p.dir != nil {
+		_ = p.dir.Close()
+	}
+	for _, f := range []*os.File{p.statm, p.status, p.children} {
 		_ = f.Close() // a nil file may be closed
 	}
 }
 
-func (p *proc) fd() int { return int(p.dir.Fd()) }
+// readOpen reads an open file from its start. Bytes beyond the size of buf are left out.
+func readOpen(f *os.File, buf []byte) ([]byte, error) {
+	n, err := f.ReadAt(buf, 0)
+	if n > 0 || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return buf[:n], err
+}
 
 func (p *proc) memory() (Memory, error) {
 	var buf [128]byte
-	b, err := readStart(p.statm, buf[:])
+	b, err := readOpen(p.statm, buf[:])
 	if err != nil {
 		return Memory{}, err
 	}
@@ -93,7 +93,7 @@ func (p *proc) memory() (Memory, error) {
 	return Memory{RSS: resident * pageSize, VMS: size * pageSize, Anonymous: (resident - shared) * pageSize}, nil
 }
 
-// ended asks after the state: a zombie reads as a process without memory.
+// ended reports whether the process has ended. A zombie reads as a process without memory.
 func (p *proc) ended() bool {
 	s, err := p.stat()
 	return err != nil || s.ended()
@@ -101,7 +101,7 @@ func (p *proc) ended() bool {
 
 func isZombie(err error) bool { return errors.Is(err, ErrEnded) }
 
-// gone reports whether err says that there is no such process.
+// gone reports whether err means that there is no such process.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, ErrEnded)
 }
@@ -109,8 +109,7 @@ func gone(err error) bool {
 func procDir(pid int) string { return "/proc/" + strconv.Itoa(pid) }
 
 func readStat(pid int) (stat, error) {
-	var buf [1024]byte
-	b, err := appendFile(buf[:0], unix.AT_FDCWD, procDir(pid)+"/stat")
+	b, err := os.ReadFile(procDir(pid) + "/stat")
 	if err != nil {
 		return stat{}, err
 	}
@@ -119,7 +118,7 @@ func readStat(pid int) (stat, error) {
 
 func (p *proc) stat() (stat, error) {
 	var buf [1024]byte
-	b, err := readStart(p.status, buf[:])
+	b, err := readOpen(p.status, buf[:])
 	if err != nil {
 		return stat{}, err
 	}
@@ -139,7 +138,7 @@ func describe(pid int) (Info, error) {
 
 func (s stat) info(pid int) Info {
 	i := Info{ID: ID{PID: pid, Start: s.start}, Parent: s.parent, Name: s.name}
-	i.Exe, _ = os.Readlink(procDir(pid) + "/exe") // another user's may not be read
+	i.Exe, _ = os.Readlink(procDir(pid) + "/exe") // unreadable when it belongs to another user
 	if b, err := os.ReadFile(procDir(pid) + "/cmdline"); err == nil && len(b) > 0 {
 		i.Args = strings.Split(strings.TrimRight(string(b), "\x00"), "\x00")
 	}
@@ -147,7 +146,7 @@ func (s stat) info(pid int) Info {
 	return i
 }
 
-// bootTime is when the clock of the start ticks began.
+// bootTime returns the time from which start ticks count.
 var bootTime = sync.OnceValue(func() time.Time {
 	b, _ := os.ReadFile("/proc/stat")
 	_, rest, _ := bytes.Cut(b, []byte("\nbtime"))
@@ -155,7 +154,7 @@ var bootTime = sync.OnceValue(func() time.Time {
 	return time.Unix(int64(seconds), 0)
 })
 
-// list lists the processes that live and are not threads of the kernel.
+// list lists the living processes without threads of the kernel.
 func list() ([]Info, error) {
 	pids, err := allPIDs()
 	if err != nil {
@@ -170,39 +169,52 @@ func list() ([]Info, error) {
 	return all, nil
 }
 
-// appendChildren appends the children of p to dst. A child is listed with the
-// thread that started it, so all threads are asked. Of a process or a thread that
-// ended meanwhile there are none.
+// appendChildren appends the children of p to dst. A child belongs to the thread
+// that started it, so the files of all threads are read. A process or a thread that
+// has ended has none.
 func (p *proc) appendChildren(dst []int) ([]int, error) {
 	var buf [512]byte
-	if p.singleThreaded() {
-		if b, err := readStart(p.children, buf[:]); err == nil && len(b) < len(buf) {
+	if p.children != nil && p.singleThreaded() {
+		if b, err := readOpen(p.children, buf[:]); err == nil && len(b) < len(buf) {
 			return appendPIDs(dst, b), nil
 		}
 	}
-	threads, err := numbersIn(p.fd(), "task")
+	threads, err := numbersIn(p.dir.Open("task"))
+	before, dir := len(dst), procDir(p.id.PID)+"/task/"
 	for _, thread := range threads {
-		b, openErr := appendFile(buf[:0], p.fd(), "task/"+strconv.Itoa(thread)+"/children")
+		b, openErr := os.ReadFile(dir + strconv.Itoa(thread) + "/children") // half the cost of p.dir.ReadFile
 		if openErr == nil {
 			dst = appendPIDs(dst, b)
 		} else if scarce(openErr) {
 			err = openErr
 		}
 	}
+	if len(dst) > before && p.ended() {
+		return dst[:before], err // another process may have the PID by now
+	}
 	return dst, err
 }
 
-// singleThreaded asks for the links of the directory of threads: 2, and one a thread.
+// singleThreaded reports whether the process has one thread: its directory of threads
+// has a link for each and two more.
 func (p *proc) singleThreaded() bool {
-	var s unix.Stat_t
-	return unix.Fstatat(p.fd(), "task", &s, 0) == nil && s.Nlink == 3
+	info, err := p.dir.Stat("task")
+	if err != nil {
+		return false
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && s.Nlink == 3
 }
 
-func allPIDs() ([]int, error) { return numbersIn(unix.AT_FDCWD, "/proc") }
+func allPIDs() ([]int, error) { return numbersIn(os.Open("/proc")) }
 
-// numbersIn lists the entries of a directory that are numbers.
-func numbersIn(dir int, path string) ([]int, error) {
-	names, err := namesAt(dir, path)
+// numbersIn lists the entries of a directory that are numbers, and closes it.
+func numbersIn(dir *os.File, err error) ([]int, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close() //nolint:errcheck // only read
+	names, err := dir.Readdirnames(-1)
 	numbers := make([]int, 0, len(names))
 	for _, name := range names {
 		if n, err := strconv.Atoi(name); err == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/shirou/gopsutil/v3/process"
 )
 
-// proc is one process as gopsutil sees it.
+// proc is a process of gopsutil.
 type proc struct {
 	id   ID
 	p    *process.Process
@@ -43,7 +43,7 @@ func (p *proc) memory() (Memory, error) {
 	return Memory{RSS: m.RSS, VMS: m.VMS}, nil
 }
 
-// orEnded is ErrEnded when the PID is free or another's by now, else err.
+// orEnded returns ErrEnded when the PID is free or belongs to another process, otherwise err.
 func (p *proc) orEnded(err error) error {
 	now, openErr := open(p.id.PID)
 	if openErr != nil || now.id != p.id {
@@ -72,7 +72,7 @@ func describe(pid int) (Info, error) {
 
 func (p *proc) info() Info {
 	i := Info{ID: p.id, Started: time.UnixMilli(int64(p.id.Start))}
-	i.Name, _ = p.p.Name() // what may not be read stays empty
+	i.Name, _ = p.p.Name() // fields that are not readable stay empty
 	i.Exe, _ = p.p.Exe()
 	i.Args, _ = p.p.CmdlineSlice()
 	if parent, err := p.p.Ppid(); err == nil {

@@ -15,7 +15,7 @@ const WatchdogName = ""
 // IsWatchdog returns false.
 func IsWatchdog([]string) bool { return false }
 
-// Watchdog does nothing: a job object ends what mcpdiag started.
+// Watchdog is not used: a job object ends the processes that mcpdiag started.
 func Watchdog() int { return 1 }
 
 // runner starts a command and controls it.
@@ -81,7 +81,7 @@ func (r *runner) terminate() {
 	_ = r.cmd.Process.Kill()
 }
 
-// kill does what terminate did once more, for processes that were started meanwhile.
+// kill repeats terminate for processes that were started meanwhile.
 func (r *runner) kill() { r.terminate() }
 
 // killProcess ends one run of a process, unless it has ended.

@@ -14,7 +14,7 @@ import (
 func Signal(id ID, name string) error {
 	sig := SignalNumber(name)
 	if sig == 0 {
-		return fmt.Errorf("there is no signal %q", name)
+		return fmt.Errorf("unknown signal %q", name)
 	}
 	if !lives(id) {
 		return ErrEnded
@@ -22,8 +22,8 @@ func Signal(id ID, name string) error {
 	return syscall.Kill(id.PID, syscall.Signal(sig))
 }
 
-// SignalNumber is the number of the signal with this name, with or without
-// SIG; 0 where there is none.
+// SignalNumber returns the number of the signal with this name, with or without
+// SIG; 0 if there is none.
 func SignalNumber(name string) int {
 	return int(unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(name), "SIG")))
 }

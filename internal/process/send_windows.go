@@ -2,8 +2,8 @@ package process
 
 import "errors"
 
-// Signal sends a signal to a process, which this system does not have.
+// Signal fails: Windows has no signals.
 func Signal(ID, string) error { return errors.New("this system has no signals") }
 
-// SignalNumber is 0: this system has no signals.
+// SignalNumber returns 0: Windows has no signals.
 func SignalNumber(string) int { return 0 }

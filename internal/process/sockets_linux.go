@@ -1,16 +1,12 @@
 package process
 
-import (
-	"strings"
+import "strings"
 
-	"golang.org/x/sys/unix"
-)
-
-// ReadSockets reads into d the sockets of the members that the last Read saw. It costs
-// 3 µs an open file, and where there is a socket among them milliseconds for the
-// tables of the kernel, which is looked through as a whole however few use it.
+// ReadSockets reads into d the sockets of the members that the last Read found. It
+// costs 3 µs an open file and, when there is a socket, milliseconds on a big
+// machine: the kernel walks its whole table.
 func (t *Tree) ReadSockets(d *Detail) {
-	own := map[string]bool{} // by inode: one that several processes share counts once
+	own := map[string]bool{} // by inode: a socket that several processes share counts once
 	for _, p := range t.members {
 		if err := p.sockets(own); err != nil && !p.ended() {
 			d.refused(err)
@@ -25,18 +21,29 @@ func (t *Tree) ReadSockets(d *Detail) {
 
 // sockets adds the inodes of the sockets of p to own.
 func (p *proc) sockets(own map[string]bool) error {
-	names, err := namesAt(p.fd(), "fd")
-	for _, name := range names {
-		var buf [64]byte // longer links are none of sockets
-		n, err := unix.Readlinkat(p.fd(), "fd/"+name, buf[:])
-		if err != nil {
-			continue // closed meanwhile
-		}
-		if inode, ok := strings.CutPrefix(string(buf[:n]), "socket:["); ok {
+	dir, err := p.dir.OpenRoot("fd")
+	if err != nil {
+		return err
+	}
+	defer dir.Close() //nolint:errcheck // only read
+	files, err := openFiles(p)
+	for _, name := range files {
+		link, _ := dir.Readlink(name) // empty when it was closed meanwhile
+		if inode, ok := strings.CutPrefix(link, "socket:["); ok {
 			own[strings.TrimSuffix(inode, "]")] = true
 		}
 	}
 	return err
+}
+
+// openFiles lists the file descriptors of p.
+func openFiles(p *proc) ([]string, error) {
+	dir, err := p.dir.Open("fd")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close() //nolint:errcheck // only read
+	return dir.Readdirnames(-1)
 }
 
 // states counts the TCP sockets among own by state.
@@ -46,13 +53,12 @@ func (t *Tree) states(own map[string]bool) (states map[byte]float64, ok bool) {
 		return states, true
 	}
 	for _, table := range []string{"net/tcp", "net/tcp6"} {
-		b, err := appendFile(t.table[:0], t.root.fd(), table)
+		b, err := t.root.dir.ReadFile(table)
 		if err != nil && table == "net/tcp" {
 			return nil, false
 		}
-		t.table = b
 		if countStates(b, own, states) == len(own) {
-			break // there are no more to find
+			break // all are found
 		}
 	}
 	return states, true

@@ -35,11 +35,10 @@ type Tree struct {
 	root    *proc
 	members map[int]*proc // the root and its descendants by PID
 	kin     kinship
-	zombies int    // found by the last Read
-	short   bool   // some members could not be read
-	ids     []int  // of the members, scratch
-	kids    []int  // of one member, scratch
-	table   []byte // of TCP sockets, scratch
+	zombies int   // found by the last Read
+	short   bool  // some members could not be read
+	ids     []int // of the members, scratch
+	kids    []int // of one member, scratch
 
 	used   map[ID]time.Duration // CPU of the members at usedAt
 	usedAt time.Time

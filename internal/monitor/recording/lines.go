@@ -53,7 +53,7 @@ func isCgroupFile(start string) bool {
 		_, line, _ = cutStamp(strings.TrimSpace(line))
 		n, err := strconv.ParseUint(line, 10, 64)
 		if err != nil || !strings.HasSuffix(start, "\n") && strings.HasSuffix(start, line) {
-			continue // no number, or one that is cut off
+			continue // not a number, or cut off
 		}
 		if n%4096 != 0 {
 			return false
@@ -92,7 +92,7 @@ func (l *lineReader) line(n int, line string) {
 // cgroupKey is the shape of a line of memory.stat.
 var cgroupKey = regexp.MustCompile(`^[a-z_0-9]+ \d+$`)
 
-// isNoise reports whether a line belongs to a format but holds no memory that is used.
+// isNoise reports whether a line is a known part of a format that Read does not use.
 func isNoise(line string) bool {
 	return cgroupKey.MatchString(line) || strings.HasPrefix(line, "Linux ")
 }

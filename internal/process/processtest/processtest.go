@@ -18,8 +18,8 @@ import (
 // Env is the variable that makes the test binary play a role.
 const Env = "MCPDIAG_TEST_ROLE"
 
-// Main is what TestMain calls: it plays the role that the environment names, or
-// runs the tests, and returns the exit code.
+// Main is called by TestMain. It plays the role that the environment names, or runs
+// the tests, and returns the exit code.
 func Main(m *testing.M) int {
 	if role := os.Getenv(Env); role != "" {
 		return play(role)
