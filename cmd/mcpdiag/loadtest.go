@@ -224,6 +224,7 @@ func (l *loader) connect(cfg *engine.Config, operands []string) error {
 		operands = []string{cfg.Plan.URL}
 	}
 	if len(l.opts.Command) > 0 {
+		cfg.Endpoint.MaxMessage = l.conn.maxBody
 		return nil
 	}
 	targets, err := l.conn.targets(operands, mcpPath)
@@ -240,7 +241,7 @@ func (l *loader) connect(cfg *engine.Config, operands []string) error {
 		return err
 	}
 	cfg.Client, cfg.Timeout = c, c.Timeout()
-	cfg.Endpoint = mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String()}
+	cfg.Endpoint = mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String(), MaxMessage: c.MaxBody()}
 	return nil
 }
 

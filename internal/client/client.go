@@ -106,6 +106,9 @@ func (c *Client) WithAllow(allow Allow) *Client {
 // rules hold for it but the deadline, which is that of the context.
 func (c *Client) HTTP() *http.Client { return c.http }
 
+// MaxBody returns the limit on the decoded bytes of a body.
+func (c *Client) MaxBody() int64 { return c.cfg.MaxBody }
+
 // Timeout returns the deadline of one exchange, 0 for none.
 func (c *Client) Timeout() time.Duration { return c.cfg.Timeout }
 

@@ -82,9 +82,9 @@ func (s *server) greet(ctx context.Context, cfg *Config) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ep := mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String()}
+	ep := mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String(), MaxMessage: cfg.Client.MaxBody()}
 	if s.conn != nil {
-		ep = mcp.Endpoint{Start: func(context.Context) (io.ReadWriteCloser, error) { return s.conn, nil }}
+		ep = mcp.Endpoint{Start: func(context.Context) (io.ReadWriteCloser, error) { return s.conn, nil }, Running: true}
 	}
 	session, err := mcp.Connect(ctx, ep, cfg.Protocol)
 	if err != nil {

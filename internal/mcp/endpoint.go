@@ -4,20 +4,28 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
-// Endpoint is where a server is and how it is reached: over HTTP at URL, or over
-// the standard streams of a process.
+// Endpoint says where a server is and how to reach it: over HTTP at URL, or over the
+// standard streams of a process.
 type Endpoint struct {
 	HTTP *http.Client
 	URL  string
-	// Line, where it is set, carries what a session does one after the other: a
-	// connection of its own. What goes beside a call still goes over HTTP.
+	// Line carries the requests of one session, which follow each other, on a
+	// connection of its own. Other requests still go over HTTP. It may be nil.
 	Line http.RoundTripper
-	// Start, where it is set, starts a server, or takes one that runs, and
-	// returns its standard streams; URL and HTTP are not used then.
+	// Start starts a server and returns its standard streams. URL and HTTP are not
+	// used then. An error of reading should say why the server ended.
 	Start func(context.Context) (io.ReadWriteCloser, error)
-	// Check has answers read whole instead of as far as the verdict needs.
+	// Running says that Start returns the streams of a server that cannot be started
+	// again: it is not asked anything before initialize.
+	Running bool
+	// MaxMessage limits a message in bytes; 0 means 16 MiB.
+	MaxMessage int64
+	// Check makes deviations that the official clients reject errors, and reads
+	// answers completely instead of as far as the outcome requires.
 	Check bool
 }
 
@@ -28,17 +36,24 @@ func (ep *Endpoint) do(req *http.Request) (*http.Response, error) {
 	return ep.HTTP.Do(req)
 }
 
+func (ep *Endpoint) maxMessage() int {
+	if ep.MaxMessage <= 0 {
+		return sse.DefaultMax
+	}
+	return int(ep.MaxMessage)
+}
+
 // transport carries the messages of one session.
 type transport interface {
 	// request sends x.body and waits for the message that answers it.
 	request(ctx context.Context, x *exchange) error
 	// notify sends a message that has no answer.
 	notify(ctx context.Context, body []byte) error
-	// negotiated tells which revision is spoken from now on.
-	negotiated(era Era)
+	// speak sets the revision of all that follows, which may be agreed on or only asked for.
+	speak(era Era, agreed bool)
 	// end ends the session so that the server knows.
 	end(ctx context.Context) error
-	// abandon lets go of the session without a word.
+	// abandon drops the session without telling the server.
 	abandon()
 	// alive reports whether the session can go on.
 	alive() bool
@@ -48,13 +63,14 @@ type transport interface {
 type exchange struct {
 	id           int64
 	method, name string
-	fields       http.Header // of this request alone; nil is none
+	fields       http.Header // of this request alone; may be nil
 	body         []byte
-	message      []byte // the answer; it holds until the next exchange
+	message      []byte // the answer, valid until the next exchange
 	received     int64
+	deviations   []deviation // of the transport
 }
 
-// dial returns the transport that era and ep ask for.
+// dial returns the transport for era and ep.
 func dial(ctx context.Context, ep Endpoint, era Era) (transport, error) {
 	switch {
 	case ep.Start != nil:

@@ -8,13 +8,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Detect is the era that Connect finds.
+// Detect returns the era that Connect finds.
 func Detect(ctx context.Context, ep Endpoint) (Era, error) {
-	s, err := newSession(ctx, ep, Era{Version: Modern})
-	if err != nil {
-		return Era{}, err
-	}
-	return s.detect(ctx, ep)
+	_, era, err := probed(ctx, ep)
+	return era, err
 }
 
 // called is the result of a tool call, as tests compare it.

@@ -1,40 +1,46 @@
 package mcp
 
 import (
-	"strconv"
-
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// verdict is what an answer came to.
+// verdict is the outcome of an answer.
 type verdict struct {
 	result        jsontext.Value
 	isError       bool
 	text          string
 	inputRequired bool
+	deviations    []deviation
 }
 
-// judge reads the answer to the request id: as far as the verdict on the call
-// needs, and the whole of it where that shows anything but success, or is asked for.
+// judge reads the answer to the request id: its envelope where that says success,
+// otherwise, or on request, the whole of it.
 func judge(data []byte, id int64, whole bool) (verdict, error) {
 	if !whole {
-		if g, ok := look(data); ok && g.plain() && isID(g.id, id) {
-			return verdict{result: g.result}, nil
+		if e, ok := openEnvelope(data); ok && e.succeeded() && isExactly(e.id, id) {
+			return verdict{result: jsontext.Value(e.result)}, nil
 		}
 	}
-	m, err := parseMessage(data)
+	m, odd, err := parseMessage(data)
 	switch {
 	case err != nil:
 		return verdict{}, err
 	case m.Error != nil:
-		return verdict{}, m.Error
+		return verdict{deviations: odd}, m.Error
+	case len(m.ID) == 0 || string(m.ID) == "null":
+		return verdict{}, malformed("it has no id, so it does not answer request %d", id)
 	case !m.answers(id):
-		return verdict{}, malformed("it is not the answer to request %d", id)
+		return verdict{}, malformed("it has the id %.40s instead of %d", m.ID, id)
 	case len(m.Result) == 0:
 		return verdict{}, malformed("it has neither result nor error")
 	}
-	return judgeResult(m.Result)
+	if !isExactly(m.ID, id) {
+		odd = append(odd, deviation{text: "ids come back in another form than they were sent"})
+	}
+	v, err := judgeResult(m.Result)
+	v.deviations = append(odd, v.deviations...)
+	return v, err
 }
 
 func judgeResult(result jsontext.Value) (verdict, error) {
@@ -46,14 +52,16 @@ func judgeResult(result jsontext.Value) (verdict, error) {
 		ResultType string `json:"resultType"`
 	}
 	v := verdict{result: result}
-	if err := jsonv2.Unmarshal(result, &r, jsontext.AllowInvalidUTF8(true)); err != nil {
+	odd, err := unmarshal(result, &r)
+	if err != nil {
 		// Only the result of a tool has content in this form.
 		var other map[string]jsontext.Value
-		if jsonv2.Unmarshal(result, &other, jsontext.AllowInvalidUTF8(true)) != nil || other["isError"] != nil {
-			return v, malformed("%v", err)
+		if _, e := unmarshal(result, &other); e != nil || other["isError"] != nil {
+			return v, err
 		}
 		return v, nil
 	}
+	v.deviations = odd
 	v.isError, v.inputRequired = r.IsError, r.ResultType == "input_required"
 	if r.IsError && len(r.Content) > 0 {
 		v.text = r.Content[0].Text
@@ -61,14 +69,8 @@ func judgeResult(result jsontext.Value) (verdict, error) {
 	return v, nil
 }
 
-// isID reports whether a message's id is that of request id.
-func isID(raw []byte, id int64) bool {
-	var b [20]byte
-	return string(raw) == string(strconv.AppendInt(b[:0], id, 10))
-}
-
-// withInputs are params with what the server asked for in an answer of the type
-// input_required. Its state goes back byte for byte.
+// withInputs returns params with the input that an answer of the type input_required
+// asks for. The state of the server goes back byte for byte.
 func withInputs(params, result jsontext.Value) (jsontext.Value, error) {
 	var r struct {
 		InputRequests map[string]struct {
@@ -77,13 +79,13 @@ func withInputs(params, result jsontext.Value) (jsontext.Value, error) {
 		RequestState jsontext.Value `json:"requestState"`
 	}
 	if err := jsonv2.Unmarshal(result, &r); err != nil {
-		return nil, malformed("what input is required: %v", err)
+		return nil, malformed("its input requests: %s", explain(result, err))
 	}
 	responses := map[string]jsontext.Value{}
 	for key, request := range r.InputRequests {
-		input, ok := inputs[request.Method]
+		input, ok := inputFor(request.Method)
 		if !ok {
-			return nil, malformed("the server asks for input by %q, which is unknown", request.Method)
+			return nil, malformed("the server asks for input by %.80q, which is unknown", request.Method)
 		}
 		responses[key] = jsontext.Value(input)
 	}
@@ -98,9 +100,15 @@ func withInputs(params, result jsontext.Value) (jsontext.Value, error) {
 	return appendMembers(append(jsontext.Value{}, params[:len(params)-1]...), data), nil
 }
 
-// inputs are the answers to what a server may ask for.
-var inputs = map[string]string{
-	"elicitation/create":     `{"action":"decline"}`,
-	"sampling/createMessage": `{"role":"assistant","content":{"type":"text","text":"mcpdiag"},"model":"mcpdiag","stopReason":"endTurn"}`,
-	"roots/list":             `{"roots":[]}`,
+// inputFor returns the answer to a request for input.
+func inputFor(method string) (answer string, ok bool) {
+	switch method {
+	case "elicitation/create":
+		return `{"action":"decline"}`, true
+	case "sampling/createMessage":
+		return `{"role":"assistant","content":{"type":"text","text":"mcpdiag"},"model":"mcpdiag","stopReason":"endTurn"}`, true
+	case "roots/list":
+		return `{"roots":[]}`, true
+	}
+	return "", false
 }

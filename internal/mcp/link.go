@@ -5,25 +5,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"strings"
 	"sync"
 )
 
-// link carries messages both ways on one stream, answers in any order: standard
-// streams, and HTTP+SSE. It is safe to use side by side.
+// link carries messages in both directions on one stream, answers in any order:
+// standard streams, and HTTP+SSE. It is safe for concurrent use.
 type link struct {
-	write func(ctx context.Context, body []byte) error
-	stop  func() // ends what carries it; may be called again
+	write     func(ctx context.Context, body []byte) error
+	stop      func()        // ends what carries the link; may be called again
+	lastWords func() string // what the server wrote to its standard error; may be nil
 
 	replies chan []byte // to requests of the server
 	done    chan struct{}
 
 	mu      sync.Mutex
 	waiting map[int64]chan []byte
-	err     error // why it is over
+	err     error // why the link ended
+	junk    junk
 }
 
-// maxReplies bounds the answers that a server's requests wait for.
+// junk describes what arrived and was no answer to a request.
+type junk struct {
+	count int
+	first string // the first piece that was no message
+	stray string // id of the first answer that nothing had asked for
+}
+
+func (j junk) String() string {
+	text := ""
+	if j.count > 0 {
+		text = fmt.Sprintf("; %d lines of its output were no messages, the first is %s", j.count, j.first)
+		if strings.HasPrefix(j.first, `"Content-Length`) {
+			text += " (a message is a line, without a header)"
+		}
+	}
+	if j.stray != "" {
+		text += "; an answer came with the id " + j.stray
+	}
+	return text
+}
+
+// maxReplies limits the answers to requests of the server that wait to be sent.
 const maxReplies = 64
 
 // newLink begins to read messages with next, until that fails.
@@ -37,7 +60,7 @@ func newLink(write func(context.Context, []byte) error, next func() ([]byte, err
 	return l
 }
 
-// errLinkClosed says that the other side ended the stream.
+// errLinkClosed says that the server ended the stream.
 var errLinkClosed = errors.New("the server closed the stream")
 
 func (l *link) read(next func() ([]byte, error)) {
@@ -46,7 +69,7 @@ func (l *link) read(next func() ([]byte, error)) {
 		data, err := next()
 		if err != nil {
 			l.mu.Lock()
-			l.err = fmt.Errorf("%w: %w", errLinkClosed, err)
+			l.err = fmt.Errorf("%w: %w%s", errLinkClosed, err, l.junk)
 			l.mu.Unlock()
 			return
 		}
@@ -56,40 +79,43 @@ func (l *link) read(next func() ([]byte, error)) {
 	}
 }
 
-// deliver hands a message to who waits for it. A server that makes more requests
-// than are answered in time gets no answer to some.
+// deliver passes a message to the request that waits for it. A server that makes
+// more requests than are answered in time gets no answer to some.
 func (l *link) deliver(data []byte) {
-	g, ok := look(data)
-	if ok && g.method == nil {
-		if id, err := strconv.ParseInt(string(g.id), 10, 64); err == nil {
-			l.hand(id, bytes.Clone(data))
-		}
+	if e, ok := openEnvelope(data); ok && e.method == nil && e.id != nil {
+		l.hand(e.id, data)
 		return
 	}
-	m, err := parseMessage(data)
+	m, _, err := parseMessage(data)
 	switch {
 	case err != nil:
-		return // what a server prints beside its messages is no message
+		l.mu.Lock()
+		if l.junk.count++; l.junk.count == 1 {
+			l.junk.first = quote(data)
+		}
+		l.mu.Unlock()
 	case m.isRequest():
-		if body, err := encode(m.response()); err == nil {
+		if body, err := m.reply(); err == nil {
 			select {
 			case l.replies <- body:
 			default:
 			}
 		}
 	case m.Method == "":
-		if id, err := strconv.ParseInt(string(m.ID), 10, 64); err == nil {
-			l.hand(id, bytes.Clone(data))
-		}
+		l.hand(m.ID, data)
 	}
 }
 
-func (l *link) hand(id int64, data []byte) {
+// hand passes an answer on.
+func (l *link) hand(id, data []byte) {
+	n, ok := idNumber(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c := l.waiting[id]; c != nil {
-		c <- data // it has room for one
-		delete(l.waiting, id)
+	if c := l.waiting[n]; ok && c != nil {
+		c <- bytes.Clone(data) // it holds one
+		delete(l.waiting, n)
+	} else if l.junk.stray == "" {
+		l.junk.stray = fmt.Sprintf("%.40s", id)
 	}
 }
 
@@ -103,6 +129,34 @@ func (l *link) answer() {
 			_ = l.write(context.Background(), body) // where it fails, reading fails too
 		}
 	}
+}
+
+// unansweredError says that time was up, and what came instead of an answer.
+type unansweredError struct {
+	method, instead string
+	err             error
+}
+
+func (e *unansweredError) Error() string {
+	if errors.Is(e.err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer to %s in time%s", e.method, e.instead)
+	}
+	return fmt.Sprintf("interrupted while waiting for the answer to %s%s", e.method, e.instead)
+}
+
+func (e *unansweredError) Unwrap() error { return e.err }
+
+// unanswered returns the error of a request whose time is up.
+func (l *link) unanswered(x *exchange, err error) error {
+	l.mu.Lock()
+	instead := l.junk.String()
+	l.mu.Unlock()
+	if l.lastWords != nil {
+		if words := l.lastWords(); words != "" {
+			instead += "; its standard error ends with: " + words
+		}
+	}
+	return &unansweredError{method: x.method, instead: instead, err: err}
 }
 
 func (l *link) request(ctx context.Context, x *exchange) error {
@@ -120,22 +174,21 @@ func (l *link) request(ctx context.Context, x *exchange) error {
 	}
 	select {
 	case x.message = <-c:
-		x.received = int64(len(x.message))
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return l.unanswered(x, ctx.Err())
 	case <-l.done:
+		select {
+		case x.message = <-c: // it was the last one
+		default:
+			return l.endError()
+		}
 	}
-	select {
-	case x.message = <-c: // it came last
-		x.received = int64(len(x.message))
-		return nil
-	default:
-		return l.over()
-	}
+	x.received = int64(len(x.message))
+	return nil
 }
 
-func (l *link) over() error {
+// endError returns why the link ended.
+func (l *link) endError() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
@@ -143,7 +196,7 @@ func (l *link) over() error {
 
 func (l *link) notify(ctx context.Context, body []byte) error { return l.write(ctx, body) }
 
-func (l *link) negotiated(Era) {}
+func (l *link) speak(Era, bool) {}
 
 func (l *link) alive() bool {
 	select {
@@ -156,7 +209,7 @@ func (l *link) alive() bool {
 
 func (l *link) abandon() { l.stop() }
 
-// end closes the stream, which is how the server knows.
+// end closes the stream, which tells the server.
 func (l *link) end(ctx context.Context) error {
 	l.stop()
 	select {

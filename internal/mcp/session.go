@@ -2,31 +2,31 @@ package mcp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Session is one client of a server. Of a revision without sessions it is a
-// name for a client that keeps nothing. Over standard streams its methods may be
-// called side by side; over HTTP it is one user's, who makes one call at a time.
+// Session is one client of a server. Of a revision without sessions it is a client
+// that keeps nothing. Over standard streams its methods may be called concurrently;
+// over HTTP it belongs to one user, who makes one call at a time.
 type Session struct {
 	era   Era
 	seq   atomic.Int64
 	wire  transport
 	check bool
 	took  time.Duration // of initialize and initialized
-	own   *exchange     // over a Line, calls come one after the other: they share it
-}
+	own   *exchange     // reused by all calls over a Line, which follow each other
 
-var self = implementation{Name: "mcpdiag", Version: "1"}
+	mu       sync.Mutex
+	warnings []string
+}
 
 // Open opens a session: initialize and initialized; for the modern revision, nothing.
 func Open(ctx context.Context, ep Endpoint, era Era) (*Session, error) {
@@ -53,26 +53,20 @@ func newSession(ctx context.Context, ep Endpoint, era Era) (*Session, error) {
 
 func (s *Session) initialize(ctx context.Context, era Era) error {
 	s.era = era
-	s.wire.negotiated(Era{Version: era.Version})
+	s.wire.speak(era, !era.Sessions())
 	if !era.Sessions() {
 		return nil
 	}
 	from := time.Now()
 	result, err := s.ask(ctx, "initialize", map[string]any{
-		"protocolVersion": era.Version, "capabilities": struct{}{}, "clientInfo": self,
+		"protocolVersion": era.Version, "capabilities": struct{}{}, "clientInfo": implementation{Name: "mcpdiag", Version: "1"},
 	})
+	if err == nil {
+		err = s.agree(result)
+	}
 	if err != nil {
 		return fmt.Errorf("initialize: %w", err)
 	}
-	var r struct {
-		ProtocolVersion string         `json:"protocolVersion"`
-		ServerInfo      implementation `json:"serverInfo"`
-	}
-	if err := jsonv2.Unmarshal(result, &r); err != nil || r.ProtocolVersion == "" {
-		return fmt.Errorf("initialize: %w", malformed("it names no protocol version"))
-	}
-	s.era = Era{Version: r.ProtocolVersion, Server: r.ServerInfo.String(), SSE: era.SSE}
-	s.wire.negotiated(s.era)
 	if err := s.wire.notify(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)); err != nil {
 		return fmt.Errorf("initialized: %w", err)
 	}
@@ -80,13 +74,65 @@ func (s *Session) initialize(ctx context.Context, era Era) error {
 	return nil
 }
 
-// Opening is how long initialize and initialized took, 0 where there are no sessions.
+// agree takes what the server answered to initialize.
+func (s *Session) agree(result jsontext.Value) error {
+	var r struct {
+		ProtocolVersion string         `json:"protocolVersion"`
+		ServerInfo      implementation `json:"serverInfo"`
+	}
+	odd, err := unmarshal(result, &r)
+	switch {
+	case err != nil:
+		return err
+	case r.ProtocolVersion == "":
+		return malformed("it names no protocol version: %s", quote(result))
+	case !known(r.ProtocolVersion):
+		odd = append(odd, deviation{fmt.Sprintf("the protocol version %.40q in the answer to initialize is unknown", r.ProtocolVersion), true})
+		if r.ProtocolVersion == Modern { // which has no initialize
+			r.ProtocolVersion = s.era.Version
+		}
+	}
+	s.era.Version, s.era.Server = r.ProtocolVersion, r.ServerInfo.String()
+	s.wire.speak(s.era, true)
+	return s.note(odd)
+}
+
+// note keeps deviations as warnings. With Check, one that the official clients
+// reject is an error.
+func (s *Session) note(found []deviation) error {
+	if len(found) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range found {
+		if d.rejected && s.check {
+			return malformed("%s", d)
+		}
+		if text := d.String(); !slices.Contains(s.warnings, text) && len(s.warnings) < maxWarnings {
+			s.warnings = append(s.warnings, text)
+		}
+	}
+	return nil
+}
+
+// maxWarnings limits the warnings of a session.
+const maxWarnings = 20
+
+// Warnings returns what the server did that departs from the protocol, each thing once.
+func (s *Session) Warnings() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.warnings)
+}
+
+// Opening returns how long initialize and initialized took, 0 without sessions.
 func (s *Session) Opening() time.Duration { return s.took }
 
-// Era is what was negotiated.
+// Era returns what was negotiated.
 func (s *Session) Era() Era { return s.era }
 
-// Over has what follows go over a connection of its own, nil being net/http.
+// Over sends all that follows over a connection of its own; nil means net/http.
 func (s *Session) Over(line http.RoundTripper) {
 	if h, ok := s.wire.(*streamable); ok {
 		h.ep.Line = line
@@ -97,29 +143,29 @@ func (s *Session) Over(line http.RoundTripper) {
 	}
 }
 
-// Alive reports whether the session can go on: its server has not forgotten it,
-// and the stream or process that carries it is there.
+// Alive reports whether the session can go on: the server has not forgotten it, and
+// the stream or process that carries it is there.
 func (s *Session) Alive() bool { return s.wire.alive() }
 
-// Close ends the session so that the server knows: with DELETE, or by closing
-// what carries it. That a server does not allow DELETE is no error.
+// Close ends the session so that the server knows: with DELETE, or by closing what
+// carries it. A server that does not allow DELETE is no error.
 func (s *Session) Close(ctx context.Context) error { return s.wire.end(ctx) }
 
-// Abandon lets go of the session without a word.
+// Abandon drops the session without telling the server.
 func (s *Session) Abandon() { s.wire.abandon() }
 
-// Answer is what a request that was answered came to.
+// Answer is the outcome of a request that was answered.
 type Answer struct {
-	Result   jsontext.Value // it holds until the next request of the session
+	Result   jsontext.Value // valid until the next request of the session
 	IsError  bool           // the tool failed, which is no error of the protocol
 	Text     string         // why, where IsError: the first text of the result
-	At       time.Time      // when the answer was there
-	Sent     int64          // bytes of the messages to and fro
+	At       time.Time      // when the answer was complete
+	Sent     int64          // bytes of the messages in both directions
 	Received int64
 }
 
-// Cancel tells the server that nobody waits for the last request any more. The
-// modern revision has no such message: there, the end of the connection says it.
+// Cancel tells the server that the last request was given up. The modern revision
+// has no such message: the end of the connection says it there.
 func (s *Session) Cancel(ctx context.Context) error {
 	if !s.era.Sessions() {
 		return nil
@@ -128,12 +174,12 @@ func (s *Session) Cancel(ctx context.Context) error {
 		`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d,"reason":"the client is ending"}}`, s.seq.Load()))
 }
 
-// maxInputs bounds how often one call's server asks for more.
+// maxInputs limits how often a server asks for more input during one call.
 const maxInputs = 20
 
-// Do sends a request and waits for its answer. A server that asks for input
-// before it answers gets it. An error means that there is no result: the
-// exchange, the HTTP status or the JSON-RPC answer failed.
+// Do sends a request and waits for its answer. A server that asks for input first
+// gets it. An error means that there is no result: the exchange failed, or the
+// answer is an error of HTTP or JSON-RPC.
 func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 	var total Answer
 	params := r.Params
@@ -148,6 +194,9 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 		v, err := judge(x.message, x.id, s.check)
 		total.At = time.Now()
 		total.Result, total.IsError, total.Text = v.result, v.isError, v.text
+		if err == nil {
+			err = s.note(append(x.deviations, v.deviations...))
+		}
 		if err != nil || !v.inputRequired {
 			return total, err
 		}
@@ -158,8 +207,8 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 	return total, malformed("the server asks for input again and again")
 }
 
-// exchange is a request with parameters, about to be sent. A Line keeps nothing of
-// it, so that the next can be made of the same memory.
+// exchange returns a request with parameters, ready to be sent. A Line keeps nothing
+// of it, so that the next one uses the same memory.
 func (s *Session) exchange(r *Request, params jsontext.Value) *exchange {
 	x := s.own
 	if x == nil {
@@ -173,7 +222,7 @@ func (s *Session) exchange(r *Request, params jsontext.Value) *exchange {
 	return x
 }
 
-// ask does a request whose parameters are made for it, and returns its result.
+// ask does a request with parameters made for it, and returns its result.
 func (s *Session) ask(ctx context.Context, method string, params map[string]any) (jsontext.Value, error) {
 	r := &Request{Method: method}
 	if params != nil {
@@ -186,7 +235,7 @@ func (s *Session) ask(ctx context.Context, method string, params map[string]any)
 	return answer.Result.Clone(), err
 }
 
-// encode appends a request. Every modern one says what its client is.
+// encode appends a request. Every modern one names its client.
 func (s *Session) encode(body []byte, id int64, method string, params jsontext.Value) []byte {
 	body = slices.Grow(body, len(params)+len(method)+len(modernMeta)+80)
 	body = append(body, `{"jsonrpc":"2.0","id":`...)
@@ -217,20 +266,4 @@ func appendMembers(dst []byte, object jsontext.Value) []byte {
 	}
 	dst = append(dst, ',')
 	return append(dst, object[1:]...)
-}
-
-// ErrorCode is the JSON-RPC code in the chain of err, also of one that came with an HTTP status.
-func ErrorCode(err error) (code int64, ok bool) {
-	var rpc *RPCError
-	if errors.As(err, &rpc) {
-		return rpc.Code, true
-	}
-	return 0, false
-}
-
-// IsVersionRefused reports whether err says that the server does not speak the
-// revision of the request.
-func IsVersionRefused(err error) bool {
-	code, ok := ErrorCode(err)
-	return ok && code == codeVersion
 }

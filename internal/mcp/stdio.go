@@ -1,16 +1,16 @@
 package mcp
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
 )
 
-// dialStdio speaks to a server over its standard streams: one message a line.
+// dialStdio speaks to a server over its standard streams: one message per line.
 func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 	pipe, err := ep.Start(ctx)
 	if err != nil {
@@ -23,26 +23,17 @@ func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 		_, err := pipe.Write(append(body, '\n'))
 		return err
 	}
-	lines := bufio.NewReaderSize(pipe, 16<<10)
-	stop := sync.OnceFunc(func() { _ = pipe.Close() }) // that it is gone already is fine
-	return newLink(write, func() ([]byte, error) { return readLine(lines) }, stop), nil
-}
-
-// readLine reads a line, without white space around it.
-func readLine(r *bufio.Reader) ([]byte, error) {
-	line, err := r.ReadSlice('\n')
-	if errors.Is(err, bufio.ErrBufferFull) {
-		long := bytes.Clone(line)
-		for errors.Is(err, bufio.ErrBufferFull) {
-			line, err = r.ReadSlice('\n')
-			if long = append(long, line...); len(long) > maxEvent {
-				return nil, fmt.Errorf("a message is longer than %d MiB", maxEvent>>20)
-			}
+	in := lines.NewReader(pipe, ep.maxMessage())
+	next := func() ([]byte, error) {
+		line, err := in.Next()
+		if long, ok := errors.AsType[*lines.TooLongError](err); ok {
+			err = fmt.Errorf("a message is larger than %d bytes; --max-body raises the limit", long.Limit)
 		}
-		line = long
+		return bytes.TrimSpace(line), err
 	}
-	if err != nil && (!errors.Is(err, io.EOF) || len(bytes.TrimSpace(line)) == 0) {
-		return nil, err
+	l := newLink(write, next, sync.OnceFunc(func() { _ = pipe.Close() })) // it may be closed already
+	if p, ok := pipe.(interface{ LastWords() string }); ok {
+		l.lastWords = p.LastWords
 	}
-	return bytes.TrimSpace(line), nil
+	return l, nil
 }

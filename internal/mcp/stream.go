@@ -1,7 +1,7 @@
 package mcp
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,109 +9,164 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
-// maxResumes bounds how often one call's stream is taken up again.
-const maxResumes = 100
+// errOldTransport says that a POST opened the stream of HTTP+SSE.
+var errOldTransport = errors.New("the server speaks HTTP+SSE here, not Streamable HTTP")
 
-// awaitEvent reads a stream up to the answer. The server may put requests of its
-// own before it, and may close the stream to have the client come back for the rest.
+// position is how far a stream was read.
+type position struct {
+	id    string        // of the last event that had one
+	retry time.Duration // pause that the server asks for
+	stray string        // id of an answer to another request
+}
+
+// awaitEvent reads a stream up to the answer. The server may put requests of its own
+// before it, and may close the stream for the client to resume it later: until the
+// deadline, as often as it likes.
 func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exchange) error {
-	var last Event
-	for range maxResumes {
-		err := h.scan(ctx, resp.Body, x, &last)
+	var at position
+	for tries := 0; ; tries++ {
+		before := at.id
+		err := h.scan(ctx, resp.Body, x, &at)
 		h.drain(resp)
 		switch {
 		case x.message != nil:
 			return nil
-		case err != nil && !cutOff(err), ctx.Err() != nil:
-			return cmp.Or(err, ctx.Err())
-		case last.ID == "":
-			return cmp.Or(err, malformed("the stream ended before the answer"))
-		}
-		if resp, err = h.resume(ctx, last); err != nil { //nolint:bodyclose // drain does
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !cutOff(err):
 			return err
+		case at.id == "" && err != nil:
+			return err
+		case at.id == "":
+			return malformed("the stream ended before the answer%s", at.stray)
+		case at.id != before:
+			tries = 0
+		}
+		if resp, err = h.resume(ctx, at, tries); err != nil { //nolint:bodyclose // drain does
+			return fmt.Errorf("the stream ended after event %.40q, before the answer, and could not be resumed: %w", at.id, err)
 		}
 	}
-	return malformed("the stream ended %d times before the answer", maxResumes)
 }
 
-// cutOff reports whether a stream broke off, so that there may be a rest to come
-// back for. After any other error there is none: what was malformed or too
-// large would come again.
+// cutOff reports whether a stream was cut off, so that a rest may be left. After any
+// other error there is none: malformed or large data would come again.
 func cutOff(err error) bool {
 	_, network := errors.AsType[*net.OpError](err)
 	return network || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// scan reads events up to the answer; last keeps the latest id and retry time.
-func (h *streamable) scan(ctx context.Context, stream io.Reader, x *exchange, last *Event) error {
-	h.events.reset(stream)
-	defer func() { x.received += h.events.read }()
+// scan reads events up to the answer, and notes in at how far it came.
+func (h *streamable) scan(ctx context.Context, stream io.Reader, x *exchange, at *position) error {
+	if h.events == nil {
+		h.events = sse.NewReader(stream, h.ep.maxMessage())
+	}
+	h.events.Reset(stream)
+	defer func() { x.received += h.events.BytesRead() }()
 	for {
-		e, err := h.events.next()
+		e, err := h.events.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil // the stream ended without the answer
 		case err != nil:
 			return err
+		case e.Name == "endpoint":
+			return errOldTransport
 		}
 		if e.ID != "" {
-			last.ID = e.ID
+			at.id = e.ID
 		}
-		last.Retry = max(last.Retry, e.Retry)
-		if len(e.Data) == 0 || e.Name != "" && e.Name != "message" {
+		at.retry = max(at.retry, e.Retry)
+		if !e.IsMessage() {
 			continue
 		}
-		if done, err := h.take(ctx, e.Data, x); done || err != nil {
+		if done, err := h.receive(ctx, e.Data, x, at); done || err != nil {
 			return err
 		}
 	}
 }
 
-// take takes in one message of a stream and reports whether it is the answer.
-func (h *streamable) take(ctx context.Context, data []byte, x *exchange) (done bool, err error) {
-	if g, ok := look(data); ok && g.method == nil && isID(g.id, x.id) {
+// receive takes one message of a stream and reports whether it is the answer.
+func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *position) (done bool, err error) {
+	if e, ok := openEnvelope(data); ok && e.answersExactly(x.id) {
 		x.message = data
 		return true, nil
 	}
-	m, err := parseMessage(data)
+	m, _, err := parseMessage(data)
 	switch {
 	case err != nil:
 		return false, err
-	case m.answers(x.id):
+	case m.answers(x.id), m.Method == "" && m.Error != nil && string(m.ID) == "null":
+		if bytes.HasPrefix(data, []byte("[")) {
+			x.deviations = append(x.deviations, deviation{"events carry arrays of messages", true})
+		}
 		x.message = data
 		return true, nil
-	case !m.isRequest():
-		return false, nil
-	}
-	body, err := encode(m.response())
-	if err == nil {
-		err = h.reply(ctx, body)
-	}
-	if err != nil {
-		return false, fmt.Errorf("answering %s: %v", m.Method, err) //nolint:errorlint // the stream itself did not break off
+	case m.isRequest():
+		return false, h.answer(ctx, m)
+	case m.Method == "" && at.stray == "":
+		at.stray = fmt.Sprintf("; it had an answer with the id %.40s", m.ID)
 	}
 	return false, nil
 }
 
-// resume takes up a stream after the event last, when the server wants it to.
-func (h *streamable) resume(ctx context.Context, last Event) (*http.Response, error) {
-	if err := pause(ctx, last.Retry); err != nil {
+// answer answers a request of the server.
+func (h *streamable) answer(ctx context.Context, m *message) error {
+	body, err := m.reply()
+	if err == nil {
+		err = h.reply(ctx, body)
+	}
+	if err != nil {
+		return fmt.Errorf("answering %s: %v", m.Method, err) //nolint:errorlint // the stream itself was not cut off
+	}
+	return nil
+}
+
+// Limits on the pause before a stream is resumed. A server may ask for another one.
+const (
+	leastPause = 50 * time.Millisecond
+	firstPause = time.Second
+	mostPause  = 30 * time.Second
+)
+
+// pauseBefore returns the pause before a stream is resumed once more: what the server
+// asks for, otherwise one second and half as much again each time.
+func (p position) pauseBefore(tries int) time.Duration {
+	if p.retry > 0 {
+		return max(p.retry, leastPause)
+	}
+	pause := firstPause
+	for range tries {
+		pause = min(pause*3/2, mostPause)
+	}
+	return pause
+}
+
+// resume opens the rest of a stream.
+func (h *streamable) resume(ctx context.Context, at position, tries int) (*http.Response, error) {
+	if err := sleep(ctx, at.pauseBefore(tries)); err != nil {
 		return nil, err
 	}
-	resp, err := h.send(ctx, head{verb: http.MethodGet}, http.Header{"Last-Event-Id": {last.ID}}, nil)
+	resp, err := h.send(ctx, headerKey{verb: http.MethodGet}, http.Header{"Last-Event-Id": {at.id}}, nil)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode/100 != 2 {
-		return nil, h.refusal(resp)
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
 	}
-	return resp, nil
+	err = h.refusal(resp)
+	if status, ok := errors.AsType[*client.StatusError](err); ok {
+		status.Usual = "" // the path is right
+	}
+	return nil, err
 }
 
-// pause waits, at most until the deadline of ctx: a server can ask for weeks.
-func pause(ctx context.Context, d time.Duration) error {
+// sleep waits, at most until the deadline of ctx: a server can ask for weeks.
+func sleep(ctx context.Context, d time.Duration) error {
 	ctx, cancel := timed(ctx)
 	defer cancel()
 	select {

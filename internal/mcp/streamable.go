@@ -11,34 +11,34 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
-// streamable is a session over Streamable HTTP: one POST a message.
+// streamable is a session over Streamable HTTP: one POST per message.
 type streamable struct {
-	ep    Endpoint
-	era   Era
-	id    string
-	lost  bool
-	proto *http.Request
-	heads map[head]http.Header
-	sent  payload // the body of the last request over a Line, which is done with it
+	ep      Endpoint
+	era     Era
+	agreed  bool // on the revision
+	id      string
+	lost    bool
+	proto   *http.Request
+	headers map[headerKey]http.Header
+	sent    payload // the body of the last request over a Line, which is done with it
 
-	events eventReader
+	events *sse.Reader
 	buf    []byte // of the last answer
 }
 
-// head is what the header of a request depends on.
-type head struct{ verb, method, name string }
+// headerKey is what the header of a request depends on.
+type headerKey struct{ verb, method, name string }
 
-func (h *streamable) negotiated(era Era) { h.era, h.heads = era, nil }
+func (h *streamable) speak(era Era, agreed bool) { h.era, h.agreed, h.headers = era, agreed, nil }
 
 func (h *streamable) alive() bool { return !h.lost }
 
-func (h *streamable) abandon() { closeLine(h.ep.Line) }
-
-// closeLine closes the connection of a session, where it has one of its own.
-func closeLine(line http.RoundTripper) {
-	if c, ok := line.(interface{ CloseIdleConnections() }); ok {
+func (h *streamable) abandon() {
+	if c, ok := h.ep.Line.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
@@ -48,7 +48,7 @@ func (h *streamable) end(ctx context.Context) error {
 	if h.id == "" || h.lost {
 		return nil
 	}
-	resp, err := h.send(ctx, head{verb: http.MethodDelete}, nil, nil)
+	resp, err := h.send(ctx, headerKey{verb: http.MethodDelete}, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (h *streamable) end(ctx context.Context) error {
 }
 
 func (h *streamable) notify(ctx context.Context, body []byte) error {
-	resp, err := h.send(ctx, head{verb: http.MethodPost}, nil, body)
+	resp, err := h.send(ctx, headerKey{verb: http.MethodPost}, nil, body)
 	if err != nil {
 		return err
 	}
@@ -71,16 +71,22 @@ func (h *streamable) notify(ctx context.Context, body []byte) error {
 	return nil
 }
 
-// reply answers a request that the server made within a stream, beside it.
-func (h *streamable) reply(ctx context.Context, body []byte) error {
-	beside := *h
-	beside.ep.Line = nil
-	ctx, cancel := timed(ctx)
-	defer cancel()
-	return beside.notify(ctx, body)
+// beside returns a copy of h for exchanges at the same time as its own.
+func (h *streamable) beside() *streamable {
+	other := &streamable{ep: h.ep, era: h.era, agreed: h.agreed, id: h.id}
+	other.ep.Line = nil
+	return other
 }
 
-// timed is ctx, done at its deadline: that of a Line is the connection's to keep.
+// reply answers a request of the server within a stream.
+func (h *streamable) reply(ctx context.Context, body []byte) error {
+	ctx, cancel := timed(ctx)
+	defer cancel()
+	return h.beside().notify(ctx, body)
+}
+
+// timed returns a context that ends at the deadline of ctx: a Line keeps the
+// deadline by itself.
 func timed(ctx context.Context) (context.Context, context.CancelFunc) {
 	if at, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, at)
@@ -89,7 +95,7 @@ func timed(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (h *streamable) request(ctx context.Context, x *exchange) error {
-	resp, err := h.send(ctx, head{http.MethodPost, x.method, x.name}, x.fields, x.body) //nolint:bodyclose // drain does, on every way
+	resp, err := h.send(ctx, headerKey{http.MethodPost, x.method, x.name}, x.fields, x.body) //nolint:bodyclose // drain does, on every path
 	if err != nil {
 		return err
 	}
@@ -97,10 +103,14 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 		return h.refusal(resp)
 	}
 	if x.method == "initialize" {
-		h.id, h.heads = resp.Header.Get("Mcp-Session-Id"), nil
+		h.id, h.headers = resp.Header.Get("Mcp-Session-Id"), nil
 	}
-	if isStream(resp.Header) {
+	kind := contentType(resp.Header)
+	if kind == "text/event-stream" {
 		return h.awaitEvent(ctx, resp, x)
+	}
+	if kind != "application/json" {
+		x.deviations = append(x.deviations, deviation{fmt.Sprintf("answers have the Content-Type %.40q", kind), true})
 	}
 	h.buf, err = readAll(h.buf[:0], resp.Body)
 	h.drain(resp)
@@ -108,10 +118,14 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 	return err
 }
 
-func isStream(h http.Header) bool {
+// contentType returns the media type of an answer, without its parameters. The two
+// usual ones are not allocated.
+func contentType(h http.Header) string {
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(kind), "text/event-stream")
+	return strings.ToLower(strings.TrimSpace(kind))
 }
+
+func isStream(h http.Header) bool { return contentType(h) == "text/event-stream" }
 
 // readAll reads r to its end into buf, which grows.
 func readAll(buf []byte, r io.Reader) ([]byte, error) {
@@ -130,27 +144,27 @@ func readAll(buf []byte, r io.Reader) ([]byte, error) {
 	}
 }
 
-// refusal reads an answer whose status is an error.
+// refusal returns the error of an answer whose status is an error.
 func (h *streamable) refusal(resp *http.Response) error {
 	defer h.drain(resp)
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // the status says enough where the body fails
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // the status is enough where the body fails
 	if h.id != "" {
 		body = bytes.ReplaceAll(body, []byte(h.id), []byte("REDACTED")) // it is a credential
 	}
 	err := statusError(resp, body)
-	if h.id != "" && sessionLost(err) {
-		h.lost = true
-		return fmt.Errorf("%w: %w", ErrSessionLost, err)
+	if h.id == "" || !sessionLost(err) {
+		return err
 	}
-	return err
+	h.lost, err.Usual = true, "it may have restarted, or ended the session"
+	return fmt.Errorf("%w: %w", ErrSessionLost, err)
 }
 
-// send sends one HTTP request. What it is made of is kept from one to the next.
-func (h *streamable) send(ctx context.Context, k head, fields http.Header, body []byte) (*http.Response, error) {
+// send sends one HTTP request. Its parts are kept from one request to the next.
+func (h *streamable) send(ctx context.Context, k headerKey, fields http.Header, body []byte) (*http.Response, error) {
 	if h.proto == nil {
 		u, err := url.Parse(h.ep.URL)
 		if err != nil {
-			return nil, errors.New("not a URL that can be asked")
+			return nil, errors.New("invalid URL")
 		}
 		h.proto = &http.Request{URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	}
@@ -160,12 +174,12 @@ func (h *streamable) send(ctx context.Context, k head, fields http.Header, body 
 		req.Header = req.Header.Clone()
 		maps.Copy(req.Header, fields)
 	}
-	h.carry(req, body)
+	h.attach(req, body)
 	return h.ep.do(req)
 }
 
-// carry gives a request its body, which may be none.
-func (h *streamable) carry(req *http.Request, body []byte) {
+// attach gives a request its body, which may be nil.
+func (h *streamable) attach(req *http.Request, body []byte) {
 	req.Body, req.ContentLength = nil, int64(len(body))
 	if body == nil {
 		return
@@ -184,13 +198,13 @@ type payload struct{ bytes.Reader }
 
 func (*payload) Close() error { return nil }
 
-// header is the header of a request. The modern revision names in it what is called.
-func (h *streamable) header(k head) http.Header {
+// header returns the header of a request. In the modern revision it names what is
+// called; in those since 2025-06-18 it names the revision that was agreed on.
+func (h *streamable) header(k headerKey) http.Header {
 	if h.era.Sessions() {
-		k.name = ""
-		k.method = ""
+		k.name, k.method = "", ""
 	}
-	if header, ok := h.heads[k]; ok {
+	if header, ok := h.headers[k]; ok {
 		return header
 	}
 	header := http.Header{"Accept": {"application/json, text/event-stream"}}
@@ -200,7 +214,7 @@ func (h *streamable) header(k head) http.Header {
 	if h.id != "" {
 		header.Set("Mcp-Session-Id", h.id)
 	}
-	if h.era.Version >= rev0618 && (h.id != "" || !h.era.Sessions()) {
+	if h.era.Version >= rev0618 && (h.agreed || !h.era.Sessions()) {
 		header.Set("Mcp-Protocol-Version", h.era.Version)
 	}
 	if k.method != "" {
@@ -209,23 +223,23 @@ func (h *streamable) header(k head) http.Header {
 	if k.name != "" {
 		header.Set("Mcp-Name", headerValue(k.name))
 	}
-	if h.heads == nil {
-		h.heads = map[head]http.Header{}
+	if h.headers == nil {
+		h.headers = map[headerKey]http.Header{}
 	}
-	h.heads[k] = header
+	h.headers[k] = header
 	return header
 }
 
 // restTime is how long the rest of an answer may take. Servers that leave their
-// streams open would otherwise hold up each call until its deadline.
+// streams open would otherwise delay each call until its deadline.
 const restTime = 50 * time.Millisecond
 
-// drain reads a short rest, so that the connection can be used again.
+// drain reads a short rest, so that the connection can be reused.
 func (h *streamable) drain(resp *http.Response) {
 	if h.ep.Line == nil {
 		stop := time.AfterFunc(restTime, func() { _ = resp.Body.Close() })
 		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // a longer rest costs a connection
 		stop.Stop()
 	}
-	_ = resp.Body.Close() // a Line does the same by itself
+	_ = resp.Body.Close() // a Line reads the rest by itself
 }

@@ -2,9 +2,9 @@ package mcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -15,7 +15,7 @@ type Tool struct {
 	InputSchema jsontext.Value `json:"inputSchema"`
 	Annotations struct {
 		Destructive bool `json:"destructiveHint"`
-		OpenWorld   bool `json:"openWorldHint"` // that it is true was said
+		OpenWorld   bool `json:"openWorldHint"` // true only where the server says so
 	} `json:"annotations"`
 	Execution struct {
 		TaskSupport string `json:"taskSupport"` // "required": a plain call is refused (2025-11-25)
@@ -24,48 +24,93 @@ type Tool struct {
 	Headers map[string]string `json:"-"` // property → X of its header Mcp-Param-X, as the schema says
 }
 
-// Bounds of a listing, whose end is the server's to say.
-const (
-	maxPages   = 1000
-	maxListing = 32 << 20 // bytes of all its pages
-)
+// maxListing limits the pages of a listing, in bytes together.
+const maxListing = 32 << 20
 
-// Tools lists the tools of the server, in its order.
+// Tools lists the tools of the server, in its order. A listing without an end is read
+// until the deadline of ctx, until its pages repeat or exceed a limit; the tools
+// found by then count, with a warning.
 func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 	var tools []Tool
 	params := map[string]any{}
-	size := 0
-	for range maxPages {
-		result, err := s.ask(ctx, "tools/list", params)
+	seen := map[string]bool{}
+	for size := 0; ; {
+		page, err := s.ask(ctx, "tools/list", params)
+		if err != nil && len(seen) > 0 && ctx.Err() != nil {
+			return tools, s.note([]deviation{{text: "tools/list does not end before the deadline; the tools of its first pages count"}})
+		}
 		if err != nil {
 			return nil, fmt.Errorf("tools/list: %w", err)
 		}
-		if size += len(result); size > maxListing {
-			return nil, fmt.Errorf("tools/list: %w", malformed("it is larger than %d MiB", maxListing>>20))
+		found, next, err := s.toolsOf(page)
+		if err != nil {
+			return nil, fmt.Errorf("tools/list: %w", err)
 		}
-		var page struct {
-			Tools      []Tool `json:"tools"`
-			NextCursor string `json:"nextCursor"`
+		tools = append(tools, found...)
+		size += len(page)
+		switch {
+		case next == nil:
+			return tools, nil
+		case seen[*next]:
+			return tools, s.note([]deviation{{text: "tools/list repeats its pages without an end; clients would list for ever"}})
+		case size > maxListing:
+			return tools, s.note([]deviation{{text: fmt.Sprintf("tools/list is larger than %d MiB; the tools of its first pages count", maxListing>>20)}})
 		}
-		if err := jsonv2.Unmarshal(result, &page); err != nil {
-			return nil, fmt.Errorf("tools/list: %w", malformed("%v", err))
-		}
-		tools = append(tools, page.Tools...)
-		if page.NextCursor == "" {
-			return annotated(tools), nil
-		}
-		if params["cursor"] == page.NextCursor {
-			return nil, fmt.Errorf("tools/list: %w", malformed("its pages go in a circle"))
-		}
-		params["cursor"] = page.NextCursor
+		seen[*next] = true
+		params["cursor"] = *next
 	}
-	return nil, fmt.Errorf("tools/list: %w", malformed("it has more than %d pages", maxPages))
 }
 
-// annotated finds once what each call of a tool needs of its schema.
-func annotated(tools []Tool) []Tool {
-	for i := range tools {
-		tools[i].annotations()
+// toolsOf reads one page of a listing. An empty cursor is a cursor.
+func (s *Session) toolsOf(result jsontext.Value) (tools []Tool, next *string, err error) {
+	var page struct {
+		Tools      []jsontext.Value `json:"tools"`
+		NextCursor *string          `json:"nextCursor"`
 	}
-	return tools
+	odd, err := unmarshal(result, &page)
+	if err != nil {
+		return nil, nil, err
+	}
+	if page.Tools == nil {
+		odd = append(odd, deviation{"tools/list has no array of tools", true})
+	}
+	for _, entry := range page.Tools {
+		tool, found := readTool(entry)
+		odd = append(odd, found...)
+		if tool.Name == "" {
+			odd = append(odd, deviation{"an entry of tools/list has no name; it is ignored", true})
+			continue
+		}
+		tool.annotations()
+		tools = append(tools, tool)
+	}
+	return tools, page.NextCursor, s.note(odd)
+}
+
+// readTool reads an entry of a listing, as far as it can be understood.
+func readTool(entry jsontext.Value) (Tool, []deviation) {
+	var tool Tool
+	odd, err := unmarshal(entry, &tool)
+	if bad := new(MalformedError); errors.As(err, &bad) {
+		var part struct {
+			Name        string         `json:"name"`
+			InputSchema jsontext.Value `json:"inputSchema"`
+		}
+		_, _ = unmarshal(entry, &part) // what cannot be read stays empty
+		tool = Tool{Name: part.Name, InputSchema: part.InputSchema}
+		odd = append(odd, deviation{fmt.Sprintf("an entry of tools/list cannot be read: %s", bad.What), true})
+	}
+	if tool.Name != "" && !isObjectSchema(tool.InputSchema) {
+		odd = append(odd, deviation{fmt.Sprintf(`the input schema of tool %.60q lacks "type": "object"`, tool.Name), true})
+	}
+	return tool, odd
+}
+
+// isObjectSchema reports whether a schema has the type object, which MCP requires.
+func isObjectSchema(schema jsontext.Value) bool {
+	var s struct {
+		Type string `json:"type"`
+	}
+	_, err := unmarshal(schema, &s)
+	return err == nil && s.Type == "object"
 }

@@ -46,6 +46,9 @@ func (c *child) Read(p []byte) (int, error) {
 	return 0, c.ended(io.ErrUnexpectedEOF)
 }
 
+// LastWords returns the end of what the server wrote to its standard error.
+func (c *child) LastWords() string { return c.log.Last() }
+
 // ended is err with how the server ended, if it did, and what it last complained of.
 func (c *child) ended(err error) error {
 	select {

@@ -30,6 +30,7 @@ type Runner struct {
 	direct   bool           // each user has a connection of its own, without net/http
 	requests []*mcp.Request // of the steps whose arguments are always the same
 	warnings []string
+	odd      deviations
 
 	first atomic.Pointer[mcp.Session] // of Prepare; the first user to come takes it
 
@@ -69,6 +70,7 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 		end(ctx, session)
 		return nil, err
 	}
+	r.odd.add(session)
 	if r.cfg.Shared {
 		r.shared = session
 	} else {
@@ -187,6 +189,12 @@ func (r *Runner) Run(ctx context.Context) (*result.Result, error) {
 	if over := r.plan.Overrun(took); over > awaited && ctx.Err() == nil {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("calls in flight at the end were waited for %.1f s; --timeout bounds that", over.Seconds()))
 	}
+	r.sharing.Lock()
+	if r.shared != nil {
+		r.odd.add(r.shared)
+	}
+	r.sharing.Unlock()
+	res.Warnings = append(res.Warnings, r.odd.all()...)
 	if n := r.resent() - resent; n > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("%d requests were sent again on a new connection: the server had closed the reused one without an answer", n))
 	}

@@ -18,6 +18,7 @@ func (u *user) ensure(ctx context.Context) (*mcp.Session, error) {
 		return u.session, nil
 	}
 	if u.session != nil {
+		u.run.odd.add(u.session)
 		u.session.Abandon() // its server is gone, or does not know it
 	}
 	u.session, u.calls = nil, 0
@@ -97,6 +98,7 @@ func (u *user) leave(ctx context.Context) {
 	if s == nil {
 		return
 	}
+	u.run.odd.add(s)
 	if !s.Alive() {
 		s.Abandon()
 		return

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A glance finds what a full reading finds, or gives up.
+// FuzzJudge checks that the envelope says what the whole message says, or nothing.
 func FuzzJudge(f *testing.F) {
 	for _, s := range []string{
 		`{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"a \" } b\\"}]}}`, `{"id":1,"result":{"isError":true,"content":[{"text":"no"}]}}`,
@@ -18,23 +18,23 @@ func FuzzJudge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		whole, err := judge(data, 1, true)
 		if err != nil {
-			return // that it was not read whole is what a glance is for
+			return // the envelope is not the whole
 		}
 		quick, quickErr := judge(data, 1, false)
 		if quickErr != nil || quick.isError != whole.isError || quick.inputRequired != whole.inputRequired {
-			t.Errorf("%s: a glance says %+v, %v; the whole %+v", data, quick, quickErr, whole)
+			t.Errorf("%s: the envelope says %+v, %v; the whole %+v", data, quick, quickErr, whole)
 		}
 	})
 }
 
-// What is not success is never taken for it at a glance.
-func TestLookGivesUp(t *testing.T) {
+// TestEnvelopeGivesUp checks that nothing but plain success passes for it.
+func TestEnvelopeGivesUp(t *testing.T) {
 	for _, text := range []string{
-		`{"id":1,"result":{},"result":{"isError":true}}`, `{"id":1,"result":{}} {}`, `{"id":1,"result":{}`, `{"id":1,"result":{"isError":true}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{},"result":{"isError":true}}`, `{"jsonrpc":"2.0","id":1,"result":{}} {}`, `{"jsonrpc":"2.0","id":1,"result":{}}garbage`, `{"jsonrpc":"2.0","id":1,"result":{"a":1}x}`, `{"id":1,"result":{}`, `{"id":1,"result":{"isError":true}}`,
 		`{"id":1,"result":{"isError":false,"isError":true}}`, `{"id":1,"result":{"is\u0045rror":true}}`, `{"id":1,"error":{}}`, `{"id":1,"result":5}`, `{"id":1}`, ``,
 		`{"id":1,"result":{"a":` + strings.Repeat("[", 20_000) + `}`,
 	} {
-		if g, ok := look([]byte(text)); ok && g.plain() {
+		if e, ok := openEnvelope([]byte(text)); ok && e.succeeded() {
 			t.Errorf("%.80s looks like success", text)
 		}
 	}
@@ -43,7 +43,7 @@ func TestLookGivesUp(t *testing.T) {
 func BenchmarkJudge(b *testing.B) {
 	data := []byte(`{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"` + strings.Repeat("some words of text ", 10) + `"}]}}`)
 	for _, whole := range []bool{false, true} {
-		b.Run(map[bool]string{false: "read=glance", true: "read=whole"}[whole], func(b *testing.B) {
+		b.Run(map[bool]string{false: "read=envelope", true: "read=whole"}[whole], func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := judge(data, 7, whole); err != nil {

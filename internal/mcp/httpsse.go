@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
-// dialSSE opens a session over HTTP+SSE, as revision 2024-11-05 has it: a stream
-// on which all answers come, and an address to post to, which is its first event.
+// dialSSE opens a session over HTTP+SSE, the transport of revision 2024-11-05: a
+// stream for all answers, which begins with the address that takes requests.
 func dialSSE(ctx context.Context, ep Endpoint) (transport, error) {
 	// The stream outlives ctx, which is the deadline of its opening.
 	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -20,27 +22,31 @@ func dialSSE(ctx context.Context, ep Endpoint) (transport, error) {
 	resp, err := get(streamCtx, ep)
 	if err != nil {
 		cancel()
-		return nil, err
+		return nil, openingError(ctx, err)
 	}
 	stop := sync.OnceFunc(func() { cancel(); _ = resp.Body.Close() })
-	events := &eventReader{}
-	events.reset(resp.Body)
+	events := sse.NewReader(resp.Body, ep.maxMessage())
 	address, err := endpointOf(events, ep.URL)
-	if err == nil && !opened() {
-		err = ctx.Err()
-	}
-	if err != nil {
+	if !opened() || err != nil {
 		stop()
-		return nil, err
+		return nil, openingError(ctx, err)
 	}
 	write := func(ctx context.Context, body []byte) error { return post(ctx, ep.HTTP, address, body) }
 	return newLink(write, func() ([]byte, error) { return nextMessage(events) }, stop), nil
 }
 
+// openingError returns why a stream could not be opened.
+func openingError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &unansweredError{method: "the request for an endpoint event", err: ctx.Err()}
+	}
+	return err
+}
+
 func get(ctx context.Context, ep Endpoint) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ep.URL, nil)
 	if err != nil {
-		return nil, errors.New("not a URL that can be asked")
+		return nil, errors.New("invalid URL")
 	}
 	req.Header.Set("Accept", "text/event-stream")
 	resp, err := ep.HTTP.Do(req)
@@ -50,7 +56,7 @@ func get(ctx context.Context, ep Endpoint) (*http.Response, error) {
 	case resp.StatusCode/100 != 2:
 		err = statusError(resp, nil)
 	case !isStream(resp.Header):
-		err = malformed("it is no event stream: this server does not speak HTTP+SSE here")
+		err = malformed("it is not an event stream: this server does not speak HTTP+SSE here")
 	}
 	if err != nil {
 		_ = resp.Body.Close()
@@ -59,25 +65,33 @@ func get(ctx context.Context, ep Endpoint) (*http.Response, error) {
 	return resp, nil
 }
 
-// endpointOf reads the first event. It may lead nowhere but to the same origin:
-// requests carry credentials.
-func endpointOf(events *eventReader, stream string) (string, error) {
-	e, err := events.next()
-	if err != nil {
-		return "", fmt.Errorf("waiting for the endpoint event: %w", unexpected(err))
+// endpointOf waits for the event that names the address. The address must have the
+// same origin, since requests carry credentials.
+func endpointOf(events *sse.Reader, stream string) (string, error) {
+	for {
+		e, err := events.Next()
+		if err != nil {
+			return "", fmt.Errorf("waiting for the endpoint event: %w", unexpected(err))
+		}
+		if e.Name == "endpoint" && len(e.Data) > 0 {
+			return resolveEndpoint(stream, string(e.Data))
+		}
 	}
+}
+
+func resolveEndpoint(stream, endpoint string) (string, error) {
 	base, err := url.Parse(stream)
-	if err != nil || e.Name != "endpoint" {
-		return "", malformed("the stream does not begin with the event endpoint")
+	if err != nil {
+		return "", errors.New("invalid URL")
 	}
-	to, err := base.Parse(string(e.Data))
+	to, err := base.Parse(endpoint)
 	if err != nil || to.Scheme != base.Scheme || to.Host != base.Host {
 		return "", malformed("the stream gives an endpoint on another server, which is not followed")
 	}
 	return to.String(), nil
 }
 
-// unexpected is err, where the end of a stream is none of the two ends that are expected.
+// unexpected returns err; the end of a stream before its answer is unexpected.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -85,19 +99,22 @@ func unexpected(err error) error {
 	return err
 }
 
-// nextMessage is the data of the next message event; nil for any other event.
-func nextMessage(events *eventReader) ([]byte, error) {
-	e, err := events.next()
+// nextMessage returns the data of the next event, nil where it is no message.
+func nextMessage(events *sse.Reader) ([]byte, error) {
+	e, err := events.Next()
 	if err != nil {
 		return nil, unexpected(err)
 	}
-	if e.Name != "" && e.Name != "message" {
+	if !e.IsMessage() {
 		return nil, nil
 	}
 	return e.Data, nil
 }
 
-// post sends one message; the server accepts it, and answers on the stream.
+// maxRefusal limits how much of the body of a refusal is read.
+const maxRefusal = 64 << 10
+
+// post sends one message. The server answers on the stream.
 func post(ctx context.Context, c *http.Client, address string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
@@ -108,8 +125,8 @@ func post(ctx context.Context, c *http.Client, address string, body []byte) erro
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read, or is given up
-	content, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	defer resp.Body.Close() //nolint:errcheck // it was read, or is abandoned
+	content, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	if resp.StatusCode/100 != 2 {
 		return statusError(resp, content)
 	}

@@ -1,0 +1,113 @@
+package mcp
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// deviation is something that departs from the protocol and can be understood all
+// the same.
+type deviation struct {
+	text     string
+	rejected bool // by clients on the official TypeScript SDK
+}
+
+func (d deviation) String() string {
+	if d.rejected {
+		return d.text + "; clients on the TypeScript SDK reject this"
+	}
+	return d.text
+}
+
+// MalformedError is an answer that is not what the protocol says.
+type MalformedError struct{ What string }
+
+func (e *MalformedError) Error() string { return "malformed answer: " + e.What }
+
+func malformed(format string, args ...any) error {
+	return &MalformedError{What: fmt.Sprintf(format, args...)}
+}
+
+// unmarshal reads JSON that a server sent, with names compared exactly. It is as
+// lenient as the official clients: of duplicate members the last counts, and bytes
+// that are not valid UTF-8, and lone surrogates, are replaced. It returns those as a
+// deviation.
+func unmarshal(data []byte, v any) ([]deviation, error) {
+	strict := jsonv2.Unmarshal(data, v)
+	if strict == nil {
+		return nil, nil
+	}
+	if err := jsonv2.Unmarshal(data, v, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)); err != nil {
+		return nil, malformed("%s", explain(data, err))
+	}
+	if errors.Is(strict, jsontext.ErrDuplicateName) {
+		return []deviation{{text: "an object in an answer has the same member twice"}}, nil
+	}
+	return []deviation{{text: "an answer has text that is not valid Unicode"}}, nil
+}
+
+// maxQuote limits what an error quotes of a server, in bytes.
+const maxQuote = 60
+
+// explain describes why data is not what was expected.
+func explain(data []byte, err error) string {
+	var kind *jsonv2.SemanticError
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &kind):
+		where := "it"
+		if kind.JSONPointer != "" {
+			where = fmt.Sprintf("member %.80q", string(kind.JSONPointer))
+		}
+		return where + " is " + kindName(kind.JSONKind)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the JSON ends early"
+	case errors.As(err, &syntax) && syntax.ByteOffset == 0:
+		return fmt.Sprintf("it is not JSON, it begins with %s", quote(data))
+	case errors.As(err, &syntax):
+		at := min(max(syntax.ByteOffset, 0), int64(len(data)))
+		return fmt.Sprintf("it is not valid JSON at byte %d (%v): %s", at, syntax.Err, quote(data[at:]))
+	}
+	return err.Error()
+}
+
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case 'n':
+		return "null"
+	case 't', 'f':
+		return "true or false"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	}
+	return "of an unexpected kind"
+}
+
+// quote returns the beginning of data for an error.
+func quote(data []byte) string {
+	if len(data) > maxQuote {
+		return fmt.Sprintf("%q…", data[:maxQuote])
+	}
+	return fmt.Sprintf("%q", data)
+}
+
+// encode writes JSON without the escapes that are meant for HTML.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
+}

@@ -1,0 +1,79 @@
+package mcp
+
+import (
+	"errors"
+	"io"
+
+	"github.com/go-faster/jx"
+)
+
+// envelope is the part of a message that decides what it is: raw values, nil where
+// a member is missing.
+type envelope struct {
+	version, id, method, result, err jx.Raw
+	isError, resultType              jx.Raw // of the result
+}
+
+// errNotPlain ends the reading of an envelope.
+var errNotPlain = errors.New("a member is there twice")
+
+// openEnvelope reads the envelope of a message, and checks that data is one object
+// of valid JSON. It reports false for whatever the full parser has to decide.
+func openEnvelope(data []byte) (e envelope, ok bool) {
+	d := jx.GetDecoder()
+	defer jx.PutDecoder(d)
+	d.ResetBytes(data)
+	if d.ObjBytes(e.member) != nil || !errors.Is(d.Skip(), io.EOF) { // nothing may follow
+		return e, false
+	}
+	if e.result == nil {
+		return e, true
+	}
+	d.ResetBytes(e.result)
+	return e, e.result.Type() == jx.Object && d.ObjBytes(e.resultMember) == nil
+}
+
+func (e *envelope) member(d *jx.Decoder, name []byte) error {
+	switch string(name) {
+	case "jsonrpc":
+		return keep(d, &e.version)
+	case "id":
+		return keep(d, &e.id)
+	case "method":
+		return keep(d, &e.method)
+	case "error":
+		return keep(d, &e.err)
+	case "result":
+		return keep(d, &e.result)
+	}
+	return d.Skip()
+}
+
+func (e *envelope) resultMember(d *jx.Decoder, name []byte) error {
+	switch string(name) {
+	case "isError":
+		return keep(d, &e.isError)
+	case "resultType":
+		return keep(d, &e.resultType)
+	}
+	return d.Skip()
+}
+
+// keep stores a member that is there for the first time.
+func keep(d *jx.Decoder, field *jx.Raw) (err error) {
+	if *field != nil {
+		return errNotPlain
+	}
+	*field, err = d.Raw()
+	return err
+}
+
+// answersExactly reports whether the message is the response to the request id.
+func (e *envelope) answersExactly(id int64) bool { return e.method == nil && isExactly(e.id, id) }
+
+// succeeded reports whether the message is a response that says success.
+func (e *envelope) succeeded() bool {
+	return len(e.result) > 0 && e.err == nil && e.method == nil && string(e.version) == `"2.0"` &&
+		(e.isError == nil || string(e.isError) == "false") &&
+		(e.resultType == nil || string(e.resultType) == `"complete"`)
+}
