@@ -39,8 +39,8 @@ func TestNobodyReads(t *testing.T) {
 	defer close(hold)
 	address := speak(t, func(net.Conn) { <-hold })
 	conn := New(newClient(t, client.Config{}), address)
-	large := strings.Repeat("x", 64<<20)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	large := strings.Repeat("x", 16<<20)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	_, _, err := ask(ctx, conn, http.MethodPost, address, large)
 	if !client.IsTimeout(err) || !strings.Contains(err.Error(), string(client.StageSend)) {
