@@ -13,8 +13,8 @@ test: ## the tests that everyone runs
 test-leaks: ## real servers that leak, and the versions that mend them: half an hour
 	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -timeout 3h -v
 
-test-healthy: ## ten runs each against healthy servers in Go and in Node: an hour
-	MCPDIAG_LEAKS=healthy go test ./cmd/mcpdiag -run TestHealthy -count 1 -timeout 3h -v
+test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru for one shape; results go to healthy.csv, and it resumes
+	MCPDIAG_LEAKS=healthy HEALTHY_SHAPE=$(SHAPE) go test ./cmd/mcpdiag -run TestHealthy -count 1 -timeout 3h -v
 
 check: lint ## all that must hold before a commit
 	go vet ./...

@@ -1,5 +1,5 @@
-// Command memory is an MCP server whose memory does what it is told: it fills a cache
-// and is healthy, or keeps some bytes of each call.
+// Command memory is an MCP server with a chosen memory behaviour: healthy shapes that
+// look like leaks for a while, or a leak of some bytes per call.
 package main
 
 import (
@@ -13,17 +13,19 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// keeper is what the calls leave behind.
+// keeper holds the memory of the calls.
 type keeper struct {
 	entries, leak int
+	shape         string
 
 	mu    sync.Mutex
 	calls int
 	cache map[int][]byte
+	list  [][]byte
 	kept  *kept
 }
 
-// kept are the bytes of many calls: a list that grows without being copied.
+// kept holds the bytes of many calls in a list that grows without being copied.
 type kept struct {
 	before *kept
 	all    [1024][]byte
@@ -38,6 +40,7 @@ func (k *keeper) call(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.Cal
 	if k.entries > 0 && k.cache[k.calls%k.entries] == nil {
 		k.cache[k.calls%k.entries] = filled(entry)
 	}
+	k.grow()
 	if k.leak > 0 {
 		if k.calls%len(kept{}.all) == 0 {
 			k.kept = &kept{before: k.kept}
@@ -47,7 +50,51 @@ func (k *keeper) call(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.Cal
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "hi"}}}, nil, nil
 }
 
-// filled is memory that is really there.
+// The healthy shapes.
+const (
+	small     = 4 << 10
+	heldFor   = 30 * time.Second
+	lruSize   = 10_000
+	lruEvery  = 4 // calls
+	capSize   = 5_000
+	clearTime = time.Minute
+	warmCalls = 250
+	warmEach  = 128 << 10
+)
+
+// grow allocates the memory of one call in the chosen shape.
+func (k *keeper) grow() {
+	switch k.shape {
+	case "held30":
+		held := filled(small)
+		time.AfterFunc(heldFor, func() { held[0]++ })
+	case "lru":
+		if k.calls%lruEvery == 0 {
+			k.cache[-1-k.calls/lruEvery%lruSize] = filled(small)
+		}
+	case "cap5000":
+		if len(k.cache) < capSize {
+			k.cache[-k.calls] = filled(small)
+		}
+	case "clear60":
+		k.list = append(k.list, filled(small))
+	case "warm250":
+		if k.calls <= warmCalls {
+			k.list = append(k.list, filled(warmEach))
+		}
+	}
+}
+
+// clear releases everything now and then.
+func (k *keeper) clear() {
+	for range time.Tick(clearTime) {
+		k.mu.Lock()
+		k.list = nil
+		k.mu.Unlock()
+	}
+}
+
+// filled returns memory that is resident.
 func filled(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -61,7 +108,11 @@ func main() {
 	k := &keeper{cache: map[int][]byte{}, kept: &kept{}}
 	flag.IntVar(&k.entries, "cache", 0, "entries of 32 KB in a cache that the first calls fill")
 	flag.IntVar(&k.leak, "leak", 0, "bytes that are kept of each call")
+	flag.StringVar(&k.shape, "shape", "", "healthy shape: held30, lru, cap5000, clear60 or warm250")
 	flag.Parse()
+	if k.shape == "clear60" {
+		go k.clear()
+	}
 	server := mcp.NewServer(&mcp.Implementation{Name: "memory", Version: "1"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "work"}, k.call)
 	http.Handle("/mcp", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil))

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 
 const leaksDir = "../../testdata/leaks"
 
-// leaky is a server that is known to leak, or the version that mends it.
+// leaky is a server that is known to leak, or the version that fixes it.
 type leaky struct {
 	name    string
 	quick   bool
@@ -25,8 +26,8 @@ type leaky struct {
 	command []string
 }
 
-// The factors are the same for a leaking server and its mended version, and in
-// each pair there is one that neither keeps.
+// leakyServers lists pairs of a leaking server and its fixed version. Both have the
+// same loads, and in each pair there is one load that neither keeps.
 func leakyServers(t *testing.T) []leaky {
 	abs, err := filepath.Abs(leaksDir)
 	if err != nil {
@@ -62,8 +63,15 @@ func leakyServers(t *testing.T) []leaky {
 	}
 }
 
-// healthyServers warm up and fill a cache of 32 MB with their first thousand calls.
-func healthyServers(t *testing.T) []leaky {
+// healthyShapes lists memory behaviours that look like a leak for a while, with the
+// number of runs of each; see bench/memory.
+var healthyShapes = []struct {
+	name string
+	runs int
+}{{"held30", 10}, {"lru", 10}, {"cap5000", 3}, {"clear60", 3}, {"warm250", 3}, {"cache1000", 3}}
+
+// healthyServers returns servers of a healthy shape in Go and in Node.
+func healthyServers(t *testing.T, shape string) []leaky {
 	t.Helper()
 	node, err := filepath.Abs(filepath.Join(leaksDir, "sdk1.mjs"))
 	if err != nil {
@@ -74,34 +82,61 @@ func healthyServers(t *testing.T) []leaky {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	t.Setenv("CACHE", "1000")
+	args := []string{"--shape", shape}
+	t.Setenv("SHAPE", shape)
+	if shape == "cache1000" {
+		t.Setenv("CACHE", "1000")
+		args = []string{"--cache", "1000"}
+	}
 	return []leaky{
-		{name: "Go", command: []string{memory, "--listen", "127.0.0.1:{port}", "--cache", "1000"}},
+		{name: "Go", command: append([]string{memory, "--listen", "127.0.0.1:{port}"}, args...)},
 		{name: "Node", command: []string{"node", node, "{port}"}},
-		{name: "Node with a calm heap", flags: []string{"--stabilize"}, command: []string{"node", node, "{port}"}},
 	}
 }
 
-// healthyRuns is how often each healthy server is tested.
-const healthyRuns = 10
+// healthyResults is the file to which TestHealthy appends a line per run, so that it
+// can go on where it was interrupted.
+const healthyResults = "../../healthy.csv"
 
-// TestHealthy runs leaktest, with nothing but its defaults, again and again against
-// healthy servers: none may be called a leak, undecided is allowed.
+// TestHealthy runs leaktest with its defaults against healthy servers: none may be
+// called a leak, undecided is allowed. HEALTHY_SHAPE chooses one shape. Runs that the
+// file of results has already are not repeated.
 func TestHealthy(t *testing.T) {
 	if os.Getenv("MCPDIAG_LEAKS") != "healthy" {
-		t.Skip("it takes an hour; make test-healthy runs it")
+		t.Skip("it takes hours; make test-healthy runs it, SHAPE=lru one shape")
 	}
 	installLeaks(t)
-	for _, s := range healthyServers(t) {
-		t.Run(s.name, func(t *testing.T) {
-			for nth := range healthyRuns {
-				res, code, errors := s.run(t)
-				t.Logf("run %d: %.0f s, %s", nth+1, res.DurationS, res.Sentence)
-				if code != 0 || res.Verdict == trend.Leak {
-					t.Errorf("run %d: exit code %d: %+v\n%s", nth+1, code, res.Phases[0].Trend, errors)
+	done, _ := os.ReadFile(healthyResults) // none at first
+	for _, shape := range healthyShapes {
+		if only := os.Getenv("HEALTHY_SHAPE"); only != "" && only != shape.name {
+			continue
+		}
+		for _, s := range healthyServers(t, shape.name) {
+			for nth := range shape.runs {
+				key := fmt.Sprintf("%s,%s,%d,", shape.name, s.name, nth+1)
+				if strings.Contains(string(done), key) {
+					continue
 				}
+				t.Run(strings.TrimSuffix(key, ","), func(t *testing.T) { s.testHealthy(t, key) })
 			}
-		})
+		}
+	}
+}
+
+// testHealthy makes one run and appends its result to the file.
+func (s *leaky) testHealthy(t *testing.T, key string) {
+	res, code, errors := s.run(t)
+	t.Logf("%.0f s: %s", res.DurationS, res.Sentence)
+	f, err := os.OpenFile(healthyResults, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintf(f, "%s%s,%.0f,%q\n", key, res.Verdict, res.DurationS, res.Sentence); err != nil {
+		t.Error(err)
+	}
+	if code != 0 || res.Verdict == trend.Leak {
+		t.Errorf("exit code %d: %+v\n%s", code, res.Phases[0].Trend, errors)
 	}
 }
 
@@ -113,9 +148,8 @@ func installLeaks(t *testing.T) {
 	}
 }
 
-// TestLeaks runs leaktest against real servers that leak, and against the
-// versions that mend them. It takes minutes: MCPDIAG_LEAKS=quick takes three
-// pairs, MCPDIAG_LEAKS=all takes all.
+// TestLeaks runs leaktest against real servers that leak, and against their fixed
+// versions. It takes minutes: MCPDIAG_LEAKS=quick tests three pairs, all tests all.
 func TestLeaks(t *testing.T) {
 	which := os.Getenv("MCPDIAG_LEAKS")
 	if which != "all" && which != "quick" {

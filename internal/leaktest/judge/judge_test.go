@@ -46,7 +46,7 @@ func TestJudge(t *testing.T) {
 		{"growing", phaseOf("call", line(13, 20, 1)...), nil, false, trend.Leak, ByRSS, trend.Rising},
 		{"growing, abandoned", phaseOf("abandoned", line(13, 20, 1)...), nil, false, trend.Undecided, ByRSS, Unexpired},
 		{"growing, abandoned and expired", phaseOf("abandoned", line(13, 20, 1)...), nil, true, trend.Leak, ByRSS, trend.Rising},
-		{"growing, abandoned and no longer counted", phaseOf("abandoned", line(13, 20, 1)...), everyRound(func(r *Round) { r.Sessions = value(3) }), false, trend.Leak, ByRSS, trend.Rising},
+		{"growing, abandoned and no longer counted", phaseOf("abandoned", line(13, 20, 1)...), everyRound(func(r *Round) { r.Sessions = new(3.0) }), false, trend.Leak, ByRSS, trend.Rising},
 		{"refused", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Refused = 3 }, false, trend.Undecided, ByRSS, ""},
 		{"mostly failed", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Failed = 500 }, false, trend.Undecided, ByRSS, ""},
 		{"meant to fail", phaseOf("bad-method", line(13, 20, 0)...), func(p *Phase) { p.Failed, p.MeantToFail = 500, true }, false, trend.NoLeak, ByRSS, ""},
@@ -57,20 +57,20 @@ func TestJudge(t *testing.T) {
 			}
 		}, false, trend.Undecided, ByRSS, ""},
 		{"not all processes were read", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Unread = "some are missing" }, false, trend.Undecided, ByRSS, ""},
-		{"heap that grows a little more than RSS does", phaseOf("call", 200, 200, 201, 201, 201, 202, 202, 202, 202, 203, 203, 203, 203), everyRound(func(r *Round) { r.HeapMB = value(50 + float64(r.Operations)/200) }), false, trend.Undecided, ByRSS, HeapGrows},
+		{"heap that grows a little more than RSS does", phaseOf("call", 200, 200, 201, 201, 201, 202, 202, 202, 202, 203, 203, 203, 203), everyRound(func(r *Round) { r.HeapMB = new(50 + float64(r.Operations)/200) }), false, trend.Undecided, ByRSS, HeapGrows},
 		{"ended", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Ended = "killed" }, false, trend.Undecided, ByRSS, ""},
 		{"children", phaseOf("call", line(7, 20, 0)...), everyRound(func(r *Round) { r.Processes = 1 + int(r.Operations) }), false, trend.Leak, ByCount, Counted},
-		{"sockets", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = value(float64(r.Operations)) }), false, trend.Leak, ByCount, Counted},
-		{"sessions that are abandoned", phaseOf("abandoned", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sessions = value(float64(r.Operations)) }), false, trend.NoLeak, ByRSS, ""},
-		{"a pool that fills", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = value(min(250, float64(r.Operations))) }), false, trend.NoLeak, ByRSS, ""},
-		{"a few threads", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Threads = value(float64(r.Number)) }), false, trend.NoLeak, ByRSS, ""},
-		{"heap in noise", phaseOf("call", 20, 26, 22, 30, 24, 33, 27, 38, 31, 29, 40, 33, 36), everyRound(func(r *Round) { r.HeapMB = value(5 + float64(r.Operations)/80) }), false, trend.Leak, ByHeap, HeapGrows},
-		{"heap without memory", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.HeapMB = value(5 + float64(r.Operations)/80) }), false, trend.Undecided, ByRSS, HeapGrows},
+		{"sockets", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = new(float64(r.Operations)) }), false, trend.Leak, ByCount, Counted},
+		{"sessions that are abandoned", phaseOf("abandoned", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sessions = new(float64(r.Operations)) }), false, trend.NoLeak, ByRSS, ""},
+		{"a pool that fills", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = new(min(250, float64(r.Operations))) }), false, trend.NoLeak, ByRSS, ""},
+		{"a few threads", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Threads = new(float64(r.Number)) }), false, trend.NoLeak, ByRSS, ""},
+		{"heap in noise", phaseOf("call", 20, 26, 22, 30, 24, 33, 27, 38, 31, 29, 40, 33, 36), everyRound(func(r *Round) { r.HeapMB = new(5 + float64(r.Operations)/80) }), false, trend.Leak, ByHeap, HeapGrows},
+		{"heap without memory", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.HeapMB = new(5 + float64(r.Operations)/80) }), false, trend.Undecided, ByRSS, HeapGrows},
 		{"growing, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) { p.CollectorMB = 256 }, false, trend.Undecided, ByRSS, LazyHeap},
 		{"growing beyond what a lazy collector leaves", phaseOf("call", line(13, 20, 30)...), func(p *Phase) { p.CollectorMB = 256 }, false, trend.Leak, ByRSS, trend.Rising},
 		{"heap, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) {
 			p.CollectorMB = 256
-			everyRound(func(r *Round) { r.HeapMB = value(5 + float64(r.Operations)/80) })(p)
+			everyRound(func(r *Round) { r.HeapMB = new(5 + float64(r.Operations)/80) })(p)
 		}, false, trend.Undecided, ByHeap, LazyHeap},
 		{"growing in one process beyond what its collector leaves", phaseOf("call", line(13, 20, 10)...), func(p *Phase) { p.CollectorMB, p.OverCollector = 256, true }, false, trend.Leak, ByRSS, trend.Rising},
 		{"children, and the collector is lazy", phaseOf("call", line(13, 20, 10)...), func(p *Phase) {
@@ -103,9 +103,6 @@ func everyRound(change func(*Round)) func(*Phase) {
 		}
 	}
 }
-
-// value returns a pointer to v.
-func value(v float64) *float64 { return &v }
 
 // judged judges phases.
 func judged(phases ...*Phase) []*Phase {
@@ -223,7 +220,7 @@ func TestFileLimit(t *testing.T) {
 	t.Parallel()
 	p := phaseOf("call", line(13, 20, 0)...)
 	p.FileLimit = 1024
-	everyRound(func(r *Round) { r.Files = value(min(1020, 10+2*float64(r.Operations))) })(p)
+	everyRound(func(r *Round) { r.Files = new(min(1020, 10+2*float64(r.Operations))) })(p)
 	p.Judge()
 	if p.Verdict() != trend.Leak || p.By != ByCount || !strings.Contains(p.Trend.Reasons[0].Text, "at its limit of 1024 open files") {
 		t.Errorf("%s: %+v", p.Verdict(), p.Trend.Reasons)
@@ -299,13 +296,13 @@ func TestBaselineOfAnotherTool(t *testing.T) {
 func TestHeapThatIsHidden(t *testing.T) {
 	t.Parallel()
 	p := phaseOf("call", line(13, 200, 0)...)
-	everyRound(func(r *Round) { r.HeapMB = value(50 + float64(r.Operations)/10) })(p)
+	everyRound(func(r *Round) { r.HeapMB = new(50 + float64(r.Operations)/10) })(p)
 	p.Judge()
 	if p.Verdict() != trend.Undecided || p.Trend.Smallest < 100<<10 || !strings.Contains(p.Trend.Reasons[0].Text, "memory that the process already had") {
 		t.Errorf("limit %.0f: %+v", p.Trend.Smallest, p.Trend.Reasons)
 	}
 	flat := phaseOf("call", line(13, 200, 0)...)
-	everyRound(func(r *Round) { r.HeapMB = value(50 + 0.1*float64(r.Number%2)) })(flat)
+	everyRound(func(r *Round) { r.HeapMB = new(50 + 0.1*float64(r.Number%2)) })(flat)
 	if flat.Judge(); flat.Trend.Smallest > 20<<10 {
 		t.Errorf("limit %.0f beside a flat heap: %+v", flat.Trend.Smallest, flat.Heap)
 	}
@@ -315,7 +312,7 @@ func TestHeapThatIsHidden(t *testing.T) {
 func TestCauseOfOpenSessions(t *testing.T) {
 	t.Parallel()
 	p := phaseOf("initialize", line(13, 20, 1)...)
-	everyRound(func(r *Round) { r.Sessions = value(float64(r.Operations)) })(p)
+	everyRound(func(r *Round) { r.Sessions = new(float64(r.Operations)) })(p)
 	if causes := CausesOf(judged(p)); len(causes) != 1 || strings.Contains(causes[0].Means, "were closed") {
 		t.Errorf("%+v", causes)
 	}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -28,17 +29,16 @@ func (f *facts) releasedConclusion() conclusion {
 
 // confirmed adds to the reasons for a leak whether an idle time was waited for.
 func (f *facts) confirmed(reasons []trend.Reason) []trend.Reason {
-	reasons = reasons[:len(reasons):len(reasons)]
 	if f.Hold == nil {
 		return reasons
 	}
-	return append(reasons, trend.Reason{Code: KeptIdle, Leak: true, Text: fmt.Sprintf(
+	return append(slices.Clip(reasons), trend.Reason{Code: KeptIdle, Leak: true, Text: fmt.Sprintf(
 		"it was still kept after %.0f s of idleness, so it is not memory held for a shorter time", f.Hold.Seconds)})
 }
 
 // unexpired reports whether growth may be sessions that have not expired yet.
 func (f *facts) unexpired() bool {
-	return f.mayHold() && f.rss.Span > 0 && !(f.cleared() && !f.heapHidden())
+	return f.mayHold() && f.rss.Span > 0 && (!f.cleared() || f.heapHidden())
 }
 
 func (f *facts) unexpiredConclusion() conclusion {
@@ -78,7 +78,7 @@ const straightShare = 0.95
 // ranOut reports whether the server died because memory ran out, while memory
 // grew on a straight line by more than its collectors may leave.
 func (f *facts) ranOut() bool {
-	if !f.Evidence.OutOfMemory || f.mayHold() || len(f.Rounds) < 4 || f.grown() <= f.CollectorMB {
+	if !f.OutOfMemory || f.mayHold() || len(f.Rounds) < 4 || f.grown() <= f.CollectorMB {
 		return false
 	}
 	points := make([]trend.Point, 0, len(f.Rounds))

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -114,7 +115,7 @@ func examine(e *Evidence, per string) *facts {
 // judgement puts a conclusion and the figures together.
 func (f *facts) judgement(c conclusion) Judgement {
 	j := Judgement{Trend: f.rss, Rate: c.rate, By: c.by, Heap: f.heap, Counts: f.counts}
-	j.Trend.Verdict, j.Trend.Reasons = c.verdict, append(c.reasons, f.disturbances...)
+	j.Trend.Verdict, j.Trend.Reasons = c.verdict, slices.Concat(c.reasons, f.disturbances)
 	if f.rss.Verdict == trend.NoLeak && f.heapGrows() {
 		j.Trend.Smallest = max(j.Trend.Smallest, f.heap.Rate.Bytes)
 	}
@@ -133,7 +134,7 @@ func (f *facts) open() conclusion {
 	}
 	reasons := f.rss.Reasons
 	if f.rss.Verdict == trend.NoLeak && f.heapGrows() {
-		reasons = append(reasons[:len(reasons):len(reasons)], f.heapReason())
+		reasons = append(slices.Clip(reasons), f.heapReason())
 	}
 	return conclusion{verdict, ByRSS, f.rss.Rate, reasons}
 }
