@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -74,6 +75,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func (a *app) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a.ctx, a.args = ctx, args
 	a.stdout, a.stderr = a.guard(stdout), a.guard(stderr)
+	a.secrets = client.SecretsOf(nil, a.getenv("MCPDIAG_TOKEN")) // children inherit it and may print it
 	root := newRootCmd(a)
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
 	root.SetIn(a.stdin)

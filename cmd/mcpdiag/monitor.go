@@ -180,8 +180,9 @@ func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.cfg.Command.Stdout, w.cfg.Command.Stderr = f.File, f.File
-	return f.Close, nil
+	log := w.a.guard(f)
+	w.cfg.Command.Stdout, w.cfg.Command.Stderr = log, log
+	return func() error { return errors.Join(log.Flush(), f.Close()) }, nil
 }
 
 // finish writes the result and the picture, and says whether it is a finding.
