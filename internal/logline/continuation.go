@@ -1,0 +1,71 @@
+package logline
+
+import "bytes"
+
+// continuations begin lines that belong to the record before them.
+var continuations = []string{
+	"at ", "Caused by:", "... ", "Traceback (most recent call last)", "goroutine ", "created by ", "During handling of the above",
+	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution",
+}
+
+// readContinuation recognizes lines that continue the record before: indented ones,
+// frames of stack traces, closing braces of an inspected object, GC lines of a dying Node.
+func readContinuation(_ *Parser, line []byte, r *Record) bool {
+	if r.Wrappers&(ClaudeDesktop|VSCode) != 0 {
+		return false
+	}
+	text := bytes.TrimLeft(line, " \t")
+	switch {
+	case line[0] == ' ' || line[0] == '\t':
+		readRichContinuation(line, text, r)
+	case line[0] == '}' || line[0] == ']':
+	case bytes.HasPrefix(line, []byte("[")) && bytes.Contains(line[:min(len(line), 60)], []byte(" ms: ")):
+		r.Format = NodeDeath
+	case isGoFrame(line), isFinalException(line):
+	case !hasAnyPrefix(line, continuations):
+		return false
+	}
+	r.Continues = r.Format != Rich // a record of rich whose time did not change
+	if len(r.Message) == 0 {
+		r.Message = text
+	}
+	return true
+}
+
+// readRichContinuation reads a record of rich whose time column is blank because it did not change.
+func readRichContinuation(line, text []byte, r *Record) {
+	word, after, _ := bytes.Cut(text, []byte(" "))
+	if len(line)-len(text) >= 20 && isLevel(word) {
+		r.Format, r.Level, r.Message = Rich, ParseLevel(word), richMessage(after)
+		return
+	}
+	if len(line)-len(text) >= 20 {
+		r.Message = richMessage(text)
+	}
+}
+
+func hasAnyPrefix(line []byte, prefixes []string) bool {
+	for _, prefix := range prefixes {
+		if bytes.HasPrefix(line, []byte(prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isGoFrame recognizes the function line of a Go stack: "main.(*S).call(0xc000112000, …)".
+func isGoFrame(line []byte) bool {
+	return line[len(line)-1] == ')' && bytes.IndexByte(line, ' ') != 0 && bytes.IndexByte(line, '.') > 0 &&
+		(bytes.Contains(line, []byte("(0x")) || bytes.HasSuffix(line, []byte("()")) || bytes.HasSuffix(line, []byte("(...)")))
+}
+
+// isFinalException recognizes the last line of a Python traceback and the head of a
+// Java stack: a dotted type that ends in Error or Exception, a colon and text.
+func isFinalException(line []byte) bool {
+	name, _, ok := bytes.Cut(line, []byte(": "))
+	if !ok || len(name) > 120 || bytes.IndexByte(name, '.') < 0 || bytes.IndexByte(name, ' ') >= 0 {
+		return false
+	}
+	last := name[bytes.LastIndexByte(name, '.')+1:]
+	return len(last) > 0 && last[0] >= 'A' && last[0] <= 'Z' && !bytes.ContainsAny(name, `/\"'()[]{}=`)
+}

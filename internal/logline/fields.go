@@ -1,0 +1,147 @@
+package logline
+
+import "time"
+
+// field is a member of Record that a key of JSON or logfmt can set.
+type field uint8
+
+const (
+	noField field = iota
+	timeField
+	levelField
+	syslogLevelField
+	otelLevelField
+	messageField
+	eventField
+	loggerField
+	requestField
+	sessionField
+	userField
+	toolField
+	methodField
+	endpointField
+	addressField
+	statusField
+	codeField // an HTTP status if it is between 100 and 599
+	errorTypeField
+	errorTextField
+	reasonField
+	statementField
+	stackField
+	durationField
+	jsonrpcField
+	idField
+	resultField
+	isErrorField
+	refersField
+	streamField
+	podField
+	cwdField
+	numFields
+)
+
+// alias is one name of a field. Of several names in a line the lowest rank wins.
+type alias struct {
+	field field
+	rank  uint8
+	unit  time.Duration // of a duration; 0 if the key does not say
+	given bool          // the unit is the user's
+}
+
+// aliasLists are the names of each field in the order of their rank, in lower case
+// without "_", "-", "." and with the names of enclosing objects in front.
+var aliasLists = map[field][]string{
+	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
+		"realtimetimestamp", "instant", "observedtimeunixnano"},
+	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel"},
+	messageField:   {"message", "msg", "text", "body", "shortmessage", "log", "recordmessage", "bodystringvalue", "debug"},
+	eventField:     {"event", "eventname"},
+	loggerField:    {"logger", "loggername", "name", "category", "target", "caller", "component", "recordname", "paramslogger"},
+	requestField:   {"requestid", "reqid", "httprequestid", "xrequestid", "correlationid", "traceid", "logginggoogleapiscom/trace", "traceparent", "rid"},
+	sessionField:   {"sessionid", "sid", "mcpsessionid", "sess", "session"},
+	userField:      {"userid", "user", "username", "uid", "sub", "clientid", "account", "tenant"},
+	toolField:      {"tool", "toolname", "paramsname", "mcptoolname", "genaitoolname"},
+	methodField:    {"method", "rpcmethod", "reqmethod", "httpmethod", "httprequestmethod", "httprequestrequestmethod", "requestmethod", "statemethod", "mcpmethodname"},
+	endpointField:  {"endpoint", "path", "url", "route", "requrl", "httproute", "requesturi", "uri", "requestpath", "urlpath", "httprequestrequesturl", "httptarget"},
+	addressField:   {"ip", "remoteaddr", "remoteaddress", "clientip", "reqremoteaddress", "clientaddress", "peer"},
+	statusField:    {"status", "statuscode", "resstatuscode", "httpresponsestatuscode", "httpstatuscode", "httprequeststatus", "httpstatus", "responsestatus"},
+	codeField:      {"code"},
+	errorTypeField: {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass"},
+	errorTextField: {"errormessage", "errmessage", "error", "err", "exceptionmessage", "exception", "errormsg", "dataerror", "paramsdataerror"},
+	reasonField:    {"reason", "failurereason", "denyreason", "paramsreason"},
+	statementField: {"query", "statement", "sql", "dbstatement", "dbquerytext"},
+	stackField:     {"stack", "stacktrace", "errstack", "errorstack", "excinfo", "errorstacktrace", "exceptionstacktrace", "errorverbose"},
+}
+
+// journalRank is the rank of journald's key among those of timeField.
+const journalRank = 11
+
+// durationStems are the names of durations; a unit may follow.
+var durationStems = []string{
+	"duration", "elapsed", "latency", "responsetime", "took", "processingtime", "requesttime", "totaltime", "stateelapsed", "durationsec",
+	"elapsedtime", "executiontime", "resresponsetime", "httprequestlatency", "runtime", "delta", "queryduration", "reqduration",
+}
+
+// unitSuffixes are the units that may follow a stem.
+var unitSuffixes = map[string]time.Duration{
+	"ms": time.Millisecond, "millis": time.Millisecond, "milliseconds": time.Millisecond, "msec": time.Millisecond,
+	"s": time.Second, "sec": time.Second, "secs": time.Second, "seconds": time.Second,
+	"us": time.Microsecond, "micros": time.Microsecond, "microseconds": time.Microsecond,
+	"ns": time.Nanosecond, "nanos": time.Nanosecond, "nanoseconds": time.Nanosecond,
+}
+
+// aliases maps a normalized key to the field that it names.
+var aliases = makeAliases()
+
+func makeAliases() map[string]alias {
+	all := map[string]alias{
+		"priority": {field: syslogLevelField}, "severitynumber": {field: otelLevelField}, "eventduration": {field: durationField, unit: time.Nanosecond},
+		"jsonrpc": {field: jsonrpcField}, "id": {field: idField}, "resultiserror": {field: isErrorField}, "paramsrequestid": {field: refersField},
+		"result": {field: resultField}, "stream": {field: streamField}, "podname": {field: podField}, "cwd": {field: cwdField},
+	}
+	for f, names := range aliasLists {
+		for rank, name := range names {
+			all[name] = alias{field: f, rank: uint8(rank)}
+		}
+	}
+	for rank, stem := range durationStems {
+		all[stem] = alias{field: durationField, rank: uint8(rank)}
+		for suffix, unit := range unitSuffixes {
+			all[stem+suffix] = alias{field: durationField, rank: uint8(rank), unit: unit}
+		}
+	}
+	return all
+}
+
+// prefixes holds the beginnings of the aliases: only objects with such a path are read.
+var prefixes = makePrefixes()
+
+func makePrefixes() map[string]bool {
+	all := map[string]bool{}
+	for name := range aliases {
+		for i := 1; i < len(name); i++ {
+			all[name[:i]] = true
+		}
+	}
+	return all
+}
+
+// longestKey is the length of the longest key that can be an alias, with room for a prefix.
+const longestKey = 48
+
+// appendKey appends key to path in normalized form: lower case, without "_", "-" and ".".
+func appendKey(path, key []byte) []byte {
+	for _, c := range key {
+		switch {
+		case c == '_' || c == '-' || c == '.' || c == ' ':
+			continue
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		if len(path) >= longestKey {
+			return path
+		}
+		path = append(path, c)
+	}
+	return path
+}

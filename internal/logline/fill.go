@@ -1,0 +1,213 @@
+package logline
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+)
+
+// fill copies the collected values into r; fields without a value stay unchanged.
+func (f *fieldReader) fill(r *Record) {
+	f.fillTime(r)
+	f.fillLevel(r)
+	for _, m := range [...]struct {
+		id field
+		to *[]byte
+	}{
+		{messageField, &r.Message}, {eventField, &r.Event}, {loggerField, &r.Logger}, {requestField, &r.Request}, {sessionField, &r.Session},
+		{userField, &r.User}, {toolField, &r.Tool}, {methodField, &r.Method}, {endpointField, &r.Endpoint}, {addressField, &r.Address},
+		{errorTypeField, &r.ErrorType}, {errorTextField, &r.ErrorText}, {reasonField, &r.Reason}, {statementField, &r.Statement}, {stackField, &r.Stack},
+	} {
+		if text := f.values[m.id].text; len(text) > 0 {
+			*m.to = text
+		}
+	}
+	if len(r.Message) == 0 {
+		r.Message = r.Event
+	}
+	f.fillStatus(r)
+	f.fillDuration(r)
+	f.fillRPC(r)
+	tidyFields(r)
+}
+
+// tidyFields moves values that loggers put under a name that means something else.
+func tidyFields(r *Record) {
+	if len(r.Request) == 55 && r.Request[2] == '-' && r.Request[35] == '-' {
+		r.Request = r.Request[3:35] // traceparent: version, trace, span, flags
+	}
+	if i := bytes.LastIndex(r.Request, []byte("/traces/")); i >= 0 {
+		r.Request = r.Request[i+len("/traces/"):] // Google Cloud's resource name
+	}
+	if len(r.Endpoint) == 0 && len(r.Method) > 0 && r.Method[0] == '/' {
+		r.Endpoint, r.Method = r.Method, nil
+	}
+	if len(r.Stack) > 0 && len(r.ErrorType) == 0 {
+		name, text := ErrorOfStack(r.Stack)
+		r.ErrorType = name
+		if len(r.ErrorText) == 0 {
+			r.ErrorText = text
+		}
+	}
+}
+
+// ErrorOfStack returns the exception type and its text with which a stack trace
+// begins or, in Python, ends.
+func ErrorOfStack(stack []byte) (name, text []byte) {
+	line, _, _ := bytes.Cut(stack, []byte("\n"))
+	if bytes.HasPrefix(line, []byte("Traceback")) {
+		stack = bytes.TrimRight(stack, "\n ")
+		line = stack[bytes.LastIndexByte(stack, '\n')+1:]
+	}
+	name, text, ok := bytes.Cut(line, []byte(":"))
+	if !ok || len(name) == 0 || len(name) > 100 || bytes.ContainsAny(name, " \t/(") {
+		return nil, nil
+	}
+	return name, bytes.TrimSpace(text)
+}
+
+func (f *fieldReader) fillTime(r *Record) {
+	v := f.values[timeField]
+	if v.text == nil {
+		return
+	}
+	s, _ := ParseTime(bytes.TrimSpace(v.text))
+	if s.Missing == NoStamp {
+		s = stampOfNumber(v.text)
+	}
+	r.stamp(s)
+}
+
+// stamp sets the time of r unless it has a more complete one.
+func (r *Record) stamp(s Stamp) {
+	if s.Missing <= r.Time.Missing && s.Missing != NoStamp {
+		r.Time = s
+	}
+}
+
+func (f *fieldReader) fillLevel(r *Record) {
+	level := NoLevel
+	switch v := f.values[levelField]; {
+	case v.number:
+		level = levelOfNumber(integer(v.text))
+	case v.text != nil:
+		if level = ParseLevel(v.text); level == NoLevel && len(v.text) > 1 && isDigit(v.text[0]) {
+			level = levelOfNumber(integer(v.text))
+		}
+	case f.has(syslogLevelField):
+		if level = levelOfSyslog(integer(f.text(syslogLevelField))); !isDigits(f.text(syslogLevelField)) {
+			level = ParseLevel(f.text(syslogLevelField))
+		}
+	case f.has(otelLevelField):
+		level = levelOfOTel(integer(f.text(otelLevelField)))
+	}
+	if level != NoLevel {
+		r.Level = level
+	}
+}
+
+func (f *fieldReader) fillStatus(r *Record) {
+	for _, id := range [...]field{statusField, codeField} {
+		if n := integer(f.text(id)); r.Status == 0 && n >= 100 && n <= 599 && isDigits(f.text(id)) {
+			r.Status = int(n)
+		}
+	}
+	if code := f.text(codeField); len(r.ErrorType) == 0 && len(code) == 5 && !f.values[codeField].number {
+		r.ErrorType = code // SQLSTATE
+	}
+}
+
+func (f *fieldReader) fillDuration(r *Record) {
+	v := f.values[durationField]
+	if v.text == nil {
+		return
+	}
+	if !v.number {
+		if d, ok := ParseDuration(v.text); ok {
+			r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+			return
+		}
+	}
+	unit, rule := v.unit, UnitInKey
+	switch {
+	case v.given:
+		rule = UnitGiven
+	case unit == 0:
+		unit, rule = f.unitByLogger(v)
+	}
+	n, err := strconv.ParseFloat(string(v.text), 64)
+	if d := n * float64(unit); err == nil && d >= 0 && d < math.MaxInt64 {
+		r.Duration, r.HasDuration, r.DurationUnit = time.Duration(d), true, rule
+	}
+}
+
+// unitByLogger recognizes the logger by its other keys: each has its own unit.
+func (f *fieldReader) unitByLogger(v value) (time.Duration, DurationUnit) {
+	float := bytes.IndexByte(v.text, '.') >= 0
+	level, stamp := f.values[levelField], f.values[timeField]
+	switch {
+	case f.style == UnitOfStruct:
+		return time.Second, UnitOfStruct
+	case level.number:
+		return time.Millisecond, UnitOfPino
+	case stamp.number && bytes.IndexByte(stamp.text, '.') > 0:
+		return time.Second, UnitOfZap
+	case f.has(eventField) && !f.has(messageField):
+		return time.Second, UnitOfStruct
+	case !float && len(v.text) > 5 && len(level.text) > 0 && level.text[0] <= 'Z':
+		return time.Nanosecond, UnitOfSlog
+	case f.has(messageField) && f.values[messageField].rank == 0 && float:
+		return time.Millisecond, UnitOfZerolog
+	}
+	return time.Millisecond, UnitGuessed
+}
+
+// fillRPC recognizes a JSON-RPC message.
+func (f *fieldReader) fillRPC(r *Record) {
+	if !f.has(jsonrpcField) {
+		return
+	}
+	rpc := &r.RPC
+	if id := f.values[idField]; id.text != nil {
+		rpc.ID = id.text
+	}
+	switch {
+	case f.has(methodField) && rpc.ID != nil:
+		rpc.Kind = Request
+	case f.has(methodField):
+		rpc.Kind = Notification
+	case f.has(resultField), f.has(errorTypeField), f.has(errorTextField), rpc.ID != nil:
+		rpc.Kind = Response
+	default:
+		return
+	}
+	r.Format = JSONRPC
+	rpc.RefersTo = f.text(refersField)
+	if rpc.Kind == Response {
+		rpc.Code = integer(f.text(errorTypeField))
+		rpc.IsError = f.has(isErrorField) || f.has(errorTypeField) || f.has(errorTextField)
+	}
+	if string(r.Method) != "tools/call" && len(r.Tool) > 0 && bytes.Equal(r.Tool, f.text(toolField)) && f.values[toolField].rank == 2 {
+		r.Tool = nil // the name of a prompt or of a client
+	}
+	if rpc.ID != nil && len(r.Request) == 0 {
+		r.Request = rpc.ID
+	}
+	if len(r.Message) == 0 {
+		r.Message = rpcMessage(r)
+	}
+}
+
+// rpcMessage describes a JSON-RPC message: its method, the text of its error, or "result".
+func rpcMessage(r *Record) []byte {
+	switch {
+	case r.RPC.Kind != Response:
+		return r.Method
+	case len(r.ErrorText) > 0:
+		return r.ErrorText
+	case r.RPC.IsError:
+		return []byte("result with isError")
+	}
+	return []byte("result")
+}

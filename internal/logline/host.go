@@ -1,0 +1,87 @@
+package logline
+
+import "bytes"
+
+// unwrapHost reads the lines of the hosts of MCP servers, without their time:
+// Claude Desktop writes "[level] [server] text" or "[server] [level] text", VS Code
+// and Cursor "[level] text". A JSON-RPC message in the text is the inner line.
+func unwrapHost(rest []byte, s Stamp, r *Record) ([]byte, bool) {
+	first, text, ok := cutBracket(rest)
+	if !ok || len(first) > 100 {
+		return nil, false
+	}
+	level, wrapper := hostLevel(first), VSCode
+	second, after, two := cutBracket(text)
+	switch {
+	case two && level != NoLevel && !isHostChannel(second):
+		wrapper, r.Stream, text = ClaudeDesktop, second, after
+	case two && level == NoLevel && hostLevel(second) != NoLevel:
+		wrapper, r.Stream, level, text = ClaudeDesktop, first, hostLevel(second), after
+	case level == NoLevel || s.Missing != NoZone:
+		return nil, false
+	}
+	s.Wrapper = true
+	r.stamp(s)
+	r.Level, r.Wrappers = level, r.Wrappers|wrapper
+	return cutTraffic(text, r), true
+}
+
+// hostLevel reads the lower-case levels of the hosts; padded ones are structlog's.
+func hostLevel(word []byte) Level {
+	if len(word) == 0 || word[0] < 'a' || word[len(word)-1] == ' ' {
+		return NoLevel
+	}
+	return ParseLevel(word)
+}
+
+func isHostChannel(name []byte) bool {
+	return bytes.Contains(name, []byte("->")) || string(name) == "server stderr" || bytes.HasSuffix(name, []byte(" Says"))
+}
+
+// cutBracket cuts "[name] " off the start of text.
+func cutBracket(text []byte) (name, rest []byte, ok bool) {
+	end := bytes.IndexByte(text, ']')
+	if len(text) == 0 || text[0] != '[' || end < 2 {
+		return nil, text, false
+	}
+	return text[1:end], bytes.TrimPrefix(text[end+1:], []byte(" ")), true
+}
+
+// traffic are the phrases in front of a JSON-RPC message or of a server's own line.
+var traffic = []struct {
+	prefix string
+	side   Side
+}{
+	{"Message from client: ", Client}, {"Message from server: ", Server}, {"[editor -> server] ", Client}, {"[server -> editor] ", Server},
+	{"[Client Says] ", Client}, {"[Server Says] ", Server}, {"[server stderr] ", UnknownSide},
+	{"SSE -> Child: ", Client}, {"Child -> SSE: ", Server}, {"StreamableHttp -> Child: ", Client}, {"Child -> StreamableHttp: ", Server},
+}
+
+// cutTraffic removes such a phrase and the inspected object that Claude Desktop appends.
+func cutTraffic(text []byte, r *Record) []byte {
+	for _, t := range traffic {
+		if rest, ok := bytes.CutPrefix(text, []byte(t.prefix)); ok {
+			r.RPC.FromPeer = t.side
+			text = rest
+			break
+		}
+	}
+	if i := bytes.LastIndex(text, []byte(" { metadata: ")); i >= 0 && bytes.HasSuffix(text, []byte(" }")) {
+		text = text[:i]
+	}
+	return text
+}
+
+// readCursor reads the start and the end of a call, which Cursor's log gives without an id.
+func readCursor(_ *Parser, line []byte, r *Record) bool {
+	if r.Wrappers&VSCode == 0 || len(line) < 7 || line[4] != ':' || line[5] != ' ' {
+		return false
+	}
+	r.Session, r.Message, r.Format = line[:4], line[6:], Cursor
+	for _, phrase := range [...]string{"Handling CallTool action for tool '", "Successfully called tool '", "Calling tool '", "Error calling tool '"} {
+		if rest, ok := bytes.CutPrefix(r.Message, []byte(phrase)); ok {
+			r.Tool, _, _ = bytes.Cut(rest, []byte("'"))
+		}
+	}
+	return true
+}

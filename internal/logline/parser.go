@@ -1,0 +1,124 @@
+package logline
+
+import (
+	"bytes"
+	"time"
+)
+
+// maxLayers bounds how many wrappers are peeled off a line.
+const maxLayers = 4
+
+// Parser reads lines. It is not safe for concurrent use; one parser may read any
+// number of streams, since it keeps nothing from line to line.
+type Parser struct{ fields fieldReader }
+
+// Options define the meaning of further keys.
+type Options struct {
+	Fields map[string]string        // key → name of a field: user, tool, …
+	Units  map[string]time.Duration // key → unit of the duration that it holds
+}
+
+// fieldNames are the names of fields that Options may use.
+var fieldNames = map[string]field{
+	"time": timeField, "level": levelField, "message": messageField, "event": eventField, "logger": loggerField, "request": requestField,
+	"session": sessionField, "user": userField, "tool": toolField, "method": methodField, "endpoint": endpointField, "address": addressField,
+	"status": statusField, "error_type": errorTypeField, "error": errorTextField, "reason": reasonField, "statement": statementField,
+	"stack": stackField, "duration": durationField,
+}
+
+// FieldNames returns the names that Options.Fields may map a key to.
+func FieldNames() []string {
+	names := make([]string, 0, len(fieldNames))
+	for name := range fieldNames {
+		names = append(names, name)
+	}
+	return names
+}
+
+// NewParser returns a parser that also knows the keys of o. Names of fields that
+// do not exist are ignored; the caller checks them against FieldNames.
+func NewParser(o Options) *Parser {
+	p := &Parser{}
+	f := &p.fields
+	f.maps, f.opens, f.units = map[string]alias{}, map[string]bool{}, map[string]time.Duration{}
+	for key, name := range o.Fields {
+		id, ok := fieldNames[name]
+		if !ok {
+			continue
+		}
+		f.maps[string(appendKey(nil, []byte(key)))] = alias{field: id}
+		f.open(key)
+	}
+	for key, unit := range o.Units {
+		f.units[string(appendKey(nil, []byte(key)))] = unit
+		f.open(key)
+	}
+	return p
+}
+
+// open has the objects on the dotted path to key read.
+func (f *fieldReader) open(key string) {
+	for i, c := range key {
+		if c == '.' {
+			f.opens[string(appendKey(nil, []byte(key[:i])))] = true
+		}
+	}
+}
+
+// Parse reads one line, without its newline, into r.
+func (p *Parser) Parse(line []byte, r *Record) {
+	*r = Record{Time: Stamp{Missing: NoStamp}}
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if bytes.IndexByte(line, 0x1b) >= 0 {
+		line = stripEscapes(line)
+	}
+	for range maxLayers {
+		inner, ok := p.unwrap(line, r)
+		if !ok {
+			break
+		}
+		line = inner
+	}
+	r.Inner = line
+	p.read(line, r)
+}
+
+// stripEscapes removes ANSI control sequences.
+func stripEscapes(line []byte) []byte {
+	plain := make([]byte, 0, len(line))
+	for i := 0; i < len(line); i++ {
+		if line[i] != 0x1b {
+			plain = append(plain, line[i])
+			continue
+		}
+		if i+1 < len(line) && line[i+1] == '[' {
+			i += 2
+			for i < len(line) && (line[i] < 0x40 || line[i] > 0x7e) {
+				i++
+			}
+		}
+	}
+	return plain
+}
+
+// read parses the program's own text.
+func (p *Parser) read(line []byte, r *Record) {
+	if r.Format == JSON {
+		p.fields.fill(r)
+		return
+	}
+	text := bytes.TrimLeft(line, " \t")
+	if len(text) == 0 {
+		r.Format, r.Continues = Blank, true
+		return
+	}
+	for _, reader := range textFormats {
+		if reader(p, line, r) {
+			return
+		}
+	}
+	r.Message = text
+	if r.Wrappers != 0 {
+		r.Format = Stamped
+	}
+}

@@ -1,0 +1,235 @@
+package logline
+
+import "bytes"
+
+// textFormats are tried in this order; the first that fits reads the line.
+var textFormats = []func(*Parser, []byte, *Record) bool{
+	readContinuation, readCursor, readDated, readBracketed, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readCrash,
+}
+
+// readDated reads lines that begin with a time.
+func readDated(p *Parser, line []byte, r *Record) bool {
+	s, n := ParseTime(line)
+	if n == 0 {
+		if s, n = parseKitchen(line); n == 0 {
+			return false
+		}
+	}
+	slashes := len(line) > 4 && line[4] == '/'
+	r.stamp(s)
+	rest := bytes.TrimLeft(line[n:], " ")
+	gap := len(line) - n - len(rest)
+	switch {
+	case len(rest) == 0:
+		r.Format = Stamped
+	case bytes.HasPrefix(rest, []byte("- ")):
+		readAsctime(rest[2:], r)
+	case bytes.HasPrefix(rest, []byte("| ")):
+		readLoguru(rest[2:], r)
+	case rest[0] == '[':
+		p.readDatedBracket(rest, slashes, r)
+	case slashes:
+		r.Format, r.Message = GoLog, rest
+	case gap > 0:
+		p.readDatedWord(rest, r)
+	default:
+		return false
+	}
+	return true
+}
+
+// readAsctime reads "logger - LEVEL - [process - thread [place] -] message".
+func readAsctime(rest []byte, r *Record) {
+	r.Format, r.Message = PythonAsctime, rest
+	parts := bytes.Split(rest, []byte(" - "))
+	for i, part := range parts[:min(len(parts), 3)] {
+		if !isLevel(part) || i+1 == len(parts) {
+			continue
+		}
+		r.Level, r.Message = ParseLevel(part), bytes.Join(parts[i+1:], []byte(" - "))
+		if i > 0 {
+			r.Logger = parts[0]
+		}
+		if n := len(parts) - i - 1; n == 3 && isDigits(parts[i+1]) {
+			r.Message = parts[len(parts)-1]
+		}
+		return
+	}
+}
+
+// readLoguru reads "LEVEL    | module:function:line - message".
+func readLoguru(rest []byte, r *Record) {
+	r.Format, r.Message = Loguru, rest
+	level, after, ok := bytes.Cut(rest, []byte("| "))
+	if !ok {
+		return
+	}
+	r.Level, r.Message = ParseLevel(level), after
+	if place, message, ok := bytes.Cut(after, []byte(" - ")); ok {
+		r.Logger, r.Message = place, message
+	}
+}
+
+// readDatedBracket reads "[level  ] event key=value" (structlog), "[level] 12#34: text"
+// (nginx) and "[41] ERROR:  text" (PostgreSQL).
+func (p *Parser) readDatedBracket(rest []byte, slashes bool, r *Record) {
+	word, text, ok := cutBracket(rest)
+	word = bytes.TrimSpace(word)
+	switch level := ParseLevel(word); {
+	case !ok:
+		r.Format, r.Message = Stamped, rest
+	case slashes && level != NoLevel:
+		r.Level = level
+		readNginxError(text, r)
+	case level != NoLevel:
+		r.Level, r.Format = level, StructlogConsole
+		p.splitPairs(bytes.TrimSpace(text), r)
+	case isDigits(word) && readPostgres(text, r):
+	default:
+		r.Format, r.Message = Stamped, rest
+	}
+}
+
+// readNginxError reads "12#34: *5 text, client: A, server: S, request: "GET / HTTP/1.1"".
+func readNginxError(text []byte, r *Record) {
+	r.Format = NginxError
+	if _, after, ok := bytes.Cut(text, []byte(": ")); ok {
+		text = after
+	}
+	if len(text) > 0 && text[0] == '*' {
+		if _, after, ok := bytes.Cut(text, []byte(" ")); ok {
+			text = after
+		}
+	}
+	message, details, _ := bytes.Cut(text, []byte(", client: "))
+	r.Message = message
+	r.Address, details, _ = bytes.Cut(details, []byte(", "))
+	if _, request, ok := bytes.Cut(details, []byte(`request: "`)); ok {
+		request, _, _ = bytes.Cut(request, []byte(`"`))
+		readRequestLine(request, r)
+	}
+}
+
+// readPostgres reads "[user@database] LEVEL:  text" behind the process number.
+func readPostgres(text []byte, r *Record) bool {
+	head, message, ok := bytes.Cut(text, []byte(":  "))
+	if !ok || len(head) > 100 {
+		return false
+	}
+	word := head[bytes.LastIndexByte(head, ' ')+1:]
+	if !isLevel(word) {
+		return false
+	}
+	if who, _, ok := bytes.Cut(head, []byte("@")); ok {
+		r.User = who
+	}
+	r.Format, r.Level, r.Message = Postgres, ParseLevel(word), message
+	switch string(word) {
+	case "STATEMENT", "DETAIL", "HINT", "CONTEXT", "QUERY":
+		r.Continues = true
+		if word[0] == 'S' {
+			r.Statement = message
+		}
+	}
+	return true
+}
+
+// readDatedWord parses the text after a time and blanks: Rust tracing, Spring Boot,
+// zerolog's console, npm debug, a level and text, or text alone.
+func (p *Parser) readDatedWord(rest []byte, r *Record) {
+	word, after, _ := bytes.Cut(rest, []byte(" "))
+	level := ParseLevel(bytes.TrimRight(word, ":"))
+	switch {
+	case level != NoLevel && isLevel(word) && bytes.Contains(after[:min(len(after), 100)], []byte(" --- [")):
+		r.Level = level
+		readSpring(after, r)
+	case level != NoLevel && isLevel(word) && len(word) == 3 && r.Time.Missing == NoDate:
+		r.Level, r.Format = level, ZerologConsole
+		p.splitPairs(bytes.TrimLeft(after, " "), r)
+	case level != NoLevel && isLevel(word) && targetEnd(after) > 0:
+		r.Level, r.Format = level, Tracing
+		p.readTracing(bytes.TrimLeft(after, " "), r)
+	case level != NoLevel && (isLevel(word) || word[len(word)-1] == ':'):
+		r.Level, r.Format, r.Message = level, Stamped, bytes.TrimLeft(after, " ")
+	case debugName(word) && bytes.HasPrefix(rest[max(0, bytes.LastIndexByte(rest, ' ')):], []byte(" +")):
+		r.Format, r.Logger = NPMDebug, word
+		r.Message = bytes.TrimSpace(after[:max(0, bytes.LastIndexByte(after, ' '))])
+	case r.Time.Missing != NoDate && p.readNested(rest, r):
+	default:
+		r.Format, r.Message = Stamped, rest
+	}
+}
+
+// readNested parses the text after a time in a format without a time.
+func (p *Parser) readNested(rest []byte, r *Record) bool {
+	for _, reader := range [...]func(*Parser, []byte, *Record) bool{readLogfmt, readPython, readMorgan, readCrash} {
+		if reader(p, rest, r) {
+			return true
+		}
+	}
+	return false
+}
+
+func debugName(word []byte) bool {
+	return bytes.IndexByte(word, ':') > 0 && word[len(word)-1] != ':' && isLower(word[0])
+}
+
+func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
+
+// readSpring reads "1 --- [app] [thread] class : message".
+func readSpring(after []byte, r *Record) {
+	r.Format, r.Message = Spring, after
+	_, rest, _ := bytes.Cut(after, []byte(" --- "))
+	for {
+		_, more, ok := cutBracket(bytes.TrimLeft(rest, " "))
+		if !ok {
+			break
+		}
+		rest = more
+	}
+	if logger, message, ok := bytes.Cut(rest, []byte(" : ")); ok {
+		r.Logger, r.Message = bytes.TrimSpace(logger), message
+	}
+}
+
+// targetEnd returns the end of a Rust target, as "rmcp::service:" or behind spans
+// as "call{tool=search}: acme::db:", 0 if there is none.
+func targetEnd(text []byte) int {
+	text = bytes.TrimLeft(text, " ")
+	head := text[:min(len(text), 200)]
+	end := bytes.Index(head, []byte(": "))
+	if end <= 0 {
+		return 0
+	}
+	if brace := bytes.IndexByte(head, '{'); brace > 0 && brace < end {
+		end = bytes.Index(head, []byte("}: "))
+	}
+	if end <= 0 || bytes.IndexByte(head[:end], ' ') >= 0 && bytes.IndexByte(head[:end], '{') < 0 {
+		return 0
+	}
+	return end
+}
+
+// readTracing reads "span{key=value}: target: message key=value".
+func (p *Parser) readTracing(text []byte, r *Record) {
+	for {
+		brace, closing := bytes.IndexByte(text, '{'), bytes.Index(text, []byte("}: "))
+		colon := bytes.Index(text, []byte(": "))
+		if brace < 0 || closing < brace || colon < brace {
+			break
+		}
+		p.fields.reset()
+		p.pairs(text[brace+1 : closing])
+		r.RPC.ID = p.fields.text(idField)
+		p.fields.fill(r)
+		text = text[closing+3:]
+	}
+	if target, message, ok := bytes.Cut(text, []byte(": ")); ok && bytes.IndexByte(target, ' ') < 0 {
+		r.Logger, text = target, message
+	}
+	p.splitPairs(text, r)
+	if len(r.Request) == 0 {
+		r.Request = r.RPC.ID
+	}
+	r.RPC = RPC{}
+}

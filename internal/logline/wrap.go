@@ -1,0 +1,244 @@
+package logline
+
+import "bytes"
+
+// unwrap removes the outermost wrapper of a line. Its fields go into r. An object
+// that is no wrapper is left in p.fields and marked by its format.
+func (p *Parser) unwrap(line []byte, r *Record) (inner []byte, ok bool) {
+	if len(line) == 0 {
+		return nil, false
+	}
+	switch c := line[0]; {
+	case c == '{' && p.fields.object(line):
+		if inner, ok := p.unwrapJSON(line, r); ok {
+			return inner, true
+		}
+		r.Format = JSON
+		return nil, false
+	case c == '[':
+		return unwrapBracket(line, r)
+	case c == '<':
+		return unwrapSyslog(line, r)
+	case isDigit(c):
+		return unwrapStamped(line, r)
+	case c >= 'A' && c <= 'Z':
+		if inner, ok := unwrapJournal(line, r); ok {
+			return inner, true
+		}
+	}
+	return unwrapPrefix(line, r)
+}
+
+// unwrapJSON removes docker's json-file, stern's and journald's JSON output, and
+// the records of Claude Code, from the object that was just read.
+func (p *Parser) unwrapJSON(line []byte, r *Record) ([]byte, bool) {
+	f := &p.fields
+	message := f.text(messageField)
+	switch {
+	case f.has(streamField) && f.has(timeField) && bytes.HasPrefix(line, []byte(`{"log"`)):
+		r.Wrappers |= Docker
+		r.Partial = !bytes.HasSuffix(message, []byte("\n"))
+	case f.has(podField):
+		r.Wrappers |= Stern
+		r.Stream = f.text(podField)
+	case f.has(cwdField) && f.has(sessionField) && (len(message) > 0 || f.has(errorTextField)):
+		message = claudeCode(f, r)
+	case f.has(syslogLevelField) && f.values[timeField].rank == journalRank:
+		r.Wrappers |= Journal
+		f.fillLevel(r)
+	default:
+		return nil, false
+	}
+	f.fillTime(r)
+	r.Time.Wrapper = true
+	return bytes.TrimRight(message, "\r\n"), true
+}
+
+// claudeCode reads a record of Claude Code: its level is the key of its text.
+func claudeCode(f *fieldReader, r *Record) []byte {
+	r.Wrappers |= ClaudeCode
+	r.Session = f.text(sessionField)
+	level, message := Debug, f.text(messageField)
+	if len(message) == 0 {
+		level, message = Error, f.text(errorTextField)
+	}
+	r.Level = level
+	message = bytes.TrimPrefix(message, []byte("Server stderr: "))
+	if tool, ok := bytes.CutPrefix(message, []byte("Calling MCP tool: ")); ok {
+		r.Tool = tool
+	}
+	return message
+}
+
+// unwrapBracket removes "[pod/name/container] " and "[name] ".
+func unwrapBracket(line []byte, r *Record) ([]byte, bool) {
+	end := bytes.IndexByte(line, ']')
+	if end < 2 || end > 200 || end+2 > len(line) || line[end+1] != ' ' {
+		return nil, false
+	}
+	name, inner := line[1:end], line[end+2:]
+	switch {
+	case bytes.HasPrefix(name, []byte("pod/")):
+		r.Wrappers |= Kubectl
+		name = name[4:]
+	case isDigit(name[0]) || isLevelWord(name) || bytes.ContainsAny(name, " :="):
+		return nil, false
+	default:
+		r.Wrappers |= Supervisor
+		inner = cutTraffic(inner, r)
+	}
+	r.Stream = name
+	return inner, true
+}
+
+// isLevelWord reports whether a bracket holds a level and not a name.
+func isLevelWord(word []byte) bool { return ParseLevel(word) != NoLevel }
+
+// unwrapSyslog removes the header of RFC 5424, and the priority of RFC 3164.
+func unwrapSyslog(line []byte, r *Record) ([]byte, bool) {
+	end := bytes.IndexByte(line[:min(len(line), 5)], '>')
+	if end < 2 || !isDigits(line[1:end]) {
+		return nil, false
+	}
+	level := levelOfSyslog(integer(line[1:end]) % 8)
+	rest := line[end+1:]
+	if !bytes.HasPrefix(rest, []byte("1 ")) {
+		inner, ok := unwrapJournal(rest, r)
+		if ok {
+			r.Wrappers, r.Level = r.Wrappers&^Journal|Syslog, level
+		}
+		return inner, ok
+	}
+	s, n := ParseTime(rest[2:])
+	if n == 0 {
+		return nil, false
+	}
+	parts := bytes.SplitN(bytes.TrimLeft(rest[2+n:], " "), []byte(" "), 5) // host, program, process, message id, data and text
+	if len(parts) < 5 {
+		return nil, false
+	}
+	s.Wrapper = true
+	r.stamp(s)
+	r.Wrappers, r.Level, r.Stream = r.Wrappers|Syslog, level, parts[1]
+	return structuredData(parts[4], r), true
+}
+
+// structuredData reads the elements in brackets of RFC 5424 and returns the text behind them.
+func structuredData(text []byte, r *Record) []byte {
+	if rest, ok := bytes.CutPrefix(text, []byte("-")); ok {
+		return bytes.TrimLeft(rest, " ")
+	}
+	end := bytes.LastIndex(text[:min(len(text), 2000)], []byte("] "))
+	if end < 0 || text[0] != '[' {
+		return text
+	}
+	for pair := range bytes.FieldsSeq(text[1:end]) {
+		key, quoted, ok := bytes.Cut(pair, []byte("="))
+		a, known := aliases[string(appendKey(nil, key))]
+		if ok && known && a.field == requestField {
+			r.Request = bytes.Trim(quoted, `"`)
+		}
+	}
+	return text[end+2:]
+}
+
+// unwrapJournal removes "Nov 25 09:00:53 host program[41]: ".
+func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
+	s, n := ParseTime(line)
+	if n == 0 || s.Missing != NoYear {
+		return nil, false
+	}
+	rest := bytes.TrimLeft(line[n:], " ")
+	end := bytes.Index(rest[:min(len(rest), 200)], []byte(": "))
+	if end < 0 || bytes.Count(rest[:end], []byte(" ")) != 1 {
+		return nil, false
+	}
+	_, program, _ := bytes.Cut(rest[:end], []byte(" "))
+	program, _, _ = bytes.Cut(program, []byte("["))
+	s.Wrapper = true
+	r.stamp(s)
+	r.Wrappers, r.Stream = r.Wrappers|Journal, program
+	return rest[end+2:], true
+}
+
+// unwrapStamped removes a time that a wrapper put in front of a line: CRI's
+// "TIME stdout F ", the hosts' "TIME [level] [server] ", kubectl --timestamps.
+func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
+	s, n := ParseTime(line)
+	if n == 0 || n >= len(line) || line[n] != ' ' || s.Missing == NoDate {
+		return nil, false
+	}
+	rest := line[n+1:]
+	s.Wrapper = true
+	if inner, partial, ok := cutCRI(rest); ok {
+		r.stamp(s)
+		r.Wrappers, r.Partial = r.Wrappers|CRI, partial
+		return inner, true
+	}
+	if inner, ok := unwrapHost(rest, s, r); ok {
+		return inner, true
+	}
+	if r.Wrappers&(Kubectl|Compose) != 0 || nestedFormat(rest) {
+		r.stamp(s)
+		r.Wrappers |= Kubectl
+		return rest, true
+	}
+	return nil, false
+}
+
+func cutCRI(rest []byte) (inner []byte, partial, ok bool) {
+	for _, stream := range [...]string{"stdout ", "stderr "} {
+		if after, found := bytes.CutPrefix(rest, []byte(stream)); found && len(after) > 1 && (after[0] == 'F' || after[0] == 'P') && after[1] == ' ' {
+			return after[2:], after[0] == 'P', true
+		}
+	}
+	return nil, false, false
+}
+
+// nestedFormat reports whether the text after a time is a line of another format.
+func nestedFormat(rest []byte) bool {
+	if len(rest) == 0 {
+		return false
+	}
+	if rest[0] == '{' || rest[0] == '<' {
+		return true
+	}
+	_, n := ParseTime(rest)
+	return n > 10
+}
+
+// unwrapPrefix removes compose's "name-1  | " and stern's "pod container ".
+func unwrapPrefix(line []byte, r *Record) ([]byte, bool) {
+	head := line[:min(len(line), 120)]
+	if bar := bytes.Index(head, []byte("| ")); bar > 0 && line[bar-1] == ' ' {
+		name := bytes.TrimRight(line[:bar], " ")
+		if isName(name) && !isLevelWord(name) {
+			r.Wrappers, r.Stream = r.Wrappers|Compose, name
+			return line[bar+2:], true
+		}
+	}
+	pod, rest, ok := bytes.Cut(line, []byte(" "))
+	if !ok || bytes.Count(pod, []byte("-")) < 2 || !isName(pod) {
+		return nil, false
+	}
+	container, inner, ok := bytes.Cut(rest, []byte(" "))
+	if !ok || !isName(container) || len(inner) == 0 || isDigit(container[0]) || isLevelWord(container) {
+		return nil, false
+	}
+	r.Wrappers, r.Stream = r.Wrappers|Stern, line[:len(pod)+1+len(container)]
+	return inner, true
+}
+
+// isName reports whether text is a name as Kubernetes and compose allow it.
+func isName(text []byte) bool {
+	for _, c := range text {
+		if !isNameByte(c) {
+			return false
+		}
+	}
+	return len(text) > 0
+}
+
+func isNameByte(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '_' || c == '.'
+}
