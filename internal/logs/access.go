@@ -1,0 +1,176 @@
+package logs
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// RefusalRow counts the refusals of one user for one reason.
+type RefusalRow struct {
+	Who    string    `json:"who"`
+	Reason string    `json:"reason"`
+	Count  int64     `json:"count"`
+	First  time.Time `json:"first,omitzero"`
+	Last   time.Time `json:"last,omitzero"`
+}
+
+// LimitRow counts the requests of one user to one endpoint that were over a rate limit.
+type LimitRow struct {
+	Who      string    `json:"who"`
+	Endpoint string    `json:"endpoint"`
+	Count    int64     `json:"count"`
+	First    time.Time `json:"first,omitzero"`
+	Last     time.Time `json:"last,omitzero"`
+	PeakSec  int64     `json:"peakPerSecond"`
+}
+
+// pair is a two-part name of a table.
+type pair struct{ a, b string }
+
+// span counts events and when they were.
+type span struct {
+	pair
+	count, first, last int64
+	second, inSecond   int64
+	peak               int64
+}
+
+func (s *span) add(p pair, e *input.Entry) {
+	s.pair = p
+	s.count++
+	if !e.Known {
+		return
+	}
+	if s.first == 0 {
+		s.first = e.Nanos
+	}
+	s.last = e.Nanos
+	if sec := e.Nanos / int64(time.Second); sec != s.second {
+		s.second, s.inSecond = sec, 0
+	}
+	s.inSecond++
+	s.peak = max(s.peak, s.inSecond)
+}
+
+func timeOf(nanos int64) time.Time {
+	if nanos == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, nanos).UTC()
+}
+
+// refusals are requests that were refused for lack of credentials or rights.
+type refusals struct {
+	names *namer
+	rows  tally[span]
+}
+
+// authWords are the phrases of loggers and libraries for refused credentials.
+var authWords = []string{
+	"authentication_failed", "auth_failed", "authentication failed", "login failed", "unauthorized", "invalid token", "invalid_token", "jwt expired",
+	"token expired", "token has expired", "expired_token", "invalid signature", "signature verification failed", "jwt malformed", "audience invalid",
+	"invalid audience", "insufficient_scope", "insufficient scope", "permission denied for user", "invalid api key", "forbidden",
+}
+
+func (r *refusals) add(e *input.Entry, s said, about topics) {
+	refused := e.Status == 401 || e.Status == 403
+	if !refused && (e.RPC.Kind != logline.NoRPC && !e.RPC.IsError || about&aboutAuth == 0) {
+		return
+	}
+	p := pair{r.names.who(e), reasonOf(e, s)}
+	r.rows.at(p.a+"\x00"+p.b).add(p, e)
+}
+
+// reasonOf is the reason that the line gives, else the phrase or the status.
+func reasonOf(e *input.Entry, s said) string {
+	switch {
+	case len(e.Reason) > 0:
+		return text(e.Reason)
+	case len(e.ErrorText) > 0:
+		return text(e.ErrorText)
+	}
+	if word := s.first(authWords); word != "" {
+		return word
+	}
+	return map[int]string{401: "401 unauthorized", 403: "403 forbidden"}[e.Status]
+}
+
+func (r *refusals) result() []RefusalRow {
+	rows := []RefusalRow{}
+	for _, name := range r.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
+		s := r.rows.rows[name]
+		rows = append(rows, RefusalRow{Who: s.a, Reason: s.b, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last)})
+	}
+	return rows
+}
+
+// limits are requests over a rate limit.
+type limits struct {
+	names *namer
+	rows  tally[span]
+}
+
+// limitWords are the phrases for a request over a limit.
+var limitWords = []string{"rate_limit", "rate limit", "too many requests", "ratelimit"}
+
+func (l *limits) add(e *input.Entry, about topics) bool {
+	if e.Status != 429 && e.RPC.Code != -32004 && about&aboutLimit == 0 {
+		return false
+	}
+	p := pair{l.names.who(e), cmp.Or(text(appendEndpoint(nil, e)), "(unknown)")}
+	l.rows.at(p.a+"\x00"+p.b).add(p, e)
+	return true
+}
+
+func (l *limits) result() []LimitRow {
+	rows := []LimitRow{}
+	for _, name := range l.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
+		s := l.rows.rows[name]
+		rows = append(rows, LimitRow{Who: s.a, Endpoint: s.b, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last), PeakSec: s.peak})
+	}
+	return rows
+}
+
+// RateRow is the error rate of one endpoint or tool, with its 95 % interval (Wilson).
+type RateRow struct {
+	Name   string  `json:"name"`
+	Lines  int64   `json:"lines"` // that name it: the denominator
+	Errors int64   `json:"errors"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
+}
+
+// rates are the error rates of endpoints and tools.
+type rates struct{ rows tally[rateCount] }
+
+type rateCount struct{ lines, errors int64 }
+
+func (r *rates) add(name []byte, failed bool) {
+	if len(name) == 0 {
+		return
+	}
+	row := r.rows.of(name)
+	row.lines++
+	if failed {
+		row.errors++
+	}
+}
+
+// result sorts by the lower end of the interval, so that one error of one request does not lead.
+func (r *rates) result() []RateRow {
+	low := func(c *rateCount) float64 { l, _ := trend.Wilson(float64(c.errors), float64(c.lines)); return l }
+	rows := []RateRow{}
+	for _, name := range r.rows.sorted(func(a, b *rateCount) int {
+		return cmp.Or(cmp.Compare(low(b), low(a)), cmp.Compare(b.lines, a.lines))
+	}) {
+		c := r.rows.rows[name]
+		row := RateRow{Name: name, Lines: c.lines, Errors: c.errors}
+		row.Low, row.High = trend.Wilson(float64(c.errors), float64(c.lines))
+		rows = append(rows, row)
+	}
+	return rows
+}

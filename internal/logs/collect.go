@@ -1,0 +1,216 @@
+package logs
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/anomaly"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+	"github.com/mcpdiag/mcpdiag/internal/logs/template"
+)
+
+// collector hands each entry to the parts of a report.
+type collector struct {
+	calls      calls
+	sessions   sessions
+	refusals   refusals
+	limits     limits
+	rates      rates
+	errors     errorTable
+	database   database
+	slow       slow
+	requests   requests
+	signatures signatureTable
+	templates  template.Miner
+	counter    anomaly.Counter
+	timeline   timeline
+	levels     [8]int64 // by logline.Level
+	overTime   anomaly.Counter
+	entries    int64
+	inherited  int64
+	first      int64
+	last       int64
+	subjects   subjects
+	said       said   // of the current entry
+	name       []byte // of the current entry's endpoint
+	series     map[*template.Template]*anomaly.Series
+}
+
+// maxTemplates is how many templates are kept.
+const maxTemplates = 5000
+
+func newCollector(o *Options) (*collector, error) {
+	list, err := Signatures()
+	if err != nil {
+		return nil, err
+	}
+	names := newNamer()
+	return &collector{
+		refusals: refusals{names: names}, limits: limits{names: names}, signatures: signatureTable{list: list},
+		slow: slow{threshold: o.Slow, top: o.Top}, templates: template.Miner{Limit: maxTemplates},
+		counter: anomaly.Counter{MaxKeys: 2 * maxNames}, timeline: timeline{request: o.Request},
+		series: map[*template.Template]*anomaly.Series{},
+	}, nil
+}
+
+func (c *collector) add(e *input.Entry) {
+	c.entries++
+	c.levels[e.Level]++
+	c.span(e)
+	c.timeline.add(e)
+	c.said = appendSaid(c.said[:0], e)
+	subject := c.subjects.of(c.said)
+	about := subject.topics
+	c.name = appendEndpoint(c.name[:0], e)
+	c.timed(e)
+	c.sessions.add(e, c.said, about)
+	c.requests.add(e)
+	if !c.limits.add(e, about) { // a request over a limit is no failed login
+		c.refusals.add(e, c.said, about)
+	}
+	c.database.add(e, c.said, about)
+	c.signatures.add(e)
+	c.count(e, subject)
+}
+
+// timed counts the outcome and the duration of a request.
+func (c *collector) timed(e *input.Entry) {
+	finished := c.calls.add(e)
+	if finished != nil {
+		if len(e.Tool) == 0 {
+			e.Tool = []byte(finished.name) // a response does not name its tool
+		}
+		c.name = append(append(c.name[:0], "tool "...), finished.name...)
+		c.rates.add(c.name, finished.failed)
+		if finished.timed {
+			c.slow.add(e, c.name, finished.duration)
+		}
+		return
+	}
+	if e.RPC.Kind == logline.NoRPC {
+		c.rates.add(c.name, isError(e))
+	}
+	if e.HasDuration {
+		c.slow.add(e, c.name, e.Duration)
+	}
+}
+
+func (c *collector) span(e *input.Entry) {
+	if !e.HasTime() {
+		c.inherited++
+		return
+	}
+	if c.first == 0 || e.Nanos < c.first {
+		c.first = e.Nanos
+	}
+	c.last = max(c.last, e.Nanos)
+}
+
+// count feeds errors, templates and status classes to the search for changes.
+func (c *collector) count(e *input.Entry, s *subject) {
+	var id string
+	if isError(e) {
+		id = c.errors.add(e)
+	}
+	var t *template.Template
+	if e.RPC.Kind == logline.NoRPC && len(e.Message) > 0 {
+		if t = s.template; t == nil || !c.templates.Touch(t) {
+			t, _ = c.templates.Add(e.Level.String(), e.Message)
+			s.template = t
+		}
+	}
+	if !e.Known {
+		return
+	}
+	c.counter.Line(e.Nanos, len(e.Request) > 0)
+	if e.Level >= logline.Warn {
+		c.overTime.Line(e.Nanos, false)
+		c.overTime.Add(e.Nanos, levelKey(e.Level))
+	}
+	if id != "" {
+		c.counter.Add(e.Nanos, anomaly.Key{Kind: "error", Name: id, Fatal: e.Level == logline.Fatal})
+		if len(c.name) > 0 {
+			c.counter.Add(e.Nanos, anomaly.Key{Kind: "endpoint", Name: text(c.name)})
+		}
+	}
+	if e.Status >= 400 {
+		c.counter.Add(e.Nanos, anomaly.Key{Kind: "status", Name: [...]string{"4xx", "5xx"}[min(1, e.Status/100-4)]})
+	}
+	if t != nil {
+		c.countTemplate(e.Nanos, t)
+	}
+}
+
+func levelKey(l logline.Level) anomaly.Key { return anomaly.Key{Kind: "level", Name: l.String()} }
+
+// countTemplate counts under the template's number: its text may still change.
+func (c *collector) countTemplate(nanos int64, t *template.Template) {
+	s, ok := c.series[t]
+	if !ok {
+		s = c.counter.Series(anomaly.Key{Kind: "template", Name: strconv.Itoa(len(c.series))})
+		c.series[t] = s
+	}
+	c.counter.Count(s, nanos)
+}
+
+// timeline keeps the entries of one request.
+type timeline struct {
+	request string
+	rows    []TimelineRow
+}
+
+// maxTimeline bounds the timeline of one request.
+const maxTimeline = 2000
+
+// TimelineRow is one line of a request.
+type TimelineRow struct {
+	At      time.Time `json:"at,omitzero"`
+	MS      float64   `json:"ms"` // since its first line
+	Level   string    `json:"level,omitempty"`
+	Stream  string    `json:"stream,omitempty"`
+	Message string    `json:"message"`
+	Place   string    `json:"place"`
+	GapMS   float64   `json:"gapMs"` // since the line before
+	Longest bool      `json:"longest,omitempty"`
+	nanos   int64
+}
+
+func (t *timeline) add(e *input.Entry) {
+	if t.request == "" || string(e.Request) != t.request || len(t.rows) == maxTimeline {
+		return
+	}
+	t.rows = append(t.rows, TimelineRow{
+		At: timeOf(e.Nanos), nanos: e.Nanos, Level: e.Level.String(), Stream: text(e.Stream), Message: lineOf(e), Place: place(e.Source.Name, e.Offset),
+	})
+}
+
+// lineOf returns the message and the error of an entry in one line.
+func lineOf(e *input.Entry) string {
+	s := text(e.Message)
+	if len(e.ErrorText) > 0 && string(e.ErrorText) != s {
+		s += ": " + text(e.ErrorText)
+	}
+	return s
+}
+
+// result sorts the lines by time and marks the longest gap.
+func (t *timeline) result() []TimelineRow {
+	slices.SortStableFunc(t.rows, func(a, b TimelineRow) int { return int(max(-1, min(1, a.nanos-b.nanos))) })
+	longest := 0
+	for i := range t.rows {
+		row := &t.rows[i]
+		row.MS = float64(row.nanos-t.rows[0].nanos) / 1e6
+		if i > 0 {
+			row.GapMS = float64(row.nanos-t.rows[i-1].nanos) / 1e6
+			if row.GapMS > t.rows[longest].GapMS {
+				longest = i
+			}
+		}
+	}
+	if longest > 0 {
+		t.rows[longest].Longest = true
+	}
+	return t.rows
+}

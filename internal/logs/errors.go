@@ -1,0 +1,63 @@
+package logs
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+)
+
+// ErrorRow is one error, by its fingerprint.
+type ErrorRow struct {
+	Fingerprint string    `json:"fingerprint"`
+	Title       string    `json:"title"`
+	Count       int64     `json:"count"`
+	First       time.Time `json:"first,omitzero"`
+	Last        time.Time `json:"last,omitzero"`
+	Fatal       bool      `json:"fatal,omitempty"`
+	Place       string    `json:"place"` // source and offset of the first
+	Requests    []string  `json:"requests,omitempty"`
+}
+
+// maxExamples is how many request identifiers an error keeps.
+const maxExamples = 3
+
+// errorTable groups errors.
+type errorTable struct{ rows tally[errorCount] }
+
+type errorCount struct {
+	span
+
+	title    string
+	fatal    bool
+	source   string
+	offset   int64
+	requests []string
+}
+
+func (t *errorTable) add(e *input.Entry) (id string) {
+	id, title := fingerprint(e)
+	row := t.rows.at(id)
+	if row.count == 0 {
+		row.title, row.source, row.offset = title, e.Source.Name, e.Offset
+	}
+	row.add(pair{}, e)
+	row.fatal = row.fatal || e.Level == logline.Fatal
+	if len(e.Request) > 0 && len(row.requests) < maxExamples {
+		row.requests = append(row.requests, text(e.Request))
+	}
+	return id
+}
+
+func (t *errorTable) result() []ErrorRow {
+	rows := []ErrorRow{}
+	for _, id := range t.rows.sorted(func(a, b *errorCount) int { return cmp.Compare(b.count, a.count) }) {
+		c := t.rows.rows[id]
+		rows = append(rows, ErrorRow{
+			Fingerprint: id, Title: c.title, Count: c.count, First: timeOf(c.first), Last: timeOf(c.last), Fatal: c.fatal,
+			Place: place(c.source, c.offset), Requests: c.requests,
+		})
+	}
+	return rows
+}

@@ -1,0 +1,109 @@
+package logs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding/threshold"
+)
+
+// FailOn is one condition of --fail-on.
+type FailOn struct {
+	threshold.Condition
+
+	New bool // an error that the baseline does not have
+}
+
+// NewError is the condition that an error is not in the baseline.
+const NewError = "new-error"
+
+// failMetrics are the figures that a condition may name, with their units.
+var failMetrics = map[string]threshold.Unit{
+	"error-rate": threshold.Share, "errors": threshold.Count, "slow": threshold.Milliseconds, "unanswered": threshold.Count,
+	"refused": threshold.Count, "rate-limited": threshold.Count,
+}
+
+// ParseFailOn reads one condition, such as new-error, error-rate>1% or slow>5s.
+func ParseFailOn(text string) (FailOn, error) {
+	if text = strings.TrimSpace(text); text == NewError {
+		return FailOn{New: true}, nil
+	}
+	c, err := threshold.Parse(text, func(metric string) (threshold.Unit, error) {
+		unit, ok := failMetrics[metric]
+		if !ok {
+			return unit, fmt.Errorf("unknown metric %q: want error-rate, errors, slow, unanswered, refused, rate-limited, or new-error alone", metric)
+		}
+		return unit, nil
+	})
+	return FailOn{Condition: c}, err
+}
+
+// Judge evaluates the conditions and compares with a baseline, which may be nil.
+func (r *Result) Judge(baseline *Result) {
+	if baseline != nil {
+		for _, row := range r.Errors {
+			known := slices.ContainsFunc(baseline.Errors, func(old ErrorRow) bool { return old.Fingerprint == row.Fingerprint })
+			if !known {
+				r.New = append(r.New, row)
+			}
+		}
+	}
+	for _, f := range r.failOn {
+		switch {
+		case f.New && len(r.New) > 0:
+			r.Crossed = append(r.Crossed, fmt.Sprintf("%s: %s (%s)", plural(len(r.New), "new error"), r.New[0].Title, r.New[0].Fingerprint))
+		case !f.New && f.Holds(r.figure(f.Metric)):
+			r.Crossed = append(r.Crossed, fmt.Sprintf("%s: %s", f.Text, f.Format(r.figure(f.Metric))))
+		}
+	}
+}
+
+// figure is the value of a metric of failMetrics.
+func (r *Result) figure(metric string) float64 {
+	total := 0.0
+	switch metric {
+	case "error-rate":
+		lines, errs := 0.0, 0.0
+		for _, row := range r.ErrorRates {
+			lines, errs = lines+float64(row.Lines), errs+float64(row.Errors)
+		}
+		return errs / max(1, lines)
+	case "errors":
+		for _, row := range r.Errors {
+			total += float64(row.Count)
+		}
+	case "slow":
+		if len(r.Slow) > 0 {
+			return r.Slow[0].MS
+		}
+	case "unanswered":
+		for _, row := range r.Calls {
+			total += float64(row.Unanswered)
+		}
+	case "refused":
+		for _, row := range r.Auth {
+			total += float64(row.Count)
+		}
+	case "rate-limited":
+		for _, row := range r.RateLimit {
+			total += float64(row.Count)
+		}
+	}
+	return total
+}
+
+// ReadBaseline reads the JSON document of an earlier run.
+func ReadBaseline(r io.Reader) (*Result, error) {
+	var old Result
+	if err := json.NewDecoder(r).Decode(&old); err != nil {
+		return nil, err
+	}
+	if old.Schema != Schema {
+		return nil, errors.New("not a result of mcpdiag logs --format json")
+	}
+	return &old, nil
+}

@@ -1,0 +1,120 @@
+package logs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+)
+
+// Filter is a condition on entries, such as
+//
+//	level >= warn and tool == "search" and duration > 1s and message =~ "timeout"
+type Filter struct {
+	program *vm.Program
+	machine vm.VM
+}
+
+// fields are the names that a condition may use.
+type fields struct {
+	Level      int           `expr:"level"`
+	Time       time.Time     `expr:"time"`
+	Message    string        `expr:"message"`
+	Event      string        `expr:"event"`
+	Logger     string        `expr:"logger"`
+	Stream     string        `expr:"stream"`
+	Request    string        `expr:"request"`
+	Session    string        `expr:"session"`
+	User       string        `expr:"user"`
+	Tool       string        `expr:"tool"`
+	Method     string        `expr:"method"`
+	Endpoint   string        `expr:"endpoint"`
+	Status     int           `expr:"status"`
+	Error      string        `expr:"error"`
+	ErrorType  string        `expr:"error_type"`
+	Reason     string        `expr:"reason"`
+	Duration   time.Duration `expr:"duration"`
+	Source     string        `expr:"source"`
+	TraceLevel int           `expr:"trace"`
+	Debug      int           `expr:"debug"`
+	Info       int           `expr:"info"`
+	Notice     int           `expr:"notice"`
+	Warn       int           `expr:"warn"`
+	ErrorLevel int           `expr:"err"`
+	Fatal      int           `expr:"fatal"`
+}
+
+// durationLiteral is a duration as people write it: 1s, 500ms, 1.5m.
+var durationLiteral = regexp.MustCompile(`(^|[^\w."'])(\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))\b`)
+
+// levelWord is a level as a bare word behind a comparison; "error" would be the text of an error.
+var levelWord = regexp.MustCompile(`\blevel\s*(==|!=|>=|<=|>|<)\s*error\b`)
+
+// ParseFilter compiles a condition. The language is that of github.com/expr-lang/expr,
+// with durations as 1s, levels as bare words, and =~ for regular expressions.
+func ParseFilter(condition string) (*Filter, error) {
+	text := levelWord.ReplaceAllString(condition, "level $1 err")
+	text = replaceOutsideQuotes(text, func(part string) string {
+		part = strings.ReplaceAll(part, "=~", " matches ")
+		return durationLiteral.ReplaceAllString(part, `${1}duration("${2}")`)
+	})
+	text = strings.ReplaceAll(text, "duration(\"", "span(\"")
+	program, err := expr.Compile(text, expr.Env(fields{}), expr.AsBool(), expr.Function("span", func(params ...any) (any, error) {
+		s, _ := params[0].(string)
+		return time.ParseDuration(s)
+	}, new(func(string) time.Duration)))
+	if err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return nil, fmt.Errorf("condition %q: %s; fields are level, time, message, event, logger, stream, request, session, user, tool, method, endpoint, status, error, error_type, reason, duration, source", condition, first)
+	}
+	return &Filter{program: program}, nil
+}
+
+// replaceOutsideQuotes applies replace to the parts of s that are not quoted.
+func replaceOutsideQuotes(s string, replace func(string) string) string {
+	var b strings.Builder
+	for s != "" {
+		open := strings.IndexAny(s, `"'`)
+		if open < 0 {
+			b.WriteString(replace(s))
+			break
+		}
+		b.WriteString(replace(s[:open]))
+		end := strings.IndexByte(s[open+1:], s[open])
+		if end < 0 {
+			b.WriteString(s[open:])
+			break
+		}
+		b.WriteString(s[open : open+end+2])
+		s = s[open+end+2:]
+	}
+	return b.String()
+}
+
+// Match reports whether e fulfils the condition. A condition that cannot be evaluated is not fulfilled.
+func (f *Filter) Match(e *input.Entry) bool {
+	result, err := f.machine.Run(f.program, fieldsOf(e))
+	matched, ok := result.(bool)
+	return err == nil && ok && matched
+}
+
+func fieldsOf(e *input.Entry) fields {
+	f := fields{
+		Level: int(e.Level), Message: string(e.Message), Event: string(e.Event), Logger: string(e.Logger), Stream: string(e.Stream),
+		Request: string(e.Request), Session: string(e.Session), User: string(e.User), Tool: string(e.Tool), Method: string(e.Method),
+		Endpoint: string(e.Endpoint), Status: e.Status, Error: string(e.ErrorText), ErrorType: string(e.ErrorType), Reason: string(e.Reason),
+		Duration: e.Duration, Source: e.Source.Name,
+		TraceLevel: int(logline.Trace), Debug: int(logline.Debug), Info: int(logline.Info), Notice: int(logline.Notice),
+		Warn: int(logline.Warn), ErrorLevel: int(logline.Error), Fatal: int(logline.Fatal),
+	}
+	if e.Known {
+		f.Time = time.Unix(0, e.Nanos).UTC()
+	}
+	return f
+}

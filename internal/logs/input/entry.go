@@ -1,0 +1,227 @@
+package input
+
+import (
+	"bytes"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+)
+
+// Bounds of the continuation of one record.
+const (
+	maxMoreLines = 500
+	maxMoreBytes = 256 << 10
+	maxStreams   = 10000
+)
+
+// Entry is a record of a log with its time and place. It is valid only until the
+// function that it was handed to returns.
+type Entry struct {
+	logline.Record
+	Nanos     int64 // since 1970
+	Known     bool  // Nanos is valid
+	Inherited bool  // Nanos is that of an earlier line: never used for latency
+
+	Source *Source
+	Offset int64 // of its first line in the decoded source
+	Raw    []byte
+	More   [][]byte // continuation lines, without their wrappers
+
+	moreBytes int
+	held      bool // its bytes are its own
+}
+
+// HasTime reports whether the line itself, or its wrapper, gives a time.
+func (e *Entry) HasTime() bool { return e.Known && !e.Inherited }
+
+// extend appends a continuation line.
+func (e *Entry) extend(r *logline.Record) {
+	text := r.Inner
+	if len(e.More) >= maxMoreLines || e.moreBytes+len(text) > maxMoreBytes {
+		return
+	}
+	switch {
+	case e.Format == logline.Rich:
+		e.Message = bytes.Join([][]byte{e.Message, r.Message}, []byte(" "))
+		return
+	case len(e.Message) == 0:
+		e.Message = r.Message
+		return
+	case e.Format == logline.Postgres && len(r.Statement) > 0:
+		e.Statement = r.Statement
+	}
+	e.More = append(e.More, text)
+	e.moreBytes += len(text)
+}
+
+// finish completes an entry whose continuation has been read.
+func (e *Entry) finish() {
+	if len(e.More) == 0 || len(e.Stack) > 0 {
+		return
+	}
+	stack := bytes.Join(e.More, []byte("\n"))
+	name, text := logline.ErrorOfStack(bytes.TrimLeft(stack, " \t"))
+	if name == nil {
+		return
+	}
+	e.Stack = stack
+	if len(e.ErrorType) == 0 {
+		e.ErrorType = name
+	}
+	if len(e.ErrorText) == 0 {
+		e.ErrorText = text
+	}
+}
+
+// hold copies the bytes that e refers to, so that it outlives its block.
+func (e *Entry) hold() {
+	if e.held {
+		return
+	}
+	e.held = true
+	for _, field := range [...]*[]byte{
+		&e.Raw, &e.Inner, &e.Stream, &e.Logger, &e.Message, &e.Event, &e.Request, &e.Session, &e.User, &e.Tool, &e.Method, &e.Endpoint,
+		&e.Address, &e.ErrorType, &e.ErrorText, &e.Reason, &e.Statement, &e.Stack, &e.RPC.ID, &e.RPC.RefersTo,
+	} {
+		*field = bytes.Clone(*field)
+	}
+	for i, text := range e.More {
+		e.More[i] = bytes.Clone(text)
+	}
+}
+
+// joiner puts lines together to entries.
+type joiner struct {
+	source  *Source
+	clock   logline.Clock
+	parser  *logline.Parser
+	streams map[string]*stream
+	last    *stream
+	stats   *Stats
+	yield   func(*Entry) error
+}
+
+// stream is one container, pod or server within a source.
+type stream struct {
+	entry   Entry
+	open    bool   // entry waits for continuation lines
+	partial []byte // pieces of a line that a wrapper has split
+	python  bool   // a traceback is open: the line without indentation ends it
+}
+
+// streamOf returns the stream of r. Lines without a wrapper between those of a host
+// belong to the stream of the line before.
+func (j *joiner) streamOf(r *logline.Record) *stream {
+	if len(r.Stream) == 0 && r.Continues && j.last != nil {
+		return j.last
+	}
+	s, ok := j.streams[string(r.Stream)]
+	if !ok {
+		s = &stream{}
+		if len(j.streams) < maxStreams {
+			j.streams[string(r.Stream)] = s
+		}
+	}
+	return s
+}
+
+func (j *joiner) block(b *block) error {
+	for i := range b.lines {
+		l := &b.lines[i]
+		if err := j.line(b, l); err != nil {
+			return err
+		}
+	}
+	if b.cut > 0 {
+		j.stats.CutLines++
+		j.stats.CutBytes += b.cut
+	}
+	for _, s := range j.streams {
+		if s.open {
+			s.entry.hold()
+		}
+	}
+	if len(b.lines) == 0 && len(b.data) == 0 {
+		return j.flush() // a followed file is idle
+	}
+	return nil
+}
+
+func (j *joiner) line(b *block, l *line) error {
+	r := &l.record
+	j.stats.line(r, b.data[l.start:l.end])
+	s := j.streamOf(r)
+	if r.Partial || len(s.partial) > 0 {
+		if !j.join(s, r) {
+			return nil
+		}
+	}
+	j.last = s
+	if s.continues(r) {
+		if s.entry.held {
+			r.Inner, r.Message, r.Statement = bytes.Clone(r.Inner), bytes.Clone(r.Message), bytes.Clone(r.Statement)
+		}
+		s.entry.extend(r)
+		return nil
+	}
+	if err := j.close(s); err != nil {
+		return err
+	}
+	nanos, inherited, known := j.clock.Resolve(r.Time)
+	s.entry = Entry{
+		Record: *r, Nanos: nanos, Known: known, Inherited: inherited, Source: j.source,
+		Offset: b.offset + int64(l.start), Raw: b.data[l.start:l.end], More: s.entry.More[:0],
+	}
+	s.open = true
+	return nil
+}
+
+// continues reports whether r belongs to the open entry.
+func (s *stream) continues(r *logline.Record) bool {
+	if !s.open {
+		return false
+	}
+	last := s.python && r.Format == logline.Unknown && !r.Continues
+	s.python = (s.python || bytes.HasPrefix(r.Inner, []byte("Traceback "))) && r.Continues
+	return r.Continues || last
+}
+
+// join collects the pieces of a split line; with the last one it parses the whole
+// into r and reports true.
+func (j *joiner) join(s *stream, r *logline.Record) bool {
+	if len(s.partial)+len(r.Inner) <= maxMoreBytes {
+		s.partial = append(s.partial, r.Inner...)
+	}
+	if r.Partial {
+		return false
+	}
+	outer := *r
+	j.parser.Parse(bytes.Clone(s.partial), r)
+	s.partial = s.partial[:0]
+	r.Wrappers |= outer.Wrappers
+	if len(r.Stream) == 0 {
+		r.Stream = outer.Stream
+	}
+	if r.Time.Missing >= outer.Time.Missing {
+		r.Time = outer.Time
+	}
+	return true
+}
+
+// close yields the open entry of s.
+func (j *joiner) close(s *stream) error {
+	if !s.open {
+		return nil
+	}
+	s.open = false
+	s.entry.finish()
+	return j.yield(&s.entry)
+}
+
+func (j *joiner) flush() error {
+	for _, s := range j.streams {
+		if err := j.close(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

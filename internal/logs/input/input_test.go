@@ -1,0 +1,282 @@
+package input
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+)
+
+func options() Options { return Options{Zone: time.UTC} }
+
+// messages reads sources and returns the message of each entry, with "+n" for n lines of continuation.
+func messages(t *testing.T, sources ...*Source) ([]string, *Stats) {
+	t.Helper()
+	var got []string
+	var stats Stats
+	err := Merge(t.Context(), sources, options(), &stats, func(e *Entry) error {
+		s := string(e.Message)
+		if len(e.More) > 0 {
+			s += fmt.Sprintf(" +%d", len(e.More))
+		}
+		got = append(got, s)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, &stats
+}
+
+func source(text string) *Source { return FromReader("log", strings.NewReader(text)) }
+
+func TestContinuation(t *testing.T) {
+	for _, test := range []struct {
+		name, log string
+		want      []string
+	}{
+		{"python", "2026-11-25 09:00:17,901 - core - ERROR - failed\nTraceback (most recent call last):\n  File \"/app/a.py\", line 1, in f\nValueError: bad\nINFO:mcp:next\n", []string{"failed +3", "next"}},
+		{"java", "2026-11-25T09:00:27.500Z ERROR 1 --- [mcp] [x] o.a.Tools : failed\njava.lang.IllegalStateException: no\n\tat org.acme.A.b(A.java:1)\n\t... 12 more\n", []string{"failed +3"}},
+		{"dotnet", "fail: Acme.Server[1]\n      handler failed.\n      System.Exception: no\n", []string{"handler failed. +1"}},
+		{"rich", "[11/25/26 09:00:18] INFO     Processing request of type            server.py:727\n                             CallToolRequest\n                    ERROR    failed                                server.py:401\n", []string{"Processing request of type CallToolRequest", "failed"}},
+		{"docker partial", `{"log":"{\"msg\":\"long ","stream":"stdout","time":"2026-11-25T09:00:47Z"}` + "\n" + `{"log":"message\"}\n","stream":"stdout","time":"2026-11-25T09:00:47Z"}` + "\n", []string{"long message"}},
+		{"CRI partial", "2026-11-25T09:00:47Z stdout P begin \n2026-11-25T09:00:47Z stdout F end\n", []string{"begin end"}},
+		{"two pods", "[pod/a/c] 2026-11-25T09:00:49Z panic: x\n[pod/b/c] 2026-11-25T09:00:49Z other\n[pod/a/c] 2026-11-25T09:00:49Z goroutine 1 [running]:\n", []string{"other", "panic: x +1"}},
+		{"a log that begins within a stack", "\tat org.acme.A.b(A.java:1)\nINFO:mcp:next\n", []string{"at org.acme.A.b(A.java:1)", "next"}},
+		{"no newline at the end", "INFO:mcp:a\nINFO:mcp:b", []string{"a", "b"}},
+		{"empty", "", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, _ := messages(t, source(test.log))
+			if test.name == "two pods" {
+				got = sorted(got)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func sorted(list []string) []string {
+	if len(list) == 2 && list[0] > list[1] {
+		list[0], list[1] = list[1], list[0]
+	}
+	return list
+}
+
+// A log that is longer than a block has the same entries, and stacks are joined
+// across blocks.
+func TestBlocks(t *testing.T) {
+	var log strings.Builder
+	const n = 20000
+	for i := range n {
+		fmt.Fprintf(&log, "2026-11-25T09:00:27.%03dZ ERROR 1 --- [mcp] [x] o.a.Tools : failed %d\n\tat org.acme.A.b(A.java:%d)\n\tat org.acme.A.c(A.java:%d)\n", i%1000, i, i, i)
+	}
+	got, stats := messages(t, source(log.String()))
+	if len(got) != n || stats.Lines != 3*n {
+		t.Fatalf("%d entries of %d lines", len(got), stats.Lines)
+	}
+	for i, s := range got {
+		if want := fmt.Sprintf("failed %d +2", i); s != want {
+			t.Fatalf("entry %d is %q", i, s)
+		}
+	}
+}
+
+func TestLongLine(t *testing.T) {
+	payload := strings.Repeat("A", 5<<20)
+	log := `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"upload","arguments":{"data":"` + payload + `"}},"id":77}` + "\nINFO:mcp:next\n"
+	var ids []string
+	var stats Stats
+	err := Read(t.Context(), source(log), options(), &stats, func(e *Entry) error {
+		ids = append(ids, string(e.RPC.ID)+" "+string(e.Message))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"77 tools/call", " next"}, ids); diff != "" {
+		t.Error(diff)
+	}
+	if stats.CutLines != 1 || stats.CutBytes < 4<<20 {
+		t.Errorf("%d lines cut, %d bytes", stats.CutLines, stats.CutBytes)
+	}
+}
+
+func TestEncodings(t *testing.T) {
+	const log = "INFO:mcp:grüße\nINFO:mcp:two\n"
+	var utf16le bytes.Buffer
+	utf16le.WriteString("\xff\xfe")
+	for _, u := range utf16.Encode([]rune(log)) {
+		utf16le.Write([]byte{byte(u), byte(u >> 8)})
+	}
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{
+		"plain": log, "UTF-8 BOM": "\xef\xbb\xbf" + log, "CRLF": strings.ReplaceAll(log, "\n", "\r\n"), "UTF-16": utf16le.String(),
+		"gzip": zip(t, log), "gzip in two members": zip(t, "INFO:mcp:grüße\n") + zip(t, "INFO:mcp:two\n"), "zstd": string(encoder.EncodeAll([]byte(log), nil)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, _ := messages(t, source(data))
+			if diff := cmp.Diff([]string{"grüße", "two"}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func zip(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestMerge(t *testing.T) {
+	a := source("2026-11-25T09:00:01Z one\n2026-11-25T09:00:03Z three\nwithout time\n")
+	b := source("2026-11-25T09:00:02Z two\n2026-11-25T09:00:04Z four\n")
+	got, stats := messages(t, a, b)
+	if diff := cmp.Diff([]string{"one", "two", "three", "without time", "four"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if stats.Lines != 5 {
+		t.Errorf("%d lines", stats.Lines)
+	}
+}
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.log", "sub/b.jsonl", "c.log.1", "d.log.gz", "picture.png", "e.log-20261125"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(dir, filepath.Join(dir, "loop")); err != nil {
+		t.Log("no symbolic links here:", err)
+	}
+	sources, err := Find([]string{dir}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sources) != 5 {
+		t.Errorf("found %d of 5", len(sources))
+	}
+	if _, err := Find([]string{filepath.Join(dir, "none.log")}, nil); err == nil || !strings.Contains(err.Error(), "none.log") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Find([]string{t.TempDir()}, nil); err == nil || !strings.Contains(err.Error(), "looks like a log") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Following survives rotation and truncation.
+func TestFollow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "server.log")
+	write := func(flags int, text string) {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|flags, 0o600)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, err = f.WriteString(text)
+		if err != nil || f.Close() != nil {
+			t.Error(err)
+		}
+	}
+	write(os.O_TRUNC, "INFO:mcp:first\n")
+	sources, err := Find([]string{path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var mu sync.Mutex
+	var got []string
+	seen := make(chan string, 10)
+	done := make(chan error, 1)
+	go func() {
+		var stats Stats
+		done <- Read(ctx, Follow(sources[0]), options(), &stats, func(e *Entry) error {
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, string(e.Message))
+			seen <- string(e.Message)
+			return nil
+		})
+	}()
+	wait := func(want string) {
+		t.Helper()
+		select {
+		case s := <-seen:
+			if s != want {
+				t.Errorf("got %q, want %q", s, want)
+			}
+		case <-ctx.Done():
+			t.Fatalf("%q was not seen", want)
+		}
+	}
+	wait("first")
+	write(os.O_APPEND, "INFO:mcp:second\n")
+	wait("second")
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	write(os.O_EXCL, "INFO:mcp:rotated\n")
+	wait("rotated")
+	write(os.O_TRUNC, "INFO:x:cut\n")
+	wait("cut")
+	cancel()
+	if err := <-done; err != nil && ctx.Err() == nil {
+		t.Error(err)
+	}
+}
+
+// Every field of an entry that outlives its block is its own copy.
+func TestHold(t *testing.T) {
+	line := []byte(`{"msg":"a","request_id":"r","tool":"t"}`)
+	var e Entry
+	logline.NewParser(logline.Options{}).Parse(line, &e.Record)
+	e.Raw = line
+	e.hold()
+	for i := range line {
+		line[i] = 'X'
+	}
+	if got := string(e.Message) + string(e.Request) + string(e.Tool); got != "art" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte("INFO:mcp:a\n\tat b\n{\"log\":\"x\",\"stream\":\"s\",\"time\":\"t\"}\n"))
+	f.Add([]byte("\x1f\x8b\x08"))
+	f.Add([]byte("\xff\xfea\x00"))
+	f.Fuzz(func(t *testing.T, log []byte) {
+		var stats Stats
+		_ = Read(t.Context(), FromReader("log", bytes.NewReader(log)), options(), &stats, func(*Entry) error { return nil }) // only a panic is a fault
+	})
+}

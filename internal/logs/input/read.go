@@ -1,0 +1,154 @@
+package input
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+)
+
+// Options say how logs are read.
+type Options struct {
+	Zone    *time.Location // of times without a zone
+	Keys    logline.Options
+	Workers int // 0: as many as processors
+	share   int // how many sources are open side by side
+}
+
+// budget is the memory for blocks of all open sources together.
+const budget = 16 << 20
+
+// maxOpen is how many sources are merged; more are read one after the other.
+const maxOpen = 32
+
+func (o Options) blockSize() int {
+	return max(blockSize/8, min(blockSize, budget/max(1, o.share)/8))
+}
+
+func (o Options) workers() int {
+	return max(1, cmp.Or(o.Workers, runtime.NumCPU())/max(1, o.share))
+}
+
+// Read yields the entries of one source in order.
+func Read(ctx context.Context, s *Source, o Options, stats *Stats, yield func(*Entry) error) error {
+	r, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()                                          //nolint:errcheck // only read
+	stop := context.AfterFunc(ctx, func() { _ = r.Close() }) // a pipe that nobody writes to must not block the first Ctrl-C
+	defer stop()
+	text := io.Reader(r)
+	if !s.follow {
+		if text, err = decode(r); err != nil {
+			return fmt.Errorf("reading %s: %w", s.Name, err)
+		}
+	}
+	j := &joiner{
+		source: s, clock: logline.Clock{Zone: o.Zone, Last: s.Modified}, parser: logline.NewParser(o.Keys),
+		streams: map[string]*stream{}, stats: stats, yield: yield,
+	}
+	err = blocks(ctx, text, o, s.follow, j.block)
+	if ctx.Err() != nil {
+		return errors.Join(j.flush(), ctx.Err())
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading %s: %w", s.Name, errors.Join(err, j.flush()))
+	}
+	return j.flush()
+}
+
+// entries is Read as an iterator.
+func entries(ctx context.Context, s *Source, o Options, stats *Stats) iter.Seq2[*Entry, error] {
+	return func(yield func(*Entry, error) bool) {
+		errStop := errors.New("stopped")
+		err := Read(ctx, s, o, stats, func(e *Entry) error {
+			if !yield(e, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			yield(nil, err)
+		}
+	}
+}
+
+// Merge yields the entries of all sources in the order of time; entries without a
+// time follow the one before them. With more than maxOpen sources it reads them one
+// after the other, in the order of their last change.
+func Merge(ctx context.Context, sources []*Source, o Options, stats *Stats, yield func(*Entry) error) error {
+	if len(sources) == 1 || len(sources) > maxOpen {
+		for _, s := range sources {
+			if err := Read(ctx, s, o, stats, yield); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	o.share = len(sources)
+	heads := make([]*head, 0, len(sources))
+	for _, s := range sources {
+		h := &head{}
+		h.next, h.stop = iter.Pull2(entries(ctx, s, o, &h.stats))
+		defer h.stop()
+		if err := h.advance(); err != nil {
+			return err
+		}
+		heads = append(heads, h)
+	}
+	err := mergeHeads(heads, yield)
+	for _, h := range heads {
+		h.stop()
+		stats.Add(&h.stats)
+	}
+	return err
+}
+
+// head is the next entry of one source.
+type head struct {
+	next  func() (*Entry, error, bool)
+	stop  func()
+	entry *Entry
+	at    int64
+	stats Stats
+}
+
+func (h *head) advance() error {
+	e, err, ok := h.next()
+	if err != nil {
+		return err
+	}
+	if h.entry = e; !ok {
+		h.entry = nil
+		return nil
+	}
+	if e.Known {
+		h.at = max(h.at, e.Nanos)
+	}
+	return nil
+}
+
+func mergeHeads(heads []*head, yield func(*Entry) error) error {
+	open := slices.Clone(heads)
+	for {
+		open = slices.DeleteFunc(open, func(h *head) bool { return h.entry == nil })
+		if len(open) == 0 {
+			return nil
+		}
+		first := slices.MinFunc(open, func(a, b *head) int { return cmp.Compare(a.at, b.at) })
+		if err := yield(first.entry); err != nil {
+			return err
+		}
+		if err := first.advance(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package input
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Source is one stream of log lines.
+type Source struct {
+	Name     string
+	Modified time.Time
+	Size     int64 // 0 if unknown
+
+	open   func(ctx context.Context) (io.ReadCloser, error)
+	follow bool
+}
+
+// maxFiles bounds how many files of a folder are read.
+const maxFiles = 10000
+
+// Find returns the sources that paths name: files, "-" for stdin, and folders, of
+// which every file that looks like a log is read. Symbolic links in folders are not followed.
+func Find(paths []string, stdin io.Reader) ([]*Source, error) {
+	var sources []*Source
+	for _, path := range paths {
+		if path == "-" {
+			sources = append(sources, FromReader("standard input", stdin))
+			continue
+		}
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("reading %s: %w", path, report.Cause(err))
+		case !info.IsDir():
+			sources = append(sources, file(path, info))
+			continue
+		}
+		found, err := inFolder(path)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("reading %s: no file in it looks like a log (*.log, *.jsonl, *.ndjson, *.json, *.txt, *.out, *.err, rotated or compressed); name the files", path)
+		}
+		sources = append(sources, found...)
+	}
+	return sources, nil
+}
+
+// FromReader returns a source that reads r once.
+func FromReader(name string, r io.Reader) *Source {
+	return &Source{Name: name, Modified: time.Now(), open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+}
+
+func file(path string, info fs.FileInfo) *Source {
+	return &Source{Name: path, Modified: info.ModTime(), Size: info.Size(), open: func(context.Context) (io.ReadCloser, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", path, report.Cause(err))
+		}
+		return f, nil
+	}}
+}
+
+// inFolder lists the logs of a folder and the folders in it, opened through os.Root.
+func inFolder(path string) ([]*Source, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, report.Cause(err))
+	}
+	defer root.Close() //nolint:errcheck // only read
+	var sources []*Source
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || !isLog(name) {
+			return nil //nolint:nilerr // a folder that cannot be read is left out
+		}
+		if len(sources) == maxFiles {
+			return fmt.Errorf("reading %s: more than %d files; name fewer", path, maxFiles)
+		}
+		info, err := entry.Info()
+		if err == nil {
+			sources = append(sources, inRoot(path, name, info))
+		}
+		return nil
+	})
+	slices.SortFunc(sources, func(a, b *Source) int { return a.Modified.Compare(b.Modified) })
+	return sources, err
+}
+
+func inRoot(folder, name string, info fs.FileInfo) *Source {
+	full := filepath.Join(folder, filepath.FromSlash(name))
+	return &Source{Name: full, Modified: info.ModTime(), Size: info.Size(), open: func(context.Context) (io.ReadCloser, error) {
+		root, err := os.OpenRoot(folder)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", full, report.Cause(err))
+		}
+		f, err := root.Open(name)
+		if err != nil {
+			err = fmt.Errorf("reading %s: %w", full, report.Cause(err))
+		}
+		return f, errors.Join(err, root.Close())
+	}}
+}
+
+// isLog reports whether a file's name is that of a log, perhaps rotated (.1, -20261125) or compressed.
+func isLog(name string) bool {
+	base := strings.ToLower(filepath.Base(name))
+	base = strings.TrimSuffix(strings.TrimSuffix(base, ".gz"), ".zst")
+	base = strings.TrimRight(base, "0123456789-.")
+	switch filepath.Ext(base) {
+	case ".log", ".jsonl", ".ndjson", ".json", ".txt", ".out", ".err":
+		return true
+	}
+	return false
+}
+
+// maxWindow bounds the memory that a zstd stream may ask for.
+const maxWindow = 8 << 20
+
+// decode returns the text of r: decompressed according to its first bytes, UTF-16 as
+// UTF-8, without a byte order mark.
+func decode(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReaderSize(r, 64<<10)
+	head, _ := b.Peek(4)
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		return decode(z)
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		return decode(z.IOReadCloser())
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
+		return &utf16Reader{r: b, order: binary.LittleEndian}, nil
+	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
+		return &utf16Reader{r: b, order: binary.BigEndian}, nil
+	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
+		_, err := b.Discard(3)
+		return b, err
+	}
+	return b, nil
+}
+
+// utf16Reader turns UTF-16, as PowerShell redirects write it, into UTF-8.
+type utf16Reader struct {
+	r     *bufio.Reader
+	order binary.ByteOrder
+	rest  []byte
+}
+
+func (u *utf16Reader) Read(p []byte) (int, error) {
+	for len(u.rest) == 0 {
+		var raw [4096]byte
+		n, err := io.ReadFull(u.r, raw[:])
+		if n < 2 {
+			return 0, cmpEOF(err)
+		}
+		units := make([]uint16, 0, n/2)
+		for i := 0; i+1 < n; i += 2 {
+			units = append(units, u.order.Uint16(raw[i:]))
+		}
+		if last := units[len(units)-1]; utf16.IsSurrogate(rune(last)) && last < 0xdc00 && err == nil {
+			if pair, err := u.r.Peek(2); err == nil {
+				units = append(units, u.order.Uint16(pair))
+				_, _ = u.r.Discard(2)
+			}
+		}
+		u.rest = []byte(strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff"))
+	}
+	n := copy(p, u.rest)
+	u.rest = u.rest[n:]
+	return n, nil
+}
+
+// cmpEOF turns the end within a unit into the end of the stream.
+func cmpEOF(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || err == nil {
+		return io.EOF
+	}
+	return err
+}

@@ -1,0 +1,384 @@
+package logs
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+)
+
+// read reads a log with default options.
+func read(t *testing.T, log string, change ...func(*Options)) *Result {
+	t.Helper()
+	o := Options{Slow: time.Second, Top: 20, Input: input.Options{Zone: time.UTC}}
+	for _, f := range change {
+		f(&o)
+	}
+	r, err := Run(t.Context(), []*input.Source{input.FromReader("log", strings.NewReader(log))}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const hostLog = `2026-11-25T09:00:32.000Z [info] [demo] Message from client: {"method":"initialize","params":{"clientInfo":{"name":"claude-ai"}},"jsonrpc":"2.0","id":0}
+2026-11-25T09:00:32.100Z [info] [demo] Message from server: {"jsonrpc":"2.0","id":0,"result":{"serverInfo":{"name":"demo"}}}
+2026-11-25T09:00:33.000Z [info] [demo] Message from client: {"method":"tools/call","params":{"name":"search","arguments":{"q":"x"}},"jsonrpc":"2.0","id":1}
+2026-11-25T09:00:33.250Z [info] [demo] Message from server: {"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":false}}
+2026-11-25T09:00:34.000Z [info] [demo] Message from client: {"method":"tools/call","params":{"name":"search","arguments":{"q":"x"}},"jsonrpc":"2.0","id":2}
+2026-11-25T09:00:34.500Z [info] [demo] Message from server: {"jsonrpc":"2.0","id":2,"result":{"content":[],"isError":true}}
+2026-11-25T09:00:35.000Z [info] [demo] Message from client: {"method":"tools/call","params":{"name":"slow"},"jsonrpc":"2.0","id":3}
+2026-11-25T09:00:35.500Z [info] [demo] Message from server: {"jsonrpc":"2.0","id":3,"method":"sampling/createMessage","params":{}}
+2026-11-25T09:01:35.000Z [info] [demo] Message from client: {"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3,"reason":"Error: MCP error -32001: Request timed out"}}
+2026-11-25T09:01:36.000Z [info] [demo] Message from server: {"jsonrpc":"2.0","id":3,"result":{}}
+2026-11-25T09:01:37.000Z [info] [demo] Message from client: {"method":"tools/call","params":{"name":"search"},"jsonrpc":"2.0","id":4}
+2026-11-25T09:01:37.010Z [info] [demo] Message from server: {"jsonrpc":"2.0","id":4,"error":{"code":-32602,"message":"q is required"}}
+2026-11-25T09:01:38.000Z [info] [demo] Message from client: {"method":"tools/call","params":{"name":"search"},"jsonrpc":"2.0","id":9007199254740993}
+`
+
+func TestCalls(t *testing.T) {
+	r := read(t, hostLog)
+	want := []CallRow{
+		{Name: "search", Calls: 4, Errors: 2, IsError: 1, Unanswered: 1, LatencyMS: &Latency{Count: 3, P50: 250, P90: 500, P99: 500, Max: 500}},
+		{Name: "initialize", Calls: 1, LatencyMS: &Latency{Count: 1, P50: 100, P90: 100, P99: 100, Max: 100}},
+		{Name: "sampling/createMessage", Calls: 1, Unanswered: 1},
+		{Name: "slow", Calls: 1, Late: 1, LatencyMS: &Latency{Count: 1, P50: 61000, P90: 61000, P99: 61000, Max: 61000}},
+	}
+	near := cmp.Comparer(func(a, b float64) bool { return a == b || a > b*0.98 && a < b*1.02 })
+	if diff := cmp.Diff(want, r.Calls, near); diff != "" {
+		t.Error(diff)
+	}
+	if r.BigIDs != 1 {
+		t.Errorf("%d ids beyond 2^53", r.BigIDs)
+	}
+}
+
+func TestCursorCalls(t *testing.T) {
+	r := read(t, `2026-11-25 10:00:45.277 [info] a1b2: Handling CallTool action for tool 'getLogs'
+2026-11-25 10:00:45.278 [info] a1b2: Calling tool 'getLogs'
+2026-11-25 10:00:45.354 [info] a1b2: Successfully called tool 'getLogs'
+2026-11-25 10:00:46.000 [info] a1b2: Handling CallTool action for tool 'getLogs'
+2026-11-25 10:00:46.100 [error] a1b2: Error calling tool 'getLogs'
+`)
+	if len(r.Calls) != 1 || r.Calls[0].Calls != 2 || r.Calls[0].Errors != 1 || r.Calls[0].LatencyMS.Max < 99 {
+		t.Errorf("got %+v", r.Calls)
+	}
+}
+
+// seedLog is a log as the guide's server writes it.
+func seedLog(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
+	var b strings.Builder
+	at := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	for range n {
+		at = at.Add(time.Duration(r.IntN(2000)) * time.Millisecond)
+		event := map[string]any{"timestamp": at.Format("2006-01-02T15:04:05.000Z"), "level": "info", "event": "request", "user_id": fmt.Sprint("user-", r.IntN(5)),
+			"endpoint": []string{"/mcp", "/sse", "/health"}[r.IntN(3)], "request_id": fmt.Sprintf("%016x", r.Uint64()), "duration_ms": float64(r.IntN(20000)) / 16, "status": 200}
+		switch r.IntN(10) {
+		case 0:
+			event["event"], event["level"], event["reason"], event["status"] = "authentication_failed", "warn", []string{"expired_token", "bad_signature"}[r.IntN(2)], 401
+		case 1:
+			event["event"], event["level"], event["error_type"] = "request_failed", "error", "database_error"
+			event["query"], event["error_message"], event["status"] = fmt.Sprint("SELECT ", r.IntN(3)), "statement timeout", 500
+		case 2:
+			event["event"] = "rate_limit_exceeded"
+		}
+		line, err := json.Marshal(event)
+		if err != nil {
+			panic(err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	return b.String()
+}
+
+// The five reports of the guide are what jq makes of the same log.
+func TestAgainstJQ(t *testing.T) {
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip("jq is missing")
+	}
+	log := seedLog(3000)
+	jq := func(filter string) []string {
+		cmd := exec.CommandContext(t.Context(), "jq", "-r", filter)
+		cmd.Stdin = strings.NewReader(log)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(string(out)), "\n")
+	}
+	counts := func(lines []string) map[string]int64 {
+		m := map[string]int64{}
+		for _, line := range lines {
+			m[line]++
+		}
+		return m
+	}
+	r := read(t, log)
+
+	got := map[string]int64{}
+	for _, row := range r.Auth {
+		got[row.Who+"\t"+row.Reason] = row.Count
+	}
+	if diff := cmp.Diff(counts(jq(`select(.event == "authentication_failed") | [.user_id, .reason] | @tsv`)), got); diff != "" {
+		t.Error("authentication failures by user:", diff)
+	}
+
+	slowest := jq(`select(.duration_ms > 1000) | [.duration_ms, .endpoint] | @tsv`)
+	if int64(len(slowest)) != r.SlowOver {
+		t.Errorf("%d slow requests, jq has %d", r.SlowOver, len(slowest))
+	}
+	var all []float64
+	for _, line := range slowest {
+		var ms float64
+		if _, err := fmt.Sscan(line, &ms); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, ms)
+	}
+	slices.SortFunc(all, func(a, b float64) int { return int(b*16 - a*16) })
+	for i, row := range r.Slow {
+		if row.MS != all[i] {
+			t.Errorf("slow request %d took %g ms, jq has %g", i, row.MS, all[i])
+		}
+	}
+
+	got = map[string]int64{}
+	for _, row := range r.ErrorRates {
+		if row.Errors > 0 {
+			got[row.Name] = row.Errors
+		}
+	}
+	if diff := cmp.Diff(counts(jq(`select(.level == "error") | .endpoint`)), got); diff != "" {
+		t.Error("errors by endpoint:", diff)
+	}
+
+	got = map[string]int64{}
+	for _, row := range r.Database {
+		got[row.Statement+"\t"+row.Message] += row.Count
+	}
+	want := map[string]int64{}
+	for line, n := range counts(jq(`select(.error_type == "database_error") | [.query, .error_message] | @tsv`)) {
+		_, message, _ := strings.Cut(line, "\t")
+		want["SELECT ?\tdatabase_error: "+message] += n
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("database errors:", diff)
+	}
+
+	got = map[string]int64{}
+	for _, row := range r.RateLimit {
+		got[row.Who] += row.Count
+	}
+	if diff := cmp.Diff(counts(jq(`select(.event == "rate_limit_exceeded") | .user_id`)), got); diff != "" {
+		t.Error("rate limits by user:", diff)
+	}
+}
+
+func TestTimeline(t *testing.T) {
+	r := read(t, `{"timestamp":"2026-11-25T09:00:00Z","event":"start","request_id":"r1"}
+{"timestamp":"2026-11-25T09:00:00.5Z","event":"other","request_id":"r2"}
+{"timestamp":"2026-11-25T09:00:03Z","event":"done","request_id":"r1","level":"error"}
+{"timestamp":"2026-11-25T09:00:00.1Z","event":"query","request_id":"r1"}
+`, func(o *Options) { o.Request = "r1" })
+	var got []string
+	for _, row := range r.Timeline {
+		got = append(got, fmt.Sprintf("+%.0f %s %v", row.MS, row.Message, row.Longest))
+	}
+	if diff := cmp.Diff([]string{"+0 start false", "+100 query false", "+3000 done true"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(r.Requests) != 1 || r.Requests[0].Request != "r1" || r.Requests[0].Errors != 1 {
+		t.Errorf("requests: %+v", r.Requests)
+	}
+}
+
+// Each known fault is found in its sample, and not in a line that only looks like it.
+func TestSignatures(t *testing.T) {
+	list, err := Signatures()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 40 {
+		t.Errorf("%d signatures", len(list))
+	}
+	for _, s := range list {
+		found := func(line string) bool {
+			return slices.ContainsFunc(read(t, line+"\n").Signatures, func(row SignatureRow) bool { return row.ID == s.ID })
+		}
+		if !found(s.Positive) {
+			t.Errorf("%s is not found in %q", s.ID, s.Positive)
+		}
+		if found(s.Negative) {
+			t.Errorf("%s is found in %q", s.ID, s.Negative)
+		}
+		for _, word := range slices.Concat(s.All, s.Any, s.None) {
+			if word != strings.ToLower(word) {
+				t.Errorf("%s: %q is not in lower case", s.ID, word)
+			}
+		}
+		if s.Title == "" || s.Cause == "" || s.Remedy == "" {
+			t.Errorf("%s has no title, cause or remedy", s.ID)
+		}
+	}
+}
+
+// A fingerprint does not depend on the machine: folders, lines, columns, numbers.
+func TestFingerprint(t *testing.T) {
+	node := `{"level":50,"err":{"type":"TypeError","message":"x is not a function","stack":"TypeError: x is not a function\n    at call (%s/search.js:%d:13)\n    at next (%s/node_modules/express/lib/router.js:8:1)"},"msg":"failed"}`
+	python := "2026-11-25 09:00:17,901 - core - ERROR - failed\nTraceback (most recent call last):\n  File \"%s/db.py\", line %d, in query\n    raise PoolTimeout()\ncore.errors.PoolTimeout: pool-%d is closed\n"
+	golang := "panic: runtime error: index out of range [%d] with length 3\n\ngoroutine 4%d [running]:\nmain.(*S).call(0xc000112000, {0xc00001a0f0, 0x6})\n\t%s/call.go:%d +0x1d\n"
+	for name, logs := range map[string][2]string{
+		"node":   {fmt.Sprintf(node, "/app/dist", 41, "/app"), fmt.Sprintf(node, "/home/x", 99, "/home/x")},
+		"python": {fmt.Sprintf(python, "/app", 20, 49), fmt.Sprintf(python, "/srv/www", 21, 50)},
+		"go":     {fmt.Sprintf(golang, 3, 1, "/src", 88), fmt.Sprintf(golang, 5, 2, "/build", 89)},
+		"text":   {"ERROR:mcp:user 17 not found\n", "ERROR:mcp:user 18 not found\n"},
+	} {
+		a, b := read(t, logs[0]).Errors, read(t, logs[1]).Errors
+		if len(a) != 1 || len(b) != 1 || a[0].Fingerprint != b[0].Fingerprint {
+			t.Errorf("%s: %+v and %+v", name, a, b)
+		}
+	}
+	a, b := read(t, "ERROR:mcp:user 17 not found\n").Errors, read(t, "ERROR:mcp:order 17 not found\n").Errors
+	if a[0].Fingerprint == b[0].Fingerprint {
+		t.Error("two errors have one fingerprint")
+	}
+}
+
+func TestStatementFingerprint(t *testing.T) {
+	for statement, want := range map[string]string{
+		"SELECT * FROM t WHERE id = 17 AND name = 'it''s'": "SELECT * FROM t WHERE id = ? AND name = ?",
+		"insert into t\n  values (1, 2, 3)":                "insert into t values (?)",
+		"SELECT col1 FROM t2":                              "SELECT col1 FROM t2",
+		"":                                                 "",
+		"select 'open":                                     "select ?",
+	} {
+		if got := StatementFingerprint(statement); got != want {
+			t.Errorf("%q: got %q, want %q", statement, got, want)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	red := newRedactor()
+	for _, text := range []string{
+		"Authorization: Bearer abcdef123456SECRET", "token eyJhbGciOi.eyJzdWIiSECRET.c2lnSECRET", "password=SECRETvalue", `{"api_key":"SECRETvalue"}`,
+		"postgres://app:SECRETpw@db:5432/x", "key sk-SECRET0123456789", "ghp_SECRET0123456789abcdef", "Mcp-Session-Id: SECRET-5f0c", "Cookie: SECRET=1",
+	} {
+		if got := red.text(text); strings.Contains(got, "SECRET") {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	}
+	if red.Count < 9 {
+		t.Errorf("%d values are counted", red.Count)
+	}
+	const harmless = "the tokenizer read 12 keys of session table in 5ms"
+	if got := red.text(harmless); got != harmless {
+		t.Errorf("%q becomes %q", harmless, got)
+	}
+}
+
+func TestFilter(t *testing.T) {
+	const log = `{"level":"error","tool":"search","duration_ms":1500,"msg":"query timeout","status":500}
+{"level":"warn","tool":"search","duration_ms":500,"msg":"slow"}
+{"level":"info","tool":"fetch","duration_ms":2500,"msg":"ok","user_id":"u1"}
+`
+	for condition, want := range map[string]int64{
+		`level >= warn`: 2, `level == error`: 1, `level >= warn and tool == "search" and duration > 1s and message =~ "time.ut"`: 1,
+		`duration > 400ms and duration < 1m`: 3, `user in ["u1", "u2"]`: 1, `not (tool == "search")`: 1, `status >= 500 or message contains "ok"`: 2, `message == "1s"`: 0,
+	} {
+		f, err := ParseFilter(condition)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if r := read(t, log, func(o *Options) { o.Where = f }); r.Read.Entries != want {
+			t.Errorf("%s: %d entries, want %d", condition, r.Read.Entries, want)
+		}
+	}
+	for _, condition := range []string{"levl > warn", "level", "duration >", `"`, "tool = 1"} {
+		if _, err := ParseFilter(condition); err == nil || !strings.Contains(err.Error(), "fields are") {
+			t.Errorf("%s: got %v", condition, err)
+		}
+	}
+}
+
+func TestFailOn(t *testing.T) {
+	old := read(t, "ERROR:mcp:user 17 not found\n")
+	for _, test := range []struct {
+		condition string
+		want      finding.Outcome
+	}{{"new-error", finding.Found}, {"errors>5", finding.Clean}, {"errors>=2", finding.Found}, {"unanswered>0", finding.Clean}} {
+		f, err := ParseFailOn(test.condition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, "ERROR:mcp:user 18 not found\nERROR:mcp:disk of order 5 missing\n", func(o *Options) { o.FailOn = []FailOn{f} })
+		r.Judge(old)
+		if got := r.Report().Outcome; got != test.want {
+			t.Errorf("%s: outcome %d, %v", test.condition, got, r.Crossed)
+		}
+	}
+	if _, err := ParseFailOn("eror-rate>1%"); err == nil || !strings.Contains(err.Error(), "error-rate") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSessionNames(t *testing.T) {
+	r := read(t, `{"msg":"unauthorized","status":401,"session_id":"5f0c-secret-session"}`+"\n")
+	if len(r.Auth) != 1 || strings.Contains(r.Auth[0].Who, "secret") || !strings.HasPrefix(r.Auth[0].Who, "session ") {
+		t.Errorf("got %+v", r.Auth)
+	}
+}
+
+// A value never becomes a line, and no input ends the run.
+func FuzzRun(f *testing.F) {
+	f.Add([]byte(hostLog))
+	f.Add([]byte(`{"msg":"a\n2026-11-25T09:00:00Z [error] forged","level":"error","request_id":"r"}` + "\n"))
+	f.Fuzz(func(t *testing.T, log []byte) {
+		o := Options{Slow: time.Second, Top: 5, Request: "r", Input: input.Options{Zone: time.UTC}}
+		r, err := Run(t.Context(), []*input.Source{input.FromReader("log", strings.NewReader(string(log)))}, o)
+		if err != nil {
+			return
+		}
+		var b strings.Builder
+		if err := r.Page(&b, false, SectionNames()); err != nil {
+			t.Error(err)
+		}
+		if strings.ContainsAny(b.String(), "\x1b\x00\r") {
+			t.Errorf("a control character comes out: %q", b.String())
+		}
+	})
+}
+
+func TestHostFolders(t *testing.T) {
+	home := t.TempDir()
+	for _, dir := range []string{".config/Claude/logs", ".cache/claude-cli-nodejs/project/mcp-logs-demo", "Library/Logs/Claude", "AppData/Claude/logs"} {
+		if err := os.MkdirAll(filepath.Join(home, filepath.FromSlash(dir)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	getenv := func(name string) string { return map[string]string{"APPDATA": filepath.Join(home, "AppData")}[name] }
+	for goos, want := range map[string][]string{
+		"linux": {"Claude Desktop", "Claude Code"}, "darwin": {"Claude Desktop"}, "windows": {"Claude Desktop"},
+	} {
+		var got []string
+		for _, f := range HostFolders(goos, home, getenv) {
+			got = append(got, f.Host)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", goos, diff)
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package logs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/anomaly"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Schema names the version of the JSON document.
+const Schema = "mcpdiag.logs/1"
+
+// Result holds all reports on the logs.
+type Result struct {
+	Schema     string           `json:"schema"`
+	Read       Reading          `json:"read"`
+	Calls      []CallRow        `json:"calls"`
+	BigIDs     int64            `json:"idsBeyond2^53,omitempty"`
+	Sessions   Sessions         `json:"sessions"`
+	Auth       []RefusalRow     `json:"auth"`
+	RateLimit  []LimitRow       `json:"rateLimit"`
+	Slow       []SlowRow        `json:"slow"`
+	SlowOver   int64            `json:"slowOver"` // requests over the threshold
+	SlowMS     float64          `json:"slowThresholdMs"`
+	ErrorRates []RateRow        `json:"errorRates"`
+	Errors     []ErrorRow       `json:"errors"`
+	Database   []DatabaseRow    `json:"database"`
+	Requests   []RequestRow     `json:"requests"` // with errors or over the threshold
+	Templates  []TemplateRow    `json:"templates"`
+	Anomalies  *anomaly.Result  `json:"anomalies"`
+	Signatures []SignatureRow   `json:"signatures"`
+	Timeline   []TimelineRow    `json:"timeline,omitempty"`
+	Levels     map[string]int64 `json:"levels"`
+	New        []ErrorRow       `json:"newErrors,omitempty"` // not in the baseline
+	Redacted   int64            `json:"redacted"`
+	Crossed    []string         `json:"crossed,omitempty"` // conditions of --fail-on
+	Warnings   []string         `json:"warnings,omitempty"`
+
+	failOn []FailOn
+	chart  report.Chart // warnings and errors over time
+}
+
+// Reading describes the input and its formats.
+type Reading struct {
+	Sources  []string         `json:"sources"`
+	Lines    int64            `json:"lines"`
+	Bytes    int64            `json:"bytes"`
+	Entries  int64            `json:"entries"` // lines together with their continuation lines
+	Formats  map[string]int64 `json:"formats"`
+	Wrappers map[string]int64 `json:"wrappers,omitempty"`
+	Units    map[string]int64 `json:"durationUnits,omitempty"` // how durations were read
+	Unread   int64            `json:"notUnderstood"`
+	Samples  []string         `json:"samples,omitempty"` // of those
+	NoTime   int64            `json:"withoutTime"`
+	NoZone   int64            `json:"withoutZone"`
+	Zone     string           `json:"zone"` // in which those were read
+	First    time.Time        `json:"first,omitzero"`
+	Last     time.Time        `json:"last,omitzero"`
+	CutLines int64            `json:"cutLines,omitempty"`
+	CutBytes int64            `json:"cutBytes,omitempty"`
+	Filtered int64            `json:"filteredOut,omitempty"`
+}
+
+// TemplateRow is a group of messages with the same text.
+type TemplateRow struct {
+	Template string `json:"template"`
+	Count    int64  `json:"count"`
+	Example  string `json:"example"`
+}
+
+// result concludes.
+func (c *collector) result(o *Options, sources []*input.Source, stats *input.Stats) *Result {
+	r := &Result{
+		Schema: Schema, Read: reading(sources, stats, o), Calls: c.calls.rows(), BigIDs: c.calls.bigIDs, Sessions: c.sessions.result(),
+		Auth: c.refusals.result(), RateLimit: c.limits.result(), SlowMS: float64(o.Slow) / float64(time.Millisecond), SlowOver: c.slow.over,
+		ErrorRates: c.rates.result(), Errors: c.errors.result(), Database: c.database.result(),
+		Requests: c.requests.result(o.Slow, o.Top), Signatures: c.signatures.result(), Timeline: c.timeline.result(), Levels: map[string]int64{},
+		failOn: o.FailOn,
+	}
+	r.Slow = c.slow.result(&c.requests)
+	r.Read.Entries, r.Read.First, r.Read.Last = c.entries, timeOf(c.first), timeOf(c.last)
+	r.Templates = c.templateRows(o.Top)
+	r.Anomalies = anomaly.Judge(&c.counter, anomaly.Options{Recent: o.Recent, Baseline: o.Baseline})
+	c.nameKeys(r.Anomalies)
+	for level, n := range c.levels {
+		if n > 0 && level > 0 {
+			r.Levels[logline.Level(level).String()] = n
+		}
+	}
+	r.chart = c.chart()
+	r.warn(c)
+	r.redact()
+	return r
+}
+
+// nameKeys adds the titles of errors to their fingerprints, and names templates by their text.
+func (c *collector) nameKeys(a *anomaly.Result) {
+	texts := map[string]string{}
+	for t, s := range c.series {
+		if s == nil {
+			continue
+		}
+		texts[s.Key.Name] = t.String()
+	}
+	for i := range a.Findings {
+		key := &a.Findings[i].Key
+		if row, ok := c.errors.rows.rows[key.Name]; ok && key.Kind == "error" {
+			key.Name += " " + row.title
+		}
+		if key.Kind == "template" {
+			key.Name = texts[key.Name]
+		}
+	}
+}
+
+func (c *collector) templateRows(top int) []TemplateRow {
+	all := c.templates.All()
+	rows := make([]TemplateRow, 0, len(all))
+	for _, t := range all {
+		rows = append(rows, TemplateRow{t.String(), t.Count, t.Example})
+	}
+	slices.SortStableFunc(rows, func(a, b TemplateRow) int { return int(max(-1, min(1, b.Count-a.Count))) })
+	return rows[:min(len(rows), 10*top)]
+}
+
+func reading(sources []*input.Source, s *input.Stats, o *Options) Reading {
+	r := Reading{
+		Lines: s.Lines, Bytes: s.Bytes, Formats: map[string]int64{}, Wrappers: map[string]int64{}, Units: map[string]int64{}, Unread: s.Unread,
+		Samples: s.Samples, NoTime: s.NoTime, NoZone: s.NoZone, Zone: o.Input.Zone.String(), CutLines: s.CutLines, CutBytes: s.CutBytes,
+	}
+	for _, source := range sources {
+		r.Sources = append(r.Sources, source.Name)
+	}
+	for i, n := range s.Formats {
+		if n > 0 {
+			r.Formats[logline.Format(i).String()] = n
+		}
+	}
+	if s.Continued > 0 {
+		r.Formats["continuation"] = s.Continued
+	}
+	for i, n := range s.Wrappers {
+		if n > 0 {
+			r.Wrappers[logline.Wrappers(1 << i).Names()[0]] = n
+		}
+	}
+	for i, n := range s.Durations {
+		if n > 0 && i > 0 {
+			r.Units[logline.DurationUnit(i).String()] = n
+		}
+	}
+	return r
+}
+
+func (r *Result) warn(c *collector) {
+	if r.Read.Lines == 0 {
+		r.Warnings = append(r.Warnings, "the logs are empty")
+	}
+	if share := float64(r.Read.Unread) / float64(max(1, r.Read.Lines)); share > 0.2 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%.0f %% of the lines were not understood, such as: %s", 100*share, strings.Join(r.Read.Samples, " · ")))
+	}
+	if r.Read.NoZone > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d lines have a time without a zone: read as %s (--tz)", r.Read.NoZone, r.Read.Zone))
+	}
+	if n := r.Read.Units[logline.UnitGuessed.String()]; n > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d durations have no unit: read as milliseconds (--unit)", n))
+	}
+	if r.Read.CutLines > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d lines are longer than 1 MiB: %d bytes in their middle were skipped", r.Read.CutLines, r.Read.CutBytes))
+	}
+	if c.counter.Dropped > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("too many different messages: %d events were not tested for changes", c.counter.Dropped))
+	}
+}
+
+// Report returns the findings in the common form.
+func (r *Result) Report() *finding.Report {
+	rep := &finding.Report{Command: "mcpdiag logs", Warnings: r.Warnings, Tables: r.tables()}
+	for _, s := range r.Signatures {
+		rep.Findings = append(rep.Findings, finding.Finding{
+			ID: s.ID, Group: "signature", Severity: severity(s.Warn), Summary: fmt.Sprintf("%s (%s)", s.Title, times(s.Count)),
+			Evidence: []finding.Evidence{{Source: s.Place, Text: s.Line}}, Hint: s.Cause + ". " + s.Remedy, Next: s.Next,
+		})
+	}
+	for _, f := range r.Anomalies.Findings {
+		rep.Findings = append(rep.Findings, finding.Finding{
+			ID: "anomaly." + f.Key.Kind, Group: "anomaly", Severity: severity(f.Stopped), Summary: changeText(&f),
+			Evidence: []finding.Evidence{{Text: fmt.Sprintf("%.0f events where %.1f are expected; p = %.2g of %d tested", f.Recent, f.Expected, f.P, r.Anomalies.Tested)}},
+		})
+	}
+	for _, why := range r.Crossed {
+		rep.Findings = append(rep.Findings, finding.Finding{ID: "fail-on", Severity: finding.Fail, Summary: why})
+	}
+	rep.Severity = finding.Worst(rep.Findings)
+	rep.Verdict, rep.Headline, rep.Outcome = r.verdict(rep)
+	return rep
+}
+
+// verdict is a finding only if a known fault, a change or a condition failed.
+func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.Outcome) {
+	switch failures := count(rep.Findings, finding.Fail); {
+	case r.Read.Lines == 0:
+		return "empty", "the logs are empty", finding.Failed
+	case failures > 0:
+		return "faults", fmt.Sprintf("%s in %s", plural(failures, "fault"), r.range_()), finding.Found
+	case count(rep.Findings, finding.Warn) > 0:
+		return "warnings", fmt.Sprintf("%s in %s", plural(count(rep.Findings, finding.Warn), "warning"), r.range_()), finding.Clean
+	}
+	return "ok", "no known fault and no change of rates in " + r.range_(), finding.Clean
+}
+
+func severity(warn bool) finding.Severity {
+	if warn {
+		return finding.Warn
+	}
+	return finding.Fail
+}
+
+func count(findings []finding.Finding, s finding.Severity) int {
+	n := 0
+	for _, f := range findings {
+		if f.Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// redact removes secrets from every text of the result.
+func (r *Result) redact() {
+	red := newRedactor()
+	for _, list := range [...][]*string{r.texts(), r.moreTexts()} {
+		for _, s := range list {
+			*s = red.text(*s)
+		}
+	}
+	r.Redacted = red.Count
+}
+
+func (r *Result) texts() []*string {
+	var all []*string
+	for i := range r.Calls {
+		all = append(all, &r.Calls[i].Name)
+	}
+	for i := range r.Auth {
+		all = append(all, &r.Auth[i].Who, &r.Auth[i].Reason)
+	}
+	for i := range r.RateLimit {
+		all = append(all, &r.RateLimit[i].Who, &r.RateLimit[i].Endpoint)
+	}
+	for i := range r.Slow {
+		all = append(all, &r.Slow[i].What, &r.Slow[i].GapAfter)
+	}
+	for i := range r.ErrorRates {
+		all = append(all, &r.ErrorRates[i].Name)
+	}
+	for i := range r.Errors {
+		all = append(all, &r.Errors[i].Title)
+	}
+	return all
+}
+
+func (r *Result) moreTexts() []*string {
+	var all []*string
+	for i := range r.Database {
+		all = append(all, &r.Database[i].Statement, &r.Database[i].Message)
+	}
+	for i := range r.Requests {
+		all = append(all, &r.Requests[i].GapAfter, &r.Requests[i].Endpoint)
+	}
+	for i := range r.Templates {
+		all = append(all, &r.Templates[i].Template, &r.Templates[i].Example)
+	}
+	for i := range r.Signatures {
+		all = append(all, &r.Signatures[i].Line)
+	}
+	for i := range r.Timeline {
+		all = append(all, &r.Timeline[i].Message)
+	}
+	for i := range r.Anomalies.Findings {
+		all = append(all, &r.Anomalies.Findings[i].Key.Name)
+	}
+	for i := range r.Read.Samples {
+		all = append(all, &r.Read.Samples[i])
+	}
+	for i := range r.Warnings {
+		all = append(all, &r.Warnings[i])
+	}
+	return all
+}

@@ -1,0 +1,101 @@
+package logs
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+)
+
+// Sessions counts the events of sessions.
+type Sessions struct {
+	Opened       int64 `json:"opened"`
+	Closed       int64 `json:"closed"`
+	Distinct     int   `json:"distinct"`      // identifiers seen
+	NotFound     int64 `json:"notFound"`      // lookups that failed
+	Reopened     int64 `json:"reinitialized"` // a host that initialized again
+	Disconnected int64 `json:"disconnected"`
+}
+
+// sessions counts the lines about sessions.
+type sessions struct {
+	counts      Sessions
+	seen        tally[struct{}]
+	initialized tally[int64] // initialize requests by source and stream
+}
+
+// Phrases for the events of sessions.
+var (
+	sessionLost    = []string{"session not found", "no valid session", "invalid or expired session", "unknown session", "session has been terminated"}
+	sessionOpened  = []string{"created new transport", "session connected", "session created", "session_created", "new session", "session initialized"}
+	sessionClosed  = []string{"terminating session", "session closed", "session_closed", "session terminated", "session ended", "session deleted"}
+	sessionDropped = []string{"server disconnected", "transport closed unexpectedly", "server transport closed"}
+)
+
+func (s *sessions) add(e *input.Entry, words said, about topics) {
+	if len(e.Session) > 0 {
+		s.seen.of(e.Session)
+	}
+	switch {
+	case e.RPC.Kind == logline.Request && string(e.Method) == "initialize":
+		s.initialize(e)
+	case string(e.Method) == "DELETE" && e.Status >= 200 && e.Status < 300:
+		s.counts.Closed++
+	case about&aboutSession == 0, e.RPC.Kind != logline.NoRPC && !e.RPC.IsError:
+	case words.any(sessionLost):
+		s.counts.NotFound++
+	case words.any(sessionOpened):
+		s.counts.Opened++
+	case words.any(sessionClosed):
+		s.counts.Closed++
+	default:
+		s.counts.Disconnected++
+	}
+}
+
+func (s *sessions) initialize(e *input.Entry) {
+	s.counts.Opened++
+	n := s.initialized.at(e.Source.Name + "\x00" + text(e.Stream))
+	if *n > 0 {
+		s.counts.Reopened++
+	}
+	*n++
+}
+
+func (s *sessions) result() Sessions {
+	s.counts.Distinct = len(s.seen.rows)
+	return s.counts
+}
+
+// namer makes short names of session identifiers. They differ from run to run, so
+// that they cannot be turned back into identifiers by trying.
+type namer struct{ key []byte }
+
+func newNamer() *namer {
+	n := &namer{key: make([]byte, 32)}
+	_, _ = rand.Read(n.key) // never fails
+	return n
+}
+
+// session is the name of a session identifier, the same within one run.
+func (n *namer) session(id []byte) string {
+	mac := hmac.New(sha256.New, n.key)
+	mac.Write(id)
+	return hex.EncodeToString(mac.Sum(nil))[:6]
+}
+
+// who returns the user of an entry, else its session, else its address.
+func (n *namer) who(e *input.Entry) string {
+	switch {
+	case len(e.User) > 0:
+		return text(e.User)
+	case len(e.Session) > 0:
+		return "session " + n.session(e.Session)
+	case len(e.Address) > 0:
+		return text(e.Address)
+	}
+	return "(unknown)"
+}

@@ -1,0 +1,145 @@
+package logs
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+)
+
+//go:embed signatures.json
+var signaturesJSON []byte
+
+// Signature is a known fault, recognized by words in a line.
+type Signature struct {
+	ID      string   `json:"id"`
+	All     []string `json:"all"`           // each must be in the line, in lower case
+	Any     []string `json:"any,omitempty"` // one must be, if there are some
+	None    []string `json:"none,omitempty"`
+	Pattern string   `json:"pattern,omitempty"`
+	Title   string   `json:"title"`
+	Cause   string   `json:"cause"`
+	Remedy  string   `json:"remedy"`
+	Next    string   `json:"next,omitempty"`
+	Warn    bool     `json:"warn,omitempty"` // a warning, no failure
+
+	// Examples of lines: the first has the fault, the second only looks like it.
+	Positive string `json:"positive"`
+	Negative string `json:"negative"`
+
+	pattern *regexp.Regexp
+}
+
+// SignatureRow is a known fault that was found.
+type SignatureRow struct {
+	ID     string    `json:"id"`
+	Title  string    `json:"title"`
+	Cause  string    `json:"cause"`
+	Remedy string    `json:"remedy"`
+	Next   string    `json:"next_command,omitempty"`
+	Warn   bool      `json:"warn,omitempty"`
+	Count  int64     `json:"count"`
+	First  time.Time `json:"first,omitzero"`
+	Last   time.Time `json:"last,omitzero"`
+	Line   string    `json:"line"` // the first
+	Place  string    `json:"place"`
+}
+
+// Signatures returns the known faults.
+func Signatures() ([]Signature, error) {
+	var list []Signature
+	if err := json.Unmarshal(signaturesJSON, &list); err != nil {
+		return nil, fmt.Errorf("reading the signatures: %w", err)
+	}
+	for i := range list {
+		if list[i].Pattern == "" {
+			continue
+		}
+		var err error
+		if list[i].pattern, err = regexp.Compile(list[i].Pattern); err != nil {
+			return nil, fmt.Errorf("signature %s: %w", list[i].ID, err)
+		}
+	}
+	return list, nil
+}
+
+// matches reports whether a line has the fault; lower is the line in lower case.
+func (s *Signature) matches(line, lower []byte) bool {
+	for _, word := range s.All {
+		if !bytes.Contains(lower, []byte(word)) {
+			return false
+		}
+	}
+	return (len(s.Any) == 0 || said(lower).any(s.Any)) && !said(lower).any(s.None) && (s.pattern == nil || s.pattern.Match(line))
+}
+
+// maxSearched is how much of a line is searched for known faults.
+const maxSearched = 4096
+
+// signatureTable counts known faults.
+type signatureTable struct {
+	list []Signature
+	rows []signatureCount
+
+	lower []byte // the current line in lower case
+}
+
+type signatureCount struct {
+	span
+
+	line   string
+	source string
+	offset int64
+}
+
+// add looks for known faults in an entry that may have one: routine messages below
+// a warning are not searched, except those of formats without levels.
+func (t *signatureTable) add(e *input.Entry) {
+	if e.Level != logline.NoLevel && e.Level < logline.Warn && e.Format != logline.Stamped && e.RPC.Kind == logline.NoRPC && !isError(e) {
+		return
+	}
+	if e.RPC.Kind == logline.Request || e.RPC.Kind == logline.Response && !e.RPC.IsError {
+		return
+	}
+	line := e.Raw[:min(len(e.Raw), maxSearched)]
+	t.lower = append(t.lower[:0], bytes.ToLower(line)...)
+	if len(e.Stack) > 0 {
+		t.lower = append(t.lower, bytes.ToLower(e.Stack[:min(len(e.Stack), maxSearched)])...)
+	}
+	for i := range t.list {
+		if t.list[i].matches(line, t.lower) {
+			t.count(i, e)
+		}
+	}
+}
+
+func (t *signatureTable) count(i int, e *input.Entry) {
+	if t.rows == nil {
+		t.rows = make([]signatureCount, len(t.list))
+	}
+	row := &t.rows[i]
+	if row.count == 0 {
+		row.line, row.source, row.offset = text(e.Raw), e.Source.Name, e.Offset
+	}
+	row.add(pair{}, e)
+}
+
+func (t *signatureTable) result() []SignatureRow {
+	rows := []SignatureRow{}
+	for i, c := range t.rows {
+		if c.count == 0 {
+			continue
+		}
+		s := t.list[i]
+		rows = append(rows, SignatureRow{
+			ID: s.ID, Title: s.Title, Cause: s.Cause, Remedy: s.Remedy, Next: s.Next, Warn: s.Warn, Count: c.count,
+			First: timeOf(c.first), Last: timeOf(c.last), Line: c.line, Place: place(c.source, c.offset),
+		})
+	}
+	return rows
+}

@@ -1,0 +1,179 @@
+package logs
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+)
+
+// SlowRow is one slow request.
+type SlowRow struct {
+	What     string    `json:"what"` // tool, method or path
+	MS       float64   `json:"ms"`
+	At       time.Time `json:"at,omitzero"`
+	Request  string    `json:"request,omitempty"`
+	Place    string    `json:"place"`
+	GapMS    float64   `json:"longestGapMs,omitempty"` // between two lines of the request
+	GapAfter string    `json:"gapAfter,omitempty"`     // the line before the gap
+	duration time.Duration
+}
+
+// slow keeps the slowest requests and counts those over the threshold.
+type slow struct {
+	threshold time.Duration
+	top       int
+	over      int64
+	rows      []SlowRow // at most twice top
+}
+
+func (s *slow) add(e *input.Entry, what []byte, d time.Duration) {
+	if d < s.threshold {
+		return
+	}
+	s.over++
+	s.rows = append(s.rows, SlowRow{
+		What: cmp.Or(text(what), "(unknown)"), MS: float64(d) / float64(time.Millisecond), At: timeOf(e.Nanos), Request: text(e.Request),
+		Place: place(e.Source.Name, e.Offset), duration: d,
+	})
+	if len(s.rows) >= 2*s.top {
+		s.cut()
+	}
+}
+
+// cut keeps the slowest.
+func (s *slow) cut() {
+	slices.SortStableFunc(s.rows, func(a, b SlowRow) int { return cmp.Compare(b.duration, a.duration) })
+	s.rows = s.rows[:min(len(s.rows), s.top)]
+}
+
+// result adds to each request where its time went.
+func (s *slow) result(r *requests) []SlowRow {
+	s.cut()
+	for i := range s.rows {
+		row := &s.rows[i]
+		if t := r.find([]byte(row.Request)); t != nil && row.Request != "" {
+			row.GapMS, row.GapAfter = float64(t.gap)/float64(time.Millisecond), string(t.gapAfter)
+		}
+	}
+	return append([]SlowRow{}, s.rows...)
+}
+
+// RequestRow summarizes the lines of one request.
+type RequestRow struct {
+	Request  string  `json:"request"`
+	MS       float64 `json:"ms"` // from its first to its last line
+	Lines    int64   `json:"lines"`
+	Errors   int64   `json:"errors"`
+	Endpoint string  `json:"endpoint,omitempty"`
+	User     string  `json:"user,omitempty"`
+	GapMS    float64 `json:"longestGapMs"`
+	GapAfter string  `json:"gapAfter,omitempty"`
+}
+
+// requests follows requests by their identifier, the newest maxRequests of them.
+type requests struct {
+	seed  maphash.Seed
+	index map[uint64]int // by the hash of the identifier
+	ring  []trace        // in the order of their first line
+	next  int
+}
+
+const (
+	maxRequests = 20000
+	maxGapText  = 80
+)
+
+type trace struct {
+	hash           uint64
+	id             []byte
+	first, last    int64
+	gap            int64
+	lines, errors  int64
+	gapAfter       []byte // the message before the longest gap
+	message        []byte // the last one
+	endpoint, user string
+}
+
+func (r *requests) add(e *input.Entry) {
+	if len(e.Request) == 0 || !e.Known || e.RPC.ID != nil {
+		return
+	}
+	t := r.trace(e)
+	if gap := e.Nanos - t.last; gap > t.gap {
+		t.gap, t.gapAfter = gap, append(t.gapAfter[:0], t.message...)
+	}
+	t.first, t.last = min(t.first, e.Nanos), max(t.last, e.Nanos)
+	t.lines++
+	if isError(e) {
+		t.errors++
+	}
+	t.message = append(t.message[:0], e.Message[:min(len(e.Message), maxGapText)]...)
+	if t.lines > 1 || t.errors > 0 { // a request with one good line is not listed
+		t.describe(e)
+	}
+}
+
+// find returns the trace of a request, nil if it is not kept.
+func (r *requests) find(id []byte) *trace {
+	if r.index == nil {
+		return nil
+	}
+	if i, ok := r.index[maphash.Bytes(r.seed, id)]; ok {
+		return &r.ring[i]
+	}
+	return nil
+}
+
+// trace returns the trace of an entry's request; a new one takes the place of the oldest.
+func (r *requests) trace(e *input.Entry) *trace {
+	if r.index == nil {
+		r.index, r.seed = map[uint64]int{}, maphash.MakeSeed()
+	}
+	if t := r.find(e.Request); t != nil {
+		return t
+	}
+	i := len(r.ring)
+	if i < maxRequests {
+		r.ring = append(r.ring, trace{})
+	} else {
+		i = r.next
+		r.next = (r.next + 1) % maxRequests
+		delete(r.index, r.ring[i].hash)
+	}
+	t := &r.ring[i]
+	t.id = append(t.id[:0], e.Request[:min(len(e.Request), maxText)]...)
+	t.hash, t.first, t.last, t.gap, t.lines, t.errors = maphash.Bytes(r.seed, e.Request), e.Nanos, e.Nanos, 0, 0, 0
+	t.gapAfter, t.message, t.endpoint, t.user = t.gapAfter[:0], t.message[:0], "", ""
+	r.index[t.hash] = i
+	return t
+}
+
+func (t *trace) describe(e *input.Entry) {
+	if t.endpoint == "" {
+		t.endpoint = text(appendEndpoint(nil, e))
+	}
+	if t.user == "" {
+		t.user = text(e.User)
+	}
+}
+
+// result lists the requests that had an error or took longer than threshold, the
+// longest first.
+func (r *requests) result(threshold time.Duration, top int) []RequestRow {
+	rows := []RequestRow{}
+	for i := range r.ring {
+		t := &r.ring[i]
+		if t.errors == 0 && time.Duration(t.last-t.first) <= threshold {
+			continue
+		}
+		rows = append(rows, RequestRow{
+			Request: string(t.id), MS: float64(t.last-t.first) / 1e6, Lines: t.lines, Errors: t.errors, Endpoint: t.endpoint, User: t.user,
+			GapMS: float64(t.gap) / 1e6, GapAfter: string(t.gapAfter),
+		})
+	}
+	slices.SortFunc(rows, func(a, b RequestRow) int { return cmp.Or(cmp.Compare(b.MS, a.MS), cmp.Compare(a.Request, b.Request)) })
+	return rows[:min(len(rows), top)]
+}
