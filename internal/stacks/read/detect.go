@@ -71,7 +71,7 @@ func textFormat(text []byte) stacks.Format {
 	}{
 		{`^(\w+ profile: total \d+|heap profile: +\d|--- ?(contention|mutex|heap|growth|heapz|growthz|threadz|profile))`, GoText},
 		{`(?m)^goroutine \d+ (gp=\S+ m=\S+ (mp=\S+ )?)?\[[^\]\n]+\]:\s*$`, GoStacks},
-		{`^(#[^\n]*\n|\s)*[^\s;#][^;\n]*?\s+\d+(/\d+)?\s+(\[\d+\]\s+)?\d+\.\d+:\s+(\d+\s+)?[^\n]*:[^\n]*\n\s+[0-9a-f]+ `, PerfScript},
+		{`^(#[^\n]*\n|\s)*[^\s;#][^;\n]*?\s+\d+(/\d+)?\s+(\[\d+\]\s+)?\d+\.\d+:\s+(\d+\s+)?[\w.:/,=-]+:(\s|$)`, PerfScript},
 	} {
 		if regexp.MustCompile(mark.expression).Match(text) {
 			return mark.format

@@ -30,6 +30,9 @@ func readFolded(r io.Reader, name string) (*stacks.Profile, error) {
 	}
 	head, _ := in.Peek(headSize)
 	l.first = bytes.Clone(head[:min(len(head), 1<<12)])
+	if format := signature(l.first); format != "" {
+		return nil, fmt.Errorf("reading %s: %s", name, format)
+	}
 	l.TwoColumns = twoColumns(head)
 	if err := l.all(in); err != nil {
 		return nil, fmt.Errorf("reading folded stacks %s: %w", name, err)

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// foreign names a format that mcpdiag does not read by its first bytes, and the
+// signature names a format that mcpdiag does not read by its first bytes, and the
 // way to a format that it reads. It returns "" for others.
-func foreign(data []byte) string {
+func signature(data []byte) string {
 	head := data[:min(len(data), 1<<12)]
 	for _, f := range []struct{ mark, name, hint string }{
 		{"FLR\x00", "a Java Flight Recording (JFR)", "convert it with async-profiler's jfrconv --collapsed"},
@@ -20,12 +20,28 @@ func foreign(data []byte) string {
 		{"PK\x03\x04", "a ZIP archive, perhaps of Apple Instruments or PerfView", "unpack it"},
 		{"\x7fELF", "a program", "record a profile of it"},
 		{"{\"snapshot\":", "a V8 heap snapshot", "use a .heapprofile, the sampling profile of allocations"},
-		{"JFR", "a Java Flight Recording (JFR)", "convert it with async-profiler's jfrconv --collapsed"},
 	} {
 		if bytes.HasPrefix(head, []byte(f.mark)) {
-			return fmt.Sprintf("this is %s, which mcpdiag does not read; %s", f.name, f.hint)
+			return refusal(f.name, f.hint)
 		}
 	}
+	if bytes.Contains(head, []byte("\nevents: ")) && bytes.Contains(head, []byte("\nfn=")) {
+		return refusal("a callgrind file", "open it in KCachegrind")
+	}
+	return ""
+}
+
+func refusal(name, hint string) string {
+	return fmt.Sprintf("this is %s, which mcpdiag does not read; %s", name, hint)
+}
+
+// foreign names a format that mcpdiag does not read, once it is clear that the
+// input is in none that it reads: a part of a text proves little by itself.
+func foreign(data []byte) string {
+	if name := signature(data); name != "" {
+		return name
+	}
+	head := data[:min(len(data), 1<<12)]
 	for _, f := range []struct{ part, name, hint string }{
 		{"\nevents: ", "a callgrind file", "open it in KCachegrind"},
 		{"<trace-query-result", "an export of Apple Instruments", "copy the call tree with Deep Copy and fold it with stackcollapse-instruments.pl"},
@@ -39,7 +55,7 @@ func foreign(data []byte) string {
 		{"v8-version,", "a log of node --prof", "use node --cpu-prof"},
 	} {
 		if bytes.Contains(append([]byte("\n"), head...), []byte(f.part)) {
-			return fmt.Sprintf("this is %s, which mcpdiag does not read; %s", f.name, f.hint)
+			return refusal(f.name, f.hint)
 		}
 	}
 	return ""

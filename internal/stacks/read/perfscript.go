@@ -83,7 +83,7 @@ func perfFrame(fields []string) string {
 
 // end adds the sample that is open.
 func (r *perfReader) end() {
-	if r.process == "" || len(r.stack) == 0 {
+	if r.process == "" {
 		r.stack = r.stack[:0]
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/spans"
 )
 
 const (
@@ -113,6 +114,7 @@ func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
 		Picture: readPicture, Speedscope: readSpeedscope, Pprof: readPprof, Binary: readPprof, GoText: readGoText,
 		GoStacks: readGoStacks, CPUProfile: readCPUProfile, HeapProfile: readHeapProfile,
 		Gecko: readGecko, PerfScript: readPerfScript,
+		ChromeEvents: fromSpans(ChromeEvents, spans.Chrome), OTLP: fromSpans(OTLP, spans.OTLP), Jaeger: fromSpans(Jaeger, spans.Jaeger),
 	}
 	reader := readers[in.Format]
 	if reader == nil {
@@ -120,7 +122,7 @@ func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
 	}
 	profiles, err := reader(data, o)
 	if err != nil && in.Format == Binary {
-		return in.binaryFolded(data, err)
+		return in.otherBinary(data, err)
 	}
 	if err == nil {
 		var p *stacks.Profile
@@ -131,16 +133,32 @@ func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
 	return nil, fmt.Errorf("reading %s (%s): %w", in.Name, in.Format, plainError(err))
 }
 
-// binaryFolded reads folded stacks whose names have bytes that no text has. Other
-// inputs are named if possible; cause says why they are no pprof profile.
-func (in *Input) binaryFolded(data []byte, cause error) (*stacks.Profile, error) {
+// otherBinary reads traces in Protocol Buffers, and folded stacks whose names have
+// bytes that no text has. Other inputs are named if possible; cause is the reason
+// why they are not a pprof profile.
+func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) {
 	if format := foreign(data); format != "" {
 		return nil, fmt.Errorf("reading %s: %s", in.Name, format)
 	}
 	if p, err := readFolded(bytes.NewReader(data), in.Name); err == nil {
 		return p, nil
 	}
+	if list, err := spans.Protobuf(data); err == nil {
+		return spans.Profile(OTLP, list)
+	}
 	return nil, fmt.Errorf("reading %s as a pprof profile: %w", in.Name, cause)
+}
+
+// fromSpans returns a reader of recorded spans.
+func fromSpans(format stacks.Format, parse func([]byte) ([]spans.Span, error)) func([]byte, Options) ([]*stacks.Profile, error) {
+	return func(data []byte, _ Options) ([]*stacks.Profile, error) {
+		list, err := parse(data)
+		if err != nil {
+			return nil, err
+		}
+		p, err := spans.Profile(format, list)
+		return []*stacks.Profile{p}, err
+	}
 }
 
 // unknown explains that a document is no profile.

@@ -1,0 +1,157 @@
+package read_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
+)
+
+// nodeProfile runs a program under a profiling flag of Node.js and returns the file.
+func nodeProfile(t *testing.T, flag, ending string) []byte {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil || testing.Short() {
+		t.Skip("needs Node.js, and no -short")
+	}
+	dir := t.TempDir()
+	const program = `const keep = []; function work(n) { let s = 0; for (let i = 0; i < n; i++) s += JSON.stringify({i, a: [i]}).length; return s }
+function handle() { for (let i = 0; i < 40; i++) { work(2000); keep.push(new Array(1000).fill(i)) } } handle(); globalThis.x = keep`
+	cmd := exec.CommandContext(t.Context(), node, flag, "-e", program)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("%s: %v %s", flag, err, out)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"+ending))
+	if len(files) != 1 {
+		t.Fatalf("node wrote %q", files)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// TestNodeCPUProfile compares the total with the time after the first sample.
+func TestNodeCPUProfile(t *testing.T) {
+	t.Parallel()
+	data := nodeProfile(t, "--cpu-prof", ".cpuprofile")
+	var src struct {
+		StartTime, EndTime float64
+		TimeDeltas         []float64
+	}
+	if err := json.Unmarshal(data, &src); err != nil {
+		t.Fatal(err)
+	}
+	p, err := open(data, read.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := (src.EndTime - src.StartTime - src.TimeDeltas[0]) / 1e3
+	if got := p.Weight(); math.Abs(got-want) > 0.02*want || p.Unit != stacks.Millis {
+		t.Errorf("read %g %s, the time after the first sample is %g ms", got, p.Unit, want)
+	}
+	if !strings.Contains(folded(t, p), "handle;work") {
+		t.Errorf("handle does not call work in\n%s", folded(t, p))
+	}
+}
+
+// TestNodeHeapProfile compares the total with a plain sum of selfSize.
+func TestNodeHeapProfile(t *testing.T) {
+	t.Parallel()
+	data := nodeProfile(t, "--heap-prof", ".heapprofile")
+	want := 0.0
+	for _, m := range regexp.MustCompile(`"selfSize":(\d+)`).FindAllSubmatch(data, -1) {
+		v, _ := strconv.ParseFloat(string(m[1]), 64)
+		want += v
+	}
+	p, err := open(data, read.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Weight(); got != want || p.Unit != stacks.Bytes {
+		t.Errorf("read %g %s, the sizes add up to %g bytes", got, p.Unit, want)
+	}
+}
+
+// TestGoProfilesAsGoToolPprof compares totals with those of go tool pprof. The text
+// of debug=1 and debug=2 must agree with the binary profile.
+func TestGoProfilesAsGoToolPprof(t *testing.T) {
+	keep := make([][]byte, 0, 2000)
+	for range 2000 {
+		keep = append(keep, make([]byte, 10_000))
+	}
+	for _, name := range []string{"goroutine", "heap", "allocs", "threadcreate"} {
+		var binary, text bytes.Buffer
+		if err := pprof.Lookup(name).WriteTo(&binary, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := pprof.Lookup(name).WriteTo(&text, 1); err != nil {
+			t.Fatal(err)
+		}
+		p, err := open(binary.Bytes(), read.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if want := toolTotal(t, binary.Bytes()); math.Abs(p.Weight()-want) > 0.01*want {
+			t.Errorf("%s: read %g %s, go tool pprof %g", name, p.Weight(), p.Unit, want)
+		}
+		fromText, err := open(text.Bytes(), read.Options{})
+		if err != nil {
+			t.Errorf("%s as text: %v", name, err)
+			continue
+		}
+		if name == "goroutine" && (fromText.Weight() != p.Weight() || !strings.Contains(folded(t, fromText), "testing.tRunner;")) {
+			t.Errorf("goroutine as text: %g, want %g, in\n%s", fromText.Weight(), p.Weight(), folded(t, fromText))
+		}
+		if want := toolTotal(t, text.Bytes()); math.Abs(fromText.Weight()-want) > 0.01*want {
+			t.Errorf("%s as text: read %g %s, go tool pprof %g", name, fromText.Weight(), fromText.Unit, want)
+		}
+	}
+	var dump bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&dump, 2); err != nil {
+		t.Fatal(err)
+	}
+	p, err := open(dump.Bytes(), read.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := float64(strings.Count("\n"+dump.String(), "\ngoroutine ")); p.Weight() != want {
+		t.Errorf("debug=2: %g goroutines, the text has %g", p.Weight(), want)
+	}
+	_ = keep[len(keep)-1]
+}
+
+// toolTotal returns the total that go tool pprof reports.
+func toolTotal(t *testing.T, data []byte) float64 {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "profile")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "tool", "pprof", "-top", "-unit=bytes", "-symbolize=none", file).CombinedOutput()
+	if err != nil {
+		t.Skipf("go tool pprof: %v %s", err, out)
+	}
+	m := regexp.MustCompile(`of ([\d.]+)(?:B|bytes)? total`).FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("go tool pprof prints no total:\n%s", out)
+	}
+	v, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}

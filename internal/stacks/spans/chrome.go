@@ -1,0 +1,151 @@
+package spans
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// event is an event of the Chrome trace format.
+type event struct {
+	Name     string          `json:"name"`
+	Phase    string          `json:"ph"`
+	Category string          `json:"cat"`
+	PID      json.RawMessage `json:"pid"`
+	TID      json.RawMessage `json:"tid"`
+	ID       json.RawMessage `json:"id"`
+	Time     float64         `json:"ts"`  // µs
+	Duration float64         `json:"dur"` // µs
+	Args     struct {
+		Parent string `json:"parent"` // in files of mcpdiag
+	} `json:"args"`
+}
+
+// Chrome reads Chrome trace events. Complete (X) and begin and end events (B, E)
+// nest by time on their thread, async ones (b, e) among those of the same id.
+func Chrome(data []byte) ([]Span, error) {
+	events, err := chromeEvents(data)
+	if err != nil {
+		return nil, err
+	}
+	c := chromeReader{threads: map[string][]Span{}, open: map[string][]Span{}, async: map[string][]Span{}}
+	for i := range events {
+		c.event(&events[i])
+	}
+	return c.finish(), nil
+}
+
+// chromeEvents reads an object with traceEvents, or an array, whose end the format
+// allows to be missing.
+func chromeEvents(data []byte) ([]event, error) {
+	var file struct {
+		TraceEvents []json.RawMessage `json:"traceEvents"`
+	}
+	data = bytes.TrimSpace(data)
+	if bytes.HasPrefix(data, []byte("[")) {
+		if !bytes.HasSuffix(data, []byte("]")) {
+			data = append(bytes.TrimSuffix(data, []byte(",")), ']')
+		}
+		if err := json.Unmarshal(data, &file.TraceEvents); err != nil {
+			return nil, err
+		}
+	} else if err := json.Unmarshal(data, &file); err != nil {
+		return nil, err
+	}
+	var list []event
+	for i, raw := range file.TraceEvents {
+		var e event
+		if err := json.Unmarshal(raw, &e); err != nil {
+			var other struct {
+				Phase string `json:"ph"`
+			}
+			if json.Unmarshal(raw, &other) == nil && (other.Phase == "M" || other.Phase == "C") {
+				continue // metadata and counters, whose args have other types
+			}
+			if e.Phase == "" || e.Name == "" {
+				return nil, fmt.Errorf("event %d: %w", i, err)
+			}
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+type chromeReader struct {
+	threads map[string][]Span // complete spans by thread
+	open    map[string][]Span // B events by thread
+	async   map[string][]Span // b events by id
+	spans   []Span
+	order   []string // threads, by their first event
+	count   int      // events
+}
+
+func (c *chromeReader) event(e *event) {
+	thread := string(e.PID) + "/" + string(e.TID)
+	id := e.Category + "/" + string(e.PID) + "/" + string(e.ID)
+	c.count++
+	s := Span{Name: e.Name, Begin: nanoseconds(e.Time), End: nanoseconds(e.Time + max(e.Duration, 0)), order: c.count}
+	switch e.Phase {
+	case "X":
+		c.complete(thread, s)
+	case "B":
+		c.open[thread] = append(c.open[thread], s)
+	case "E":
+		if last := len(c.open[thread]) - 1; last >= 0 {
+			s = c.open[thread][last]
+			c.open[thread] = c.open[thread][:last]
+			s.End = nanoseconds(e.Time)
+			c.complete(thread, s)
+		}
+	case "b":
+		s.Trace, s.ID, s.Parent = "async", id, e.Args.Parent
+		if s.Parent != "" {
+			s.Parent = e.Category + "/" + string(e.PID) + "/" + strconv.Quote(e.Args.Parent)
+		}
+		c.async[id] = append(c.async[id], s)
+	case "e":
+		if last := len(c.async[id]) - 1; last >= 0 {
+			s = c.async[id][last]
+			c.async[id] = c.async[id][:last]
+			s.End = nanoseconds(e.Time)
+			if last > 0 { // within another one of the same id
+				s.Parent, s.ID = id, id+"/"+strconv.Itoa(len(c.spans))
+			}
+			c.spans = append(c.spans, s)
+		}
+	}
+}
+
+func (c *chromeReader) complete(thread string, s Span) {
+	if _, known := c.threads[thread]; !known {
+		c.order = append(c.order, thread)
+	}
+	c.threads[thread] = append(c.threads[thread], s)
+}
+
+// finish nests the spans of each thread by time.
+func (c *chromeReader) finish() []Span {
+	for _, thread := range c.order {
+		list := c.threads[thread]
+		slices.SortStableFunc(list, func(a, b Span) int {
+			return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(b.End, a.End), cmp.Compare(a.order, b.order))
+		})
+		var open []int
+		for i := range list {
+			s := &list[i]
+			s.Trace, s.ID = thread, strconv.Itoa(i)
+			for len(open) > 0 && list[open[len(open)-1]].End <= s.Begin {
+				open = open[:len(open)-1]
+			}
+			if len(open) > 0 {
+				s.Parent = list[open[len(open)-1]].ID
+			}
+			open = append(open, i)
+		}
+		c.spans = append(c.spans, list...)
+	}
+	return c.spans
+}

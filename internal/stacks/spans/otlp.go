@@ -1,0 +1,190 @@
+package spans
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// OTLP reads traces of OpenTelemetry in JSON: one document, or one per line as the
+// file exporter of the Collector writes them. Ids are hexadecimal, other than in
+// the JSON mapping of Protocol Buffers.
+func OTLP(data []byte) ([]Span, error) {
+	var list []Span
+	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
+		var document struct {
+			ResourceSpans []resourceSpans `json:"resourceSpans"`
+			ScopeSpans    []scopeSpans    `json:"scopeSpans"` // a single element of resourceSpans
+		}
+		err := dec.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range append(document.ResourceSpans, resourceSpans{ScopeSpans: document.ScopeSpans}) {
+			for _, scope := range append(r.ScopeSpans, r.Older...) {
+				for i := range scope.Spans {
+					list = append(list, scope.Spans[i].span())
+				}
+			}
+		}
+	}
+}
+
+type resourceSpans struct {
+	ScopeSpans []scopeSpans `json:"scopeSpans"`
+	Older      []scopeSpans `json:"instrumentationLibrarySpans"` // before OTLP 0.19
+}
+
+type scopeSpans struct {
+	Spans []otlpSpan `json:"spans"`
+}
+
+type otlpSpan struct {
+	TraceID      string          `json:"traceId"`
+	SpanID       string          `json:"spanId"`
+	ParentSpanID string          `json:"parentSpanId"`
+	Name         string          `json:"name"`
+	Begin        flexible        `json:"startTimeUnixNano"`
+	End          flexible        `json:"endTimeUnixNano"`
+	Attributes   []otlpAttribute `json:"attributes"`
+	Status       struct {
+		Code json.RawMessage `json:"code"` // 2 or STATUS_CODE_ERROR
+	} `json:"status"`
+}
+
+type otlpAttribute struct {
+	Key   string                     `json:"key"`
+	Value map[string]json.RawMessage `json:"value"`
+}
+
+// flexible is a number that JSON contains as a number or as a string.
+type flexible int64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *flexible) UnmarshalJSON(data []byte) error {
+	text := strings.Trim(string(data), `"`)
+	v, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		var float float64
+		if float, err = strconv.ParseFloat(text, 64); err == nil {
+			v = nanoseconds(float / 1e3)
+		}
+	}
+	if err != nil || v < 0 {
+		return fmt.Errorf("%.40q is not a time in nanoseconds", data)
+	}
+	*f = flexible(v)
+	return nil
+}
+
+func (s *otlpSpan) span() Span {
+	attribute := func(key string) string {
+		for _, a := range s.Attributes {
+			if a.Key == key {
+				for _, value := range a.Value {
+					return strings.Trim(string(value), `"`)
+				}
+			}
+		}
+		return ""
+	}
+	code := strings.Trim(string(s.Status.Code), `"`)
+	return Span{
+		Trace: strings.ToLower(s.TraceID), ID: strings.ToLower(s.SpanID), Parent: parentID(strings.ToLower(s.ParentSpanID)),
+		Name: mcpName(s.Name, attribute), Failed: code == "2" || code == "STATUS_CODE_ERROR" || mcpFailed(attribute),
+		Begin: int64(s.Begin), End: int64(s.End),
+	}
+}
+
+// parentID returns "" for an id of zeros, which means that there is none.
+func parentID(id string) string {
+	if strings.Trim(id, "0") == "" {
+		return ""
+	}
+	return id
+}
+
+// Protobuf reads traces of OpenTelemetry in Protocol Buffers: one message, or
+// messages that each follow their length, as the file exporter writes them.
+func Protobuf(data []byte) ([]Span, error) {
+	var list []Span
+	for _, message := range messages(data) {
+		var traces tracepb.TracesData // an export request has the same fields
+		if err := proto.Unmarshal(message, &traces); err != nil {
+			return nil, err
+		}
+		for _, r := range traces.GetResourceSpans() {
+			for _, scope := range r.GetScopeSpans() {
+				for _, s := range scope.GetSpans() {
+					list = append(list, fromProto(s))
+				}
+			}
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("it contains no spans")
+	}
+	return list, nil
+}
+
+// messages splits a file into messages. A single message begins with the tag of its
+// first field.
+func messages(data []byte) [][]byte {
+	const prefix = 4
+	var list [][]byte
+	for rest := data; len(rest) > 0; {
+		if len(rest) < prefix {
+			return [][]byte{data}
+		}
+		n := uint64(binary.BigEndian.Uint32(rest))
+		if n == 0 || n > uint64(len(rest)-prefix) {
+			return [][]byte{data}
+		}
+		list = append(list, rest[prefix:prefix+n])
+		rest = rest[prefix+n:]
+	}
+	return list
+}
+
+func fromProto(s *tracepb.Span) Span {
+	attribute := func(key string) string {
+		for _, a := range s.GetAttributes() {
+			if a.GetKey() == key {
+				return text(a.GetValue())
+			}
+		}
+		return ""
+	}
+	return Span{
+		Trace: hex.EncodeToString(s.GetTraceId()), ID: hex.EncodeToString(s.GetSpanId()), Parent: parentID(hex.EncodeToString(s.GetParentSpanId())),
+		Name: mcpName(s.GetName(), attribute), Failed: s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR || mcpFailed(attribute),
+		Begin: int64(min(s.GetStartTimeUnixNano(), math.MaxInt64)), End: int64(min(s.GetEndTimeUnixNano(), math.MaxInt64)),
+	}
+}
+
+// text returns the value of an attribute, "" for lists and maps.
+func text(v *commonpb.AnyValue) string {
+	switch v := v.GetValue().(type) {
+	case *commonpb.AnyValue_StringValue:
+		return v.StringValue
+	case *commonpb.AnyValue_BoolValue:
+		return strconv.FormatBool(v.BoolValue)
+	case *commonpb.AnyValue_IntValue:
+		return strconv.FormatInt(v.IntValue, 10)
+	}
+	return ""
+}

@@ -1,0 +1,189 @@
+package spans
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
+
+// weights returns the own time of each path.
+func weights(t *testing.T, list []Span) (map[string]float64, *stacks.Profile) {
+	t.Helper()
+	p, err := Profile("test", list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]float64{}
+	for i := 1; i < len(p.Nodes); i++ {
+		found[strings.Join(p.Path(int32(i)), " > ")] = p.Nodes[i].Self
+	}
+	return found, p
+}
+
+func TestProfile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		spans []Span
+		want  map[string]float64
+		warns string
+	}{
+		{"children one after another", []Span{
+			{ID: "1", Name: "a", Begin: 0, End: 100}, {ID: "2", Parent: "1", Name: "b", Begin: 10, End: 30}, {ID: "3", Parent: "1", Name: "c", Begin: 50, End: 90},
+		}, map[string]float64{"a": 40, "a > b": 20, "a > c": 40}, ""},
+		{"children at once", []Span{
+			{ID: "1", Name: "a", Begin: 0, End: 100}, {ID: "2", Parent: "1", Name: "b", Begin: 10, End: 60}, {ID: "3", Parent: "1", Name: "c", Begin: 20, End: 80},
+		}, map[string]float64{"a": 30, "a > b": 50, "a > c": 60}, ""},
+		{"a child that outlives its parent", []Span{
+			{ID: "1", Name: "a", Begin: 0, End: 100}, {ID: "2", Parent: "1", Name: "b", Begin: 90, End: 150},
+		}, map[string]float64{"a": 90, "a > b": 60}, ""},
+		{"a failed span", []Span{{ID: "1", Name: "a", Begin: 0, End: 5, Failed: true}}, map[string]float64{"a (error)": 5}, "1 span with an error"},
+		{"a parent in another file", []Span{{ID: "2", Parent: "1", Name: "b", Begin: 0, End: 5}}, map[string]float64{"b": 5}, "not in the file"},
+		{"the same ids in two traces", []Span{
+			{Trace: "x", ID: "1", Name: "a", End: 5}, {Trace: "y", ID: "1", Name: "b", End: 7}, {Trace: "y", ID: "2", Parent: "1", Name: "c", End: 2},
+		}, map[string]float64{"a": 5, "b": 5, "b > c": 2}, ""},
+		{"spans that are each other's parents", []Span{
+			{ID: "1", Parent: "2", Name: "a", End: 5}, {ID: "2", Parent: "1", Name: "b", End: 5}, {ID: "3", Name: "c", End: 1},
+		}, map[string]float64{"c": 1}, "2 spans are their own ancestors"},
+		{"an end before the begin", []Span{{ID: "1", Name: "a", Begin: 9, End: 5}}, map[string]float64{"a": 0}, "end before they begin"},
+	} {
+		for i := range tt.spans {
+			tt.spans[i].Begin *= 1e6
+			tt.spans[i].End *= 1e6
+		}
+		got, p := weights(t, tt.spans)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+		if warnings := strings.Join(p.Warnings, "\n"); (tt.warns == "") != (warnings == "") || !strings.Contains(warnings, tt.warns) {
+			t.Errorf("%s: warnings %q", tt.name, warnings)
+		}
+	}
+	if _, err := Profile("test", nil); err == nil || err.Error() != "it contains no spans" {
+		t.Errorf("without spans: %v", err)
+	}
+}
+
+// server is what an instrumented MCP server on the Go SDK records for one call: the
+// HTTP request, the method with its tool, and the work of the tool.
+func server() []*tracepb.Span {
+	attribute := func(key, value string) *commonpb.KeyValue {
+		return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: value}}}
+	}
+	span := func(id, parent byte, name string, begin, end uint64, attributes ...*commonpb.KeyValue) *tracepb.Span {
+		s := &tracepb.Span{
+			TraceId: []byte(strings.Repeat("t", 16)), SpanId: []byte{0, 0, 0, 0, 0, 0, 0, id}, Name: name, Attributes: attributes,
+			StartTimeUnixNano: 1763700000000000000 + begin*1e6, EndTimeUnixNano: 1763700000000000000 + end*1e6, Kind: tracepb.Span_SPAN_KIND_SERVER,
+		}
+		if parent != 0 {
+			s.ParentSpanId = []byte{0, 0, 0, 0, 0, 0, 0, parent}
+		}
+		return s
+	}
+	failed := span(4, 2, "SELECT docs", 80, 110, attribute("db.system", "postgresql"))
+	failed.Status = &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: "timeout"}
+	return []*tracepb.Span{
+		span(1, 0, "POST /mcp", 0, 120, attribute("http.request.method", "POST")),
+		span(2, 1, "tools/call", 10, 115, attribute("mcp.method.name", "tools/call"), attribute("gen_ai.tool.name", "search")),
+		span(3, 2, "embed", 20, 70), failed,
+		span(5, 0, "tools/list", 200, 205, attribute("mcp.method.name", "tools/list")),
+		span(6, 0, "", 300, 310, attribute("mcp.method.name", "resources/read"), attribute("mcp.resource.uri", "file:///x"), attribute("error.type", "tool_error")),
+	}
+}
+
+var wantServer = map[string]float64{
+	"POST /mcp": 15, "POST /mcp > tools/call search": 25, "POST /mcp > tools/call search > embed": 50,
+	"POST /mcp > tools/call search > SELECT docs (error)": 30, "tools/list": 5, "resources/read file:///x (error)": 10,
+}
+
+func TestOTLPOfAnMCPServer(t *testing.T) {
+	t.Parallel()
+	data, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: server()}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := Protobuf(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := weights(t, list)
+	if diff := cmp.Diff(wantServer, got); diff != "" {
+		t.Errorf("protobuf: %s", diff)
+	}
+	list, err = OTLP(asJSON(t, server()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = weights(t, list); cmp.Diff(wantServer, got) != "" {
+		t.Errorf("JSON: %s", cmp.Diff(wantServer, got))
+	}
+}
+
+// asJSON writes spans as the file exporter of the Collector does, two lines.
+func asJSON(t *testing.T, list []*tracepb.Span) []byte {
+	t.Helper()
+	var out []byte
+	for _, half := range [][]*tracepb.Span{list[:3], list[3:]} {
+		var spans []map[string]any
+		for _, s := range half {
+			attributes := []map[string]any{}
+			for _, a := range s.GetAttributes() {
+				attributes = append(attributes, map[string]any{"key": a.GetKey(), "value": map[string]any{"stringValue": a.GetValue().GetStringValue()}})
+			}
+			spans = append(spans, map[string]any{
+				"traceId": hex.EncodeToString(s.GetTraceId()), "spanId": hex.EncodeToString(s.GetSpanId()),
+				"parentSpanId": hex.EncodeToString(s.GetParentSpanId()), "name": s.GetName(), "attributes": attributes,
+				"startTimeUnixNano": fmt.Sprint(s.GetStartTimeUnixNano()), "endTimeUnixNano": fmt.Sprint(s.GetEndTimeUnixNano()),
+				"status": map[string]any{"code": int(s.GetStatus().GetCode())},
+			})
+		}
+		line, err := json.Marshal(map[string]any{"resourceSpans": []any{map[string]any{"scopeSpans": []any{map[string]any{"spans": spans}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(append(out, line...), '\n')
+	}
+	return out
+}
+
+func TestJaegerErrors(t *testing.T) {
+	t.Parallel()
+	const in = `{"data":[{"spans":[{"traceID":"t","spanID":"1","operationName":"a","startTime":0,"duration":5000,
+		"tags":[{"key":"error","type":"bool","value":true}]},
+		{"traceID":"t","spanID":"2","operationName":"b","startTime":1000,"duration":1000,"references":[{"refType":"FOLLOWS_FROM","spanID":"1"}]}]}]}`
+	list, err := Jaeger([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := weights(t, list)
+	if diff := cmp.Diff(map[string]float64{"a (error)": 4, "a (error) > b": 1}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestChromeOfMCPDiag reads the async events that mcpdiag flame --format chrome writes.
+func TestChromeOfMCPDiag(t *testing.T) {
+	t.Parallel()
+	const in = `{"traceEvents":[{"name":"process_name","ph":"M","pid":1,"tid":0,"args":{"name":"x"}},
+		{"name":"plan","ph":"b","cat":"call","id":"1","pid":1,"tid":1,"ts":0,"args":{"id":"c1"}},
+		{"name":"search","ph":"b","cat":"call","id":"2","pid":1,"tid":1,"ts":1000,"args":{"id":"c2","parent":"1"}},
+		{"name":"search","ph":"e","cat":"call","id":"2","pid":1,"tid":1,"ts":3000},
+		{"name":"plan","ph":"e","cat":"call","id":"1","pid":1,"tid":1,"ts":5000}]}`
+	list, err := Chrome([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := weights(t, list)
+	if diff := cmp.Diff(map[string]float64{"plan": 3, "plan > search": 2}, got); diff != "" {
+		t.Error(diff)
+	}
+}
