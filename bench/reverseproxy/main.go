@@ -3,11 +3,11 @@
 package main
 
 import (
+	"flag"
 	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 )
@@ -16,13 +16,14 @@ import (
 type buffers struct{ sync.Pool }
 
 // Get implements httputil.BufferPool.
-func (b *buffers) Get() []byte { return *b.Pool.Get().(*[]byte) } //nolint:errcheck // it holds nothing else
+func (b *buffers) Get() []byte { return *b.Pool.Get().(*[]byte) }
 
 // Put implements httputil.BufferPool.
 func (b *buffers) Put(p []byte) { b.Pool.Put(&p) }
 
 func main() {
-	to, err := url.Parse(os.Args[2])
+	flag.Parse()
+	to, err := url.Parse(flag.Arg(1))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -31,6 +32,6 @@ func main() {
 		Transport:  &http.Transport{MaxIdleConnsPerHost: 10_000, DisableCompression: true},
 		BufferPool: &buffers{sync.Pool{New: func() any { return new(make([]byte, 32<<10)) }}},
 	}
-	srv := &http.Server{Addr: os.Args[1], Handler: proxy, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Addr: flag.Arg(0), Handler: proxy, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(srv.ListenAndServe())
 }

@@ -6,6 +6,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,8 +19,9 @@ import (
 const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"sessions","version":"1"}}}`
 
 func main() {
-	url := os.Args[1] + "/mcp"
-	count, err := strconv.Atoi(os.Args[2])
+	flag.Parse()
+	url := flag.Arg(0) + "/mcp"
+	count, err := strconv.Atoi(flag.Arg(1))
 	if err != nil {
 		panic(err)
 	}
@@ -28,7 +30,7 @@ func main() {
 	for range count {
 		places <- true
 		wg.Go(func() {
-			if err := open(url, os.Args[3]); err != nil {
+			if err := open(url, flag.Arg(2)); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 			}
 			<-places

@@ -11,8 +11,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
-	"github.com/mcpdiag/mcpdiag/internal/proxy"
 )
 
 // export serves the snapshots of poll at /metrics until the returned function is called.
@@ -22,7 +22,7 @@ func (a *app) export(ctx context.Context, listen, announce string) (*poll.Export
 		return nil, nil, fmt.Errorf("listening on %s: %w; --listen 127.0.0.1:0 takes a free port", listen, bareListen(err))
 	}
 	at, _ := netip.ParseAddrPort(l.Addr().String()) // it is one
-	guard := proxy.Guard{Private: at.Addr().IsLoopback()}
+	guard := guard.Guard{Private: at.Addr().IsLoopback()}
 	exporter := poll.NewExporter()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", exporter)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -172,51 +173,31 @@ func (f *proxyFlags) reportChange(u snapshot.Upstream, lasted time.Duration) {
 // process returns the server's process: the one that was named, or the one that
 // listens at a local address.
 func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
+	target := process.Target{PID: f.pid, Name: f.name}
 	switch {
 	case f.pid != 0 && f.name != "":
 		return nil, usagef("name the process with one of --pid and --name")
-	case f.pid != 0:
-		info, err := process.Lookup(f.pid)
-		return &proxy.Process{Find: func() (process.Info, error) { return info, nil }}, err
-	case f.name != "":
-		return f.processNamed()
+	case f.pid == 0 && f.name == "":
+		port, err := strconv.Atoi(to.Port())
+		if err != nil || !isLocal(to.Hostname()) {
+			return nil, nil //nolint:nilerr,nilnil // the process of a remote server is not known
+		}
+		return &proxy.Process{Target: process.Target{Port: port}}, nil
 	}
-	if port, err := strconv.Atoi(to.Port()); err == nil && isLocal(to.Hostname()) {
-		return &proxy.Process{Find: func() (process.Info, error) { return process.Listening(port) }}, nil
+	_, err := target.Find()
+	if several, ok := errors.AsType[*process.AmbiguousError](err); ok {
+		f.a.listProcesses(several.Found)
 	}
-	return nil, nil //nolint:nilnil // the process of a remote server is not known
+	if f.name != "" && errors.Is(err, process.ErrNoMatch) {
+		f.a.warn(fmt.Sprintf("no process named %q runs; its memory shows when there is one", f.name))
+		err = nil
+	}
+	return &proxy.Process{Target: target}, err
 }
 
 func isLocal(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback() || host == "localhost"
-}
-
-// processNamed returns the process called --name, which must be one now. When it
-// ends, the newest of that name replaces it.
-func (f *proxyFlags) processNamed() (*proxy.Process, error) {
-	found, err := process.Find(f.name)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) > 1 {
-		f.a.listProcesses(found)
-		return nil, &process.AmbiguousError{Name: f.name, Found: found}
-	}
-	if len(found) == 0 {
-		f.a.warn(fmt.Sprintf("no process named %q runs; its memory shows when there is one", f.name))
-	}
-	return &proxy.Process{Find: func() (process.Info, error) {
-		found, err := process.Find(f.name)
-		if err != nil {
-			return process.Info{}, err
-		}
-		chosen, err := process.Choose(f.name, found, process.MatchNewest)
-		if err != nil {
-			return process.Info{}, err
-		}
-		return chosen[0], nil
-	}}, nil
 }
 
 // logTo is a writer of log lines.

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -63,7 +64,7 @@ func startProxy(t *testing.T, server string) (*proxy.Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := proxy.New(proxy.Config{To: to, Guard: proxy.Guard{Private: true}})
+	p := proxy.New(proxy.Config{To: to, Guard: guard.Guard{Private: true}})
 	return p, serveProxy(t, p)
 }
 

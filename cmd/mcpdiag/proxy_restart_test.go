@@ -5,17 +5,19 @@ import (
 	"net/url"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // TestServerRestart: a server that is killed and started again behind the
-// proxy is told as restarted; its sessions are gone, and traffic goes on.
+// proxy shows as restarted; its sessions are gone, and traffic goes on.
 func TestServerRestart(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the server is ended by a signal")
@@ -32,8 +34,8 @@ func TestServerRestart(t *testing.T) {
 	}
 	server := start()
 	to, _ := url.Parse("http://" + addr)
-	p := proxy.New(proxy.Config{To: to, Guard: proxy.Guard{Private: true}, Process: &proxy.Process{
-		Find: func() (process.Info, error) { return process.Lookup(server.Process.Pid) }}})
+	port, _ := strconv.Atoi(to.Port())
+	p := proxy.New(proxy.Config{To: to, Guard: guard.Guard{Private: true}, Process: &proxy.Process{Target: process.Target{Port: port}}})
 	front := serveProxy(t, p)
 	open := func() (*mcp.Session, error) {
 		return mcp.Open(t.Context(), mcp.Endpoint{URL: front + "/mcp", HTTP: http.DefaultClient}, mcp.Era{Version: "2025-11-25"})
@@ -64,7 +66,7 @@ func TestServerRestart(t *testing.T) {
 	}
 	after := p.Snapshot()
 	for deadline := time.Now().Add(5 * time.Second); after.PID == nil && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		after = p.Snapshot() // the process is looked for a few times a second
+		after = p.Snapshot() // it searches for the process a few times a second
 	}
 	reason, restarted := snapshot.Restarted(&before.Snapshot, &after.Snapshot)
 	if !restarted || after.Upstream.Failing || after.Upstream.Outages != 1 || *after.ActiveSessions != 1 || after.Proxy.ExpiredTotal != 1 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -35,7 +36,7 @@ func newProxied(t *testing.T) *proxied {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.proxy = proxy.New(proxy.Config{To: to, Guard: proxy.Guard{Private: true}})
+	p.proxy = proxy.New(proxy.Config{To: to, Guard: guard.Guard{Private: true}})
 	front := httptest.NewServer(p.proxy)
 	p.url = front.URL
 	t.Cleanup(func() {
@@ -187,7 +188,7 @@ func TestManySessions(t *testing.T) {
 	}))
 	defer server.Close()
 	to, _ := url.Parse(server.URL)
-	p := proxy.New(proxy.Config{To: to, Guard: proxy.Guard{Private: true}, Idle: time.Nanosecond})
+	p := proxy.New(proxy.Config{To: to, Guard: guard.Guard{Private: true}, Idle: time.Nanosecond})
 	before := heapInUse()
 	for i := range sessions {
 		req := httptest.NewRequest(http.MethodPost, "/mcp", jsonBody(`{"jsonrpc":"2.0","id":1,"method":"initialize"}`))

@@ -36,9 +36,7 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	if f.listen == "" {
 		f.listen = "127.0.0.1:0"
 	}
-	var server *process.Child
 	f.cfg.Name = nameOf(command)
-	f.cfg.Process = &proxy.Process{Find: func() (process.Info, error) { return process.Lookup(server.PID()) }}
 	l, address, err := f.open(ctx)
 	if err != nil {
 		return err
@@ -56,7 +54,7 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 		unregister()
 		return err
 	}
-	server = wrapped.Child()
+	server := wrapped.Child()
 	go func() {
 		for sig := range signals {
 			server.Signal(sig)

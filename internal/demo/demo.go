@@ -8,10 +8,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
 
 // Config selects the faults. The zero value is a healthy server.
@@ -60,7 +61,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("/mcp", s.mcp())
 	mux.HandleFunc("GET /debug/snapshot", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Snapshot()) })
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{"status": "ok"}) })
-	return localOnly(mux)
+	return (&guard.Guard{Private: true}).Protect(mux)
 }
 
 func answer(w http.ResponseWriter, v any) {
@@ -84,36 +85,6 @@ func (s *Server) mcp() http.Handler {
 		s.sessions.touch(r.Header.Get("Mcp-Session-Id"))
 		stateful.ServeHTTP(w, r)
 	})
-}
-
-// localOnly refuses requests that a web page could make a browser send: requests
-// for another host name or from another origin.
-func localOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r.Host) {
-			http.Error(w, "this server answers for localhost only", http.StatusForbidden)
-			return
-		}
-		if origin := r.Header.Get("Origin"); origin != "" {
-			if u, err := url.Parse(origin); err != nil || !local(u.Host) {
-				http.Error(w, "requests from other origins are refused", http.StatusForbidden)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func local(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	if host == "localhost" || host == "[::1]" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // Serve serves on l until ctx ends.

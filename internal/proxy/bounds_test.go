@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
 
 // sessionless answers each request with a result, or with the error code that
@@ -53,7 +55,7 @@ func page(p *Proxy, path string) string {
 func TestBoundedLabels(t *testing.T) {
 	t.Parallel()
 	var warned []string
-	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}, OnWarning: func(text string) { warned = append(warned, text) }})
+	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: guard.Guard{Private: true}, OnWarning: func(text string) { warned = append(warned, text) }})
 	for i := range 3000 {
 		post(p, "", callOf(1, fmt.Sprint("tool", i%1200)), "X-Code", fmt.Sprint(-i))
 	}
@@ -79,7 +81,7 @@ func TestBoundedLabels(t *testing.T) {
 // TestLabelsWithControls: names with control characters are escaped in labels.
 func TestLabelsWithControls(t *testing.T) {
 	t.Parallel()
-	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}})
+	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: guard.Guard{Private: true}})
 	for _, name := range []string{`\u001b[31m`, `\u009b`, `\u202e`, `\u007f`, "\x1b]0;x\x07", "\xff"} {
 		post(p, "", `{"id":1,"method":"tools/call","params":{"name":"`+name+`"}}`)
 	}
@@ -93,7 +95,7 @@ func TestLabelsWithControls(t *testing.T) {
 // server that answers whatever the id is.
 func TestClientChosenSessions(t *testing.T) {
 	t.Parallel()
-	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}})
+	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: guard.Guard{Private: true}})
 	for i := range 3000 {
 		post(p, fmt.Sprint("made-up-", i), callOf(1, "t"))
 	}
@@ -175,7 +177,7 @@ func (s stalled) Close() error { return nil }
 func TestStalledUpload(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int64{100, -1} {
-		p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: Guard{Private: true}})
+		p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: guard.Guard{Private: true}})
 		r := httptest.NewRequest(http.MethodPost, "/mcp", nil)
 		r.Host, r.ContentLength = "localhost", length
 		r.Body = stalled{io.MultiReader(strings.NewReader(callOf(1, "t")[:20]), timedOut{})}

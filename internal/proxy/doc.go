@@ -6,7 +6,7 @@
 // it to the server and the response back. For a server on standard input and
 // output, [Proxy.Wrap] starts the server and copies the two streams instead.
 //
-// What passes is observed, never changed. Each HTTP request has an exchange,
+// Traffic is observed, never changed. Each HTTP request has an exchange,
 // a server on stdio has one pipe; both feed the bytes of either direction to a
 // scanner, which finds the few members of JSON-RPC messages that matter
 // without decoding or holding the rest. The events of a stream are split by an
@@ -16,7 +16,7 @@
 // The tracker holds all state under one lock: the session table, the requests
 // in flight, the counters of each tool, and the meter, which holds the
 // histograms of /metrics. Everything that a client or a server can choose has a
-// bound there; what exceeds it is counted as overflow. A [Document] is the
+// bound there; values beyond it are counted as overflow. A [Document] is the
 // state at one moment.
 //
 // Observing never ends or stalls the traffic: every function that reads bytes

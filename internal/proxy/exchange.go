@@ -27,7 +27,7 @@ type exchange struct {
 	request  *scanner // of a POST
 	response scanner
 	events   eventScanner
-	text     bool // the response is one that response or events can read
+	text     bool // response or events can read the response
 	packed   *inflater
 	opaque   bool // the response is compressed in a way that cannot be read
 }
@@ -59,7 +59,7 @@ func (t *tracker) exchange(r *http.Request) (x *exchange) {
 	return x
 }
 
-// sessionKey returns the session id of a request, or "" for one that cannot be followed.
+// sessionKey returns the session id of a request, or "" if it is not valid.
 func (t *tracker) sessionKey(r *http.Request) string {
 	id := r.Header.Get("Mcp-Session-Id")
 	if validSessionID(id) {
@@ -115,7 +115,7 @@ func (x *exchange) head(resp *http.Response) {
 	}
 }
 
-// judgeSession notes what the response says about the session.
+// judgeSession notes whether the response opens, ends or continues a session.
 func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 	ok := x.status/100 == 2
 	x.tracker.judgeReturn(x.session, ok, x.status == http.StatusNotFound)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
 
 // TestAllInFlight: every request that waits for its answer shows, and only tool
@@ -207,7 +209,7 @@ func TestStandingStreamRefused(t *testing.T) {
 func TestEndsWithStreams(t *testing.T) {
 	t.Parallel()
 	next := make(chan string, 1)
-	p := New(Config{To: serverOf(t, pieces(next)), Guard: Guard{Private: true}})
+	p := New(Config{To: serverOf(t, pieces(next)), Guard: guard.Guard{Private: true}})
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error)
 	l, url := listener(t)

@@ -42,8 +42,8 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// forward exchanges a request for its response. The error is one that occurred
-// after the response had begun.
+// forward exchanges a request for its response. It returns an error only for a
+// response that breaks off.
 func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, x *exchange) (outcome, error) {
 	out, body, err := f.outgoing(w, r, x)
 	if err != nil {

@@ -18,7 +18,7 @@ type Orphans struct {
 	Probes       *Probes `json:"probes,omitempty"`
 }
 
-// orphanCounts is what the tracker remembers about orphaned sessions.
+// orphanCounts counts orphaned sessions that were used again, and probes.
 type orphanCounts struct {
 	idle                      time.Duration // after which a session is orphaned
 	answered, gone, undecided int64

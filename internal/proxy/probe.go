@@ -26,15 +26,15 @@ const (
 	probeUndecided probeResult = "undecided"
 )
 
-// requestTemplate is what a request in the name of a session's client needs. It
-// holds credentials: it is kept until the one probe that it is for, and never
-// shown.
+// requestTemplate holds the path and headers for a request in the name of a
+// session's client. They include credentials: it is kept until its one probe,
+// and never shown.
 type requestTemplate struct {
 	url    *url.URL
 	header http.Header
 }
 
-// newRequestTemplate copies from r what does not concern its own message.
+// newRequestTemplate copies the headers of r that do not concern its own message.
 func newRequestTemplate(r *http.Request) *requestTemplate {
 	header := r.Header.Clone()
 	dropHopHeaders(header)

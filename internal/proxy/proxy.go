@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -26,7 +27,7 @@ type Config struct {
 	MaxInFlight int           // tool calls passed to the server at a time; 0 is no limit
 	Idle        time.Duration // after which a session counts as orphaned; 0 is never
 	Probe       bool          // ping the server once for each orphaned session
-	Guard       Guard
+	Guard       guard.Guard
 	Process     *Process    // the server's process, or nil
 	ErrorLog    *log.Logger // for net/http's complaints about clients
 
@@ -57,7 +58,7 @@ func New(cfg Config) *Proxy {
 
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if reason := p.cfg.Guard.refusal(r); reason != "" {
+	if reason := p.cfg.Guard.Refusal(r); reason != "" {
 		http.Error(w, reason, http.StatusForbidden)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-faster/jx"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -154,19 +155,74 @@ func FuzzEvents(f *testing.F) {
 	})
 }
 
+// envelope has the members that the scanner finds, for encoding/json.
+type envelope struct {
+	ID     json.RawMessage `json:"id"`
+	Method string          `json:"method"`
+	Params struct {
+		Name string `json:"name"`
+	} `json:"params"`
+	Result *struct {
+		IsError bool `json:"isError"`
+	} `json:"result"`
+	Error *struct {
+		Code json.RawMessage `json:"code"`
+	} `json:"error"`
+}
+
+// BenchmarkScanner compares the scanner with decoding the whole message, which
+// must be buffered first.
 func BenchmarkScanner(b *testing.B) {
 	for _, bench := range []struct{ name, doc string }{
-		{"msg=call", `{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}`},
-		{"msg=64KB", `{"jsonrpc":"2.0","id":17,"result":{"content":[{"type":"text","text":"` + strings.Repeat(`some text\n`, 6400) + `"}]}}`},
+		{"call", `{"jsonrpc":"2.0","id":17,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}`},
+		{"64KB", `{"jsonrpc":"2.0","id":17,"result":{"content":[{"type":"text","text":"` + strings.Repeat(`some text\n`, 6400) + `"}]}}`},
 	} {
-		b.Run(bench.name, func(b *testing.B) {
-			s := scanner{emit: func(*message) {}}
-			doc := []byte(bench.doc)
-			b.ReportAllocs()
-			b.SetBytes(int64(len(doc)))
-			for b.Loop() {
-				s.Write(doc)
-			}
-		})
+		s := scanner{emit: func(*message) {}}
+		for by, read := range map[string]func([]byte){
+			"scanner": s.Write,
+			"json":    func(doc []byte) { _ = json.Unmarshal(doc, new(envelope)) },
+			"jx":      readJX,
+		} {
+			b.Run("msg="+bench.name+"/by="+by, func(b *testing.B) {
+				doc := []byte(bench.doc)
+				b.ReportAllocs()
+				b.SetBytes(int64(len(doc)))
+				for b.Loop() {
+					read(doc)
+				}
+			})
+		}
 	}
+}
+
+// readJX reads the same members with jx.
+func readJX(doc []byte) {
+	var m envelope
+	inner := func(d *jx.Decoder, key []byte) error {
+		switch string(key) {
+		case "name":
+			name, err := d.Str()
+			m.Params.Name = name
+			return err
+		case "isError":
+			_, err := d.Bool()
+			return err
+		}
+		return d.Skip()
+	}
+	_ = jx.DecodeBytes(doc).ObjBytes(func(d *jx.Decoder, key []byte) error {
+		switch string(key) {
+		case "id":
+			raw, err := d.Raw()
+			m.ID = json.RawMessage(raw)
+			return err
+		case "method":
+			method, err := d.Str()
+			m.Method = method
+			return err
+		case "params", "result", "error":
+			return d.ObjBytes(inner)
+		}
+		return d.Skip()
+	})
 }

@@ -27,7 +27,8 @@ type Wrapped struct {
 	pipe   *pipe
 }
 
-// Wrap starts a server and copies bytes between it and its client.
+// Wrap starts a server and copies bytes between it and its client. Serve may be
+// called after it.
 func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) {
 	parent := os.Getppid() // read now: the client may be gone when its streams end
 	in, toServer, err := os.Pipe()
@@ -44,6 +45,7 @@ func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) 
 	if err != nil {
 		return nil, errors.Join(err, toServer.Close(), fromServer.Close())
 	}
+	p.cfg.Process = &Process{Target: process.Target{PID: child.PID()}}
 	w := &Wrapped{child: child, parent: parent, passed: make(chan struct{}), out: fromServer, pipe: newPipe(p.tracker)}
 	go w.passIn(toServer, client.In)
 	go w.passOut(client.Out)
@@ -88,7 +90,7 @@ func (w *Wrapped) passOut(to io.Writer) {
 const drain = time.Second
 
 // Wait waits until the server ends and returns how. When ctx ends first, it
-// stops the server. No process of the server's group remains.
+// stops the server. It leaves no process of the server's group running.
 func (w *Wrapped) Wait(ctx context.Context) error {
 	err := w.child.Wait(ctx)
 	w.child.Stop()

@@ -27,7 +27,7 @@ func TestErrorCodes(t *testing.T) {
 		t.Run(as, func(t *testing.T) {
 			t.Parallel()
 			reply := ""
-			p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				body := reply
 				if as == "events" || as == "slow" {
 					body = "data: " + body + "\n\n"

@@ -36,7 +36,7 @@ type tracker struct {
 	upstream   snapshot.Upstream
 	serverName string
 	warnings   []string
-	overflow   map[string]int64 // by what exceeded its bound
+	overflow   map[string]int64 // by kind
 }
 
 // tool counts the calls of one tool.
@@ -44,7 +44,7 @@ type tool struct {
 	calls, errors, held int64
 }
 
-// Bounds of what clients and servers can choose.
+// Bounds of values that clients and servers choose.
 const (
 	maxTools      = 1000
 	maxErrorTypes = 64
@@ -69,8 +69,8 @@ func newTracker(cfg *Config) *tracker {
 }
 
 // rescue ends a panic of the observing code and counts it as a fault: a fault
-// in what the proxy makes of the traffic never ends the traffic. It is deferred
-// by every function that reads bytes of clients or servers.
+// in observing never ends the traffic. It is deferred by every function that
+// reads bytes of clients or servers.
 func (t *tracker) rescue() {
 	if fault := recover(); fault != nil && t.faults.Add(1) == 1 {
 		t.mu.Lock()

@@ -10,8 +10,8 @@ import (
 )
 
 // A request body may take uploadPatience, and a second more for each
-// uploadRate bytes received: slow but steady uploads pass, and one that stalls
-// gives up its connection.
+// uploadRate bytes received: slow but steady uploads pass, and an upload that
+// stalls gives up its connection.
 const (
 	uploadPatience = 60 * time.Second
 	uploadRate     = 100

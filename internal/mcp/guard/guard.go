@@ -1,4 +1,6 @@
-package proxy
+// Package guard keeps web pages from reaching a server on this machine, as MCP's
+// transport demands of servers.
+package guard
 
 import (
 	"net"
@@ -18,14 +20,14 @@ type Guard struct {
 	Private bool     // the listener is on loopback
 }
 
-// refusal returns why r is refused, or "".
-func (g *Guard) refusal(r *http.Request) string {
+// Refusal returns why r is refused, or "".
+func (g *Guard) Refusal(r *http.Request) string {
 	if !g.host(r.Host) {
-		return "not answered for that host name; a proxy has --allow-host"
+		return "requests for that host name are refused; a proxy allows it with --allow-host"
 	}
 	for _, origin := range r.Header["Origin"] {
 		if !g.origin(origin) {
-			return "requests from other origins are refused; a proxy has --allow-origin"
+			return "requests from other origins are refused; a proxy allows one with --allow-origin"
 		}
 	}
 	return ""
@@ -34,7 +36,7 @@ func (g *Guard) refusal(r *http.Request) string {
 // Protect returns next behind the guard.
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if why := g.refusal(r); why != "" {
+		if why := g.Refusal(r); why != "" {
 			http.Error(w, why, http.StatusForbidden)
 			return
 		}

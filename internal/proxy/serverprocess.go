@@ -8,15 +8,15 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Process reads the memory of the server's process. When the process ends, it is
-// searched for again: a server that was restarted has another PID.
+// Process reads the memory of the server's process. When the process ends, its
+// target is searched for again: a server that was restarted has another PID.
 type Process struct {
-	// Find returns the process that runs now, or an error.
-	Find func() (process.Info, error)
+	Target process.Target
 
 	mu       sync.Mutex
+	tree     *process.Tree // nil while the process is not known
 	info     process.Info
-	tree     *process.Tree
+	ended    bool // a process of the target has ended
 	searched time.Time
 	last     process.Reading
 }
@@ -55,25 +55,29 @@ func (p *Process) read(now time.Time) bool {
 			return true
 		}
 		p.tree.Close()
-		p.tree = nil
+		p.tree, p.ended = nil, true
 	}
 	return false
 }
 
 // find searches for the process, unless it did just before.
 func (p *Process) find(now time.Time) bool {
-	if now.Sub(p.searched) < searchPause {
+	target := p.Target
+	if now.Sub(p.searched) < searchPause || p.ended && !target.CanRestart() {
 		return false
 	}
 	p.searched = now
-	info, err := p.Find()
+	if target.Name != "" {
+		target.Match = process.MatchNewest
+	}
+	found, err := target.Find()
 	if err != nil {
 		return false
 	}
-	tree, err := process.Open(info.ID)
+	tree, err := process.Open(found[0].ID)
 	if err != nil {
 		return false
 	}
-	p.info, p.tree = info, tree
+	p.info, p.tree = found[0], tree
 	return true
 }
