@@ -10,14 +10,13 @@ import (
 
 func newReportCmd(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "report DIR",
-		Short: "Write the report of a leak test again",
-		Long: `report reads verdict.json in the folder of a leak test and writes report.html beside
-it: one page that loads nothing from anywhere.`,
+		Use:     "report DIR",
+		Short:   "Render the report of a leak test again",
+		Long:    `report reads verdict.json in the folder of a leak test and writes report.html there.`,
 		Example: `  mcpdiag report mcpdiag-leaktest`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("name the folder of one leak test, such as mcpdiag-leaktest")
+				return usagef("give the folder of one leak test, such as mcpdiag-leaktest")
 			}
 			return nil
 		},
@@ -33,7 +32,7 @@ it: one page that loads nothing from anywhere.`,
 			if err := leaktest.Remake(dir, res); err != nil {
 				return err
 			}
-			a.note("%s", filepath.Join(dir, leaktest.ReportFile))
+			a.note("wrote %s", filepath.Join(dir, leaktest.ReportFile))
 			return nil
 		},
 	}

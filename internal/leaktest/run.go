@@ -15,6 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // run is the state of one Run.
@@ -193,6 +194,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		r.warn(fmt.Sprintf("the load was stopped when the server held %s, the limit of the test", judge.Bytes(float64(r.cfg.MaxMemory))))
 	}
 	r.res.Warnings = append(r.res.Warnings, r.watch.warnings()...)
+	r.checkArguments()
 	res.conclude()
 	res.check(r.cfg)
 	err := r.out.finish(res)
@@ -208,6 +210,20 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	}
 	return res, err
 }
+
+// checkArguments warns if many calls failed in the tool, whose arguments were made up.
+func (r *run) checkArguments() {
+	for _, p := range r.res.Phases {
+		if p.MeantToFail || p.Errors[load.ToolError] == "" || p.Failed < p.Operations/10 || len(r.cfg.Args) > 0 {
+			continue
+		}
+		r.warn(fmt.Sprintf("%s of %s operations of %s failed in the tool: its arguments were made from its input schema; --args gives real ones",
+			report.Count(p.Failed), report.Count(p.Operations), report.Cell(p.Tool, maxToolName)))
+	}
+}
+
+// maxToolName bounds the name of a tool in a warning, in characters.
+const maxToolName = 60
 
 // tell reports the progress.
 func (r *run) tell(p conduct.Progress) {

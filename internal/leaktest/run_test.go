@@ -35,6 +35,12 @@ func TestMain(m *testing.M) {
 	case "silent":
 		fmt.Fprintln(os.Stderr, "fatal: no database")
 		time.Sleep(time.Minute)
+	case "failing":
+		s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+		mcp.AddTool(s, &mcp.Tool{Name: "echo"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+			return nil, nil, errors.New("no such thing")
+		})
+		_ = http.ListenAndServe(os.Getenv("LEAKTEST_ADDR"), mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
 	case "sse":
 		s := newServer(0)
 		_ = http.ListenAndServe(os.Getenv("LEAKTEST_ADDR"), mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return s }, nil))
@@ -230,6 +236,23 @@ func TestLimited(t *testing.T) {
 	}
 	if p := res.Phases[0]; res.Verdict == trend.NoLeak || p.Refused == 0 || p.Errors[load.Refused] == "" {
 		t.Errorf("%s: %d refused, %v", res.Sentence, p.Refused, p.Errors)
+	}
+}
+
+// A tool that fails all its calls clears nothing, and made-up arguments are named.
+func TestFailingTool(t *testing.T) {
+	cfg := configOf(t, "failing")
+	cfg.Rounds, cfg.Factors = 9, []string{"call"}
+	res, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.Phases[0]
+	if res.Verdict != trend.Undecided || p.Failed != p.Operations || !strings.Contains(p.Trend.Reasons[len(p.Trend.Reasons)-1].Text, "failed operations cannot show a leak") {
+		t.Errorf("%s: %d of %d failed: %+v", res.Sentence, p.Failed, p.Operations, p.Trend.Reasons)
+	}
+	if warnings := strings.Join(res.Warnings, "\n"); !strings.Contains(warnings, "its arguments were made from its input schema; --args gives real ones") {
+		t.Errorf("warnings %s", warnings)
 	}
 }
 

@@ -19,6 +19,7 @@ type fake struct {
 	each    time.Duration // of an operation
 	keepMB  float64       // per operation
 	keepFor time.Duration // 0 is for ever
+	cap     int           // operations that keep memory, 0 for all
 	files   float64       // kept per operation
 	warmMB  float64       // taken by the first operations
 	limitMB float64       // the load stops there
@@ -41,6 +42,9 @@ func (f *fake) kept() int {
 		if f.keepFor == 0 || time.Since(m.at) < f.keepFor {
 			n += m.n
 		}
+	}
+	if f.cap > 0 {
+		return min(n, f.cap)
 	}
 	return n
 }
@@ -137,14 +141,15 @@ func TestShapes(t *testing.T) {
 		want   trend.Verdict
 		reason string
 	}{
-		"flat":                {fake{each: 2 * time.Millisecond}, trend.NoLeak, ""},
-		"warm-up":             {fake{each: 2 * time.Millisecond, warmMB: 60}, trend.NoLeak, ""},
-		"leak":                {fake{each: 2 * time.Millisecond, keepMB: 0.01}, trend.Leak, trend.Rising},
-		"small leak":          {fake{each: 2 * time.Millisecond, keepMB: 0.001}, trend.Leak, trend.Rising},
-		"held for 30 s":       {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: 30 * time.Second}, trend.NoLeak, ""},
-		"held for a minute":   {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: time.Minute}, trend.NoLeak, ""},
-		"held for 85 s":       {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: 85 * time.Second}, trend.NoLeak, judge.Released},
-		"files that it keeps": {fake{each: 2 * time.Millisecond, files: 1}, trend.Leak, judge.Counted},
+		"flat":                       {fake{each: 2 * time.Millisecond}, trend.NoLeak, ""},
+		"warm-up":                    {fake{each: 2 * time.Millisecond, warmMB: 60}, trend.NoLeak, ""},
+		"leak":                       {fake{each: 2 * time.Millisecond, keepMB: 0.01}, trend.Leak, trend.Rising},
+		"small leak":                 {fake{each: 2 * time.Millisecond, keepMB: 0.001}, trend.Leak, trend.Rising},
+		"held for 30 s":              {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: 30 * time.Second}, trend.NoLeak, ""},
+		"held for a minute":          {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: time.Minute}, trend.NoLeak, ""},
+		"much that is held for 85 s": {fake{each: 2 * time.Millisecond, keepMB: 0.1, keepFor: 85 * time.Second}, trend.NoLeak, judge.Released},
+		"cache that fills in 100 s":  {fake{each: 2 * time.Millisecond, keepMB: 0.002, cap: 20_000}, trend.Undecided, ""},
+		"files that it keeps":        {fake{each: 2 * time.Millisecond, files: 1}, trend.Leak, judge.Counted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -145,6 +145,16 @@ func (c *Conductor) usual(t *Task) int {
 // countedRounds is the number of rounds after which a count is believed.
 const countedRounds = 6
 
+// rssTime is how long a leak that only RSS shows must last after the warm-up, unless
+// the server has doubled: a cache may fill until then.
+const rssTime = 2 * time.Minute
+
+// keptTime returns the time of the readings after the warm-up.
+func keptTime(p *judge.Phase) time.Duration {
+	first, last := p.Rounds[max(0, len(p.Rounds)-p.Trend.Kept)], p.Rounds[len(p.Rounds)-1]
+	return time.Duration((last.Settled - first.Settled) * float64(time.Second))
+}
+
 // wants reports whether the verdict on p after n rounds can still change.
 func wants(p *judge.Phase, n, usual int) bool {
 	t := &p.Trend
@@ -157,6 +167,8 @@ func wants(p *judge.Phase, n, usual int) bool {
 		return true
 	case t.Verdict == trend.Leak && t.Bends && n < bentRounds:
 		return p.By != judge.ByCount
+	case t.Verdict == trend.Leak && p.By == judge.ByRSS && t.Growth < t.Level && keptTime(p) < rssTime:
+		return true
 	case t.Verdict == trend.Leak:
 		// A long warm-up looks like a leak until it is over, but it does not make
 		// the server half as large again.

@@ -16,7 +16,6 @@ import (
 // Batch is the outcome of a number of operations.
 type Batch struct {
 	Done, Failed, Refused int64
-	ToolErrors            int64 // of Failed: results with isError
 	Took                  time.Duration
 	Errors                map[string]string // an example by kind
 
@@ -29,7 +28,6 @@ type Batch struct {
 // side by side.
 func (b *Batch) Add(o *Batch) {
 	b.Done, b.Failed, b.Refused = b.Done+o.Done, b.Failed+o.Failed, b.Refused+o.Refused
-	b.ToolErrors += o.ToolErrors
 	b.Sessions, b.Discovers = b.Sessions+o.Sessions, b.Discovers+o.Discovers
 	b.latencies.Merge(o.latencies)
 	for kind, example := range o.Errors {
@@ -48,11 +46,8 @@ func (b *Batch) record(took time.Duration, err error, meantToFail bool) {
 	}
 	b.Failed++
 	kind := kindOf(err)
-	switch kind {
-	case Refused:
+	if kind == Refused {
 		b.Refused++
-	case toolError:
-		b.ToolErrors++
 	}
 	b.example(kind, client.Cause(err).Error())
 }
@@ -86,7 +81,7 @@ const (
 	Refused   = "refused" // 429 or 503
 	status    = "HTTP status"
 	protocol  = "JSON-RPC error"
-	toolError = "isError"
+	ToolError = "isError"
 	noAnswer  = "no answer"
 )
 
@@ -102,7 +97,7 @@ func kindOf(err error) string {
 	var rpc *mcp.RPCError
 	switch {
 	case errors.Is(err, errTool):
-		return toolError
+		return ToolError
 	case errors.As(err, &s) && (s.Code == http.StatusTooManyRequests || s.Code == http.StatusServiceUnavailable):
 		return Refused
 	case errors.As(err, &s):
