@@ -36,14 +36,14 @@ func newMonitorCmd(a *app) *cobra.Command {
 		SuggestFor: []string{"watch", "memory"},
 		Use:        "monitor (--pid N | --name NAME | --port N | --read FILE | -- COMMAND…)",
 		Short:      "Watch the memory of a process and its descendants",
-		Long: `monitor samples a process and all its descendants at every interval, writes a row
-each to a CSV file, and judges the memory when the process ends or on Ctrl-C: leak,
-no leak, or undecided. A leak makes the exit code 3.
+		Long: `monitor samples a process and all its descendants at every interval and writes each
+sample to a CSV file. When the process ends, or on Ctrl-C, it judges the memory: leak,
+no leak, or undecided. It exits 3 on a leak.
 
---name looks into process names, executables and arguments, so that "--name uvicorn"
-finds "python3 /usr/bin/uvicorn app:main". A process that ends and comes back under
-that name is followed. After -- stands a command to start; it ends with the monitor,
-and so does all that it started.
+--name searches process names, executables and arguments: "--name uvicorn" finds
+"python3 /usr/bin/uvicorn app:main". A process that ends and comes back under that name
+or port is followed. A command after -- is started; it ends with the monitor, and so
+does everything that it started.
 
 --read judges a recording: CSV of mcpdiag or of Python scripts that write
 timestamp,pid,rss_mb,…; psrecord and mprof; the log of a loop around kubectl top,
@@ -78,7 +78,7 @@ docker stats, ps, pidstat or cat memory.current; the JSON of a Prometheus range 
 	fs.StringVar(&w.read, "read", "", "judge this recorded file; - is standard input")
 	durationVar(fs, &w.every, "every", 0, "with --read: the time from one reading to the next, for lines without time stamps")
 	sizeVar(fs, &w.limit, "limit", 0, "with --read: the memory limit, to estimate when it is reached")
-	fs.StringVar(&w.log, "log", "", "write what the command after -- says to this file (default standard error; under the live view server_YYYYMMDD_HHMMSS.log)")
+	fs.StringVar(&w.log, "log", "", "write the output of the command after -- to this file (default standard error; under the live view server_YYYYMMDD_HHMMSS.log)")
 	choiceVar(cmd, fs, &w.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
 	choiceVar(cmd, fs, &w.format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
 	group(fs, "Process", "pid", "name", "port", "match", "restart-wait")
@@ -86,14 +86,14 @@ docker stats, ps, pidstat or cat memory.current; the JSON of a Prometheus range 
 	group(fs, "Recording", "read", "every", "limit")
 	group(fs, "Verdict", "fail-on")
 	group(fs, "Output", "output", "plot", "log", "format")
-	foundMaySet(fs, "match", "restart-wait", "every", "interval", "duration", "count", "fail-on", "format")
+	foundMaySet(fs, "match", "restart-wait", "interval", "duration", "count", "fail-on", "format")
 	paths(fs, "output", "plot", "log", "read")
 	return cmd
 }
 
 const matchOne = "one" // several are an error
 
-// target checks that the command line names one thing to watch.
+// target checks that the command line names one process or recording.
 func (w *watcher) target(operands, command []string) error {
 	named := 0
 	for _, is := range []bool{w.cfg.PID != 0, w.cfg.Name != "", w.cfg.Port != 0, w.read != "", len(command) > 0} {
@@ -103,9 +103,11 @@ func (w *watcher) target(operands, command []string) error {
 	}
 	switch {
 	case len(operands) > 0:
-		return usagef("%q: the command to start stands after --", operands[0])
+		return usagef("%q: put the command to start after --", operands[0])
 	case named != 1:
 		return usagef("name the process with one of --pid, --name, --port, --read and a command after --")
+	case w.read == "" && (w.every != 0 || w.limit != 0):
+		return usagef("--every and --limit need --read")
 	case w.cfg.Interval < monitor.MinInterval:
 		return usagef("--interval is at least %v", monitor.MinInterval)
 	}

@@ -113,7 +113,7 @@ func collect(command int, reports *json.Encoder) {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		if err != nil && err != syscall.EINTR { //nolint:errorlint // Wait4 does not wrap it
+		if err != nil && err != syscall.EINTR {
 			return // ECHILD
 		}
 		if pid == command {
