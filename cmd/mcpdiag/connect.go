@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -62,6 +63,9 @@ func (c *connection) targets(args []string, path string) ([]*url.URL, error) {
 	}
 	var targets []*url.URL
 	for _, arg := range args {
+		if !looksLikeAddress(arg) {
+			return nil, usagef("%q does not look like an address; write http://%[1]s for a host of this name", arg)
+		}
 		u, err := client.ParseTarget(arg, path)
 		if err != nil {
 			return nil, usageError{err}
@@ -69,6 +73,11 @@ func (c *connection) targets(args []string, path string) ([]*url.URL, error) {
 		targets = append(targets, u)
 	}
 	return targets, nil
+}
+
+// looksLikeAddress reports whether arg is more than a word, such as help.
+func looksLikeAddress(arg string) bool {
+	return arg == "localhost" || !regexp.MustCompile(`^[A-Za-z][A-Za-z_-]*$`).MatchString(arg)
 }
 
 // open returns a client configured by the flags. It sends credentials to targets only.

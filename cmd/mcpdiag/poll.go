@@ -19,7 +19,7 @@ import (
 
 const defaultTrace = "mcpdiag-trace.ndjson"
 
-// poller is one run of the poll command.
+// poller is a run of the poll command.
 type poller struct {
 	a    *app
 	conn connection
@@ -37,22 +37,27 @@ func newPollCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "poll [TARGET…]",
 		Short: "Take snapshots of servers, second by second, into a trace",
-		Long: `poll asks each target for its snapshot at every interval and appends the answers
-to a trace, one a line. On a terminal it shows what the servers are doing now.
+		Long: `poll requests a snapshot of each target at every interval and appends it to a trace,
+one per line. On a terminal it shows what the servers are doing now. --once prints
+the calls in flight, the oldest first: which calls hang.
 
 Alerts watch ` + strings.Join(poll.AlertMetrics(), ", ") + `.
 oldest is the age of the oldest call, failures counts failed polls in a row. The exit
 code is 3 if an alert was crossed.`,
 		Example: `  mcpdiag poll
+  mcpdiag poll --once
   mcpdiag poll node1:3100 node2:3100 --interval 5s --duration 10m
   mcpdiag poll --alert 'heap>500MB' --alert 'oldest>30s' --until-alert
   mcpdiag poll -o - --count 1 | jq .heapUsedMB`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if p.cfg.Once && (cmd.Flags().Changed("count") || p.listen != "") {
+				return usagef("--once is a single poll; it excludes --count and --listen")
+			}
 			if err := p.options(cmd.Context(), args); err != nil {
 				return err
 			}
-			if p.listen != "" && !a.given(cmd, "output") {
-				p.output = os.DevNull // it may run for months: who watches keeps the figures
+			if (p.listen != "" || p.cfg.Once) && !a.given(cmd, "output") {
+				p.output = os.DevNull
 			}
 			return p.run(cmd.Context())
 		},
@@ -62,19 +67,20 @@ code is 3 if an alert was crossed.`,
 }
 
 func (p *poller) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
-	durationVar(fs, &p.cfg.Interval, "interval", time.Second, "time from one poll to the next")
+	durationVar(fs, &p.cfg.Interval, "interval", time.Second, "time between polls")
+	fs.BoolVar(&p.cfg.Once, "once", false, "poll each target once and print the calls in flight; a trace is written only with -o")
 	limitVar(fs, &p.cfg.Count, "count", "end after this many polls of each target")
 	durationVar(fs, &p.cfg.Duration, "duration", 0, "end after this long")
 	limitVar(fs, &p.cfg.FailAfter, "fail-after", "end with an error when a target fails this many times in a row")
 	fs.StringArrayVar(&p.alerts, "alert", nil, "watch a condition such as 'heap>500MB'; repeatable")
 	fs.BoolVar(&p.cfg.UntilAlert, "until-alert", false, "end when an alert is crossed")
 	fs.StringVarP(&p.output, "output", "o", defaultTrace, "append the trace to this file, - for standard output")
-	choiceVar(cmd, fs, &p.format, "format", "how the summary is written", "text", "json")
-	fs.StringVar(&p.listen, "listen", "", "serve what is polled for Prometheus here, at /metrics, such as :9464; then a trace is written only with -o")
+	choiceVar(cmd, fs, &p.format, "format", "format of the summary", "text", "json", "markdown", "junit", "github")
+	fs.StringVar(&p.listen, "listen", "", "export metrics for Prometheus at this address, such as :9464; a trace is written only with -o")
 	fs.StringVar(&p.announce, "announce", "", "write the URL of --listen and the PID to this file")
 	p.from.addFlags(cmd, fs)
 	p.conn.addFlags(fs, 5*time.Second)
-	group(fs, "Schedule", "interval", "count", "duration", "fail-after")
+	group(fs, "Schedule", "once", "interval", "count", "duration", "fail-after")
 	group(fs, "Alerts", "alert", "until-alert")
 	group(fs, "Output", "output", "format", "listen", "announce")
 	foundMaySet(fs, "url", "interval", "count", "duration", "fail-after", "alert", "until-alert", "format")
@@ -84,8 +90,11 @@ func (p *poller) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 // options checks the command line and fills the configuration.
 func (p *poller) options(ctx context.Context, args []string) (err error) {
 	cfg := &p.cfg
-	if cfg.Alerts, err = parseAlerts(p.alerts); err != nil {
-		return err
+	if cfg.Alerts, err = poll.ParseAlerts(p.alerts); err != nil {
+		return usageError{err}
+	}
+	if cfg.Once {
+		cfg.Count = 1
 	}
 	switch {
 	case cfg.UntilAlert && len(p.alerts) == 0:
@@ -107,7 +116,7 @@ func (p *poller) options(ctx context.Context, args []string) (err error) {
 	return distinct(cfg.Targets)
 }
 
-// distinct refuses a target that is named twice: the trace could not tell them apart.
+// distinct refuses a target that is named twice: a trace could not distinguish them.
 func distinct(targets []*url.URL) error {
 	seen := map[string]bool{}
 	for _, t := range targets {
@@ -119,19 +128,7 @@ func distinct(targets []*url.URL) error {
 	return nil
 }
 
-func parseAlerts(texts []string) ([]poll.Alert, error) {
-	var alerts []poll.Alert
-	for _, text := range texts {
-		alert, err := poll.ParseAlert(text)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		alerts = append(alerts, alert)
-	}
-	return alerts, nil
-}
-
-// run polls until it is over, and writes the summary.
+// run polls until the run ends, and writes the summary.
 func (p *poller) run(ctx context.Context) error {
 	exported := func(poll.Event) {}
 	if p.listen != "" {
@@ -166,27 +163,28 @@ func (p *poller) run(ctx context.Context) error {
 	return p.result(res, errors.Join(err, closeTrace()))
 }
 
-// result tells how the run went; failed is why it ended, nil where it ended well.
+// result writes the summary and returns the outcome; failed is the error that ended the
+// run, if any.
 func (p *poller) result(res *poll.Result, failed error) error {
 	p.a.warn(res.Warnings...)
 	if len(res.Targets) > 0 && res.Targets[0].Polls > 0 {
 		failed = errors.Join(failed, p.summarize(res, failed == nil))
 	}
-	if failed == nil && res.Verdict == poll.VerdictAlert {
-		return errFinding
+	if failed != nil {
+		return failed
 	}
-	return failed
+	return outcomeOf(res.Report())
 }
 
-// summarize writes the result to standard output, or to standard error where
-// standard output carries the trace. wrote says whether the trace is whole.
+// summarize writes the result to standard output, or to standard error if standard output
+// carries the trace. wrote reports whether the trace is whole.
 func (p *poller) summarize(res *poll.Result, wrote bool) error {
 	w := p.a.stdout
 	if p.output == "-" {
 		w = p.a.stderr
 	}
-	if p.format.value == "json" {
-		return writeJSON(w, res)
+	if p.format.value != "text" {
+		return p.a.render(w, p.format.value, res)
 	}
 	if len(res.Targets) == 1 && res.Answered() == 0 && len(res.Alerts) == 0 {
 		return nil // the error says it all

@@ -10,16 +10,16 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// pollView shows a run: a live view on a terminal, a line a poll elsewhere. It
-// draws in a goroutine of its own, since a terminal can be paused.
+// pollView shows a run: a live view on a terminal, a line per poll elsewhere. It draws in
+// its own goroutine, since a terminal can be paused.
 type pollView struct {
 	a      *app
-	screen *screen // nil where standard error is no terminal
+	screen *screen // nil if standard error is not a terminal
 	ended  chan struct{}
 
 	mu   sync.Mutex // guards live
 	live *poll.Live
-	news chan struct{} // there is something that was not drawn
+	news chan struct{} // there are polls that were not drawn
 }
 
 func newPollView(a *app, targets []*url.URL) *pollView {
@@ -44,7 +44,7 @@ func (v *pollView) show(e poll.Event) {
 	v.mu.Unlock()
 	select {
 	case v.news <- struct{}{}:
-	default: // the frame before was not drawn yet: it will show this too
+	default: // the pending frame will show this poll too
 	}
 }
 
@@ -63,7 +63,7 @@ func (v *pollView) draw() {
 	})
 }
 
-// end draws the last state. No poll is shown after it.
+// end draws the last state. No poll may be shown after it.
 func (v *pollView) end() {
 	if v.screen == nil {
 		return

@@ -72,3 +72,16 @@ func (a Alert) Value(s *snapshot.Snapshot, failures int) (v float64, known bool)
 	}
 	return alertField(a.Metric).Value(s)
 }
+
+// ParseAlerts parses alerts.
+func ParseAlerts(texts []string) ([]Alert, error) {
+	var alerts []Alert
+	for _, text := range texts {
+		alert, err := ParseAlert(text)
+		if err != nil {
+			return nil, err
+		}
+		alerts = append(alerts, alert)
+	}
+	return alerts, nil
+}

@@ -10,7 +10,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Exporter shows the last poll of each target to Prometheus.
+// Exporter exports the last poll of each target as Prometheus metrics.
 type Exporter struct {
 	figures *snapshot.Metrics
 	handler http.Handler
@@ -19,7 +19,7 @@ type Exporter struct {
 	targets map[string]*exported
 }
 
-// exported is what is shown of one target.
+// exported is the state of one target.
 type exported struct {
 	last     *snapshot.Snapshot // the last poll, also one that failed
 	polls    float64
@@ -39,7 +39,7 @@ var (
 	alertDesc    = prometheus.NewDesc("mcpdiag_alert_crossed", "Whether an alert of mcpdiag poll is crossed.", []string{"target", "alert"}, nil)
 )
 
-// NewExporter returns an Exporter that has seen no poll.
+// NewExporter returns an Exporter without polls.
 func NewExporter() *Exporter {
 	e := &Exporter{figures: snapshot.NewMetrics(targetLabel...), targets: map[string]*exported{}}
 	registry := prometheus.NewRegistry()
@@ -51,7 +51,7 @@ func NewExporter() *Exporter {
 // ServeHTTP answers with the metrics.
 func (e *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.handler.ServeHTTP(w, r) }
 
-// Add takes one poll.
+// Add adds one poll.
 func (e *Exporter) Add(event Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -71,7 +71,7 @@ func (e *Exporter) Add(event Event) {
 	for _, c := range event.Crossed {
 		t.crossed[c.Alert] = true
 	}
-	for _, a := range event.Over {
+	for _, a := range event.Cleared {
 		t.crossed[a.String()] = false
 	}
 }
@@ -84,7 +84,7 @@ func (e *Exporter) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. Of a target that failed the figures are absent.
+// Collect implements prometheus.Collector. The figures of a failing target are omitted.
 func (e *Exporter) Collect(ch chan<- prometheus.Metric) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

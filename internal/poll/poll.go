@@ -1,5 +1,3 @@
-// Package poll takes snapshots of servers over time, on a schedule that does
-// not drift.
 package poll
 
 import (
@@ -18,7 +16,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Config says what to poll, how often and for how long.
+// Config configures a run.
 type Config struct {
 	Targets    []*url.URL
 	Interval   time.Duration
@@ -27,27 +25,27 @@ type Config struct {
 	FailAfter  int           // consecutive failures of a target that end the run; 0 is never
 	Alerts     []Alert
 	UntilAlert bool    // end the run when an alert is crossed
-	Source     *Source // what to ask for; nil: snapshots
+	Source     *Source // documents to request; nil: snapshots
+	Once       bool    // the result lists the calls in flight at the last poll
 }
 
-// Event is one poll: its record, what the server did since the one before, and
-// the alerts that were crossed or are over.
+// Event is one poll: its record, whether the server restarted before it, and the alerts
+// that it crossed or cleared.
 type Event struct {
 	Snapshot *snapshot.Snapshot
-	Target   string // as it may be shown
-	Restart  string // why the server is thought to have restarted, or ""
+	Target   string // without secrets
+	Restart  string // why the server seems to have restarted, or ""
 	Crossed  []Crossing
-	Over     []Alert
+	Cleared  []Alert
 }
 
-// Once takes one snapshot of target. Its record has Poll set, also where the
-// error says that there is no document.
+// Once takes one snapshot of target. Poll is set also in case of an error.
 func Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, error) {
 	return (&Source{Kind: "snapshot"}).Once(ctx, c, target)
 }
 
-// noEndpoint says of a "not found" what it means here: servers do not have the
-// endpoint by themselves. At the address where they speak MCP they call it a bad request.
+// noEndpoint explains a "not found": servers do not have the endpoint by themselves. At
+// their MCP address the status is that of a bad request.
 func noEndpoint(err error) error {
 	status, ok := errors.AsType[*client.StatusError](err)
 	if ok && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotAcceptable}, status.Code) {
@@ -56,9 +54,9 @@ func noEndpoint(err error) error {
 	return err
 }
 
-// Run polls until its time is up, its count is reached, ctx ends or on returns
-// an error. It hands each poll to on, one at a time. A target that fails is
-// recorded and asked again at the next tick.
+// Run polls until Duration or Count is reached, ctx ends, on returns an error, or no
+// target has a name that exists. It passes each poll to on, one at a time. A failed poll
+// is recorded, and its target polled again at the next tick.
 func Run(ctx context.Context, cfg Config, c *client.Client, on func(Event) error) (*Result, error) {
 	if cfg.Duration > 0 {
 		var cancel context.CancelFunc
@@ -74,7 +72,7 @@ func Run(ctx context.Context, cfg Config, c *client.Client, on func(Event) error
 	return r.result(err)
 }
 
-// run is the state of one Run. mu guards what targets share: the result and on.
+// run is the state of a Run. mu guards the result and on, which targets share.
 type run struct {
 	cfg    Config
 	client *client.Client
@@ -82,9 +80,10 @@ type run struct {
 	start  time.Time
 
 	mu      sync.Mutex
+	states  []*state
 	targets []*Target
 	alerts  []Crossing
-	judged  map[int]bool // alerts, by index, whose figure some snapshot gave
+	judged  map[int]bool // alerts, by index, whose figure is known
 }
 
 func newRun(cfg Config, c *client.Client, on func(Event) error) *run {
@@ -93,13 +92,15 @@ func newRun(cfg Config, c *client.Client, on func(Event) error) *run {
 	}
 	r := &run{cfg: cfg, client: c, on: on, start: time.Now(), judged: map[int]bool{}}
 	for _, name := range names(cfg.Targets) {
-		r.targets = append(r.targets, &Target{URL: name})
+		t := &Target{URL: name}
+		r.targets = append(r.targets, t)
+		r.states = append(r.states, &state{target: t, crossed: map[int]bool{}})
 	}
 	return r
 }
 
-// names are the targets as they may be shown. Those that differ only in what
-// may not be shown get a number.
+// names returns the targets without secrets. Those that differ only in secrets get a
+// number.
 func names(targets []*url.URL) []string {
 	var names []string
 	seen := map[string]int{}
@@ -116,7 +117,7 @@ func names(targets []*url.URL) []string {
 // follow polls one target, tick by tick.
 func (r *run) follow(ctx context.Context, i int, target *url.URL) error {
 	clock := Schedule{Start: r.start.Add(r.stagger(i)), Interval: r.cfg.Interval}
-	state := &state{target: r.targets[i], crossed: map[int]bool{}}
+	state := r.states[i]
 	for n := 0; r.cfg.Count == 0 || n < r.cfg.Count; n++ {
 		at, skipped := clock.Next(time.Now())
 		if !sleepUntil(ctx, at) {
@@ -124,7 +125,7 @@ func (r *run) follow(ctx context.Context, i int, target *url.URL) error {
 		}
 		s, err := r.cfg.Source.Once(ctx, r.client, target)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the run is over; a poll that it cut off says nothing of the server
+			return nil //nolint:nilerr // the run has ended; an interrupted poll does not count
 		}
 		s.Poll.Target = state.target.URL
 		s.Poll.Skipped = skipped
@@ -136,8 +137,7 @@ func (r *run) follow(ctx context.Context, i int, target *url.URL) error {
 	return nil
 }
 
-// stagger keeps many targets from being asked in the same instant, so that the
-// latencies are the servers' and not our own.
+// stagger spreads the requests to many targets, which would delay each other.
 func (r *run) stagger(i int) time.Duration {
 	return time.Duration(i) * min(time.Millisecond, r.cfg.Interval/time.Duration(len(r.cfg.Targets)))
 }
@@ -153,15 +153,15 @@ func sleepUntil(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// Schedule says when to poll: tick k is Start + k × Interval, whatever the
-// polls before it took. A poll that comes late skips the ticks it missed.
+// Schedule gives the times of polls: tick k is at Start + k × Interval, independent of
+// the duration of polls. A late poll skips the ticks that it missed.
 type Schedule struct {
 	Start    time.Time
 	Interval time.Duration
 	next     int64
 }
 
-// Next returns the next tick that is not over at now, and how many were skipped.
+// Next returns the next tick that has not passed at now, and the number of skipped ones.
 func (s *Schedule) Next(now time.Time) (at time.Time, skipped int64) {
 	k := s.next
 	if late := now.Sub(s.Start); k > 0 && late > time.Duration(k)*s.Interval {

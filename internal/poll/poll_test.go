@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -102,7 +103,7 @@ func alerts(t *testing.T, texts ...string) []Alert {
 	return all
 }
 
-// What a run notices: restarts, failures, alerts that are crossed and over.
+// What a run notices: restarts, failures, alerts that are crossed and cleared.
 func TestRun(t *testing.T) {
 	u := target(t, &answers{list: []string{
 		`{"pid": 1, "callsTotal": 5, "heapUsedMB": 10, "activeSessions": 3}`,
@@ -125,7 +126,7 @@ func TestRun(t *testing.T) {
 	want := []string{
 		"alert    T: heap>20MB (30.0 MB)",
 		"alert    T: failures>=2 (2)",
-		"restart  T: the pid changed from 1 to 2", "alert    T: sessions<1 (0)", "over     T: heap>20MB", "over     T: failures>=2",
+		"restart  T: the pid changed from 1 to 2", "alert    T: sessions<1 (0)", "cleared  T: heap>20MB", "cleared  T: failures>=2",
 		"alert    T: heap>20MB (31.0 MB)",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
@@ -174,6 +175,50 @@ func TestRunEnds(t *testing.T) {
 				t.Errorf("%d polls, want %d", res.Targets[0].Polls, tc.polls)
 			}
 		})
+	}
+}
+
+// Waiting does not help where no name exists; a target that fails otherwise is polled on.
+func TestRunEndsWithoutAnyHost(t *testing.T) {
+	good := target(t, &answers{list: []string{`{"heapUsedMB": 50}`}})
+	for name, tc := range map[string]struct {
+		targets  []*url.URL
+		interval time.Duration
+		polls    int64 // of the first target
+		err      string
+	}{
+		"no host":  {[]*url.URL{{Scheme: "http", Host: "help"}, {Scheme: "http", Host: "me"}}, time.Hour, 1, "no target has a name that can be resolved"},
+		"one host": {[]*url.URL{good, {Scheme: "http", Host: "me"}}, time.Millisecond, 3, ""},
+	} {
+		c := newClient(t, client.Config{})
+		var d net.Dialer
+		c.HTTP().Transport = &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if strings.HasSuffix(address, ":80") {
+				return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: address, IsNotFound: true}}
+			}
+			return d.DialContext(ctx, network, address)
+		}}
+		cfg := Config{Targets: tc.targets, Interval: tc.interval, Count: 3}
+		res, err := Run(t.Context(), cfg, c, func(Event) error { return nil })
+		if tc.err == "" && err != nil || !strings.Contains(fmt.Sprint(err), tc.err) || res.Targets[0].Polls != tc.polls {
+			t.Errorf("%s: %d polls, error %v; want %d, %q", name, res.Targets[0].Polls, err, tc.polls, tc.err)
+		}
+	}
+}
+
+// The calls in flight are part of a result with Once: none is an empty list, not absent.
+func TestRunOnce(t *testing.T) {
+	u := target(t, &answers{list: []string{`{"toolCallStack": [{"id": "a", "name": "x", "durationMs": 5}, {"id": "b", "name": "y", "sessionId": "s", "durationMs": 9}, {"id": "c", "name": "z"}]}`}})
+	idle := target(t, &answers{list: []string{`{"toolCallStack": []}`}})
+	on := func(Event) error { return nil }
+	res, err := Run(t.Context(), Config{Targets: []*url.URL{u}, Interval: time.Millisecond, Count: 1, Once: true}, newClient(t, client.Config{}), on)
+	want := []InFlight{{u.String(), "b", "y", "s", "", new(9.0)}, {u.String(), "a", "x", "", "", new(5.0)}, {u.String(), "c", "z", "", "", nil}}
+	if diff := cmp.Diff(want, res.Calls); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	res, err = Run(t.Context(), Config{Targets: []*url.URL{idle}, Interval: time.Millisecond, Count: 1, Once: true}, newClient(t, client.Config{}), on)
+	if doc, _ := json.Marshal(res); err != nil || !strings.Contains(string(doc), `"calls":[]`) {
+		t.Errorf("%s, %v", doc, err)
 	}
 }
 

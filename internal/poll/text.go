@@ -8,55 +8,77 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// Line is the poll on one line of a log.
+// maxCalls is the number of calls in flight that a report lists.
+const maxCalls = 50
+
+// Line formats the poll as one line of a log.
 func (e Event) Line() string {
 	s := e.Snapshot
 	at := s.Poll.At.Format(time.TimeOnly)
 	if s.Failed() {
 		return fmt.Sprintf("%s %s failed: %s", at, e.Target, s.Poll.Error)
 	}
-	if why := s.Unreachable(); why != "" {
-		return fmt.Sprintf("%s %s: the proxy answers, and does not reach the server: %s", at, e.Target, why)
+	if err := unreachable(s); err != nil {
+		return fmt.Sprintf("%s %s: %s", at, e.Target, err)
 	}
-	line := fmt.Sprintf("%s %s  sessions %s  heap %s  calls %s", at, e.Target, sessions(s), heap(s), calls(s))
+	line := fmt.Sprintf("%s %s  sessions %s  %s %s  calls %s", at, e.Target, sessions(s), memoryName(s.HeapSource), heap(s), calls(s))
 	if call, age := s.Oldest(); call != nil {
 		line += fmt.Sprintf(" (oldest %s, %s)", report.Cell(call.Name, 40), report.Duration(age))
 	}
 	return line + fmt.Sprintf("  queued %d  latency %s", s.Queued(), report.Millis(s.Poll.LatencyMs))
 }
 
-// Text writes the result for people.
-func (r *Result) Text(w io.Writer, paint report.Painter) error {
-	if err := r.table().Write(w, paint); err != nil {
-		return err
+// memoryName names heapUsedMB after what it measures.
+func memoryName(source string) string {
+	if source == snapshot.HeapOfProcess {
+		return "process memory"
 	}
-	for _, c := range r.Alerts {
-		line := fmt.Sprintf("alert %s crossed at %s by %s: %s", c.Alert, c.At.Format(time.TimeOnly), c.Target, c.Text)
-		if _, err := fmt.Fprintln(w, paint.Paint(report.Bad, report.Line(line))); err != nil {
-			return err
-		}
-	}
-	return nil
+	return "heap"
 }
 
-// table has the columns that say something: of restarts and servers that were
-// not reached only where there were some. Skipped ticks are warned of.
-func (r *Result) table() *report.Table {
-	t := &report.Table{Right: map[int]bool{}}
-	var titles []string
-	cells := make([][]string, len(r.Targets))
-	for _, c := range summary {
-		if c.rare && !slices.ContainsFunc(r.Targets, func(t *Target) bool { return c.cell(t) != "0" }) {
-			continue
-		}
-		t.Right[len(titles)] = c.right
-		titles = append(titles, c.title)
-		for i, target := range r.Targets {
-			cells[i] = append(cells[i], c.cell(target))
+// Lines returns the events of the poll that deserve a line of a log.
+func (e Event) Lines() []string {
+	var lines []string
+	if e.Restart != "" {
+		lines = append(lines, fmt.Sprintf("restart  %s: %s", e.Target, e.Restart))
+	}
+	for _, c := range e.Crossed {
+		lines = append(lines, fmt.Sprintf("alert    %s: %s (%s)", e.Target, c.Alert, c.Text))
+	}
+	for _, a := range e.Cleared {
+		lines = append(lines, fmt.Sprintf("cleared  %s: %s", e.Target, a))
+	}
+	return lines
+}
+
+// Text writes the result as text: a row per target, the alerts, the calls in flight.
+func (r *Result) Text(w io.Writer, paint report.Painter) error {
+	var b strings.Builder
+	_ = r.table().Write(&b, paint) // a Builder takes everything
+	for _, c := range r.Alerts {
+		line := fmt.Sprintf("alert %s crossed at %s by %s: %s", c.Alert, c.At.Format(time.TimeOnly), c.Target, c.Text)
+		b.WriteString(paint.Paint(report.Bad, report.Line(line)) + "\n")
+	}
+	switch {
+	case r.Calls != nil && len(r.Calls) == 0:
+		b.WriteString("no calls in flight\n")
+	case r.Calls != nil:
+		b.WriteString("\n" + paint.Paint(report.Bold, "Calls in flight") + "\n")
+		_ = callTable(r.Calls, len(r.Targets), maxCalls).Write(&b, paint)
+		if more := len(r.Calls) - maxCalls; more > 0 {
+			fmt.Fprintf(&b, "… and %s more\n", report.Count(int64(more)))
 		}
 	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Result) table() *report.Table {
+	titles, cells, right := r.summaryCells()
+	t := &report.Table{Right: right}
 	t.Styled(report.Faint, titles...)
 	for i, target := range r.Targets {
 		style := report.Plain
@@ -68,7 +90,29 @@ func (r *Result) table() *report.Table {
 	return t
 }
 
-// summary are the columns of the result.
+// summaryCells returns the columns of the result. Those of restarts and of servers that a
+// proxy did not reach appear only if there were some.
+func (r *Result) summaryCells() (titles []string, cells [][]string, right map[int]bool) {
+	right = map[int]bool{}
+	cells = make([][]string, len(r.Targets))
+	for _, c := range summary {
+		if c.rare && !slices.ContainsFunc(r.Targets, func(t *Target) bool { return c.cell(t) != "0" }) {
+			continue
+		}
+		title := c.title
+		if title == "HEAP" && slices.ContainsFunc(r.Targets, func(t *Target) bool { return t.HeapSource == snapshot.HeapOfProcess }) {
+			title = "MEMORY"
+		}
+		right[len(titles)] = c.right
+		titles = append(titles, title)
+		for i, target := range r.Targets {
+			cells[i] = append(cells[i], c.cell(target))
+		}
+	}
+	return titles, cells, right
+}
+
+// summary holds the columns of the result.
 var summary = []struct {
 	title       string
 	right, rare bool
@@ -87,7 +131,7 @@ var summary = []struct {
 	}},
 }
 
-// latency is a figure of the polls that were answered.
+// latency formats a latency, "-" if no poll was answered.
 func (t *Target) latency(ms float64) string {
 	if t.Polls == t.Failed {
 		return "-"
@@ -95,7 +139,7 @@ func (t *Target) latency(ms float64) string {
 	return report.Millis(ms)
 }
 
-// text is "first → last" and the greatest where it is neither.
+// text formats "first → last", and the maximum if it is neither.
 func (r *Range) text(format func(float64) string) string {
 	if r == nil {
 		return "-"
