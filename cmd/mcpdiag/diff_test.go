@@ -37,6 +37,7 @@ func TestIsURL(t *testing.T) {
 // The command runs in a process group of its own, in the background of the
 // terminal: reading from it would stop the command for ever.
 func TestDiffCommandOnATerminal(t *testing.T) {
+	t.Parallel()
 	script, err := exec.LookPath("script")
 	if runtime.GOOS != "linux" || err != nil {
 		t.Skip("needs script(1) of util-linux, for a terminal")
@@ -61,6 +62,7 @@ func TestDiffCommandOnATerminal(t *testing.T) {
 // A Go server that exposes only pprof is asked to collect garbage first, the address
 // that is shown is the one that was asked, and a cold server does not leak.
 func TestDiffOfAColdGoServer(t *testing.T) {
+	t.Parallel()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/heap", pprof.Index)
 	var asked atomic.Value

@@ -45,6 +45,7 @@ func exportedNames(t *testing.T) map[string]bool {
 
 // TestExamplesName: the alerts and the dashboard name metrics that there are.
 func TestExamplesName(t *testing.T) {
+	t.Parallel()
 	names := exportedNames(t)
 	for _, file := range []string{"prometheus/alerts.yml", "grafana/mcp-servers.json"} {
 		data, err := os.ReadFile(filepath.Join(examplesDir, file))
@@ -73,6 +74,7 @@ func TestExamplesName(t *testing.T) {
 // TestPromtool: the alerts are valid and fire when they should, and what is
 // exported is as Prometheus wants it.
 func TestPromtool(t *testing.T) {
+	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("promtool is missing: it comes with Debian's prometheus")
@@ -99,6 +101,7 @@ func TestPromtool(t *testing.T) {
 
 // TestExporter: each target under its name; of one that fails the figures are absent.
 func TestExporter(t *testing.T) {
+	t.Parallel()
 	e := poll.NewExporter()
 	p := newProxied(t)
 	var cfg poll.Config

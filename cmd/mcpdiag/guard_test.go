@@ -8,6 +8,7 @@ import (
 )
 
 func TestGuardBlanksSecretsCutAnywhere(t *testing.T) {
+	t.Parallel()
 	text := "a sesame; asesa, ses sesames\nasesa"
 	for cut := range len(text) {
 		for second := cut; second < len(text); second++ {
@@ -29,6 +30,7 @@ func TestGuardBlanksSecretsCutAnywhere(t *testing.T) {
 }
 
 func TestGuardPassesLinesAtOnce(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	g := (&app{secrets: client.Secrets{"\tsesame"}}).guard(&out)
 	if _, err := g.Write([]byte("polling\n")); err != nil || out.String() != "polling\n" {

@@ -12,6 +12,7 @@ import (
 // Every command's help fits 80 columns, shows examples before flags, groups
 // many flags, and explains no connection flag.
 func TestHelpCanBeScanned(t *testing.T) {
+	t.Parallel()
 	var check func(cmd *cobra.Command)
 	check = func(cmd *cobra.Command) {
 		for _, sub := range cmd.Commands() {

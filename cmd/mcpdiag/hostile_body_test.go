@@ -36,6 +36,7 @@ func flood(w http.ResponseWriter, piece string, sent *atomic.Int64) {
 
 // Bodies that are no answer. Each ends with exit code 1 and says why.
 func TestBodies(t *testing.T) {
+	t.Parallel()
 	healthy := healthySnapshot
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"heap`)
@@ -103,6 +104,7 @@ func patience(want string) string {
 
 // A byte order mark is no reason to fail.
 func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
 	b := &badServer{tool: "x", snapshot: text("\xef\xbb\xbf" + healthySnapshot), call: func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "\xef\xbb\xbf"+`{"jsonrpc":"2.0","id":%s,"result":{}}`, rpcID(r))
 	}}
@@ -113,6 +115,7 @@ func TestByteOrderMark(t *testing.T) {
 
 // Bodies without end are given up at the limit, of decoded bytes, and cost no more memory than that.
 func TestFloods(t *testing.T) {
+	t.Parallel()
 	bomb := gzipped(64 << 20)
 	for title, answer := range map[string]func(w http.ResponseWriter, r *http.Request, sent *atomic.Int64){
 		"a gigabyte": func(w http.ResponseWriter, _ *http.Request, sent *atomic.Int64) {
@@ -165,6 +168,7 @@ func TestFloods(t *testing.T) {
 
 // Impossible figures are omitted with a warning, and nothing overflows.
 func TestFigures(t *testing.T) {
+	t.Parallel()
 	many := `{"heapUsedMB": 1, "toolCallStack": [` + strings.Repeat(`{"id":"1","name":"x"},`, 100_000) + `{"id":"2","name":"y"}]}`
 	for title, tc := range map[string]struct {
 		doc  string
@@ -220,6 +224,7 @@ func TestFigures(t *testing.T) {
 
 // Times that go backwards between two snapshots, and durations that shrink.
 func TestFiguresThatGoBackwards(t *testing.T) {
+	t.Parallel()
 	n := 0
 	docs := []string{
 		`{"heapUsedMB": 1, "activeSessions": 1, "timestamp": 1763700009000, "uptimeMs": 500, "toolCallStack": [{"id": "a", "name": "x", "durationMs": 900}]}`,

@@ -38,6 +38,7 @@ func plain(t *testing.T, text string) {
 // Hostile names come out of every format of flame without their power. They
 // are in the trace as poll writes it.
 func TestHostileNamesInFlame(t *testing.T) {
+	t.Parallel()
 	for title, name := range hostileNames {
 		b := &badServer{snapshot: text(strings.ReplaceAll(healthySnapshot, `[]`,
 			fmt.Sprintf(`[{"id": "%s", "name": "%s", "sessionId": "%s", "durationMs": 60000}]`, name, name, name)))}
@@ -65,6 +66,7 @@ func TestHostileNamesInFlame(t *testing.T) {
 // A process under a hostile name: what it is called, and its arguments,
 // come out of every format of monitor without their power.
 func TestHostileNamesInMonitor(t *testing.T) {
+	t.Parallel()
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
 		t.Skip("there is no sleep here")
@@ -132,6 +134,7 @@ var covered = map[string]string{
 
 // A new command needs a row, and a row its test.
 func TestEveryCommandMeetsHostileInput(t *testing.T) {
+	t.Parallel()
 	root := newRootCmd(&app{})
 	root.InitDefaultHelpCmd()
 	var names []string

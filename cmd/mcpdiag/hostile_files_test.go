@@ -31,6 +31,7 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 
 // A trace that names a new target in each line is not told apart for ever.
 func TestDiffOfManyTargets(t *testing.T) {
+	t.Parallel()
 	var trace strings.Builder
 	for i := range 2 * diff.MaxServers {
 		fmt.Fprintf(&trace, "{\"heapUsedMB\": 1, \"poll\": {\"at\": 1763700000000, \"target\": \"http://n%d\"}}\n", i)
@@ -44,6 +45,7 @@ func TestDiffOfManyTargets(t *testing.T) {
 // Where the output goes, of what replaces the file that is there, and of
 // poll, which appends.
 func TestOutputFiles(t *testing.T) {
+	t.Parallel()
 	url := (&badServer{tool: "x"}).start(t)
 	commands := outputs(t, url)
 	for command, o := range commands {
@@ -147,6 +149,7 @@ func TestOutputFiles(t *testing.T) {
 
 // A run that is interrupted leaves what it has: a trace of whole lines; no half of a result.
 func TestInterruptedOutput(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	n := 0
 	url := (&badServer{snapshot: func(w http.ResponseWriter, r *http.Request) {
@@ -195,6 +198,7 @@ func readTrace(t *testing.T, path string) (read, lost int) {
 
 // Two runs that append to one trace do not tear each other's lines.
 func TestTwoRunsAtOnce(t *testing.T) {
+	t.Parallel()
 	long := strings.TrimSuffix(healthySnapshot, "}") + `, "filler": "` + strings.Repeat("x", 100_000) + `"}`
 	url := (&badServer{snapshot: text(long)}).start(t)
 	trace := filepath.Join(t.TempDir(), "trace")
@@ -215,6 +219,7 @@ func TestTwoRunsAtOnce(t *testing.T) {
 // A trace whose writer was killed reads back, with its last line lost at most,
 // and is taken up again.
 func TestKilledPollLosesAtMostALine(t *testing.T) {
+	t.Parallel()
 	long := strings.TrimSuffix(healthySnapshot, "}") + `, "filler": "` + strings.Repeat("x", 300_000) + `"}`
 	url := (&badServer{snapshot: text(long)}).start(t)
 	trace := filepath.Join(t.TempDir(), "trace")

@@ -37,44 +37,57 @@ var hostileNames = map[string]string{
 }
 
 func TestHostileNames(t *testing.T) {
-	t.Setenv("GITHUB_ACTIONS", "true")
+	t.Parallel()
 	for title, name := range hostileNames {
-		b := &badServer{server: name, tool: name}
-		n := 0
-		b.snapshot = func(w http.ResponseWriter, _ *http.Request) {
-			n++
-			fmt.Fprintf(w, `{"activeSessions": 1, "heapUsedMB": %d, "%s": 1, "toolCallStack": [{"id": "%s", "name": "%s", "sessionId": "%s", "durationMs": 5}],
-				"handlerQueue": {"%s": %d}, "handlers": {"%s": {"calls": %d}}, "pid": "%s"}`, 10*n, name, name, name, name, name, n, name, n, name)
-		}
-		b.call = func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"isError":true,"content":[{"type":"text","text":"%s"}]}}`, rpcID(r), name)
-		}
-		for what, args := range asks(b.start(t), t.TempDir()) {
-			t.Run(title+", "+what, func(t *testing.T) {
-				o := invoke(t, args...)
-				o.harmless(t)
-				want := map[string]int{"poll": exitOK, "diff": exitFinding, "load": exitFailure}[what[:4]] // every call fails
-				if o.code != want {
-					t.Errorf("exit code %d, want %d: %.500s", o.code, want, o.err)
-				}
-				if limit := 20_000; len(o.err) > limit || len(o.out) > limit && what != "poll stdout" {
-					t.Errorf("%d bytes on stdout, %d on stderr", len(o.out), len(o.err))
-				}
-				if what == "diff github" {
-					return
-				}
-				for line := range strings.Lines(o.out + o.err) {
-					if strings.HasPrefix(strings.TrimSpace(line), "::") || ciCommand.MatchString(line) {
-						t.Errorf("a CI system would obey %q", line)
-					}
-				}
-			})
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			for command, args := range asks(hostileServer(t, name), t.TempDir()) {
+				t.Run(command, func(t *testing.T) { meetHostileName(t, command, args) })
+			}
+		})
+	}
+}
+
+// hostileServer serves name in every place that a name can have.
+func hostileServer(t *testing.T, name string) string {
+	t.Helper()
+	b := &badServer{server: name, tool: name}
+	n := 0
+	b.snapshot = func(w http.ResponseWriter, _ *http.Request) {
+		n++
+		fmt.Fprintf(w, `{"activeSessions": 1, "heapUsedMB": %d, "%s": 1, "toolCallStack": [{"id": "%s", "name": "%s", "sessionId": "%s", "durationMs": 5}],
+			"handlerQueue": {"%s": %d}, "handlers": {"%s": {"calls": %d}}, "pid": "%s"}`, 10*n, name, name, name, name, name, n, name, n, name)
+	}
+	b.call = func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"isError":true,"content":[{"type":"text","text":"%s"}]}}`, rpcID(r), name)
+	}
+	return b.start(t)
+}
+
+func meetHostileName(t *testing.T, command string, args []string) {
+	t.Helper()
+	o := invoke(t, args...)
+	o.harmless(t)
+	want := map[string]int{"poll": exitOK, "diff": exitFinding, "load": exitFailure}[command[:4]] // every call fails
+	if o.code != want {
+		t.Errorf("exit code %d, want %d: %.500s", o.code, want, o.err)
+	}
+	if limit := 20_000; len(o.err) > limit || len(o.out) > limit && command != "poll stdout" {
+		t.Errorf("%d bytes on stdout, %d on stderr", len(o.out), len(o.err))
+	}
+	if command == "diff github" {
+		return
+	}
+	for line := range strings.Lines(o.out + o.err) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || ciCommand.MatchString(line) {
+			t.Errorf("a CI system would obey %q", line)
 		}
 	}
 }
 
 // The same for what stands in HTTP itself and in errors of JSON-RPC.
 func TestHostileErrors(t *testing.T) {
+	t.Parallel()
 	const nasty = "\x1b[2J\u202e\x9b\x7f"
 	body := func(code int, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -95,6 +108,7 @@ func TestHostileErrors(t *testing.T) {
 	} {
 		for what, args := range asks(url, t.TempDir()) {
 			t.Run(title+", "+what, func(t *testing.T) {
+				t.Parallel()
 				o := invoke(t, args...)
 				o.wants(t, exitFailure, "mcpdiag:")
 				if strings.Contains(o.err, "\nmcpdiag: no leak found") {

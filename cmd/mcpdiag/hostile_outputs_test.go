@@ -93,6 +93,7 @@ func whileServed(t *testing.T, args ...string) ended {
 // Commands that write into a folder refuse what is none: they follow no dangling
 // link in its place, and wait for no pipe.
 func TestOutputFolders(t *testing.T) {
+	t.Parallel()
 	for command, args := range map[string][]string{
 		"leaktest": {"leaktest", "--pid", strconv.Itoa(os.Getpid()), "--url", "http://127.0.0.1:1", "-o"},
 		"demo":     {"demo", "-o"},

@@ -17,6 +17,7 @@ import (
 // A redirect is reported and not followed; where it leads nobody sees a
 // request, let alone a credential.
 func TestRedirects(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var seen []string
 	note := func(_ http.ResponseWriter, r *http.Request) {
@@ -96,6 +97,7 @@ func noSentinel(t *testing.T, o ended, dir string) {
 // Servers that repeat what they were sent, at every stage, and command
 // lines that are wrong: no credential is shown or written.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	const odd = `SENTINEL-"quoted"&<odd>\` // which JSON and URLs write in other ways
 	// dump is the request as an error page shows it, all the forms of a value among them.
 	dump := func(r *http.Request) string {

@@ -14,6 +14,7 @@ import (
 
 // Servers that are not there, hang, or break off.
 func TestBrokenServers(t *testing.T) {
+	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +65,7 @@ func every(n int64, h, otherwise http.HandlerFunc) http.HandlerFunc {
 // Polls that fail now and then are recorded, and the run goes on. Nobody waits
 // for as long as a Retry-After says.
 func TestFailuresOnTheWay(t *testing.T) {
+	t.Parallel()
 	slowDown := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3600")
 		http.Error(w, "slow down", http.StatusTooManyRequests)
@@ -121,6 +123,7 @@ func TestFailuresOnTheWay(t *testing.T) {
 
 // A restart during the run is noticed: PID, uptime and counters begin again.
 func TestServerRestarts(t *testing.T) {
+	t.Parallel()
 	docs := map[string][2]string{
 		"pid":       {`{"heapUsedMB": 90, "activeSessions": 5, "pid": 1, "callsTotal": 5}`, `{"heapUsedMB": 95, "activeSessions": 1, "pid": 2, "callsTotal": 9}`},
 		"counters":  {`{"heapUsedMB": 90, "activeSessions": 5, "callsTotal": 50}`, `{"heapUsedMB": 95, "activeSessions": 1, "callsTotal": 0}`},
@@ -142,6 +145,7 @@ func TestServerRestarts(t *testing.T) {
 
 // A server that dies during the run: what was seen until then is told.
 func TestServerDies(t *testing.T) {
+	t.Parallel()
 	var dead atomic.Bool
 	n := 0
 	url := (&badServer{snapshot: func(w http.ResponseWriter, _ *http.Request) {
@@ -164,6 +168,7 @@ func TestServerDies(t *testing.T) {
 
 // Ctrl-C while a server hangs ends the run at once.
 func TestInterruptedWhileItHangs(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"poll", "diff", "loadtest"} {
 		t.Run(command, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -56,6 +56,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 // the knee is as many users as workers, five times out of five. In virtual time
 // no other program has a part in it.
 func TestKneeOfTheDemoServer(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		workers int
 		service time.Duration
@@ -65,6 +66,7 @@ func TestKneeOfTheDemoServer(t *testing.T) {
 		{6, 50 * time.Millisecond, mcp.Legacy}, {10, 150 * time.Millisecond, mcp.Modern},
 	} {
 		t.Run(fmt.Sprintf("%d workers of %s", c.workers, c.service), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				cfg := demoInMemory(t, demo.Config{Workers: c.workers, ServiceTime: c.service})
 				cfg.Plan = plan.Plan{

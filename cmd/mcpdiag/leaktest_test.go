@@ -12,6 +12,7 @@ import (
 
 // The exit code of a run, also if the server died.
 func TestLeaktestOutcome(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		verdict trend.Verdict
 		ended   string
@@ -42,6 +43,7 @@ func TestLeaktestOutcome(t *testing.T) {
 // Arguments from a file are one line: a line break inside a message would end it on
 // standard streams.
 func TestFixedArguments(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "args.json")
 	if err := os.WriteFile(name, []byte("{\n  \"text\": \"a\\nb\"\n}\n"), 0o600); err != nil {
 		t.Fatal(err)

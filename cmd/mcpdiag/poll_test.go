@@ -13,6 +13,7 @@ import (
 
 // A terminal that takes nothing, as one is after Ctrl-S, does not hold up the polls.
 func TestPollViewOnAPausedTerminal(t *testing.T) {
+	t.Parallel()
 	paused, terminal := io.Pipe()
 	a := sealedApp()
 	a.stderr = a.guard(terminal)
@@ -38,6 +39,7 @@ func TestPollViewOnAPausedTerminal(t *testing.T) {
 }
 
 func TestQuoted(t *testing.T) {
+	t.Parallel()
 	for path, want := range map[string]string{"a/b.ndjson": "a/b.ndjson", "my trace.ndjson": "'my trace.ndjson'", "it's": `'it'\''s'`} {
 		if got := quoted(path); got != want {
 			t.Errorf("%s is %s, want %s", path, got, want)

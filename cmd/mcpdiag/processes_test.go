@@ -43,6 +43,7 @@ var around = map[string][]string{
 
 // However mcpdiag ends, nothing that it started is left.
 func TestNothingOutlivesMcpdiag(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("processes that leave their parents are found on Linux only")
 	}

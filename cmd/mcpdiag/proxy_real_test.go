@@ -78,6 +78,7 @@ func serveProxy(t *testing.T, p *proxy.Proxy) string {
 // TestConformance: the official suite says the same of a server and of the
 // proxy before it, check by check.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	npmClients(t)
 	server := filepath.Join(t.TempDir(), "everything-server")
 	if out, err := exec.Command("go", "build", "-o", server, "github.com/modelcontextprotocol/go-sdk/conformance/everything-server").CombinedOutput(); err != nil {
@@ -179,6 +180,7 @@ func inspector(t *testing.T, args ...string) string {
 
 // TestInspectorHTTP: what the Inspector prints of server-everything is the same through the proxy.
 func TestInspectorHTTP(t *testing.T) {
+	t.Parallel()
 	npmServers(t)
 	npmClients(t)
 	server, _ := startNode(t, "@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp")
@@ -201,6 +203,7 @@ func TestInspectorHTTP(t *testing.T) {
 
 // TestInspectorStdio: the same with the command that an IDE's configuration has.
 func TestInspectorStdio(t *testing.T) {
+	t.Parallel()
 	npmServers(t)
 	npmClients(t)
 	self, dir := buildSelf(t), t.TempDir()
@@ -242,6 +245,7 @@ func buildSelf(t *testing.T) string {
 
 // TestTypeScriptClients: the clients of both TypeScript SDKs, in both eras.
 func TestTypeScriptClients(t *testing.T) {
+	t.Parallel()
 	npmClients(t)
 	script, _ := filepath.Abs(filepath.Join(clientsDir, "call.mjs"))
 	for which, sessions := range map[string]int64{"v1": 1, "v2": 1, "v2-modern": 0} {
@@ -259,6 +263,7 @@ func TestTypeScriptClients(t *testing.T) {
 
 // TestGoClients: the Go SDK's client, in both eras, over HTTP and around stdio.
 func TestGoClients(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"", "2025-06-18"} {
 		t.Run("http "+version, func(t *testing.T) {
 			p := newProxied(t)
@@ -299,6 +304,7 @@ func callEcho(t *testing.T, session *sdk.ClientSession) {
 // does not end with its standard input, so the client ends it by a signal,
 // which goes through, and so does how it ended.
 func TestGoClientStdio(t *testing.T) {
+	t.Parallel()
 	npmServers(t)
 	announce := filepath.Join(t.TempDir(), "proxy.txt")
 	script, _ := filepath.Abs(filepath.Join(serversDir, "node_modules/@modelcontextprotocol/server-everything/dist/index.js"))

@@ -19,6 +19,7 @@ import (
 // TestServerRestart: a server that is killed and started again behind the
 // proxy shows as restarted; its sessions are gone, and traffic goes on.
 func TestServerRestart(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("the server is ended by a signal")
 	}

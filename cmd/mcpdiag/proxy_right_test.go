@@ -99,6 +99,7 @@ var ends = []string{"delete", "abandon", "keep"}
 
 // TestProxyIsRight: 200 users with a mix of ends.
 func TestProxyIsRight(t *testing.T) {
+	t.Parallel()
 	const users = 200
 	p := newProxied(t)
 	stop, polled := make(chan struct{}), make(chan int)
@@ -180,6 +181,7 @@ func callTool(ctx context.Context, s *mcp.Session, tool string) error {
 // TestManySessions: 10,000 open sessions, each with its client's connection
 // gone, cost little.
 func TestManySessions(t *testing.T) {
+	t.Parallel()
 	const sessions = 10_000
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

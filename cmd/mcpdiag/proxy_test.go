@@ -50,6 +50,7 @@ func until(ts *testscript.TestScript, otherwise string, ok func() bool) {
 
 // TestNameOf: what "proxy list" shows of a command holds no secret of it.
 func TestNameOf(t *testing.T) {
+	t.Parallel()
 	for command, want := range map[string]string{
 		"npx -y @modelcontextprotocol/server-everything stdio": "npx server-everything",
 		"/usr/bin/python3 -m server --api-key hunter2":         "python3 server",

@@ -86,6 +86,7 @@ func resultOf[T any](t *testing.T, args ...string) T {
 }
 
 func TestServerEverything(t *testing.T) {
+	t.Parallel()
 	npmServers(t)
 	url, pid := startNode(t, "@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp")
 

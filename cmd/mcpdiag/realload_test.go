@@ -45,6 +45,7 @@ func TestTypeScriptServers(t *testing.T) {
 
 // The client scenarios of the official conformance suite, with mcpdiag as the client.
 func TestLoadtestConformance(t *testing.T) {
+	t.Parallel()
 	npmServers(t)
 	suite, err := filepath.Abs(filepath.Join(serversDir, "node_modules", ".bin", "conformance"))
 	if err != nil {

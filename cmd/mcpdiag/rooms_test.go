@@ -78,6 +78,7 @@ type goPackage struct {
 
 // The house stands: see the rooms and their levels above.
 func TestRooms(t *testing.T) {
+	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
