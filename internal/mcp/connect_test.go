@@ -251,7 +251,7 @@ func TestStdioForms(t *testing.T) {
 		"array":          {func(s string) string { return "[" + s + "]\n" }, ""},
 		"Content-Length": {func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }, `the first is "Content-Length: `},
 		"same line":      {func(s string) string { return "[INFO] answering: " + s + "\n" }, `the first is "[INFO] answering: `},
-		"pretty":         {func(s string) string { return strings.ReplaceAll(s, ",", ",\n") + "\n" }, "no messages, the first is"},
+		"pretty":         {func(s string) string { return strings.ReplaceAll(s, ",", ",\n") + "\n" }, `that are no messages: 4, the first is "{`},
 		"another id":     {func(s string) string { return strings.Replace(s, `"id":`, `"id":77`, 1) + "\n" }, "an answer came with the id 77"},
 	} {
 		t.Run(name, func(t *testing.T) {

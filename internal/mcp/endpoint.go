@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -68,6 +69,13 @@ type exchange struct {
 	message      []byte // the answer, valid until the next exchange
 	received     int64
 	deviations   []deviation // of the transport
+}
+
+// noteArray notes that the answer, a line or an event, is an array.
+func (x *exchange) noteArray() {
+	if bytes.HasPrefix(x.message, []byte("[")) {
+		x.deviations = append(x.deviations, deviation{"lines or events carry arrays of messages", true})
+	}
 }
 
 // dial returns the transport for era and ep.

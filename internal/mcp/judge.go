@@ -27,6 +27,9 @@ func judge(data []byte, id int64, whole bool) (verdict, error) {
 	case err != nil:
 		return verdict{}, err
 	case m.Error != nil:
+		if n, ok := idNumber(m.ID); !ok || n != id {
+			odd = append(odd, deviation{"errors come without the id of their request", true})
+		}
 		return verdict{deviations: odd}, m.Error
 	case len(m.ID) == 0 || string(m.ID) == "null":
 		return verdict{}, malformed("it has no id, so it does not answer request %d", id)

@@ -35,7 +35,7 @@ type junk struct {
 func (j junk) String() string {
 	text := ""
 	if j.count > 0 {
-		text = fmt.Sprintf("; %d lines of its output were no messages, the first is %s", j.count, j.first)
+		text = fmt.Sprintf("; lines of its output that are no messages: %d, the first is %s", j.count, j.first)
 		if strings.HasPrefix(j.first, `"Content-Length`) {
 			text += " (a message is a line, without a header)"
 		}
@@ -184,6 +184,7 @@ func (l *link) request(ctx context.Context, x *exchange) error {
 		}
 	}
 	x.received = int64(len(x.message))
+	x.noteArray()
 	return nil
 }
 

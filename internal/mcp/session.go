@@ -194,8 +194,8 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 		v, err := judge(x.message, x.id, s.check)
 		total.At = time.Now()
 		total.Result, total.IsError, total.Text = v.result, v.isError, v.text
-		if err == nil {
-			err = s.note(append(x.deviations, v.deviations...))
+		if noted := s.note(append(x.deviations, v.deviations...)); err == nil {
+			err = noted
 		}
 		if err != nil || !v.inputRequired {
 			return total, err

@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -101,10 +100,8 @@ func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *
 	case err != nil:
 		return false, err
 	case m.answers(x.id), m.Method == "" && m.Error != nil && string(m.ID) == "null":
-		if bytes.HasPrefix(data, []byte("[")) {
-			x.deviations = append(x.deviations, deviation{"events carry arrays of messages", true})
-		}
 		x.message = data
+		x.noteArray()
 		return true, nil
 	case m.isRequest():
 		return false, h.answer(ctx, m)

@@ -109,7 +109,11 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 	if kind == "text/event-stream" {
 		return h.awaitEvent(ctx, resp, x)
 	}
-	if kind != "application/json" {
+	switch kind {
+	case "application/json":
+	case "":
+		x.deviations = append(x.deviations, deviation{"answers have no Content-Type", true})
+	default:
 		x.deviations = append(x.deviations, deviation{fmt.Sprintf("answers have the Content-Type %.40q", kind), true})
 	}
 	h.buf, err = readAll(h.buf[:0], resp.Body)
