@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,27 +28,36 @@ func TestMain(m *testing.M) {
 	if process.IsWatchdog(os.Args) {
 		os.Exit(process.Watchdog())
 	}
-	switch os.Getenv("LEAKTEST_SERVER") {
+	if len(os.Args) > 3 && os.Args[1] == "serve" {
+		serve(os.Args[2], os.Args[3])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// serve is a server of a kind, over HTTP at addr or over standard streams.
+func serve(kind, addr string) {
+	s := newServer(0)
+	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil)
+	switch kind {
 	case "stdio":
-		_ = newServer(0).Run(context.Background(), &mcp.StdioTransport{})
+		_ = s.Run(context.Background(), &mcp.StdioTransport{})
 	case "leaky-stdio":
 		_ = newServer(64<<10).Run(context.Background(), &mcp.StdioTransport{})
 	case "silent":
 		fmt.Fprintln(os.Stderr, "fatal: no database")
 		time.Sleep(time.Minute)
 	case "failing":
-		s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 		mcp.AddTool(s, &mcp.Tool{Name: "echo"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
 			return nil, nil, errors.New("no such thing")
 		})
-		_ = http.ListenAndServe(os.Getenv("LEAKTEST_ADDR"), mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
+		_ = http.ListenAndServe(addr, streamable)
 	case "sse":
-		s := newServer(0)
-		_ = http.ListenAndServe(os.Getenv("LEAKTEST_ADDR"), mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return s }, nil))
-	case "http", "limited":
-		serveHTTP(os.Getenv("LEAKTEST_SERVER") == "limited")
-	default:
-		os.Exit(m.Run())
+		_ = http.ListenAndServe(addr, mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return s }, nil))
+	case "http":
+		_ = http.ListenAndServe(addr, streamable)
+	case "limited":
+		_ = http.ListenAndServe(addr, limit(streamable))
 	}
 }
 
@@ -66,21 +76,16 @@ func newServer(leak int) *mcp.Server {
 	return s
 }
 
-// serveHTTP serves at the address in the environment. A limited server answers 429 to every second request.
-func serveHTTP(limited bool) {
-	s := newServer(0)
-	handler := http.Handler(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
-	if limited {
-		next, n := handler, 0
-		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if n++; n > 20 && n%2 == 0 && r.Method == http.MethodPost {
-				http.Error(w, "slow down", http.StatusTooManyRequests)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
-	_ = http.ListenAndServe(os.Getenv("LEAKTEST_ADDR"), handler)
+// limit answers 429 to every second request after the first 20.
+func limit(next http.Handler) http.Handler {
+	var n atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := n.Add(1); n > 20 && n%2 == 0 && r.Method == http.MethodPost {
+			http.Error(w, "slow down", http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // configOf starts the test binary as a server of a kind.
@@ -96,20 +101,19 @@ func configOf(t *testing.T, kind string) Config {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	t.Setenv("LEAKTEST_SERVER", kind)
-	t.Setenv("LEAKTEST_ADDR", addr)
 	c, err := client.New(client.Config{Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	u, _ := url.Parse("http://" + addr + "/")
 	return Config{
-		Command: []string{self}, URL: u, Client: c, Users: 4, Calls: 5, Fixed: true, Settle: 60 * time.Millisecond,
+		Command: []string{self, "serve", kind, addr}, URL: u, Client: c, Users: 4, Calls: 5, Fixed: true, Settle: 60 * time.Millisecond,
 		MaxTime: time.Minute, Ready: 20 * time.Second, Folder: t.TempDir(), Stdio: strings.HasSuffix(kind, "stdio"),
 	}
 }
 
 func TestStdio(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "leaky-stdio")
 	cfg.Rounds, cfg.Factors = 10, []string{"call"}
 	res, err := Run(t.Context(), cfg)
@@ -131,6 +135,7 @@ func TestStdio(t *testing.T) {
 // A server of 2024-11-05, HTTP+SSE, is loaded and judged; loads that need Streamable
 // HTTP are named.
 func TestSSE(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "sse")
 	cfg.URL.Path = "/sse"
 	cfg.Rounds, cfg.Factors = 2, []string{"everyday", "closed", "abandoned", "bad-method", "wrong-accept"}
@@ -154,6 +159,7 @@ func TestSSE(t *testing.T) {
 // The everyday load gives sessions and server/discover a fair share, and a round has
 // a latency.
 func TestEverydayShares(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "http")
 	cfg.Fixed, cfg.Rounds, cfg.Factors = false, 1, []string{"everyday"}
 	res, err := Run(t.Context(), cfg)
@@ -191,6 +197,7 @@ func runKilled(t *testing.T, cfg Config, now func(Progress) bool) *Result {
 
 // A server that ends during the run is not cleared, and what was seen is saved.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "http")
 	cfg.Rounds = 12
 	res := runKilled(t, cfg, func(p Progress) bool { return p.Round == 3 })
@@ -216,6 +223,7 @@ func TestKilled(t *testing.T) {
 
 // A server that dies of the warm-up has no reading of 0 MB.
 func TestKilledInWarmUp(t *testing.T) {
+	t.Parallel()
 	res := runKilled(t, configOf(t, "http"), func(p Progress) bool { return p.State == "warm-up" })
 	if len(res.Phases) != 0 || !strings.HasPrefix(res.Sentence, "undecided: the server ended during the run: killed") || res.Ended == "" {
 		t.Errorf("%d phases: %s; %q", len(res.Phases), res.Sentence, res.Ended)
@@ -228,6 +236,7 @@ func TestKilledInWarmUp(t *testing.T) {
 
 // A server that refuses the load looks flat and is not cleared.
 func TestLimited(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "limited")
 	cfg.Rounds, cfg.Factors = 9, []string{"closed"}
 	res, err := Run(t.Context(), cfg)
@@ -241,6 +250,7 @@ func TestLimited(t *testing.T) {
 
 // A tool that fails all its calls clears nothing, and made-up arguments are named.
 func TestFailingTool(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "failing")
 	cfg.Rounds, cfg.Factors = 9, []string{"call"}
 	res, err := Run(t.Context(), cfg)
@@ -258,6 +268,7 @@ func TestFailingTool(t *testing.T) {
 
 // The first Ctrl-C ends the run; the report is there.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "http")
 	cfg.Factors = []string{"call", "closed", "abandoned"}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -287,6 +298,7 @@ func TestInterrupted(t *testing.T) {
 
 // A run that is cut off before anything was measured has failed.
 func TestInterruptedInWarmUp(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "http")
 	cfg.Fixed = false
 	ctx, cancel := context.WithCancel(t.Context())
@@ -303,6 +315,7 @@ func TestInterruptedInWarmUp(t *testing.T) {
 
 // Without a server that starts there is no result.
 func TestNotReady(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "http")
 	cfg.Command = []string{"no-such-command-anywhere"}
 	if _, err := Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "command not found") {
@@ -317,6 +330,7 @@ func TestNotReady(t *testing.T) {
 
 // Of a log the line counts that says what went wrong.
 func TestTelling(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ log, want string }{
 		{"listening\n\nbye\n\n", "bye"},
 		{"node:events:497\n      throw er; // Unhandled 'error' event\n      ^\n\nError: listen EADDRINUSE: address already in use\n    at Server.listen\n" +
@@ -335,6 +349,7 @@ func TestTelling(t *testing.T) {
 
 // A long log is read at its end.
 func TestEndOf(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(name, []byte("error: first\n"+strings.Repeat("x", 3*logEnd)+"\nerror: last\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -349,6 +364,7 @@ func TestEndOf(t *testing.T) {
 
 // A command that does not come up: what it said, and no empty files.
 func TestNeverReady(t *testing.T) {
+	t.Parallel()
 	cfg := configOf(t, "silent")
 	cfg.Ready = 3 * time.Second
 	_, err := Run(t.Context(), cfg)
