@@ -86,6 +86,7 @@ func (r *Result) remember(w *watch) {
 
 // conclude judges the run by its phases.
 func (r *Result) conclude() {
+	judge.Explain(r.Phases)
 	s := r.summary()
 	r.Verdict, r.Sentence = s.Verdict, s.Sentence()
 	r.Causes = judge.CausesOf(r.Phases)

@@ -109,6 +109,7 @@ func judged(phases ...*Phase) []*Phase {
 	for _, p := range phases {
 		p.Judge()
 	}
+	Explain(phases)
 	return phases
 }
 
@@ -186,6 +187,15 @@ func TestHold(t *testing.T) {
 		if last := p.Trend.Reasons[len(p.Trend.Reasons)-1]; c.want == trend.Leak && last.Code != KeptIdle {
 			t.Errorf("%s: the idle time is not named: %+v", name, p.Trend.Reasons)
 		}
+	}
+}
+
+// Without a hold time a leak says what was not ruled out.
+func TestNoHold(t *testing.T) {
+	t.Parallel()
+	p := judged(phaseOf("call", line(13, 20, 1)...))[0]
+	if last := p.Trend.Reasons[len(p.Trend.Reasons)-1]; last.Code != KeptIdle || last.Leak || !strings.Contains(last.Text, "not ruled out") {
+		t.Errorf("%+v", p.Trend.Reasons)
 	}
 }
 

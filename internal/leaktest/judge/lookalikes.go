@@ -27,10 +27,12 @@ func (f *facts) releasedConclusion() conclusion {
 	return conclusion{verdict, ByRSS, f.rss.Rate, []trend.Reason{{Code: Released, Text: text}}}
 }
 
-// confirmed adds to the reasons for a leak whether an idle time was waited for.
+// confirmed adds to the reasons for a leak whether memory that is only held for a
+// while was ruled out.
 func (f *facts) confirmed(reasons []trend.Reason) []trend.Reason {
 	if f.Hold == nil {
-		return reasons
+		return append(slices.Clip(reasons), trend.Reason{Code: KeptIdle,
+			Text: "memory that is released after a while is not ruled out: the server did not idle for the hold time"})
 	}
 	return append(slices.Clip(reasons), trend.Reason{Code: KeptIdle, Leak: true, Text: fmt.Sprintf(
 		"it was still kept after %.0f s of idleness, so it is not memory held for a shorter time", f.Hold.Seconds)})

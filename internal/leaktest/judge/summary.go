@@ -18,11 +18,10 @@ type Summary struct {
 	single    string   // the sentence of the only phase
 }
 
-// Summarize judges a run by its phases: growth that other phases explain does not
-// count again, and sessions that may not have expired do not count at all. ended is
+// Summarize judges a run by its phases: growth that other phases explain, see
+// [Explain], does not count again, and sessions that may not have expired do not count at all. ended is
 // how the server ended, or "".
 func Summarize(phases []*Phase, ended string) Summary {
-	explain(phases)
 	s := Summary{Verdict: trend.NoLeak}
 	for _, p := range phases {
 		switch {
@@ -123,9 +122,9 @@ func perLimits(limits []Limit) []string {
 // enough is how far a sum may fall short of the rate that it explains.
 const enough = 1.25
 
-// explain marks the phases whose growth is the sum of others': a session with a
+// Explain marks the phases whose growth is the sum of others': a session with a
 // call keeps the memory of a session and that of a call.
-func explain(phases []*Phase) {
+func Explain(phases []*Phase) {
 	for _, p := range phases {
 		p.Explained = nil
 		if p.Verdict() != trend.Leak {
