@@ -157,7 +157,7 @@ func TestServerDies(t *testing.T) {
 	}}).start(t)
 	trace := filepath.Join(t.TempDir(), "trace")
 	o := invoke(t, "poll", url, "--interval", "1ms", "--fail-after", "3", "-o", trace)
-	o.wants(t, exitFailure, "3 polls in a row failed, the last one polling")
+	o.wants(t, exitFailure, "3 polls in a row failed, the last: polling")
 	if !dead.Load() || !strings.Contains(o.out, "POLLS") {
 		t.Errorf("no summary: %s", o.out)
 	}

@@ -46,7 +46,7 @@ func (r *run) record(st *state, s *snapshot.Snapshot, pollErr error) error {
 	case r.cfg.UntilAlert && len(e.Crossed) > 0:
 		return errDone
 	case r.cfg.FailAfter > 0 && st.failures >= r.cfg.FailAfter:
-		return fmt.Errorf("%d polls in a row failed, the last one %w", st.failures, pollErr)
+		return fmt.Errorf("%d polls in a row failed, the last: %w", st.failures, pollErr)
 	}
 	return nil
 }
