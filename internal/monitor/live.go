@@ -68,12 +68,12 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width, height int) error
 	for _, event := range l.log {
 		b.WriteString(paint.Paint(report.Caution, report.Cell(event, width)) + "\n")
 	}
-	if room := min(maxHeight, height-strings.Count(b.String(), "\n")-1); room >= 3 {
-		for _, line := range columnChart(l.total.Bins(), width, room) {
+	if rows := min(maxHeight, height-strings.Count(b.String(), "\n")-1); rows >= 3 {
+		for _, line := range columnChart(l.total.Bins(), width, rows) {
 			b.WriteString(line + "\n")
 		}
 	}
-	b.WriteString(paint.Paint(report.Faint, report.Cut("Ctrl-C ends and sums up", width)) + "\n")
+	b.WriteString(paint.Paint(report.Faint, report.Cut("Ctrl-C ends the run and prints the summary", width)) + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -97,11 +97,11 @@ func (l *Live) cells(pid int, name bool) []string {
 	s := l.last[pid]
 	cells := []string{"total " + report.MB(s.RSSTotal), "process " + report.MB(s.RSS)}
 	if name {
-		who := fmt.Sprintf("PID %d", pid)
-		if s.At.Before(l.last[l.pid].At) { // all that live have the same tick
-			who += " (ended)"
+		label := fmt.Sprintf("PID %d", pid)
+		if s.At.Before(l.last[l.pid].At) { // living processes have the time of this tick
+			label += " (ended)"
 		}
-		cells = append([]string{who}, cells...)
+		cells = append([]string{label}, cells...)
 	}
 	if s.Children > 0 {
 		cells = append(cells, fmt.Sprintf("children %d", s.Children))

@@ -66,6 +66,9 @@ func Watchdog() int {
 	ended := make(chan int, 2)
 	go func() {
 		collect(pid, reports)
+		for syscall.Kill(-pid, 0) == nil { // without a subreaper, members of the group may be left
+			time.Sleep(100 * time.Millisecond)
+		}
 		ended <- 0
 	}()
 	go func() {

@@ -45,8 +45,11 @@ func readLines(b *bufio.Reader, r *reader) error {
 	return nil
 }
 
+// leastUsage is less than any container uses, in bytes. As kB it would be 4 GB.
+const leastUsage = 4 << 20
+
 // isCgroupFile reports whether the bare numbers of a log are bytes: memory.current is a
-// multiple of the page size, and so are hardly all sizes in kB.
+// multiple of the page size, which sizes in kB rarely all are.
 func isCgroupFile(start string) bool {
 	numbers := 0
 	for line := range strings.Lines(start) {
@@ -55,7 +58,7 @@ func isCgroupFile(start string) bool {
 		if err != nil || !strings.HasSuffix(start, "\n") && strings.HasSuffix(start, line) {
 			continue // not a number, or cut off
 		}
-		if n%4096 != 0 {
+		if n%4096 != 0 || n < leastUsage {
 			return false
 		}
 		numbers++
@@ -63,10 +66,17 @@ func isCgroupFile(start string) bool {
 	return numbers > 0
 }
 
+// maxLogLine is the longest line of a log that is read: it bounds the names in it.
+const maxLogLine = 4 << 10
+
 // escapes are the sequences with which docker stats clears the screen.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 func (l *lineReader) line(n int, line string) {
+	if len(line) > maxLogLine {
+		l.Skip(n)
+		return
+	}
 	line = strings.TrimSpace(escapes.ReplaceAllString(line, ""))
 	if at, rest, ok := cutStamp(line); ok {
 		l.clock.set(at)
@@ -94,7 +104,7 @@ var cgroupKey = regexp.MustCompile(`^[a-z_0-9]+ \d+$`)
 
 // isNoise reports whether a line is a known part of a format that Read does not use.
 func isNoise(line string) bool {
-	return cgroupKey.MatchString(line) || strings.HasPrefix(line, "Linux ")
+	return cgroupKey.MatchString(line) || strings.HasPrefix(line, "Linux ") || line == "max" // memory.max
 }
 
 // reading adds a sample with its time. A source that was read since the last stamp

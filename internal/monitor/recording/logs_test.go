@@ -191,6 +191,31 @@ func TestTimeToLimit(t *testing.T) {
 	}
 }
 
+// Bare numbers are kB unless they can only be bytes.
+func TestIsCgroupFile(t *testing.T) {
+	for text, want := range map[string]bool{
+		"209715200\n209719296\n":              true,
+		"209715200\nmax\n209719296\n":         true,
+		"204800\n204800\n":                    false, // 200 MB of ps
+		"204804\n204808\n":                    false,
+		"1763700000\n209715200\n1763700005\n": true, // with time stamps
+		"anon 4096\n":                         false,
+		"":                                    false,
+	} {
+		if got := isCgroupFile(text); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestReadLogsIsBounded(t *testing.T) {
+	long := "1763700000 " + strings.Repeat("x", 2*maxLogLine) + " 10m 100Mi\n"
+	res, err := read("1763700000 mcp 10m 100Mi\n" + long)
+	if err != nil || len(res.Processes) != 1 || !strings.Contains(strings.Join(res.Warnings, "\n"), "skipped 1 line") {
+		t.Errorf("%+v, %v", res, err)
+	}
+}
+
 func TestReadPrometheusRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"status":"error","error":"parse error","data":{"resultType":""}}`:                       "parse error",

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // maxJSON is the largest Prometheus answer that is read, in bytes.
@@ -69,6 +70,9 @@ func readPrometheus(b *bufio.Reader, r *reader) error {
 	return nil
 }
 
+// maxName is the longest name of a series, in columns.
+const maxName = 200
+
 // seriesName names a series by the labels that identify a container or a process.
 func seriesName(metric map[string]string, n int) string {
 	var parts []string
@@ -80,7 +84,7 @@ func seriesName(metric map[string]string, n int) string {
 	if len(parts) == 0 {
 		return fmt.Sprintf("series %d", n+1)
 	}
-	return strings.Join(parts, "/")
+	return report.Cell(strings.Join(parts, "/"), maxName)
 }
 
 // memoryOf returns the kind of memory of a metric.
