@@ -15,7 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// Picture returns what the picture of p shows beside the frames.
+// Picture returns the title, facts and warnings for a picture of p.
 func (p *Profile) Picture(facts []string) picture.Picture {
 	palette := picture.Hot
 	if p.TwoColumns {
@@ -71,7 +71,7 @@ func targets(names []string) string {
 	return fmt.Sprintf(" of %d servers", len(names))
 }
 
-// Facts describe what the picture was made from and how certain it is.
+// Facts describe the source of the picture and its certainty.
 func (p *Profile) Facts(t *stacks.Tree) []string {
 	var facts []string
 	if p.Watch != nil {

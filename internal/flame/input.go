@@ -109,7 +109,7 @@ func (p *Profile) join(other *Profile) error {
 	if p.Unit != other.Unit {
 		return fmt.Errorf("one input counts %s and %s %s: they cannot be added up; draw one picture of each", p.Unit, other.Inputs[0], other.Unit)
 	}
-	p.Profile.Join(other.Profile)
+	p.Join(other.Profile)
 	p.Inputs = append(p.Inputs, other.Inputs...)
 	return nil
 }

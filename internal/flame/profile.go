@@ -11,9 +11,9 @@ type Profile struct {
 	*stacks.Profile
 	Watch  *fold.Watch // of a trace
 	Calls  *fold.Calls // of a trace
-	Dims   []string    // what the first frames of each stack are, by --by
-	Inputs []string    // names of what was read, except traces, which name their targets
-	Base   []string    // names of what it is compared with
+	Dims   []string    // the properties that the first frames of each stack show, by --by
+	Inputs []string    // names of the inputs, except traces, which name their targets
+	Base   []string    // names of the inputs of the base
 	Order  stacks.Order
 }
 

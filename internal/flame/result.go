@@ -14,8 +14,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// Result is everything about a profile. Its JSON is what --format json writes;
-// the frames are a list in the order of the tree.
+// Result is everything about a profile. Its JSON is the output of --format json; the
+// frames are a list in the order of the tree.
 type Result struct {
 	Title     string          `json:"title"`
 	Facts     []string        `json:"facts"`
@@ -37,7 +37,7 @@ type Result struct {
 	KeepEnd bool     `json:"-"` // names that are too long lose their beginning
 }
 
-// Result returns what is known about p, whose tree is t, without the frames.
+// Result returns the result for p, whose tree is t, without the frames.
 func (p *Profile) Result(t *stacks.Tree) *Result {
 	return &Result{
 		Title: p.Title(), Facts: p.Facts(t), Kind: p.Format, Unit: p.Unit, Total: t.Total(),

@@ -12,8 +12,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// Sandwich is one function with what calls it and what it calls. A stack counts
-// once, at the outermost frame of the function.
+// Sandwich is one function with its callers and callees. A stack counts once, at the
+// outermost frame of the function.
 type Sandwich struct {
 	Name    string      `json:"name"`
 	Unit    stacks.Unit `json:"unit"`

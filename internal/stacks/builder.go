@@ -21,7 +21,7 @@ func (n *Node) add(other *Node) {
 	n.Stuck += other.Stuck
 }
 
-// Empty reports whether the node has no weight of its own.
+// Empty reports whether the node itself weighs nothing.
 func (n *Node) Empty() bool { return n.Self == 0 && n.Base == 0 && n.Hits == 0 && n.Stuck == 0 }
 
 // Builder merges stacks. A node stands after its parent in Nodes and keeps its

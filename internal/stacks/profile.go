@@ -8,7 +8,7 @@ import (
 // Format is the format of an input.
 type Format string
 
-// Profile is stacks with their unit and what is known about how they were taken.
+// Profile is stacks with their unit and the circumstances of their recording.
 type Profile struct {
 	*Builder
 	Format     Format

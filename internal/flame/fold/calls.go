@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -19,7 +18,7 @@ const (
 	manyCalls  = 5       // calls of one name under one call that are worth reporting
 )
 
-// Calls is what was learned about single calls, beside their place in the tree.
+// Calls holds the facts about single calls, beside their place in the tree.
 type Calls struct {
 	Spans []Span // only with Options.Spans
 
@@ -33,7 +32,7 @@ type Calls struct {
 	b       *stacks.Builder // the tree of the nodes in records
 }
 
-// tool is what was learned about the calls of one name.
+// tool holds the facts about the calls of one name.
 type tool struct {
 	name    string
 	lengths histogram
@@ -88,11 +87,11 @@ func (c *Calls) done(b *stacks.Builder, t *target, fl *flight, now time.Time) {
 	c.span(t, fl, now)
 }
 
-// tool returns the record of a tool. Its name is a copy.
+// tool returns the record of a tool.
 func (c *Calls) tool(name string) *tool {
 	k := c.tools[name]
 	if k == nil {
-		k = &tool{name: strings.Clone(name), lengths: histogram{}}
+		k = &tool{name: name, lengths: histogram{}}
 		c.tools[k.name] = k
 	}
 	return k
@@ -174,7 +173,7 @@ func (c *Calls) queues(t *target, s *snapshot.Snapshot) {
 		q := c.queued[name]
 		if q == nil {
 			q = &queue{}
-			c.queued[strings.Clone(name)] = q
+			c.queued[name] = q
 		}
 		q.polls++
 		q.deepest = max(q.deepest, depth)

@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
@@ -54,12 +53,12 @@ func (c *Calls) begin(t *target, s *snapshot.Snapshot, call *snapshot.Call) *fli
 	c.count++
 	at := s.At()
 	tool := c.tool(call.Name)
-	fl := &flight{id: strings.Clone(call.ID), name: tool.name, tool: tool, serial: c.count, first: at, begin: at}
+	fl := &flight{id: call.ID, name: tool.name, tool: tool, serial: c.count, first: at, begin: at}
 	if c.keep {
-		fl.session = strings.Clone(call.SessionID)
+		fl.session = call.SessionID
 	}
 	before := at
-	if t.last.taken && !t.next && t.last.At().Before(at) {
+	if t.last != nil && !t.next && t.last.At().Before(at) {
 		before = t.last.At()
 		fl.begin = before.Add(at.Sub(before) / 2)
 	}

@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
@@ -25,9 +24,9 @@ type Folder struct {
 // target is the state of one server.
 type target struct {
 	name    string
-	last    lastPoll
-	next    bool // the next poll is in another file
-	hole    bool // the current poll comes after a gap
+	last    *snapshot.Snapshot // the last poll, whose ToolCallStack is reused; nil at first
+	next    bool               // the next poll is in another file
+	hole    bool               // the current poll comes after a gap
 	polls   int
 	gen     int // number of the poll
 	flights map[string]*flight
@@ -88,7 +87,7 @@ func (f *Folder) Add(s *snapshot.Snapshot) {
 	f.credit(t, g)
 	f.observe(t, s)
 	f.credit(t, g)
-	t.last.copy(s)
+	t.last = s
 	t.next = false
 }
 
@@ -102,7 +101,6 @@ func (f *Folder) within(at time.Time) bool {
 func (f *Folder) target(name string) *target {
 	t := f.targets[name]
 	if t == nil {
-		name = strings.Clone(name) // the text of a snapshot is reused
 		t = &target{
 			name: name, flights: map[string]*flight{},
 			gaps: map[time.Duration]int{}, credits: map[credit]float64{},
@@ -141,10 +139,10 @@ func (f *Folder) observe(t *target, s *snapshot.Snapshot) {
 }
 
 func restarted(t *target, s *snapshot.Snapshot) bool {
-	if !t.last.taken {
+	if t.last == nil {
 		return false
 	}
-	_, restarted := snapshot.Restarted(&t.last.Snapshot, s)
+	_, restarted := snapshot.Restarted(t.last, s)
 	return restarted || s.Poll != nil && s.Poll.Restarted
 }
 

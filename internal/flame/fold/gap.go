@@ -25,7 +25,7 @@ func (f *Folder) gap(t *target, s *snapshot.Snapshot) gap {
 	if at.After(f.watch.To) {
 		f.watch.To = at
 	}
-	if !t.last.taken || t.next || at.IsZero() || t.last.At().IsZero() {
+	if t.last == nil || t.next || at.IsZero() || t.last.At().IsZero() {
 		return gap{}
 	}
 	length := at.Sub(t.last.At())
@@ -35,7 +35,7 @@ func (f *Folder) gap(t *target, s *snapshot.Snapshot) gap {
 		}
 		return gap{}
 	}
-	interval := max(intervalOf(s), intervalOf(&t.last.Snapshot))
+	interval := max(intervalOf(s), intervalOf(t.last))
 	t.hole = interval > 0 && length > holeIntervals*interval
 	if interval == 0 {
 		t.gaps[length]++

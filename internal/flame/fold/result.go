@@ -12,15 +12,15 @@ const (
 	Moment stacks.Format = "snapshot"
 )
 
-// Result is what a Folder made of the snapshots.
+// Result is the output of a Folder.
 type Result struct {
 	*stacks.Profile
 	Watch *Watch
-	Dims  []string // what the first frames of each stack are, by Options.By
+	Dims  []string // the properties that the first frames of each stack show, by Options.By
 	Calls *Calls
 }
 
-// Watch describes how a trace was taken, and of what.
+// Watch describes the recording of a trace.
 type Watch struct {
 	From     time.Time     `json:"from"` // the first poll in the window
 	To       time.Time     `json:"to"`

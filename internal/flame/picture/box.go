@@ -45,7 +45,7 @@ func (p *picture) box(f *Frame) {
 	p.printf(`<svg %s %s<rect width="100%%" height="%d" %s/><text x="4" y="12.5">%s</text></svg>`+"\n", place, about, boxHeight, fill, text(label))
 }
 
-// cut cuts a name to what fits into a box of so many percent, "" if that is too narrow.
+// cut cuts a name to the width of a box in percent, "" if that is too narrow.
 func (p *picture) cut(f *Frame, width float64) string {
 	columns := int((width/100*usualWidth*0.98 - 8) / charWidth)
 	switch {
@@ -113,7 +113,7 @@ func Shown(f *Frame) string {
 	case name == "":
 		return "(unnamed)"
 	}
-	if n := len(name); n > 4 && strings.HasSuffix(name, "]") && name[n-4:n-2] == "_[" && strings.Contains("kijw", name[n-2:n-1]) {
+	if n := len(name); n > 4 && strings.HasSuffix(name, "]") && name[n-4:n-2] == "_[" && strings.IndexByte("kijw", name[n-2]) >= 0 {
 		name = name[:n-4]
 	}
 	if len(name) > maxShown {

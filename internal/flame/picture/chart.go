@@ -10,7 +10,7 @@ import (
 )
 
 // Chart draws calls in the order of time: the x axis is the window from from to to,
-// and calls that overlap stand above one another. t is what can be read back.
+// and calls that overlap stand above one another. t goes into the file.
 func Chart(w io.Writer, t *stacks.Tree, spans []fold.Span, from, to time.Time, p Picture, maxFrames int) error {
 	c := newChart(spans, maxFrames)
 	if to.After(from) {

@@ -6,8 +6,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// Sandwich draws one function in the middle, what it calls above and what calls it
-// below. all is what can be read back.
+// Sandwich draws one function in the middle, its callees above and its callers below.
+// The tree all goes into the file.
 func Sandwich(w io.Writer, all *stacks.Tree, name string, callers, callees *stacks.Tree, p Picture, maxFrames int) error {
 	pic := newPicture(w, p)
 	pic.stacks, pic.pruned = stored(all, maxFrames)

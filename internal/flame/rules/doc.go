@@ -3,6 +3,6 @@
 // regular expressions, databases or locks. Of a trace it also reports calls that
 // repeat, that are stuck, and queues behind a single call.
 //
-// [Find] applies all rules. What a finding means and what to do about it stands
-// in assets/findings.json, with the tables of names.
+// [Find] applies all rules. The meaning of each finding and the advice about it are in
+// assets/findings.json, with the tables of names.
 package rules

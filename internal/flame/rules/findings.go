@@ -38,8 +38,8 @@ func Names() []string {
 	}
 }
 
-// Finding is a pattern that deserves attention: the frames, the weight, what it
-// usually means and what to do.
+// Finding is a pattern that deserves attention: the frames, the weight, the usual
+// meaning and the advice.
 type Finding struct {
 	Rule   string   `json:"rule"`
 	Level  string   `json:"level"` // notice or warning
@@ -72,10 +72,10 @@ type rulebook struct {
 	Tables []nameTable       `json:"tables"`
 }
 
-// advice is what a finding means and what to do about it.
+// advice is the meaning of a finding and a remedy.
 type advice struct{ Means, Do string }
 
-// nameTable recognizes what frames do by their names, for each language runtime.
+// nameTable recognizes the purpose of frames by their names, for each language runtime.
 // Frames that everything passes through count with their own time only.
 type nameTable struct {
 	Rule        string                `json:"rule"`
@@ -107,7 +107,7 @@ func wordByte(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
-// Input is what the rules look at. Calls is nil unless the input was a trace.
+// Input is the subject of the rules. Calls is nil unless the input was a trace.
 type Input struct {
 	Tree     *stacks.Tree
 	Unit     stacks.Unit
@@ -181,7 +181,7 @@ func (s *search) add(rule string, found ...Finding) {
 	}
 }
 
-// verb returns what a frame does with its weight: time is spent, memory is held.
+// verb returns the verb for the weight of a frame: time is spent, memory is held.
 func (s *search) verb() string {
 	if s.Unit.Sampled() {
 		return "spends"
@@ -211,8 +211,8 @@ func joinNames(names []string, sep string) string {
 	return strings.Join(clean, sep)
 }
 
-// Write writes findings for a terminal; with advice, also what they mean and what
-// to do, once after all findings of a rule.
+// Write writes findings for a terminal; with advice, also their meaning and a remedy,
+// once after all findings of a rule.
 func Write(w io.Writer, paint report.Painter, findings []Finding, advice bool) error {
 	var b strings.Builder
 	for i, f := range findings {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// tables finds frames whose names reveal what they do.
+// tables finds frames whose names reveal their purpose.
 func (s *search) tables() {
 	for _, table := range s.book.Tables {
 		weight, heaviest := s.marked(s.marks(&table))
@@ -47,8 +47,8 @@ func (s *search) marks(table *nameTable) []uint8 {
 	return marks
 }
 
-// marked adds up what is marked, counting what is within something marked only
-// once, and names the heaviest parts.
+// marked adds up the marked frames, those within other marked frames only once, and
+// names the heaviest ones.
 func (s *search) marked(marks []uint8) (weight float64, heaviest []string) {
 	by := map[int32]float64{}
 	for i := int32(1); int(i) < len(s.Tree.Nodes); i++ {

@@ -16,7 +16,7 @@ const (
 	Picture      stacks.Format = "svg" // a picture that mcpdiag drew
 	Speedscope   stacks.Format = "speedscope"
 	Pprof        stacks.Format = "pprof"
-	GoText       stacks.Format = "go text" // what /debug/pprof serves with debug=1
+	GoText       stacks.Format = "go text" // from /debug/pprof with debug=1
 	GoStacks     stacks.Format = "go stacks"
 	CPUProfile   stacks.Format = "cpuprofile"  // of V8
 	HeapProfile  stacks.Format = "heapprofile" // of V8
@@ -33,7 +33,7 @@ const (
 // headSize is how much of an input is looked at to recognize its format.
 const headSize = 1 << 20
 
-// Shape is what the beginning of an input reveals about it.
+// Shape is the outline of an input, derived from its beginning.
 type Shape struct {
 	Format  stacks.Format
 	Members []string // of the object, if it is JSON
@@ -90,7 +90,7 @@ type document struct {
 }
 
 // scanJSON reads the outline of the value that text begins with. It reports
-// false for what only looks like JSON, such as a frame called {main}.
+// false for other text that begins like JSON, such as a frame called {main}.
 func scanJSON(text []byte) (*document, bool) {
 	d := &document{array: text[0] == '[', deep: map[string]bool{}}
 	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -132,7 +132,7 @@ func (d *document) name(name string, top bool) {
 	}
 }
 
-// end reports whether what follows the value allows it to be JSON.
+// end reports whether the text after the value allows it to be JSON.
 func (d *document) end(value, rest []byte) bool {
 	after := bytes.TrimSpace(rest)
 	d.whole = len(after) == 0 && bytes.ContainsAny(bytes.TrimSpace(value), "\n")

@@ -89,7 +89,7 @@ func (l *lines) all(in *bufio.Reader) error {
 			}
 		}
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // it is the end
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
@@ -212,13 +213,13 @@ func (g *geckoReader) place(stack int) (int32, error) {
 		}
 		stack = next
 	}
-	for i := len(path) - 1; i >= 0; i-- {
+	for _, stack := range slices.Backward(path) {
 		name := "(unknown)"
-		if frame := value(g.frame, path[i]); frame >= 0 && frame < len(g.names) {
+		if frame := value(g.frame, stack); frame >= 0 && frame < len(g.names) {
 			name = g.names[frame]
 		}
 		at = g.p.Under(at, name)
-		g.places[path[i]] = at
+		g.places[stack] = at
 	}
 	return at, nil
 }

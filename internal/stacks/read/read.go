@@ -59,8 +59,8 @@ func open(r io.Reader, name string, nested int) (*Input, error) {
 	return &Input{Reader: in, Name: name, Shape: Detect(head)}, nil
 }
 
-// decoded returns what an input contains that is compressed or begins with a
-// byte order mark, nil for any other.
+// decoded returns the content of an input that is compressed or begins with a byte
+// order mark, nil for any other.
 func decoded(in *bufio.Reader, head []byte) (io.Reader, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
@@ -179,10 +179,9 @@ func whole(r io.Reader) ([]byte, error) {
 	return data, err
 }
 
-// plainError words the errors of encoding/json for people who do not know Go.
+// plainError words the errors of encoding/json without the terms of Go.
 func plainError(err error) error {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("%s at byte %d: a %s where another type is expected", kind.Field, kind.Offset, kind.Value)
 	}
 	return err

@@ -99,8 +99,8 @@ func (s *speedscopeReader) sampled() error {
 // before it. Profilers add up fractions.
 const jitter = 1e-9
 
-// evented turns frames that open and close into time: what passes between two
-// events belongs to the innermost open frame.
+// evented turns frames that open and close into time: the time between two events
+// belongs to the innermost open frame.
 func (s *speedscopeReader) evented() error {
 	at, last := stacks.Root, s.Start
 	var open []int32

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
@@ -130,7 +131,7 @@ func (c *cpuProfile) place(p *stacks.Profile) ([]int32, error) {
 	at := make([]int32, len(c.Nodes))
 	done := make([]bool, len(c.Nodes))
 	for i := range c.Nodes {
-		var path []int // from node i to the first one that has a place
+		var path []int // from node i to the first placed ancestor
 		for j, ok := i, true; ok && !done[j]; {
 			path = append(path, j)
 			if len(path) > len(c.Nodes) {
@@ -141,13 +142,13 @@ func (c *cpuProfile) place(p *stacks.Profile) ([]int32, error) {
 				j, ok = c.index[parent]
 			}
 		}
-		for k := len(path) - 1; k >= 0; k-- {
-			n := &c.Nodes[path[k]]
+		for _, k := range slices.Backward(path) {
+			n := &c.Nodes[k]
 			parent, ok := c.parents[n.ID]
 			if ok && n.CallFrame.FunctionName != "(root)" {
-				at[path[k]] = p.Under(at[c.index[parent]], c.names.name(&n.CallFrame))
+				at[k] = p.Under(at[c.index[parent]], c.names.name(&n.CallFrame))
 			}
-			done[path[k]] = true
+			done[k] = true
 		}
 	}
 	return at, nil

@@ -65,7 +65,8 @@ func (s *safeNames) get(id int32, first, last bool) string {
 	return name
 }
 
-// mend replaces what would end a name: separators, line ends, and blanks around it.
+// mend replaces the characters that would end a name: separators, line ends, and blanks
+// around it.
 func (s *safeNames) mend(name string) string {
 	safe := strings.TrimSpace(strings.ReplaceAll(report.Line(name), ";", ":"))
 	if safe == "" {
