@@ -56,7 +56,7 @@ func hostileServer(t *testing.T, name string) string {
 	b.snapshot = func(w http.ResponseWriter, _ *http.Request) {
 		n++
 		fmt.Fprintf(w, `{"activeSessions": 1, "heapUsedMB": %d, "%s": 1, "toolCallStack": [{"id": "%s", "name": "%s", "sessionId": "%s", "durationMs": 5}],
-			"handlerQueue": {"%s": %d}, "handlers": {"%s": {"calls": %d}}, "pid": "%s"}`, 10*n, name, name, name, name, name, n, name, n, name)
+			"handlerQueue": {"%s": %d}, "handlers": {"%s": {"calls": %d}}, "pid": "%s"}`, 10<<n, name, name, name, name, name, n, name, n, name)
 	}
 	b.call = func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"isError":true,"content":[{"type":"text","text":"%s"}]}}`, rpcID(r), name)
@@ -70,7 +70,7 @@ func meetHostileName(t *testing.T, command string, args []string) {
 	o.harmless(t)
 	want := map[string]int{"poll": exitOK, "diff": exitFinding, "load": exitFailure}[command[:4]] // every call fails
 	if o.code != want {
-		t.Errorf("exit code %d, want %d: %.500s", o.code, want, o.err)
+		t.Errorf("exit code %d, want %d: %.500s\n%.800s", o.code, want, o.err, o.out)
 	}
 	if limit := 20_000; len(o.err) > limit || len(o.out) > limit && command != "poll stdout" {
 		t.Errorf("%d bytes on stdout, %d on stderr", len(o.out), len(o.err))
