@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/yamlfile"
 )
 
 // localConfig is read if --config names no file. Whoever can write into the
@@ -26,6 +27,7 @@ const maxConfig = 1 << 20
 type configFile struct {
 	name   string
 	found  bool // auto-discovered in the current folder
+	doc    *yamlfile.Document
 	values map[string]*yaml.Node
 }
 
@@ -69,16 +71,13 @@ func (a *app) configData(file configFile) ([]byte, error) {
 // named like the command has flags that override them. Unknown keys are errors.
 func (c *configFile) parse(cmd *cobra.Command, data []byte) error {
 	c.values = map[string]*yaml.Node{}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return fmt.Errorf("reading %s: %w", c.name, err)
-	}
-	if len(doc.Content) == 0 {
-		return nil
+	var err error
+	if c.doc, err = yamlfile.Parse(data, c.name); err != nil || c.doc.Root == nil {
+		return err
 	}
 	root := cmd.Root()
 	sections := map[string]*yaml.Node{}
-	err := c.pairs(doc.Content[0], func(key, value *yaml.Node) error {
+	err = c.doc.Pairs(c.doc.Root, "", func(key, value *yaml.Node) error {
 		if section, _, err := root.Find([]string{key.Value}); err == nil && section != root {
 			sections[section.Name()] = value
 			return nil
@@ -87,7 +86,7 @@ func (c *configFile) parse(cmd *cobra.Command, data []byte) error {
 	})
 	for _, section := range root.Commands() {
 		if values := sections[section.Name()]; err == nil && values != nil {
-			err = c.pairs(values, func(key, value *yaml.Node) error {
+			err = c.doc.Pairs(values, section.Name(), func(key, value *yaml.Node) error {
 				return c.keep([]*cobra.Command{section}, cmd, key, value)
 			})
 		}
@@ -143,18 +142,6 @@ func (c *configFile) untrusted(line int, setting string) error {
 	return fmt.Errorf("%s:%d: %s: cannot be set in an auto-discovered %[1]s; pass --config %[1]s to trust it", c.name, line, setting)
 }
 
-func (c *configFile) pairs(node *yaml.Node, each func(key, value *yaml.Node) error) error {
-	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("%s:%d: not a mapping of flags to values", c.name, node.Line)
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if err := each(node.Content[i], node.Content[i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // set gives f the value of node; a list sets a flag that can be repeated once for each entry.
 func (c *configFile) set(f *pflag.Flag, node *yaml.Node) error {
 	values := []*yaml.Node{node}
@@ -162,14 +149,15 @@ func (c *configFile) set(f *pflag.Flag, node *yaml.Node) error {
 		values = node.Content
 	}
 	for _, v := range values {
-		if v.Kind != yaml.ScalarNode {
-			return fmt.Errorf("%s:%d: %s: not a plain value", c.name, v.Line, f.Name)
+		text, err := c.doc.Scalar(v, f.Name)
+		if err != nil {
+			return err
 		}
-		if c.found && strings.HasPrefix(v.Value, "@") {
+		if c.found && strings.HasPrefix(text, "@") {
 			return c.untrusted(v.Line, f.Name+", read from a file")
 		}
-		if err := f.Value.Set(v.Value); err != nil {
-			return fmt.Errorf("%s:%d: %s: %w", c.name, v.Line, f.Name, err)
+		if err := f.Value.Set(text); err != nil {
+			return c.doc.Errorf(v, f.Name, "%w", err)
 		}
 	}
 	return nil

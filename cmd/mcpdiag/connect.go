@@ -38,6 +38,7 @@ type connection struct {
 	insecure  bool
 	maxConns  int  // per host; 0 is no limit
 	named     bool // the targets are arguments
+	fromPlan  bool // the target is the url of a plan: it gets no credentials
 }
 
 func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
@@ -92,6 +93,15 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 	a.secrets = client.SecretsOf(header, fromFiles...)
 	if a.foundURL && !c.named && (len(header) > 0 || c.cert != "") && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
 		return nil, usagef("url: an auto-discovered %s cannot choose the receiver of credentials; pass --url, or --config %[1]s to trust it", localConfig)
+	}
+	if c.fromPlan {
+		if len(c.headers) > 0 || c.tokenFile != "" || c.cert != "" {
+			return nil, usagef("the url of a plan gets no credentials; name it on the command line: mcpdiag loadtest URL --plan FILE")
+		}
+		if len(header) > 0 {
+			a.warn("MCPDIAG_TOKEN is not sent to the url of the plan; to send it, name the url on the command line")
+			header = nil
+		}
 	}
 	if c.insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,17 +24,17 @@ type loader struct {
 	opts engine.Options
 	knee kneeFlags
 
-	transport choice
 	format    choice
 	output    string
 	log       string
-	compare   string
+	baseline  string
 	tolerance float64
 	dryRun    bool
 	force     bool // of init: replace a file
 
 	view  screen
 	live  *engine.Live
+	noted time.Duration // elapsed time of the last progress line
 	calls *engine.CallLog
 }
 
@@ -45,19 +43,20 @@ func newLoadtestCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		SuggestFor: []string{"load", "bench", "stress"},
 		Use:        "loadtest [URL] [-- COMMAND…]",
-		Short:      "Make many virtual users call a server's tools",
-		Long: `loadtest has each virtual user open an MCP session, make calls one after the other and
-end the session. It speaks every revision, over HTTP or stdio, and finds out which the
-server wants. With --rate calls come when they are due, whatever the answers do.
+		Short:      "Load a server with virtual users and find its limit",
+		Long: `loadtest simulates users: each opens an MCP session, makes calls one after the other
+and ends the session. It speaks every revision, over HTTP or stdio, and negotiates the
+newest one. With --rate calls start at a rate, independent of response times.
 
-Without --tool it calls the tools that the server offers, with arguments made from their
-schemas, except those that it calls destructive or open to the world (--destructive takes
-both) and those that run as tasks only. --dry-run shows one call of each.
-A plan file (--plan) says more: stages, weights, templates, data from CSV files.
+Without --tool it calls the tools of the server with arguments made up from their
+schemas, except tools that are declared destructive or open to the world. --read-only
+restricts it to tools that are declared read-only; --dry-run shows the calls.
+A plan file (--plan) can say more: stages, weights, resources, prompts, data from CSV
+files, bursts, arrivals, when to abort. "mcpdiag loadtest init" writes one.
 
-A call has failed if there was no answer, an HTTP error, a JSON-RPC error or a result
-with isError. Where a --fail threshold is crossed, or the run is worse than the one it
-is compared with, the exit code is 3.`,
+A call fails if it gets no answer, an HTTP error, a JSON-RPC error or a result with
+isError. The exit code is 3 if a --fail threshold is crossed or the run is worse than
+its --baseline.`,
 		Example: `  mcpdiag loadtest
   mcpdiag loadtest http://localhost:9901/mcp --users 40 --calls 10 --rounds 3 --delay 10
   mcpdiag loadtest --tool search --args '{"query": "leak {{iter}}"}' --fail 'p99<500ms' --fail 'errors<1%'
@@ -66,7 +65,7 @@ is compared with, the exit code is 3.`,
   mcpdiag loadtest -- npx some-mcp-server`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if operands, _ := splitDash(cmd, args); len(operands) > 1 {
-				return usagef("%q: one server is loaded at a time; its address stands alone, a command after --", operands[1])
+				return usagef("unexpected argument %q: loadtest takes one URL, or a command after --", operands[1])
 			}
 			return nil
 		},
@@ -81,30 +80,37 @@ is compared with, the exit code is 3.`,
 	return cmd
 }
 
-// resultFormats are the ways in which a result is written.
+// resultFormats are the values of --format.
 var resultFormats = []string{"text", "json", "markdown", "junit", "github", "html"}
+
+// Headings of the help that several functions use.
+const (
+	loadGroup    = "Load"
+	callGroup    = "Calls"
+	verdictGroup = "Verdict"
+)
 
 func (l *loader) addFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	l.plan.addFlags(cmd)
+	fs.BoolVar(&l.opts.Shared, "shared", false, "over stdio: one process for all users (default: one each)")
+	fs.BoolVar(&l.dryRun, "dry-run", false, "print one call of each step without making it")
+	fs.BoolVar(&l.opts.Check, "check", false, "validate answers completely, and fail those that official clients reject")
+	fs.StringVar(&l.baseline, "baseline", "", "compare with this older result, a JSON file")
+	fs.Float64Var(&l.tolerance, "tolerance", 100*result.DefaultTolerance, "with --baseline: the smallest change that matters, in per cent")
 	l.knee.addFlags(fs)
-	choiceVar(cmd, fs, &l.transport, "transport", "how the server is reached", "http", "stdio")
-	fs.BoolVar(&l.opts.Shared, "shared", false, "over stdio: one process for all users (each has its own)")
-	fs.IntVar(&l.opts.Connections, "connections", 0, "over HTTP: connections, shared by all users (one for each)")
-	fs.BoolVar(&l.opts.RespectRetryAfter, "respect-retry-after", false, "after 429 or 503 a user waits as long as the server asks")
-	fs.BoolVar(&l.opts.Check, "check", false, "check answers whole, instead of as far as the verdict on the call needs")
-	fs.BoolVar(&l.dryRun, "dry-run", false, "show one call of each step and make none")
-	fs.StringVar(&l.compare, "compare", "", "compare with this older result, a JSON file")
-	fs.Float64Var(&l.tolerance, "tolerance", 100*result.DefaultTolerance, "with --compare: the least change that matters, in per cent")
-	fs.StringVar(&l.log, "log", "", "write a row for each call to this CSV file")
 	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &l.format, "format", "how the result is written", resultFormats...)
+	choiceVar(cmd, fs, &l.format, "format", "format of the result", resultFormats...)
+	fs.StringVar(&l.log, "log", "", "write one row per call to this CSV file")
+	fs.StringVar(&l.baseline, "compare", "", "")
+	_ = fs.MarkHidden("compare") // the old name of --baseline; the flag exists
 	l.conn.addFlags(fs, 30*time.Second)
-	group(fs, "Transport", "transport", "shared", "connections", "respect-retry-after")
-	group(fs, "Thresholds and comparison", "compare", "tolerance", "check")
-	group(fs, "Output", "output", "format", "log", "dry-run")
-	foundMaySet(fs, "transport", "shared", "connections", "respect-retry-after", "check", "dry-run", "tolerance", "format")
-	paths(fs, "output", "log", "compare")
+	group(fs, loadGroup, "shared")
+	group(fs, callGroup, "dry-run")
+	group(fs, verdictGroup, "check", "baseline", "compare", "tolerance")
+	group(fs, "Output", "output", "format", "log")
+	foundMaySet(fs, "shared", "check", "dry-run", "tolerance", "format")
+	paths(fs, "output", "log", "baseline", "compare")
 }
 
 func (l *loader) run(cmd *cobra.Command, operands []string) error {
@@ -119,16 +125,16 @@ func (l *loader) run(cmd *cobra.Command, operands []string) error {
 	if err := l.check(search != nil, operands); err != nil {
 		return err
 	}
-	before, err := l.before()
+	before, err := l.readBaseline()
 	if err != nil {
 		return err
 	}
-	runner, err := l.prepare(cmd.Context(), p, operands)
+	runner, err := l.prepare(cmd, p, operands)
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
-	defer thrifty(max(p.Most(), l.knee.most()))()
+	l.a.warn(runner.Warnings()...)
 	switch {
 	case l.dryRun:
 		return l.a.write(l.output, runner.Plan().DryRun)
@@ -138,50 +144,27 @@ func (l *loader) run(cmd *cobra.Command, operands []string) error {
 	return l.measure(cmd.Context(), runner, before)
 }
 
-// From manyUsers on, what they hold is most of the memory, and garbage is collected
-// when there is a fourth as much of it: 2,000 users then take 72 MB instead of 89. A
-// call leaves next to none behind, so that this costs nothing.
-const (
-	manyUsers     = 500
-	littleGarbage = 25 // per cent
-)
-
-// thrifty saves memory where there are many users, until it is taken back. GOGC says otherwise.
-func thrifty(users int) (restore func()) {
-	if users < manyUsers || os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	before := debug.SetGCPercent(littleGarbage)
-	return func() { debug.SetGCPercent(before) }
-}
-
 // check finds flags that exclude each other.
 func (l *loader) check(knee bool, operands []string) error {
 	switch stdio := len(l.opts.Command) > 0; {
-	case l.transport.value == "stdio" && !stdio:
-		return usagef("--transport stdio wants the server's command after --")
 	case stdio && len(operands) > 0:
-		return usagef("a server is either at a URL or a command after --")
+		return usagef("a URL and a command after -- exclude each other")
 	case l.opts.Shared && !stdio:
-		return usagef("--shared is for a server that is started after --")
-	case l.opts.Connections < 0 || l.opts.Connections > plan.MaxUsers:
-		return usagef("--connections is 0 to %d", plan.MaxUsers)
-	case l.opts.Connections > 0 && stdio:
-		return usagef("--connections is for servers over HTTP")
-	case knee && (l.compare != "" || l.log != ""):
-		return usagef("--find-knee makes many runs: --compare and --log are for one")
+		return usagef("--shared needs a server command after --")
+	case knee && (l.baseline != "" || l.log != ""):
+		return usagef("--find-knee makes many runs: it excludes --baseline and --log")
 	case !(l.tolerance >= 0 && l.tolerance < 1000):
-		return usagef("--tolerance is a per cent value such as 10")
+		return usagef("--tolerance must be 0 to 1000, in per cent")
 	}
 	return nil
 }
 
-// before reads the result to compare with, nil where there is none.
-func (l *loader) before() (*result.Result, error) {
-	if l.compare == "" {
+// readBaseline reads the result to compare with, nil without one.
+func (l *loader) readBaseline() (*result.Result, error) {
+	if l.baseline == "" {
 		return nil, nil //nolint:nilnil // there is nothing to compare with
 	}
-	return readResult(l.a, l.compare)
+	return readResult(l.a, l.baseline)
 }
 
 func readResult(a *app, path string) (*result.Result, error) {
@@ -197,41 +180,42 @@ func readResult(a *app, path string) (*result.Result, error) {
 	return res, nil
 }
 
-// prepare finds out how to speak to the server and what to call.
-func (l *loader) prepare(ctx context.Context, p *plan.Plan, operands []string) (*engine.Runner, error) {
+// prepare connects to the server and fits the plan to it.
+func (l *loader) prepare(cmd *cobra.Command, p *plan.Plan, operands []string) (*engine.Runner, error) {
 	cfg := engine.Config{Plan: *p, Options: l.opts, Timeout: l.conn.timeout}
 	cfg.Watch = result.Watcher(p)
-	if l.a.live() {
-		l.live = engine.NewLive(p)
-		cfg.Progress = l.draw
-	}
+	l.live = engine.NewLive(p)
+	cfg.Progress = l.progress
 	if l.log != "" {
 		cfg.Log = func(c engine.Call) { l.calls.Add(c) }
 	}
-	if err := l.connect(&cfg, operands); err != nil {
+	if err := l.connect(cmd, &cfg, operands); err != nil {
 		return nil, err
 	}
-	runner, err := engine.Prepare(ctx, cfg)
+	runner, err := engine.Prepare(cmd.Context(), cfg)
 	if errors.Is(err, plan.ErrUnknownStep) {
 		return nil, usageError{err}
 	}
 	return runner, err
 }
 
-// connect says where the server is, if it is not started.
-func (l *loader) connect(cfg *engine.Config, operands []string) error {
-	if len(operands) == 0 && cfg.Plan.URL != "" {
-		operands = []string{cfg.Plan.URL}
-	}
+// connect sets the address of the server, unless a command starts it. A URL on the
+// command line or in the environment takes precedence over the plan's, which gets no
+// credentials: plans are shared and copied.
+func (l *loader) connect(cmd *cobra.Command, cfg *engine.Config, operands []string) error {
 	if len(l.opts.Command) > 0 {
 		cfg.Endpoint.MaxMessage = l.conn.maxBody
 		return nil
+	}
+	if named := l.a.given(cmd, "url") && !l.a.foundURL; len(operands) == 0 && !named && cfg.Plan.URL != "" {
+		operands = []string{cfg.Plan.URL}
+		l.conn.fromPlan = true
 	}
 	targets, err := l.conn.targets(operands, mcpPath)
 	if err != nil {
 		return err
 	}
-	most := l.opts.Connections
+	most := cfg.Plan.Connections
 	l.conn.maxConns = most
 	if most == 0 {
 		most = max(cfg.Plan.Most(), l.knee.most())
@@ -245,12 +229,23 @@ func (l *loader) connect(cfg *engine.Config, operands []string) error {
 	return nil
 }
 
-func (l *loader) draw(p engine.Progress) {
+// noteInterval is the time between progress lines off a terminal.
+const noteInterval = 10 * time.Second
+
+// progress shows how far the run is: a live view on a terminal, else a line from
+// time to time. A search prints a line per level instead.
+func (l *loader) progress(p engine.Progress) {
 	l.live.Add(p)
-	l.view.draw(func(w io.Writer, paint report.Painter, width, _ int) error { return l.live.Write(w, paint, width) })
+	switch {
+	case l.a.live():
+		l.view.draw(func(w io.Writer, paint report.Painter, width, _ int) error { return l.live.Write(w, paint, width) })
+	case !l.knee.find && p.Elapsed-l.noted >= noteInterval:
+		l.noted = p.Elapsed
+		l.a.note("%s", l.live.Line())
+	}
 }
 
-// measure runs the plan and writes what it comes to.
+// measure runs the plan, judges the result and writes it.
 func (l *loader) measure(ctx context.Context, runner *engine.Runner, before *result.Result) error {
 	closeLog, err := l.openLog(runner.Plan().Steps)
 	if err != nil {
@@ -263,12 +258,14 @@ func (l *loader) measure(ctx context.Context, runner *engine.Runner, before *res
 	}
 	res.Judge(runner.Plan().Thresholds)
 	if before != nil {
-		res.Compare(before, l.compare, l.tolerance/100)
+		res.Compare(before, l.baseline, l.tolerance/100)
+		l.a.warn(res.Comparison.Warnings...)
 	}
-	return l.conclude(res)
+	l.a.warn(res.Warnings[len(runner.Warnings()):]...)
+	return l.a.conclude(l.output, l.format.value, res)
 }
 
-// openLog begins the log of calls, where one is wanted.
+// openLog starts the log of calls, if one is requested.
 func (l *loader) openLog(steps []plan.Step) (done func() error, err error) {
 	if l.log == "" {
 		return func() error { return nil }, nil
@@ -285,12 +282,4 @@ func (l *loader) openLog(steps []plan.Step) (done func() error, err error) {
 		}
 		return f.Close()
 	}, nil
-}
-
-func (l *loader) conclude(res *result.Result) error {
-	l.a.warn(res.Warnings...)
-	if res.Comparison != nil {
-		l.a.warn(res.Comparison.Warnings...)
-	}
-	return l.a.conclude(l.output, l.format.value, res)
 }

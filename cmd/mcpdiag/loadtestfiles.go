@@ -41,7 +41,8 @@ the world or that run as tasks only are left out. A plan that exists is not repl
 	fs.BoolVar(&l.dryRun, "dry-run", false, "do not call each step once: what fails is commented out")
 	fs.BoolVar(&l.force, "force", false, "replace the plan in the file, with what was edited in it")
 	fs.StringVar(&schema, "schema", "", "write the plan's JSON Schema to this file too, for editors")
-	fs.BoolVar(&l.plan.destructive, "destructive", false, "also the tools that the server calls destructive, and those that reach out into the world")
+	fs.BoolVar(&l.plan.choice.Destructive, "destructive", false, "also tools that are declared destructive or open to the world")
+	fs.BoolVar(&l.plan.choice.ReadOnly, "read-only", false, "only tools that are declared read-only")
 	l.conn.addFlags(fs, 30*time.Second)
 	foundMaySet(fs, "dry-run")
 	paths(fs, "output", "schema")
@@ -56,8 +57,8 @@ func (l *loader) init(cmd *cobra.Command, operands []string, schema string) erro
 	if info, err := os.Stat(l.output); err == nil && info.Mode().IsRegular() && !l.force {
 		return fmt.Errorf("%s exists and may have been edited; name another file with -o, or replace it with --force", l.output)
 	}
-	p := &plan.Plan{Seed: 1, Stages: []plan.Stage{{Users: 1, Calls: 1}}, Destructive: l.plan.destructive}
-	runner, err := l.prepare(cmd.Context(), p, operands)
+	p := &plan.Plan{Seed: 1, Stages: []plan.Stage{{Users: 1, Calls: 1}}, Choice: l.plan.choice}
+	runner, err := l.prepare(cmd, p, operands)
 	if err != nil {
 		return err
 	}

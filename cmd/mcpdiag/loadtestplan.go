@@ -15,7 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// planFlags are the flags that say what the users do.
+// planFlags are the flags that override a plan.
 type planFlags struct {
 	file  string
 	stage plan.Stage
@@ -23,60 +23,48 @@ type planFlags struct {
 
 	rounds        int
 	delay, warmup time.Duration
-	seed          uint64
 	protocol      choice
-	arrivals      choice
 	end           choice
 	session       string
-	think, burst  string
+	think         string
 
-	tools, resources, prompts []string
-	args                      string
-	destructive               bool
-
-	fail        []string
-	abortOnFail bool
-	grace       time.Duration
+	tools  []string
+	args   string
+	choice plan.Choice
+	fail   []string
 }
 
 func (f *planFlags) addFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&f.file, "plan", "", "what the users do, a YAML file; flags override it (\"mcpdiag loadtest init\" writes one)")
+	fs.StringVar(&f.file, "plan", "", "plan file in YAML; flags override it")
 	positiveVar(fs, &f.stage.Users, "users", 40, "virtual users; with --rate, the most calls in flight")
-	positiveVar(fs, &f.stage.Calls, "calls", 10, "calls of each user, in each round")
-	durationVar(fs, &f.stage.Duration, "duration", 0, "let the users make calls for so long, instead of --calls")
-	fs.StringVar(&f.rate, "rate", "", "start so many calls a second, whatever the answers do, for --duration (30s): 200/s, 90/m")
-	choiceVar(cmd, fs, &f.arrivals, "arrivals", "with --rate: calls come evenly or at random", "constant", "poisson")
-	durationVar(fs, &f.stage.RampUp, "ramp-up", 0, "let the users, or the rate, grow for so long")
-	durationVar(fs, &f.warmup, "warmup", 0, "make calls for so long that are not counted, first")
-	positiveVar(fs, &f.rounds, "rounds", 1, "rounds")
+	positiveVar(fs, &f.stage.Calls, "calls", 10, "calls of each user, per round")
+	durationVar(fs, &f.stage.Duration, "duration", 0, "run for this duration instead of --calls")
+	fs.StringVar(&f.rate, "rate", "", "open-loop rate, independent of response times, for --duration (30s): 200/s, 90/m")
+	durationVar(fs, &f.stage.RampUp, "ramp-up", 0, "grow the users or the rate linearly over this time")
+	durationVar(fs, &f.warmup, "warmup", 0, "make uncounted calls for this time first")
+	positiveVar(fs, &f.rounds, "rounds", 1, "rounds, each with new sessions")
 	durationVar(fs, &f.delay, "delay", 10*time.Second, "time between rounds")
-	fs.StringVar(&f.think, "think", "", "how long a user waits between calls: 1s, 0.1s..2s, lognormal:1s,0.5")
-	fs.StringVar(&f.burst, "burst", "", "a user makes calls without waiting, then rests: 10/30s")
-	fs.StringVar(&f.session, "session", "user", "a session lasts for all calls of a user, for a call, or for so many calls: user, call or a number")
-	choiceVar(cmd, fs, &f.end, "end", "what becomes of a session that is over", "delete", "abandon", "keep")
-	choiceVar(cmd, fs, &f.protocol, "protocol", "MCP revision to speak", append([]string{"auto"}, mcp.Revisions...)...)
-	fs.StringArrayVar(&f.tools, "tool", nil, "a tool to call, NAME or NAME=WEIGHT; repeatable (all that the server offers)")
-	fs.StringVar(&f.args, "args", "", "arguments of the tool, a JSON object or @file (made from the tool's input schema)")
-	fs.StringArrayVar(&f.resources, "resource", nil, "a resource to read, its URI; repeatable")
-	fs.StringArrayVar(&f.prompts, "prompt", nil, "a prompt to get; repeatable")
-	fs.BoolVar(&f.destructive, "destructive", false, "without --tool: also the tools that the server calls destructive or open to the world")
-	fs.Uint64Var(&f.seed, "seed", 1, "seed of all that is drawn: steps, arguments, think times, arrivals")
-	fs.StringArrayVar(&f.fail, "fail", nil, "a threshold, else exit code 3: 'p99<500ms', 'errors<1%', 'tool.NAME.p95<2s'; repeatable")
-	fs.BoolVar(&f.abortOnFail, "abort-on-fail", false, "end the run when a threshold is crossed")
-	durationVar(fs, &f.grace, "grace", 5*time.Second, "with --abort-on-fail: but not before so much was measured")
-	group(fs, "Load", "plan", "users", "calls", "duration", "rate", "arrivals", "ramp-up", "warmup", "rounds", "delay", "think", "burst", "seed")
+	fs.StringVar(&f.think, "think", "", "time between the calls of a user: 1s, 0.1s..2s, lognormal:1s,0.5")
+	fs.StringArrayVar(&f.tools, "tool", nil, "tool to call, NAME or NAME=WEIGHT; repeatable (default: all suitable tools)")
+	fs.StringVar(&f.args, "args", "", "arguments of the tool, a JSON object or @file (default: made up from the input schema)")
+	fs.BoolVar(&f.choice.Destructive, "destructive", false, "without --tool: also tools that are declared destructive or open to the world")
+	fs.BoolVar(&f.choice.ReadOnly, "read-only", false, "without --tool: only tools that are declared read-only")
+	fs.StringVar(&f.session, "session", "user", "one session per user, per call, or per N calls: user, call, N")
+	choiceVar(cmd, fs, &f.end, "end", "how a session ends", "delete", "abandon", "keep")
+	choiceVar(cmd, fs, &f.protocol, "protocol", "MCP revision", append([]string{"auto"}, mcp.Revisions...)...)
+	fs.StringArrayVar(&f.fail, "fail", nil, "exit 3 unless this holds: 'p99<500ms', 'errors<1%', 'tool.NAME.p95<2s'; repeatable")
+	group(fs, loadGroup, "plan", "users", "calls", "duration", "rate", "ramp-up", "warmup", "rounds", "delay", "think")
+	group(fs, callGroup, "tool", "args", "destructive", "read-only")
 	group(fs, "Sessions", "session", "end", "protocol")
-	group(fs, "Calls", "tool", "args", "resource", "prompt", "destructive")
-	group(fs, "Thresholds and comparison", "fail", "abort-on-fail", "grace")
-	foundMaySet(fs, "users", "calls", "duration", "rate", "arrivals", "ramp-up", "warmup", "rounds", "delay", "think", "burst", "seed",
-		"session", "end", "protocol", "fail", "abort-on-fail", "grace")
+	group(fs, verdictGroup, "fail")
+	foundMaySet(fs, "users", "calls", "duration", "rate", "ramp-up", "warmup", "rounds", "delay", "think", "session", "end", "protocol", "read-only", "fail")
 	paths(fs, "plan")
 }
 
-// plan is what the file says, with what the flags say in its place.
+// plan returns the plan of the file with the flags applied.
 func (f *planFlags) plan(cmd *cobra.Command) (*plan.Plan, error) {
-	p := &plan.Plan{}
+	p := &plan.Plan{Seed: 1, Grace: plan.DefaultGrace, Delay: f.delay}
 	if f.file != "" {
 		var err error
 		if p, err = plan.Read(f.file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -85,7 +73,7 @@ func (f *planFlags) plan(cmd *cobra.Command) (*plan.Plan, error) {
 			return nil, usageError{err}
 		}
 	}
-	// A flag that nobody gave says nothing where there is a file.
+	// With a file, only the flags on the command line count.
 	given := func(names ...string) bool {
 		for _, name := range names {
 			if f.file == "" || cmd.Flags().Changed(name) {
@@ -94,22 +82,22 @@ func (f *planFlags) plan(cmd *cobra.Command) (*plan.Plan, error) {
 		}
 		return false
 	}
-	for _, set := range []func(*plan.Plan, func(...string) bool) error{f.load, f.manner, f.steps, f.thresholds} {
+	for _, set := range []func(*plan.Plan, func(...string) bool) error{f.setLoad, f.setSessions, f.setSteps, f.setThresholds} {
 		if err := set(p, given); err != nil {
 			return nil, usageError{err}
 		}
 	}
-	if stages := cmd.Flags().Changed("calls") && f.stage.Duration > 0; stages {
-		return nil, usagef("--calls and --duration exclude each other: either ends the run")
+	if cmd.Flags().Changed("calls") && f.stage.Duration > 0 {
+		return nil, usagef("--calls and --duration exclude each other: each of them ends the run")
 	}
 	return p, nil
 }
 
-// rateDuration is how long calls come at a rate that does not say it.
+// rateDuration is the default duration of a rate.
 const rateDuration = 30 * time.Second
 
-// load sets how many users there are, for how long, or the rate.
-func (f *planFlags) load(p *plan.Plan, given func(...string) bool) (err error) {
+// setLoad sets the number of users, the duration and the rate.
+func (f *planFlags) setLoad(p *plan.Plan, given func(...string) bool) (err error) {
 	if given("users", "calls", "duration", "rate", "ramp-up") {
 		s := f.stage
 		if f.rate != "" {
@@ -137,21 +125,16 @@ func (f *planFlags) load(p *plan.Plan, given func(...string) bool) (err error) {
 	if given("warmup") {
 		p.Warmup = f.warmup
 	}
-	return nil
-}
-
-// manner sets how the users go about it.
-func (f *planFlags) manner(p *plan.Plan, given func(...string) bool) (err error) {
 	if given("think") && f.think != "" {
 		if p.Think, err = plan.ParseThink(f.think); err != nil {
 			return fmt.Errorf("--think: %w", err)
 		}
 	}
-	if given("burst") && f.burst != "" {
-		if p.Burst, err = plan.ParseBurst(f.burst); err != nil {
-			return fmt.Errorf("--burst: %w", err)
-		}
-	}
+	return nil
+}
+
+// setSessions sets how sessions begin and end.
+func (f *planFlags) setSessions(p *plan.Plan, given func(...string) bool) (err error) {
 	if given("session") {
 		if p.SessionCalls, err = plan.ParseSession(f.session); err != nil {
 			return fmt.Errorf("--session: %w", err)
@@ -160,40 +143,34 @@ func (f *planFlags) manner(p *plan.Plan, given func(...string) bool) (err error)
 	if given("end") {
 		p.End = plan.End(f.end.value)
 	}
-	if given("arrivals") {
-		p.Poisson = f.arrivals.value == "poisson"
-	}
-	if given("seed") {
-		p.Seed = f.seed
-	}
 	if given("protocol") {
 		p.Protocol = strings.TrimPrefix(f.protocol.value, "auto")
 	}
 	return nil
 }
 
-// steps sets what is called.
-func (f *planFlags) steps(p *plan.Plan, given func(...string) bool) error {
+// setSteps sets the calls.
+func (f *planFlags) setSteps(p *plan.Plan, given func(...string) bool) error {
 	if given("destructive") {
-		p.Destructive = f.destructive
+		p.Choice.Destructive = f.choice.Destructive
 	}
-	if given("tool", "resource", "prompt") {
+	if given("read-only") {
+		p.Choice.ReadOnly = f.choice.ReadOnly
+	}
+	if p.Choice.Destructive && p.Choice.ReadOnly {
+		return errors.New("--destructive and --read-only exclude each other")
+	}
+	if given("tool") {
 		p.Steps = nil
 	}
 	for _, tool := range f.tools {
 		name, weight := weighted(tool)
 		p.Steps = append(p.Steps, plan.Step{Kind: plan.CallTool, Name: name, Weight: weight})
 	}
-	for _, uri := range f.resources {
-		p.Steps = append(p.Steps, plan.Step{Kind: plan.ReadResource, Name: uri, Weight: 1})
-	}
-	for _, name := range f.prompts {
-		p.Steps = append(p.Steps, plan.Step{Kind: plan.GetPrompt, Name: name, Weight: 1})
-	}
-	return f.arguments(p)
+	return f.setArguments(p)
 }
 
-// weighted takes apart NAME=WEIGHT. A name may have = in it.
+// weighted splits NAME=WEIGHT. A name may contain =.
 func weighted(tool string) (name string, weight int) {
 	if i := strings.LastIndexByte(tool, '='); i > 0 {
 		if w, err := strconv.Atoi(tool[i+1:]); err == nil && w > 0 {
@@ -203,13 +180,13 @@ func weighted(tool string) (name string, weight int) {
 	return tool, 1
 }
 
-// arguments gives the only tool what --args says.
-func (f *planFlags) arguments(p *plan.Plan) error {
-	if f.args == "" {
+// setArguments sets the arguments of the only tool.
+func (f *planFlags) setArguments(p *plan.Plan) error {
+	switch {
+	case f.args == "":
 		return nil
-	}
-	if len(f.tools)+len(f.prompts) > 1 {
-		return errors.New("--args is for one --tool or --prompt; a --plan has arguments for each")
+	case len(f.tools) > 1:
+		return errors.New("--args is for one --tool; a --plan has arguments for each")
 	}
 	data := []byte(f.args)
 	if file, ok := strings.CutPrefix(f.args, "@"); ok {
@@ -222,31 +199,21 @@ func (f *planFlags) arguments(p *plan.Plan) error {
 	if err != nil {
 		return fmt.Errorf("--args: %w", err)
 	}
-	if len(f.tools)+len(f.prompts) == 0 {
-		return errors.New("--args wants --tool")
+	if len(f.tools) == 0 {
+		return errors.New("--args needs --tool")
 	}
-	for i := range p.Steps {
-		if p.Steps[i].Kind != plan.ReadResource {
-			p.Steps[i].Args = args
-		}
-	}
+	p.Steps[0].Args = args
 	return nil
 }
 
-// thresholds adds those of the flags to those of the file.
-func (f *planFlags) thresholds(p *plan.Plan, given func(...string) bool) error {
+// setThresholds adds the thresholds of the flags to those of the file.
+func (f *planFlags) setThresholds(p *plan.Plan, _ func(...string) bool) error {
 	for _, text := range f.fail {
 		t, err := plan.ParseThreshold(text)
 		if err != nil {
 			return fmt.Errorf("--fail: %w", err)
 		}
 		p.Thresholds = append(p.Thresholds, t)
-	}
-	if given("abort-on-fail") {
-		p.AbortOnFail = f.abortOnFail
-	}
-	if given("grace") {
-		p.Grace = f.grace
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ const module = "github.com/mcpdiag/mcpdiag/"
 // levels lists the packages from the lowest level up. A package imports only
 // packages of lower levels, and the subpackages of its own parent.
 var levels = [][]string{
-	{"snapshot", "client", "mcp", "process", "trend", "finding", "stacks", "inspect", "logline", "promtext", "report"},
+	{"snapshot", "client", "mcp", "process", "trend", "finding", "stacks", "inspect", "logline", "promtext", "report", "yamlfile"},
 	{"poll", "flame", "diff", "loadtest", "monitor", "proxy", "logs", "deps", "heap", "token", "demo"},
 	{"leaktest", "doctor", "tour"},
 	{"assist"},

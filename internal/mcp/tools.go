@@ -14,6 +14,7 @@ type Tool struct {
 	Description string         `json:"description"`
 	InputSchema jsontext.Value `json:"inputSchema"`
 	Annotations struct {
+		ReadOnly    bool `json:"readOnlyHint"`
 		Destructive bool `json:"destructiveHint"`
 		OpenWorld   bool `json:"openWorldHint"` // true only where the server says so
 	} `json:"annotations"`

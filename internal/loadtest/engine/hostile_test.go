@@ -228,8 +228,7 @@ func TestRetryAfter(t *testing.T) {
 				good(w, id)
 			}}
 			cfg := inMemory(t, s)
-			cfg.RespectRetryAfter = respect
-			res := runPlan(t, cfg, plan.Plan{Stages: []plan.Stage{{Users: 1, Calls: 5}}})
+			res := runPlan(t, cfg, plan.Plan{Stages: []plan.Stage{{Users: 1, Calls: 5}}, RespectRetryAfter: respect})
 			if waited := res.DurationS > 6.9; waited != respect || res.DurationS > 7.5 || res.ErrorsOf(result.ErrLimited) != 1 {
 				t.Errorf("respect %t: %f s, %v", respect, res.DurationS, res.Errors)
 			}

@@ -36,7 +36,22 @@ func (l *Live) Add(p Progress) {
 	l.last = p
 }
 
-// At says which level of a search is tried now.
+// Line returns the figures on one line.
+func (l *Live) Line() string {
+	return fmt.Sprintf("%8s  %sfailed %s", report.Duration(l.last.Elapsed.Round(time.Second)), l.figures(), report.Count(l.last.Failed))
+}
+
+// figures formats the latest figures.
+func (l *Live) figures() string {
+	p := l.last
+	text := fmt.Sprintf("%s users  %s calls  %.0f/s  p50 %s  p99 %s  ", report.Count(int64(p.Users)), report.Count(p.Done), l.rate, report.Duration(p.P50), report.Duration(p.P99))
+	if p.Round > 1 {
+		text = fmt.Sprintf("round %d  ", p.Round) + text
+	}
+	return text
+}
+
+// At sets the level that a search measures.
 func (l *Live) At(level string) {
 	l.level = level
 	l.rate, l.last = 0, Progress{}
@@ -51,10 +66,7 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width int) error {
 		head = fmt.Sprintf("%3.0f %%  %s left", 100*share, report.Duration(left.Round(time.Second)))
 	}
 	failed := fmt.Sprintf("failed %s", report.Count(p.Failed))
-	figures := fmt.Sprintf("%s users  %s calls  %.0f/s  p50 %s  p99 %s  ", report.Count(int64(p.Users)), report.Count(p.Done), l.rate, report.Duration(p.P50), report.Duration(p.P99))
-	if p.Round > 1 {
-		figures = fmt.Sprintf("round %d  ", p.Round) + figures
-	}
+	figures := l.figures()
 	if l.level != "" {
 		_, err := fmt.Fprintln(w, report.Cut("trying "+l.level+":  "+figures+failed, width))
 		return err

@@ -10,7 +10,6 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
-	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
 // run is the state of one run of a plan.
@@ -29,7 +28,9 @@ type run struct {
 
 	mu    sync.Mutex
 	users []*user
-	kept  []*mcp.Session
+	kept  []*listening
+
+	streams sync.WaitGroup // standalone streams
 }
 
 // errAborted says that who watches a run ended it.
@@ -145,7 +146,7 @@ func (r *run) playUsers(ctx context.Context, start time.Time, before int, stage 
 		wg.Go(func() {
 			u.play(ctx, start.Add(from), until, stage.Calls)
 			if !plays(later, i) {
-				u.leave(ctx)
+				u.endSession(ctx)
 			}
 		})
 	}
@@ -166,7 +167,7 @@ func plays(stages []plan.Stage, i int) bool {
 func (r *run) endAll(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, u := range r.everyone() {
-		wg.Go(func() { u.leave(ctx) })
+		wg.Go(func() { u.endSession(ctx) })
 	}
 	wg.Wait()
 }
@@ -174,8 +175,8 @@ func (r *run) endAll(ctx context.Context) {
 // enders bounds how many sessions that were kept end at once.
 const enders = 64
 
-// letGo ends the sessions that were kept until now.
-func (r *run) letGo(ctx context.Context) {
+// closeAll ends the sessions that were kept until now, and closes all connections.
+func (r *run) closeAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
 	r.mu.Lock()
@@ -192,12 +193,14 @@ func (r *run) letGo(ctx context.Context) {
 	for _, u := range r.everyone() {
 		u.line.close()
 	}
+	r.streams.Wait()
 }
 
-// closeSession ends a session so that the server knows, and counts it.
-func (r *run) closeSession(ctx context.Context, s *mcp.Session) {
+// closeSession ends a session with DELETE and counts it.
+func (r *run) closeSession(ctx context.Context, s *listening) {
+	defer s.stop()
 	if !s.Era().Sessions() {
-		_ = s.Close(ctx) // of a process, its end; over HTTP, nothing
+		_ = s.Close(ctx) // ends a process; over HTTP it does nothing
 		return
 	}
 	from := time.Now()

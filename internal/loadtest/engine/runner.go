@@ -94,7 +94,7 @@ func (r *Runner) endpoint() mcp.Endpoint {
 // see: not over HTTP/2, not through a proxy, and not where connections are shared.
 func (r *Runner) mayDirect() bool {
 	c := r.cfg.Client
-	return c != nil && !r.cfg.NetHTTP && r.cfg.Connections == 0 && len(r.cfg.Command) == 0 && fastconn.Suits(c, r.cfg.Endpoint.URL)
+	return c != nil && !r.cfg.NetHTTP && r.plan.Connections == 0 && len(r.cfg.Command) == 0 && fastconn.Suits(c, r.cfg.Endpoint.URL)
 }
 
 // negotiated notes what the server agreed to.
@@ -117,7 +117,7 @@ func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
 	if err := r.plan.Resolve(tools); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
-	r.warnings = append(r.warnings, r.plan.LeftOut...)
+	r.warnings = append(r.warnings, r.plan.Notices()...)
 	r.requests = make([]*mcp.Request, len(r.plan.Steps))
 	for i := range r.plan.Steps {
 		if step := &r.plan.Steps[i]; step.Args.Constant() {
@@ -139,7 +139,10 @@ func (r *Runner) wantsTools() bool {
 	return false
 }
 
-// Close ends what Prepare opened and nobody took.
+// Warnings returns what is known before the first call.
+func (r *Runner) Warnings() []string { return r.warnings }
+
+// Close ends what Prepare opened and no user adopted.
 func (r *Runner) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
@@ -183,7 +186,7 @@ func (r *Runner) Run(ctx context.Context) (*result.Result, error) {
 			one.pause(ctx, r.plan.Delay)
 		}
 	}
-	one.letGo(ctx)
+	one.closeAll(ctx)
 	lag := stop()
 	res := one.result(took, true)
 	if over := r.plan.Overrun(took); over > awaited && ctx.Err() == nil {

@@ -9,49 +9,73 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// ensure is the user's session: a new one where there is none, or none any more.
-func (u *user) ensure(ctx context.Context) (*mcp.Session, error) {
+// listening is an MCP session with its standalone stream.
+type listening struct {
+	*mcp.Session
+	stop context.CancelFunc // closes the stream
+}
+
+// ensureSession returns the user's session. It opens one if there is none, or if the
+// server has lost it.
+func (u *user) ensureSession(ctx context.Context) (*mcp.Session, error) {
 	if u.run.cfg.Shared {
 		return u.run.sharedSession(ctx)
 	}
-	if u.session != nil && u.session.Alive() {
-		return u.session, nil
-	}
-	if u.session != nil {
-		u.run.odd.add(u.session)
-		u.session.Abandon() // its server is gone, or does not know it
+	if s := u.session; s != nil {
+		if s.Alive() {
+			return s.Session, nil
+		}
+		u.run.odd.add(s.Session)
+		s.stop()
+		s.Abandon()
 	}
 	u.session, u.calls = nil, 0
-	session, err := u.open(ctx)
+	session, err := u.openSession(ctx)
 	if err != nil {
 		u.failed++
-		u.run.noSession(ctx, err)
+		u.run.countRefused(ctx, err)
 		return nil, err
 	}
-	u.session = session
+	u.session = &listening{session, u.run.listen(ctx, session)}
 	return session, nil
 }
 
-// open opens a session, or takes the one that found out how to speak to the server.
-func (u *user) open(ctx context.Context) (*mcp.Session, error) {
+// openSession opens a session, or adopts the one that Prepare opened.
+func (u *user) openSession(ctx context.Context) (*mcp.Session, error) {
 	r := u.run
 	if s := r.first.Swap(nil); s != nil {
 		u.line.carry(s)
-		r.opened(time.Now(), s.Opening())
+		r.countOpened(time.Now(), s.Opening())
 		return s, nil
 	}
 	from := time.Now()
 	s, t, err := u.line.open(ctx, r.era)
-	r.connected(from, t)
+	r.countConnection(from, t)
 	if err != nil {
 		return nil, err
 	}
-	r.opened(from, time.Since(from))
+	r.countOpened(from, time.Since(from))
 	return s, nil
 }
 
-// opened counts a session that a user took into use.
-func (r *run) opened(from time.Time, took time.Duration) {
+// listen opens the standalone stream of a session, as clients do, and returns a
+// function that closes it. Shared connections have no streams, which would occupy them.
+func (r *run) listen(ctx context.Context, s *mcp.Session) context.CancelFunc {
+	if r.plan.NoStream || r.plan.Connections > 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := s.Listen(ctx)
+	r.streams.Go(func() {
+		if <-done == nil {
+			r.collect.note(func(c *collector) { c.sessions.Streams++ })
+		}
+	})
+	return cancel
+}
+
+// countOpened counts a session that a user begins to use.
+func (r *run) countOpened(from time.Time, took time.Duration) {
 	r.collect.note(func(c *collector) {
 		c.sessions.Opened++
 		if !from.Before(r.origin) && r.era.Sessions() {
@@ -60,7 +84,8 @@ func (r *run) opened(from time.Time, took time.Duration) {
 	})
 }
 
-func (r *run) noSession(ctx context.Context, err error) {
+// countRefused counts a session that could not be opened.
+func (r *run) countRefused(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -68,7 +93,7 @@ func (r *run) noSession(ctx context.Context, err error) {
 	r.collect.note(func(c *collector) { c.sessions.Failed++; c.refused.add(f) })
 }
 
-// sharedSession is the one session of all users.
+// sharedSession returns the one session that all users share.
 func (r *run) sharedSession(ctx context.Context) (*mcp.Session, error) {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
@@ -83,7 +108,7 @@ func (r *run) sharedSession(ctx context.Context) (*mcp.Session, error) {
 	defer cancel()
 	s, err := mcp.Open(ctx, r.endpoint(), r.era)
 	if err != nil {
-		r.noSession(ctx, err)
+		r.countRefused(ctx, err)
 		return nil, err
 	}
 	r.collect.note(func(c *collector) { c.sessions.Opened++ })
@@ -91,26 +116,28 @@ func (r *run) sharedSession(ctx context.Context) (*mcp.Session, error) {
 	return s, nil
 }
 
-// leave ends the user's session as the plan says, also when the run was interrupted.
-func (u *user) leave(ctx context.Context) {
+// endSession ends the user's session as the plan says, also after an interrupt.
+func (u *user) endSession(ctx context.Context) {
 	s := u.session
 	u.session, u.calls = nil, 0
 	if s == nil {
 		return
 	}
-	u.run.odd.add(s)
+	u.run.odd.add(s.Session)
 	if !s.Alive() {
+		s.stop()
 		s.Abandon()
 		return
 	}
 	switch u.run.plan.End {
 	case plan.EndAbandon:
+		s.stop()
 		s.Abandon()
 		if s.Era().Sessions() {
 			u.run.collect.note(func(c *collector) { c.sessions.Abandoned++ })
 		}
 	case plan.EndKeep:
-		u.line.release(s)
+		u.line.release(s.Session)
 		u.run.mu.Lock()
 		u.run.kept = append(u.run.kept, s)
 		u.run.mu.Unlock()

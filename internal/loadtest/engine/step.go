@@ -33,7 +33,7 @@ func (r *Runner) RunStep(ctx context.Context, level result.Level, sampling resul
 	})
 	one.playRound(ctx, true)
 	wg.Wait()
-	one.letGo(ctx)
+	one.closeAll(ctx)
 	res.Limit = generator(stop()).Limit || one.ownLate()
 	res.Interrupted = ctx.Err() != nil
 	return res, nil

@@ -20,7 +20,7 @@ type user struct {
 	line    *line
 	records recorder
 
-	session *mcp.Session
+	session *listening
 	calls   int           // in the session
 	failed  int           // exchanges in a row without an answer
 	burst   int           // calls since the last rest
@@ -117,7 +117,7 @@ func (u *user) call(ctx context.Context, due time.Time) {
 	if from.IsZero() {
 		from = time.Now()
 	}
-	session, err := u.ensure(ctx)
+	session, err := u.ensureSession(ctx)
 	if err != nil {
 		u.record(ctx, &s, from, from, time.Now(), failureOf(err))
 		return
@@ -132,7 +132,7 @@ func (u *user) call(ctx context.Context, due time.Time) {
 		stop = time.Now()
 	}
 	s.sent, s.bytes, s.first = answer.Sent, answer.Received, timing.FirstByte
-	u.run.connected(from, timing)
+	u.run.countConnection(from, timing)
 	var f *failure
 	switch {
 	case err != nil:
@@ -189,12 +189,12 @@ func (u *user) after(ctx context.Context, f *failure) {
 		if f.kind == result.ErrSession {
 			u.run.collect.note(func(c *collector) { c.sessions.Lost++ })
 		}
-		if u.run.cfg.RespectRetryAfter {
+		if u.run.plan.RespectRetryAfter {
 			u.wait = min(f.wait, maxWait)
 		}
 	}
 	if most := u.run.plan.SessionCalls; most > 0 && u.calls >= most {
-		u.leave(ctx)
+		u.endSession(ctx)
 	}
 }
 
@@ -214,8 +214,8 @@ func (u *user) unanswered(f *failure) int {
 // maxWait bounds how long a server can have a user wait.
 const maxWait = time.Minute
 
-// connected notes what a connection took, where one was opened.
-func (r *run) connected(from time.Time, t timing) {
+// countConnection records how long a new connection took to open.
+func (r *run) countConnection(from time.Time, t timing) {
 	if t.Connect == 0 && t.TLS == 0 || from.Before(r.origin) {
 		return
 	}

@@ -21,15 +21,21 @@ type Plan struct {
 
 	// Steps are what is called, each as often as its weight says. None before
 	// Resolve means the server's own tools.
-	Steps       []Step
-	Destructive bool     // take tools that the server calls destructive, or open to the world, into Steps
-	LeftOut     []string // tools that are not in Steps, and why; Resolve sets it
+	Steps    []Step
+	Choice   Choice   // among the server's tools
+	LeftOut  []string // tools without a step, each with the reason; set by Resolve
+	MadeUp   []string // labels of steps whose arguments are made from a schema; set by Resolve
+	MayWrite []string // chosen tools that are not declared read-only; set by Resolve
 
 	Think        Think // between the calls of a user
 	Burst        Burst
 	SessionCalls int // calls in a session: 0 is all calls of the user in the round, 1 a session a call
 	End          End
-	Poisson      bool // arrivals of a stage with a rate are random, not evenly apart
+	NoStream     bool // do not open the standalone GET stream of each session, which clients open
+	Connections  int  // over HTTP, shared by all users; 0 is one per user
+	// RespectRetryAfter makes a user wait after 429 or 503 as long as the server asks.
+	RespectRetryAfter bool
+	Poisson           bool // arrivals of a stage with a rate are random, not evenly apart
 
 	Trials []Trial // of Steps, where they were tried
 

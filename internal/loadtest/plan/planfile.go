@@ -4,90 +4,90 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/yamlfile"
 )
 
-// maxPlan bounds a plan file.
-const maxPlan = 8 << 20
+// Bounds of the files of a plan.
+const (
+	maxPlan = 8 << 20
+	maxFeed = 64 << 20
+)
 
-// Read reads the plan file at path. Its feeds lie beside it.
+// Read reads the plan file at path. Its feeds are files in the same folder, or in
+// folders below.
 func Read(path string) (*Plan, error) {
-	data, err := readBounded(path, maxPlan)
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading plan %s: %w", path, bare(err))
+		return nil, fmt.Errorf("reading plan %s: %w", path, report.Cause(err))
+	}
+	defer f.Close() //nolint:errcheck // only read
+	data, err := report.ReadAtMost(f, maxPlan)
+	if err != nil {
+		return nil, fmt.Errorf("reading plan %s: %w", path, report.Cause(err))
 	}
 	return Parse(data, path, func(name string) ([]byte, error) {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(filepath.Dir(path), name)
+		feed, err := report.OpenIn(filepath.Dir(path), name)
+		if err != nil {
+			return nil, err
 		}
-		return readBounded(name, maxFeed)
+		defer feed.Close() //nolint:errcheck // only read
+		return report.ReadAtMost(feed, maxFeed)
 	})
 }
 
-func readBounded(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
+// parser reads one plan file.
+type parser struct {
+	*yamlfile.Document
+	readFeed func(name string) ([]byte, error)
+	plan     Plan
+	feeds    []*Feed
+}
+
+// Parse parses a plan. Errors name the file, the line and the key.
+func Parse(data []byte, name string, readFeed func(name string) ([]byte, error)) (*Plan, error) {
+	doc, err := yamlfile.Parse(data, name)
+	switch {
+	case err != nil:
 		return nil, err
+	case doc.Root == nil:
+		return nil, fmt.Errorf("reading %s: the plan is empty; \"mcpdiag loadtest init URL\" writes one", name)
 	}
-	defer f.Close() //nolint:errcheck // only read
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("it is larger than %d MB", most>>20)
-	}
-	return data, err
-}
-
-// bare is err without the operation and the path, which the caller names.
-func bare(err error) error {
-	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
-		return pathErr.Err
-	}
-	return err
-}
-
-// planParser reads one plan file.
-type planParser struct {
-	name  string
-	read  func(feed string) ([]byte, error)
-	plan  Plan
-	feeds []*Feed
-	nodes int // that were read; aliases count each time
-}
-
-// Parse reads a plan. Errors say the file, the line and the key.
-func Parse(data []byte, name string, read func(feed string) ([]byte, error)) (*Plan, error) {
-	p := &planParser{name: name, read: read}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	if len(doc.Content) == 0 {
-		return nil, fmt.Errorf("%s: the plan is empty; \"mcpdiag loadtest init URL\" writes one", name)
-	}
-	if err := p.mapping(doc.Content[0], "", p.topFields()); err != nil {
+	p := &parser{Document: doc, readFeed: readFeed, plan: Plan{Grace: DefaultGrace}}
+	if err := p.Fields(doc.Root, "", p.topFields()); err != nil {
 		return nil, err
 	}
 	p.plan.Defaults()
 	return &p.plan, nil
 }
 
-// The bounds of what a run may be asked for.
+// Bounds of a plan.
 const (
 	MaxUsers  = 100_000
 	maxWeight = 1_000_000
 )
 
-// defaults fills in what a plan leaves open.
+// DefaultGrace is the grace period of a plan that states none.
+const DefaultGrace = 5 * time.Second
+
+// Defaults of a stage.
+const (
+	defaultUsers = 40
+	defaultCalls = 10
+)
+
+// Defaults fills in what a plan leaves open.
 func (p *Plan) Defaults() {
 	p.Rounds = max(p.Rounds, 1)
 	p.End = cmp.Or(p.End, EndDelete)
@@ -98,12 +98,6 @@ func (p *Plan) Defaults() {
 		p.Stages[i].defaults()
 	}
 }
-
-// What a plan does that does not say it.
-const (
-	defaultUsers = 40
-	defaultCalls = 10
-)
 
 // defaults lets a stage with a rate have as many calls in flight as start in a second.
 func (s *Stage) defaults() {
@@ -118,44 +112,48 @@ func (s *Stage) defaults() {
 	}
 }
 
-// Check finds what cannot be in a stage.
+// Check returns an error if the values of a stage contradict each other.
 func (s *Stage) Check() error {
 	switch {
 	case s.Users < 0 || s.Users > MaxUsers:
-		return fmt.Errorf("users is 1 to %d", MaxUsers)
+		return fmt.Errorf("users must be 1 to %d", MaxUsers)
 	case s.Rate > 0 && s.Calls > 0:
-		return errors.New("a rate wants a duration, not calls: it is about all users together")
+		return errors.New("a rate needs a duration, not calls: it is the rate of all users together")
 	case s.Rate > 0 && s.Duration == 0:
-		return errors.New("a rate wants a duration")
+		return errors.New("a rate needs a duration")
 	case s.Calls > 0 && s.Duration > 0:
-		return errors.New("calls and duration exclude each other: either ends the stage")
+		return errors.New("calls and duration exclude each other: each of them ends the stage")
 	case s.Duration > 0 && s.RampUp > s.Duration:
-		return errors.New("ramp-up is longer than the duration it is part of")
+		return errors.New("ramp-up is longer than the duration, which includes it")
 	}
 	return nil
 }
 
-func (p *planParser) topFields() []field {
+func (p *parser) topFields() []yamlfile.Field {
 	plan := &p.plan
-	return []field{
-		{"url", scalar(p, &plan.URL, text)},
-		{"protocol", scalar(p, &plan.Protocol, protocol)},
-		{"seed", scalar(p, &plan.Seed, func(s string) (uint64, error) { return strconv.ParseUint(s, 0, 64) })},
-		{"stages", p.list(p.stage)},
-		{"rounds", scalar(p, &plan.Rounds, count)},
-		{"delay", scalar(p, &plan.Delay, parseTime)},
-		{"warmup", scalar(p, &plan.Warmup, parseTime)},
-		{"think", scalar(p, &plan.Think, ParseThink)},
-		{"burst", scalar(p, &plan.Burst, ParseBurst)},
-		{"session", scalar(p, &plan.SessionCalls, ParseSession)},
-		{"end", scalar(p, &plan.End, ParseEnd)},
-		{"arrivals", scalar(p, &plan.Poisson, ParseArrivals)},
-		{"feeds", p.feedFiles},
-		{"steps", p.list(p.step)},
-		{"destructive", scalar(p, &plan.Destructive, strconv.ParseBool)},
-		{"thresholds", p.list(p.threshold)},
-		{"abort-on-fail", scalar(p, &plan.AbortOnFail, strconv.ParseBool)},
-		{"grace", scalar(p, &plan.Grace, parseTime)},
+	return []yamlfile.Field{
+		{Key: "url", Set: yamlfile.Value(p.Document, &plan.URL, text)},
+		{Key: "protocol", Set: yamlfile.Value(p.Document, &plan.Protocol, protocol)},
+		{Key: "seed", Set: yamlfile.Value(p.Document, &plan.Seed, func(s string) (uint64, error) { return strconv.ParseUint(s, 0, 64) })},
+		{Key: "stages", Set: p.items(p.stage)},
+		{Key: "rounds", Set: yamlfile.Value(p.Document, &plan.Rounds, count)},
+		{Key: "delay", Set: yamlfile.Value(p.Document, &plan.Delay, parseTime)},
+		{Key: "warmup", Set: yamlfile.Value(p.Document, &plan.Warmup, parseTime)},
+		{Key: "think", Set: yamlfile.Value(p.Document, &plan.Think, ParseThink)},
+		{Key: "burst", Set: yamlfile.Value(p.Document, &plan.Burst, ParseBurst)},
+		{Key: "session", Set: yamlfile.Value(p.Document, &plan.SessionCalls, ParseSession)},
+		{Key: "end", Set: yamlfile.Value(p.Document, &plan.End, ParseEnd)},
+		{Key: "stream", Set: yamlfile.Value(p.Document, &plan.NoStream, func(s string) (bool, error) { on, err := strconv.ParseBool(s); return !on, err })},
+		{Key: "connections", Set: yamlfile.Value(p.Document, &plan.Connections, connections)},
+		{Key: "respect-retry-after", Set: yamlfile.Value(p.Document, &plan.RespectRetryAfter, strconv.ParseBool)},
+		{Key: "arrivals", Set: yamlfile.Value(p.Document, &plan.Poisson, ParseArrivals)},
+		{Key: "feeds", Set: p.readFeeds},
+		{Key: "steps", Set: p.items(p.step)},
+		{Key: "destructive", Set: yamlfile.Value(p.Document, &plan.Choice.Destructive, strconv.ParseBool)},
+		{Key: "read-only", Set: yamlfile.Value(p.Document, &plan.Choice.ReadOnly, strconv.ParseBool)},
+		{Key: "thresholds", Set: p.items(p.threshold)},
+		{Key: "abort-on-fail", Set: yamlfile.Value(p.Document, &plan.AbortOnFail, strconv.ParseBool)},
+		{Key: "grace", Set: yamlfile.Value(p.Document, &plan.Grace, parseTime)},
 	}
 }
 
@@ -164,9 +162,17 @@ func text(s string) (string, error) { return s, nil }
 func count(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is no number of at least 1", s)
+		return 0, fmt.Errorf("invalid value %q: must be 1 or more", s)
 	}
 	return n, nil
+}
+
+func connections(s string) (int, error) {
+	n, err := count(s)
+	if err == nil && n > MaxUsers {
+		err = fmt.Errorf("must be 1 to %d", MaxUsers)
+	}
+	return n, err
 }
 
 func protocol(s string) (string, error) {
@@ -179,7 +185,7 @@ func protocol(s string) (string, error) {
 	return "", fmt.Errorf("%q is not one of auto, %s", s, strings.Join(mcp.Revisions, ", "))
 }
 
-// ParseSession reads how many calls a session lasts: "user" for all of a user's, "call", or a number.
+// ParseSession parses the number of calls per session: "user" (all of a user's calls, 0), "call" (1), or a number.
 func ParseSession(s string) (int, error) {
 	switch s {
 	case "user":
@@ -193,7 +199,7 @@ func ParseSession(s string) (int, error) {
 	return 0, fmt.Errorf("%q is not user, call or a number of calls", s)
 }
 
-// ParseEnd reads what becomes of a session.
+// ParseEnd parses how a session ends.
 func ParseEnd(s string) (End, error) {
 	if e := End(s); e == EndDelete || e == EndAbandon || e == EndKeep {
 		return e, nil
@@ -201,7 +207,7 @@ func ParseEnd(s string) (End, error) {
 	return "", fmt.Errorf("%q is not one of delete, abandon, keep", s)
 }
 
-// ParseArrivals reads whether arrivals are random.
+// ParseArrivals parses whether arrivals are random.
 func ParseArrivals(s string) (poisson bool, err error) {
 	switch s {
 	case "constant", "poisson":
@@ -210,45 +216,45 @@ func ParseArrivals(s string) (poisson bool, err error) {
 	return false, fmt.Errorf("%q is not one of constant, poisson", s)
 }
 
-func (p *planParser) stage(n *yaml.Node, path string) error {
+func (p *parser) stage(n *yaml.Node, path string) error {
 	var s Stage
-	err := p.mapping(n, path, []field{
-		{"users", scalar(p, &s.Users, count)},
-		{"rate", scalar(p, &s.Rate, ParseRate)},
-		{"ramp-up", scalar(p, &s.RampUp, parseTime)},
-		{"duration", scalar(p, &s.Duration, parseTime)},
-		{"calls", scalar(p, &s.Calls, count)},
+	err := p.Fields(n, path, []yamlfile.Field{
+		{Key: "users", Set: yamlfile.Value(p.Document, &s.Users, count)},
+		{Key: "rate", Set: yamlfile.Value(p.Document, &s.Rate, ParseRate)},
+		{Key: "ramp-up", Set: yamlfile.Value(p.Document, &s.RampUp, parseTime)},
+		{Key: "duration", Set: yamlfile.Value(p.Document, &s.Duration, parseTime)},
+		{Key: "calls", Set: yamlfile.Value(p.Document, &s.Calls, count)},
 	})
 	if err != nil {
 		return err
 	}
 	if err := s.Check(); err != nil {
-		return p.errorf(n, path, "%w", err)
+		return p.Errorf(n, path, "%w", err)
 	}
 	p.plan.Stages = append(p.plan.Stages, s)
 	return nil
 }
 
-func (p *planParser) step(n *yaml.Node, path string) error {
+func (p *parser) step(n *yaml.Node, path string) error {
 	s := Step{Weight: 1}
 	var args *yaml.Node
-	err := p.mapping(n, path, []field{
-		{"tool", p.stepName(&s, CallTool)},
-		{"resource", p.stepName(&s, ReadResource)},
-		{"prompt", p.stepName(&s, GetPrompt)},
-		{"weight", scalar(p, &s.Weight, count)},
-		{"args", func(n *yaml.Node, _ string) error { args = n; return nil }},
+	err := p.Fields(n, path, []yamlfile.Field{
+		{Key: "tool", Set: p.stepName(&s, CallTool)},
+		{Key: "resource", Set: p.stepName(&s, ReadResource)},
+		{Key: "prompt", Set: p.stepName(&s, GetPrompt)},
+		{Key: "weight", Set: yamlfile.Value(p.Document, &s.Weight, count)},
+		{Key: "args", Set: func(n *yaml.Node, _ string) error { args = n; return nil }},
 	})
 	switch {
 	case err != nil:
 		return err
 	case s.Kind == "":
-		return p.errorf(n, path, "it calls nothing; it wants one of tool, resource, prompt")
+		return p.Errorf(n, path, "the step has none of tool, resource, prompt")
 	case s.Weight > maxWeight:
-		return p.errorf(n, path+".weight", "it is at most %d", maxWeight)
+		return p.Errorf(n, path+".weight", "must be at most %d", maxWeight)
 	case args == nil:
 	case s.Kind == ReadResource:
-		return p.errorf(args, path+".args", "a resource takes no arguments")
+		return p.Errorf(args, path+".args", "a resource takes no arguments")
 	default:
 		err = p.args(&s, args, path+".args")
 	}
@@ -256,41 +262,67 @@ func (p *planParser) step(n *yaml.Node, path string) error {
 	return err
 }
 
-func (p *planParser) stepName(s *Step, kind Kind) setter {
+func (p *parser) stepName(s *Step, kind Kind) yamlfile.Setter {
 	return func(n *yaml.Node, path string) error {
 		if s.Kind != "" {
-			return p.errorf(n, path, "a step calls one thing; this one has another")
+			return p.Errorf(n, path, "a step has only one of tool, resource, prompt")
 		}
 		s.Kind = kind
-		if err := scalar(p, &s.Name, text)(n, path); err != nil {
+		if err := yamlfile.Value(p.Document, &s.Name, text)(n, path); err != nil {
 			return err
 		}
 		if s.Name == "" {
-			return p.errorf(n, path, "it is empty")
+			return p.Errorf(n, path, "empty name")
 		}
 		return nil
 	}
 }
 
-func (p *planParser) args(s *Step, n *yaml.Node, path string) error {
-	value, err := p.json(nil, n, path, 0)
+func (p *parser) args(s *Step, n *yaml.Node, path string) error {
+	value, err := p.JSON(n, path)
 	if err != nil {
 		return err
 	}
 	if jsontext.Value(value).Kind() != '{' {
-		return p.errorf(n, path, "a mapping of names to values is wanted here")
+		return p.Errorf(n, path, "arguments must be a mapping of names to values")
 	}
 	if s.Args, err = ParseTemplate(value, p.feeds); err != nil {
-		return p.errorf(n, path, "%w", err)
+		return p.Errorf(n, path, "%w", err)
 	}
 	return nil
 }
 
-func (p *planParser) threshold(n *yaml.Node, path string) error {
+func (p *parser) threshold(n *yaml.Node, path string) error {
 	var t Threshold
-	if err := scalar(p, &t, ParseThreshold)(n, path); err != nil {
+	if err := yamlfile.Value(p.Document, &t, ParseThreshold)(n, path); err != nil {
 		return err
 	}
 	p.plan.Thresholds = append(p.plan.Thresholds, t)
 	return nil
+}
+
+// items returns a setter that calls each for the entries of a list.
+func (p *parser) items(each yamlfile.Setter) yamlfile.Setter {
+	return func(n *yaml.Node, path string) error { return p.Items(n, path, each) }
+}
+
+// readFeeds reads the CSV files under feeds.
+func (p *parser) readFeeds(n *yaml.Node, path string) error {
+	return p.Pairs(n, path, func(key, value *yaml.Node) error {
+		at := yamlfile.Join(path, key.Value)
+		file, err := p.Scalar(value, at)
+		if err != nil {
+			return err
+		}
+		data, err := p.readFeed(file)
+		if err != nil {
+			return p.Errorf(key, at, "%w", err)
+		}
+		feed, err := ParseFeed(key.Value, data)
+		if err != nil {
+			return p.Errorf(key, at, "%s: %w", file, err)
+		}
+		p.feeds = append(p.feeds, feed)
+		return nil
+	})
 }

@@ -81,7 +81,7 @@ func TestParsePlan(t *testing.T) {
 		},
 		Rounds: 2, Delay: 1500 * time.Millisecond, Warmup: 5 * time.Second,
 		Think: Think{Least: 100 * time.Millisecond, Most: 2 * time.Second}, Burst: Burst{10, 30 * time.Second},
-		SessionCalls: 20, End: EndAbandon, Poisson: true, Destructive: true,
+		SessionCalls: 20, End: EndAbandon, Poisson: true, Choice: Choice{Destructive: true},
 		Thresholds: []Threshold{
 			{Metric: "p99", Op: "<", Value: 500, Text: "p99 < 500ms"},
 			{Step: "search", Metric: "errors", Op: "<", Value: 0.01, Text: "tool.search.errors<1%"},
@@ -107,31 +107,31 @@ func TestPlanMistakes(t *testing.T) {
 	for _, c := range []struct{ name, plan, want string }{
 		{"empty", "# nothing\n", `plan.yaml: the plan is empty`},
 		{"no YAML", "a: [\n", `plan.yaml: line`},
-		{"no mapping", "- 1\n", `plan.yaml:1: a mapping is wanted here, of url, protocol`},
-		{"unknown key", "rounds: 1\nsteps:\n  - tool: a\n    wieght: 2\n", `plan.yaml:4: steps[0].wieght: there is no such key; there are tool, resource, prompt, weight, args`},
-		{"twice", "rounds: 1\nrounds: 2\n", `plan.yaml:2: rounds: the key is there twice`},
+		{"no mapping", "- 1\n", `plan.yaml:1: not a mapping of names to values`},
+		{"unknown key", "rounds: 1\nsteps:\n  - tool: a\n    wieght: 2\n", `plan.yaml:4: steps[0].wieght: unknown key (did you mean "weight"?); known are tool, resource, prompt, weight, args`},
+		{"twice", "rounds: 1\nrounds: 2\n", `plan.yaml:2: rounds: repeated key`},
 		{"duration", "delay: soon\n", `plan.yaml:1: delay: "soon" is no duration`},
-		{"list", "stages: 3\n", `plan.yaml:1: stages: a list is wanted here`},
-		{"empty list", "steps: []\n", `plan.yaml:1: steps: a list is wanted here`},
-		{"value", "rounds: [1]\n", `plan.yaml:1: rounds: a plain value is wanted here`},
-		{"null", "think:\n", `plan.yaml:1: think: a plain value is wanted here`},
+		{"list", "stages: 3\n", `plan.yaml:1: stages: not a list of entries`},
+		{"empty list", "steps: []\n", `plan.yaml:1: steps: not a list of entries`},
+		{"value", "rounds: [1]\n", `plan.yaml:1: rounds: not a plain value`},
+		{"null", "think:\n", `plan.yaml:1: think: not a plain value`},
 		{"both", "stages:\n  - {users: 1, calls: 1, duration: 1s}\n", `plan.yaml:2: stages[0]: calls and duration exclude each other`},
-		{"rate", "stages:\n  - {rate: 5}\n", `stages[0]: a rate wants a duration`},
-		{"rate calls", "stages:\n  - {rate: 5, calls: 3}\n", `a rate wants a duration, not calls`},
+		{"rate", "stages:\n  - {rate: 5}\n", `stages[0]: a rate needs a duration`},
+		{"rate calls", "stages:\n  - {rate: 5, calls: 3}\n", `a rate needs a duration, not calls`},
 		{"ramp", "stages:\n  - {ramp-up: 5s, duration: 3s}\n", `ramp-up is longer than the duration`},
-		{"users", "stages:\n  - {users: 100001}\n", `users is 1 to 100000`},
-		{"two things", "steps:\n  - {tool: a, prompt: b}\n", `plan.yaml:2: steps[0].prompt: a step calls one thing`},
-		{"nothing", "steps:\n  - {weight: 2}\n", `plan.yaml:2: steps[0]: it calls nothing`},
+		{"users", "stages:\n  - {users: 100001}\n", `users must be 1 to 100000`},
+		{"two things", "steps:\n  - {tool: a, prompt: b}\n", `plan.yaml:2: steps[0].prompt: a step has only one of`},
+		{"nothing", "steps:\n  - {weight: 2}\n", `plan.yaml:2: steps[0]: the step has none of`},
 		{"resource args", "steps:\n  - {resource: a, args: {}}\n", `a resource takes no arguments`},
-		{"template", "steps:\n  - tool: a\n    args:\n      q: '{{nope}}'\n", `plan.yaml:4: steps[0].args: {{nope}}: there is no "nope"`},
-		{"args", "steps:\n  - {tool: a, args: [1]}\n", `a mapping of names to values is wanted here`},
-		{"feed", "feeds: {q: gone.csv}\n", `plan.yaml:1: feeds.q: reading gone.csv: there is no such file`},
+		{"template", "steps:\n  - tool: a\n    args:\n      q: '{{nope}}'\n", `plan.yaml:4: steps[0].args: {{nope}}: unknown name "nope"`},
+		{"args", "steps:\n  - {tool: a, args: [1]}\n", `arguments must be a mapping of names to values`},
+		{"feed", "feeds: {q: gone.csv}\n", `plan.yaml:1: feeds.q: there is no such file`},
 		{"threshold", "thresholds:\n  - p99<500ms\n  - p98<500ms\n", `plan.yaml:3: thresholds[1]: condition "p98<500ms": unknown metric "p98"`},
 		{"end", "end: explode\n", `plan.yaml:1: end: "explode" is not one of delete, abandon, keep`},
 		{"protocol", "protocol: 2020-01-01\n", `protocol: "2020-01-01" is not one of auto, 2026-07-28`},
-		{"infinite", "steps:\n  - {tool: a, args: {n: .inf}}\n", `".inf" is no number that JSON can hold`},
+		{"infinite", "steps:\n  - {tool: a, args: {n: .inf}}\n", `the number ".inf"`},
 		{"laughs", "seed: 1\nsteps:\n - tool: a\n   args:\n    a: &a [x,x,x,x,x,x,x,x,x,x]\n    b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n" +
-			"    c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n    d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n    e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n", `the plan holds too much`},
+			"    c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n    d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n    e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n", `more than 100000 values`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse([]byte(c.plan), "plan.yaml", readTestFeed)
@@ -158,6 +158,18 @@ func TestReadPlanFindsFeedsBesideIt(t *testing.T) {
 	if got := string(plan.Steps[0].Args.JSON(&Vars{})); got != `{"x":"one, two"}` {
 		t.Errorf("the arguments are %s", got)
 	}
+	// A feed leads out of the folder neither by its name nor by a link.
+	write("out.yaml", "feeds: {q: ../rows.csv}\n")
+	write("abs.yaml", "feeds: {q: /etc/hosts}\n")
+	write("link.yaml", "feeds: {q: link.csv}\n")
+	if err := os.Symlink("/etc/hosts", filepath.Join(dir, "link.csv")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"out.yaml", "abs.yaml", "link.yaml"} {
+		if _, err := Read(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), name+":1: feeds.q: ") {
+			t.Errorf("%s: got error %v", name, err)
+		}
+	}
 	_, err = Read(filepath.Join(dir, "gone.yaml"))
 	if err == nil || !strings.HasSuffix(err.Error(), "gone.yaml: no such file or directory") {
 		t.Errorf("a plan that is not there: %v", err)
@@ -171,10 +183,10 @@ func TestPlanSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	var known []string
-	for _, f := range (&planParser{}).topFields() {
-		known = append(known, f.key)
-		if s.Properties[f.key] == nil {
-			t.Errorf("the schema lacks %s", f.key)
+	for _, f := range (&parser{}).topFields() {
+		known = append(known, f.Key)
+		if s.Properties[f.Key] == nil {
+			t.Errorf("the schema lacks %s", f.Key)
 		}
 	}
 	for key := range s.Properties {

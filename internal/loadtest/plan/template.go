@@ -2,7 +2,6 @@ package plan
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -12,30 +11,74 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 )
 
-// Template is a JSON value, some of whose strings are made anew for each call.
-// The zero value is none.
+// Template is a JSON value in whose strings some parts are generated for each call.
+// The zero value is no template.
 type Template struct {
 	Parts []Part
 }
 
-// part is a piece of JSON: fixed, or one action in a string.
+// Part is a fixed piece of JSON, or an action.
 type Part struct {
 	Fixed  []byte
-	Action *action
+	Action *Action
 }
 
-// Vars are what a template is filled with. A user has its own.
+// Vars are the inputs of a template. Each user has its own.
 type Vars struct {
 	User  int   // from 0
-	Users int   // of the plan, at most; rows of feeds are dealt out among them
-	Iter  int64 // which call of the user this is, from 0
+	Users int   // largest number of users of the plan
+	Iter  int64 // number of the user's call, from 0
 	Rand  *rand.Rand
+}
+
+// Verb names what an action generates.
+type Verb string
+
+// Verbs.
+const (
+	VerbText Verb = "text" // a literal string, such as {{"{{"}}
+	VerbIter Verb = "iter"
+	VerbUser Verb = "user"
+	VerbUUID Verb = "uuid"
+	VerbPick Verb = "pick"
+	VerbInt  Verb = "int"
+	VerbNow  Verb = "now"
+	VerbFeed Verb = "feed"
+	VerbJSON Verb = "json" // one of several whole values made from a schema; not written by users
+)
+
+// Action generates a piece of a template.
+type Action struct {
+	Verb      Verb
+	Number    bool // a JSON number instead of a piece of a string
+	Words     []string
+	Low, High int64
+	Feed      *Feed
+	Column    int
+}
+
+// Fixed returns a template of constant JSON.
+func Fixed(data []byte) Template {
+	return Template{Parts: []Part{{Fixed: data}}}
+}
+
+// oneOf returns a template that yields one of the JSON values each time.
+func oneOf(values []string) Template {
+	if len(values) == 1 {
+		return Fixed([]byte(values[0]))
+	}
+	return Template{Parts: []Part{{Action: &Action{Verb: VerbJSON, Words: values}}}}
+}
+
+// takesSome reports whether a template of oneOf has any member.
+func (t *Template) takesSome() bool {
+	return len(t.Parts) != 1 || string(t.Parts[0].Fixed) != "{}"
 }
 
 // IsZero reports whether there is no template.
 func (t *Template) IsZero() bool { return len(t.Parts) == 0 }
 
-// Constant reports whether the template is the same for each call.
+// Constant reports whether every call gets the same value.
 func (t *Template) Constant() bool {
 	for _, p := range t.Parts {
 		if p.Action != nil {
@@ -45,8 +88,9 @@ func (t *Template) Constant() bool {
 	return true
 }
 
-// Append appends the JSON for one call to dst.
-func (t *Template) Append(dst []byte, v *Vars) []byte {
+// JSON returns the value for one call.
+func (t *Template) JSON(v *Vars) jsontext.Value {
+	var dst []byte
 	for i := range t.Parts {
 		if a := t.Parts[i].Action; a != nil {
 			dst = a.append(dst, v)
@@ -57,94 +101,45 @@ func (t *Template) Append(dst []byte, v *Vars) []byte {
 	return dst
 }
 
-// JSON is the value for one call.
-func (t *Template) JSON(v *Vars) jsontext.Value { return t.Append(nil, v) }
-
-// verb is what an action does.
-type Verb string
-
-const (
-	verbText Verb = "text" // a string that stands there, such as {{"{{"}}
-	verbIter Verb = "iter"
-	verbUser Verb = "user"
-	verbUUID Verb = "uuid"
-	verbPick Verb = "pick"
-	verbInt  Verb = "int"
-	verbNow  Verb = "now"
-	verbFeed Verb = "feed"
-	verbJSON Verb = "json" // one of several whole values; made from a schema, not written
-)
-
-// action is what stands between {{ and }}.
-type action struct {
-	Verb      Verb
-	Number    bool // a JSON number instead of a string's content
-	Words     []string
-	Low, High int64
-	Feed      *Feed
-	Column    int
-}
-
-// append appends what the action gives: escaped, as a piece of a JSON string,
-// or as a number.
-func (a *action) append(dst []byte, v *Vars) []byte {
+// append appends the generated text, escaped as a piece of a JSON string, or a number.
+func (a *Action) append(dst []byte, v *Vars) []byte {
 	switch a.Verb {
-	case verbIter:
+	case VerbIter:
 		return strconv.AppendInt(dst, v.Iter, 10)
-	case verbUser:
+	case VerbUser:
 		return strconv.AppendInt(dst, int64(v.User), 10)
-	case verbInt:
+	case VerbInt:
 		return strconv.AppendInt(dst, a.Low+v.Rand.Int64N(a.High-a.Low+1), 10)
-	case verbUUID:
+	case VerbUUID:
 		return arguments.AppendUUID(dst, v.Rand)
-	case verbNow:
+	case VerbNow:
 		return time.Now().UTC().AppendFormat(dst, time.RFC3339Nano)
-	case verbJSON:
+	case VerbJSON:
 		return append(dst, a.Words[v.Rand.IntN(len(a.Words))]...)
-	case verbPick:
+	case VerbPick:
 		return a.appendText(dst, a.Words[v.Rand.IntN(len(a.Words))])
-	case verbFeed:
+	case VerbFeed:
 		return a.appendText(dst, a.Feed.value(v, a.Column))
-	case verbText:
+	case VerbText:
 	}
 	return a.appendText(dst, a.Words[0])
 }
 
-func (a *action) appendText(dst []byte, text string) []byte {
-	if a.Number {
-		if json.Valid([]byte(text)) {
-			return append(dst, text...)
-		}
-		return append(dst, "null"...)
+func (a *Action) appendText(dst []byte, text string) []byte {
+	switch {
+	case !a.Number:
+		return appendEscaped(dst, text)
+	case json.Valid([]byte(text)):
+		return append(dst, text...)
 	}
-	return appendEscaped(dst, text)
+	return append(dst, "null"...)
 }
 
-// appendEscaped appends text as a piece of a JSON string.
+// appendEscaped appends text as a piece of a JSON string. Invalid UTF-8 becomes U+FFFD.
 func appendEscaped(dst []byte, text string) []byte {
 	quoted, err := jsontext.AppendQuote(nil, text)
-	if err != nil { // it is not UTF-8; what can be said of it was appended
+	if err != nil {
 		quoted, _ = json.Marshal(text)
 	}
 	return append(dst, quoted[1:len(quoted)-1]...)
-}
-
-// Feed is the rows of a CSV file, dealt out to the users one after the other.
-type Feed struct {
-	Name    string
-	Columns []string
-	Rows    [][]string
-}
-
-// value is the cell for a call: users take rows in turn, without asking each other.
-func (f *Feed) value(v *Vars, column int) string {
-	row := (v.Iter*int64(max(v.Users, 1)) + int64(v.User)) % int64(len(f.Rows))
-	return f.Rows[row][column]
-}
-
-func (f *Feed) String() string { return fmt.Sprintf("%s (%d rows)", f.Name, len(f.Rows)) }
-
-// fixedTemplate returns a template of JSON that is the same for each call.
-func Fixed(data []byte) Template {
-	return Template{Parts: []Part{{Fixed: data}}}
 }

@@ -40,19 +40,19 @@ func TestTemplate(t *testing.T) {
 
 func TestTemplateMistakes(t *testing.T) {
 	for template, want := range map[string]string{
-		`["{{nope}}"]`:                      `{{nope}}: there is no "nope"; it wants iter`,
-		`["{{iter"]`:                        `}} is missing`,
-		`["{{pick \"a}}"]`:                  `a string does not end`,
-		`["{{}}"]`:                          `it is empty`,
-		`["{{pick}}"]`:                      `pick wants what to pick from`,
-		`["{{int 2 1}}"]`:                   `int wants a least and a greatest`,
-		`["{{iter 2}}"]`:                    `"2" is too much`,
-		`["x{{number iter}}"]`:              `a number must stand alone`,
-		`["{{number pick \"a\"}}"]`:         `"a" is no number`,
-		`["{{number uuid}}"]`:               `uuid is no number`,
+		`["{{nope}}"]`:                      `{{nope}}: unknown name "nope"; want iter`,
+		`["{{iter"]`:                        `unclosed action`,
+		`["{{pick \"a}}"]`:                  `unterminated quoted string`,
+		`["{{}}"]`:                          `missing value for command`,
+		`["{{pick}}"]`:                      `pick needs values`,
+		`["{{int 2 1}}"]`:                   `int needs a minimum and a maximum`,
+		`["{{iter 2}}"]`:                    `unexpected "2"`,
+		`["x{{number iter}}"]`:              `a number must be the whole string`,
+		`["{{number pick \"a\"}}"]`:         `"a" is not a number`,
+		`["{{number uuid}}"]`:               `uuid is not a number`,
 		`["{{words.text}}"]`:                `the plan has no feed "words"`,
 		`["{{queries.nope}}"]`:              `feed queries has no column "nope"; it has text, limit`,
-		`["{{int 0 9223372036854775807}}"]`: `int wants`,
+		`["{{int 0 9223372036854775807}}"]`: `int needs`,
 	} {
 		_, err := ParseTemplate(jsontext.Value(template), []*Feed{queries})
 		if err == nil || !strings.Contains(err.Error(), want) {

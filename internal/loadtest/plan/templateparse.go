@@ -8,31 +8,33 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
+	"text/template/parse"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ParseTemplate reads a JSON value whose strings may hold actions: {{iter}},
-// {{user}}, {{uuid}}, {{now}}, {{pick "a" "b"}}, {{int 1 10}}, {{FEED.COLUMN}}. An
-// action with "number" before it stands alone in its string and gives a number.
+// ParseTemplate parses a JSON value whose strings may contain actions: {{iter}},
+// {{user}}, {{uuid}}, {{now}}, {{pick "a" "b"}}, {{int 1 10}}, {{FEED.COLUMN}} and
+// {{FEED "COLUMN"}}. An action that begins with "number" must be its whole string and
+// yields a JSON number. The syntax is that of text/template; its control structures
+// and functions are not available, since the output must be valid JSON.
 func ParseTemplate(value jsontext.Value, feeds []*Feed) (Template, error) {
 	b := &templateBuilder{feeds: feeds}
-	dec := jsontext.NewDecoder(bytes.NewReader(value))
-	if err := b.value(dec); err != nil {
+	if err := b.value(jsontext.NewDecoder(bytes.NewReader(value))); err != nil {
 		return Template{}, err
 	}
 	b.flush()
 	return Template{Parts: b.parts}, nil
 }
 
-// templateBuilder gathers the parts of a template.
+// templateBuilder collects the parts of a template.
 type templateBuilder struct {
 	feeds []*Feed
 	parts []Part
 	fixed []byte
 }
 
+// flush turns the fixed JSON so far into a part.
 func (b *templateBuilder) flush() {
 	if len(b.fixed) > 0 {
 		b.parts = append(b.parts, Part{Fixed: b.fixed})
@@ -40,6 +42,7 @@ func (b *templateBuilder) flush() {
 	}
 }
 
+// value copies one JSON value. Strings become parts.
 func (b *templateBuilder) value(dec *jsontext.Decoder) error {
 	switch dec.PeekKind() {
 	case '{', '[':
@@ -56,7 +59,7 @@ func (b *templateBuilder) value(dec *jsontext.Decoder) error {
 	return err
 }
 
-// composite copies an object or an array, value by value. Names are not templates.
+// composite copies an object or an array. Names are not templates.
 func (b *templateBuilder) composite(dec *jsontext.Decoder) error {
 	open, err := dec.ReadToken()
 	if err != nil {
@@ -80,16 +83,13 @@ func (b *templateBuilder) composite(dec *jsontext.Decoder) error {
 		}
 	}
 	end, err := dec.ReadToken()
-	if err != nil {
-		return err
-	}
 	b.fixed = append(b.fixed, end.String()...)
-	return nil
+	return err
 }
 
-// text takes in a string.
+// text adds a string.
 func (b *templateBuilder) text(s string) error {
-	pieces, err := splitActions(s, b.feeds)
+	pieces, err := parseText(s, b.feeds)
 	if err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func (b *templateBuilder) text(s string) error {
 		case p.Action == nil:
 			b.fixed = appendEscaped(b.fixed, string(p.Fixed))
 		case p.Action.Number:
-			return fmt.Errorf("a number must stand alone in its string: %q", s)
-		case p.Action.Verb == verbText:
+			return fmt.Errorf("a number must be the whole string: %q", s)
+		case p.Action.Verb == VerbText:
 			b.fixed = p.Action.append(b.fixed, nil)
 		default:
 			b.add(p.Action)
@@ -114,158 +114,151 @@ func (b *templateBuilder) text(s string) error {
 	return nil
 }
 
-func (b *templateBuilder) add(a *action) {
+func (b *templateBuilder) add(a *Action) {
 	b.flush()
 	b.parts = append(b.parts, Part{Action: a})
 }
 
-// splitActions cuts a text at its actions.
-func splitActions(s string, feeds []*Feed) ([]Part, error) {
+// parseText splits a string into fixed text and actions.
+func parseText(s string, feeds []*Feed) ([]Part, error) {
+	if !strings.Contains(s, "{{") {
+		return []Part{{Fixed: []byte(s)}}, nil
+	}
+	tree := parse.New("template")
+	tree.Mode = parse.SkipFuncCheck
+	set := map[string]*parse.Tree{}
+	if _, err := tree.Parse(s, "{{", "}}", set); err != nil {
+		return nil, fmt.Errorf("%q: %s", s, strings.TrimPrefix(err.Error(), "template: template:1: "))
+	}
+	if tree.Root == nil || len(set) > 1 {
+		return nil, fmt.Errorf("%q: a definition is not possible here", s)
+	}
 	var parts []Part
-	for s != "" {
-		before, rest, found := strings.Cut(s, "{{")
-		if before != "" {
-			parts = append(parts, Part{Fixed: []byte(before)})
+	for _, node := range tree.Root.Nodes {
+		switch n := node.(type) {
+		case *parse.TextNode:
+			parts = append(parts, Part{Fixed: n.Text})
+		case *parse.ActionNode:
+			a, err := newAction(n.Pipe, feeds)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", n, err)
+			}
+			parts = append(parts, Part{Action: a})
+		default:
+			return nil, fmt.Errorf("%s: want %s", n, verbs)
 		}
-		if !found {
-			break
-		}
-		words, n, err := scanAction(rest)
-		if err != nil {
-			return nil, fmt.Errorf("{{%s: %w", shorten(rest), err)
-		}
-		a, err := newAction(words, feeds)
-		if err != nil {
-			return nil, fmt.Errorf("{{%s}}: %w", strings.TrimSpace(rest[:n-len("}}")]), err)
-		}
-		parts = append(parts, Part{Action: a})
-		s = rest[n:]
 	}
 	return parts, nil
 }
 
-func shorten(s string) string {
-	if len(s) > 20 {
-		return strings.ToValidUTF8(s[:20], "") + "…"
-	}
-	return s
-}
-
-// word is a name or a quoted string in an action.
+// word is a name, a number or a quoted string in an action.
 type word struct {
 	text   string
 	quoted bool
 }
 
-// scanAction reads up to }} and says how many bytes that took.
-func scanAction(s string) (words []word, n int, err error) {
-	for i := 0; i < len(s); {
-		switch c := s[i]; {
-		case strings.HasPrefix(s[i:], "}}"):
-			return words, i + len("}}"), nil
-		case unicode.IsSpace(rune(c)):
-			i++
-		case c == '"':
-			quoted, err := strconv.QuotedPrefix(s[i:])
-			if err != nil {
-				return nil, 0, errors.New("a string does not end")
-			}
-			text, _ := strconv.Unquote(quoted) // QuotedPrefix has checked it
-			words = append(words, word{text, true})
-			i += len(quoted)
+// words returns the words of an action that is one plain command.
+func words(pipe *parse.PipeNode) ([]word, error) {
+	if len(pipe.Cmds) != 1 || len(pipe.Decl) > 0 {
+		return nil, errors.New("variables and pipes are not possible here")
+	}
+	var out []word
+	for _, arg := range pipe.Cmds[0].Args {
+		switch n := arg.(type) {
+		case *parse.StringNode:
+			out = append(out, word{n.Text, true})
+		case *parse.IdentifierNode, *parse.NumberNode, *parse.ChainNode:
+			out = append(out, word{text: n.String()})
 		default:
-			end := strings.IndexFunc(s[i:], func(r rune) bool { return unicode.IsSpace(r) || r == '"' || r == '}' })
-			if end <= 0 {
-				return nil, 0, errors.New("}} is missing")
-			}
-			words = append(words, word{text: s[i : i+end]})
-			i += end
+			return nil, fmt.Errorf("%s is not a name, a number or a quoted string", n)
 		}
 	}
-	return nil, 0, errors.New("}} is missing")
+	return out, nil
 }
 
-var verbs = "iter, user, uuid, now, pick, int, number or FEED.COLUMN"
+const verbs = "iter, user, uuid, now, pick, int, number or FEED.COLUMN"
 
-func newAction(words []word, feeds []*Feed) (*action, error) {
-	a := &action{}
-	if len(words) > 1 && words[0] == (word{text: "number"}) {
+func newAction(pipe *parse.PipeNode, feeds []*Feed) (*Action, error) {
+	list, err := words(pipe)
+	if err != nil {
+		return nil, err
+	}
+	a := &Action{}
+	if len(list) > 1 && list[0] == (word{text: "number"}) {
 		a.Number = true
-		words = words[1:]
+		list = list[1:]
 	}
-	if len(words) == 0 {
-		return nil, fmt.Errorf("it is empty; it wants %s", verbs)
+	first, more := list[0], list[1:]
+	if first.quoted {
+		a.Verb, a.Words = VerbText, []string{first.text}
+		return a, noMore(more)
 	}
-	if words[0].quoted {
-		a.Verb, a.Words = verbText, []string{words[0].text}
-		return a, noMore(words[1:])
-	}
-	a.Verb = Verb(words[0].text)
+	a.Verb = Verb(first.text)
 	switch a.Verb {
-	case verbIter, verbUser:
-		return a, noMore(words[1:])
-	case verbUUID, verbNow:
+	case VerbIter, VerbUser:
+		return a, noMore(more)
+	case VerbUUID, VerbNow:
 		if a.Number {
-			return nil, fmt.Errorf("%s is no number", a.Verb)
+			return nil, fmt.Errorf("%s is not a number", a.Verb)
 		}
-		return a, noMore(words[1:])
-	case verbPick:
-		return a, a.choices(words[1:])
-	case verbInt:
-		return a, a.bounds(words[1:])
-	case verbText, verbFeed, verbJSON:
+		return a, noMore(more)
+	case VerbPick:
+		return a, a.choices(more)
+	case VerbInt:
+		return a, a.bounds(more)
+	case VerbText, VerbFeed, VerbJSON:
 	}
-	return a, a.cell(words[0].text, words[1:], feeds)
+	return a, a.cell(first.text, more, feeds)
 }
 
 func noMore(words []word) error {
 	if len(words) > 0 {
-		return fmt.Errorf("%q is too much", words[0].text)
+		return fmt.Errorf("unexpected %q", words[0].text)
 	}
 	return nil
 }
 
-func (a *action) choices(words []word) error {
+func (a *Action) choices(words []word) error {
 	if len(words) == 0 {
-		return errors.New(`pick wants what to pick from: {{pick "a" "b"}}`)
+		return errors.New(`pick needs values: {{pick "a" "b"}}`)
 	}
 	for _, w := range words {
-		if a.Number && !isNumber(w.text) {
-			return fmt.Errorf("%q is no number", w.text)
+		if v := jsontext.Value(w.text); a.Number && (!json.Valid(v) || v.Kind() != '0') {
+			return fmt.Errorf("%q is not a number", w.text)
 		}
 		a.Words = append(a.Words, w.text)
 	}
 	return nil
 }
 
-func isNumber(text string) bool {
-	return json.Valid([]byte(text)) && jsontext.Value(text).Kind() == '0'
-}
-
-func (a *action) bounds(words []word) error {
+func (a *Action) bounds(words []word) error {
+	wrong := errors.New("int needs a minimum and a maximum: {{int 1 10}}")
 	if len(words) != 2 {
-		return errors.New("int wants a least and a greatest: {{int 1 10}}")
+		return wrong
 	}
 	var err1, err2 error
 	a.Low, err1 = strconv.ParseInt(words[0].text, 10, 64)
 	a.High, err2 = strconv.ParseInt(words[1].text, 10, 64)
 	if err1 != nil || err2 != nil || a.High < a.Low || a.High-a.Low < 0 || a.High-a.Low+1 <= 0 {
-		return errors.New("int wants a least and a greatest: {{int 1 10}}")
+		return wrong
 	}
 	return nil
 }
 
-// cell finds the feed and column of FEED.COLUMN.
-func (a *action) cell(name string, more []word, feeds []*Feed) error {
+// cell finds the feed and the column of FEED.COLUMN or FEED "COLUMN".
+func (a *Action) cell(name string, more []word, feeds []*Feed) error {
 	feed, column, ok := strings.Cut(name, ".")
+	if !ok && len(more) == 1 && more[0].quoted {
+		column, more, ok = more[0].text, nil, true
+	}
 	if !ok {
-		return fmt.Errorf("there is no %q; it wants %s", name, verbs)
+		return fmt.Errorf("unknown name %q; want %s", name, verbs)
 	}
 	i := slices.IndexFunc(feeds, func(f *Feed) bool { return f.Name == feed })
 	if i < 0 {
 		return fmt.Errorf("the plan has no feed %q", feed)
 	}
-	a.Verb, a.Feed = verbFeed, feeds[i]
+	a.Verb, a.Feed = VerbFeed, feeds[i]
 	if a.Column = slices.Index(a.Feed.Columns, column); a.Column < 0 {
 		return fmt.Errorf("feed %s has no column %q; it has %s", feed, column, strings.Join(a.Feed.Columns, ", "))
 	}

@@ -71,39 +71,6 @@ func TestDryRunShowsEachCall(t *testing.T) {
 	}
 }
 
-// Tools that nobody named are called only where a plain call can do no harm and can succeed.
-func TestToolsThatAreLeftOut(t *testing.T) {
-	var tools []mcp.Tool
-	const listed = `[{"name":"plain"},{"name":"job","execution":{"taskSupport":"required"}},{"name":"either","execution":{"taskSupport":"optional"}},
-		{"name":"web","annotations":{"openWorldHint":true}},{"name":"drop","annotations":{"destructiveHint":true}}]`
-	if err := json.Unmarshal([]byte(listed), &tools); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		plan       Plan
-		want, left string
-	}{
-		{Plan{}, "plain either", "job is left out: it runs as a task only, which a plain call cannot have; " +
-			"web is left out: the server says that it reaches out into the world; drop is left out: the server calls it destructive"},
-		{Plan{Destructive: true}, "plain either web drop", "job is left out: it runs as a task only, which a plain call cannot have"},
-		{Plan{Steps: []Step{{Kind: CallTool, Name: "job"}}}, "job", ""},
-	} {
-		if err := c.plan.Resolve(tools); err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for i := range c.plan.Steps {
-			names = append(names, c.plan.Steps[i].Name)
-		}
-		if got := strings.Join(names, " "); got != c.want {
-			t.Errorf("called are %s, want %s", got, c.want)
-		}
-		if got := strings.Join(c.plan.LeftOut, "; "); got != c.left {
-			t.Errorf("said was %q, want %q", got, c.left)
-		}
-	}
-}
-
 func constant(text string) Template {
 	value, _ := json.Marshal(map[string]string{text: text})
 	return Template{Parts: []Part{{Fixed: value}}}

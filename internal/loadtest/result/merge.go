@@ -190,7 +190,7 @@ func addSeries(a, b []Second) []Second {
 func addSessions(a, b Sessions) Sessions {
 	return Sessions{
 		Opened: a.Opened + b.Opened, Failed: a.Failed + b.Failed, Closed: a.Closed + b.Closed, Abandoned: a.Abandoned + b.Abandoned,
-		Lost: a.Lost + b.Lost, EndFailed: a.EndFailed + b.EndFailed, Errors: addErrors(a.Errors, b.Errors),
+		Lost: a.Lost + b.Lost, Streams: a.Streams + b.Streams, EndFailed: a.EndFailed + b.EndFailed, Errors: addErrors(a.Errors, b.Errors),
 	}
 }
 

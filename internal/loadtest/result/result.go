@@ -137,12 +137,13 @@ func (r *Result) ErrorsOf(kind ErrorKind) int64 {
 // Sessions counts sessions.
 type Sessions struct {
 	Opened    int64        `json:"opened"`
-	Failed    int64        `json:"failed"`           // not opened; their calls were not made
-	Closed    int64        `json:"closed"`           // ended with DELETE or an equivalent
-	Abandoned int64        `json:"abandoned"`        // left without DELETE, as planned
-	Lost      int64        `json:"lost"`             // forgotten by the server
-	EndFailed int64        `json:"endFailed"`        // DELETE got an error or no answer
-	Errors    []ErrorCount `json:"errors,omitempty"` // why sessions could not be opened
+	Failed    int64        `json:"failed"`            // not opened; their calls were not made
+	Closed    int64        `json:"closed"`            // ended with DELETE or an equivalent
+	Abandoned int64        `json:"abandoned"`         // left without DELETE, as planned
+	Lost      int64        `json:"lost"`              // forgotten by the server
+	Streams   int64        `json:"streams,omitempty"` // standalone GET streams that the server accepted
+	EndFailed int64        `json:"endFailed"`         // DELETE got an error or no answer
+	Errors    []ErrorCount `json:"errors,omitempty"`  // why sessions could not be opened
 }
 
 // Spread summarizes a value over users, or over parts of a measurement.
