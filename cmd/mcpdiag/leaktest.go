@@ -15,6 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // leaktester is a run of the leaktest command.
@@ -116,14 +117,13 @@ func (l *leaktester) test(ctx context.Context) error {
 
 // outcome returns the error that stands for the exit code.
 func (l *leaktester) outcome(res *leaktest.Result) error {
-	err := l.verdict(res.Verdict, res.Finding)
-	switch {
-	case res.Ended == "":
-		return err
-	case err == nil:
-		return errors.New(res.Ended)
+	err := outcomeOf(res.Report())
+	if err == nil || res.Verdict == trend.Undecided && l.failOn.value == string(trend.Undecided) {
+		err = l.verdict(res.Verdict, res.Finding)
 	}
-	l.a.warn(res.Ended)
+	if res.Ended != "" && errors.Is(err, errFinding) {
+		l.a.warn(res.Ended)
+	}
 	return err
 }
 

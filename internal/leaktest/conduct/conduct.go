@@ -89,8 +89,9 @@ type Conductor struct {
 
 	start   time.Time
 	nth, of int
-	named   int       // tasks that do not run unasked
-	share   time.Time // until when the phase may be extended
+	named   int           // tasks that do not run unasked
+	share   time.Time     // until when the phase may be extended
+	later   time.Duration // needed by the tasks after this one
 	current *judge.Phase
 	task    *Task
 }
@@ -125,6 +126,7 @@ func (c *Conductor) Conduct(ctx context.Context, start time.Time, tasks []Task, 
 			c.Warn(fmt.Sprintf("%s was not tried: %s", t.ID, c.limitReached()))
 			continue
 		}
+		c.later = c.need(tasks[i+1:])
 		c.share = time.Now().Add(left / time.Duration(len(tasks)-i))
 		p := c.phase(ctx, t)
 		if len(p.Rounds) > 0 {
@@ -164,20 +166,26 @@ func (c *Conductor) limitReached() string {
 
 // tooLong returns a warning if the tasks cannot be finished in time.
 func (c *Conductor) tooLong(tasks []Task) string {
-	need := time.Duration(0)
-	for i := range tasks {
-		c.of = len(tasks)
-		rounds := c.usual(&tasks[i])
-		if c.Rounds > 0 {
-			rounds = c.Rounds
-		}
-		need += warmUpTime + time.Duration(rounds+1)*(c.wait(&tasks[i])+c.loadTime(&tasks[i])) - c.loadTime(&tasks[i])
-	}
+	c.of = len(tasks)
+	need := c.need(tasks)
 	if need <= c.MaxTime {
 		return ""
 	}
 	return fmt.Sprintf("the run needs at least %s and ends at --max-time %s: what is tried last may stay undecided; --max-time %s allows all of it",
 		need.Round(time.Second), c.MaxTime, need.Truncate(time.Minute)+time.Minute)
+}
+
+// need returns the least time that the tasks take.
+func (c *Conductor) need(tasks []Task) (need time.Duration) {
+	for i := range tasks {
+		t := &tasks[i]
+		rounds := c.usual(t)
+		if c.Rounds > 0 {
+			rounds = c.Rounds
+		}
+		need += warmUpTime + time.Duration(rounds+1)*c.wait(t) + time.Duration(rounds)*c.loadTime(t)
+	}
+	return need
 }
 
 // warmUpTime is the least time of a warm-up.

@@ -241,6 +241,20 @@ func TestEnds(t *testing.T) {
 	})
 }
 
+// The hold time of a leak does not take the time of the loads after it.
+func TestTimeIsSpread(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := usual()
+		cfg.MaxTime = 210 * time.Second
+		f := &fake{each: 2 * time.Millisecond, keepMB: 0.01}
+		c, warnings := conduct(t, f, cfg, "call", "closed", "failed-call")
+		if len(c.Phases) != 3 || c.Phases[0].Hold != nil || !strings.Contains(strings.Join(warnings, "\n"), "per call: there was no time to wait for --hold") {
+			t.Errorf("%d phases, hold %+v, warnings %q", len(c.Phases), c.Phases[0].Hold, warnings)
+		}
+	})
+}
+
 // A run that cannot finish in time says so before it starts, and how long it needs.
 func TestTooLong(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 		return
 	}
 	hold := max(c.Hold, 2*c.Expiry)
-	if left := c.MaxTime - time.Since(c.start); left < hold {
+	if left := c.MaxTime - time.Since(c.start) - c.later; left < hold {
 		c.Warn(fmt.Sprintf("per %s: there was no time to wait for --hold %s, so memory that is released later is not ruled out; --max-time allows it", p.Per, c.Hold))
 		return
 	}
