@@ -141,7 +141,7 @@ func asks(url, dir string) map[string][]string {
 		"loadtest auto": {"loadtest", url, "--users", "1", "--calls", "1", "-o", filepath.Join(dir, "load")},
 	}
 	for _, format := range []string{"text", "json", "markdown", "junit", "github"} {
-		m["diff "+format] = []string{"diff", url, "--wait", "0", "--settle", "0", "--format", format}
+		m["diff "+format] = []string{"diff", url, "--wait", "0", "--settle", "0", "--threshold", "1MB", "--format", format}
 	}
 	return m
 }

@@ -13,7 +13,7 @@ type Options struct {
 	// ThresholdMB is the growth of memory that is tolerated while sessions do not grow.
 	// 0 is the literal rule: any growth.
 	ThresholdMB float64
-	// Lenient raises the threshold to what healthy runtimes grow by: a quarter, and at
+	// Lenient raises the threshold above the growth of healthy runtimes: a quarter, and at
 	// least heapMB of a heap and processMB of a process.
 	Lenient bool
 }
@@ -40,7 +40,7 @@ type Result struct {
 	A               Side          `json:"a"`
 	B               Side          `json:"b"`
 	BetweenMs       *float64      `json:"betweenMs,omitempty"`
-	Memory          string        `json:"memory,omitempty"` // what was judged: "heap", "process memory" (of a heap that is not the runtime's own figure) or "RSS"
+	Memory          string        `json:"memory,omitempty"` // the judged memory: "heap", "process memory" (heapSource is "process") or "RSS"
 	Process         string        `json:"process"`          // "same", "restarted", "other" where the sides do not belong together, or "unknown"
 	Rows            []Row         `json:"figures"`
 	NewCalls        []Call        `json:"newToolCalls"`

@@ -17,7 +17,7 @@ const MaxServers = 1000
 var ErrChoose = errors.New("choose one with --target")
 
 // Read collects the snapshots of one server from a trace: the only one whose address
-// contains target. The warnings name what was skipped.
+// contains target. The warnings name skipped lines.
 func Read(in io.Reader, name, target string) (*Collector, []string, error) {
 	reader := snapshot.NewReader(in, name)
 	var all servers

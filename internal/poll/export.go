@@ -21,7 +21,7 @@ type Exporter struct {
 
 // exported is the state of one target.
 type exported struct {
-	last     *snapshot.Snapshot // the last poll, also one that failed
+	last     *snapshot.Snapshot // the last poll, failed or not
 	polls    float64
 	failures float64
 	restarts float64

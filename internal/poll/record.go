@@ -135,7 +135,7 @@ func (r *run) result(err error) (*Result, error) {
 	if res.Answered() == 0 {
 		doubt = r.unanswered()
 	}
-	if doubt != nil && res.Verdict == VerdictAlert { // what was crossed stays crossed
+	if doubt != nil && res.Verdict == VerdictAlert { // it is a finding all the same
 		res.Warnings = append(res.Warnings, doubt.Error())
 		return res, nil
 	}

@@ -31,7 +31,7 @@ func (e Event) Line() string {
 	return line + fmt.Sprintf("  queued %d  latency %s", s.Queued(), report.Millis(s.Poll.LatencyMs))
 }
 
-// memoryName names heapUsedMB after what it measures.
+// memoryName returns the name of the memory that heapUsedMB measures.
 func memoryName(source string) string {
 	if source == snapshot.HeapOfProcess {
 		return "process memory"

@@ -45,7 +45,7 @@ func TestDecodeEveryField(t *testing.T) {
 	}
 }
 
-// Each value that a field cannot mean is left out, and a warning names it.
+// An implausible value is omitted, and a warning names its field.
 func TestDecodeDoubts(t *testing.T) {
 	sessions := func(n int64) *Snapshot { return &Snapshot{ActiveSessions: &n} }
 	heap := func(v float64) *Snapshot { return &Snapshot{HeapUsedMB: &v} }
@@ -153,7 +153,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Queues and handlers are bounded too, and what is left out is told once.
+// Queues and handlers are bounded too, with one warning each.
 func TestBoundedQueuesAndHandlers(t *testing.T) {
 	var queues, handlers strings.Builder
 	for i := range MaxStack + 5 {

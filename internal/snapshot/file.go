@@ -8,9 +8,8 @@ import (
 	"os"
 )
 
-// OpenTrace opens the trace at path for appending, and makes it, for its owner
-// alone, where there is none. A last line that was torn is closed, so that what
-// is appended stands on a line of its own. A symbolic link is refused.
+// OpenTrace opens the trace at path for appending, and creates it with mode 0600 if
+// necessary. It ends a torn last line with a newline. A symbolic link is refused.
 func OpenTrace(path string) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, fmt.Errorf("opening trace %s: it is a symbolic link; name the file it points to", path)

@@ -89,7 +89,7 @@ func (r *lineReader) join() byte {
 	for !r.findEnd() && r.err == nil && len(r.buf)-r.from <= MaxLine {
 		r.fill(min(2*max(len(r.buf)-r.from, pieceSize), MaxLine+pieceSize))
 	}
-	if r.end == 0 { // the last line, or one that is too long
+	if r.end == 0 { // the last line, or a line above the limit
 		r.end = len(r.buf)
 	}
 	if r.from+length == r.end {
@@ -99,7 +99,7 @@ func (r *lineReader) join() byte {
 	return r.buf[r.from+length]
 }
 
-// joinDocument joins the lines up to the one that begins with a closing brace. It
+// joinDocument joins the lines up to the first that begins with a closing brace. It
 // returns false, and joins none, if the next line begins a document of its own.
 func (r *lineReader) joinDocument() bool {
 	length := r.end - r.from

@@ -13,7 +13,7 @@ import (
 // constant memory. Documents may follow each other without a newline, as curl appends
 // them. A line that is not a snapshot, or is too long, is skipped, counted and warned of.
 type Reader struct {
-	// Warnings name what was skipped, and members with implausible values.
+	// Warnings name skipped lines, and members with implausible values.
 	Warnings []string
 	// Skipped is the number of documents that could not be read, Read that of the others.
 	Skipped, Read int

@@ -42,7 +42,7 @@ type Snapshot struct {
 	// Raw is the document as the server sent it, on one line and without "poll". Only
 	// Decode sets it.
 	Raw []byte `json:"-"`
-	// Warnings name the members with implausible values, and say what was done with them.
+	// Warnings name members with implausible values, and how they were handled.
 	Warnings []string `json:"-"`
 }
 
