@@ -1,0 +1,108 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
+)
+
+// pipeListener is a listener whose connections stay in the process.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { close(l.done); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// slowServer reads a request, then answers after an hour.
+type slowServer struct{ got *int }
+
+func (s slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	n, err := io.Copy(io.Discard, r.Body)
+	*s.got = int(n)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(time.Hour)
+	return &http.Response{StatusCode: http.StatusOK, ContentLength: 2, Body: io.NopCloser(strings.NewReader("ok")), Header: http.Header{}}, nil
+}
+
+// TestSlowUploads: uploads that stall give up their connection after a while;
+// slow and steady ones pass, and nothing limits the time of a response.
+func TestSlowUploads(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		header string
+		pieces int // of 10 bytes
+		pause  time.Duration
+		status int
+		after  time.Duration
+	}{
+		{"stalls at once", "Content-Length: 50", 0, 0, 408, time.Minute},
+		{"stalls", "Content-Length: 1000", 50, time.Second, 408, time.Minute + 5*time.Second},
+		{"a byte now and then", "Content-Length: 50000", 1000, 10 * time.Second, 408, time.Minute + 600*time.Millisecond},
+		{"slow and steady", "Content-Length: 20000", 2000, 90 * time.Millisecond, 200, 2000*90*time.Millisecond + time.Hour},
+		{"slow and steady, large", "Content-Length: 100000", 10000, 90 * time.Millisecond, 200, 10000*90*time.Millisecond + time.Hour},
+		{"small", "Content-Length: 10", 1, 0, 200, time.Hour},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				got, begin := 0, time.Now()
+				conn := servePipe(t, slowServer{&got})
+				written := make(chan struct{})
+				defer func() { conn.Close(); <-written }()
+				go func() {
+					defer close(written)
+					fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n", tt.header)
+					for range tt.pieces {
+						time.Sleep(tt.pause)
+						if _, err := io.WriteString(conn, "0123456789"); err != nil {
+							return
+						}
+					}
+				}()
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(begin); resp.StatusCode != tt.status || took != tt.after || tt.status == 200 && got != 10*tt.pieces {
+					t.Errorf("%d after %s, the server got %d bytes; want %d after %s", resp.StatusCode, took, got, tt.status, tt.after)
+				}
+			})
+		})
+	}
+}
+
+// servePipe runs a proxy before server and returns a connection to it.
+func servePipe(t *testing.T, server http.RoundTripper) net.Conn {
+	p := New(Config{To: &url.URL{Scheme: "http", Host: "server"}, Guard: guard.Guard{Private: true}})
+	p.forward.transport = server
+	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	srv := &http.Server{Handler: p, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
+	go srv.Serve(l)
+	client, far := net.Pipe()
+	l.conns <- far
+	t.Cleanup(func() { srv.Close() })
+	return client
+}
