@@ -20,8 +20,8 @@ func (e *RefusedAddressError) Error() string {
 	return fmt.Sprintf("%s is an internal address that the server named; it is not connected to", e.Addr)
 }
 
-// PublicOnly allows public addresses, and those of target itself: what a server
-// names must not lead into the network of the user.
+// PublicOnly allows public addresses, and those of target itself: an address that a
+// server names must not lead into the network of the user.
 func PublicOnly(ctx context.Context, target *url.URL) Allow {
 	own, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", target.Hostname()) // an unknown host has none
 	return func(to netip.AddrPort) error {

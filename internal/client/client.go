@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Limits on what is read from a server.
+// Limits on answers.
 const (
 	DefaultMaxBody = 8 << 20   // decoded bytes of a body
 	MaxHeader      = 256 << 10 // bytes of a header
@@ -68,7 +68,7 @@ func newWith(cfg Config, tlsConfig *tls.Config) *Client {
 		Proxy:                  http.ProxyFromEnvironment,
 		TLSClientConfig:        tlsConfig,
 		ForceAttemptHTTP2:      true,
-		DisableCompression:     true, // not asked for; policy decodes what is packed all the same
+		DisableCompression:     true, // policy decodes packed answers, though it asks for none
 		MaxIdleConns:           0,
 		MaxIdleConnsPerHost:    max(cfg.Conns, cfg.MaxConns, 2),
 		MaxConnsPerHost:        cfg.MaxConns,
@@ -86,8 +86,8 @@ func newWith(cfg Config, tlsConfig *tls.Config) *Client {
 	}}
 }
 
-// WithoutCredentials returns a Client that sends none: no header of the Config and
-// no client certificate.
+// WithoutCredentials returns a Client that sends neither the headers of the Config
+// nor a client certificate.
 func (c *Client) WithoutCredentials() *Client {
 	cfg, tlsConfig := c.cfg, c.tls.Clone()
 	cfg.Header, cfg.Origins, tlsConfig.Certificates = nil, nil, nil
@@ -122,8 +122,8 @@ type Response struct {
 	Timing Timing
 }
 
-// Get reads a document. An error says at which stage the exchange failed and what
-// to try; a status other than 2xx is a *StatusError.
+// Get reads a document. An error names the stage at which the exchange failed and
+// the way out; a status other than 2xx is a *StatusError.
 func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()

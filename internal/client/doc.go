@@ -7,11 +7,11 @@
 // reads a document; HTTP gives packages that speak a protocol of their own the
 // same rules; Record does one exchange and keeps everything a diagnosis needs.
 //
-// A failed exchange is an Error, which names the Stage and what to try. An answer
+// A failed exchange is an Error, which names the Stage and the way out. An answer
 // whose status is an error is a StatusError; an answer that breaks HTTP is a
 // ProtocolError, one beyond the limit a TooLargeError. Stopwatch measures the
-// Timing of an exchange. RedactURL and Secrets keep credentials out of what is
-// printed.
+// Timing of an exchange. RedactURL and Secrets keep credentials out of all
+// output.
 //
 // The subpackage fastconn does exchanges under the same rules at a third of the
 // cost, for load tests.

@@ -30,7 +30,7 @@ const (
 	StageBody    Stage = "reading the answer"
 )
 
-// Error is an exchange that failed: its stage, its cause, and what to try.
+// Error is an exchange that failed: its stage, its cause, and the way out.
 type Error struct {
 	Stage   Stage
 	Err     error

@@ -21,12 +21,12 @@ var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "
 // that look secret.
 func RedactURL(u *url.URL) string { return report.RedactURL(u) }
 
-// Redact is RedactURL for an address as it was typed, perhaps without a scheme.
+// Redact is RedactURL for an address as the user typed it.
 func Redact(target string) string { return report.RedactAddress(target) }
 
 var queryPair = regexp.MustCompile(`[^&;]+`)
 
-// Secrets are values that must not show, longest first.
+// Secrets are values that must not be printed, longest first.
 type Secrets []string
 
 // SecretsOf collects the values of h that name a credential: of the headers
@@ -42,7 +42,7 @@ func SecretsOf(h http.Header, more ...string) Secrets {
 		}
 	}
 	s = append(s, more...)
-	for range 2 { // an error page can quote in JSON what it has quoted
+	for range 2 { // an error page can quote a quoted value once more
 		for _, value := range slices.Clone(s) {
 			s = append(s, otherForms(value)...)
 		}
@@ -54,7 +54,7 @@ func SecretsOf(h http.Header, more ...string) Secrets {
 	return s
 }
 
-// otherForms are the ways in which a value is written in JSON, quoted by Go and in a URL.
+// otherForms returns a value as it is written in JSON, quoted by Go and in a URL.
 func otherForms(value string) []string {
 	quoted := strconv.Quote(value)
 	forms := []string{quoted[1 : len(quoted)-1], url.QueryEscape(value), url.PathEscape(value)}
@@ -72,7 +72,7 @@ func (s Secrets) Redact(text string) string {
 	return text
 }
 
-// SecretsIn collects what of u is a credential: its password, as it stands and
+// SecretsIn collects the credentials in u: its password, as it stands and
 // as net/http sends it, and the values of query keys that name a secret.
 func SecretsIn(u *url.URL) []string {
 	var s []string

@@ -6,26 +6,26 @@ import (
 	"slices"
 )
 
-// leastInBody is how long a secret must be to be looked for in answers: a short
-// one could be a word of the protocol.
+// leastInBody is the shortest secret that is looked for in answers: a shorter value
+// could be a word of the protocol.
 const leastInBody = 8
 
-// inBodies are the secrets that are looked for in answers.
+// inBodies returns the secrets that are looked for in answers.
 func (s Secrets) inBodies() Secrets {
 	return slices.DeleteFunc(slices.Clone(s), func(s string) bool { return len(s) < leastInBody })
 }
 
-// redactor blanks secrets in an answer before anybody reads it: what is cut or
-// quoted later would no longer be known for one.
+// redactor blanks secrets in an answer before anybody reads it: half of a secret,
+// cut or quoted later, would not be recognized.
 type redactor struct {
 	io.ReadCloser
 	secrets Secrets
 	rest    string // read, perhaps the beginning of a secret
-	clean   string // to be handed out
+	clean   string // ready to be returned
 	err     error
 }
 
-// redact wraps an answer, where there are secrets to look for.
+// redact wraps an answer if there are secrets to look for.
 func redact(answer io.ReadCloser, secrets Secrets) io.ReadCloser {
 	if len(secrets) == 0 {
 		return answer
@@ -38,7 +38,7 @@ func (r *redactor) Read(p []byte) (int, error) {
 		var n int
 		n, r.err = r.ReadCloser.Read(p)
 		if r.rest == "" && r.harmless(p[:n]) {
-			return n, r.err // as it is mostly
+			return n, r.err // the usual case
 		}
 		text := r.secrets.Redact(r.rest + string(p[:n]))
 		held := 0
@@ -55,7 +55,7 @@ func (r *redactor) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// harmless reports whether text has no secret in it, nor the beginning of one at its end.
+// harmless reports whether text contains no secret and does not end within one.
 func (r *redactor) harmless(text []byte) bool {
 	for _, s := range r.secrets {
 		if bytes.Contains(text, []byte(s)) {
@@ -65,7 +65,7 @@ func (r *redactor) harmless(text []byte) bool {
 	return r.begun(text) == 0
 }
 
-// begun is how many of the last bytes of text could begin a secret.
+// begun returns how many of the last bytes of text could begin a secret.
 func (r *redactor) begun(text []byte) int {
 	most := 0
 	for _, s := range r.secrets {

@@ -52,7 +52,7 @@ func (e *StatusError) Error() string {
 	return "the server answered " + e.Status + e.hint()
 }
 
-// hint returns what to try.
+// hint returns the way out.
 func (e *StatusError) hint() string {
 	switch e.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:

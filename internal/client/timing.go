@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Timing is how long the parts of an exchange took. Of a connection that was
-// used again, DNS, Connect and TLS are 0.
+// Timing holds the durations of the parts of an exchange. For a reused connection,
+// DNS, Connect and TLS are 0.
 type Timing struct {
 	Start     time.Time
 	DNS       time.Duration
@@ -20,13 +20,13 @@ type Timing struct {
 	Reused    bool
 }
 
-// Stopwatch times one exchange, or several that come one after the other: then
-// the first one says whether a connection was there. Watch begins it; the lookups and connections
-// that net/http tries side by side may report at once, and late.
+// Stopwatch times one exchange, or several that follow each other: then the first
+// one decides whether the connection was reused. Watch starts it. Lookups and
+// connections that net/http attempts in parallel may report late.
 type Stopwatch struct {
 	mu                      sync.Mutex
 	timing                  Timing
-	conns                   int // that were got
+	conns                   int // that the exchanges were given
 	dns, connect, handshake time.Time
 }
 
@@ -62,7 +62,7 @@ func (s *Stopwatch) note(set func(*Timing)) {
 func (s *Stopwatch) Stop() Timing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.timing.Reused { // what a connection took that was begun beside it is not this exchange's
+	if s.timing.Reused { // a connection opened in parallel is not part of this exchange
 		s.timing.DNS, s.timing.Connect, s.timing.TLS = 0, 0, 0
 	}
 	return s.timing

@@ -25,7 +25,7 @@ func (d deviation) String() string {
 	return d.text
 }
 
-// MalformedError is an answer that is not what the protocol says.
+// MalformedError is an answer that breaks the protocol.
 type MalformedError struct{ What string }
 
 func (e *MalformedError) Error() string { return "malformed answer: " + e.What }
@@ -52,10 +52,10 @@ func unmarshal(data []byte, v any) ([]deviation, error) {
 	return []deviation{{text: "an answer has text that is not valid Unicode"}}, nil
 }
 
-// maxQuote limits what an error quotes of a server, in bytes.
+// maxQuote limits the bytes of a server that an error quotes.
 const maxQuote = 60
 
-// explain describes why data is not what was expected.
+// explain describes why data could not be read.
 func explain(data []byte, err error) string {
 	var kind *jsonv2.SemanticError
 	var syntax *jsontext.SyntacticError

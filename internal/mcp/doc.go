@@ -4,10 +4,10 @@
 // Connect negotiates how to speak to the server at an Endpoint, its Era, and opens
 // the first Session; Open opens more of the same Era. A Session lists Tools, sends a
 // Request with Do and returns its Answer, and opens the standalone event stream with
-// Listen. What a server does that the official clients reject, or that is odd, is in
-// its Warnings; with Endpoint.Check it is an error.
+// Listen. Warnings lists how the server departs from the protocol; with Endpoint.Check,
+// departures that the official clients reject are errors.
 //
-// Errors say what came instead of an answer: a client.StatusError, an RPCError, a
+// Errors describe the data that came instead of an answer: a client.StatusError, an RPCError, a
 // MalformedError, ErrSessionLost, or a client.Error where the exchange failed.
 //
 // Inside, a transport carries the messages of a session: streamable over Streamable

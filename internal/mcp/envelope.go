@@ -7,8 +7,8 @@ import (
 	"github.com/go-faster/jx"
 )
 
-// envelope is the part of a message that decides what it is: raw values, nil where
-// a member is missing.
+// envelope is the part of a message that tells answers, requests, success and errors
+// apart: raw values, nil where a member is missing.
 type envelope struct {
 	version, id, method, result, err jx.Raw
 	isError, resultType              jx.Raw // of the result

@@ -13,8 +13,8 @@ import (
 // standard streams, and HTTP+SSE. It is safe for concurrent use.
 type link struct {
 	write     func(ctx context.Context, body []byte) error
-	stop      func()        // ends what carries the link; may be called again
-	lastWords func() string // what the server wrote to its standard error; may be nil
+	stop      func()        // ends the stream or process of the link; may be called again
+	lastWords func() string // returns the end of its standard error; may be nil
 
 	replies chan []byte // to requests of the server
 	done    chan struct{}
@@ -25,7 +25,7 @@ type link struct {
 	junk    junk
 }
 
-// junk describes what arrived and was no answer to a request.
+// junk describes data that arrived and answered no request.
 type junk struct {
 	count int
 	first string // the first piece that was no message
@@ -131,7 +131,7 @@ func (l *link) answer() {
 	}
 }
 
-// unansweredError says that time was up, and what came instead of an answer.
+// unansweredError says that time was up, and which data came instead of an answer.
 type unansweredError struct {
 	method, instead string
 	err             error

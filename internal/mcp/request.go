@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Request is a request as it can be sent again and again.
+// Request is a request that can be sent any number of times.
 type Request struct {
 	Method string
 	Name   string         // of the tool or prompt, or the URI: for servers and proxies that look at headers
@@ -18,19 +18,19 @@ type Request struct {
 	fields http.Header // Mcp-Param-X, for the modern revision
 }
 
-// CallTool is a call of a tool with arguments, a JSON object.
+// CallTool returns a call of a tool with arguments, a JSON object.
 func CallTool(tool *Tool, arguments jsontext.Value) *Request {
 	r := &Request{Method: "tools/call", Name: tool.Name, Params: named("name", tool.Name, arguments)}
 	r.fields = tool.paramHeaders(arguments)
 	return r
 }
 
-// GetPrompt asks for a prompt; it may have no arguments.
+// GetPrompt returns a request for a prompt; arguments may be empty.
 func GetPrompt(name string, arguments jsontext.Value) *Request {
 	return &Request{Method: "prompts/get", Name: name, Params: named("name", name, arguments)}
 }
 
-// ReadResource asks for a resource.
+// ReadResource returns a request for a resource.
 func ReadResource(uri string) *Request {
 	return &Request{Method: "resources/read", Name: uri, Params: named("uri", uri, nil)}
 }
@@ -48,7 +48,7 @@ func named(key, value string, arguments jsontext.Value) jsontext.Value {
 	return append(params, '}')
 }
 
-// paramHeaders is Mcp-Param-X for each argument whose schema is annotated with
+// paramHeaders returns Mcp-Param-X for each argument whose schema is annotated with
 // x-mcp-header: X. Most tools have none.
 func (t *Tool) paramHeaders(arguments jsontext.Value) http.Header {
 	if len(t.Headers) == 0 {
@@ -56,7 +56,7 @@ func (t *Tool) paramHeaders(arguments jsontext.Value) http.Header {
 	}
 	var values map[string]jsontext.Value
 	if jsonv2.Unmarshal(arguments, &values) != nil {
-		return nil // the server will say that the arguments are no object
+		return nil // the server will refuse the arguments
 	}
 	header := http.Header{}
 	for name, field := range t.Headers {
@@ -94,12 +94,12 @@ func (t *Tool) annotations() {
 	}
 }
 
-// notToken reports whether c cannot be in the name of a header: the server chose it.
+// notToken reports whether c is not allowed in the name of a header: the server chose the name.
 func notToken(c rune) bool {
 	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
 }
 
-// headerValue is s, or its base64 where a header could not carry it as it is.
+// headerValue returns s, or its base64 where a header could not carry it.
 func headerValue(s string) string {
 	safe := s == strings.TrimSpace(s) && !strings.HasPrefix(s, "=?base64?")
 	for i := 0; i < len(s) && safe; i++ {

@@ -15,7 +15,7 @@ import (
 
 // Session is one client of a server. Of a revision without sessions it is a client
 // that keeps nothing. Over standard streams its methods may be called concurrently;
-// over HTTP it belongs to one user, who makes one call at a time.
+// over HTTP it belongs to one user and makes one call at a time.
 type Session struct {
 	era   Era
 	seq   atomic.Int64
@@ -74,7 +74,7 @@ func (s *Session) initialize(ctx context.Context, era Era) error {
 	return nil
 }
 
-// agree takes what the server answered to initialize.
+// agree takes the answer to initialize.
 func (s *Session) agree(result jsontext.Value) error {
 	var r struct {
 		ProtocolVersion string         `json:"protocolVersion"`
@@ -97,8 +97,8 @@ func (s *Session) agree(result jsontext.Value) error {
 	return s.note(odd)
 }
 
-// note keeps deviations as warnings. With Check, one that the official clients
-// reject is an error.
+// note keeps deviations as warnings. With Check, those that the official clients
+// reject are errors.
 func (s *Session) note(found []deviation) error {
 	if len(found) == 0 {
 		return nil
@@ -119,7 +119,7 @@ func (s *Session) note(found []deviation) error {
 // maxWarnings limits the warnings of a session.
 const maxWarnings = 20
 
-// Warnings returns what the server did that departs from the protocol, each thing once.
+// Warnings returns how the server departs from the protocol, each thing once.
 func (s *Session) Warnings() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +129,7 @@ func (s *Session) Warnings() []string {
 // Opening returns how long initialize and initialized took, 0 without sessions.
 func (s *Session) Opening() time.Duration { return s.took }
 
-// Era returns what was negotiated.
+// Era returns the negotiated era.
 func (s *Session) Era() Era { return s.era }
 
 // Over sends all that follows over a connection of its own; nil means net/http.
@@ -147,8 +147,8 @@ func (s *Session) Over(line http.RoundTripper) {
 // the stream or process that carries it is there.
 func (s *Session) Alive() bool { return s.wire.alive() }
 
-// Close ends the session so that the server knows: with DELETE, or by closing what
-// carries it. A server that does not allow DELETE is no error.
+// Close ends the session so that the server knows: with DELETE, or by closing its
+// stream. A server that does not allow DELETE is no error.
 func (s *Session) Close(ctx context.Context) error { return s.wire.end(ctx) }
 
 // Abandon drops the session without telling the server.
@@ -157,7 +157,7 @@ func (s *Session) Abandon() { s.wire.abandon() }
 // Answer is the outcome of a request that was answered.
 type Answer struct {
 	Result   jsontext.Value // valid until the next request of the session
-	IsError  bool           // the tool failed, which is no error of the protocol
+	IsError  bool           // the tool failed; the protocol did not
 	Text     string         // why, where IsError: the first text of the result
 	At       time.Time      // when the answer was complete
 	Sent     int64          // bytes of the messages in both directions
@@ -259,7 +259,7 @@ func (s *Session) encode(body []byte, id int64, method string, params jsontext.V
 const modernMeta = `{"_meta":{"io.modelcontextprotocol/protocolVersion":"` + Modern +
 	`","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"mcpdiag","version":"1"}}`
 
-// appendMembers appends the members of an object to one that is open and has some.
+// appendMembers appends the members of an object to another that is open and not empty.
 func appendMembers(dst []byte, object jsontext.Value) []byte {
 	if len(object) <= 2 { // {} or nothing
 		return append(dst, '}')

@@ -130,8 +130,8 @@ const (
 	mostPause  = 30 * time.Second
 )
 
-// pauseBefore returns the pause before a stream is resumed once more: what the server
-// asks for, otherwise one second and half as much again each time.
+// pauseBefore returns the pause before a stream is resumed once more: as the server
+// asks, otherwise one second, and half as much again each time.
 func (p position) pauseBefore(tries int) time.Duration {
 	if p.retry > 0 {
 		return max(p.retry, leastPause)

@@ -30,7 +30,7 @@ type streamable struct {
 	buf    []byte // of the last answer
 }
 
-// headerKey is what the header of a request depends on.
+// headerKey holds all that the header of a request depends on.
 type headerKey struct{ verb, method, name string }
 
 func (h *streamable) speak(era Era, agreed bool) { h.era, h.agreed, h.headers = era, agreed, nil }
@@ -202,8 +202,8 @@ type payload struct{ bytes.Reader }
 
 func (*payload) Close() error { return nil }
 
-// header returns the header of a request. In the modern revision it names what is
-// called; in those since 2025-06-18 it names the revision that was agreed on.
+// header returns the header of a request. In the modern revision it names the
+// method and the tool; in those since 2025-06-18 it names the revision that was agreed on.
 func (h *streamable) header(k headerKey) http.Header {
 	if h.era.Sessions() {
 		k.name, k.method = "", ""

@@ -97,7 +97,7 @@ func readTool(entry jsontext.Value) (Tool, []deviation) {
 			Name        string         `json:"name"`
 			InputSchema jsontext.Value `json:"inputSchema"`
 		}
-		_, _ = unmarshal(entry, &part) // what cannot be read stays empty
+		_, _ = unmarshal(entry, &part) // an unreadable member stays empty
 		tool = Tool{Name: part.Name, InputSchema: part.InputSchema}
 		odd = append(odd, deviation{fmt.Sprintf("an entry of tools/list cannot be read: %s", bad.What), true})
 	}

@@ -68,7 +68,7 @@ func (b *body) Read(p []byte) (int, error) {
 // maxTrailer limits the lines after the last chunk.
 const maxTrailer = 4 << 10
 
-// trailer reads what follows the last chunk up to an empty line.
+// trailer reads the lines after the last chunk up to an empty one.
 func (b *body) trailer() error {
 	for size := 0; size < maxTrailer; {
 		line, err := b.conn.in.ReadSlice('\n')

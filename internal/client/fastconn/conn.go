@@ -145,7 +145,7 @@ func (c *Conn) exchange(req *http.Request) (*http.Response, error) {
 	if err == nil || !c.timing.Reused || c.answered || !closedByServer(err) || req.Context().Err() != nil {
 		return resp, err
 	}
-	c.drop() // the server had closed the connection, which is no failure of this request
+	c.drop() // the request did not fail: the server had closed the connection before
 	c.timing.Reused, c.stage = false, client.StageConnect
 	c.engine.CountResent()
 	return c.attempt(req)

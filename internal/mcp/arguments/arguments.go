@@ -193,7 +193,7 @@ func (m *maker) object(s *schema, depth int) any {
 	return object
 }
 
-// kind returns the type, the first of several, or what the other keywords suggest.
+// kind returns the type, the first of several, or as the other keywords suggest.
 func (s *schema) kind() string {
 	switch t := s.Type.(type) {
 	case string:

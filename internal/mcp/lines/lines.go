@@ -1,7 +1,7 @@
 // Package lines reads lines of limited length from a stream that is not trusted.
 //
 // Reader returns one line after the other. A line beyond the limit is an error
-// that does not end the stream, and Skipped counts what was passed over.
+// that does not end the stream, and Skipped counts such lines.
 package lines
 
 import (

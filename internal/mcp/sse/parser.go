@@ -132,7 +132,7 @@ func (p *Parser) beginValue() {
 	default:
 		p.data = append(p.data, '\n')
 	}
-	p.event.Data = []byte{} // there is data, though perhaps no bytes of it
+	p.event.Data = []byte{} // the event has data, perhaps of length 0
 }
 
 func (p *Parser) appendData(part []byte) error {
