@@ -30,7 +30,10 @@ func TestBrokenServers(t *testing.T) {
 		"refuse":                  {refused, `connection refused; is the server running? "mcpdiag demo --serve" starts one to try`},
 		"accept and never answer": {rawServer(t, func(net.Conn) {}), "no answer within 500ms (waiting for the answer); the server may hang"},
 		"close at once":           {rawServer(t, func(c net.Conn) { _ = c.Close() }), "the server"},
-		"reset in mid-body":       {rawServer(t, reset), "the server reset the connection while reading the answer; its log may say why"},
+		"switch protocols": {rawServer(t, func(c net.Conn) {
+			after("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")(noClose{c})
+		}), "the server answered 101 Switching Protocols"},
+		"reset in mid-body": {rawServer(t, reset), "the server reset the connection while reading the answer; its log may say why"},
 	} {
 		for what, args := range asks(tc.url, t.TempDir()) {
 			t.Run(title+", "+what, func(t *testing.T) {

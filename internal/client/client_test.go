@@ -44,8 +44,7 @@ func parse(t *testing.T, address string) *url.URL {
 	return u
 }
 
-// speak accepts connections and lets each be answered by hand, for answers
-// that net/http would not send.
+// speak accepts connections and lets answer write what net/http would not send.
 func speak(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -197,7 +196,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// The limit counts decoded bytes, and is exact.
+// TestMaxBody checks that the limit counts decoded bytes, and is exact.
 func TestMaxBody(t *testing.T) {
 	const limit = 1 << 20
 	zipped := func(n int) []byte {
@@ -242,8 +241,7 @@ func TestMaxBody(t *testing.T) {
 	}
 }
 
-// Credentials go to the origin they were given for, and no redirect is followed:
-// the server it leads to sees nothing at all.
+// TestRedirectsAreNotFollowed checks that the target of a redirect receives no request.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var seen []string
 	second := func(_ http.ResponseWriter, r *http.Request) {
@@ -310,7 +308,7 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 	}
 }
 
-// What is sent to anybody else has none of the header.
+// TestOthersGetNoCredentials checks that other origins receive no configured header.
 func TestOthersGetNoCredentials(t *testing.T) {
 	var got []string
 	h := func(_ http.ResponseWriter, r *http.Request) {

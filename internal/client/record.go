@@ -45,7 +45,7 @@ func (c *Client) Record(ctx context.Context, req *http.Request, maxBody int) *Ex
 		GotConn: func(info httptrace.GotConnInfo) { remote.Store(info.Conn.RemoteAddr().String()) },
 	})
 	var watch Stopwatch
-	resp, err := c.http.Do(req.WithContext(watch.Watch(ctx)))
+	resp, err := c.http.Do(req.WithContext(watch.Watch(ctx))) //nolint:bodyclose // readBody does
 	if err == nil {
 		x.Status, x.Proto, x.Header, x.TLS = resp.StatusCode, resp.Proto, resp.Header, resp.TLS
 		err = x.readBody(resp.Body, maxBody)

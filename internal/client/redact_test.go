@@ -54,8 +54,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// A secret that holds characters which JSON, Go or URLs write otherwise must
-// not show in that form either.
+// TestSecretsInOtherForms checks that a secret is blanked as JSON, Go and URLs quote it, too.
 func TestSecretsInOtherForms(t *testing.T) {
 	s := SecretsOf(http.Header{"Cookie": {`a="SENT&<INEL>\x"`}})
 	got := s.Redact(`{"a":"a=\"SENT\u0026\u003cINEL\u003e\\x\"", "b": "a=\"SENT&<INEL>\\x\""} a="SENT&<INEL>\x" a%3D%22SENT%26%3CINEL%3E%5Cx%22`)
@@ -65,8 +64,8 @@ func TestSecretsInOtherForms(t *testing.T) {
 	}
 }
 
-// An error page that repeats the request may not be cut in the middle of a
-// secret: the rest of it would not be known for one.
+// TestSnippetIsRedactedBeforeItIsCut checks that an error page that repeats the
+// request is not cut within a secret, the rest of which would not be recognized.
 func TestSnippetIsRedactedBeforeItIsCut(t *testing.T) {
 	for n := range maxSnippet + 1 {
 		resp := &http.Response{StatusCode: 500, Status: "500 X", Request: httptest.NewRequest(http.MethodGet, "/?token="+sentinel+"q", nil)}
@@ -79,7 +78,7 @@ func TestSnippetIsRedactedBeforeItIsCut(t *testing.T) {
 	}
 }
 
-// However an answer comes, a secret in it does not get through, and the rest does.
+// TestAnswersAreRedacted checks that secrets are blanked however an answer is split.
 func TestAnswersAreRedacted(t *testing.T) {
 	secrets := SecretsOf(nil, "SENTINEL-SENTINEM", "SENTINEL-x", "short").inBodies()
 	in := "SENTI SENTINEL-SENTINEM SENTINEL-SENTINEL-x short SENTINEL-SENTINE"

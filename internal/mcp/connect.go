@@ -137,8 +137,7 @@ func (s *Session) probe(ctx context.Context, ep Endpoint) (Era, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	result, err := s.ask(ctx, "server/discover", nil)
-	var rpc *RPCError
-	if errors.As(err, &rpc) {
+	if rpc, ok := errors.AsType[*RPCError](err); ok {
 		if version := supported(rpc); version != "" {
 			return Era{Version: version}, nil
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What each revision wants to be sent.
+// TestHeaders checks the header of a modern request.
 func TestHeaders(t *testing.T) {
 	srv := &server{}
 	ep := srv.start(t, func(w http.ResponseWriter, _ *http.Request, a asked) { _, _ = io.WriteString(w, result(a.ID)) })

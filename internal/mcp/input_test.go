@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A server that asks for input gets it: the same request again, under a new id,
-// with an answer to each question and its state byte for byte.
+// TestInputRequired checks that a server that asks for input gets the same request
+// again, under a new id, with an answer to each question and its state unchanged.
 func TestInputRequired(t *testing.T) {
 	srv := &server{}
 	const state = `"\u00e4 /\/ state"`

@@ -43,8 +43,7 @@ const (
 
 // ErrorCode returns the JSON-RPC code in the chain of err.
 func ErrorCode(err error) (code int64, ok bool) {
-	var rpc *RPCError
-	if errors.As(err, &rpc) {
+	if rpc, ok := errors.AsType[*RPCError](err); ok {
 		return rpc.Code, true
 	}
 	return 0, false

@@ -16,7 +16,7 @@ type greeting struct {
 	Name string `json:"name"`
 }
 
-// The official Go SDK is the judge of what is sent to it.
+// TestAgainstTheSDK checks requests and answers against the official Go SDK.
 func TestAgainstTheSDK(t *testing.T) {
 	for _, stateless := range []bool{false, true} {
 		for _, asJSON := range []bool{false, true} {

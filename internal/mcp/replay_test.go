@@ -20,7 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// replay is a server that answers as another one was seen to answer.
+// replay is a server that gives the recorded answers of another one.
 type replay struct {
 	t       *testing.T
 	answers map[string]string
@@ -43,8 +43,8 @@ func newReplay(t *testing.T, name string) Endpoint {
 	return Endpoint{HTTP: srv.Client(), URL: srv.URL + "/mcp"}
 }
 
-// ServeHTTP finds the answer by what is asked. The session ID of a request says which
-// of several captures of tools/call is wanted.
+// ServeHTTP finds the answer to a request. The session ID of a request chooses one of
+// several recordings of tools/call.
 func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
 	var m struct {
@@ -88,7 +88,7 @@ func (r *replay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// What the deployed servers answer, and what is made of it.
+// TestReplay checks how the answers of real servers are read.
 func TestReplay(t *testing.T) {
 	type seen struct {
 		Detected, Negotiated, Server string
@@ -150,7 +150,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// outcome is how a call ended: "isError", the code of a JSON-RPC error, or "".
+// outcome returns how a call ended: "isError", the code of a JSON-RPC error, or "".
 func outcome(ctx context.Context, s *Session, tool string) (string, error) {
 	res, err := s.Call(ctx, Tool{Name: tool}, jsontext.Value(`{}`))
 	var rpc *RPCError

@@ -8,8 +8,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
-// Who asks for a revision that a server does not speak is told which it speaks,
-// whichever of the two is the older one.
+// TestConnectAsksForARevision checks that the error for a revision that a server does
+// not speak names the one that it speaks, older or newer.
 func TestConnectAsksForARevision(t *testing.T) {
 	for _, tc := range []struct{ server, asked, speaks string }{
 		{"ts-sdk1-json", Modern, Legacy},
@@ -37,8 +37,8 @@ func TestConnectAsksForARevision(t *testing.T) {
 	}
 }
 
-// A server that does not answer server/discover may speak the modern revision all
-// the same; one that answers nothing at all keeps its own error.
+// TestConnectWithoutDiscover checks that a server may speak the modern revision without
+// server/discover, and that a server without any answer keeps its own error.
 func TestConnectWithoutDiscover(t *testing.T) {
 	status := http.StatusNotFound
 	ep := new(server).start(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { w.WriteHeader(status) })

@@ -19,7 +19,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
-// asked is a request as a server got it.
+// asked is a request that a server received.
 type asked struct {
 	Method string // of HTTP
 	RPC    string // method, or "response"
@@ -28,7 +28,7 @@ type asked struct {
 	Header http.Header
 }
 
-// server answers with h, after it has noted what was asked.
+// server records requests.
 type server struct {
 	mu  sync.Mutex
 	log []asked
@@ -94,7 +94,7 @@ func result(id string) string {
 
 var anyTool = Tool{Name: "x"}
 
-// The answer may come in any form that the protocol allows.
+// TestAnswerForms checks all forms of an answer that the protocol allows.
 func TestAnswerForms(t *testing.T) {
 	for name, form := range map[string]func(w http.ResponseWriter, id string){
 		"JSON": func(w http.ResponseWriter, id string) {
@@ -140,7 +140,8 @@ func TestAnswerForms(t *testing.T) {
 	}
 }
 
-// A server's own requests are answered, or the call would hang for ever.
+// TestServerRequestsAreAnswered checks that requests of the server are answered; the
+// call would hang otherwise.
 func TestServerRequestsAreAnswered(t *testing.T) {
 	replies := make(chan string, 2)
 	s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, a asked) {
@@ -176,7 +177,7 @@ func waitFor(ctx context.Context, c chan string) string {
 	}
 }
 
-// A stream that was closed, or broke off, is taken up after its last event.
+// TestResume checks that a stream that was closed or cut off is resumed after its last event.
 func TestResume(t *testing.T) {
 	for name, end := range map[string]func(){
 		"closed":    func() {},
@@ -213,8 +214,9 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// What is malformed or too large is not asked for again.
-func TestNoResumeAfterAnAnswerThatIsNone(t *testing.T) {
+// TestNoResumeAfterMalformedAnswer checks that malformed and too large data is not
+// requested again.
+func TestNoResumeAfterMalformedAnswer(t *testing.T) {
 	tooLarge := errors.New("too large")
 	for name, tc := range map[string]struct {
 		text string
@@ -289,7 +291,7 @@ func TestStreamThatNeverAnswers(t *testing.T) {
 	})
 }
 
-// The kinds of failure are told apart.
+// TestFailures checks the kind and the text of each failure.
 func TestFailures(t *testing.T) {
 	answer := func(code int, text string) func(http.ResponseWriter, *http.Request, asked) {
 		return func(w http.ResponseWriter, _ *http.Request, a asked) {

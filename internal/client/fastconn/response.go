@@ -73,7 +73,7 @@ func (r *response) readHead(c *Conn) error {
 
 // parse reads r.next as net/http does.
 func (r *response) parse(req *http.Request) error {
-	parsed, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(r.next)), req)
+	parsed, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(r.next)), req) //nolint:bodyclose // its body is read elsewhere
 	if err != nil {
 		return unexpected(err, true)
 	}

@@ -63,12 +63,10 @@ func (r *Reader) Next() ([]byte, error) {
 		}
 		line = r.long
 	}
-	if err == nil || errors.Is(err, io.EOF) && len(line) > 0 {
-		r.discard, err = false, nil
-	} else if !errors.Is(err, bufio.ErrBufferFull) {
+	switch r.discard = errors.Is(err, bufio.ErrBufferFull); {
+	case r.discard, err == nil, errors.Is(err, io.EOF) && len(line) > 0:
+	default:
 		return nil, err
-	} else {
-		r.discard = true
 	}
 	if text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")); len(text) <= r.limit && !r.discard {
 		return text, nil
