@@ -7,16 +7,16 @@ export CGO_ENABLED ?= 0
 build: ## bin/mcpdiag, one static binary
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
 
-test: ## the tests that everyone runs
+test: ## all tests, in about two minutes
 	go test ./...
 
-test-leaks: ## real servers that leak, and the versions that mend them: half an hour
+test-leaks: ## real servers that leak, and the versions with the fix: half an hour
 	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -timeout 3h -v
 
 test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru for one shape; results go to healthy.csv, and it resumes
 	MCPDIAG_LEAKS=healthy HEALTHY_SHAPE=$(SHAPE) go test ./cmd/mcpdiag -run TestHealthy -count 1 -timeout 3h -v
 
-check: lint ## all that must hold before a commit
+check: lint ## everything that must hold before a commit
 	go vet ./...
 	CGO_ENABLED=1 go test -race ./...
 	GOOS=linux GOARCH=arm64 go build -o /dev/null ./cmd/mcpdiag

@@ -1,17 +1,23 @@
 package main
 
 import (
+	"io"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// judged is a result whose report decides the exit code.
+// judged is the result of a command that judges: its report decides the exit code
+// and is rendered in all formats but text and JSON.
 type judged interface {
-	textual
 	finding.Result
+	Text(io.Writer, report.Painter) error
 }
+
+// page is a result that is also an HTML page.
+type page interface{ HTML(io.Writer) error }
 
 // conclude writes the result of a command that judges. It returns the error that
 // stands for the outcome.

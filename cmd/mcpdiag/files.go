@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -61,39 +60,27 @@ func quoted(path string) string {
 	return path
 }
 
-// writeResult writes a result to path in one of the formats that its command has.
-func (a *app) writeResult(path, format string, res textual) error {
+// writeResult writes a result to path in one of the formats of its command.
+func (a *app) writeResult(path, format string, res judged) error {
 	return a.write(path, func(w io.Writer) error { return a.render(w, format, res) })
 }
 
-// textual is a result that is written as text, and in some of the formats of render.
-type textual interface {
-	Text(io.Writer, report.Painter) error
-}
-
-// render writes res to w in a format that its command offers.
-func (a *app) render(w io.Writer, format string, res textual) error {
-	if r, ok := res.(finding.Result); ok {
-		switch format {
-		case "markdown":
-			return r.Report().Markdown(w)
-		case "junit":
-			return r.Report().JUnit(w)
-		case "github":
-			return r.Report().GitHub(w)
-		}
-	}
+// render writes res to w. Only commands whose results are pages offer html.
+func (a *app) render(w io.Writer, format string, res judged) error {
 	switch format {
 	case "json":
 		return writeJSON(w, res)
 	case "markdown":
-		return res.(interface{ Markdown(io.Writer) error }).Markdown(w)
+		return res.Report().Markdown(w)
 	case "junit":
-		return res.(interface{ JUnit(io.Writer) error }).JUnit(w)
+		return res.Report().JUnit(w)
 	case "github":
-		return res.(interface{ GitHub(io.Writer) error }).GitHub(w)
+		return res.Report().GitHub(w)
 	case "html":
-		return res.(interface{ HTML(io.Writer) error }).HTML(w)
+		if p, ok := res.(page); ok {
+			return p.HTML(w)
+		}
+		return fmt.Errorf("the format html is not available for %s", res.Report().Command)
 	}
 	return res.Text(w, a.painter(w))
 }
