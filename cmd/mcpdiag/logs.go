@@ -32,6 +32,7 @@ type logReader struct {
 	units    []string
 	failOn   []string
 	baseline string
+	by       choice
 	format   choice
 	output   string
 	extract  bool
@@ -66,6 +67,7 @@ Exit code 3: a known fault, a change, or a condition of --fail-on.`,
 	fs := cmd.Flags()
 	fs.StringSliceVar(&l.only, "only", nil, "write these reports whole: "+strings.Join(logs.SectionNames(), ", "))
 	fs.StringVar(&l.o.Request, "request", "", "write the timeline of the request with this id")
+	choiceVar(cmd, fs, &l.by, "by", "count error rates by", append([]string{"endpoint"}, slices.DeleteFunc(logs.Dimensions(), func(s string) bool { return s == "endpoint" })...)...)
 	fs.StringVar(&l.where, "where", "", "read only entries for which this condition is true")
 	fs.StringVar(&l.since, "since", "", "read only entries from this time on: a duration before now, or RFC 3339")
 	fs.StringVar(&l.until, "until", "", "read only entries before this time")
@@ -81,11 +83,11 @@ Exit code 3: a known fault, a change, or a condition of --fail-on.`,
 	fs.BoolVarP(&l.follow, "follow", "f", false, "wait for more, and write each entry that is a warning or worse")
 	choiceVar(cmd, fs, &l.format, "format", "format of the result", "text", "json", "markdown", "junit", "github", "html", "csv")
 	fs.StringVarP(&l.output, "output", "o", "", "write the result to this file")
-	group(fs, "Selection", "only", "request", "where", "since", "until", "follow")
+	group(fs, "Selection", "only", "request", "by", "where", "since", "until", "follow")
 	group(fs, "Reading", "tz", "map", "unit")
 	group(fs, "Verdict", "slow", "recent", "baseline", "fail-on")
 	group(fs, "Output", "top", "extract", "format", "output")
-	foundMaySet(fs, "tz", "slow", "top", "recent", "fail-on", "map", "unit", "format")
+	foundMaySet(fs, "tz", "by", "slow", "top", "recent", "fail-on", "map", "unit", "format")
 	paths(fs, "baseline", "output")
 	return cmd
 }
@@ -123,6 +125,7 @@ func (l *logReader) run(ctx context.Context, args []string) error {
 
 // options checks the flags.
 func (l *logReader) options() error {
+	l.o.By = l.by.value
 	for _, id := range l.only {
 		if !slices.Contains(logs.SectionNames(), id) {
 			return usagef("--only %s: want one of %s", id, strings.Join(logs.SectionNames(), ", "))

@@ -2,6 +2,8 @@ package logs
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
@@ -27,6 +29,18 @@ func appendEndpoint(dst []byte, e *input.Entry) []byte {
 	}
 	return dst
 }
+
+// dimensions are the names that --by takes, and the part of an entry that each counts by.
+var dimensions = map[string]func(dst []byte, e *input.Entry) []byte{
+	"endpoint": appendEndpoint,
+	"tool":     func(dst []byte, e *input.Entry) []byte { return append(dst, e.Tool...) },
+	"user":     func(dst []byte, e *input.Entry) []byte { return append(dst, e.User...) },
+	"stream":   func(dst []byte, e *input.Entry) []byte { return append(dst, e.Stream...) },
+	"source":   func(dst []byte, e *input.Entry) []byte { return append(dst, e.Source.Name...) },
+}
+
+// Dimensions returns the names that Options.By may have.
+func Dimensions() []string { return slices.Sorted(maps.Keys(dimensions)) }
 
 // maxText is the length of a name or message that is kept.
 const maxText = 300

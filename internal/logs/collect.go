@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -33,8 +34,9 @@ type collector struct {
 	first      int64
 	last       int64
 	subjects   subjects
-	said       said   // of the current entry
-	name       []byte // of the current entry's endpoint
+	said       said                                    // of the current entry
+	name       []byte                                  // of the current entry's endpoint
+	by         func(dst []byte, e *input.Entry) []byte // appends the name under which rates are counted
 	series     map[*template.Template]*anomaly.Series
 }
 
@@ -51,7 +53,7 @@ func newCollector(o *Options) (*collector, error) {
 		refusals: refusals{names: names}, limits: limits{names: names}, signatures: signatureTable{list: list},
 		slow: slow{threshold: o.Slow, top: o.Top}, templates: template.Miner{Limit: maxTemplates},
 		counter: anomaly.Counter{MaxKeys: 2 * maxNames}, timeline: timeline{request: o.Request},
-		series: map[*template.Template]*anomaly.Series{},
+		series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")],
 	}, nil
 }
 
@@ -63,7 +65,7 @@ func (c *collector) add(e *input.Entry) {
 	c.said = appendSaid(c.said[:0], e)
 	subject := c.subjects.of(c.said)
 	about := subject.topics
-	c.name = appendEndpoint(c.name[:0], e)
+	c.name = c.by(c.name[:0], e)
 	c.timed(e)
 	c.sessions.add(e, c.said, about)
 	c.requests.add(e)
@@ -82,7 +84,7 @@ func (c *collector) timed(e *input.Entry) {
 		if len(e.Tool) == 0 {
 			e.Tool = []byte(finished.name) // a response does not name its tool
 		}
-		c.name = append(append(c.name[:0], "tool "...), finished.name...)
+		c.name = c.by(c.name[:0], e)
 		c.rates.add(c.name, finished.failed)
 		if finished.timed {
 			c.slow.add(e, c.name, finished.duration)
@@ -139,20 +141,20 @@ func (c *collector) count(e *input.Entry, s *subject) {
 		c.counter.Add(e.Nanos, anomaly.Key{Kind: "status", Name: [...]string{"4xx", "5xx"}[min(1, e.Status/100-4)]})
 	}
 	if t != nil {
-		c.countTemplate(e.Nanos, t)
+		c.countTemplate(e, t)
 	}
 }
 
 func levelKey(l logline.Level) anomaly.Key { return anomaly.Key{Kind: "level", Name: l.String()} }
 
 // countTemplate counts under the template's number: its text may still change.
-func (c *collector) countTemplate(nanos int64, t *template.Template) {
+func (c *collector) countTemplate(e *input.Entry, t *template.Template) {
 	s, ok := c.series[t]
 	if !ok {
-		s = c.counter.Series(anomaly.Key{Kind: "template", Name: strconv.Itoa(len(c.series))})
+		s = c.counter.Series(anomaly.Key{Kind: anomaly.TemplateKind, Name: strconv.Itoa(len(c.series)), Error: isError(e)})
 		c.series[t] = s
 	}
-	c.counter.Count(s, nanos)
+	c.counter.Count(s, e.Nanos)
 }
 
 // timeline keeps the entries of one request.

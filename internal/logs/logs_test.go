@@ -382,3 +382,55 @@ func TestHostFolders(t *testing.T) {
 		}
 	}
 }
+
+// The requests that the guide's correlation script reports are found: those with an
+// error or over a second from their first to their last line.
+func TestRequests(t *testing.T) {
+	var b strings.Builder
+	start := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	r := rand.New(rand.NewPCG(3, 4))
+	want := map[string]bool{}
+	for id := range 200 {
+		at, failed, first := start.Add(time.Duration(id)*time.Second), false, time.Time{}
+		last := first
+		for range 1 + r.IntN(4) {
+			level := "info"
+			if r.IntN(20) == 0 {
+				level, failed = "error", true
+			}
+			fmt.Fprintf(&b, `{"timestamp":%q,"level":%q,"event":"step","request_id":"r%d","endpoint":"/mcp"}`+"\n", at.Format("2006-01-02T15:04:05.000Z"), level, id)
+			if first.IsZero() {
+				first = at
+			}
+			last, at = at, at.Add(time.Duration(r.IntN(700))*time.Millisecond)
+		}
+		if failed || last.Sub(first) > time.Second {
+			want[fmt.Sprint("r", id)] = true
+		}
+	}
+	got := map[string]bool{}
+	for _, row := range read(t, b.String(), func(o *Options) { o.Top = 1000 }).Requests {
+		got[row.Request] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An error that the guide's script would call an anomaly, and that is one, is found.
+func TestAnomalies(t *testing.T) {
+	var b strings.Builder
+	start := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+	r := rand.New(rand.NewPCG(5, 6))
+	for minute := range 25 * 60 {
+		at := start.Add(time.Duration(minute) * time.Minute).Format(time.RFC3339)
+		fmt.Fprintf(&b, `{"timestamp":%q,"level":"info","event":"request"}`+"\n", at)
+		if odds := r.IntN(10); odds == 0 || minute >= 24*60 && odds < 8 {
+			fmt.Fprintf(&b, `{"timestamp":%q,"level":"error","error_type":"upstream_timeout","event":"request_failed"}`+"\n", at)
+		}
+	}
+	found := read(t, b.String()).Anomalies.Findings
+	if len(found) == 0 || found[0].Key.Kind != "error" || !strings.Contains(found[0].Key.Name, "upstream_timeout") || found[0].Since.Hour() != 0 && found[0].Since.Hour() != 23 {
+		t.Errorf("got %+v", found)
+	}
+}

@@ -113,7 +113,7 @@ func (c *collector) nameKeys(a *anomaly.Result) {
 		if row, ok := c.errors.rows.rows[key.Name]; ok && key.Kind == "error" {
 			key.Name += " " + row.title
 		}
-		if key.Kind == "template" {
+		if key.Kind == anomaly.TemplateKind {
 			key.Name = texts[key.Name]
 		}
 	}

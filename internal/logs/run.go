@@ -15,6 +15,7 @@ type Options struct {
 	Until    time.Time
 	Where    *Filter // nil: every entry
 	Request  string  // whose timeline to make
+	By       string  // one of Dimensions, "" for endpoint
 	Slow     time.Duration
 	Top      int
 	Recent   time.Duration // of the search for changes; 0: an hour, at most a fifth

@@ -82,7 +82,7 @@ type requests struct {
 }
 
 const (
-	maxRequests = 20000
+	maxRequests = 10000
 	maxGapText  = 80
 )
 

@@ -239,7 +239,7 @@ func (r *Result) anomalySection() section {
 			s.line += fmt.Sprintf("; %d more", n-1)
 		}
 	case r.Anomalies.TooLittle == "":
-		s.line = fmt.Sprintf("none among %d tested since %s", r.Anomalies.Tested, stamp(r.Anomalies.Cut))
+		s.line = fmt.Sprintf("none among %d tested since %s; %d new messages, %.0f expected by chance", r.Anomalies.Tested, stamp(r.Anomalies.Cut), r.Anomalies.New, r.Anomalies.ExpectedNew)
 	}
 	return s
 }

@@ -22,6 +22,7 @@ const (
 	leastRatio     = 1.25 // the end of the interval that is nearer to no change
 	leastEvents    = 5
 	leastBins      = 12 // of the baseline
+	leastNewErrors = 3  // events of an error message that the baseline does not have
 	shrinkage      = 20 // bins' worth of the pooled dispersion
 )
 
@@ -55,6 +56,9 @@ type Result struct {
 	To         time.Time `json:"to"`
 	Dispersion float64   `json:"dispersion"` // pooled variance over mean of the baseline's bins
 	TooLittle  string    `json:"tooLittle,omitempty"`
+
+	New         int     `json:"newTemplates"` // in the recent part
+	ExpectedNew float64 `json:"expectedNewTemplates"`
 }
 
 // Judge tests all keys of c.
@@ -75,13 +79,39 @@ func Judge(c *Counter, o Options) *Result {
 		tests, p = append(tests, t), append(p, t.change.P)
 	}
 	r.Tested = len(tests)
+	r.New, r.ExpectedNew = c.newTemplates(w)
+	manyNew := float64(r.New) > r.ExpectedNew+3*math.Sqrt(r.ExpectedNew+1)
 	for i, significant := range trend.BenjaminiHochberg(p, falseDiscovery) {
-		if t := tests[i]; significant && t.large() {
+		if t := tests[i]; significant && t.large(manyNew) {
 			r.Findings = append(r.Findings, t.finding(c, w, r.Dispersion))
 		}
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(a.P, b.P) })
 	return r
+}
+
+// TemplateKind is the kind of keys that are message templates.
+const TemplateKind = "template"
+
+// newTemplates counts the templates that only the recent part has, and estimates how
+// many chance brings: the share of lines whose template was seen once in the baseline
+// (Good 1953, Good-Turing), times the recent lines.
+func (c *Counter) newTemplates(w windows) (n int, expected float64) {
+	once, recent := 0.0, 0.0
+	for _, s := range c.keys {
+		if s.Key.Kind != TemplateKind {
+			continue
+		}
+		base := s.sum(w.from, w.cut)
+		switch {
+		case base == 1:
+			once++
+		case base == 0 && s.sum(c.first, w.from) == 0 && s.sum(w.cut, w.to) > 0:
+			n++
+		}
+		recent += s.sum(w.cut, w.to)
+	}
+	return n, once / max(1, c.lines.sum(w.from, w.cut)) * recent
 }
 
 // windows are bins: the baseline is from..cut, the recent part cut..to.
@@ -127,7 +157,12 @@ func (c *Counter) test(s *Series, w windows, pooled float64) (test, bool) {
 	return t, true
 }
 
-func (t *test) large() bool {
+// large reports whether a change matters. A new message matters if more messages are
+// new than chance brings, or if it is an error that was repeated.
+func (t *test) large(manyNew bool) bool {
+	if key := t.series.Key; key.Kind == TemplateKind && t.base == 0 && !manyNew && (!key.Error || t.recent < leastNewErrors) {
+		return false
+	}
 	if t.recent >= t.expected {
 		return t.change.Low > leastRatio && t.recent >= t.series.Key.least()
 	}

@@ -132,3 +132,36 @@ func TestMaxKeys(t *testing.T) {
 		t.Errorf("%d keys, %d dropped", len(c.keys), c.Dropped)
 	}
 }
+
+// New messages are findings only where chance does not bring as many: a log in which
+// every message is new has none, a log of repeated ones has the new one.
+func TestNewTemplates(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		always, want bool
+	}{{"every message is new", true, false}, {"one message is new", false, true}} {
+		c := &Counter{}
+		for m := range 600 {
+			at := start + int64(m)*int64(time.Minute)
+			for i := range 3 {
+				name := "same"
+				if test.always {
+					name = fmt.Sprint("message ", m, i)
+				}
+				c.Line(at, false)
+				c.Add(at, Key{Kind: TemplateKind, Name: name})
+			}
+			if m > 560 {
+				c.Line(at, false)
+				c.Add(at, Key{Kind: TemplateKind, Name: "new", Error: !test.always})
+			}
+		}
+		found := false
+		for _, f := range Judge(c, Options{}).Findings {
+			found = found || f.Key.Name == "new"
+		}
+		if found != test.want {
+			t.Errorf("%s: found %v", test.name, found)
+		}
+	}
+}

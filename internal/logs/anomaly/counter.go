@@ -19,6 +19,7 @@ type Key struct {
 	Kind  string `json:"kind"` // error, template, endpoint, status
 	Name  string `json:"name"`
 	Fatal bool   `json:"fatal,omitempty"` // one event is enough for a finding
+	Error bool   `json:"error,omitempty"` // an error, for which three events are enough if it is new
 }
 
 func (k Key) least() float64 {

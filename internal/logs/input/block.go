@@ -5,15 +5,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 )
 
-// Bounds of one line.
+// Sizes in bytes.
 const (
-	blockSize = 1 << 20
-	keptHead  = 64 << 10 // of a line that is longer than a block
+	blockSize = 256 << 10
+	maxLine   = 1 << 20
+	keptHead  = 64 << 10 // of a longer line
 	keptTail  = 4 << 10
 )
 
@@ -72,7 +74,12 @@ func (c *cutter) next() (*block, error) {
 			c.offset += int64(len(b.data))
 			return b, err
 		}
-		if end := bytes.LastIndexByte(b.data, '\n'); end >= 0 {
+		end := bytes.LastIndexByte(b.data, '\n')
+		if end < 0 && full && len(b.data) < maxLine {
+			b.data = slices.Grow(b.data, len(b.data))
+			continue
+		}
+		if end >= 0 {
 			c.rest = append(c.rest, b.data[end+1:]...)
 			b.data = b.data[:end+1]
 			c.offset += int64(len(b.data))

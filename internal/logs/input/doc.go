@@ -7,6 +7,6 @@
 // belong to, pieces of long lines are put together, and every time is completed
 // ([logline.Clock]). [Merge] reads several sources in the order of time.
 //
-// Memory is bounded whatever the input: blocks have 1 MiB, a longer line keeps its
+// Memory is bounded whatever the input: blocks have 256 KiB, a line longer than 1 MiB keeps its
 // first 64 KiB and its last 4 KiB, a record keeps 500 lines or 256 KiB of continuation.
 package input

@@ -53,17 +53,25 @@ func (e *Entry) extend(r *logline.Record) {
 	e.moreBytes += len(text)
 }
 
-// finish completes an entry whose continuation has been read.
+// finish completes an entry whose continuation has been read: a stack trace makes a
+// line without a level an error.
 func (e *Entry) finish() {
 	if len(e.More) == 0 || len(e.Stack) > 0 {
 		return
 	}
 	stack := bytes.Join(e.More, []byte("\n"))
-	name, text := logline.ErrorOfStack(bytes.TrimLeft(stack, " \t"))
+	frames := bytes.TrimLeft(stack, " \t")
+	name, text := logline.ErrorOfStack(frames)
+	if name == nil && bytes.HasPrefix(frames, []byte("at ")) {
+		name, text = logline.ErrorOfStack(bytes.TrimPrefix(e.Message, []byte("Uncaught exception: ")))
+	}
 	if name == nil {
 		return
 	}
 	e.Stack = stack
+	if e.Level == logline.NoLevel {
+		e.Level = logline.Error
+	}
 	if len(e.ErrorType) == 0 {
 		e.ErrorType = name
 	}

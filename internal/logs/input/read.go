@@ -22,15 +22,11 @@ type Options struct {
 	share   int // how many sources are open side by side
 }
 
-// budget is the memory for blocks of all open sources together.
-const budget = 16 << 20
-
 // maxOpen is how many sources are merged; more are read one after the other.
 const maxOpen = 32
 
-func (o Options) blockSize() int {
-	return max(blockSize/8, min(blockSize, budget/max(1, o.share)/8))
-}
+// blockSize is smaller where several sources are open side by side.
+func (o Options) blockSize() int { return max(blockSize/8, blockSize/max(1, o.share)) }
 
 func (o Options) workers() int {
 	return max(1, cmp.Or(o.Workers, runtime.NumCPU())/max(1, o.share))
