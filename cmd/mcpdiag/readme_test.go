@@ -59,7 +59,14 @@ func TestREADME(t *testing.T) {
 	go server.Serve(t.Context(), l)
 	url := "http://" + l.Addr().String()
 	all := transcripts(t)
+	example, err := os.ReadFile("../../examples/mcp-server-demo.log")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
+	if err := os.WriteFile("mcp-server-demo.log", example, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("MCPDIAG_URL", url)
 	t.Setenv("NO_COLOR", "1")
 	replace := strings.NewReplacer("http://localhost:3100", url, "$PID", strconv.Itoa(os.Getpid()), "'", "")

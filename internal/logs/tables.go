@@ -88,7 +88,7 @@ func (r *Result) callSection() section {
 	s := section{id: "calls", table: finding.Table{
 		Title: "Calls", Right: right(1, 2, 3, 4, 5, 6, 7, 8), Header: []string{"tool or method", "calls", "errors", "unanswered", "cancelled", "p50", "p90", "p99", "max"},
 	}}
-	calls, errs, open := int64(0), int64(0), int64(0)
+	var calls, errs, open, cancelled int64
 	for _, c := range r.Calls {
 		row := []string{c.Name, num(c.Calls), num(c.Errors), num(c.Unanswered), num(c.Cancelled), "-", "-", "-", "-"}
 		if l := c.LatencyMS; l != nil {
@@ -97,10 +97,10 @@ func (r *Result) callSection() section {
 			}
 		}
 		s.table.Rows = append(s.table.Rows, row)
-		calls, errs, open = calls+c.Calls, errs+c.Errors, open+c.Unanswered
+		calls, errs, open, cancelled = calls+c.Calls, errs+c.Errors, open+c.Unanswered, cancelled+c.Cancelled
 	}
 	if calls > 0 {
-		s.line = fmt.Sprintf("%s of %d tools and methods, %s, %d unanswered", report.Plural(calls, "call"), len(r.Calls), report.Plural(errs, "error"), open)
+		s.line = fmt.Sprintf("%s of %d tools and methods, %s, %d unanswered, %d cancelled", report.Plural(calls, "call"), len(r.Calls), report.Plural(errs, "error"), open, cancelled)
 		s.bad = errs > 0 || open > 0
 	}
 	if r.BigIDs > 0 {
@@ -195,7 +195,7 @@ func (r *Result) databaseSection() section {
 		total += d.Count
 	}
 	if total > 0 {
-		s.line, s.bad = fmt.Sprintf("%s; most: %s (%d); next: mcpdiag deps", report.Plural(total, "database error"), r.Database[0].Class, r.Database[0].Count), true
+		s.line, s.bad = fmt.Sprintf("%s; most: %s (%d)", report.Plural(total, "database error"), r.Database[0].Class, r.Database[0].Count), true
 	}
 	return s
 }
