@@ -20,6 +20,8 @@ type fake struct {
 	keepMB  float64       // per operation
 	keepFor time.Duration // 0 is for ever
 	cap     int           // operations that keep memory, 0 for all
+	sticky  bool          // the process does not return memory to the system
+	garbage float64       // MB that the server collects when it idles for 5 s
 	files   float64       // kept per operation
 	warmMB  float64       // taken by the first operations
 	limitMB float64       // the load stops there
@@ -27,6 +29,7 @@ type fake struct {
 	start   time.Time
 	made    []made
 	total   int
+	peak    float64
 	ended   string
 }
 
@@ -54,7 +57,15 @@ func (f *fake) memory() float64 {
 		return 0
 	}
 	noise := []float64{0, 0.03, 0.01, 0.02}[len(f.made)%4]
-	return 50 + f.warmMB*min(1, float64(f.total)/500) + f.keepMB*float64(f.kept()) + noise
+	mb := 50 + f.warmMB*min(1, float64(f.total)/500) + f.keepMB*float64(f.kept()) + noise
+	if n := len(f.made); n > 0 && time.Since(f.made[n-1].at) < 5*time.Second {
+		mb += f.garbage
+	}
+	f.peak = max(f.peak, mb)
+	if f.sticky {
+		return f.peak
+	}
+	return mb
 }
 
 func (f *fake) run(ctx context.Context, _ *load.Operation, n int) (load.Batch, bool) {
@@ -148,8 +159,10 @@ func TestShapes(t *testing.T) {
 		"held for 30 s":              {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: 30 * time.Second}, trend.NoLeak, ""},
 		"held for a minute":          {fake{each: 2 * time.Millisecond, keepMB: 0.01, keepFor: time.Minute}, trend.NoLeak, ""},
 		"much that is held for 85 s": {fake{each: 2 * time.Millisecond, keepMB: 0.1, keepFor: 85 * time.Second}, trend.NoLeak, judge.Released},
-		"cache that fills in 100 s":  {fake{each: 2 * time.Millisecond, keepMB: 0.002, cap: 20_000}, trend.Undecided, ""},
-		"files that it keeps":        {fake{each: 2 * time.Millisecond, files: 1}, trend.Leak, judge.Counted},
+		"much that is held for 85 s, and RSS stays": {fake{each: 2 * time.Millisecond, keepMB: 0.1, keepFor: 85 * time.Second, sticky: true}, trend.NoLeak, judge.Released},
+		"leak, and garbage that is collected late":  {fake{each: 2 * time.Millisecond, keepMB: 0.003, garbage: 22}, trend.Leak, trend.Rising},
+		"cache that fills in 100 s":                 {fake{each: 2 * time.Millisecond, keepMB: 0.002, cap: 20_000}, trend.Undecided, ""},
+		"files that it keeps":                       {fake{each: 2 * time.Millisecond, files: 1}, trend.Leak, judge.Counted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

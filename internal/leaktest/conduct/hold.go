@@ -3,15 +3,15 @@ package conduct
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// confirm tests whether the server releases the growth of a suspected leak:
-// it idles until it has, or for the hold time; in the first case it is loaded and
-// idles once more.
+// confirm tests whether the server releases the growth of a suspected leak: it idles
+// until it has, or for the hold time, and is loaded and idles once more.
 func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int) {
 	if p.Verdict() != trend.Leak || c.Hold <= 0 || ctx.Err() != nil {
 		return
@@ -21,16 +21,19 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 		c.Warn(fmt.Sprintf("per %s: there was no time to wait for --hold %s, so memory that is released later is not ruled out; --max-time allows it", p.Per, c.Hold))
 		return
 	}
-	last := p.Rounds[len(p.Rounds)-1]
-	h := &judge.Hold{BaseMB: base(p), BeforeMB: last.TreeMB}
 	kept := judge.CountsOf(&p.Evidence)
-	reading, took := c.idle(ctx, t, hold, func(r *judge.Round) bool { return fell(kept, r) || !with(h, r).Kept() })
-	if ctx.Err() != nil || reading.TreeMB == 0 {
+	h := &judge.Hold{BaseMB: base(p), BeforeMB: p.Rounds[len(p.Rounds)-1].TreeMB, Counted: len(kept) > 0}
+	h.AfterMB = h.BeforeMB
+	took, whole := c.idle(ctx, t, hold, func(r *judge.Round) bool {
+		h.AfterMB, h.CountsFell = min(h.AfterMB, r.TreeMB), h.CountsFell || fell(kept, r)
+		return h.Fell()
+	})
+	if !whole {
 		return
 	}
-	h.Seconds, h.AfterMB, h.CountsFell = Seconds(took), reading.TreeMB, fell(kept, &reading)
-	if !h.Kept() {
-		c.again(ctx, t, h, n, max(took, c.wait(t)))
+	h.Seconds = Seconds(took)
+	if !h.Counted {
+		c.again(ctx, t, p, h, n, took)
 	}
 	p.Hold = h
 	p.Judge()
@@ -42,13 +45,6 @@ func base(p *judge.Phase) float64 {
 		return p.Trend.Level
 	}
 	return p.Rounds[min(1, len(p.Rounds)-1)].TreeMB
-}
-
-// with returns h as it would be after the reading r.
-func with(h *judge.Hold, r *judge.Round) *judge.Hold {
-	now := *h
-	now.AfterMB = r.TreeMB
-	return &now
 }
 
 // fell reports whether a count that had accumulated has fallen by half.
@@ -63,31 +59,48 @@ func fell(kept []judge.Count, r *judge.Round) bool {
 	return false
 }
 
-// again loads the server for one more round and lets it idle until it has released
-// that, or for twice the time of the first release.
-func (c *Conductor) again(ctx context.Context, t *Task, h *judge.Hold, n int, took time.Duration) {
-	if c.Full || c.MaxTime-time.Since(c.start) < 2*took {
-		h.Cut = true
+// The second load is a third of the operations that were judged, or more where a
+// smaller one could not be told from noise.
+const (
+	againShare = 3
+	againNoise = 4 // times the noise by which a leak must grow
+)
+
+// again loads the server once more and lets it idle for the time of the first
+// release, or for a third of the hold time if there was none.
+func (c *Conductor) again(ctx context.Context, t *Task, p *judge.Phase, h *judge.Hold, n int, took time.Duration) {
+	rate := p.Rate.Bytes / mib
+	n = max(n, int(p.Trend.Span/againShare), int(againNoise*p.Trend.Noise/max(rate, 1e-9)))
+	n = min(n, againShare*mostOperations, int(c.room()/max(rate, 1e-9)))
+	if !h.Fell() {
+		took /= againShare
+	}
+	if c.Full || n <= 0 || c.MaxTime-time.Since(c.start) < took {
 		return
 	}
 	c.tell("load")
-	c.load(ctx, t, n)
-	reading, _ := c.idle(ctx, t, 2*took, func(r *judge.Round) bool {
-		h.AgainMB = r.TreeMB
-		return h.Returned()
+	b := c.load(ctx, t, n)
+	lowest := math.Inf(1)
+	_, whole := c.idle(ctx, t, max(took, 2*c.wait(t)), func(r *judge.Round) bool {
+		lowest = min(lowest, r.TreeMB)
+		return false
 	})
-	h.AgainMB, h.Cut = reading.TreeMB, ctx.Err() != nil || reading.TreeMB == 0
+	if whole && b.Done > 0 {
+		h.AgainMB, h.LeakMB = lowest, rate*float64(b.Done)
+	}
 }
 
 // idle reads the idle server again and again, until done says so or the time is
-// over. It returns the last reading.
-func (c *Conductor) idle(ctx context.Context, t *Task, limit time.Duration, done func(*judge.Round) bool) (judge.Round, time.Duration) {
+// over. It returns how long that took, and false if the run or the server ended.
+func (c *Conductor) idle(ctx context.Context, t *Task, limit time.Duration, done func(*judge.Round) bool) (time.Duration, bool) {
 	for from := time.Now(); ; {
 		c.tell("hold")
 		r := c.Server.Settle(ctx, c.wait(t)).Round
-		took := time.Since(from)
-		if ctx.Err() != nil || r.TreeMB == 0 || took >= limit || done(&r) {
-			return r, took
+		if ctx.Err() != nil || r.TreeMB == 0 {
+			return 0, false
+		}
+		if took := time.Since(from); done(&r) || took >= limit {
+			return took, true
 		}
 	}
 }

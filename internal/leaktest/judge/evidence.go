@@ -58,29 +58,49 @@ type Latency struct {
 }
 
 // Hold is the test whether a server releases its growth after a while: it idles, is
-// loaded once more, and idles again.
+// loaded once more, and idles again. A leak grows by the second load. Memory that is
+// only held for a while makes room for it, also if RSS itself does not fall.
 type Hold struct {
-	Seconds  float64 `json:"seconds"`  // of idleness
+	Seconds  float64 `json:"seconds"`  // of idleness before the second load
 	BaseMB   float64 `json:"baseMB"`   // before the growth that was judged
 	BeforeMB float64 `json:"beforeMB"` // after the last round
-	AfterMB  float64 `json:"afterMB"`  // after the idle time
-	AgainMB  float64 `json:"againMB"`  // after one more round and the same idle time
-	// CountsFell means that a count that had accumulated fell during the idle time.
-	CountsFell bool `json:"countsFell,omitempty"`
-	Cut        bool `json:"cut,omitempty"` // the time of the run was over before the second part
+	AfterMB  float64 `json:"afterMB"`  // lowest reading of the idle time
+	AgainMB  float64 `json:"againMB"`  // lowest reading after the second load
+	LeakMB   float64 `json:"leakMB"`   // growth of a leak in the second load; 0 if there was none
+
+	Counted    bool `json:"counted,omitempty"`    // counts had accumulated
+	CountsFell bool `json:"countsFell,omitempty"` // and fell during the idle time
 }
 
-// heldShare is the share of the growth that must remain for it to count as kept.
-const heldShare = 0.5
+const (
+	fellShare     = 0.2  // of the growth that may remain after it was released
+	heldShare     = 0.5  // of the growth that remains if it was not
+	leakShare     = 0.5  // of LeakMB by which a leak grows in the second load
+	releasedShare = 0.25 // of LeakMB within which memory is not a leak
+)
 
-// Kept reports whether most of the growth was still there after the idle time.
+// Fell reports whether the server has released most of its growth.
+func (h *Hold) Fell() bool {
+	return h.CountsFell || h.AfterMB-h.BaseMB <= fellShare*(h.BeforeMB-h.BaseMB)
+}
+
+// Kept reports whether the growth is retained.
 func (h *Hold) Kept() bool {
-	return !h.CountsFell && h.AfterMB-h.BaseMB >= heldShare*(h.BeforeMB-h.BaseMB)
+	switch {
+	case h.Counted:
+		return !h.CountsFell
+	case h.LeakMB == 0:
+		return h.AfterMB-h.BaseMB >= heldShare*(h.BeforeMB-h.BaseMB)
+	}
+	return h.AgainMB-h.AfterMB >= leakShare*h.LeakMB
 }
 
-// Returned reports whether the memory came back to the same level after the second load.
-func (h *Hold) Returned() bool {
-	return !h.Cut && h.AgainMB-h.BaseMB < heldShare*(h.BeforeMB-h.BaseMB)
+// Released reports whether the growth was only held for a while.
+func (h *Hold) Released() bool {
+	if h.Counted {
+		return h.CountsFell
+	}
+	return h.LeakMB > 0 && h.AgainMB-h.AfterMB <= releasedShare*h.LeakMB
 }
 
 // last returns the last round. There is at least one.

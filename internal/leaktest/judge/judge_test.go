@@ -171,12 +171,15 @@ func TestHold(t *testing.T) {
 		want trend.Verdict
 		code string
 	}{
-		"kept":                    {Hold{90, 20, 33, 33, 0, false, false}, trend.Leak, trend.Rising},
-		"released":                {Hold{33, 20, 33, 21, 21, false, false}, trend.NoLeak, Released},
-		"released, then kept":     {Hold{33, 20, 33, 21, 33, false, false}, trend.Undecided, Released},
-		"released, no time":       {Hold{33, 20, 33, 21, 0, false, true}, trend.Undecided, Released},
-		"half of it is kept":      {Hold{90, 20, 33, 27, 0, false, false}, trend.Leak, trend.Rising},
-		"the counts are released": {Hold{33, 20, 33, 32, 21, true, false}, trend.NoLeak, Released},
+		"kept":                     {Hold{90, 20, 33, 33, 37, 4, false, false}, trend.Leak, trend.Rising},
+		"kept, after a collection": {Hold{90, 20, 33, 27, 30, 4, false, false}, trend.Leak, trend.Rising},
+		"released":                 {Hold{33, 20, 33, 21, 21, 4, false, false}, trend.NoLeak, Released},
+		"released, RSS stays":      {Hold{90, 20, 33, 33, 33, 4, false, false}, trend.NoLeak, Released},
+		"a part is kept":           {Hold{33, 20, 33, 21, 22.5, 4, false, false}, trend.Undecided, Released},
+		"kept, no second load":     {Hold{90, 20, 33, 33, 0, 0, false, false}, trend.Leak, trend.Rising},
+		"released, no second load": {Hold{33, 20, 33, 21, 0, 0, false, false}, trend.Undecided, Released},
+		"counts that stand":        {Hold{90, 20, 33, 21, 0, 0, true, false}, trend.Leak, trend.Rising},
+		"counts that are released": {Hold{33, 20, 33, 32, 0, 0, true, true}, trend.NoLeak, Released},
 	} {
 		p := phaseOf("call", line(13, 20, 1)...)
 		p.Hold = &c.hold

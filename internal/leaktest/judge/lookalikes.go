@@ -9,21 +9,24 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// released reports whether the server released most of the growth during the hold time.
+// released reports whether the growth was not retained during the hold time.
 func (f *facts) released() bool { return f.Hold != nil && !f.Hold.Kept() }
 
 func (f *facts) releasedConclusion() conclusion {
 	h := f.Hold
-	verdict, then := trend.NoLeak, fmt.Sprintf("; after one more round and the same time it held %.1f MB", h.AgainMB)
+	verdict, then := trend.NoLeak, fmt.Sprintf("another load, by which a leak grows %.1f MB, changed it by %.1f MB", h.LeakMB, h.AgainMB-h.AfterMB)
 	switch {
-	case h.Cut:
-		verdict, then = trend.Undecided, "; there was no time to load it again; --max-time allows more"
-	case !h.Returned():
-		verdict, then = trend.Undecided, then+", so a part is kept"
-	case len(f.disturbances) > 0:
+	case h.Counted:
+		then = "the counts fell"
+	case h.LeakMB == 0:
+		then = "there was no time to load it again; --max-time allows more"
+	case !h.Released():
+		then += ", so a part may be retained"
+	}
+	if !h.Released() || len(f.disturbances) > 0 {
 		verdict = trend.Undecided
 	}
-	text := fmt.Sprintf("it grew to %.1f MB and released it within %.0f s of idleness, to %.1f MB%s", h.BeforeMB, h.Seconds, h.AfterMB, then)
+	text := fmt.Sprintf("it grew to %.1f MB, then idled for %.0f s at %.1f MB; %s", h.BeforeMB, h.Seconds, h.AfterMB, then)
 	return conclusion{verdict, ByRSS, f.rss.Rate, []trend.Reason{{Code: Released, Text: text}}}
 }
 
@@ -35,7 +38,7 @@ func (f *facts) confirmed(reasons []trend.Reason) []trend.Reason {
 			Text: "memory that is released after a while is not ruled out: the server did not idle for the hold time"})
 	}
 	return append(slices.Clip(reasons), trend.Reason{Code: KeptIdle, Leak: true, Text: fmt.Sprintf(
-		"it was still kept after %.0f s of idleness, so it is not memory held for a shorter time", f.Hold.Seconds)})
+		"it was still retained after %.0f s of idleness, so it is not memory held for a shorter time", f.Hold.Seconds)})
 }
 
 // unexpired reports whether growth may be sessions that have not expired yet.

@@ -119,6 +119,9 @@ func (f *facts) judgement(c conclusion) Judgement {
 	if f.rss.Verdict == trend.NoLeak && f.heapGrows() {
 		j.Trend.Smallest = max(j.Trend.Smallest, f.heap.Rate.Bytes)
 	}
+	if c.verdict == trend.NoLeak && f.released() {
+		j.Trend.Smallest = max(j.Trend.Smallest, releasedShare*f.rss.Rate.Bytes) // all that the second load excludes
+	}
 	if j.Trend.Span == 0 && c.by == ByCount {
 		j.Trend.From, j.Trend.Level, j.Trend.Span, j.Trend.Growth, j.Trend.Rate = f.roughTrend()
 		j.Rate = j.Trend.Rate
