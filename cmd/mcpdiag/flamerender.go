@@ -10,7 +10,7 @@ import (
 	stackswrite "github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
-// result returns what is known about the profile. Text and JSON list the frames,
+// result returns the facts and findings of the profile. Text and JSON list the frames,
 // as many as --max-frames allows.
 func (f *flamer) result(p *flame.Profile, tree *stacks.Tree, findings []rules.Finding) *flame.Result {
 	result := p.Result(tree)
@@ -87,7 +87,7 @@ func (f *flamer) renderSandwich(w io.Writer, p *flame.Profile, result *flame.Res
 	return usagef("--sandwich is written as svg, text or json; for %s, --focus keeps the stacks with a function", f.format.value)
 }
 
-// picture returns what the picture shows beside the frames.
+// picture returns the titles, legend and notes of the picture.
 func (f *flamer) picture(p *flame.Profile, result *flame.Result) picture.Picture {
 	pic := p.Picture(result.Facts)
 	pic.Title, pic.KeepEnd = result.Title, result.KeepEnd

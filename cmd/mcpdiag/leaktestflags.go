@@ -125,7 +125,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	return l.values()
 }
 
-// onlyJudges refuses what is for a run beside --judge, which makes none.
+// onlyJudges refuses flags of a run in combination with --judge.
 func onlyJudges(cmd *cobra.Command) (err error) {
 	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed && !slices.Contains([]string{"judge", "format", "fail-on"}, f.Name) {

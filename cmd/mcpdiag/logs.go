@@ -203,7 +203,7 @@ func parseMoment(flag, text string) (time.Time, error) {
 	return t, nil
 }
 
-// sources are what args name, else standard input if it is no terminal, else the
+// sources returns the inputs that args name, else standard input if it is no terminal, else the
 // folders of the hosts that are installed here.
 func (l *logReader) sources(args []string) ([]*input.Source, error) {
 	if len(args) == 0 && hasInput(l.a.stdin) {

@@ -61,7 +61,7 @@ Requests for host names and from origins that are not local are refused.`,
 		},
 	}
 	f.addFlags(cmd.Flags())
-	cmd.Flags().SetInterspersed(false) // what follows the command is the command's, with -- before it or without
+	cmd.Flags().SetInterspersed(false) // arguments after the command belong to it, with or without --
 	cmd.AddCommand(newProxyListCmd(a))
 	return cmd
 }
@@ -170,7 +170,7 @@ func (f *proxyFlags) reportChange(u snapshot.Upstream, lasted time.Duration) {
 	f.a.note("the server at %s is back after %s", u.To, report.Duration(lasted))
 }
 
-// process returns the server's process: the one that was named, or the one that
+// process returns the server's process: the named one, or the process that
 // listens at a local address.
 func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
 	target := process.Target{PID: f.pid, Name: f.name}

@@ -82,7 +82,7 @@ func oneLine(in io.Reader) io.Reader {
 	return bytes.NewReader(data)
 }
 
-// Profile merges what was read. The Collector cannot be used after it.
+// Profile merges the inputs. The Collector cannot be used after it.
 func (c *Collector) Profile() (*Profile, error) {
 	profiles := c.profiles
 	if c.folder != nil {
@@ -114,7 +114,7 @@ func (p *Profile) join(other *Profile) error {
 	return nil
 }
 
-// Compare takes base as what p is compared with. With normalize the base weighs
+// Compare compares p with base. With normalize the base weighs
 // as much as p, which shows how the shares moved. Two profiles of different units
 // have only shares to compare.
 func (p *Profile) Compare(base *Profile, normalize bool) error {

@@ -1,6 +1,6 @@
 // Package yamlfile reads YAML files strictly. Unknown and repeated keys are errors,
 // and each error names the file, the line and the path of the value. A [Document]
-// bounds how many values are read, each alias counted as what it stands for.
+// bounds how many values are read, an alias counts as its target.
 package yamlfile
 
 import (
@@ -42,7 +42,7 @@ func (d *Document) Errorf(n *yaml.Node, path, format string, args ...any) error 
 	return fmt.Errorf("%s:%d: %s: %w", d.Name, n.Line, path, fmt.Errorf(format, args...))
 }
 
-// follow returns what n stands for, and counts it.
+// follow returns the target of n and counts it.
 func (d *Document) follow(n *yaml.Node, path string) (*yaml.Node, error) {
 	if d.nodes++; d.nodes > maxNodes {
 		return nil, d.Errorf(n, path, "more than %d values", maxNodes)

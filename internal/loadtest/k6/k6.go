@@ -49,7 +49,7 @@ func Export(w io.Writer, p *plan.Plan) error {
 	return err
 }
 
-// k6Data is what the script knows of the plan.
+// k6Data is the plan as the script gets it.
 type k6Data struct {
 	URL          string                `json:"url"`
 	Protocol     string                `json:"protocol"`
@@ -106,7 +106,7 @@ type k6Stage struct {
 	Counts   bool    `json:"counts"` // false in the warm-up
 }
 
-// exchangeTimeout is what the script gives an exchange, as loadtest does unless told otherwise.
+// exchangeTimeout is the deadline of an exchange in the script, the default of loadtest.
 const exchangeTimeout = 30 * time.Second
 
 func newData(p *plan.Plan) (*k6Data, error) {
@@ -138,7 +138,7 @@ func newData(p *plan.Plan) (*k6Data, error) {
 	return d, nil
 }
 
-// plainTag is what the selectors of k6's thresholds can hold.
+// plainTag matches tags that the selectors of k6's thresholds accept.
 var plainTag = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
 func tag(s *plan.Step, i int) string {

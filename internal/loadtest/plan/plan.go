@@ -7,7 +7,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// Plan is what the virtual users do. A round is its stages one after the other;
+// Plan is the work of the virtual users. A round is its stages one after the other;
 // in it each user opens a session, makes calls and ends the session.
 type Plan struct {
 	URL      string // where the plan file says the server is; "" where it does not
@@ -19,7 +19,7 @@ type Plan struct {
 	Delay  time.Duration // between rounds
 	Warmup time.Duration // of calls before the first stage, at its level, that are made and not counted
 
-	// Steps are what is called, each as often as its weight says. None before
+	// Steps are the calls, each as often as its weight says. None before
 	// Resolve means the server's own tools.
 	Steps    []Step
 	Choice   Choice   // among the server's tools
@@ -87,7 +87,7 @@ func (s *Step) Label() string {
 	return Bounded(s.Name)
 }
 
-// End is what becomes of a session that is over.
+// End is the fate of a session after its last call.
 type End string
 
 // The ends.

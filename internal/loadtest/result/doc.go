@@ -1,4 +1,4 @@
-// Package result holds what a load test measured and what follows from it.
+// Package result holds the measurements of a load test and the conclusions from them.
 //
 // [Result] is the JSON document. Its distributions are [Latency] values, each
 // with its [Histogram], so that results add up ([Merge]). [Result.Judge] checks

@@ -58,7 +58,7 @@ type Sampling struct {
 	Relative float64       // allowed relative difference between the throughput of both halves; 0 is not checked
 }
 
-// StepResult is what one level of a search measured.
+// StepResult is the measurement of one level of a search.
 type StepResult struct {
 	Level
 	DurationS   float64      `json:"durationS"`

@@ -73,7 +73,7 @@ func (v Verdict) Severity() finding.Severity {
 	return finding.Pass
 }
 
-// Outcome returns what the verdict means for the exit code. A withheld verdict is
+// Outcome maps the verdict to an outcome. A withheld verdict is
 // a failure only if a verdict was requested.
 func (v Verdict) Outcome(requested bool) finding.Outcome {
 	switch {
