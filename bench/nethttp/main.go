@@ -1,4 +1,4 @@
-// Command nethttp is a generator written the plain way, on net/http with a connection
+// Command nethttp generates load in the usual way, on net/http with one connection
 // kept alive for each user: the peer of the benchmarks of latency and throughput.
 package main
 
@@ -18,22 +18,19 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	if err := run(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "nethttp:", err)
 		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 
-func run(args []string, out io.Writer) error {
-	fs := flag.NewFlagSet("nethttp", flag.ContinueOnError)
-	users := fs.Int("users", 40, "users, each with a session of its own")
-	duration := fs.Duration("duration", 4*time.Second, "how long they call")
-	open := fs.Bool("session", false, "only open a session, and print its id")
-	if err := fs.Parse(args); err != nil {
-		return err
-	}
+func run(out io.Writer) error {
+	users := flag.Int("users", 40, "users, each with a session of its own")
+	duration := flag.Duration("duration", 4*time.Second, "how long they call")
+	open := flag.Bool("session", false, "only open a session, and print its id")
+	flag.Parse()
 	transport := &http.Transport{MaxIdleConnsPerHost: *users}
-	one := user{url: fs.Arg(0), client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
+	one := user{url: flag.Arg(0), client: &http.Client{Transport: transport, Timeout: 30 * time.Second}}
 	if *open {
 		err := one.open()
 		fmt.Fprintln(out, one.session)
@@ -42,7 +39,7 @@ func run(args []string, out io.Writer) error {
 	return load(one, *users, *duration, out)
 }
 
-// load has users like one call for a time, and says what came of it.
+// load lets users call for a time and prints the result.
 func load(one user, users int, duration time.Duration, out io.Writer) error {
 	var mu sync.Mutex
 	var all []time.Duration

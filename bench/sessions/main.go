@@ -1,7 +1,6 @@
-// Command sessions opens many MCP sessions and holds them, each with its
-// client's connection, until it is killed: sessions URL COUNT idle|stream|gone. Of those that
-// are gone the connection is closed, and the session stays.
-// It says on standard output when all are open.
+// Command sessions opens many MCP sessions and holds them, each with its client's
+// connection, until it is killed: sessions URL COUNT idle|stream|gone. With gone
+// the connections are closed and the sessions stay. It prints "open" when all are.
 package main
 
 import (

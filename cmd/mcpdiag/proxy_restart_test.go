@@ -54,7 +54,7 @@ func TestServerRestart(t *testing.T) {
 	if d := p.Snapshot(); !d.Upstream.Failing || d.RSSMB != nil {
 		t.Errorf("while the server is down: %+v, rss %v", d.Upstream, d.RSSMB)
 	}
-	server = start()
+	start()
 	if err := callTool(t.Context(), old, "echo"); err == nil {
 		t.Error("a session has outlived its server")
 	}

@@ -17,7 +17,7 @@ func newAdmissionQueue(t *tracker, limit int) *admissionQueue {
 		return &admissionQueue{tracker: t}
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	t.limited = true
 	return &admissionQueue{tracker: t, places: make(chan struct{}, limit)}
 }
@@ -59,7 +59,7 @@ func hasCall(ops []*operation) bool {
 // hold moves the calls among ops from those in flight to those held back.
 func (t *tracker) hold(ops []*operation) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	for _, op := range ops {
 		if op.isCall() && !op.done {
 			op.held = true
@@ -73,7 +73,7 @@ func (t *tracker) hold(ops []*operation) {
 // cancelled meanwhile. Their time begins now.
 func (t *tracker) release(ops []*operation) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	for _, op := range ops {
 		if !op.held {
 			continue

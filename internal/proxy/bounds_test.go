@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,3 +194,20 @@ func TestStalledUpload(t *testing.T) {
 type timedOut struct{}
 
 func (timedOut) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
+// TestBlockedWarning: while a warning cannot be written, other requests go on.
+func TestBlockedWarning(t *testing.T) {
+	t.Parallel()
+	warned, release := make(chan bool), make(chan bool)
+	p := New(Config{To: serverOf(t, http.HandlerFunc(sessionless)), Guard: guard.Guard{Private: true},
+		OnWarning: func(string) { warned <- true; <-release }})
+	var blocked sync.WaitGroup
+	blocked.Go(func() { post(p, strings.Repeat("A", 2000), callOf(1, "t")) })
+	<-warned
+	post(p, "", callOf(2, "t"))
+	if d := p.Snapshot(); *d.CallsTotal != 1 || len(d.Proxy.Warnings) != 1 {
+		t.Errorf("%s, warnings %q", counts(d), d.Proxy.Warnings)
+	}
+	close(release)
+	blocked.Wait()
+}

@@ -51,7 +51,7 @@ const maxListed = 100
 // snapshot returns the document of the traffic until now.
 func (t *tracker) snapshot(now time.Time) *Document {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	t.forgetStale(now)
 	d := &Document{Orphans: t.countOrphans(now)}
 	d.Upstream = new(t.upstream)

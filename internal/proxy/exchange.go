@@ -66,7 +66,7 @@ func (t *tracker) sessionKey(r *http.Request) string {
 		return id
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	t.exceeded(overflowSessionIDs)
 	return ""
 }
@@ -189,7 +189,7 @@ func (x *exchange) endpoint(uri []byte) {
 // send their messages there, which is past the proxy, unless u is the proxy's.
 func (t *tracker) leadsPast(u *url.URL) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if t.astray++; t.astray == 1 {
 		t.warn(fmt.Sprintf("the server's endpoint event names %s: clients send their messages there and not through this proxy, so calls are not seen; let the server send a relative endpoint (such as /messages)",
 			report.Cell(u.Scheme+"://"+u.Host, nameWidth)))

@@ -60,7 +60,7 @@ func (t *tracker) begin(s *session, m *message, now time.Time) *operation {
 	}
 	op := &operation{id: string(m.id), method: methodName(m.method), start: now, session: s}
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if len(t.inFlight) >= maxInFlight {
 		t.exceeded(overflowInFlight)
 		return nil
@@ -124,7 +124,7 @@ func (t *tracker) answer(s *session, own []*operation, m *message, now time.Time
 // settle ends the operation that m answers and returns it, or nil.
 func (t *tracker) settle(s *session, own []*operation, m *message, now time.Time) *operation {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	var answered *operation
 	for _, op := range own {
 		if op.id == string(m.id) && !op.done {
@@ -163,7 +163,7 @@ func isInteger(raw []byte) bool {
 // cancel notes that the client no longer wants the answer to a request.
 func (t *tracker) cancel(s *session, id []byte, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if op := s.requests[string(id)]; op != nil {
 		t.finish(op, outcomeCancelled, now)
 	}
@@ -172,7 +172,7 @@ func (t *tracker) cancel(s *session, id []byte, now time.Time) {
 // abandon ends those requests of an exchange that were not answered.
 func (t *tracker) abandon(own []*operation, reason outcome, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	for _, op := range own {
 		t.finish(op, reason, now)
 	}

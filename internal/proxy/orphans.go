@@ -31,7 +31,7 @@ func (t *tracker) judgeReturn(s *session, ok, gone bool) {
 		return
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if !s.returned {
 		return
 	}

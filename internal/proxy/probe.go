@@ -91,7 +91,7 @@ func (f *forwarder) probeOrphans(ctx context.Context) {
 // unprobed returns the orphaned sessions that were not probed.
 func (t *tracker) unprobed(now time.Time) []*session {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	var all []*session
 	for _, s := range t.sessions.open {
 		if s.template != nil && s.idle(now) > t.orphans.idle {
@@ -175,7 +175,7 @@ func judgeProbe(resp *http.Response) probeResult {
 // is not orphaned any more.
 func (t *tracker) takeTemplate(s *session, now time.Time) *requestTemplate {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if s.closed || s.idle(now) <= t.orphans.idle {
 		return nil
 	}
@@ -207,7 +207,7 @@ func (t *tracker) probed(s *session, result probeResult, now time.Time) {
 // returnTemplate keeps an unused template, unless there is a newer one.
 func (t *tracker) returnTemplate(s *session, template *requestTemplate) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if s.template == nil && !s.closed {
 		s.template = template
 	}

@@ -38,7 +38,7 @@ func (t *tracker) close(s *session, now time.Time) {
 // know it any more.
 func (t *tracker) endSession(s *session, expired bool, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if s.closed {
 		return
 	}
@@ -56,7 +56,7 @@ func (t *tracker) endSession(s *session, expired bool, now time.Time) {
 // there and how it asks.
 func (t *tracker) find(key string, template *requestTemplate, now time.Time) *session {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	s := t.sessions.open[key]
 	if s == nil {
 		return nil
@@ -82,7 +82,7 @@ func (t *tracker) findEndpoint(uri string, now time.Time) *session {
 // opened notes the session that the answer to an initialize names.
 func (t *tracker) opened(id, path string, template *requestTemplate, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if !validSessionID(id) {
 		t.exceeded(overflowSessionIDs)
 		return
@@ -96,7 +96,7 @@ func (t *tracker) opened(id, path string, template *requestTemplate, now time.Ti
 // session id: ids that clients send there are made up.
 func (t *tracker) openedNone(path string, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if !t.sessions.stateless.known[path] && t.sessions.stateless.add(path) {
 		t.forgetStale(now)
 	}
@@ -106,7 +106,7 @@ func (t *tracker) openedNone(path string, now time.Time) {
 // requests that have begun in it, and returns it, or nil.
 func (t *tracker) adopt(x *exchange, now time.Time) *session {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if !t.sessions.mayAdopt(x.key, x.path) {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (t *tracker) adopt(x *exchange, now time.Time) *session {
 // is, and returns it, or nil.
 func (t *tracker) openEndpoint(uri string, now time.Time) *session {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	s := t.openSession(endpointKey(uri), now)
 	if s != nil {
 		s.exchanges++
@@ -139,7 +139,7 @@ func (t *tracker) openEndpoint(uri string, now time.Time) *session {
 // does already.
 func (t *tracker) openPipe(s *session, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if s.alias == "" {
 		t.sessions.register(s, "stdio", now)
 	}
@@ -148,7 +148,7 @@ func (t *tracker) openPipe(s *session, now time.Time) {
 // leave notes that an exchange of s is over.
 func (t *tracker) leave(s *session, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	s.exchanges--
 	s.seen = now
 }

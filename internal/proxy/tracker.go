@@ -37,6 +37,7 @@ type tracker struct {
 	serverName string
 	warnings   []string
 	overflow   map[string]int64 // by kind
+	pending    []func()         // callbacks to make when the lock is released
 }
 
 // tool counts the calls of one tool.
@@ -74,8 +75,19 @@ func newTracker(cfg *Config) *tracker {
 func (t *tracker) rescue() {
 	if fault := recover(); fault != nil && t.faults.Add(1) == 1 {
 		t.mu.Lock()
-		defer t.mu.Unlock()
+		defer t.unlock()
 		t.warn("a fault in mcpdiag kept it from reading a message, which was passed on unchanged; please report this")
+	}
+}
+
+// unlock releases the lock and then makes the pending callbacks: one that blocks
+// holds up no other request.
+func (t *tracker) unlock() {
+	pending := t.pending
+	t.pending = nil
+	t.mu.Unlock()
+	for _, callback := range pending {
+		callback()
 	}
 }
 
@@ -84,7 +96,7 @@ func (t *tracker) rescue() {
 func (t *tracker) warn(text string) {
 	t.warnings = append(t.warnings, text)
 	if t.onWarning != nil {
-		t.onWarning(text)
+		t.pending = append(t.pending, func() { t.onWarning(text) })
 	}
 }
 
@@ -140,7 +152,7 @@ func (t *tracker) toolName(raw []byte) string {
 // stream adds n to the number of open event streams.
 func (t *tracker) stream(s *session, n int, now time.Time) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	t.streams += int64(n)
 	if s != nil {
 		s.streams += n
@@ -153,13 +165,13 @@ func (t *tracker) stream(s *session, n int, now time.Time) {
 func (t *tracker) nameServer(raw []byte) {
 	name := report.Cell(unquote(raw), nameWidth)
 	t.mu.Lock()
-	first := name != "" && t.serverName == ""
-	if first {
-		t.serverName = name
+	defer t.unlock()
+	if name == "" || t.serverName != "" {
+		return
 	}
-	t.mu.Unlock()
-	if first && t.onServer != nil {
-		t.onServer(name)
+	t.serverName = name
+	if t.onServer != nil {
+		t.pending = append(t.pending, func() { t.onServer(name) })
 	}
 }
 

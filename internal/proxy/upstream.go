@@ -53,7 +53,7 @@ func (t *tracker) reached() {
 		return
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	if !t.failing.CompareAndSwap(true, false) {
 		return
 	}
@@ -66,7 +66,7 @@ func (t *tracker) reached() {
 // unreached notes that the server could not be reached by this many requests.
 func (t *tracker) unreached(reason string, requests int64) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	t.upstream.Failures += requests
 	t.upstream.LastError = reason
 	if t.failing.CompareAndSwap(false, true) {
@@ -76,7 +76,7 @@ func (t *tracker) unreached(reason string, requests int64) {
 	}
 }
 
-// reportChange calls OnChange. The caller holds the lock.
+// reportChange has OnChange called. The caller holds the lock.
 func (t *tracker) reportChange(now time.Time) {
 	before := t.upstream.Since
 	t.upstream.Since = &snapshot.Time{Time: now}
@@ -87,7 +87,8 @@ func (t *tracker) reportChange(now time.Time) {
 	if before != nil {
 		lasted = now.Sub(before.Time)
 	}
-	t.onChange(t.upstream, lasted)
+	u := t.upstream
+	t.pending = append(t.pending, func() { t.onChange(u, lasted) })
 }
 
 const (
@@ -138,6 +139,6 @@ func (f *forwarder) dial(ctx context.Context) error {
 // refuses reports whether the server refused the last connection.
 func (t *tracker) refuses() bool {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.unlock()
 	return t.upstream.Failing && t.upstream.LastError == connectionRefused
 }
