@@ -145,8 +145,8 @@ func (c *Conductor) usual(t *Task) int {
 // countedRounds is the number of rounds after which a count is believed.
 const countedRounds = 6
 
-// rssTime is how long a leak that only RSS shows must last after the warm-up, unless
-// the server has doubled: a cache may fill until then.
+// rssTime is how long a small leak that only RSS shows must last after the warm-up: a
+// cache may fill until then.
 const rssTime = 2 * time.Minute
 
 // keptTime returns the time of the readings after the warm-up.
@@ -167,12 +167,11 @@ func wants(p *judge.Phase, n, usual int) bool {
 		return true
 	case t.Verdict == trend.Leak && t.Bends && n < bentRounds:
 		return p.By != judge.ByCount
-	case t.Verdict == trend.Leak && p.By == judge.ByRSS && t.Growth < t.Level && keptTime(p) < rssTime:
-		return true
 	case t.Verdict == trend.Leak:
-		// A long warm-up looks like a leak until it is over, but it does not make
-		// the server half as large again.
-		return n < sureRounds && p.By != judge.ByCount && t.Growth < t.Level/2
+		// A long warm-up and a cache that fills look like a leak until they are over,
+		// but they rarely make the server half as large again.
+		small := p.By != judge.ByCount && t.Growth < t.Level/2
+		return small && (n < sureRounds || p.By == judge.ByRSS && keptTime(p) < rssTime)
 	case t.Verdict == trend.NoLeak: // it may have grown more than is passed over
 		return n < sureRounds && t.Rate.High*t.Span > t.Limit*mib
 	}
