@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What is called a leak: precision and recall of the rules in use, on the
+# Precision and recall of the rules in use on the
 # recorded series of testdata/memory (27 runs of real servers, 9 leak), and the
 # smallest leak that a run finds at 90 % power, in the noise of Go and of Node.
 set -euo pipefail
