@@ -123,12 +123,12 @@ func TestGetErrors(t *testing.T) {
 	}{
 		"nobody there": {refused, StageConnect, `connection refused; is the server running? "mcpdiag demo --serve" starts one to try`},
 		"no such host": {"http://nobody.invalid", StageDNS, `there is no host "nobody.invalid"; check the name`},
-		"no answer":    {serve(t, hang).String(), StageAnswer, "no answer within 50ms (waiting for the answer); the server may hang; --timeout allows more"},
+		"no answer":    {serve(t, hang).String(), StageAnswer, "no answer within 500ms (waiting for the answer); the server may hang; --timeout allows more"},
 		"a body bit by bit": {serve(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "{")
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
-		}).String(), StageBody, "no answer within 50ms (reading the answer)"},
+		}).String(), StageBody, "no answer within 500ms (reading the answer)"},
 		"closed at once":     {speak(t, afterRequest("")), StageAnswer, "the server closed the connection while waiting for the answer; its log may say why"},
 		"closed in mid-body": {speak(t, afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")), StageBody, "the server closed the connection while reading the answer"},
 		"reset in mid-body": {speak(t, func(conn net.Conn) {
@@ -151,8 +151,8 @@ func TestGetErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			timeout := 10 * time.Second
-			if strings.Contains(tc.want, "50ms") {
-				timeout = 50 * time.Millisecond
+			if strings.Contains(tc.want, "500ms") {
+				timeout = 500 * time.Millisecond
 			}
 			_, err := newClient(t, Config{Timeout: timeout}).Get(t.Context(), tc.url)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
