@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bytes"
 	"errors"
 	"io"
 
@@ -29,8 +30,17 @@ func openEnvelope(data []byte) (e envelope, ok bool) {
 	if e.result == nil {
 		return e, true
 	}
+	if e.result.Type() != jx.Object || !mayDecide(e.result) {
+		return e, e.result.Type() == jx.Object
+	}
 	d.ResetBytes(e.result)
-	return e, e.result.Type() == jx.Object && d.ObjBytes(e.resultMember) == nil
+	return e, d.ObjBytes(e.resultMember) == nil
+}
+
+// mayDecide reports whether a result may have members that decide about success. Most
+// have none, which needs no second pass: a name could hide in an escape only.
+func mayDecide(result []byte) bool {
+	return bytes.Contains(result, []byte("isError")) || bytes.Contains(result, []byte("resultType")) || bytes.Contains(result, []byte(`\u`))
 }
 
 func (e *envelope) member(d *jx.Decoder, name []byte) error {
