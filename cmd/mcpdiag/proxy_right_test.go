@@ -48,10 +48,10 @@ func newProxied(t *testing.T) *proxied {
 	return p
 }
 
-// books are the figures of a snapshot that two who look at one server must agree on.
+// books holds the figures that the snapshots of proxy and server must agree on.
 type books struct{ Sessions, Created, Closed, Ended, Failed, Open int64 }
 
-// booksOf reads them; calls that the demo server lets wait are open for who looks from outside.
+// booksOf returns the figures of s; calls queued in the demo server are open for the proxy.
 func booksOf(s *snapshot.Snapshot) books {
 	b := books{Ended: *s.CallsTotal, Failed: *s.ErrorsTotal, Open: int64(len(s.ToolCallStack)) + s.Queued()}
 	if s.ActiveSessions != nil {
@@ -75,8 +75,8 @@ func (p *proxied) agree(t *testing.T, when string, ok func(books) bool) {
 	t.Fatalf("%s: the proxy saw %+v, the server has %+v", when, seen, own)
 }
 
-// poll compares while there is traffic: what the proxy has seen end has ended
-// for the server before, and what the server has begun the proxy has seen before.
+// poll compares during traffic: calls end in the server before the proxy sees it,
+// and the proxy sees calls before they begin in the server.
 func (p *proxied) poll(t *testing.T, stop <-chan struct{}) (polls int) {
 	for {
 		select {
@@ -94,7 +94,7 @@ func (p *proxied) poll(t *testing.T, stop <-chan struct{}) (polls int) {
 	}
 }
 
-// ends are what a user does with its session.
+// ends lists the ways in which users leave their sessions.
 var ends = []string{"delete", "abandon", "keep"}
 
 // TestProxyIsRight: 200 users with a mix of ends.

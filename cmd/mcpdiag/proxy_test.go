@@ -48,7 +48,7 @@ func until(ts *testscript.TestScript, otherwise string, ok func() bool) {
 	}
 }
 
-// TestNameOf: what "proxy list" shows of a command holds no secret of it.
+// TestNameOf: the names of commands in "proxy list" hold no secrets.
 func TestNameOf(t *testing.T) {
 	t.Parallel()
 	for command, want := range map[string]string{

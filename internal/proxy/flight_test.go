@@ -116,7 +116,7 @@ func standingStream(t *testing.T, url string) *http.Response {
 	return resp
 }
 
-// pieces is a server whose streams send what comes over the channel.
+// pieces returns a server whose streams send the strings that come over next.
 func pieces(next chan string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -181,8 +181,7 @@ func TestStandingStreamEnds(t *testing.T) {
 	eventually(t, p, "over", func(d *Document) bool { return *d.OpenStreams == 0 })
 }
 
-// TestStandingStreamRefused: what is not a valid response to a GET is an error
-// of the server.
+// TestStandingStreamRefused: an invalid response to a GET is an error of the server.
 func TestStandingStreamRefused(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{

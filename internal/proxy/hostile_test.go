@@ -19,7 +19,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// TestRefused: what is refused reaches neither the server nor the proxy's own
+// TestRefused: a refused request reaches neither the server nor the proxy's own
 // pages, and no answer of the proxy invites pages of other origins.
 func TestRefused(t *testing.T) {
 	t.Parallel()
@@ -162,7 +162,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// TestHostileStreams: what never ends passes through and takes no memory.
+// TestHostileStreams: endless streams pass through and take no memory.
 func TestHostileStreams(t *testing.T) { // not parallel: it reads the size of the heap
 	for name, piece := range map[string]string{
 		"a line that never ends":  "data: " + strings.Repeat("x", 1<<16),
@@ -197,7 +197,7 @@ func TestHostileStreams(t *testing.T) { // not parallel: it reads the size of th
 	}
 }
 
-// TestCompressed: what is compressed is read all the same, a bomb not to its end.
+// TestCompressed: compressed replies are read, a bomb not to its end.
 func TestCompressed(t *testing.T) {
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
@@ -226,15 +226,15 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
-// TestOutage: a server that is down is told as such, and traffic goes on when it is back.
+// TestOutage: an outage is reported, and traffic goes on when the server is back.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	server := httptest.NewServer(f)
 	to, _ := url.Parse(server.URL)
-	var told []string
+	var reported []string
 	p, front := serve(t, Config{To: to, OnChange: func(u snapshot.Upstream, _ time.Duration) {
-		told = append(told, fmt.Sprintf("failing %t, outage %d: %s", u.Failing, u.Outages, u.LastError))
+		reported = append(reported, fmt.Sprintf("failing %t, outage %d: %s", u.Failing, u.Outages, u.LastError))
 	}})
 	initSession(t, front)
 	server.Close()
@@ -258,7 +258,7 @@ func TestOutage(t *testing.T) {
 	if d.Upstream.Failing || d.Upstream.Outages != 1 || d.Upstream.Failures != 3 || *d.ActiveSessions != 0 || d.Proxy.ExpiredTotal != 1 {
 		t.Errorf("%s, upstream %+v", counts(d), d.Upstream)
 	}
-	if want := "[failing true, outage 1: connection refused failing false, outage 1: connection refused]"; fmt.Sprint(told) != want {
-		t.Errorf("told %v", told)
+	if want := "[failing true, outage 1: connection refused failing false, outage 1: connection refused]"; fmt.Sprint(reported) != want {
+		t.Errorf("reported %v", reported)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// asked is a server that keeps what it was asked for each session, and answers
-// pings as the session's id says.
+// asked is a server that keeps the pings of each session and answers them as the
+// session's id says.
 type asked struct {
 	mu  sync.Mutex
 	got map[string][]*http.Request
@@ -57,7 +57,7 @@ func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// names are the sessions that asked knows an answer for, by what the answer means.
+// names maps the session ids that asked knows to the meaning of its answer.
 var names = map[string]probeResult{"held": probeHeld, "events": probeHeld, "gone": probeGone, "ts": probeGone,
 	"login": probeUndecided, "other": probeUndecided, "empty": probeUndecided}
 
@@ -75,8 +75,8 @@ func openAs(t *testing.T, url, name string) {
 	resp.Body.Close()
 }
 
-// TestProbe: each orphan is asked for once, in the name of its client, and what
-// the server does shows.
+// TestProbe: each orphaned session is probed once, in the name of its client, and
+// the results show.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	server := &asked{got: map[string][]*http.Request{}}
@@ -138,7 +138,8 @@ func (p *Proxy) kept() (n int) {
 	return n
 }
 
-// TestProbeAgain: a client that comes back is no orphan; when it falls silent again, it is asked for again.
+// TestProbeAgain: a session whose client comes back is not orphaned; when the
+// client goes silent again, the session is probed again.
 func TestProbeAgain(t *testing.T) {
 	t.Parallel()
 	server := &asked{got: map[string][]*http.Request{}}
@@ -157,7 +158,7 @@ func TestProbeAgain(t *testing.T) {
 	}
 }
 
-// TestNoProbe: who does not want probes has none, and no credential is kept.
+// TestNoProbe: without the option nothing is probed and no credential is kept.
 func TestNoProbe(t *testing.T) {
 	t.Parallel()
 	server := &asked{got: map[string][]*http.Request{}}

@@ -203,8 +203,8 @@ func TestSessions(t *testing.T) {
 	check("without a session, and with", "sessions 1 created 2 closed 1 expired 0 streams 0 calls 8 errors 5 in flight 0")
 }
 
-// TestExpired: what the server knows no more is closed: 404, and for
-// TypeScript servers 400 with -32000.
+// TestExpired: a session that the server does not know any more is closed: 404,
+// and for TypeScript servers 400 with -32000.
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	f := newFake()
@@ -410,7 +410,8 @@ func TestMaxInFlight(t *testing.T) {
 	}
 }
 
-// TestParent: a call that another session makes in the same trace is part of the one that waits.
+// TestParent: a call of another session in the same trace is a child of the
+// waiting call.
 func TestParent(t *testing.T) {
 	t.Parallel()
 	f := newFake()

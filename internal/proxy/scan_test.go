@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// found writes what the scanner saw of a message on one line.
+// found returns the members that the scanner found in a message, on one line.
 func found(m *message) string {
 	return fmt.Sprintf("id=%s method=%s name=%s cancels=%s trace=%s result=%t isError=%s error=%t code=%s",
 		m.id, m.method, m.name, m.canceled, m.trace, m.result, m.isError, m.fault, m.code)

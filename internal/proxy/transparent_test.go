@@ -162,8 +162,8 @@ func zipped(body []byte) []byte {
 	return b.Bytes()
 }
 
-// TestHeaders: what is about the message passes, what is about the connection
-// does not, and nothing is added.
+// TestHeaders: headers of the message pass, those of the connection do not, and
+// none is added.
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	var got http.Header
