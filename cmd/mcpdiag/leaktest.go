@@ -95,6 +95,12 @@ func (l *leaktester) test(ctx context.Context) error {
 	view := &screen{a: l.a}
 	l.cfg.Guard = func(w io.Writer) io.Writer { return l.a.guard(w) }
 	l.cfg.Progress = l.progress(view)
+	warned := map[string]bool{}
+	l.cfg.Warn = func(text string) {
+		view.clear()
+		l.a.warn(text)
+		warned[text] = true
+	}
 	res, err := leaktest.Run(ctx, l.cfg)
 	view.clear()
 	if several := new(process.AmbiguousError); errors.As(err, &several) {
@@ -103,7 +109,7 @@ func (l *leaktester) test(ctx context.Context) error {
 	if res == nil {
 		return err
 	}
-	l.a.warn(slices.DeleteFunc(slices.Clone(res.Warnings), func(w string) bool { return w == res.Ended })...)
+	l.a.warn(slices.DeleteFunc(slices.Clone(res.Warnings), func(w string) bool { return w == res.Ended || warned[w] })...)
 	err = errors.Join(err, l.a.writeResult("-", l.format.value, res), l.summarize(res))
 	l.a.note("wrote %s", filepath.Join(l.cfg.Folder, leaktest.ReportFile))
 	if err == nil {

@@ -53,6 +53,8 @@ type Config struct {
 	Version  string
 	// Guard, if set, blanks secrets in the files of the run.
 	Guard func(io.Writer) io.Writer
+	// Warn, if set, is called with each warning when it arises.
+	Warn func(text string)
 	// Progress, if set, is called at each change of state.
 	Progress func(Progress)
 

@@ -174,9 +174,14 @@ func (r *run) parts(t *conduct.Task, todo []conduct.Task) []conduct.Task {
 	return r.tasks(load.PartsOf(&t.Operation, known))
 }
 
+// warn adds a warning to the result. How the server ended is an error of its own.
 func (r *run) warn(text string) {
-	if !slices.Contains(r.res.Warnings, text) {
-		r.res.Warnings = append(r.res.Warnings, text)
+	if slices.Contains(r.res.Warnings, text) {
+		return
+	}
+	r.res.Warnings = append(r.res.Warnings, text)
+	if r.cfg.Warn != nil && (r.conductor == nil || text != r.conductor.Ended) {
+		r.cfg.Warn(text)
 	}
 }
 

@@ -161,7 +161,11 @@ func TestSSE(t *testing.T) {
 func TestEverydayShares(t *testing.T) {
 	t.Parallel()
 	cfg := configOf(t, "http")
-	cfg.Fixed, cfg.Rounds, cfg.Factors = false, 1, []string{"everyday"}
+	cfg.Fixed, cfg.Rounds, cfg.Factors, cfg.MaxTime = false, 1, []string{"everyday"}, 100*time.Millisecond
+	early := ""
+	state := ""
+	cfg.Progress = func(p Progress) { state = p.State }
+	cfg.Warn = func(text string) { early += state + ": " + text }
 	res, err := Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +173,9 @@ func TestEverydayShares(t *testing.T) {
 	p := res.Phases[0]
 	if len(p.Shares) != 2 || p.Shares[0].Of < 0.2 || p.Shares[1].Of < 0.2 || p.Failed != 0 {
 		t.Errorf("shares %+v, %d failed: %v", p.Shares, p.Failed, p.Errors)
+	}
+	if !strings.HasPrefix(early, "start: the run needs at least") {
+		t.Errorf("that the time is too short is said late, or not: %q", early)
 	}
 	if l := p.Rounds[1].Latency; l == nil || l.P50 <= 0 || l.Max < l.P99 {
 		t.Errorf("latency %+v", l)
