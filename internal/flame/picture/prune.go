@@ -19,13 +19,15 @@ const narrower = "(narrower)"
 // stored returns the stacks as a picture with limit boxes contains them, and
 // whether some were left out.
 func stored(t *stacks.Tree, limit int) (text string, pruned bool) {
-	if limit > 0 && t.Size() > limit && !fits(t, maxStored) {
-		t, pruned = prune(t, limit).Tree(stacks.ByName), true
+	if limit > 0 && t.Size() > min(limit, MaxFrames) && !fits(t, maxStored) {
+		t, pruned = prune(t, min(limit, MaxFrames)).Tree(stacks.ByName), true
 	}
 	var out bytes.Buffer
 	packed := base64.NewEncoder(base64.StdEncoding, &out)
 	zip, _ := gzip.NewWriterLevel(packed, gzip.BestSpeed) // it fails only for an invalid level
-	_, _ = write.Folded(zip, t)                           // a buffer takes everything
+	if _, err := write.Folded(zip, t); err != nil {
+		pruned = true // without a limit they can be too many
+	}
 	_ = zip.Close()
 	_ = packed.Close()
 	return out.String(), pruned

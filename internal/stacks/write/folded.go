@@ -14,6 +14,9 @@ import (
 // Folded writes a line for each stack that has weight, as flamegraph.pl, inferno
 // and speedscope read it. It returns the number of names that had to be changed.
 func Folded(w io.Writer, t *stacks.Tree) (changed int, err error) {
+	if err := checkSize(t); err != nil {
+		return 0, err
+	}
 	out := bufio.NewWriterSize(w, 1<<16)
 	safe := &safeNames{t: t, middle: make([]string, len(t.Names)), known: make([]bool, len(t.Names))}
 	line := []byte{}

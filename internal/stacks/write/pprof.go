@@ -12,6 +12,9 @@ import (
 // Pprof writes the stacks as a pprof profile. The first frames become labels
 // with the names in dims.
 func Pprof(w io.Writer, t *stacks.Tree, unit stacks.Unit, dims []string) error {
+	if err := checkSize(t); err != nil {
+		return err
+	}
 	out := &pprofWriter{t: t, dims: dims, functions: make([]*profile.Location, len(t.Names))}
 	kind, pprofUnit, scale := string(unit), "count", 1.0
 	switch unit {

@@ -40,6 +40,9 @@ type speedscopeProfile struct {
 
 // Speedscope writes the stacks as a sampled profile for speedscope.
 func Speedscope(w io.Writer, t *stacks.Tree, title string, unit stacks.Unit) error {
+	if err := checkSize(t); err != nil {
+		return err
+	}
 	f := speedscopeFile{Schema: speedscopeSchema, Name: report.Line(title), Exporter: "mcpdiag"}
 	f.Shared.Frames = []speedscopeFrame{}
 	for _, name := range t.Names {

@@ -1,0 +1,32 @@
+package write_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
+)
+
+// TestOutputsAreBounded writes a recursion with weight on each of 20,000 levels,
+// whose stacks have 200 million frames.
+func TestOutputsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := stacks.NewProfile("test", stacks.Samples)
+	name, at := p.ID("f"), stacks.Root
+	for range 20_000 {
+		at = p.Child(at, name)
+		p.Nodes[at].Self = 1
+	}
+	tree := p.Tree(stacks.ByName)
+	for format, out := range map[string]func() error{
+		"folded":     func() error { _, err := write.Folded(io.Discard, tree); return err },
+		"speedscope": func() error { return write.Speedscope(io.Discard, tree, "", p.Unit) },
+		"pprof":      func() error { return write.Pprof(io.Discard, tree, p.Unit, nil) },
+	} {
+		if err := out(); err == nil || !strings.Contains(err.Error(), "200,010,000 frames, more than 100,000,000; --fold-recursion") {
+			t.Errorf("%s: got %v", format, err)
+		}
+	}
+}
