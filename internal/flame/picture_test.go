@@ -50,6 +50,7 @@ func TestBrowser(t *testing.T) {
 		}),
 		"tall.svg": draw(t, strings.Repeat("deep;", 120)+"end 1\n", nil),
 		"rows.svg": draw(t, many(9000), nil),
+		"bare.svg": draw(t, small, func(p *picture.Picture) { p.Facts = nil }),
 		"diff.svg": draw(t, "a;b;c 10 30\na;b;d 40 20\na;e 5 9\na;f 0 8\na;g;h 12 0\na;i 30 31\n", func(p *picture.Picture) { p.Root = picture.Top }),
 	}
 	_, inTime := folded(t, fold.Options{Spans: true}, poll(0, ""), poll(1000, call("1", "first")), poll(2000, call("1", "first")),
@@ -256,6 +257,8 @@ func tall(t *testing.T, b *browser, url string) {
 	b.t = t
 	b.open(url+"/tall.svg", 1200, 700)
 	same(t, b, `document.querySelector(".f").getBoundingClientRect().top < 200`, "true")
+	b.open(url+"/bare.svg", 1200, 700)
+	same(t, b, `document.querySelectorAll(".toggle").length`, "1")
 	b.open(url+"/rows.svg", 1200, 700)
 	b.click(`document.querySelector(".toggle")`)
 	same(t, b, `document.querySelectorAll("tbody tr").length`, "1001")

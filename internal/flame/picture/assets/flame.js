@@ -174,6 +174,7 @@
 
   // flow breaks text into lines that fit, and returns the height that this saves.
   function flow(group, y) {
+    if (group.children.length === 0) return 0;
     group.lines = group.lines || group.children.length;
     const { sep, line } = group.dataset;
     pen.font = getComputedStyle(group).font;
