@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,6 +53,10 @@ func startNode(t *testing.T, script string, args ...string) (url string, pid int
 	addr := l.Addr().String()
 	l.Close()
 	_, port, _ := net.SplitHostPort(addr)
+	args = slices.Clone(args)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "{port}", port)
+	}
 	cmd := exec.Command("node", append([]string{filepath.Join("node_modules", script)}, args...)...)
 	cmd.Dir = serversDir
 	cmd.Env = append(os.Environ(), "PORT="+port)

@@ -1,6 +1,6 @@
 // Package yamlfile reads YAML files strictly. Unknown and repeated keys are errors,
 // and each error names the file, the line and the path of the value. A [Document]
-// bounds how many values are read, an alias counts as its target.
+// bounds how many values are read; each use of an alias counts.
 package yamlfile
 
 import (
@@ -42,7 +42,7 @@ func (d *Document) Errorf(n *yaml.Node, path, format string, args ...any) error 
 	return fmt.Errorf("%s:%d: %s: %w", d.Name, n.Line, path, fmt.Errorf(format, args...))
 }
 
-// follow returns the target of n and counts it.
+// follow resolves an alias, and counts the value.
 func (d *Document) follow(n *yaml.Node, path string) (*yaml.Node, error) {
 	if d.nodes++; d.nodes > maxNodes {
 		return nil, d.Errorf(n, path, "more than %d values", maxNodes)

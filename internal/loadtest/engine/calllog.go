@@ -12,17 +12,17 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// CallLog writes a CSV file with a row for each call. Calls may come side by side.
+// CallLog writes a CSV file with one row per call. It may be used concurrently.
 type CallLog struct {
 	labels []string
 
 	mu   sync.Mutex
 	w    *bufio.Writer
 	line []byte
-	err  error // the first that was met in writing
+	err  error // first write error
 }
 
-// NewCallLog begins the log of a plan whose steps are known. It writes the names of the columns.
+// NewCallLog starts a log of calls of the steps. It writes the names of the columns.
 func NewCallLog(w io.Writer, steps []plan.Step) *CallLog {
 	l := &CallLog{w: bufio.NewWriterSize(w, 64<<10)}
 	for i := range steps {
@@ -61,7 +61,7 @@ func appendMillis(dst []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(dst, float64(d.Nanoseconds())/1e6, 'f', 3, 64)
 }
 
-// Close writes what is left. It says what went wrong on the way, if anything did.
+// Close flushes the log. It returns the first error of writing it.
 func (l *CallLog) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// child is a server that is spoken to over its standard streams.
+// child is a server that is used over its standard streams.
 type child struct {
 	*process.Conn
 	log process.Tail // of its standard error
@@ -36,8 +36,8 @@ func (c *child) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Read reads what the server says. At its end, the error says how the server
-// ended and what it last complained of.
+// Read reads from the server. The error at the end has the exit status and the last
+// lines of standard error.
 func (c *child) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err == nil || n > 0 {
@@ -46,10 +46,10 @@ func (c *child) Read(p []byte) (int, error) {
 	return 0, c.ended(io.ErrUnexpectedEOF)
 }
 
-// LastWords returns the end of what the server wrote to its standard error.
+// LastWords returns the last lines of standard error.
 func (c *child) LastWords() string { return c.log.Last() }
 
-// ended is err with how the server ended, if it did, and what it last complained of.
+// ended adds the exit status and the last lines of standard error to err.
 func (c *child) ended(err error) error {
 	select {
 	case <-c.Done(): // then its standard error was read to the end
@@ -62,5 +62,5 @@ func (c *child) ended(err error) error {
 	return err
 }
 
-// exitTime is how long a server that closed its streams may take to be gone.
+// exitTime bounds the exit of a server that closed its streams.
 const exitTime = time.Second

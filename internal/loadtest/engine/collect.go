@@ -9,7 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
-// collector adds up what all users met.
+// collector adds up the samples of all users.
 type collector struct {
 	plan *plan.Plan
 	log  func(Call)
@@ -21,13 +21,13 @@ type collector struct {
 	users    []userTotal
 	phases   struct{ connect, tls, initialize, end result.Histogram }
 	sessions result.Sessions
-	refused  failures // sessions that could not be opened
+	refused  failures // sessions that were not opened
 	open     result.OpenModel
-	inFlight time.Duration // of all calls together
+	inFlight time.Duration // sum over all calls
 	last     time.Duration // when the last call ended
 }
 
-// stepFigures are the figures of one step, or of all.
+// stepFigures are the figures of one step, or of all steps.
 type stepFigures struct {
 	calls, failed           int64
 	ok, bad, service, first result.Histogram
@@ -35,7 +35,7 @@ type stepFigures struct {
 	errors                  failures
 }
 
-// userTotal is what one virtual user's calls took together.
+// userTotal is the sum of the latencies of one user.
 type userTotal struct {
 	calls int64
 	time  time.Duration
@@ -45,8 +45,8 @@ func newCollector(plan *plan.Plan, log func(Call)) *collector {
 	return &collector{plan: plan, log: log, steps: make([]stepFigures, len(plan.Steps))}
 }
 
-// take takes in the samples of one user.
-func (c *collector) take(samples []sample) {
+// add adds samples of one user.
+func (c *collector) add(samples []sample) {
 	c.mu.Lock()
 	for i := range samples {
 		s := &samples[i]
@@ -94,21 +94,21 @@ func (c *collector) user(s *sample) {
 	c.users[s.user].time += s.latency
 }
 
-// note changes what is counted beside the calls.
-func (c *collector) note(change func(*collector)) {
+// update changes the counts other than calls.
+func (c *collector) update(change func(*collector)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(c)
 }
 
-// counts are the calls so far.
+// counts returns the number of calls so far.
 func (c *collector) counts() (calls, failed int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.total.calls, c.total.failed
 }
 
-// result puts into res what was collected so far. With whole, its histograms too.
+// result stores the figures so far in res, with their histograms if whole is set.
 func (c *collector) result(res *result.Result, whole bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,7 +146,8 @@ func (f *stepFigures) figures(step *plan.Step, whole bool) result.StepFigures {
 	}
 }
 
-// spread is how the users' mean latencies and calls differ; nil of fewer than two.
+// spread returns how the mean latencies and the calls of users differ, nil for fewer
+// than two users.
 func spread(users []userTotal) (means, calls *result.Spread) {
 	var times, counts []float64
 	for _, u := range users {

@@ -9,50 +9,49 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// Call is one call, as the log has it.
+// Call is one call for the log.
 type Call struct {
-	At      time.Duration // since the run began, of the (intended) start
+	At      time.Duration // (intended) start since the beginning of the run
 	User    int
 	Step    int           // in Plan.Steps
 	Latency time.Duration // from the intended start
-	Service time.Duration // from the sending
+	Service time.Duration // from the request
 	Bytes   int64         // of the answer
-	Failure string        // the kind of error, "" where it succeeded
+	Failure string        // kind of error, "" for a successful call
 }
 
-// Config is a plan, where it is run and who watches.
+// Config is a plan with the server, the options and the observers of a run.
 type Config struct {
 	Endpoint mcp.Endpoint
 	Plan     plan.Plan
-	Timeout  time.Duration // of one exchange; 0 is none
+	Timeout  time.Duration // per exchange; 0 is none
 	Options
-	// Progress, where it is set, is called now and then while the run lasts.
+	// Progress, if set, is called several times per second during the run.
 	Progress func(Progress)
-	// Log, where it is set, gets each call that counts. It is called side by side.
+	// Log, if set, is called for each call that counts, concurrently.
 	Log func(Call)
 }
 
-// Progress is how far a run has come.
+// Progress is the state of a run in progress.
 type Progress struct {
 	Round   int
-	Users   int   // that make calls
+	Users   int   // active
 	Done    int64 // calls
 	Planned int64
 	Failed  int64
 	Elapsed time.Duration
-	P50     time.Duration // of the calls that succeeded
+	P50     time.Duration // of successful calls
 	P99     time.Duration
 }
 
-// Options say how calls are carried out. They are no part of a plan: the same
-// plan runs with any of them. Config embeds them.
+// Options configure how calls are made. They are independent of the plan.
 type Options struct {
-	Client  *client.Client // for connections without net/http; nil is none
-	Command []string       // the server is this program, spoken to over stdio; nil is over HTTP
-	Shared  bool           // one process with the calls of all users in flight; else each user has its own
-	Check   bool           // read answers whole, instead of as far as the verdict on the call needs
-	NetHTTP bool           // net/http for everything, instead of where HTTP/2 or a proxy needs it
-	// Watch, where it is set, sees the result so far every second, histograms
-	// left out. When it gives a reason the run ends as if interrupted, with that reason.
-	Watch func(*result.Result) (abort string)
+	Client  *client.Client // for connections without net/http; nil uses net/http
+	Command []string       // start the server with this command and use stdio; nil uses HTTP
+	Shared  bool           // one process for all users instead of one each
+	Check   bool           // validate answers completely
+	NetHTTP bool           // use net/http for everything
+	// Watch, if set, is called every second with the result so far, without
+	// histograms. A reason that it returns ends the run.
+	Watch func(*result.Result) (reason string)
 }

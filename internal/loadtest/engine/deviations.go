@@ -7,8 +7,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// deviations collects what sessions warn about: how the server departs from the
-// protocol, each thing once a run.
+// deviations collects the warnings of sessions about departures of the server from the
+// protocol, each once per run.
 type deviations struct {
 	mu   sync.Mutex
 	seen []string

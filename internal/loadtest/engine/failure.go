@@ -18,15 +18,15 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// failure is why a call failed.
+// failure describes how a call failed.
 type failure struct {
 	kind result.ErrorKind
 	code int64
 	text string
-	wait time.Duration // how long the server asks to wait
+	wait time.Duration // requested by the server
 }
 
-// name is the failure on one word: its kind, and its code where it has one.
+// name returns the kind, "" without a failure.
 func (f *failure) name() string {
 	if f == nil {
 		return ""
@@ -34,12 +34,12 @@ func (f *failure) name() string {
 	return string(f.kind)
 }
 
-// toolFailure is a result with isError.
+// toolFailure returns the failure of a result with isError.
 func toolFailure(text string) *failure {
 	return &failure{kind: result.ErrTool, text: plan.Bounded(text)}
 }
 
-// failureOf classifies an error, which is not nil.
+// failureOf classifies an error.
 func failureOf(err error) *failure {
 	f := classify(err)
 	text := client.Cause(err).Error()
@@ -75,7 +75,7 @@ func statusCode(err error) int64 {
 	return 0
 }
 
-// transportFailure classifies an exchange that got no answer.
+// transportFailure classifies the error of an exchange without an answer.
 func transportFailure(err error) *failure {
 	var large *client.TooLargeError
 	var protocol *client.ProtocolError
@@ -122,7 +122,8 @@ func isReset(err error) bool {
 // failures counts failures by kind and code.
 type failures struct{ counts []result.ErrorCount }
 
-// maxFailureKinds bounds how many codes are told apart: a hostile server can send any.
+// maxFailureKinds bounds the kinds and codes that are counted separately: servers
+// choose the codes.
 const maxFailureKinds = 100
 
 func (e *failures) add(f *failure) {
@@ -138,7 +139,7 @@ func (e *failures) add(f *failure) {
 	e.counts[i].Count++
 }
 
-// sorted is the counts, most frequent first.
+// sorted returns the counts, most frequent first.
 func (e *failures) sorted() []result.ErrorCount {
 	counts := slices.Clone(e.counts)
 	slices.SortStableFunc(counts, func(a, b result.ErrorCount) int { return int(b.Count - a.Count) })

@@ -7,13 +7,13 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
-// lagEvery is how often the generator looks how late its own timers are.
+// lagEvery is the interval of the timer whose delay is measured.
 const lagEvery = 20 * time.Millisecond
 
-// lagLimit is a lag that says that the generator has no time for its calls.
+// lagLimit is the median delay from which the generator counts as too busy.
 const lagLimit = 10 * time.Millisecond
 
-// watchLag measures until quit is closed.
+// watchLag measures the delay of timers until quit is closed.
 func watchLag(quit <-chan struct{}) *result.Histogram {
 	var lag result.Histogram
 	timer := time.NewTimer(lagEvery)
@@ -24,14 +24,13 @@ func watchLag(quit <-chan struct{}) *result.Histogram {
 		select {
 		case <-quit:
 			return &lag
-		case now := <-timer.C:
-			_ = now // when it was sent, not when it was seen
+		case <-timer.C:
 			lag.Add(time.Since(due))
 		}
 	}
 }
 
-// generator is what lag says of the machine that makes the load.
+// generator returns the figures of the machine that generates the load.
 func generator(lag *result.Histogram) *result.Generator {
 	g := &result.Generator{CPUs: runtime.GOMAXPROCS(0)}
 	if lag.Count() > 0 {

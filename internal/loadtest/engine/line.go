@@ -9,15 +9,15 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// timing is how long the parts of an exchange took.
+// timing is the durations of the parts of an exchange.
 type timing = client.Timing
 
-// line is what a user's requests go over: a connection of its own, or net/http.
+// line carries a user's requests: a connection of its own, or net/http.
 type line struct {
 	ep      mcp.Endpoint
 	timeout time.Duration
 	conn    *fastconn.Conn // nil is net/http
-	forget  func() bool    // stop interrupting conn when the run ends
+	forget  func() bool    // stops interrupting conn at the end of the run
 }
 
 func (r *run) newLine(ctx context.Context) *line {
@@ -30,10 +30,10 @@ func (r *run) newLine(ctx context.Context) *line {
 	return l
 }
 
-// deadline is a context with a deadline that costs next to nothing to make: the
-// connection keeps it, and is interrupted when the run ends. It is not Done by itself.
-// Each call has one of its own: net/http, which event streams of old servers go
-// over, looks at it after the call.
+// deadline is a context with a deadline that is cheap to make. It is never Done by
+// itself: the connection keeps the deadline, and is interrupted at the end of the run.
+// Each call has one of its own because net/http, which carries the event streams of
+// old servers, reads it after the call.
 type deadline struct {
 	context.Context
 	at time.Time
@@ -41,7 +41,7 @@ type deadline struct {
 
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, !d.at.IsZero() }
 
-// do makes one call, from start on, within the time there is for an exchange.
+// do makes one call. The timeout counts from start.
 func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request, start time.Time) (mcp.Answer, timing, error) {
 	if l.conn != nil {
 		until := &deadline{Context: ctx}
@@ -62,7 +62,7 @@ func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request, sta
 	return answer, watch.Stop(), err
 }
 
-// open opens a session within the time there is for an exchange.
+// open opens a session within the timeout.
 func (l *line) open(ctx context.Context, era mcp.Era) (*mcp.Session, timing, error) {
 	ctx, cancel := l.within(ctx)
 	defer cancel()
@@ -82,14 +82,14 @@ func (l *line) within(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithTimeout(ctx, l.timeout)
 }
 
-// carry has a session that was opened elsewhere go over the line.
+// carry moves a session to this line.
 func (l *line) carry(s *mcp.Session) {
 	if l.conn != nil {
 		s.Over(l.conn)
 	}
 }
 
-// release has a session that is kept go over net/http: the line goes on without it.
+// release moves a session that is kept to net/http.
 func (l *line) release(s *mcp.Session) {
 	if l.conn != nil {
 		s.Over(nil)

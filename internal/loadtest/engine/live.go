@@ -10,21 +10,21 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// Live is what a terminal shows of a run while it lasts.
+// Live is the view of a run in progress.
 type Live struct {
-	length time.Duration // of the run, 0 where its calls end it
+	length time.Duration // of the run, 0 if unknown
 	last   Progress
-	rate   float64 // calls a second, of late
+	rate   float64 // recent calls per second
 	level  string  // of a search
 }
 
 // NewLive returns the view of a plan.
 func NewLive(p *plan.Plan) *Live { return &Live{length: p.Length()} }
 
-// smooth is how much the newest measurement counts for the rate that is shown.
+// smooth is the weight of the newest measurement in the displayed rate.
 const smooth = 0.3
 
-// Add takes in how far the run has come.
+// Add updates the view.
 func (l *Live) Add(p Progress) {
 	if took := (p.Elapsed - l.last.Elapsed).Seconds(); took > 0 && p.Done >= l.last.Done {
 		now := float64(p.Done-l.last.Done) / took
@@ -57,7 +57,7 @@ func (l *Live) At(level string) {
 	l.rate, l.last = 0, Progress{}
 }
 
-// Write draws the view in width columns: a bar with the time left, and the figures.
+// Write draws the view in width columns: a bar with the remaining time, and the figures.
 func (l *Live) Write(w io.Writer, paint report.Painter, width int) error {
 	p := l.last
 	share, left := l.done()
@@ -79,7 +79,7 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width int) error {
 	return err
 }
 
-// bar draws a share of 1, nothing where there is no room for it.
+// bar draws a share of 1, nothing if width is too small.
 func bar(share float64, width int, paint report.Painter) string {
 	const least, most, gap = 10, 40, "  "
 	room := min(width-len(gap), most)
@@ -90,7 +90,7 @@ func bar(share float64, width int, paint report.Painter) string {
 	return paint.Paint(report.Good, strings.Repeat("█", filled)) + strings.Repeat("░", room-filled) + gap
 }
 
-// done is which share of the run is over, and how long the rest takes at this pace.
+// done returns the completed share of the run and the remaining time.
 func (l *Live) done() (share float64, left time.Duration) {
 	p := l.last
 	switch {

@@ -13,11 +13,10 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 )
 
-// Plan is the plan as it will be run: with the steps that the server offers and
-// their arguments.
+// Plan returns the resolved plan: with the steps and their arguments.
 func (r *Runner) Plan() *plan.Plan { return r.plan }
 
-// listed is something that a server offers beside tools.
+// listed is a resource or a prompt of a server.
 type listed struct {
 	Name      string `json:"name"`
 	URI       string `json:"uri"`
@@ -27,11 +26,11 @@ type listed struct {
 	} `json:"arguments"`
 }
 
-// maxListed bounds how many resources and prompts a plan that is written takes.
+// maxListed bounds the resources and the prompts of a generated plan.
 const maxListed = 20
 
-// AddListed adds steps for the resources and prompts that the server offers.
-// That it offers none, or does not know the question, is no error.
+// AddListed adds steps for the resources and prompts of the server. It ignores a
+// server that does not support them.
 func (r *Runner) AddListed(ctx context.Context) {
 	session := r.first.Load()
 	if session == nil {
@@ -51,8 +50,8 @@ func (r *Runner) AddListed(ctx context.Context) {
 	}
 }
 
-// Try makes one call of each step, so that a plan that is written has only steps
-// that work and a threshold that they can hold.
+// Try makes one call of each step, so that a generated plan has only steps that
+// work and a threshold that they can hold.
 func (r *Runner) Try(ctx context.Context) {
 	session := r.first.Load()
 	if session == nil {
@@ -79,7 +78,7 @@ func (r *Runner) try(ctx context.Context, session *mcp.Session, request *mcp.Req
 	return t
 }
 
-// list asks for the first page of what the server has of a kind.
+// list returns the first page of a listing.
 func list(ctx context.Context, s *mcp.Session, kind string) []listed {
 	answer, err := s.Do(ctx, &mcp.Request{Method: kind + "/list", Params: jsontext.Value("{}")})
 	if err != nil {
@@ -93,7 +92,7 @@ func list(ctx context.Context, s *mcp.Session, kind string) []listed {
 	return all[:min(len(all), maxListed)]
 }
 
-// arguments are texts: those of a prompt always are.
+// arguments returns a text for each required argument of a prompt.
 func (l *listed) arguments() plan.Template {
 	args := map[string]string{}
 	for _, a := range l.Arguments {

@@ -8,16 +8,16 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 )
 
-// pace is when the calls of a stage with a rate are due. It knows no clock: the
-// n-th call is due when the rate, from its beginning, adds up to n.
+// pace computes when the calls of a stage with a rate are due. It has no clock: the
+// n-th call is due when the integral of the rate reaches n.
 type pace struct {
-	from, to float64       // calls a second, before and after the ramp
-	ramp     time.Duration // how long the rate takes from from to to
-	random   *rand.Rand    // of a Poisson process; nil is even
-	sum      float64       // calls that were due before the next
+	from, to float64       // calls per second, before and after the ramp
+	ramp     time.Duration // duration of the ramp
+	random   *rand.Rand    // for a Poisson process; nil is even
+	sum      float64       // calls due before the next one
 }
 
-// next is when the next call is due, from the beginning of the stage.
+// next returns when the next call is due, since the beginning of the stage.
 func (p *pace) next() time.Duration {
 	at := p.at(p.sum)
 	if p.random != nil {
@@ -28,7 +28,7 @@ func (p *pace) next() time.Duration {
 	return at
 }
 
-// at is when n calls were due: where the area under the rate is n.
+// at returns when n calls have been due.
 func (p *pace) at(n float64) time.Duration {
 	ramp := p.ramp.Seconds()
 	inRamp := (p.from + p.to) / 2 * ramp
@@ -44,9 +44,9 @@ func (p *pace) at(n float64) time.Duration {
 	return time.Duration(t * float64(time.Second))
 }
 
-// window is when user u takes part in a closed stage, from its beginning:
-// users come one after the other as their number grows, and the last to come
-// go first as it shrinks.
+// window returns when user u is active in a closed stage, since its beginning. Users
+// start one after the other as their number grows; the last to start stop first as it
+// shrinks.
 func window(before int, stage *plan.Stage, u int) (from, to time.Duration, ok bool) {
 	share := func(n, of int) time.Duration {
 		return time.Duration(float64(stage.RampUp) * float64(n) / float64(of))

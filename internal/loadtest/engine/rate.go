@@ -9,32 +9,32 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
-// defaultInFlight is how many calls may be in flight at a rate, where the plan does not say.
+// defaultInFlight bounds the calls in flight at a rate if the plan does not.
 const defaultInFlight = 1000
 
-// pool hands calls that are due to users that are free. A new user comes only
-// where all are busy; when there may be no more of them, calls wait.
+// pool hands calls that are due to idle users. It adds a user if all are busy; at
+// the largest number of users, calls wait.
 type pool struct {
 	run      *run
 	ctx      context.Context
 	most     int
-	patience time.Duration // how long a call waits for a user before it is dropped
+	patience time.Duration // time after which a waiting call is dropped
 
 	mu      sync.Mutex
-	idle    []*worker // the last to become idle is the first to get a call
+	idle    []*worker // used last in, first out
 	users   int
 	waiting []time.Time // due
 	closed  bool
 	wg      sync.WaitGroup
 }
 
-// worker is a user that takes calls.
+// worker is a user of a pool.
 type worker struct {
 	user *user
 	due  chan time.Time
 }
 
-// playRate plays a stage in which calls start when they are due.
+// playRate plays a stage of the open model.
 func (r *run) playRate(ctx context.Context, start time.Time, before float64, stage *plan.Stage) {
 	p := &pool{run: r, ctx: ctx, most: stage.Users, patience: r.cfg.Timeout}
 	if p.most <= 0 {
@@ -57,7 +57,7 @@ func (r *run) playRate(ctx context.Context, start time.Time, before float64, sta
 	p.close()
 }
 
-// schedule hands out the calls of a pace as they become due.
+// schedule offers the calls of a pace as they become due.
 func (p *pool) schedule(start time.Time, duration time.Duration, due *pace) {
 	for {
 		at := due.next()
@@ -72,7 +72,7 @@ func (p *pool) schedule(start time.Time, duration time.Duration, due *pace) {
 	p.run.pauseUntil(p.ctx, start.Add(duration))
 }
 
-// offer hands a call to a user, or has it wait for one.
+// offer hands a call to a user, or queues it.
 func (p *pool) offer(due time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +81,7 @@ func (p *pool) offer(due time.Time) {
 	case n > 0:
 		w := p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		w.due <- due // it has room: the worker waits for it
+		w.due <- due // does not block: the worker waits for it
 	case p.users < p.most:
 		p.hire(due)
 	default:
@@ -89,7 +89,7 @@ func (p *pool) offer(due time.Time) {
 	}
 }
 
-// hire lets one more user take calls; p.mu is held.
+// hire adds a user. The caller holds p.mu.
 func (p *pool) hire(due time.Time) {
 	w := &worker{user: p.run.user(p.ctx, p.users), due: make(chan time.Time, 1)}
 	p.users++
@@ -102,15 +102,15 @@ func (p *pool) hire(due time.Time) {
 			for !due.IsZero() {
 				p.work(w, due, free)
 				due = p.next(w)
-				free = false // what waited, waited for the server
+				free = false // a queued call waited for the server
 			}
 			free = true
 		}
 	})
 }
 
-// work makes one call. free says that the user waited for the call, so that it
-// is the machine's doing if it starts late.
+// work makes one call. free says that the user was idle, so that a late start is the
+// fault of the machine.
 func (p *pool) work(w *worker, due time.Time, free bool) {
 	late := time.Since(due)
 	p.count(due, func(o *result.OpenModel) {
@@ -129,8 +129,8 @@ func (p *pool) work(w *worker, due time.Time, free bool) {
 	}
 }
 
-// next is the call that has waited longest, or none: then the worker is idle.
-// Calls that have waited for too long are dropped.
+// next returns the oldest queued call. It drops calls that waited too long. Without a
+// call it returns the zero time, and the worker is idle.
 func (p *pool) next(w *worker) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,15 +150,15 @@ func (p *pool) next(w *worker) time.Time {
 	return time.Time{}
 }
 
-// count counts a call that is no warm-up.
+// count changes the counts for a call, unless it is warm-up.
 func (p *pool) count(due time.Time, change func(*result.OpenModel)) {
 	if due.Before(p.run.origin) {
 		return
 	}
-	p.run.collect.note(func(c *collector) { change(&c.open) })
+	p.run.collect.update(func(c *collector) { change(&c.open) })
 }
 
-// close waits until every call that was due has been made or dropped.
+// close waits until every call has been made or dropped.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true

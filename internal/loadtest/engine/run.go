@@ -16,14 +16,14 @@ import (
 type run struct {
 	*Runner
 	plan    *plan.Plan
-	weights []int // of the steps, added up
+	weights []int // cumulative, of the steps
 	collect *collector
 	began   time.Time
-	origin  time.Time     // what begins before is warm-up
-	quit    chan struct{} // closed: no more calls
+	origin  time.Time     // calls that begin before are warm-up
+	quit    chan struct{} // closed to stop making calls
 	stopped sync.Once
 	round   atomic.Int64
-	active  atomic.Int64 // users that make calls
+	active  atomic.Int64 // users that are making calls
 	abort   func(reason string)
 
 	mu    sync.Mutex
@@ -33,7 +33,7 @@ type run struct {
 	streams sync.WaitGroup // standalone streams
 }
 
-// errAborted says that who watches a run ended it.
+// errAborted is the cause of a run that Options.Watch ended.
 var errAborted = errors.New("aborted")
 
 func newRun(r *Runner, plan *plan.Plan) *run {
@@ -50,7 +50,7 @@ func newRun(r *Runner, plan *plan.Plan) *run {
 	return one
 }
 
-// stop lets users finish their calls and begin no more.
+// stop lets users finish their calls and begin no others.
 func (r *run) stop() { r.stopped.Do(func() { close(r.quit) }) }
 
 func (r *run) over(ctx context.Context) bool {
@@ -62,7 +62,7 @@ func (r *run) over(ctx context.Context) bool {
 	}
 }
 
-// pause waits for d; it is false where the run is over before.
+// pause waits for d. It returns false if the run ends first.
 func (r *run) pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return !r.over(ctx)
@@ -81,7 +81,7 @@ func (r *run) pause(ctx context.Context, d time.Duration) bool {
 
 func (r *run) pauseUntil(ctx context.Context, t time.Time) bool { return r.pause(ctx, time.Until(t)) }
 
-// user is the virtual user i, who may have played in an earlier stage.
+// user returns the virtual user i, which may exist from an earlier stage.
 func (r *run) user(ctx context.Context, i int) *user {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,7 +106,7 @@ func (r *run) everyone() []*user {
 	return all
 }
 
-// playRound plays the stages and says how long they took.
+// playRound plays the stages and returns their duration.
 func (r *run) playRound(ctx context.Context, first bool) time.Duration {
 	from := time.Now()
 	if first && r.plan.Warmup > 0 {
@@ -130,7 +130,7 @@ func (r *run) playRound(ctx context.Context, first bool) time.Duration {
 	return took
 }
 
-// playUsers plays a stage in which users wait for their answers.
+// playUsers plays a stage of the closed model.
 func (r *run) playUsers(ctx context.Context, start time.Time, before int, stage *plan.Stage, later []plan.Stage) {
 	var wg sync.WaitGroup
 	for i := range max(before, stage.Users) {
@@ -153,7 +153,7 @@ func (r *run) playUsers(ctx context.Context, start time.Time, before int, stage 
 	wg.Wait()
 }
 
-// plays reports whether user i has a part in any of the stages.
+// plays reports whether user i is active in any of the stages.
 func plays(stages []plan.Stage, i int) bool {
 	for s := range stages {
 		if i < stages[s].Users {
@@ -163,7 +163,7 @@ func plays(stages []plan.Stage, i int) bool {
 	return false
 }
 
-// endAll ends the sessions of all users at once.
+// endAll ends the sessions of all users.
 func (r *run) endAll(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, u := range r.everyone() {
@@ -172,7 +172,7 @@ func (r *run) endAll(ctx context.Context) {
 	wg.Wait()
 }
 
-// enders bounds how many sessions that were kept end at once.
+// enders bounds how many kept sessions end concurrently.
 const enders = 64
 
 // closeAll ends the sessions that were kept until now, and closes all connections.
@@ -205,7 +205,7 @@ func (r *run) closeSession(ctx context.Context, s *listening) {
 	}
 	from := time.Now()
 	err := s.Close(ctx)
-	r.collect.note(func(c *collector) {
+	r.collect.update(func(c *collector) {
 		if err != nil {
 			c.sessions.EndFailed++
 			return
@@ -215,7 +215,7 @@ func (r *run) closeSession(ctx context.Context, s *listening) {
 	})
 }
 
-// result is the result so far.
+// result returns the result so far.
 func (r *run) result(took time.Duration, whole bool) *result.Result {
 	for _, u := range r.everyone() {
 		u.records.collect()

@@ -18,29 +18,29 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// endTime is how long users may take to end their sessions.
+// endTime bounds the time for ending sessions.
 const endTime = 5 * time.Second
 
-// Runner makes the calls of a plan. It has found out how to speak to the server.
+// Runner makes the calls of a plan. It has negotiated with the server.
 type Runner struct {
 	cfg      Config
 	plan     *plan.Plan
 	name     string // of the server, without secrets
 	era      mcp.Era
-	direct   bool           // each user has a connection of its own, without net/http
-	requests []*mcp.Request // of the steps whose arguments are always the same
+	direct   bool           // each user has a connection without net/http
+	requests []*mcp.Request // of steps with constant arguments, else nil
 	warnings []string
 	odd      deviations
 
-	first atomic.Pointer[mcp.Session] // of Prepare; the first user to come takes it
+	first atomic.Pointer[mcp.Session] // opened by Prepare; the first user adopts it
 
 	sharing sync.Mutex
 	shared  *mcp.Session // one process for all users
 }
 
-// Run runs a plan. It is an error where the server cannot be spoken to at all;
-// calls that fail are in the result. When ctx ends, users end their sessions and
-// the result says what was done.
+// Run runs a plan. It returns an error if there is no MCP server; calls that fail
+// are in the result. When ctx ends, users end their sessions, and the result has the
+// calls until then.
 func Run(ctx context.Context, cfg Config) (*result.Result, error) {
 	r, err := Prepare(ctx, cfg)
 	if err != nil {
@@ -50,10 +50,10 @@ func Run(ctx context.Context, cfg Config) (*result.Result, error) {
 	return r.Run(ctx)
 }
 
-// Prepare finds out how to speak to the server and what to call.
+// Prepare negotiates with the server and fits the plan to its tools.
 func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	plan := cfg.Plan
-	plan.Stages, plan.Steps = slices.Clone(plan.Stages), slices.Clone(plan.Steps) // they will be filled in
+	plan.Stages, plan.Steps = slices.Clone(plan.Stages), slices.Clone(plan.Steps) // they are changed below
 	plan.Defaults()
 	r := &Runner{cfg: cfg, plan: &plan, name: client.Redact(cfg.Endpoint.URL)}
 	if len(cfg.Command) > 0 {
@@ -80,7 +80,7 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	return r, nil
 }
 
-// endpoint is where the server is, for a session without a line of its own.
+// endpoint returns the server for a session without a line of its own.
 func (r *Runner) endpoint() mcp.Endpoint {
 	ep := r.cfg.Endpoint
 	ep.Check = r.cfg.Check
@@ -90,14 +90,14 @@ func (r *Runner) endpoint() mcp.Endpoint {
 	return ep
 }
 
-// mayDirect reports whether users may have connections that net/http does not
-// see: not over HTTP/2, not through a proxy, and not where connections are shared.
+// mayDirect reports whether users may have connections without net/http: not over
+// HTTP/2, not through a proxy, and not with shared connections.
 func (r *Runner) mayDirect() bool {
 	c := r.cfg.Client
 	return c != nil && !r.cfg.NetHTTP && r.plan.Connections == 0 && len(r.cfg.Command) == 0 && fastconn.Suits(c, r.cfg.Endpoint.URL)
 }
 
-// negotiated notes what the server agreed to.
+// negotiated stores the negotiated revision.
 func (r *Runner) negotiated(era mcp.Era) {
 	r.era = era
 	if want := r.plan.Protocol; want != "" && want != era.Version {
@@ -105,7 +105,7 @@ func (r *Runner) negotiated(era mcp.Era) {
 	}
 }
 
-// resolve fits the plan to what the server offers, and builds the requests that stay the same.
+// resolve fits the plan to the tools of the server, and builds the constant requests.
 func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
 	var tools []mcp.Tool
 	if r.wantsTools() {
@@ -139,10 +139,10 @@ func (r *Runner) wantsTools() bool {
 	return false
 }
 
-// Warnings returns what is known before the first call.
+// Warnings returns the doubts that are known before the first call.
 func (r *Runner) Warnings() []string { return r.warnings }
 
-// Close ends what Prepare opened and no user adopted.
+// Close ends the session of Prepare unless a user adopted it.
 func (r *Runner) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
@@ -160,7 +160,7 @@ func (r *Runner) Close() {
 func end(ctx context.Context, s *mcp.Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	_ = s.Close(ctx) // it was of no use to anyone
+	_ = s.Close(ctx) // nothing depends on it
 }
 
 func (r *Runner) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -213,10 +213,10 @@ func (r *Runner) resent() int64 {
 	return r.cfg.Client.Resent()
 }
 
-// awaited is how long the last calls may be waited for without a word.
+// awaited is the time for the last calls beyond which there is a warning.
 const awaited = time.Second
 
-// Describe is what the result says of the server and the plan.
+// Describe returns a result with the server and the plan, without figures.
 func (r *Runner) Describe() *result.Result {
 	res := &result.Result{
 		Schema: result.Schema, StartedAt: time.Now(), Verdict: result.VerdictOK, URL: r.name, Server: plan.Bounded(r.era.Server),

@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// sample is one call that counts.
+// sample is the measurement of one call.
 type sample struct {
-	at      time.Duration // of the (intended) start, since the run began
+	at      time.Duration // (intended) start since the beginning of the run
 	end     time.Duration
 	latency time.Duration // from the intended start
-	service time.Duration // from the sending
-	first   time.Duration // from the sending to the first byte; 0 where it is not known
+	service time.Duration // from the request
+	first   time.Duration // from the request to the first byte; 0 if unknown
 	sent    int64
 	bytes   int64 // of the answer
 	user    int
 	step    int
-	due     bool     // calls come at a rate: latency and service differ
-	failure *failure // nil where it succeeded
+	due     bool     // open model: latency and service differ
+	failure *failure // nil for a successful call
 }
 
-// recorder keeps the samples of one user until the collector takes them. Its
-// lock is the user's own: the collector comes by a few times a second.
+// recorder buffers the samples of one user. Its lock is hardly contended: the
+// collector empties it a few times per second.
 type recorder struct {
 	mu      sync.Mutex
 	samples []sample
 	into    *collector
 }
 
-// batch is how many samples a user keeps at most.
+// batch is the size of the buffer.
 const batch = 32
 
 func (r *recorder) add(s *sample) {
@@ -46,12 +46,12 @@ func (r *recorder) collect() {
 	r.flush()
 }
 
-// flush hands the samples over; r.mu is held.
+// flush hands the samples to the collector. The caller holds r.mu.
 func (r *recorder) flush() {
 	if len(r.samples) == 0 {
 		return
 	}
-	r.into.take(r.samples)
+	r.into.add(r.samples)
 	clear(r.samples)
 	r.samples = r.samples[:0]
 }

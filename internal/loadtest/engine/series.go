@@ -7,24 +7,24 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
-// series is a run by the second. A second that is over for longer than samples
-// take to arrive is closed, and costs no more than its figures.
+// series is a run by the second. A second is closed when no more samples can arrive;
+// then only its figures are kept.
 type series struct {
 	closed []result.Second
-	open   []second // of the seconds after those that are closed
+	open   []second // the seconds after the closed ones
 }
 
-// second is one that samples may still come for.
+// second is an open second.
 type second struct {
 	figures result.Second
-	micros  []uint32 // latencies of calls that succeeded
+	micros  []uint32 // latencies of successful calls
 }
 
-// Bounds of what a series keeps.
+// Bounds of a series.
 const (
-	secondOpen    = 2            // seconds that samples may come late
-	secondSamples = 50_000       // of a second, for its percentiles
-	maxSeconds    = 60 * 60 * 24 // of a run; later ones are not kept
+	secondOpen    = 2            // seconds by which samples may be late
+	secondSamples = 50_000       // per second, for percentiles
+	maxSeconds    = 60 * 60 * 24 // of a run; later ones are dropped
 )
 
 func (s *series) add(c *sample) {
@@ -40,7 +40,7 @@ func (s *series) add(c *sample) {
 	}
 }
 
-// at is the second t, or the first that is still open.
+// at returns second t, or the first open one.
 func (s *series) at(t int) *second {
 	t = max(t, len(s.closed))
 	if t >= maxSeconds {
@@ -52,7 +52,7 @@ func (s *series) at(t int) *second {
 	return &s.open[t-len(s.closed)]
 }
 
-// tick notes how many users there are at now, and closes what is over for long.
+// tick records the number of users and closes old seconds.
 func (s *series) tick(now time.Duration, users int) {
 	t := int(now / time.Second)
 	if at := s.at(t); at != nil {
@@ -69,7 +69,7 @@ func (s *series) close() {
 	s.open = s.open[1:]
 }
 
-// done is the second's figures with its percentiles.
+// done returns the figures of the second with its percentiles.
 func (c *second) done() result.Second {
 	f := c.figures
 	if n := len(c.micros); n > 0 {
@@ -80,7 +80,7 @@ func (c *second) done() result.Second {
 	return f
 }
 
-// all is the series so far, up to a time.
+// all returns the series up to a time.
 func (s *series) all(until time.Duration) []result.Second {
 	out := slices.Clone(s.closed)
 	for i := range s.open {

@@ -68,7 +68,7 @@ func (r *run) listen(ctx context.Context, s *mcp.Session) context.CancelFunc {
 	done := s.Listen(ctx)
 	r.streams.Go(func() {
 		if <-done == nil {
-			r.collect.note(func(c *collector) { c.sessions.Streams++ })
+			r.collect.update(func(c *collector) { c.sessions.Streams++ })
 		}
 	})
 	return cancel
@@ -76,7 +76,7 @@ func (r *run) listen(ctx context.Context, s *mcp.Session) context.CancelFunc {
 
 // countOpened counts a session that a user begins to use.
 func (r *run) countOpened(from time.Time, took time.Duration) {
-	r.collect.note(func(c *collector) {
+	r.collect.update(func(c *collector) {
 		c.sessions.Opened++
 		if !from.Before(r.origin) && r.era.Sessions() {
 			c.phases.initialize.Add(took)
@@ -90,7 +90,7 @@ func (r *run) countRefused(ctx context.Context, err error) {
 		return
 	}
 	f := failureOf(client.Cause(err))
-	r.collect.note(func(c *collector) { c.sessions.Failed++; c.refused.add(f) })
+	r.collect.update(func(c *collector) { c.sessions.Failed++; c.refused.add(f) })
 }
 
 // sharedSession returns the one session that all users share.
@@ -111,7 +111,7 @@ func (r *run) sharedSession(ctx context.Context) (*mcp.Session, error) {
 		r.countRefused(ctx, err)
 		return nil, err
 	}
-	r.collect.note(func(c *collector) { c.sessions.Opened++ })
+	r.collect.update(func(c *collector) { c.sessions.Opened++ })
 	r.shared = s
 	return s, nil
 }
@@ -134,7 +134,7 @@ func (u *user) endSession(ctx context.Context) {
 		s.stop()
 		s.Abandon()
 		if s.Era().Sessions() {
-			u.run.collect.note(func(c *collector) { c.sessions.Abandoned++ })
+			u.run.collect.update(func(c *collector) { c.sessions.Abandoned++ })
 		}
 	case plan.EndKeep:
 		u.line.release(s.Session)

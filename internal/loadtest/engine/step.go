@@ -104,7 +104,7 @@ func spreadOfParts(seen []count) *result.Spread {
 // stepResult returns the figures of a level.
 func (r *run) stepResult(level result.Level, elapsed time.Duration) result.StepResult {
 	res := result.StepResult{Level: level, DurationS: elapsed.Seconds()}
-	r.collect.note(func(c *collector) {
+	r.collect.update(func(c *collector) {
 		t := &c.total
 		res.Calls, res.Failed, res.Errors = t.calls, t.failed, t.errors.sorted()
 		l := t.ok.Latency(false)
@@ -122,6 +122,6 @@ func (r *run) stepResult(level result.Level, elapsed time.Duration) result.StepR
 
 // ownLate reports whether the machine could not generate the requested rate.
 func (r *run) ownLate() (late bool) {
-	r.collect.note(func(c *collector) { late = float64(c.open.OwnLate) > result.LateShare*float64(c.open.Intended) })
+	r.collect.update(func(c *collector) { late = float64(c.open.OwnLate) > result.LateShare*float64(c.open.Intended) })
 	return late
 }

@@ -22,9 +22,9 @@ type user struct {
 
 	session *listening
 	calls   int           // in the session
-	failed  int           // exchanges in a row without an answer
+	failed  int           // consecutive exchanges without an answer
 	burst   int           // calls since the last rest
-	wait    time.Duration // as long as the server asked to
+	wait    time.Duration // requested by the server
 }
 
 func newUser(ctx context.Context, r *run, i int) *user {
@@ -34,7 +34,7 @@ func newUser(ctx context.Context, r *run, i int) *user {
 	return u
 }
 
-// play makes calls one after the other, from one time until another, or so many.
+// play makes calls one after the other, from one time until another, or a number of them.
 func (u *user) play(ctx context.Context, from, until time.Time, calls int) {
 	if !u.warmUp(ctx) || !u.run.pauseUntil(ctx, from) {
 		return
@@ -53,7 +53,7 @@ func (u *user) play(ctx context.Context, from, until time.Time, calls int) {
 	}
 }
 
-// warmUp makes calls until those begin that count.
+// warmUp makes calls until the end of the warm-up.
 func (u *user) warmUp(ctx context.Context) bool {
 	u.run.active.Add(1)
 	defer u.run.active.Add(-1)
@@ -66,14 +66,14 @@ func (u *user) warmUp(ctx context.Context) bool {
 	return true
 }
 
-// backOff is how long a user waits after a connection that failed, or a session
-// that could not be opened; it doubles up to maxBackOff.
+// backOff is the first pause after a failed connection or session. It doubles up to
+// maxBackOff.
 const (
 	backOff    = 100 * time.Millisecond
 	maxBackOff = 2 * time.Second
 )
 
-// rest lets time pass between two calls, at most until a time.
+// rest waits between two calls, at most until a time.
 func (u *user) rest(ctx context.Context, until time.Time) bool {
 	d := u.think()
 	if u.wait > 0 {
@@ -99,7 +99,7 @@ func (u *user) think() time.Duration {
 	return 0
 }
 
-// step draws what to call.
+// step draws the next step.
 func (u *user) step() int {
 	w := u.run.weights
 	if len(w) == 1 {
@@ -109,7 +109,7 @@ func (u *user) step() int {
 	return sort.SearchInts(w, n+1)
 }
 
-// call makes one call, which was due at a time, or is when there is none.
+// call makes one call. due is the zero time in the closed model.
 func (u *user) call(ctx context.Context, due time.Time) {
 	s := sample{user: u.index, step: u.step(), due: !due.IsZero()}
 	request := u.request(s.step)
@@ -147,18 +147,18 @@ func (u *user) call(ctx context.Context, due time.Time) {
 	u.after(ctx, f)
 }
 
-// cancelTime is how long it may take to tell the server of a call that was cut off.
+// cancelTime bounds the cancellation of a call.
 const cancelTime = time.Second
 
-// cutOff tells the server that the end of the run cut off a call: some end no
-// session while one of its calls goes on.
+// cutOff cancels a call that the end of the run interrupted: some servers end no
+// session during a call.
 func (u *user) cutOff(ctx context.Context, session *mcp.Session) {
 	if u.run.cfg.Shared {
 		return // the process ends with the run
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTime)
 	defer cancel()
-	_ = session.Cancel(ctx) // a server that does not hear it ends its sessions later
+	_ = session.Cancel(ctx) // without it the server ends the session later
 }
 
 func (u *user) request(step int) *mcp.Request {
@@ -170,8 +170,7 @@ func (u *user) request(step int) *mcp.Request {
 	return r
 }
 
-// record counts a call, unless it is warm-up, or was cut off by the end of the
-// run: that says nothing of the server.
+// record records a call, unless it is warm-up or was interrupted by the end of the run.
 func (u *user) record(ctx context.Context, s *sample, from, start, stop time.Time, f *failure) {
 	if f != nil && ctx.Err() != nil || from.Before(u.run.origin) {
 		return
@@ -181,13 +180,13 @@ func (u *user) record(ctx context.Context, s *sample, from, start, stop time.Tim
 	u.records.add(s)
 }
 
-// after does what a call leaves to do: to end the session, to wait.
+// after ends the session or schedules a wait, if the call requires it.
 func (u *user) after(ctx context.Context, f *failure) {
 	u.calls++
 	u.failed = u.unanswered(f)
 	if f != nil {
 		if f.kind == result.ErrSession {
-			u.run.collect.note(func(c *collector) { c.sessions.Lost++ })
+			u.run.collect.update(func(c *collector) { c.sessions.Lost++ })
 		}
 		if u.run.plan.RespectRetryAfter {
 			u.wait = min(f.wait, maxWait)
@@ -198,8 +197,8 @@ func (u *user) after(ctx context.Context, f *failure) {
 	}
 }
 
-// unanswered is how many exchanges in a row have failed for want of a connection.
-// Where a server is gone, they fail at once, and a loop would make nothing else.
+// unanswered returns how many consecutive exchanges failed without a connection. They
+// fail at once if the server is gone, and a user without a pause would only spin.
 func (u *user) unanswered(f *failure) int {
 	if f == nil {
 		return 0
@@ -211,7 +210,7 @@ func (u *user) unanswered(f *failure) int {
 	return 0
 }
 
-// maxWait bounds how long a server can have a user wait.
+// maxWait bounds the wait that a server can request.
 const maxWait = time.Minute
 
 // countConnection records how long a new connection took to open.
@@ -219,7 +218,7 @@ func (r *run) countConnection(from time.Time, t timing) {
 	if t.Connect == 0 && t.TLS == 0 || from.Before(r.origin) {
 		return
 	}
-	r.collect.note(func(c *collector) {
+	r.collect.update(func(c *collector) {
 		if t.Connect > 0 {
 			c.phases.connect.Add(t.Connect)
 		}

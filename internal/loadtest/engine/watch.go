@@ -7,15 +7,15 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
-// How often samples are collected and progress is told, and how often who
-// watches sees the result.
+// Intervals at which samples are collected and progress is reported, and at which
+// Options.Watch is called.
 const (
 	collectEvery = 200 * time.Millisecond
 	watchEvery   = time.Second
 )
 
-// watch collects samples and tells how far the run has come, until it is
-// stopped; then it says how late the machine's timers were.
+// watch collects samples and reports progress until stop is called, which returns
+// the delays of the machine's timers.
 func (r *run) watch() (stop func() *result.Histogram) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -44,7 +44,7 @@ func (r *run) tick(done <-chan struct{}) {
 		}
 		elapsed := time.Since(r.origin)
 		if elapsed > 0 {
-			r.collect.note(func(c *collector) { c.series.tick(elapsed, int(r.active.Load())) })
+			r.collect.update(func(c *collector) { c.series.tick(elapsed, int(r.active.Load())) })
 		}
 		if r.cfg.Progress != nil {
 			r.cfg.Progress(r.progress())
@@ -58,14 +58,14 @@ func (r *run) tick(done <-chan struct{}) {
 	}
 }
 
-// progress is how far the run has come.
+// progress returns the state of the run.
 func (r *run) progress() Progress {
 	p := Progress{Round: int(r.round.Load()), Users: int(r.active.Load()), Elapsed: time.Since(r.began)}
 	for i := range r.plan.Stages {
 		s := &r.plan.Stages[i]
 		p.Planned += int64(s.Users) * int64(s.Calls) * int64(max(r.plan.Rounds, 1))
 	}
-	r.collect.note(func(c *collector) {
+	r.collect.update(func(c *collector) {
 		p.Done, p.Failed = c.total.calls, c.total.failed
 		p.P50, p.P99 = c.total.ok.Quantile(50), c.total.ok.Quantile(99)
 	})

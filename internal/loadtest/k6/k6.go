@@ -25,8 +25,7 @@ import { check, randomSeed, sleep } from 'k6';
 
 `
 
-// Export writes the plan as a script for k6, whose own distributed runs carry
-// it beyond one machine.
+// Export writes the plan as a script for k6, which can run it on several machines.
 func Export(w io.Writer, p *plan.Plan) error {
 	data, err := newData(p)
 	if err != nil {
@@ -36,7 +35,7 @@ func Export(w io.Writer, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	// All that the plan says stands in JSON, which is JavaScript as well.
+	// The plan is JSON, which is valid JavaScript.
 	plan, err := json.MarshalIndent(data, "", "  ")
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func Export(w io.Writer, p *plan.Plan) error {
 	return err
 }
 
-// k6Data is the plan as the script gets it.
+// k6Data is the plan as the script reads it.
 type k6Data struct {
 	URL          string                `json:"url"`
 	Protocol     string                `json:"protocol"`
@@ -62,7 +61,7 @@ type k6Data struct {
 	Burst        *k6Burst              `json:"burst"`
 	Weight       int                   `json:"weight"`
 	Steps        []k6Step              `json:"steps"`
-	Stages       map[string]k6Stage    `json:"stages"` // by the name of their scenario
+	Stages       map[string]k6Stage    `json:"stages"` // by scenario
 	Feeds        map[string][][]string `json:"feeds"`
 }
 
@@ -106,7 +105,7 @@ type k6Stage struct {
 	Counts   bool    `json:"counts"` // false in the warm-up
 }
 
-// exchangeTimeout is the deadline of an exchange in the script, the default of loadtest.
+// exchangeTimeout is the timeout of an exchange, the default of loadtest.
 const exchangeTimeout = 30 * time.Second
 
 func newData(p *plan.Plan) (*k6Data, error) {
@@ -138,7 +137,7 @@ func newData(p *plan.Plan) (*k6Data, error) {
 	return d, nil
 }
 
-// plainTag matches tags that the selectors of k6's thresholds accept.
+// plainTag matches the tags that selectors of k6's thresholds can express.
 var plainTag = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
 func tag(s *plan.Step, i int) string {

@@ -10,7 +10,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 )
 
-// k6Scenario is an executor of k6 and its settings.
+// k6Scenario is a k6 executor with its settings.
 type k6Scenario map[string]any
 
 // k6Options are the scenarios, one a stage, and the thresholds.
@@ -26,7 +26,7 @@ func options(p *plan.Plan, d *k6Data) (map[string]any, error) {
 	byCalls := len(p.Stages) == 1 && p.Stages[0].Duration == 0
 	rounds := p.Rounds
 	if byCalls {
-		rounds = 1 // they are within a user's iteration: when a round ends cannot be known
+		rounds = 1 // rounds are inside a user's iteration, as their end is unknown
 		d.add(scenarios, "stage1", p.Stages[0], plan.Stage{}, start, p.Rounds, p.Delay)
 	}
 	for round := 1; round <= rounds && !byCalls; round++ {
@@ -51,7 +51,7 @@ func options(p *plan.Plan, d *k6Data) (map[string]any, error) {
 	}, nil
 }
 
-// longStage bounds a stage that ends by its calls.
+// longStage bounds a stage that its calls end.
 const longStage = 24 * time.Hour
 
 func (d *k6Data) add(scenarios map[string]k6Scenario, name string, s, before plan.Stage, start time.Duration, rounds int, delay time.Duration) {

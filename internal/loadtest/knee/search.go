@@ -82,8 +82,8 @@ func (s *search) grow(ctx context.Context) error {
 	return nil
 }
 
-// warmUp runs the first level without counting it: what the server loads and
-// compiles at its first calls would make the lowest load look slow.
+// warmUp runs the first level without counting it: loading and compiling code in the
+// first calls would make the lowest load look slow.
 func (s *search) warmUp(ctx context.Context, level result.Level) error {
 	d := s.cfg.Sampling.Least / 2
 	if _, err := s.measure(ctx, level, result.Sampling{Least: d, Most: d}); err != nil {

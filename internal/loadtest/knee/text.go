@@ -110,7 +110,7 @@ func (k *Knee) unit() string {
 	return "users"
 }
 
-// note describes what is special about a level.
+// note names the special properties of a level.
 func (k *Knee) note(s *Step) string {
 	var notes []string
 	if len(s.Crossed) > 0 {

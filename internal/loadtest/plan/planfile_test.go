@@ -110,7 +110,7 @@ func TestPlanMistakes(t *testing.T) {
 		{"no mapping", "- 1\n", `plan.yaml:1: not a mapping of names to values`},
 		{"unknown key", "rounds: 1\nsteps:\n  - tool: a\n    wieght: 2\n", `plan.yaml:4: steps[0].wieght: unknown key (did you mean "weight"?); known are tool, resource, prompt, weight, args`},
 		{"twice", "rounds: 1\nrounds: 2\n", `plan.yaml:2: rounds: repeated key`},
-		{"duration", "delay: soon\n", `plan.yaml:1: delay: "soon" is no duration`},
+		{"duration", "delay: soon\n", `plan.yaml:1: delay: invalid duration "soon"`},
 		{"list", "stages: 3\n", `plan.yaml:1: stages: not a list of entries`},
 		{"empty list", "steps: []\n", `plan.yaml:1: steps: not a list of entries`},
 		{"value", "rounds: [1]\n", `plan.yaml:1: rounds: not a plain value`},

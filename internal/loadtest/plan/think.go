@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// Think is how long a user waits between two calls. The zero value is not at all.
+// Think is the time between two calls of a user. The zero value is none.
 type Think struct {
-	Least, Most time.Duration // evenly between the two
-	Median      time.Duration // lognormal, where it is above 0
+	Least, Most time.Duration // uniform between the two
+	Median      time.Duration // lognormal, if above 0
 	Sigma       float64       // of the logarithm
 }
 
-// maxThink bounds what a lognormal think time may draw: its tail has no end.
+// maxThink bounds a lognormal think time, whose tail is infinite.
 const maxThink = 10 * time.Minute
 
-// Draw is the next think time.
+// Draw draws the next think time.
 func (t Think) Draw(r *rand.Rand) time.Duration {
 	switch {
 	case t.Median > 0:
@@ -32,14 +32,14 @@ func (t Think) Draw(r *rand.Rand) time.Duration {
 
 const lognormal = "lognormal:"
 
-// ParseThink reads "1s", "0.1s..2s" and "lognormal:1s,0.5" (median, sigma).
+// ParseThink parses "1s", "0.1s..2s" and "lognormal:1s,0.5" (median, sigma).
 func ParseThink(text string) (Think, error) {
 	if rest, ok := strings.CutPrefix(text, lognormal); ok {
 		median, sigma, _ := strings.Cut(rest, ",")
 		m, err := parseTime(median)
 		s, err2 := strconv.ParseFloat(sigma, 64)
 		if err != nil || err2 != nil || m <= 0 || !(s > 0 && s <= 5) {
-			return Think{}, fmt.Errorf("%q is no think time; a lognormal one is a median and a sigma such as lognormal:1s,0.5", text)
+			return Think{}, fmt.Errorf("invalid think time %q: want a median and a sigma, such as lognormal:1s,0.5", text)
 		}
 		return Think{Median: m, Sigma: s}, nil
 	}
@@ -50,7 +50,7 @@ func ParseThink(text string) (Think, error) {
 	least, err := parseTime(from)
 	most, err2 := parseTime(to)
 	if err != nil || err2 != nil || most < least {
-		return Think{}, fmt.Errorf("%q is no think time; write 1s, 0.1s..2s or lognormal:1s,0.5", text)
+		return Think{}, fmt.Errorf("invalid think time %q: want 1s, 0.1s..2s or lognormal:1s,0.5", text)
 	}
 	return Think{Least: least, Most: most}, nil
 }
@@ -73,18 +73,18 @@ func parseTime(text string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is no duration; write 10, 10s, 1m30s or 500ms", text)
+		return 0, fmt.Errorf("invalid duration %q: want 10, 10s, 1m30s or 500ms", text)
 	}
 	return d, nil
 }
 
-// ParseBurst reads "10/30s": ten calls, then thirty seconds of rest.
+// ParseBurst parses "10/30s": ten calls, then thirty seconds of rest.
 func ParseBurst(text string) (Burst, error) {
 	calls, rest, _ := strings.Cut(text, "/")
 	n, err := strconv.Atoi(strings.TrimSpace(calls))
 	d, err2 := parseTime(rest)
 	if err != nil || err2 != nil || n < 1 || d <= 0 {
-		return Burst{}, fmt.Errorf("%q is no burst; 10/30s is ten calls, then thirty seconds of rest", text)
+		return Burst{}, fmt.Errorf("invalid burst %q: want calls and a rest, such as 10/30s", text)
 	}
 	return Burst{Calls: n, Rest: d}, nil
 }
@@ -96,16 +96,16 @@ func (b Burst) String() string {
 	return fmt.Sprintf("%d/%s", b.Calls, b.Rest)
 }
 
-// maxRate bounds a rate: beyond it the schedule itself would be the load.
+// MaxRate bounds a rate: beyond it the schedule itself would be the load.
 const MaxRate = 1e6
 
-// ParseRate reads "200", "200/s", "90/m": calls a second.
+// ParseRate parses calls per second: "200", "200/s", "90/m".
 func ParseRate(text string) (float64, error) {
 	number, unit, _ := strings.Cut(text, "/")
 	per := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[unit]
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil || per == 0 || !(v > 0) || v/per > MaxRate {
-		return 0, fmt.Errorf("%q is no rate; write 200/s or 90/m, at most %g a second", text, float64(MaxRate))
+		return 0, fmt.Errorf("invalid rate %q: want 200/s or 90/m, at most %g per second", text, float64(MaxRate))
 	}
 	return v / per, nil
 }

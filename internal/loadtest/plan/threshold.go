@@ -78,8 +78,8 @@ func checkThresholds(thresholds []Threshold, steps []Step) error {
 	return nil
 }
 
-// ParseObjectives reads what the levels of a search must hold, with commas
-// between: p99<500ms,errors<1%.
+// ParseObjectives parses the objectives of a search, separated by commas:
+// p99<500ms,errors<1%.
 func ParseObjectives(text string) ([]Threshold, error) {
 	var all []Threshold
 	for part := range strings.SplitSeq(text, ",") {

@@ -11,7 +11,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// DryRun writes one call of each step, as it would be made.
+// DryRun writes one call of each step as JSON.
 func (p *Plan) DryRun(w io.Writer) error {
 	random := NewRand(p.Seed, 2)
 	for i := range p.Steps {
@@ -34,13 +34,13 @@ func (p *Plan) DryRun(w io.Writer) error {
 	return nil
 }
 
-// Trial is what one call of a step came to.
+// Trial is the outcome of one call of a step.
 type Trial struct {
 	Took time.Duration
-	Why  string // it failed, "" where it did not
+	Why  string // the failure, "" for a successful call
 }
 
-// bearable is a threshold for the 99th percentile, in whole seconds.
+// bearable returns a threshold for the 99th percentile, in whole seconds.
 func (p *Plan) bearable() time.Duration {
 	most := leastThreshold
 	for _, t := range p.Trials {
@@ -51,7 +51,7 @@ func (p *Plan) bearable() time.Duration {
 	return most
 }
 
-// Write writes a plan file that calls the steps, to be edited.
+// Write writes a plan file for editing.
 func (p *Plan) Write(w io.Writer, server, schema string) error {
 	var b strings.Builder
 	if schema != "" {
@@ -113,8 +113,8 @@ func (s *Step) write(b *strings.Builder) {
 	fmt.Fprintf(b, "    args: %s\n", args)
 }
 
-// example is one of the values of the template, as a template: what looks like
-// an action in it is none, it came from a server.
+// example returns one value of the template, as a template in which braces from the
+// server are literal.
 func (t *Template) example() []byte {
 	if t.IsZero() {
 		return []byte("{}")
@@ -123,16 +123,16 @@ func (t *Template) example() []byte {
 	dec.UseNumber()
 	var value any
 	if err := dec.Decode(&value); err != nil {
-		return []byte("{}") // not possible: it is JSON
+		return []byte("{}") // impossible: it is JSON
 	}
 	data, err := json.Marshal(literal(value))
 	if err != nil {
-		return []byte("{}") // not possible: it was decoded from JSON
+		return []byte("{}") // impossible: it was decoded from JSON
 	}
 	return []byte(report.Line(string(data)))
 }
 
-// literal is value with the braces in its texts written so that they stay braces.
+// literal returns value with its braces escaped as template text.
 func literal(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -149,13 +149,13 @@ func literal(value any) any {
 	return value
 }
 
-// yamlText is a text in quotes. The escapes of Line are those of YAML too.
+// yamlText quotes a text. The escapes of report.Line are valid in YAML, too.
 func yamlText(s string) string {
 	return report.Line(`"` + string(appendEscaped(nil, s)) + `"`)
 }
 
-// Of the time that the slowest step took when it was tried once, how many times
-// that under load is still held to be right, and the least that is asked.
+// The latency threshold of a generated plan: a multiple of the slowest trial, and the
+// minimum.
 const (
 	roomForLoad    = 3
 	leastThreshold = 2 * time.Second

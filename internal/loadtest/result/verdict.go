@@ -73,8 +73,8 @@ func (v Verdict) Severity() finding.Severity {
 	return finding.Pass
 }
 
-// Outcome maps the verdict to an outcome. A withheld verdict is
-// a failure only if a verdict was requested.
+// Outcome returns the outcome for the exit code. A withheld verdict is a failure only
+// if a verdict was requested.
 func (v Verdict) Outcome(requested bool) finding.Outcome {
 	switch {
 	case v == VerdictCrossed:
