@@ -13,6 +13,9 @@ const lagEvery = 20 * time.Millisecond
 // lagLimit is the median delay from which the generator counts as too busy.
 const lagLimit = 10 * time.Millisecond
 
+// lagSamples is how many delays a judgement needs: half a second of them.
+const lagSamples = 25
+
 // watchLag measures the delay of timers until quit is closed.
 func watchLag(quit <-chan struct{}) *result.Histogram {
 	var lag result.Histogram
@@ -36,7 +39,7 @@ func generator(lag *result.Histogram) *result.Generator {
 	if lag.Count() > 0 {
 		l := lag.Latency(false)
 		g.LagP50, g.LagP99 = l.P50, l.P99
-		g.Limit = lag.Quantile(50) > lagLimit
+		g.Limit = lag.Count() >= lagSamples && lag.Quantile(50) > lagLimit
 	}
 	return g
 }
