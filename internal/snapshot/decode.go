@@ -26,7 +26,7 @@ func Decode(data []byte) (*Snapshot, error) {
 	text := trimStart(data)
 	lead := len(data) - len(text)
 	text = bytes.TrimRight(text, space)
-	var d decoder
+	d := newDecoder(fewStrings)
 	s, more, err := d.decode(text)
 	if err != nil {
 		return nil, err
@@ -77,18 +77,22 @@ func withoutPoll(doc []byte) []byte {
 
 // decoder decodes documents. It is reused for the lines of a trace.
 type decoder struct {
-	json    jx.Decoder
-	s       *Snapshot
-	path    []string // names of the members that are being read
-	known   int      // members of the document that a snapshot has
-	poll    bool     // the document has a member called "poll"
-	calls   []Call   // of the previous document, reused
-	ids     map[string]bool
-	recent  *recentStrings
-	members []member[Snapshot]
-	amounts slab[float64]
-	counts  slab[int64]
-	times   slab[Time]
+	json     jx.Decoder
+	s        *Snapshot
+	path     []string // names of the members that are being read
+	known    int      // members of the document that a snapshot has
+	poll     bool     // the document has a member called "poll"
+	calls    []Call   // of the previous document, reused
+	document uint32   // its number
+	recent   recentStrings
+	members  []member[Snapshot]
+	amounts  slab[float64]
+	counts   slab[int64]
+	times    slab[Time]
+}
+
+func newDecoder(strings int) *decoder {
+	return &decoder{members: documentMembers(), recent: make(recentStrings, strings)}
 }
 
 // decode reads the document at the start of data, and reports whether more follows it.
@@ -98,9 +102,6 @@ func (d *decoder) decode(data []byte) (s *Snapshot, more bool, err error) {
 		return nil, false, errors.New("the document is empty")
 	case data[0] == '<':
 		return nil, false, errors.New("this is HTML, not JSON: a login page or an error page?")
-	}
-	if d.members == nil {
-		d.members, d.recent = documentMembers(), &recentStrings{}
 	}
 	d.s, d.known, d.poll, d.path = &Snapshot{}, 0, false, d.path[:0]
 	d.json.ResetBytes(data)
@@ -149,20 +150,16 @@ func syntaxError(err error) error {
 
 // check looks at the document as a whole.
 func (d *decoder) check() {
-	if d.ids == nil {
-		d.ids = map[string]bool{}
-	}
-	clear(d.ids)
+	d.document++
 	d.path = append(d.path[:0], "toolCallStack[]", "id")
 	for i := range d.s.ToolCallStack {
 		id := d.s.ToolCallStack[i].ID
 		switch {
 		case id == "":
 			d.warnOnce("is missing from a call, which therefore cannot be followed from poll to poll")
-		case d.ids[id]:
+		case d.recent.repeated(id, d.document):
 			d.warnOnce("is the same in two calls")
 		}
-		d.ids[id] = true
 	}
 }
 

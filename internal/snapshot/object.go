@@ -20,10 +20,11 @@ func readObject[T any](d *decoder, members []member[T], v *T) error {
 		return err
 	}
 	depth := len(d.path)
+	d.path = append(d.path, "")
 	var seen uint64 // members, by their index
 	for next := 0; it.Next(); {
 		i := find(members, it.Key(), next)
-		d.path = append(d.path[:depth], "")
+		d.path = d.path[:depth+1]
 		switch {
 		case i < 0:
 			d.unknown(it.Key(), func(yield func(string) bool) { namesOf(members, yield) })

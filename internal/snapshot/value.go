@@ -82,7 +82,7 @@ func (d *decoder) float() (v float64, ok bool, err error) {
 var powers = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
 // decimal converts a JSON number of at most 15 digits, without sign and exponent: as the
-// quotient of two exact numbers it is exact. strconv takes four times as long.
+// quotient of two exact numbers it is exact.
 func decimal(number []byte) (float64, bool) {
 	if len(number) > 16 {
 		return 0, false
@@ -184,24 +184,46 @@ func (d *decoder) flag() (bool, error) {
 	return raw[0] == 't', nil
 }
 
-// recentStrings caches names and ids: the lines of a trace repeat them.
-type recentStrings [1 << 10]string
+// recentStrings caches names and ids, by their hash: the lines of a trace repeat them.
+type recentStrings []struct {
+	text     string
+	document uint32 // the last one with a call of this id
+}
+
+// Sizes of the cache for one document and for a trace.
+const fewStrings, manyStrings = 1 << 6, 1 << 12
+
+func slotOf[T string | []byte](r recentStrings, text T) int {
+	hash := uint32(2166136261) // FNV-1a
+	for i := max(0, len(text)-16); i < len(text); i++ {
+		hash = (hash ^ uint32(text[i])) * 16777619
+	}
+	return int(hash>>8) & (len(r) - 1)
+}
 
 // string returns raw as a string, clipped.
-func (r *recentStrings) string(raw []byte) string {
-	hash := uint32(2166136261)
-	for _, c := range raw[max(0, len(raw)-16):] {
-		hash = (hash ^ uint32(c)) * 16777619
-	}
-	slot := &r[hash>>16%uint32(len(r))]
-	if *slot != string(raw) {
+func (r recentStrings) string(raw []byte) string {
+	slot := &r[slotOf(r, raw)]
+	if slot.text != string(raw) {
 		s := Clip(string(raw))
 		if len(s) != len(raw) {
 			return s
 		}
-		*slot = s
+		slot.text, slot.document = s, 0
 	}
-	return *slot
+	return slot.text
+}
+
+// repeated reports whether id was seen before in a document. It may miss one whose slot
+// another id has taken.
+func (r recentStrings) repeated(id string, document uint32) bool {
+	slot := &r[slotOf(r, id)]
+	if slot.text != id {
+		slot.text, slot.document = id, 0
+	}
+	again := slot.document == document
+	slot.document = document
+	return again
 }
 
 // slab allocates values in blocks. A snapshot points to each of its figures.
