@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/xml"
+	"html"
 	"regexp"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestPageWithHostileNames(t *testing.T) {
 		if diff := cmp.Diff(want, elements(t, strings.TrimPrefix(page, "<!DOCTYPE html>"))); diff != "" {
 			t.Errorf("%.40q changes the elements (-want +got):\n%s", name, diff)
 		}
-		for _, m := range picture.FindAllStringSubmatch(page, -1) {
+		for _, m := range picture.FindAllStringSubmatch(html.UnescapeString(page), -1) {
 			chart, err := base64.StdEncoding.DecodeString(m[1])
 			if err != nil {
 				t.Fatal(err)
@@ -49,7 +50,7 @@ func TestPageWithHostileNames(t *testing.T) {
 			t.Errorf("%.40q: the page loads something: %s", name, m)
 		}
 	}
-	if n := len(picture.FindAllString(aPage(t, "x"), -1)); n != 2 {
+	if n := len(picture.FindAllString(html.UnescapeString(aPage(t, "x")), -1)); n != 2 {
 		t.Errorf("a chart is %d pictures, want one wide and one narrow", n)
 	}
 }

@@ -64,7 +64,7 @@ func (g *Guard) origin(origin string) bool {
 		return true
 	}
 	u, err := url.Parse(origin)
-	if err != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return false
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
@@ -75,10 +75,18 @@ func isLocalName(name string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
+// hostname returns the host of a Host header, without the port and in lower case.
+// Brackets belong to IPv6 addresses only.
 func hostname(hostport string) string {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = hostport
 	}
-	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if inner, ok := strings.CutPrefix(hostport, "["); ok {
+		host, _, _ = strings.Cut(inner, "]")
+		if ip, err := netip.ParseAddr(host); err != nil || !ip.Is6() {
+			return ""
+		}
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
