@@ -19,11 +19,12 @@ func newLoadtestInitCmd(a *app) *cobra.Command {
 	var schema string
 	cmd := &cobra.Command{
 		Use:   "init [URL] [-- COMMAND…]",
-		Short: "Write a plan file from what a server offers",
-		Long: `init asks a server for its tools, resources and prompts and writes a plan file that
-calls them, to be edited. It calls each once: what fails is commented out, with why, and
-the threshold on latency is one that the slowest can hold. Tools that the server calls destructive, that reach out into
-the world or that run as tasks only are left out. A plan that exists is not replaced.`,
+		Short: "Write a plan file with the tools of a server",
+		Long: `init writes a plan file that calls the tools, resources and prompts of a server, for
+editing. It calls each of them once: failing ones become comments with the error, and the
+latency threshold is three times the slowest call. Tools that are declared destructive or
+open to the world, or that run only as tasks, are left out. An existing file is not
+replaced.`,
 		Example: `  mcpdiag loadtest init http://localhost:3100 -o plan.yaml --schema plan.schema.json
   mcpdiag loadtest --plan plan.yaml --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -38,9 +39,9 @@ the world or that run as tasks only are left out. A plan that exists is not repl
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&l.output, "output", "o", "-", "write the plan to this file")
-	fs.BoolVar(&l.dryRun, "dry-run", false, "do not call each step once: what fails is commented out")
-	fs.BoolVar(&l.force, "force", false, "replace the plan in the file, with what was edited in it")
-	fs.StringVar(&schema, "schema", "", "write the plan's JSON Schema to this file too, for editors")
+	fs.BoolVar(&l.dryRun, "dry-run", false, "do not call the steps")
+	fs.BoolVar(&l.force, "force", false, "replace an existing file, including your edits")
+	fs.StringVar(&schema, "schema", "", "also write the JSON Schema of plans to this file, for editors")
 	fs.BoolVar(&l.plan.choice.Destructive, "destructive", false, "also tools that are declared destructive or open to the world")
 	fs.BoolVar(&l.plan.choice.ReadOnly, "read-only", false, "only tools that are declared read-only")
 	l.conn.addFlags(fs, 30*time.Second)
@@ -55,7 +56,7 @@ func (l *loader) init(cmd *cobra.Command, operands []string, schema string) erro
 		return err
 	}
 	if info, err := os.Stat(l.output); err == nil && info.Mode().IsRegular() && !l.force {
-		return fmt.Errorf("%s exists and may have been edited; name another file with -o, or replace it with --force", l.output)
+		return fmt.Errorf("%s exists and may have been edited; choose another file with -o, or replace it with --force", l.output)
 	}
 	p := &plan.Plan{Seed: 1, Stages: []plan.Stage{{Users: 1, Calls: 1}}, Choice: l.plan.choice}
 	runner, err := l.prepare(cmd, p, operands)
@@ -68,7 +69,7 @@ func (l *loader) init(cmd *cobra.Command, operands []string, schema string) erro
 		runner.Try(cmd.Context())
 	}
 	p = runner.Plan()
-	name := "a server that is started"
+	name := "a server on stdio"
 	if len(l.opts.Command) == 0 {
 		targets, err := l.conn.targets(operands, mcpPath)
 		if err != nil {
@@ -97,9 +98,9 @@ func newLoadtestMergeCmd(a *app) *cobra.Command {
 	var format choice
 	cmd := &cobra.Command{
 		Use:   "merge RESULT RESULT…",
-		Short: "Add up results of the same load",
-		Long: `merge adds up the JSON results of runs that loaded a server together, from several
-machines: calls, errors and whole distributions of latency.`,
+		Short: "Add results of the same load",
+		Long: `merge adds the JSON results of runs that loaded a server together, from several
+machines: calls, errors and latency distributions.`,
 		Example: `  mcpdiag loadtest merge a.json b.json -o both.json`,
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, files []string) error {
@@ -121,7 +122,7 @@ machines: calls, errors and whole distributions of latency.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &format, "format", "how the result is written", "json", "text", "markdown", "junit", "github", "html")
+	choiceVar(cmd, fs, &format, "format", "format of the result", "json", "text", "markdown", "junit", "github", "html")
 	foundMaySet(fs, "format")
 	paths(fs, "output")
 	return cmd
@@ -131,10 +132,10 @@ func newLoadtestExportCmd(a *app) *cobra.Command {
 	var output, url string
 	toK6 := &cobra.Command{
 		Use:   "k6 PLAN",
-		Short: "Write a plan as a script for k6",
-		Long: `k6 writes a script for k6 (https://k6.io) that does what the plan says: stages, sessions,
-headers of each revision, arguments, checks and thresholds. k6 can run it on many
-machines at once. The address is the plan's, --url, or MCP_URL when the script runs.`,
+		Short: "Convert a plan to a script for k6",
+		Long: `k6 writes a script for k6 (https://k6.io) that follows the plan: stages, sessions, headers
+of each revision, arguments, checks and thresholds. k6 can run it on several machines.
+The address is that of the plan, --url, or MCP_URL when the script runs.`,
 		Example: `  mcpdiag loadtest export k6 plan.yaml > plan.js
   k6 run plan.js`,
 		Args: cobra.ExactArgs(1),
@@ -154,16 +155,16 @@ machines at once. The address is the plan's, --url, or MCP_URL when the script r
 				return usageError{err}
 			}
 			if len(client.SecretsIn(target)) > 0 {
-				return usagef("the address holds a credential, and the script would show it; leave it out and give it as MCP_URL when the script runs")
+				return usagef("the address contains a credential, which the script would reveal; omit it and set MCP_URL when the script runs")
 			}
 			p.URL = target.String()
 			return a.write(output, func(w io.Writer) error { return k6.Export(w, p) })
 		},
 	}
 	toK6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")
-	toK6.Flags().StringVar(&url, "url", "", "address of the server (the plan's)")
+	toK6.Flags().StringVar(&url, "url", "", "address of the server (default: that of the plan)")
 	paths(toK6.Flags(), "output")
-	cmd := &cobra.Command{Use: "export", Short: "Write a plan for another tool", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "export", Short: "Convert a plan for another tool", Args: cobra.NoArgs}
 	cmd.AddCommand(toK6)
 	return cmd
 }

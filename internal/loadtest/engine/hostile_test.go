@@ -173,7 +173,7 @@ func TestRuinedCalls(t *testing.T) {
 				}}
 				timeout := 5 * time.Second
 				if tc.kind == result.ErrTimeout {
-					timeout = 200 * time.Millisecond
+					timeout = time.Second
 				}
 				cfg := onTCP(t, s, timeout)
 				cfg.NetHTTP = !direct

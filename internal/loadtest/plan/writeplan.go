@@ -61,7 +61,7 @@ func (p *Plan) Write(w io.Writer, server, schema string) error {
 	fmt.Fprintf(&b, "url: %s\n", yamlText(p.URL))
 	b.WriteString(`seed: 1
 
-# One after the other. A stage has users, who wait for their answers, or a rate.
+# Stages run one after the other. A stage has users (closed loop) or a rate (open loop).
 stages:
   - users: 10
     ramp-up: 5s
@@ -71,13 +71,13 @@ stages:
   #   duration: 30s
 
 warmup: 2s
-think: 0.1s..2s     # between the calls of a user
+think: 0.1s..2s     # between calls of a user
 session: user       # or call, or a number of calls
 end: delete         # or abandon, or keep
 
-# What is called, each as often as its weight says. In texts {{iter}}, {{user}},
-# {{uuid}}, {{now}}, {{int 1 10}} and {{pick "a" "b"}} are made anew for each call,
-# and {{FEED.COLUMN}} is a cell of a CSV file under feeds:.
+# Calls, drawn by weight. Texts may contain {{iter}}, {{user}}, {{uuid}}, {{now}},
+# {{int 1 10}} and {{pick "a" "b"}}, generated for each call, and {{FEED.COLUMN}}, a
+# cell of a CSV file under feeds:.
 steps:
 `)
 	for i := range p.Steps {
@@ -85,7 +85,7 @@ steps:
 		p.Steps[i].write(&one)
 		text := one.String()
 		if i < len(p.Trials) && p.Trials[i].Why != "" {
-			fmt.Fprintf(&b, "  # It failed when it was tried: %s\n", report.Cell(p.Trials[i].Why, 160))
+			fmt.Fprintf(&b, "  # This call failed: %s\n", report.Cell(p.Trials[i].Why, 160))
 			text = "  #" + strings.ReplaceAll(strings.TrimSuffix(text[1:], "\n"), "\n ", "\n  #") + "\n"
 		}
 		b.WriteString(text)
@@ -94,7 +94,7 @@ steps:
 		fmt.Fprintf(&b, "  # %s\n", report.Cell(why, 160))
 	}
 	fmt.Fprintf(&b, `
-# What must hold; else the exit code is 3.
+# Conditions that must hold, or the exit code is 3.
 thresholds:
   - errors<1%%
   - p99<%.0fs
