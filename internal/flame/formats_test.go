@@ -25,14 +25,14 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
-// hostile are names that would do something if they were not made harmless.
+// hostile are names that would have an effect if they were not escaped.
 var hostile = []string{
 	"\x1b[2J", "\x1b]0;title\x07", "\x1b]52;c;aGk=\x07", "\u009b31m", "\x7f", "\u202eevil", "\xed\xa0\x80", "\xff\xfe", "\r over", "\n::error::x",
 	`</script><script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `"><svg onload=alert(1)>`, "]]>", "{{.}}", "&amp;", "'", "\x00", "\ufffe",
 	"-->", "</title>", "</style>", "http://evil.example/", strings.Repeat("long", 1<<18),
 }
 
-// output is all that a profile can be written as.
+// output writes a profile in every format.
 func output(t testing.TB, p *Profile, title string) map[string][]byte {
 	t.Helper()
 	tree := p.Tree()
@@ -72,7 +72,7 @@ func output(t testing.TB, p *Profile, title string) map[string][]byte {
 	return written
 }
 
-// elements counts the elements of XML by name; it fails on what is none.
+// elements counts the elements of XML by name; it fails on anything else.
 func elements(t testing.TB, data []byte) map[string]int {
 	t.Helper()
 	found := map[string]int{}
@@ -138,8 +138,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// sameElements holds the elements of a picture against those of the harmless
-// one. Text is in more or fewer lines and boxes as long as it is.
+// sameElements compares the elements of a picture with those of the harmless one,
+// except text, whose lines and boxes depend on its length.
 func sameElements(t *testing.T, want map[string]int, data []byte) {
 	t.Helper()
 	got := elements(t, data)
@@ -150,7 +150,7 @@ func sameElements(t *testing.T, want map[string]int, data []byte) {
 	}
 }
 
-// control fails where a byte would steer a terminal.
+// control fails if a byte would control a terminal.
 func control(t *testing.T, format string, data []byte) {
 	t.Helper()
 	text := strings.NewReplacer("\n", "", "\t", "").Replace(string(data))
@@ -210,8 +210,8 @@ func TestSVGIsTheSameInEveryRun(t *testing.T) {
 	}
 }
 
-// TestCollectorTellsInputsByContent writes one profile in each format and reads it back.
-func TestCollectorTellsInputsByContent(t *testing.T) {
+// TestCollectorRecognizesInputs writes one profile in each format and reads it back.
+func TestCollectorRecognizesInputs(t *testing.T) {
 	written := output(t, readStacks(t, small), "title")
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
@@ -244,7 +244,7 @@ func TestCollectorTellsInputsByContent(t *testing.T) {
 	}
 }
 
-func TestCollectorTakesNoNameForJSON(t *testing.T) {
+func TestNamesThatLookLikeJSON(t *testing.T) {
 	const in = "{closure};{main} 1\n{main};<svg> 2\n"
 	var c Collector
 	if err := c.Read(strings.NewReader(in), "php.txt"); err != nil {
@@ -333,7 +333,7 @@ func TestPprofLabels(t *testing.T) {
 	}
 }
 
-// Programs that others wrote read what we write; each test is skipped where its program is missing.
+// Other programs read our output; each test is skipped if its program is missing.
 
 func TestGoToolPprofReads(t *testing.T) {
 	file := writeFile(t, "p.pb.gz", output(t, readStacks(t, small), "")["pprof"])

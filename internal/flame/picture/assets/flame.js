@@ -14,6 +14,7 @@
   const many = new Intl.NumberFormat('en');
   svg.setAttribute('width', '100%'); // the fixed size is for viewers without scripts
   svg.removeAttribute('viewBox');
+  svg.classList.add('live');
 
   const boxes = Array.from(frames.children, readBox);
   const state = { zoom: 0, term: '', hits: [], hit: -1, focus: 0, table: false, sandwich: '' };
