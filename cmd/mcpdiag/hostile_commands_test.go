@@ -122,6 +122,8 @@ var covered = map[string]string{
 	"loadtest":   "TestHostileNames",
 	"flame":      "TestHostileNamesInFlame",
 	"monitor":    "TestHostileNamesInMonitor",
+	"logs":       "TestHostileNamesInLogs",
+	"token":      "TestHostileNamesInTokens",
 	"leaktest":   "TestOutputFolders",
 	"demo":       "TestOutputFolders",
 	"report":     "TestOutputFolders",
