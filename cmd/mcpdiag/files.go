@@ -45,7 +45,7 @@ func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
 	if path == "-" {
 		return snapshot.NewWriter(report.NewJSONWriter(a.stdout)), func() error { return nil }, nil
 	}
-	f, err := snapshot.OpenTrace(path)
+	f, err := snapshot.OpenTrace(a.ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}

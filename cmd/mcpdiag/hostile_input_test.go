@@ -12,8 +12,9 @@ import (
 // The first signal ends a command that waits for its input.
 func TestSignalEndsWaitingForInput(t *testing.T) {
 	t.Parallel()
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := exec.CommandContext(t.Context(), "mkfifo", pipe).Run(); err != nil {
+	dir := t.TempDir()
+	pipe, unread := filepath.Join(dir, "pipe"), filepath.Join(dir, "unread")
+	if err := exec.CommandContext(t.Context(), "mkfifo", pipe, unread).Run(); err != nil {
 		t.Skipf("mkfifo: %v", err)
 	}
 	for name, args := range map[string][]string{
@@ -24,6 +25,7 @@ func TestSignalEndsWaitingForInput(t *testing.T) {
 		"leaktest standard input": {"leaktest", "--judge", "-"},
 		"token":                   {"poll", "http://127.0.0.1:1", "--token-file", "-"},
 		"token pipe":              {"poll", "http://127.0.0.1:1", "--token-file", pipe},
+		"trace to a pipe":         {"poll", "http://127.0.0.1:1", "-o", unread},
 		"config pipe":             {"poll", "http://127.0.0.1:1", "--config", pipe},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,27 @@ import (
 )
 
 // OpenTrace opens the trace at path for appending, and creates it with mode 0600 if
-// necessary. It ends a torn last line with a newline. A symbolic link is refused.
-func OpenTrace(path string) (*os.File, error) {
+// necessary. It ends a torn last line with a newline. A symbolic link is refused. It
+// stops waiting for the reader of a pipe when ctx ends.
+func OpenTrace(ctx context.Context, path string) (*os.File, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := openTrace(path)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		return o.f, o.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("opening trace %s: %w", path, ctx.Err())
+	}
+}
+
+func openTrace(path string) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, fmt.Errorf("opening trace %s: it is a symbolic link; name the file it points to", path)
 	}

@@ -22,7 +22,7 @@ func TestOpenTrace(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			f, err := OpenTrace(path)
+			f, err := OpenTrace(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +54,7 @@ func TestOpenTraceRefusesLinks(t *testing.T) {
 		if err := os.Symlink(to, link); err != nil {
 			t.Skip("no symbolic links here:", err)
 		}
-		if f, err := OpenTrace(link); err == nil {
+		if f, err := OpenTrace(t.Context(), link); err == nil {
 			t.Errorf("%s was opened", name)
 			_ = f.Close()
 		}
@@ -62,7 +62,7 @@ func TestOpenTraceRefusesLinks(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "nowhere")); err == nil {
 		t.Error("the file that the dangling link names was made")
 	}
-	if _, err := OpenTrace(dir); err == nil {
+	if _, err := OpenTrace(t.Context(), dir); err == nil {
 		t.Error("a directory was opened")
 	}
 }
