@@ -165,3 +165,12 @@ func TestDocumentsThatAreNoSnapshots(t *testing.T) {
 		t.Errorf("a snapshot without indentation: %s", got)
 	}
 }
+
+func TestPictureTellsItsColumns(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{"a;b 1\n": `columns="1"`, "a;b 1 2\n": `columns="2"`} {
+		if svg := draw(t, in, func(p *picture.Picture) { p.Palette = picture.Hot }); !strings.Contains(svg, want) {
+			t.Errorf("%q is not drawn with %s", in, want)
+		}
+	}
+}

@@ -19,7 +19,7 @@ func Chart(w io.Writer, t *stacks.Tree, spans []fold.Span, from, to time.Time, p
 	pic := newPicture(w, p)
 	pic.inTime = true
 	pic.frames, pic.out = c.frames(), c.out
-	pic.stacks, pic.pruned = stored(t, maxFrames)
+	pic.stored = store(t, maxFrames)
 	return pic.write()
 }
 

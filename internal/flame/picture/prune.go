@@ -16,21 +16,32 @@ const maxStored = 4 << 20
 // narrower is the frame that stands for those that were left out.
 const narrower = "(narrower)"
 
-// stored returns the stacks as a picture with limit boxes contains them, and
-// whether some were left out.
-func stored(t *stacks.Tree, limit int) (text string, pruned bool) {
+// stored is the stacks in a picture, to be read back.
+type stored struct {
+	text    string // compressed
+	pruned  bool   // some were left out
+	columns int    // weights of each stack
+}
+
+// store returns the stacks for a picture with limit boxes.
+func store(t *stacks.Tree, limit int) stored {
+	s := stored{columns: 1}
+	if t.BaseTotal() > 0 {
+		s.columns = 2
+	}
 	if limit > 0 && t.Size() > min(limit, MaxFrames) && !fits(t, maxStored) {
-		t, pruned = prune(t, min(limit, MaxFrames)).Tree(stacks.ByName), true
+		t, s.pruned = prune(t, min(limit, MaxFrames)).Tree(stacks.ByName), true
 	}
 	var out bytes.Buffer
 	packed := base64.NewEncoder(base64.StdEncoding, &out)
 	zip, _ := gzip.NewWriterLevel(packed, gzip.BestSpeed) // it fails only for an invalid level
 	if _, err := write.Folded(zip, t); err != nil {
-		pruned = true // without a limit they can be too many
+		s.pruned = true // without a limit they can be too many
 	}
 	_ = zip.Close()
 	_ = packed.Close()
-	return out.String(), pruned
+	s.text = out.String()
+	return s
 }
 
 // fits reports whether t as folded stacks is not larger than about size.

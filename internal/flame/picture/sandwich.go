@@ -10,7 +10,7 @@ import (
 // The tree all goes into the file.
 func Sandwich(w io.Writer, all *stacks.Tree, name string, callers, callees *stacks.Tree, p Picture, maxFrames int) error {
 	pic := newPicture(w, p)
-	pic.stacks, pic.pruned = stored(all, maxFrames)
+	pic.stored = store(all, maxFrames)
 	above, out := layout(callees, maxFrames/2, true)
 	below, more := layout(callers, maxFrames/2, true)
 	pic.out = LeftOut{Frames: out.Frames + more.Frames, Weight: out.Weight + more.Weight, Share: out.Share + more.Share}

@@ -68,8 +68,7 @@ type picture struct {
 	Picture
 	w      *bufio.Writer
 	frames []Frame
-	stacks string // compressed, to be read back
-	pruned bool
+	stored stored
 	icicle bool // the root is on top
 	inTime bool // the x axis is time
 	gone   []Gone
@@ -84,13 +83,13 @@ type picture struct {
 // SVG draws the frames of t.
 func SVG(w io.Writer, t *stacks.Tree, p Picture, maxFrames int) error {
 	pic := newPicture(w, p)
-	var store sync.WaitGroup
-	store.Go(func() { pic.stacks, pic.pruned = stored(t, maxFrames) })
+	var storing sync.WaitGroup
+	storing.Go(func() { pic.stored = store(t, maxFrames) })
 	pic.frames, pic.out = layout(t, maxFrames, true)
 	if p.Palette == Diff {
 		pic.gone = Vanished(t, MaxGone)
 	}
-	store.Wait()
+	storing.Wait()
 	return pic.write()
 }
 
@@ -161,8 +160,8 @@ func (p *picture) head() {
 	p.printf(` data-top="%d" data-unit="%s" data-total="%s" data-icicle="%t" data-keep-end="%t" data-palette="%s" data-left="%d">`+"\n",
 		p.top, text(string(p.Unit)), stacks.AppendNumber(nil, p.frames[0].Total), p.icicle, p.KeepEnd, text(string(p.Palette)), p.out.Frames)
 	p.printf("<title>%s</title>\n", text(p.Title))
-	p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" title=\"%s\" unit=\"%s\" samples=\"%s\" pruned=\"%t\" encoding=\"gzip\">%s</folded></metadata>\n",
-		text(p.Title), text(string(p.Unit)), stacks.AppendNumber(nil, p.Observed), p.pruned, p.stacks)
+	p.printf("<metadata><folded xmlns=\"urn:mcpdiag:folded\" title=\"%s\" unit=\"%s\" samples=\"%s\" pruned=\"%t\" columns=\"%d\" encoding=\"gzip\">%s</folded></metadata>\n",
+		text(p.Title), text(string(p.Unit)), stacks.AppendNumber(nil, p.Observed), p.stored.pruned, p.stored.columns, p.stored.text)
 	p.printf("<style>%s</style>\n", style)
 	p.printf(`<rect class="paper" width="100%%" height="100%%" fill="#fdfcfa"/>` + "\n")
 	p.lines(2+titleLine, titleLine, `class="ink title" font-size="16" font-weight="600" fill="#24211d"`, " ", p.title)

@@ -451,7 +451,7 @@
     return text.split('\n').filter(Boolean).map((line) => {
       const at = line.lastIndexOf(' ');
       let stack = line.slice(0, at);
-      if (svg.dataset.palette === 'diff') stack = stack.slice(0, stack.lastIndexOf(' '));
+      if (folded.getAttribute('columns') === '2') stack = stack.slice(0, stack.lastIndexOf(' '));
       return { frames: stack.split(';').map(plain), weight: Number(line.slice(at + 1)) };
     });
   }
