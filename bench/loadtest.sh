@@ -58,12 +58,18 @@ PLAN
   echo "k6      $c   $(ratio "$c" "$a") times mcpdiag: a bare loop that checks nothing but isError"
 fi
 
-echo "-- memory with 2,000 users, 100 calls each"
-"$work/mcpdiag" loadtest "$target" --users 2000 --calls 100 --tool echo --args '{"text":"hi"}' --protocol 2025-11-25 --format json >"$work/many" & load=$!
-peak=0
-while [ -r "/proc/$load/status" ] && m=$(awk '/VmHWM/ {print $2}' "/proc/$load/status") && [ -n "$m" ]; do peak=$m; sleep 0.1; done
-wait "$load"
-echo "peak RSS $((peak / 1024)) MB (at most 100); calls $(awk '/"calls":/ {gsub(/[^0-9]/, ""); print; exit}' "$work/many"), of a user $(grep -A3 '"userCalls"' "$work/many" | tr -d ' \n')"
+echo "-- memory with 2,000 users, 100 calls each; then with the GET stream that each client holds open"
+many() { # name, limit in MB, more arguments
+  name=$1 limit=$2; shift 2
+  "$work/mcpdiag" loadtest "$target" "$@" --users 2000 --calls 100 --tool echo --args '{"text":"hi"}' --protocol 2025-11-25 --format json >"$work/many" & load=$!
+  peak=0
+  while [ -r "/proc/$load/status" ] && m=$(awk '/VmHWM/ {print $2}' "/proc/$load/status") && [ -n "$m" ]; do peak=$m; sleep 0.1; done
+  wait "$load"
+  echo "$name peak RSS $((peak / 1024)) MB (at most $limit); calls $(awk '/"calls":/ {gsub(/[^0-9]/, ""); print; exit}' "$work/many"), of a user $(grep -A3 '"userCalls"' "$work/many" | tr -d ' \n')"
+}
+echo 'stream: false' >"$work/nostream.yaml"
+many "without streams:" 130 --plan "$work/nostream.yaml"
+many "with streams:" 250
 kill "$server"
 
 echo "-- against a real Go SDK server, nothing pinned: 40 users, sessions; medians of $repeat, one after the other"
