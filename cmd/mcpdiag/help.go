@@ -42,7 +42,7 @@ func (a *app) setHelp(root *cobra.Command) {
 		h.command(cmd)
 		fmt.Fprint(cmd.OutOrStdout(), h.b.String())
 	})
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
+	root.SetFlagErrorFunc(flagError)
 }
 
 // flagError adds the flag that a mistyped one may have meant.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -231,9 +232,7 @@ func (t *tokenReader) exchange(ctx context.Context, method, target, body string,
 	if err != nil {
 		return nil, usagef("invalid URL %q", client.Redact(target))
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	x := c.Record(ctx, req, maxKeyFile)
 	switch {
 	case x.Err != nil:
