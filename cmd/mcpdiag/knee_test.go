@@ -80,7 +80,9 @@ func TestKneeOfTheDemoServer(t *testing.T) {
 				if off := knee.Plateau.Knee/float64(c.workers) - 1; math.Abs(off) > 0.15 {
 					t.Errorf("the knee is %.2f, want %d", knee.Plateau.Knee, c.workers)
 				}
-				if top := float64(c.workers) / c.service.Seconds(); math.Abs(knee.Plateau.Throughput/top-1) > 0.1 {
+				// A measurement ends between two batches of calls that end at the same time:
+				// of the ten in 1.5 s, one may be missing.
+				if top := float64(c.workers) / c.service.Seconds(); math.Abs(knee.Plateau.Throughput/top-1) > 0.15 {
 					t.Errorf("the plateau is at %.1f calls a second, want %.1f", knee.Plateau.Throughput, top)
 				}
 				for _, s := range knee.Steps {
