@@ -12,6 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // newConductor returns a conductor of the server.
@@ -50,9 +51,9 @@ func (r *run) ended() (how string, outOfMemory bool) {
 	}
 	killed := !r.server.endedByItself()
 	outOfMemory = killed && outOfMemoryKills() > r.deaths
-	if words := r.out.complained(); words != "" && !killed {
-		how += "; it said: " + words
-		outOfMemory = outOfMemory || memoryRanOut.MatchString(words)
+	if last := r.out.lastWords(); last.Failed && !killed {
+		how += "; it said: " + report.Cell(last.Line, saidWidth)
+		outOfMemory = outOfMemory || last.OutOfMemory()
 	}
 	return how, outOfMemory
 }

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/logs"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -16,28 +15,26 @@ func (o *folder) said(err error) error {
 	if _, ok := errors.AsType[*unreadyError](err); !ok {
 		return err
 	}
-	words := o.lastWords()
-	if words == "" {
+	last := o.lastWords()
+	if last.Line == "" {
 		return fmt.Errorf("%w; it wrote nothing", err)
 	}
-	return fmt.Errorf("%w; it said: %s; its whole output is in %s", err, words, o.path(o.files.Server))
+	return fmt.Errorf("%w; it said: %s; its whole output is in %s", err, report.Cell(last.Line, saidWidth), o.path(o.files.Server))
 }
 
-// complained returns the last complaint of the command, or "".
-func (o *folder) complained() string {
-	words := o.lastWords()
-	if !complaint.MatchString(words) {
-		return ""
-	}
-	return words
-}
+// saidWidth is the width of a line of the server in a message.
+const saidWidth = 200
 
-// lastWords returns the line of the log that is likely to say why the server ended.
-func (o *folder) lastWords() string {
+// lastWords reads the end of the command's log.
+func (o *folder) lastWords() *logs.LastWords {
 	if o.server == nil {
-		return ""
+		return &logs.LastWords{}
 	}
-	return report.Cell(telling(endOf(o.server.Name())), 200)
+	last, err := logs.LastWordsOf(endOf(o.server.Name()))
+	if err != nil {
+		return &logs.LastWords{}
+	}
+	return last
 }
 
 // logEnd is how much of the end of a log is read, in bytes.
@@ -55,22 +52,4 @@ func endOf(name string) []byte {
 	}
 	data, _ := io.ReadAll(io.LimitReader(f, logEnd)) // the first part is better than nothing
 	return data
-}
-
-// complaint matches the beginning of a line that reports an error, in any language.
-var complaint = regexp.MustCompile(`(?i)^\s*[\w.: \[\]-]{0,60}(error|exception|panic|fatal)[\w ]*[:\]]`)
-
-// memoryRanOut matches the complaint of a runtime that ran out of memory.
-var memoryRanOut = regexp.MustCompile(`(?i)out of memory|heap limit|outofmemory|memoryerror|cannot allocate memory`)
-
-// telling returns the last complaint in a log, or else its last line.
-func telling(log []byte) string {
-	last := ""
-	for line := range strings.Lines(string(log)) {
-		line = strings.TrimSpace(line)
-		if line != "" && (last == "" || complaint.MatchString(line) || !complaint.MatchString(last)) {
-			last = line
-		}
-	}
-	return last
 }

@@ -64,6 +64,9 @@ func ErrorOfStack(stack []byte) (name, text []byte) {
 	if !ok || len(name) == 0 || len(name) > 100 || bytes.ContainsAny(name, " \t/(") {
 		return nil, nil
 	}
+	if isLower(name[0]) && bytes.IndexByte(name, '.') < 0 {
+		return nil, nil // a member of an inspected object
+	}
 	return name, bytes.TrimSpace(text)
 }
 

@@ -266,9 +266,26 @@ func readCrash(_ *Parser, line []byte, r *Record) bool {
 	case bytes.HasPrefix(line, []byte("NAME ")), bytes.HasPrefix(line, []byte("POD ")):
 		r.Format = KubectlTop
 	default:
-		return readKubectlTop(line, r)
+		return readErrorLine(line, r) || readKubectlTop(line, r)
 	}
 	r.Message = line
+	return true
+}
+
+// readErrorLine reads "TypeError: text" and "error: text".
+func readErrorLine(line []byte, r *Record) bool {
+	name, text, ok := bytes.Cut(line, []byte(": "))
+	if !ok || len(name) > 60 || !isKey(name) {
+		return false
+	}
+	lower := bytes.ToLower(name)
+	if !bytes.HasSuffix(lower, []byte("error")) && !bytes.HasSuffix(lower, []byte("exception")) && string(lower) != "fatal" {
+		return false
+	}
+	r.Format, r.Level, r.Message, r.ErrorText = ErrorLine, Error, line, text
+	if len(name) > len("exception") || name[0] >= 'A' && name[0] <= 'Z' && len(name) > len("Error") {
+		r.ErrorType = name
+	}
 	return true
 }
 

@@ -124,6 +124,7 @@ const (
 	GoPanic
 	KubectlTop
 	Cursor
+	ErrorLine
 )
 
 var formats = [...]string{
@@ -132,7 +133,7 @@ var formats = [...]string{
 	ZerologConsole: "zerolog console", Klog: "klog", GoLog: "Go log", Tracing: "Rust tracing", DotNet: ".NET console", Spring: "Spring Boot",
 	NPMDebug: "npm debug", MCPUse: "mcp-use", MorganDev: "morgan", Access: "access log", Uvicorn: "uvicorn", Stamped: "time and text",
 	Redis: "Redis", Postgres: "PostgreSQL", NginxError: "nginx error log", NodeDeath: "Node crash", GoPanic: "Go panic",
-	KubectlTop: "kubectl top", Cursor: "Cursor",
+	KubectlTop: "kubectl top", Cursor: "Cursor", ErrorLine: "error line",
 }
 
 func (f Format) String() string { return formats[f] }

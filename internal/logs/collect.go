@@ -127,8 +127,8 @@ func (c *collector) count(e *input.Entry, s *subject) {
 		return
 	}
 	c.counter.Line(e.Nanos, len(e.Request) > 0)
+	c.overTime.Line(e.Nanos, false)
 	if e.Level >= logline.Warn {
-		c.overTime.Line(e.Nanos, false)
 		c.overTime.Add(e.Nanos, levelKey(e.Level))
 	}
 	if id != "" {

@@ -434,3 +434,32 @@ func TestAnomalies(t *testing.T) {
 		t.Errorf("got %+v", found)
 	}
 }
+
+// The telling line of a log is its last error, else its last line.
+func TestLastWords(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ log, want string }{
+		{"listening\n\nbye\n\n", "bye"},
+		{"node:events:497\n      throw er; // Unhandled 'error' event\n      ^\n\nError: listen EADDRINUSE: address already in use\n    at Server.listen\n" +
+			"Emitted 'error' event on Server instance at:\n  code: 'EADDRINUSE'\n}\n\nNode.js v22.1.0\n", "Error: listen EADDRINUSE: address already in use"},
+		{"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n 1: 0xe13fde node::Abort()\n", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"},
+		{"panic: nil map\n\ngoroutine 1 [running]:\nmain.main()\n\t/x/main.go:3\nexit status 2\n", "panic: nil map"},
+		{"Traceback (most recent call last):\n  File \"x\"\nModuleNotFoundError: No module named 'mcp'\n", "ModuleNotFoundError: No module named 'mcp'"},
+		{"ERROR:    [Errno 98] address already in use\nINFO:     Waiting for application shutdown.\n", "ERROR:    [Errno 98] address already in use"},
+		{"error: first\nxxx\nerror: last\n", "error: last"},
+		{"Error: password=SECRET is wrong\n", "Error: password=[redacted] is wrong"},
+		{"", ""},
+	} {
+		got, err := LastWordsOf([]byte(test.log))
+		if err != nil || got.Line != test.want {
+			t.Errorf("of %q: %+v, %v, want %q", test.log[max(0, len(test.log)-200):], got, err, test.want)
+		}
+	}
+}
+
+func TestOutOfMemory(t *testing.T) {
+	last, err := LastWordsOf([]byte("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n"))
+	if err != nil || !last.OutOfMemory() || !last.Failed {
+		t.Errorf("got %+v, %v", last, err)
+	}
+}

@@ -234,15 +234,21 @@ func (s *Series) counts(from, to int) []float64 {
 	return counts
 }
 
-// Points returns the events of key over time: seconds since the first line, and
-// events a bin; start is the time of the first line's bin.
-func (c *Counter) Points(key Key) (start time.Time, points [][2]float64) {
+// Points returns the events of key over time in at most n points: seconds since the
+// first line, and events in the time that each point covers.
+func (c *Counter) Points(key Key, n int) (start time.Time, each time.Duration, points [][2]float64) {
 	s, ok := c.keys[key]
 	if !ok || c.n == 0 {
-		return time.Time{}, nil
+		return time.Time{}, 0, nil
 	}
-	for i, n := range s.counts(c.first, c.last+1) {
-		points = append(points, [2]float64{float64(i) * c.width.Seconds(), n})
+	counts := s.counts(c.first, c.last+1)
+	size := (len(counts) + n - 1) / n
+	for i, group := range slices.Collect(slices.Chunk(counts, size)) {
+		sum := 0.0
+		for _, v := range group {
+			sum += v
+		}
+		points = append(points, [2]float64{float64(i*size) * c.width.Seconds(), sum})
 	}
-	return c.timeOf(c.first), points
+	return c.timeOf(c.first), time.Duration(size) * c.width, points
 }

@@ -188,7 +188,7 @@ func (s *stream) continues(r *logline.Record) bool {
 	if !s.open {
 		return false
 	}
-	last := s.python && r.Format == logline.Unknown && !r.Continues
+	last := s.python && (r.Format == logline.Unknown || r.Format == logline.ErrorLine) && !r.Continues
 	s.python = (s.python || bytes.HasPrefix(r.Inner, []byte("Traceback "))) && r.Continues
 	return r.Continues || last
 }

@@ -1,0 +1,64 @@
+package logs
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+)
+
+// LastWords is the end of the log of a server that ended.
+type LastWords struct {
+	Line   string   // its last error, else its last line; without secrets
+	Failed bool     // Line is an error
+	Faults []string // ids of the known faults in it
+}
+
+// memoryFaults are the known faults of processes that ran out of memory.
+var memoryFaults = []string{"node.heap-limit", "process.oom-killed", "go.out-of-memory", "python.memory-error"}
+
+// OutOfMemory reports whether the server says that memory ran out.
+func (l *LastWords) OutOfMemory() bool {
+	for _, id := range memoryFaults {
+		for _, fault := range l.Faults {
+			if fault == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// LastWordsOf reads the end of a log.
+func LastWordsOf(log []byte) (*LastWords, error) {
+	list, err := Signatures()
+	if err != nil {
+		return nil, err
+	}
+	last, table := &LastWords{}, signatureTable{list: list}
+	var stats input.Stats
+	source := input.FromReader("log", bytes.NewReader(log))
+	err = input.Read(context.Background(), source, input.Options{Zone: time.UTC, Workers: 1}, &stats, func(e *input.Entry) error {
+		table.add(e)
+		if failed := isError(e); failed || !last.Failed {
+			last.Line, last.Failed = tellingLine(e), failed
+		}
+		return nil
+	})
+	last.Line = newRedactor().text(last.Line)
+	for _, row := range table.result() {
+		last.Faults = append(last.Faults, row.ID)
+	}
+	return last, err
+}
+
+// tellingLine is the line of an entry that names the error: of a Python traceback
+// that is its last one.
+func tellingLine(e *input.Entry) string {
+	if bytes.HasPrefix(e.Raw, []byte("Traceback ")) && len(e.ErrorType) > 0 {
+		return text(e.ErrorType) + ": " + text(e.ErrorText)
+	}
+	return strings.TrimSpace(text(e.Raw))
+}
