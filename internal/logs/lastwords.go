@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,14 +22,7 @@ var memoryFaults = []string{"node.heap-limit", "process.oom-killed", "go.out-of-
 
 // OutOfMemory reports whether the server says that memory ran out.
 func (l *LastWords) OutOfMemory() bool {
-	for _, id := range memoryFaults {
-		for _, fault := range l.Faults {
-			if fault == id {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(memoryFaults, func(id string) bool { return slices.Contains(l.Faults, id) })
 }
 
 // LastWordsOf reads the end of a log.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -61,7 +62,7 @@ func Clean(text string) (token string, mistakes []string) {
 func Decode(text string) (*Token, error) {
 	switch {
 	case text == "":
-		return nil, fmt.Errorf("the token is empty")
+		return nil, errors.New("the token is empty")
 	case len(text) > maxToken:
 		return nil, fmt.Errorf("the token has %d bytes; the maximum is %d", len(text), maxToken)
 	}
@@ -115,7 +116,7 @@ func checkJSON(data []byte) error {
 	for depth := 0; ; {
 		tok, err := dec.ReadToken()
 		if err != nil {
-			return fmt.Errorf("a duplicate member, a wrong token or an early end")
+			return errors.New("a duplicate member, a wrong token or an early end")
 		}
 		switch tok.Kind() {
 		case '{', '[':

@@ -80,7 +80,7 @@ func (k Keys) verify(raw, alg, kid string) (s finding.Severity, hint, summary st
 	if len(k.set.Keys) == 0 && k.secret == nil {
 		return finding.Skip, "give --jwks or --key-file", "not verified: no key was given"
 	}
-	jws, err := jose.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil || alg == "none" {
 		return finding.Fail, "", "the signature cannot be read"
 	}

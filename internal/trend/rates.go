@@ -126,17 +126,16 @@ func incompleteBeta(x, a, b float64) float64 {
 }
 
 func betaFraction(x, a, b float64) float64 {
-	const tiny = 1e-300
-	c, d := 1.0, 1/orTiny(1-(a+b)*x/(a+1), tiny)
+	c, d := 1.0, 1/orTiny(1-(a+b)*x/(a+1))
 	h := d
 	for m := 1.0; m <= 500; m++ {
 		even := m * (b - m) * x / ((a + 2*m - 1) * (a + 2*m))
-		d = 1 / orTiny(1+even*d, tiny)
-		c = orTiny(1+even/c, tiny)
+		d = 1 / orTiny(1+even*d)
+		c = orTiny(1 + even/c)
 		h *= d * c
 		odd := -(a + m) * (a + b + m) * x / ((a + 2*m) * (a + 2*m + 1))
-		d = 1 / orTiny(1+odd*d, tiny)
-		c = orTiny(1+odd/c, tiny)
+		d = 1 / orTiny(1+odd*d)
+		c = orTiny(1 + odd/c)
 		h *= d * c
 		if math.Abs(d*c-1) < 1e-12 {
 			break
@@ -145,7 +144,9 @@ func betaFraction(x, a, b float64) float64 {
 	return h
 }
 
-func orTiny(v, tiny float64) float64 {
+// orTiny keeps the denominators of the fraction from being zero.
+func orTiny(v float64) float64 {
+	const tiny = 1e-300
 	if math.Abs(v) < tiny {
 		return tiny
 	}
