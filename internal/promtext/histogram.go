@@ -1,7 +1,6 @@
 package promtext
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ type Histogram struct {
 	Buckets []Bucket // by Upper; the last is +Inf
 	Sum     float64
 	Count   float64
+	Mended  bool // a count was below that of a smaller bucket
 }
 
 // Bucket counts the observations up to Upper.
@@ -22,23 +22,10 @@ type Bucket struct {
 // Histogram adds up the histograms that s selects; s names the metric without
 // "_bucket". ok is false if there is none.
 func (m *Metrics) Histogram(s Selector) (h Histogram, ok bool) {
-	counts := map[float64]float64{}
-	for _, sample := range m.samples[s.Name+"_bucket"] {
-		upper, err := strconv.ParseFloat(sample.Labels["le"], 64)
-		if err == nil && !math.IsNaN(upper) && sample.Value >= 0 && s.Matches(sample.Labels) {
-			counts[upper] += sample.Value
+	for _, series := range m.Histograms(s.Name) {
+		if s.Matches(series.Labels) {
+			h = h.Plus(series.Histogram)
 		}
-	}
-	for upper, count := range counts {
-		h.Buckets = append(h.Buckets, Bucket{upper, count})
-	}
-	slices.SortFunc(h.Buckets, func(a, b Bucket) int { return cmp.Compare(a.Upper, b.Upper) })
-	for i := range h.Buckets[min(1, len(h.Buckets)):] { // a scrape is not atomic: counts may fall slightly
-		h.Buckets[i+1].Count = max(h.Buckets[i+1].Count, h.Buckets[i].Count)
-	}
-	h.Sum, _ = m.Sum(Selector{s.Name + "_sum", s.Labels})
-	if len(h.Buckets) > 0 {
-		h.Count = h.Buckets[len(h.Buckets)-1].Count
 	}
 	return h, h.Count > 0
 }
@@ -49,7 +36,7 @@ func (h Histogram) Since(earlier Histogram) Histogram {
 	if earlier.Count > h.Count || len(earlier.Buckets) != len(h.Buckets) {
 		return h
 	}
-	out := Histogram{Sum: h.Sum - earlier.Sum, Count: h.Count - earlier.Count}
+	out := Histogram{Sum: h.Sum - earlier.Sum, Count: h.Count - earlier.Count, Mended: h.Mended}
 	for i, b := range h.Buckets {
 		if earlier.Buckets[i].Upper != b.Upper {
 			return h
@@ -67,8 +54,12 @@ type Quantile struct {
 
 // Quantile estimates the q-quantile, 0 ≤ q ≤ 1, as Prometheus' histogram_quantile does.
 // In the last bucket, which has no upper bound, High is +Inf and Estimate its lower
-// bound. ok is false for an empty histogram.
+// bound. ok is false for an empty histogram, and for one without a bucket below +Inf
+// or without that of +Inf.
 func (h Histogram) Quantile(q float64) (out Quantile, ok bool) {
+	if n := len(h.Buckets); n < 2 || !math.IsInf(h.Buckets[n-1].Upper, 1) {
+		return Quantile{}, false
+	}
 	rank := q * h.Count
 	i := slices.IndexFunc(h.Buckets, func(b Bucket) bool { return b.Count >= rank && b.Count > 0 })
 	if i < 0 || !(q >= 0 && q <= 1) {
