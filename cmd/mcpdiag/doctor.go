@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// examiner is one run of the doctor command.
+type examiner struct {
+	a        *app
+	conn     connection
+	how      doctor.Judgement
+	deadline time.Duration
+	quick    bool
+	plan     bool
+	list     bool
+	describe string
+	save     string
+	replay   string
+	failOn   choice
+	format   choice
+	output   string
+}
+
+// maxFacts is the size of the largest file of facts that is read.
+const maxFacts = 32 << 20
+
+func newDoctorCmd(a *app) *cobra.Command {
+	d := examiner{a: a}
+	cmd := &cobra.Command{
+		SuggestFor: []string{"check", "diagnose"},
+		Use:        "doctor [URL]",
+		Short:      "Say what is wrong with a server, and what to do",
+		Long: `doctor examines an MCP server in at most ten seconds and 50 requests, names the cause of
+what is wrong, shows the exchange that proves it, and says how to mend it.
+
+It calls no tool, ends each session that it opens, stops at the first answer that limits
+the rate, and sends credentials to the server alone. A server that wants a token and gets
+none is not sick.
+
+Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
+		Example: `  mcpdiag doctor https://mcp.example.com/mcp
+  mcpdiag doctor https://mcp.example.com/mcp --token-file token.txt --format markdown
+  mcpdiag doctor localhost:3000 --only http,network --curl
+  mcpdiag doctor localhost:3000 --save facts.json
+  mcpdiag doctor --replay facts.json`,
+		RunE: func(cmd *cobra.Command, args []string) error { return d.run(cmd.Context(), args) },
+	}
+	fs := cmd.Flags()
+	fs.StringSliceVar(&d.how.Only, "only", nil, "show these checks, by id, group or pattern: http, 'network.t*'")
+	fs.StringSliceVar(&d.how.Skip, "skip", nil, "leave these checks out")
+	fs.BoolVar(&d.quick, "quick", false, "only the handshake and the listings, for probes and CI")
+	durationVar(fs, &d.deadline, "deadline", doctor.DefaultDeadline, "time for everything")
+	fs.BoolVar(&d.plan, "plan", false, "print the requests that would be sent, and send none")
+	fs.BoolVar(&d.list, "list-checks", false, "list the checks")
+	fs.StringVar(&d.describe, "describe", "", "describe the check with this id")
+	fs.StringVar(&d.save, "save", "", "write what was observed to this file, without secrets")
+	fs.StringVar(&d.replay, "replay", "", "judge what --save wrote, without the server; - is standard input")
+	choiceVar(cmd, fs, &d.failOn, "fail-on", "what makes the exit code 3", "fail", "warn", "never")
+	fs.BoolVar(&d.how.Short, "short", false, "print the verdict and the problems only")
+	fs.BoolVar(&d.how.Curl, "curl", false, "print a command that repeats the exchange of each problem")
+	choiceVar(cmd, fs, &d.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
+	group(fs, "Selection", "only", "skip", "quick", "deadline", "plan", "list-checks", "describe")
+	group(fs, "Facts", "save", "replay")
+	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
+	foundMaySet(fs, "quick", "deadline", "fail-on", "format", "only", "skip")
+	paths(fs, "save", "replay", "output")
+	d.conn.addFlags(fs, 10*time.Second)
+	return cmd
+}
+
+func (d *examiner) run(ctx context.Context, args []string) error {
+	d.how.FailOn, d.how.Verbose = doctor.FailOn(d.failOn.value), d.a.verbose
+	if err := errors.Join(doctor.CheckPatterns(d.how.Only), doctor.CheckPatterns(d.how.Skip)); err != nil {
+		return usageError{err}
+	}
+	switch {
+	case d.list:
+		return d.a.write(d.output, listChecks)
+	case d.describe != "":
+		return d.describeCheck()
+	case d.plan:
+		return d.a.write(d.output, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, strings.Join(doctor.Plan(d.quick), "\n"))
+			return err
+		})
+	}
+	facts, err := d.facts(ctx, args)
+	if err != nil {
+		return err
+	}
+	if d.save != "" {
+		if err := d.a.write(d.save, func(w io.Writer) error { return writeJSON(w, facts) }); err != nil {
+			return err
+		}
+	}
+	return d.a.conclude(d.output, d.format.value, doctor.Judge(facts, d.how))
+}
+
+// facts reads the facts from a file, or gathers them from the server.
+func (d *examiner) facts(ctx context.Context, args []string) (*doctor.Facts, error) {
+	if d.replay != "" {
+		if len(args) > 0 {
+			return nil, usagef("--replay judges a file; leave the address out")
+		}
+		return d.readFacts()
+	}
+	if len(args) > 1 {
+		return nil, usagef("one server at a time; %d were named", len(args))
+	}
+	targets, err := d.conn.targets(args, mcpPath)
+	if err != nil {
+		return nil, err
+	}
+	return d.gather(ctx, targets[0])
+}
+
+func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, error) {
+	c, err := d.conn.open(d.a, []*url.URL{target}, 2)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := client.TLS(client.Config{CACert: d.conn.caCert, Cert: d.conn.cert, Key: d.conn.key, Insecure: d.conn.insecure})
+	if err != nil {
+		return nil, err
+	}
+	return doctor.Gather(ctx, doctor.Options{
+		Target: target, Client: c, TLS: tlsConfig, Deadline: d.deadline, Quick: d.quick,
+		Credentials: len(d.a.secrets) > 0 || d.conn.cert != "",
+	}), nil
+}
+
+func (d *examiner) readFacts() (*doctor.Facts, error) {
+	in, name, err := d.a.openInput(d.replay)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	data, err := report.ReadAtMost(in, maxFacts)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	var f doctor.Facts
+	if err := json.Unmarshal(data, &f); err != nil || f.Schema != doctor.FactsSchema {
+		return nil, fmt.Errorf("reading %s: not facts that --save wrote (want the schema %s)", name, doctor.FactsSchema)
+	}
+	return &f, nil
+}
+
+func listChecks(w io.Writer) error {
+	t := report.Table{}
+	for _, c := range doctor.Listings() {
+		most := "warns"
+		if c.Fails {
+			most = "fails"
+		}
+		t.Row(c.ID, most, c.Title)
+	}
+	return t.Write(w, false)
+}
+
+func (d *examiner) describeCheck() error {
+	for _, c := range doctor.Listings() {
+		if c.ID != d.describe {
+			continue
+		}
+		return d.a.write(d.output, func(w io.Writer) error {
+			t := report.Table{}
+			t.Row("id", c.ID)
+			t.Row("passes if", c.Title)
+			t.Row("can fail", strconv.FormatBool(c.Fails))
+			t.Row("needs", strings.Join(c.Needs, ", "))
+			t.Row("reference", c.Reference)
+			return t.Write(w, false)
+		})
+	}
+	return usagef("there is no check %q; --list-checks lists them", d.describe)
+}

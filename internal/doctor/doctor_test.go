@@ -1,0 +1,217 @@
+package doctor
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+)
+
+// examine gathers the facts of a server. A token is sent where it is not empty.
+func examine(t *testing.T, target, token string) *Facts {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := client.Config{Timeout: 10 * time.Second, Origins: []*url.URL{u}}
+	if token != "" {
+		cfg.Header = http.Header{"Authorization": {"Bearer " + token}}
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.HTTP().CloseIdleConnections)
+	return Gather(t.Context(), Options{Target: u, Client: c, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Credentials: token != ""})
+}
+
+// shown returns the failures and warnings of r for a message.
+func shown(r *Result) string {
+	var b strings.Builder
+	for _, c := range r.Checks {
+		if c.Severity == finding.Fail || c.Severity == finding.Warn {
+			b.WriteString(string(c.Severity) + " " + c.ID + ": " + c.Summary + "\n")
+			for _, e := range c.Evidence {
+				b.WriteString("    " + e.Source + " " + e.Text + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestFaults wants exactly one failure of each faulty server: its own.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for id, start := range faults() {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			token := ""
+			if id == "auth.token_works" {
+				token = "wrong"
+			}
+			r := Judge(examine(t, start(t), token), Judgement{})
+			if !slices.Equal(r.RootCauses, []string{id}) {
+				t.Errorf("root causes %q, want only %s\n%s", r.RootCauses, id, shown(r))
+			}
+			want := Sick
+			if group(id) == "network" || id == "http.answer" {
+				want = Unreachable
+			}
+			if r.Verdict != want || r.Report().Outcome != finding.Found {
+				t.Errorf("verdict %s, want %s", r.Verdict, want)
+			}
+		})
+	}
+}
+
+// TestEveryFailureHasAFault lists the checks that can fail without a faulty server.
+func TestEveryFailureHasAFault(t *testing.T) {
+	t.Parallel()
+	known := faults()
+	for _, r := range table() {
+		if _, ok := known[r.id]; r.fails && !ok {
+			t.Errorf("%s can fail, but no faulty server shows it", r.id)
+		}
+	}
+}
+
+// TestNeedsComeFirst wants each rule after those that it needs, each id once.
+func TestNeedsComeFirst(t *testing.T) {
+	t.Parallel()
+	var before []string
+	for _, r := range table() {
+		for _, need := range r.needs {
+			if !slices.ContainsFunc(before, func(id string) bool { return id == need || group(id) == need }) {
+				t.Errorf("%s needs %s, which is not before it", r.id, need)
+			}
+		}
+		if slices.Contains(before, r.id) {
+			t.Errorf("%s is in the table twice", r.id)
+		}
+		before = append(before, r.id)
+	}
+}
+
+func TestHealthy(t *testing.T) {
+	t.Parallel()
+	r := Judge(examine(t, served(t, nil), ""), Judgement{})
+	if r.Verdict != Healthy || len(r.RootCauses) > 0 {
+		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+	if len(r.Checks) != len(table()) {
+		t.Errorf("%d results of %d rules", len(r.Checks), len(table()))
+	}
+}
+
+// TestProtectedIsNotSick examines a server that wants a token and gets none.
+func TestProtectedIsNotSick(t *testing.T) {
+	t.Parallel()
+	r := Judge(examine(t, served(t, httpFaults()["auth.token_works"]), ""), Judgement{})
+	if r.Verdict != NoToken || r.Report().Outcome != finding.Clean {
+		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+	right := Judge(examine(t, served(t, httpFaults()["auth.token_works"]), "right"), Judgement{})
+	if right.Verdict != Healthy {
+		t.Errorf("with the right token: verdict %s\n%s", right.Verdict, shown(right))
+	}
+}
+
+// counter counts the requests of a server by method.
+type counter struct {
+	mu       sync.Mutex
+	requests int
+	calls    int
+	token    bool
+}
+
+func (c *counter) middleware(next middleware) middleware {
+	return func(w http.ResponseWriter, r *http.Request, h http.Handler) {
+		body := bodyOf(r)
+		c.mu.Lock()
+		c.requests++
+		if strings.Contains(body, "tools/call") {
+			c.calls++
+		}
+		c.token = c.token || r.Header.Get("Authorization") != ""
+		c.mu.Unlock()
+		if next == nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		next(w, r, h)
+	}
+}
+
+// TestBudget counts the requests at the server.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	c := &counter{}
+	f := examine(t, served(t, c.middleware(nil)), "")
+	if c.requests > MaxRequests || c.requests != len(f.Exchanges) || c.calls > 0 {
+		t.Errorf("%d requests at the server, %d recorded, %d tool calls", c.requests, len(f.Exchanges), c.calls)
+	}
+	if f.Sessions == 0 || f.Ended != f.Sessions {
+		t.Errorf("%d of %d sessions ended", f.Ended, f.Sessions)
+	}
+	t.Logf("%d requests, %d sessions, %.1f s", c.requests, f.Sessions, f.Seconds)
+}
+
+// TestLimitedAtOnce sends one request to a server that limits the rate.
+func TestLimitedAtOnce(t *testing.T) {
+	t.Parallel()
+	c := &counter{}
+	examine(t, served(t, c.middleware(httpFaults()["limits.hit"])), "")
+	if c.requests != 1 {
+		t.Errorf("%d requests after a 429, want 1", c.requests)
+	}
+}
+
+// TestReplay judges facts that went through a file like those in memory.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"http.path", "http.rebinding", "network.tcp"} {
+		f := examine(t, faults()[id](t), "")
+		data, err := json.Marshal(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Facts
+		if err := json.Unmarshal(data, &again); err != nil {
+			t.Fatal(err)
+		}
+		if r := Judge(&again, Judgement{}); !slices.Equal(r.RootCauses, []string{id}) {
+			t.Errorf("root causes of the replay of %s: %q", id, r.RootCauses)
+		}
+	}
+}
+
+// FuzzJudge wants a result of each rule for any facts.
+func FuzzJudge(f *testing.F) {
+	f.Add([]byte(`{"target":"https://a/mcp","exchanges":[null,{"probe":"initialize","method":"POST","status":200,"message":{"result":[]}}]}`))
+	f.Add([]byte(`{"target":":","network":{"tls":[{}],"addresses":[{}]},"exchanges":[{"probe":"discover","method":"POST","status":404},{"probe":"latency","status":200},{"probe":"latency","status":200}]}`))
+	f.Add([]byte(`{"exchanges":[{"probe":"initialize","method":"POST","status":200,"header":{"Content-Type":["application/json"]},"message":{"result":{"protocolVersion":1,"capabilities":[]}}}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var facts Facts
+		if json.Unmarshal(data, &facts) != nil {
+			return
+		}
+		r := Judge(&facts, Judgement{Verbose: true, Curl: true})
+		if len(r.Checks) != len(table()) {
+			t.Errorf("%d results of %d rules", len(r.Checks), len(table()))
+		}
+		for _, c := range r.Checks {
+			if c.Severity == "" || c.Summary == "" {
+				t.Errorf("%s has the severity %q and the summary %q", c.ID, c.Severity, c.Summary)
+			}
+		}
+	})
+}

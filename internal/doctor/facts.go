@@ -1,0 +1,167 @@
+package doctor
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// FactsSchema names the version of the facts document.
+const FactsSchema = "mcpdiag.doctor.facts/1"
+
+// Facts are everything that was observed of a server, without secrets. The rules
+// read nothing else, neither the network nor the clock.
+type Facts struct {
+	Schema      string      `json:"schema"`
+	Target      string      `json:"target"` // without secrets
+	At          time.Time   `json:"at"`
+	Credentials bool        `json:"credentials"`        // the user gave some
+	Quick       bool        `json:"quick,omitempty"`    // only the handshake and the listings were asked for
+	Insecure    bool        `json:"insecure,omitempty"` // certificates were not required to be valid
+	SecretQuery bool        `json:"secret_query,omitempty"`
+	Loopback    bool        `json:"loopback"`
+	Network     Network     `json:"network"`
+	Exchanges   []*Exchange `json:"exchanges"`
+	Session     *SessionID  `json:"session,omitempty"`
+	Sessions    int         `json:"sessions"` // opened
+	Ended       int         `json:"ended"`    // sessions ended with DELETE
+	Stopped     string      `json:"stopped,omitempty"`
+	Seconds     float64     `json:"seconds"`
+}
+
+// Network is what was observed below HTTP.
+type Network struct {
+	Host      string      `json:"host"`
+	Literal   bool        `json:"literal,omitempty"` // the host is an address
+	Proxy     string      `json:"proxy,omitempty"`   // HTTP proxy of the environment, without secrets
+	Lookup    string      `json:"lookup,omitempty"`  // error of the lookup
+	LookupMs  float64     `json:"lookup_ms,omitempty"`
+	Addresses []Address   `json:"addresses,omitempty"`
+	TLS       []Handshake `json:"tls,omitempty"`
+}
+
+// Address is the attempt to connect to one address.
+type Address struct {
+	Address string  `json:"address"`
+	Outcome string  `json:"outcome"` // ok, refused, timeout, or the error
+	Ms      float64 `json:"ms"`
+	Private bool    `json:"private,omitempty"` // not on the public network
+}
+
+// Handshake is a TLS handshake with one address.
+type Handshake struct {
+	Address     string    `json:"address"`
+	Failed      string    `json:"failed,omitempty"`  // error of the handshake itself
+	Invalid     string    `json:"invalid,omitempty"` // why the certificate is not accepted
+	Kind        string    `json:"kind,omitempty"`    // of that reason: expired, name, authority, chain, other
+	Version     string    `json:"version,omitempty"`
+	Subject     string    `json:"subject,omitempty"`
+	Issuer      string    `json:"issuer,omitempty"`
+	Names       []string  `json:"names,omitempty"`
+	NotBefore   time.Time `json:"not_before,omitzero"`
+	NotAfter    time.Time `json:"not_after,omitzero"`
+	Fingerprint string    `json:"fingerprint,omitempty"`
+}
+
+// Exchange is one request and its outcome.
+type Exchange struct {
+	Probe     string            `json:"probe"` // its purpose, such as "initialize"
+	Method    string            `json:"method"`
+	URL       string            `json:"url"`               // without secrets
+	Sent      map[string]string `json:"sent,omitempty"`    // header fields, without credentials
+	Payload   string            `json:"payload,omitempty"` // body that was sent
+	Anonymous bool              `json:"anonymous,omitempty"`
+	Status    int               `json:"status,omitempty"` // 0: no answer
+	Header    http.Header       `json:"header,omitempty"` // without secrets
+	Body      string            `json:"body,omitempty"`   // its beginning
+	Size      int               `json:"size,omitempty"`   // bytes of the body that were read
+	Message   *Message          `json:"message,omitempty"`
+	Failed    string            `json:"failed,omitempty"` // error of the exchange
+	Stage     string            `json:"stage,omitempty"`
+	Open      bool              `json:"open,omitempty"` // the stream was still open when the doctor left it
+	Timing    Millis            `json:"ms"`
+	Reused    bool              `json:"reused,omitempty"`
+	At        time.Time         `json:"at"`
+}
+
+// Millis are the durations of the stages of an exchange, in milliseconds.
+type Millis struct {
+	DNS       float64 `json:"dns,omitempty"`
+	Connect   float64 `json:"connect,omitempty"`
+	TLS       float64 `json:"tls,omitempty"`
+	FirstByte float64 `json:"first_byte,omitempty"`
+	Total     float64 `json:"total"`
+}
+
+// SessionID describes the session id of the server, which is a credential itself.
+type SessionID struct {
+	Length     int  `json:"length"`
+	Visible    bool `json:"visible"` // consists of visible ASCII characters
+	Sequential bool `json:"sequential,omitempty"`
+}
+
+// probe returns the exchanges of a probe, in order.
+func (f *Facts) probe(name string) []*Exchange {
+	var found []*Exchange
+	for _, x := range f.Exchanges {
+		if x != nil && x.Probe == name {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
+// first returns the first exchange of a probe. If there is none it returns an empty
+// Exchange, whose Status is 0.
+func (f *Facts) first(name string) *Exchange {
+	if found := f.probe(name); len(found) > 0 {
+		return found[0]
+	}
+	return &Exchange{}
+}
+
+// sent reports whether the exchange took place, however it ended.
+func (x *Exchange) sent() bool { return x.Method != "" }
+
+// ok reports whether x has a status of 2xx.
+func (x *Exchange) ok() bool { return x.Status/100 == 2 }
+
+// result reports whether x is an answer with a result.
+func (x *Exchange) result() bool { return x.ok() && x.Message != nil && len(x.Message.Result) > 0 }
+
+// code returns the code of the JSON-RPC error in x, 0 if there is none.
+func (x *Exchange) code() int64 {
+	if x.Message == nil || x.Message.Error == nil {
+		return 0
+	}
+	return x.Message.Error.Code
+}
+
+// https reports whether the target is reached over TLS.
+func (f *Facts) https() bool { u, _ := url.Parse(f.Target); return u != nil && u.Scheme == "https" }
+
+// entry returns the exchange that decides whether the server can be spoken to: the
+// handshake of whichever revision succeeded, else initialize.
+func (f *Facts) entry() *Exchange {
+	discover, initialize := f.first("discover"), f.first("initialize")
+	if initialize.result() || !discover.result() && initialize.sent() {
+		return initialize
+	}
+	return discover
+}
+
+// legacy reports whether the server speaks a revision with initialize.
+func (f *Facts) legacy() bool { return f.first("initialize").result() }
+
+// modern reports whether the server speaks the revision without sessions.
+func (f *Facts) modern() bool {
+	x := f.first("discover")
+	return x.result() && contains(x.Message.strings("supportedVersions"), modern)
+}
+
+// oldSSE reports whether the target is the event stream of HTTP+SSE.
+func (f *Facts) oldSSE() bool {
+	x := f.first("oldsse")
+	return x.ok() && contentType(x.Header) == "text/event-stream" && strings.Contains(x.Body, "event: endpoint")
+}

@@ -1,0 +1,173 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+)
+
+// Limits on what Gather does to a server.
+const (
+	MaxRequests     = 50
+	DefaultDeadline = 10 * time.Second
+	requestTime     = 5 * time.Second
+	endTime         = time.Second // for ending a session after the deadline
+)
+
+// Options say which server is examined, and how.
+type Options struct {
+	Target      *url.URL
+	Client      *client.Client // with the credentials of the user
+	TLS         *tls.Config    // settings of the client
+	Credentials bool
+	Deadline    time.Duration // for everything; 0 means DefaultDeadline
+	Quick       bool          // only the handshake and the listings
+}
+
+// gatherer collects the facts of one server.
+type gatherer struct {
+	Options
+	f          *Facts
+	anonymous  *client.Client // without credentials
+	session    string         // id of the session in use
+	sessionURL string         // where it was opened, if not at the target
+	left       bool           // it was ended
+	started    time.Time
+}
+
+// Gather examines a server over HTTP and returns the facts. It stops at the first
+// answer that limits the rate, and ends each session that it opened.
+func Gather(ctx context.Context, o Options) *Facts {
+	if o.Deadline <= 0 {
+		o.Deadline = DefaultDeadline
+	}
+	g := &gatherer{Options: o, anonymous: o.Client.WithoutCredentials(), started: time.Now()}
+	g.f = &Facts{
+		Schema: FactsSchema, Target: client.RedactURL(o.Target), At: g.started.UTC(), Credentials: o.Credentials,
+		Quick: o.Quick, Insecure: o.TLS.InsecureSkipVerify, SecretQuery: len(client.SecretsIn(o.Target)) > 0, Loopback: isLoopback(o.Target.Hostname()),
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Deadline)
+	defer cancel()
+	g.network(ctx)
+	if g.reachable() {
+		for _, step := range g.steps() {
+			step(ctx)
+		}
+	}
+	g.f.Seconds = time.Since(g.started).Seconds()
+	return g.f
+}
+
+// steps returns the groups of probes in their order. Each decides by the facts so
+// far whether it has something to ask.
+func (g *gatherer) steps() []func(context.Context) {
+	steps := []func(context.Context){g.enter}
+	if !g.Quick {
+		steps = append(steps, g.negatives)
+	}
+	return append(steps, g.leave)
+}
+
+// isLoopback reports whether host names this machine.
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// request is one request to send.
+type request struct {
+	probe     string
+	verb      string // POST where empty
+	url       string // that of the target where empty
+	host      string // Host field, where it differs
+	header    map[string]string
+	body      string
+	anonymous bool
+	opens     bool           // it may open a session
+	client    *client.Client // instead of the usual one
+	timeout   time.Duration
+	limit     int // of the body
+}
+
+// send sends a request and records it. It returns an empty Exchange without sending
+// where the budget is used up or the server limited the rate.
+func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
+	if g.f.Stopped != "" {
+		return &Exchange{}, nil
+	}
+	switch {
+	case len(g.f.Exchanges) >= MaxRequests-2: // two are left for ending sessions
+		g.f.Stopped = fmt.Sprintf("%d requests were sent, and at most %d are", len(g.f.Exchanges), MaxRequests)
+	case ctx.Err() != nil:
+		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)
+	}
+	if g.f.Stopped != "" {
+		return &Exchange{}, nil
+	}
+	x, body := g.exchange(ctx, r)
+	if isLimited(x) {
+		g.f.Stopped = "the server limits the rate of requests"
+	}
+	return x, body
+}
+
+// exchange does one exchange, whatever the budget is.
+func (g *gatherer) exchange(ctx context.Context, r request) (*Exchange, []byte) {
+	if r.timeout == 0 {
+		r.timeout = requestTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	req, err := r.http(ctx, g.Target)
+	if err != nil {
+		return &Exchange{}, nil
+	}
+	c := g.Client
+	switch {
+	case r.client != nil:
+		c = r.client
+	case r.anonymous:
+		c = g.anonymous
+	}
+	begin := time.Now()
+	rec := c.Record(ctx, req, r.limit)
+	took := time.Since(begin)
+	if r.opens && g.session == "" {
+		g.session, g.sessionURL = rec.Header.Get(sessionHeader), r.url
+	}
+	x := g.fact(r, rec, took)
+	x.At = begin.UTC()
+	g.f.Exchanges = append(g.f.Exchanges, x)
+	if r.opens {
+		g.opened(ctx, r.url, rec.Header.Get(sessionHeader))
+	}
+	return x, rec.Body
+}
+
+// http returns the request for net/http.
+func (r request) http(ctx context.Context, target *url.URL) (*http.Request, error) {
+	to, verb := r.url, r.verb
+	if to == "" {
+		to = target.String()
+	}
+	if verb == "" {
+		verb = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, verb, to, bodyReader(r.body))
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range r.header {
+		req.Header.Set(name, value)
+	}
+	if r.host != "" {
+		req.Host = r.host
+	}
+	return req, nil
+}

@@ -1,0 +1,189 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+)
+
+// Protocol constants.
+const (
+	modern        = "2026-07-28"
+	legacy        = "2025-11-25"
+	sessionHeader = "Mcp-Session-Id"
+	versionHeader = "Mcp-Protocol-Version"
+	bothTypes     = "application/json, text/event-stream"
+	initializeAs  = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":%q,"capabilities":{},"clientInfo":{"name":"mcpdiag","version":"1"}}}`
+	modernMeta    = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"mcpdiag","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+)
+
+// Codes of JSON-RPC errors.
+const (
+	codeParse          = -32700
+	codeMethodNotFound = -32601
+	codeInvalidParams  = -32602
+	codeRateLimited    = -32004
+)
+
+// post returns a POST of a JSON-RPC message outside a session.
+func post(probe, body string) request {
+	return request{probe: probe, body: body, header: map[string]string{"Content-Type": "application/json", "Accept": bothTypes}}
+}
+
+// initializePost returns an initialize that asks for a revision.
+func initializePost(probe, version string) request {
+	r := post(probe, fmt.Sprintf(initializeAs, version))
+	r.opens = true
+	return r
+}
+
+// modernPost returns a request of the revision without sessions.
+func modernPost(probe, method, params string) request {
+	meta := modernMeta
+	if params != "" {
+		meta += "," + params
+	}
+	r := post(probe, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s}}`, method, meta))
+	r.header[versionHeader], r.header["Mcp-Method"] = modern, method
+	return r
+}
+
+// inSession returns a request of the session that is in use. id is JSON.
+func (g *gatherer) inSession(probe, id, method, params string) request {
+	if params == "" {
+		params = "{}"
+	}
+	return g.withSession(post(probe, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":%q,"params":%s}`, id, method, params)))
+}
+
+func (g *gatherer) withSession(r request) request {
+	if g.session != "" {
+		r.header[sessionHeader] = g.session
+	}
+	if version := g.f.first("initialize").Message.handshake().Version; version >= "2025-06-18" {
+		r.header[versionHeader] = version
+	}
+	return r
+}
+
+// cheap returns a request without effect, of whichever revision the server speaks.
+func (g *gatherer) cheap(probe string) request {
+	if !g.f.legacy() && g.f.modern() {
+		return modernPost(probe, "server/discover", "")
+	}
+	return g.inSession(probe, "1", "ping", "")
+}
+
+// enter does the handshakes of both revisions, and looks for the reason where both fail.
+func (g *gatherer) enter(ctx context.Context) {
+	g.send(ctx, modernPost("discover", "server/discover", ""))
+	g.initialize(ctx)
+	entry := g.f.entry()
+	if entry.result() {
+		g.measure(ctx)
+		return
+	}
+	switch entry.kind() {
+	case kindPath:
+		g.askOldSSE(ctx)
+		if !g.f.oldSSE() {
+			g.otherPaths(ctx)
+		}
+	case kindHost:
+		r := initializePost("local host", legacy)
+		r.host = "localhost:" + client.Port(g.Target)
+		g.send(ctx, r)
+	}
+}
+
+// initialize opens the session that the other probes use.
+func (g *gatherer) initialize(ctx context.Context) {
+	r := initializePost("initialize", legacy)
+	r.timeout = g.Deadline
+	g.send(ctx, r)
+	if !g.f.legacy() {
+		return
+	}
+	g.send(ctx, g.withSession(post("initialized", `{"jsonrpc":"2.0","method":"notifications/initialized"}`)))
+}
+
+// measure times five cheap requests: the first on a new connection.
+func (g *gatherer) measure(ctx context.Context) {
+	times := 5
+	if g.Quick {
+		times = 2
+	}
+	c := g.fresh()
+	defer c.HTTP().CloseIdleConnections()
+	for range times {
+		r := g.cheap("latency")
+		r.client = c
+		g.send(ctx, r)
+	}
+}
+
+// fresh returns a client with the credentials whose first request opens a connection.
+func (g *gatherer) fresh() *client.Client { return g.Client.WithAllow(nil) }
+
+// otherPaths asks the usual paths of the target for a server.
+func (g *gatherer) otherPaths(ctx context.Context) {
+	for _, path := range []string{"/mcp", "/mcp/", "/sse", "/"} {
+		u := url.URL{Scheme: g.Target.Scheme, Host: g.Target.Host, Path: path}
+		if u.Path == g.Target.Path {
+			continue
+		}
+		r := initializePost("path "+path, legacy)
+		r.url = u.String()
+		if path == "/sse" {
+			r.verb, r.body, r.header["Accept"], r.timeout = http.MethodGet, "", "text/event-stream", endTime
+		}
+		g.send(ctx, r)
+	}
+}
+
+// negatives sends requests that a server should refuse, and those of a browser.
+func (g *gatherer) negatives(ctx context.Context) {
+	if !g.f.entry().result() {
+		return
+	}
+	origin := g.cheap("foreign origin")
+	origin.header["Origin"] = "https://evil.example"
+	g.send(ctx, origin)
+	host := g.cheap("foreign host")
+	host.host = "evil.example"
+	g.send(ctx, host)
+	g.send(ctx, request{probe: "preflight", verb: http.MethodOptions, anonymous: true, header: map[string]string{
+		"Origin": browserOrigin, "Access-Control-Request-Method": http.MethodPost,
+		"Access-Control-Request-Headers": "authorization,content-type,mcp-protocol-version,mcp-session-id",
+	}})
+	browser := g.cheap("browser")
+	browser.header["Origin"] = browserOrigin
+	g.send(ctx, browser)
+	slash := g.cheap("slash")
+	slash.url = otherSlash(g.Target)
+	g.send(ctx, slash)
+}
+
+// browserOrigin is the origin of the Inspector.
+const browserOrigin = "http://localhost:6274"
+
+// otherSlash returns the target with a slash at the end of its path, or without it.
+func otherSlash(target *url.URL) string {
+	u := *target
+	if path, had := strings.CutSuffix(u.Path, "/"); had {
+		u.Path = path
+	} else {
+		u.Path += "/"
+	}
+	u.RawPath = ""
+	return u.String()
+}
+
+// askOldSSE asks for the event stream of HTTP+SSE at the target itself.
+func (g *gatherer) askOldSSE(ctx context.Context) {
+	g.send(ctx, request{probe: "oldsse", verb: http.MethodGet, header: map[string]string{"Accept": "text/event-stream"}, timeout: endTime})
+}

@@ -1,0 +1,201 @@
+package doctor
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Limits of the network probes.
+const (
+	connectTime  = 3 * time.Second
+	maxAddresses = 8
+)
+
+// network looks the host up, connects to each of its addresses, and does a TLS
+// handshake with those that answer.
+func (g *gatherer) network(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime+time.Second)
+	defer cancel()
+	n := &g.f.Network
+	n.Host = g.Target.Hostname()
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: g.Target}); err == nil && proxy != nil {
+		n.Proxy = client.RedactURL(proxy)
+		return // the proxy does the rest
+	}
+	addresses := g.lookup(ctx)
+	n.Addresses = make([]Address, len(addresses))
+	var wait sync.WaitGroup
+	for i, addr := range addresses {
+		wait.Go(func() { n.Addresses[i] = connect(ctx, addr, client.Port(g.Target)) })
+	}
+	wait.Wait()
+	if g.Target.Scheme == "https" {
+		g.handshakes(ctx)
+	}
+}
+
+// reachable reports whether it makes sense to send a request.
+func (g *gatherer) reachable() bool {
+	n := &g.f.Network
+	if n.Proxy != "" {
+		return true
+	}
+	for _, a := range n.Addresses {
+		if a.Outcome == outcomeOK {
+			return len(n.TLS) == 0 || usable(n.TLS, g.f.Insecure)
+		}
+	}
+	return false
+}
+
+// usable reports whether a handshake led to a connection that a client accepts.
+func usable(list []Handshake, insecure bool) bool {
+	for _, h := range list {
+		if h.Failed == "" && (h.Invalid == "" || insecure) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *gatherer) lookup(ctx context.Context) []netip.Addr {
+	n := &g.f.Network
+	if addr, err := netip.ParseAddr(n.Host); err == nil {
+		n.Literal = true
+		return []netip.Addr{addr}
+	}
+	begin := time.Now()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", n.Host)
+	n.LookupMs = ms(time.Since(begin))
+	if err != nil {
+		n.Lookup = report.Line(err.Error())
+		return nil
+	}
+	return found[:min(len(found), maxAddresses)]
+}
+
+// Outcomes of an attempt to connect.
+const (
+	outcomeOK      = "ok"
+	outcomeRefused = "refused"
+	outcomeTimeout = "timeout"
+)
+
+func connect(ctx context.Context, addr netip.Addr, port string) Address {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	addr = addr.Unmap()
+	a := Address{Address: net.JoinHostPort(addr.String(), port), Outcome: outcomeOK, Private: addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast()}
+	begin := time.Now()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.Address)
+	a.Ms = ms(time.Since(begin))
+	switch {
+	case err == nil:
+		_ = conn.Close() // nothing was sent
+	case errors.Is(err, syscall.ECONNREFUSED):
+		a.Outcome = outcomeRefused
+	case client.IsTimeout(err):
+		a.Outcome = outcomeTimeout
+	default:
+		a.Outcome = report.Line(err.Error())
+	}
+	return a
+}
+
+// handshakes does a TLS handshake with each address that accepts connections.
+func (g *gatherer) handshakes(ctx context.Context) {
+	var wait sync.WaitGroup
+	all := make([]Handshake, len(g.f.Network.Addresses))
+	for i, a := range g.f.Network.Addresses {
+		if a.Outcome == outcomeOK {
+			wait.Go(func() { all[i] = g.handshake(ctx, a.Address) })
+		}
+	}
+	wait.Wait()
+	for _, h := range all {
+		if h.Address != "" {
+			g.f.Network.TLS = append(g.f.Network.TLS, h)
+		}
+	}
+}
+
+// handshake accepts any certificate, so that the rules can say why it is invalid.
+func (g *gatherer) handshake(ctx context.Context, address string) Handshake {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	cfg := g.TLS.Clone()
+	cfg.InsecureSkipVerify, cfg.ServerName, cfg.MinVersion = true, g.Target.Hostname(), tls.VersionTLS10 //nolint:gosec // nothing is sent on it
+	h := Handshake{Address: address}
+	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		h.Failed = report.Line(err.Error())
+		return h
+	}
+	defer conn.Close() //nolint:errcheck // nothing was sent
+	state := conn.(*tls.Conn).ConnectionState()
+	h.Version = tls.VersionName(state.Version)
+	if len(state.PeerCertificates) > 0 {
+		h.certificate(state.PeerCertificates, g.TLS.RootCAs, g.Target.Hostname(), g.started)
+	}
+	return h
+}
+
+// certificate records the certificate and why a client would not accept it.
+func (h *Handshake) certificate(chain []*x509.Certificate, roots *x509.CertPool, host string, now time.Time) {
+	leaf := chain[0]
+	h.Subject, h.Issuer = report.Line(leaf.Subject.String()), report.Line(leaf.Issuer.String())
+	h.NotBefore, h.NotAfter = leaf.NotBefore.UTC(), leaf.NotAfter.UTC()
+	for _, name := range leaf.DNSNames[:min(len(leaf.DNSNames), 10)] {
+		h.Names = append(h.Names, report.Line(name))
+	}
+	for _, ip := range leaf.IPAddresses[:min(len(leaf.IPAddresses), 10)] {
+		h.Names = append(h.Names, ip.String())
+	}
+	sum := sha256.Sum256(leaf.Raw)
+	h.Fingerprint = hex.EncodeToString(sum[:])
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: host, CurrentTime: now}); err != nil {
+		h.Invalid, h.Kind = report.Line(err.Error()), invalidKind(err, chain)
+	}
+}
+
+// Kinds of invalid certificates.
+const (
+	kindExpired   = "expired"
+	kindName      = "name"
+	kindAuthority = "authority"
+	kindChain     = "chain"
+)
+
+func invalidKind(err error, chain []*x509.Certificate) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &name):
+		return kindName
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return kindExpired
+	case errors.As(err, &unknown) && len(chain) == 1 && chain[0].Issuer.String() != chain[0].Subject.String():
+		return kindChain
+	case errors.As(err, &unknown):
+		return kindAuthority
+	}
+	return "other"
+}

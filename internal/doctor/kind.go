@@ -1,0 +1,99 @@
+package doctor
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// answerKind is the reason why the entry exchange is not the answer of an MCP server.
+// Each one belongs to exactly one rule, so that one cause is one failure.
+type answerKind string
+
+// The kinds; those of certificates are constants, too, but strings.
+const (
+	kindAnswer      answerKind = ""             // it is an answer of MCP, perhaps a JSON-RPC error
+	kindNone        answerKind = "none"         // no answer at all
+	kindAuth        answerKind = "auth"         // 401, or a challenge
+	kindLimit       answerKind = "limit"        // too many requests
+	kindRedirect    answerKind = "redirect"     // 3xx
+	kindWAF         answerKind = "waf"          // a firewall in front of the server
+	kindGateway     answerKind = "gateway"      // a proxy without a server behind it
+	kindHost        answerKind = "host"         // the Host field is refused
+	kindAccept      answerKind = "accept"       // 406 though both types are accepted
+	kindContentType answerKind = "content_type" // 2xx, but neither JSON nor events
+	kindPath        answerKind = "path"         // 404 or 405: nothing is served here
+	kindStatus      answerKind = "status"       // any other status
+)
+
+// kind classifies the entry exchange.
+func (x *Exchange) kind() answerKind {
+	switch {
+	case x.Status == 0:
+		return kindNone
+	case isLimited(x):
+		return kindLimit
+	case x.Status == http.StatusUnauthorized, x.Header.Get("Www-Authenticate") != "":
+		return kindAuth
+	case x.Status/100 == 3:
+		return kindRedirect
+	case x.isFirewall():
+		return kindWAF
+	case x.isGateway():
+		return kindGateway
+	case x.refusesHost():
+		return kindHost
+	case x.Status == http.StatusNotAcceptable:
+		return kindAccept
+	case x.ok():
+		return x.kindOfBody()
+	case x.code() != 0 && x.Status != http.StatusNotFound && x.Status != http.StatusMethodNotAllowed && x.Status < 500:
+		return kindAnswer
+	case x.Status == http.StatusNotFound, x.Status == http.StatusMethodNotAllowed:
+		return kindPath
+	}
+	return kindStatus
+}
+
+// kindOfBody classifies an answer with a status of 2xx.
+func (x *Exchange) kindOfBody() answerKind {
+	switch contentType(x.Header) {
+	case "application/json", "text/event-stream":
+		return kindAnswer
+	}
+	return kindContentType
+}
+
+// isFirewall reports whether a web application firewall or bot protection answered.
+func (x *Exchange) isFirewall() bool {
+	if x.Header.Get("Cf-Mitigated") != "" || x.Header.Get("X-Vercel-Mitigated") != "" {
+		return true
+	}
+	if x.Status != http.StatusForbidden && x.Status != http.StatusServiceUnavailable || contentType(x.Header) != "text/html" {
+		return false
+	}
+	body := strings.ToLower(x.Body)
+	return slices.ContainsFunc([]string{"just a moment", "error 1010", "error 1020", "error code: 1010", "error code: 1020", "attention required", "request blocked", "vercel security checkpoint"},
+		func(words string) bool { return strings.Contains(body, words) })
+}
+
+// isGateway reports whether a proxy answered because it could not reach the server.
+func (x *Exchange) isGateway() bool {
+	switch x.Status {
+	case http.StatusBadGateway, http.StatusGatewayTimeout, 521, 522, 523, 524:
+		return true
+	case http.StatusServiceUnavailable:
+		return x.code() == 0
+	}
+	return false
+}
+
+// refusesHost reports whether the server answers that it does not serve this host.
+func (x *Exchange) refusesHost() bool {
+	if x.Status == http.StatusMisdirectedRequest {
+		return true
+	}
+	body := strings.ToLower(x.Body)
+	return (x.Status == http.StatusForbidden || x.Status == http.StatusBadRequest) && strings.Contains(body, "host") &&
+		(strings.Contains(body, "invalid") || strings.Contains(body, "not allowed") || strings.Contains(body, "forbidden"))
+}

@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
+)
+
+// Message is the JSON-RPC message in an answer.
+type Message struct {
+	ID      json.RawMessage `json:"id,omitempty"`
+	Result  json.RawMessage `json:"result,omitempty"` // null where it is too large to keep
+	Error   *RPCError       `json:"error,omitempty"`
+	Problem string          `json:"problem,omitempty"` // why the body is not a message
+}
+
+// RPCError is a JSON-RPC error.
+type RPCError struct {
+	Code    int64           `json:"code"`
+	Message string          `json:"message"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// maxResult limits the result of a message in the facts.
+const maxResult = 64 << 10
+
+// parseMessage reads the answer to a request from a body of JSON or events. It
+// returns nil for an empty body.
+func parseMessage(kind string, body []byte) *Message {
+	if kind == "text/event-stream" {
+		return lastEvent(body)
+	}
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	if len(body) == 0 {
+		return nil
+	}
+	var m Message
+	if err := json.Unmarshal(body, &m); err != nil {
+		return &Message{Problem: "not JSON"}
+	}
+	if len(m.Result) == 0 && m.Error == nil {
+		m.Problem = "neither a result nor an error"
+	}
+	return &m
+}
+
+// lastEvent returns the last message of an event stream that is an answer.
+func lastEvent(body []byte) *Message {
+	var found *Message
+	var p sse.Parser
+	for rest := body; len(rest) > 0; {
+		event, after, ok, err := p.Next(rest)
+		if err != nil || !ok {
+			break
+		}
+		rest = after
+		if !event.IsMessage() {
+			continue
+		}
+		if m := parseMessage("", event.Data); m != nil && (found == nil || m.Problem == "") {
+			found = m
+		}
+	}
+	return found
+}
+
+// keep returns m as it is kept in the facts.
+func (m *Message) keep() *Message {
+	if m == nil || len(m.Result) <= maxResult {
+		return m
+	}
+	short := *m
+	short.Result = json.RawMessage("null")
+	return &short
+}
+
+// strings returns the strings of an array in the result.
+func (m *Message) strings(member string) []string {
+	var all map[string]json.RawMessage
+	var list []string
+	if m == nil || json.Unmarshal(m.Result, &all) != nil || json.Unmarshal(all[member], &list) != nil {
+		return nil
+	}
+	return list
+}
+
+// handshake is the part of the result of initialize and server/discover that the
+// rules read.
+type handshake struct {
+	Version      string                     `json:"protocolVersion"`
+	Capabilities map[string]json.RawMessage `json:"capabilities"`
+	Server       serverInfo                 `json:"serverInfo"`
+	Meta         struct {
+		Server serverInfo `json:"io.modelcontextprotocol/serverInfo"`
+	} `json:"_meta"`
+}
+
+// serverInfo is the name of a server.
+type serverInfo struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// handshake decodes the result of initialize or server/discover. It is empty where
+// the result cannot be decoded.
+func (m *Message) handshake() handshake {
+	var h handshake
+	if m != nil {
+		_ = json.Unmarshal(m.Result, &h) // the rules judge the empty members
+	}
+	return h
+}
+
+func (s serverInfo) String() string { return strings.TrimSpace(s.Name + " " + s.Version) }
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

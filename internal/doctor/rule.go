@@ -1,0 +1,185 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+)
+
+// rule is one check. Its judge is a pure function of the facts.
+type rule struct {
+	id        string // group.name, stable
+	title     string
+	needs     []string // ids of rules, or groups, without which it means nothing
+	fails     bool     // it can fail; other rules warn at most
+	shows     bool     // its summary is worth a place in the line of a group without problems
+	reference string
+	judge     func(*Facts) opinion
+}
+
+// opinion is the outcome of a rule.
+type opinion struct {
+	severity finding.Severity
+	summary  string
+	hint     string
+	next     string
+	seen     []*Exchange // the evidence
+	facts    []string    // more evidence, one observation each
+}
+
+func pass(format string, args ...any) opinion { return opine(finding.Pass, format, args...) }
+func info(format string, args ...any) opinion { return opine(finding.Info, format, args...) }
+func skip(format string, args ...any) opinion { return opine(finding.Skip, format, args...) }
+func warn(format string, args ...any) opinion { return opine(finding.Warn, format, args...) }
+func fail(format string, args ...any) opinion { return opine(finding.Fail, format, args...) }
+
+func opine(s finding.Severity, format string, args ...any) opinion {
+	return opinion{severity: s, summary: fmt.Sprintf(format, args...)}
+}
+
+// fix adds the advice.
+func (o opinion) fix(hint string) opinion {
+	o.hint = hint
+	return o
+}
+
+// saw adds exchanges as evidence.
+func (o opinion) saw(list ...*Exchange) opinion {
+	o.seen = append(o.seen, list...)
+	return o
+}
+
+// noted adds observations as evidence.
+func (o opinion) noted(facts ...string) opinion {
+	o.facts = append(o.facts, facts...)
+	return o
+}
+
+// leads adds the command that continues from here.
+func (o opinion) leads(command string) opinion {
+	o.next = command
+	return o
+}
+
+// group returns the group of a rule's id.
+func group(id string) string {
+	name, _, _ := strings.Cut(id, ".")
+	return name
+}
+
+// table returns all rules, each after the rules that it needs.
+func table() []rule {
+	var all []rule
+	for _, part := range [][]rule{networkRules(), httpRules(), authRules()} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+// Check is the result of one rule.
+type Check struct {
+	finding.Finding
+
+	shows    bool
+	CausedBy string   `json:"caused_by,omitempty"` // the failed check for which this one was skipped
+	Curl     []string `json:"curl,omitempty"`      // commands that repeat the exchanges
+}
+
+// judgeAll applies the rules that are selected. Rules that are not selected still
+// decide about those that need them.
+func judgeAll(f *Facts, selected func(id string) bool) []Check {
+	done := map[string]Check{}
+	var checks []Check
+	for _, r := range table() {
+		c := r.apply(f, done)
+		done[r.id] = c
+		if selected(r.id) {
+			checks = append(checks, c)
+		}
+	}
+	return checks
+}
+
+// apply judges f by one rule, unless a rule that it needs failed.
+func (r rule) apply(f *Facts, done map[string]Check) Check {
+	c := Check{Finding: finding.Finding{ID: r.id, Group: group(r.id), Reference: r.reference}, shows: r.shows}
+	if cause := r.blockedBy(done); cause != "" {
+		c.Severity, c.Summary, c.CausedBy = finding.Skip, "skipped because "+cause+" failed", cause
+		return c
+	}
+	o := r.judge(f)
+	c.Severity, c.Summary, c.Hint, c.Next = o.severity, o.summary, o.hint, o.next
+	if c.Severity == finding.Fail && !r.fails {
+		c.Severity = finding.Warn
+	}
+	for _, x := range o.seen {
+		c.Evidence = append(c.Evidence, finding.Evidence{Source: f.number(x) + x.describe(), Text: x.outcome()})
+	}
+	for _, fact := range o.facts {
+		c.Evidence = append(c.Evidence, finding.Evidence{Text: fact})
+	}
+	if c.Severity == finding.Fail || c.Severity == finding.Warn {
+		c.Curl = curls(o.seen)
+	}
+	return c
+}
+
+// blockedBy returns the failed check at the root of those that r needs, or "".
+func (r rule) blockedBy(done map[string]Check) string {
+	for _, other := range table() {
+		c, judged := done[other.id]
+		if !judged || !contains(r.needs, other.id) && !contains(r.needs, group(other.id)) {
+			continue
+		}
+		if c.Severity == finding.Fail {
+			return c.ID
+		}
+		if c.CausedBy != "" {
+			return c.CausedBy
+		}
+	}
+	return ""
+}
+
+// number returns the number of an exchange as evidence names it.
+func (f *Facts) number(x *Exchange) string {
+	for i, other := range f.Exchanges {
+		if other == x {
+			return fmt.Sprintf("#%d ", i+1)
+		}
+	}
+	return ""
+}
+
+// curls returns commands that repeat exchanges, without credentials.
+func curls(seen []*Exchange) []string {
+	var commands []string
+	for _, x := range seen[:min(len(seen), 3)] {
+		commands = append(commands, x.curl())
+	}
+	return commands
+}
+
+func (x *Exchange) curl() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "curl -i -X %s %s", cmp.Or(x.Method, "GET"), shellQuote(x.URL))
+	for _, name := range sortedKeys(x.Sent) {
+		if name == sessionHeader {
+			b.WriteString(` -H "` + sessionHeader + `: $MCP_SESSION_ID"`)
+			continue
+		}
+		b.WriteString(" -H " + shellQuote(name+": "+x.Sent[name]))
+	}
+	if !x.Anonymous {
+		b.WriteString(` ${MCPDIAG_TOKEN:+-H "Authorization: Bearer $MCPDIAG_TOKEN"}`)
+	}
+	if x.Payload != "" {
+		b.WriteString(" -d " + shellQuote(x.Payload))
+	}
+	return b.String()
+}
+
+// shellQuote returns s as one word for a shell.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

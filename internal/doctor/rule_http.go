@@ -1,0 +1,166 @@
+package doctor
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// entryNeeds lists the rules without which no answer of the server means anything.
+func entryNeeds() []string {
+	return []string{"network", "limits.hit", "http.answer", "http.status", "http.redirect", "http.path", "http.accept", "http.content_type", "http.waf", "http.gateway", "http.host"}
+}
+
+func httpRules() []rule {
+	below, entry := []string{"network"}, entryNeeds()
+	return []rule{
+		{id: "limits.hit", title: "a plain handshake is not limited", shows: true, needs: below, fails: true, judge: judgeLimit},
+		{id: "http.answer", title: "the server answers requests", needs: below, fails: true, judge: judgeAnswer},
+		{id: "http.redirect", title: "the address is not redirected", needs: entry[:3], fails: true, judge: judgeRedirect, reference: "RFC 9110, section 15.4"},
+		{id: "http.waf", title: "no firewall stands in the way", needs: entry[:3], fails: true, judge: judgeWAF},
+		{id: "http.gateway", title: "the proxy reaches the server behind it", needs: entry[:3], fails: true, judge: judgeGateway},
+		{id: "http.host", title: "the server accepts its own host name", needs: entry[:3], fails: true, judge: judgeHost},
+		{id: "http.accept", title: "the Accept field arrives", needs: entry[:3], fails: true, judge: judgeAccept},
+		{id: "http.path", title: "MCP is at this path", needs: entry[:3], fails: true, judge: judgePath},
+		{id: "http.content_type", title: "answers are JSON or events", needs: entry[:3], fails: true, judge: judgeContentType},
+		{id: "http.status", title: "the handshake succeeds", shows: true, needs: entry[:3], fails: true, judge: judgeStatus},
+		{id: "http.slash", title: "the address with and without a slash are the same", needs: entry, judge: judgeSlash},
+		{id: "http.rebinding", title: "foreign web pages cannot use the server", needs: entry, fails: true, judge: judgeRebinding, reference: "MCP transports: security warning (Origin)"},
+		{id: "http.cors", title: "browser clients can connect", needs: entry, judge: judgeCORS},
+		{id: "http.latency", title: "cheap requests are fast", shows: true, needs: entry, judge: judgeLatency},
+	}
+}
+
+func judgeAnswer(f *Facts) opinion {
+	x := f.entry()
+	switch {
+	case !x.sent():
+		return skip("no request was sent")
+	case x.kind() != kindNone:
+		return pass("%s", x.outcomeShort())
+	case strings.Contains(x.Failed, "speaks TLS"):
+		return fail("the server speaks TLS on this port").fix("use https:// in the address").saw(x)
+	case x.Failed != "":
+		return fail("the exchange fails %s", x.Stage).fix("the log of the server may say why").saw(x)
+	}
+	return fail("no answer in %.0f s", x.Timing.Total/1000).fix("the server accepts connections but does not answer: it may hang; see what it does").leads("mcpdiag poll").saw(x)
+}
+
+// outcomeShort returns the status and type of an answer.
+func (x *Exchange) outcomeShort() string {
+	return strings.TrimSpace(http.StatusText(x.Status) + " " + contentType(x.Header))
+}
+
+// only returns a passing opinion unless the entry exchange is of a kind.
+func (f *Facts) only(k answerKind, other string, judge func(x *Exchange) opinion) opinion {
+	x := f.entry()
+	if !x.sent() || x.kind() != k {
+		return pass("%s", other)
+	}
+	return judge(x)
+}
+
+func judgeRedirect(f *Facts) opinion {
+	return f.only(kindRedirect, "none", func(x *Exchange) opinion {
+		to, from := x.Header.Get("Location"), mustURL(x.URL)
+		target, err := from.Parse(to)
+		fixed := "use the exact address " + to + "; behind a proxy, let the framework trust X-Forwarded-Proto, and mount the path without redirects"
+		switch {
+		case err != nil || to == "":
+			return fail("the server redirects to nowhere").fix("answer requests at this address").saw(x)
+		case from.Scheme == "https" && target.Scheme == "http":
+			return fail("the server redirects from https to http").fix("let the framework trust X-Forwarded-Proto, or use the address with the right slash").saw(x)
+		case target.Host != from.Host:
+			return fail("the server redirects to another host, where clients send no credentials").fix(fixed).saw(x)
+		}
+		return fail("the server redirects to %s, and clients do not follow it with a POST", to).fix(fixed).saw(x)
+	})
+}
+
+// mustURL parses the address of a recorded exchange; a broken one is empty.
+func mustURL(address string) *url.URL {
+	u, err := url.Parse(address)
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
+}
+
+func judgeWAF(f *Facts) opinion {
+	return f.only(kindWAF, "none seen", func(x *Exchange) opinion {
+		return fail("a firewall or bot protection in front of the server refuses the request").
+			fix("allow the path of the server and /.well-known for clients that are no browsers").saw(x)
+	})
+}
+
+func judgeGateway(f *Facts) opinion {
+	return f.only(kindGateway, "reached", func(x *Exchange) opinion {
+		return fail("the proxy answers %d: it runs, the server behind it does not", x.Status).
+			fix("start the server behind the proxy, and compare its port with the one in the proxy's settings").saw(x)
+	})
+}
+
+func judgeHost(f *Facts) opinion {
+	return f.only(kindHost, "accepted", func(x *Exchange) opinion {
+		local := f.first("local host")
+		o := fail("the server refuses the host name %s", f.Network.Host).saw(x)
+		if local.ok() {
+			o = fail("the server refuses the host name %s, but accepts localhost", f.Network.Host).saw(x, local)
+		}
+		return o.fix("add the host name, with its port, to the allowed hosts of the SDK (allowed_hosts, allowedHosts), or let the proxy rewrite Host")
+	})
+}
+
+func judgeAccept(f *Facts) opinion {
+	return f.only(kindAccept, "accepted", func(x *Exchange) opinion {
+		return fail("406 although the request accepts JSON and events").fix("a proxy changes the Accept field: pass it on unchanged").saw(x)
+	})
+}
+
+func judgePath(f *Facts) opinion {
+	return f.only(kindPath, "found", func(x *Exchange) opinion {
+		if f.oldSSE() {
+			return pass("HTTP+SSE is served here")
+		}
+		for _, other := range f.Exchanges {
+			if other != nil && strings.HasPrefix(other.Probe, "path ") && other.ok() && other.kindOfBody() == kindAnswer {
+				return fail("no MCP at this path, but at %s", mustURL(other.URL).Path).fix("use "+other.URL).saw(x, other)
+			}
+		}
+		return fail("no MCP at this path").fix("MCP is usually at /mcp, or at /sse on older servers; check the path, and the rules of the proxy").saw(x)
+	})
+}
+
+func judgeContentType(f *Facts) opinion {
+	return f.only(kindContentType, "right", func(x *Exchange) opinion {
+		if strings.Contains(contentType(x.Header), "html") {
+			return fail("the answer is a web page, not MCP").fix("a login page, a website or its fallback route answers at this path: check the path and the rules of the proxy").saw(x)
+		}
+		return fail("the answer is %q, neither JSON nor events", contentType(x.Header)).fix("send the Content-Type application/json or text/event-stream").saw(x)
+	})
+}
+
+func judgeStatus(f *Facts) opinion {
+	x := f.entry()
+	switch {
+	case !x.sent():
+		return skip("no request was sent")
+	case x.kind() == kindStatus:
+		return fail("the handshake is answered with status %d", x.Status).fix("the log of the server says why").leads("mcpdiag logs").saw(x)
+	}
+	return pass("status %d, %s", x.Status, contentType(x.Header))
+}
+
+func judgeLimit(f *Facts) opinion {
+	for i, x := range f.Exchanges {
+		if x == nil || !isLimited(x) {
+			continue
+		}
+		o := fail("the server limits the rate after %d requests; a plain handshake takes 3 or 4", i+1).saw(x)
+		if wait := x.Header.Get("Retry-After"); wait != "" {
+			return o.fix("raise the limit, or wait: Retry-After is " + wait)
+		}
+		return o.fix("raise the limit, and say how long to wait: the answer has no Retry-After")
+	}
+	return pass("%d requests without a limit", len(f.Exchanges))
+}

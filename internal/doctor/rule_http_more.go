@@ -1,0 +1,144 @@
+package doctor
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// notAsked is the opinion of rules whose probe was not sent.
+func notAsked(f *Facts) opinion {
+	switch {
+	case f.Stopped != "":
+		return skip("not asked: %s", f.Stopped)
+	case f.Quick:
+		return skip("not asked with --quick")
+	}
+	return skip("not asked: the handshake did not succeed")
+}
+
+func judgeSlash(f *Facts) opinion {
+	x := f.first("slash")
+	switch {
+	case !x.sent():
+		return notAsked(f)
+	case x.Status/100 == 3 && strings.HasPrefix(x.Header.Get("Location"), "http://") && f.https():
+		return warn("with the other form of the slash the server redirects to http").fix("let the framework trust X-Forwarded-Proto; document one address").saw(x)
+	case x.Status/100 == 3:
+		return info("with the other form of the slash the server redirects").saw(x)
+	case x.ok():
+		return pass("both forms work")
+	}
+	return pass("the other form is not served (%d)", x.Status)
+}
+
+func judgeRebinding(f *Facts) opinion {
+	origin, host := f.first("foreign origin"), f.first("foreign host")
+	local := f.Loopback || slices.ContainsFunc(f.Network.Addresses, func(a Address) bool { return a.Private })
+	switch {
+	case !origin.sent():
+		return notAsked(f)
+	case origin.ok() && local:
+		return fail("any web page that the user opens can use this server: it accepts a foreign Origin").
+			fix("refuse unknown values of Origin with 403; the SDKs have a setting for DNS rebinding protection").saw(origin)
+	case origin.ok() && !f.Credentials:
+		return warn("the server accepts requests from any web page").fix("refuse unknown values of Origin with 403").saw(origin)
+	case origin.ok():
+		return info("the server accepts a foreign Origin, with credentials").saw(origin)
+	case host.ok() && local:
+		return warn("the server accepts a foreign Host").fix("refuse unknown values of Host").saw(host)
+	}
+	return pass("a foreign Origin is refused (%d)", origin.Status)
+}
+
+func judgeCORS(f *Facts) opinion {
+	preflight, browser := f.first("preflight"), f.first("browser")
+	if !preflight.sent() || !browser.sent() {
+		return notAsked(f)
+	}
+	origin := browser.Header.Get("Access-Control-Allow-Origin")
+	if origin == "" {
+		return info("no CORS: clients in a browser cannot connect directly")
+	}
+	missing := missingFields(preflight.Header.Get("Access-Control-Allow-Headers"), "content-type", "mcp-protocol-version", "mcp-session-id")
+	switch {
+	case !preflight.ok():
+		return warn("CORS is allowed, but the preflight is answered with %d", preflight.Status).fix("answer OPTIONS without authorization").saw(preflight)
+	case len(missing) > 0:
+		return warn("CORS is incomplete: browsers may not send %s", strings.Join(missing, ", ")).
+			fix("add to Access-Control-Allow-Headers: " + strings.Join(missing, ", ")).saw(preflight)
+	case f.Session != nil && len(missingFields(browser.Header.Get("Access-Control-Expose-Headers"), "mcp-session-id")) > 0:
+		return warn("CORS is incomplete: browsers cannot read the session id").fix("add Access-Control-Expose-Headers: Mcp-Session-Id").saw(browser)
+	case origin == "*" && browser.Header.Get("Access-Control-Allow-Credentials") == "true":
+		return warn("browsers refuse the origin * together with credentials").fix("name the origin, or leave Access-Control-Allow-Credentials out").saw(browser)
+	}
+	return pass("allowed for %s", origin)
+}
+
+// missingFields returns the names that a list of header fields lacks.
+func missingFields(list string, names ...string) []string {
+	if strings.TrimSpace(list) == "*" {
+		return nil
+	}
+	var have []string
+	for field := range strings.SplitSeq(strings.ToLower(list), ",") {
+		have = append(have, strings.TrimSpace(field))
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return contains(have, name) })
+}
+
+// slowMs is the time above which a cheap request is slow.
+const slowMs = 1000
+
+func judgeLatency(f *Facts) opinion {
+	list := f.probe("latency")
+	list = slices.DeleteFunc(list, func(x *Exchange) bool { return x.Status == 0 })
+	if len(list) < 2 {
+		return notAsked(f)
+	}
+	var reused []float64
+	for _, x := range list[1:] {
+		reused = append(reused, x.Timing.FirstByte)
+	}
+	slices.Sort(reused)
+	first, middle := list[0].Timing, reused[len(reused)/2]
+	switch {
+	case middle > slowMs:
+		return warn("a cheap request takes %.0f ms", middle).fix("see where the time goes").leads("mcpdiag proxy --to URL").saw(list...)
+	case first.FirstByte-middle > slowMs:
+		return warn("a new connection costs %.0f ms: lookup %.0f, connect %.0f, TLS %.0f", first.FirstByte-middle, first.DNS, first.Connect, first.TLS).
+			fix("keep connections open, or bring the server closer").saw(list...)
+	}
+	return pass("latency median %.0f ms, the first %.0f ms (%d requests)", middle, first.FirstByte, len(list))
+}
+
+func authRules() []rule {
+	entry := entryNeeds()
+	return []rule{
+		{id: "auth.required", title: "the server says whether it needs a token", shows: true, needs: entry, judge: judgeRequired},
+		{id: "auth.token_works", title: "the token is accepted", shows: true, needs: entry, fails: true, judge: judgeTokenWorks},
+	}
+}
+
+func judgeRequired(f *Facts) opinion {
+	if f.entry().kind() == kindAuth {
+		return info("the server wants a token").saw(f.entry())
+	}
+	if f.Credentials {
+		return skip("not asked: credentials were given")
+	}
+	return info("no token is needed")
+}
+
+func judgeTokenWorks(f *Facts) opinion {
+	x := f.entry()
+	switch {
+	case !f.Credentials:
+		return skip("no token was given; --token-file gives one")
+	case x.kind() != kindAuth:
+		return pass("the credentials are accepted")
+	case x.Status == http.StatusForbidden:
+		return fail("the credentials are accepted but do not suffice (403)").fix("get a token with the scope that the challenge names: " + x.Header.Get("Www-Authenticate")).leads("mcpdiag token FILE").saw(x)
+	}
+	return fail("the server refuses the credentials (%d)", x.Status).fix("the token may have expired, or be meant for another server").leads("mcpdiag token FILE").saw(x)
+}

@@ -1,0 +1,208 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Schema names the version of the JSON document.
+const Schema = "mcpdiag.doctor/1"
+
+// The verdicts.
+const (
+	Healthy     finding.Verdict = "healthy"
+	NoToken     finding.Verdict = "healthy as far as can be seen without a token"
+	Degraded    finding.Verdict = "degraded"
+	Sick        finding.Verdict = "sick"
+	Unreachable finding.Verdict = "unreachable"
+)
+
+// FailOn says which verdicts are a finding.
+type FailOn string
+
+// The values of FailOn.
+const (
+	OnFail FailOn = "fail"
+	OnWarn FailOn = "warn"
+	Never  FailOn = "never"
+)
+
+// Judgement says how facts are judged and shown.
+type Judgement struct {
+	Only, Skip []string // ids, groups or patterns; empty selects all
+	FailOn     FailOn
+	Short      bool // the text has the verdict and the problems only
+	Curl       bool // the text has the commands that repeat the exchanges
+	Verbose    bool // the text has each check
+	Subject    string
+}
+
+// Result is the judgement of a server; it is the JSON.
+type Result struct {
+	Schema     string          `json:"schema"`
+	Target     string          `json:"target"`
+	At         time.Time       `json:"at"`
+	Verdict    finding.Verdict `json:"verdict"`
+	Headline   string          `json:"headline"`
+	Summary    map[string]int  `json:"summary"` // number of checks by severity
+	RootCauses []string        `json:"root_causes"`
+	Checks     []Check         `json:"results"`
+	NotChecked []string        `json:"not_checked"`
+	Requests   int             `json:"requests"`
+	Sessions   int             `json:"sessions"`
+	Ended      int             `json:"sessions_ended"`
+	Seconds    float64         `json:"seconds"`
+
+	how Judgement
+}
+
+// Judge applies the rules to facts.
+func Judge(f *Facts, how Judgement) *Result {
+	r := &Result{
+		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
+		Requests: len(f.Exchanges), Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
+	}
+	r.Checks = judgeAll(f, how.selects)
+	for _, c := range r.Checks {
+		r.Summary[string(c.Severity)]++
+		if c.Severity == finding.Fail {
+			r.RootCauses = append(r.RootCauses, c.ID)
+		}
+	}
+	r.Verdict = r.verdict(f)
+	r.Headline = r.headline()
+	r.NotChecked = append(r.NotChecked, notChecked(f, r.Checks)...)
+	return r
+}
+
+// selects reports whether a check is to be shown and counted.
+func (how Judgement) selects(id string) bool {
+	return (len(how.Only) == 0 || matchesAny(how.Only, id)) && !matchesAny(how.Skip, id)
+}
+
+func (r *Result) verdict(f *Facts) finding.Verdict {
+	switch {
+	case slices.ContainsFunc(r.RootCauses, func(id string) bool { return group(id) == "network" || id == "http.answer" || id == "stdio.start" }):
+		return Unreachable
+	case len(r.RootCauses) > 0:
+		return Sick
+	case r.Summary[string(finding.Warn)] > 0:
+		return Degraded
+	case !f.Credentials && f.entry().kind() == kindAuth && f.entry().sent():
+		return NoToken
+	}
+	return Healthy
+}
+
+func (r *Result) headline() string {
+	faults, warnings := r.Summary[string(finding.Fail)], r.Summary[string(finding.Warn)]
+	if faults+warnings == 0 {
+		return report.Plural(int64(r.Summary[string(finding.Pass)]), "check") + " passed"
+	}
+	var counts []string
+	if faults > 0 {
+		counts = append(counts, report.Plural(int64(faults), "fault"))
+	}
+	if warnings > 0 {
+		counts = append(counts, report.Plural(int64(warnings), "warning"))
+	}
+	return strings.Join(counts, ", ") + ": " + r.worst().Summary
+}
+
+// worst returns the first failure, else the first warning.
+func (r *Result) worst() *Check {
+	found := &Check{}
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		if c.Severity == finding.Fail {
+			return c
+		}
+		if c.Severity == finding.Warn && found.ID == "" {
+			found = c
+		}
+	}
+	return found
+}
+
+// notChecked lists in words which checks did not take place, and why.
+func notChecked(f *Facts, checks []Check) []string {
+	var lines []string
+	if f.Stopped != "" {
+		lines = append(lines, "stopped early: "+f.Stopped)
+	}
+	caused := map[string][]string{}
+	for _, c := range checks {
+		if c.Severity == finding.Skip && c.CausedBy != "" {
+			caused[c.CausedBy] = append(caused[c.CausedBy], group(c.ID))
+		}
+	}
+	for _, cause := range sortedKeys(caused) {
+		groups := caused[cause]
+		slices.Sort(groups)
+		lines = append(lines, strings.Join(slices.Compact(groups), ", ")+" because of "+cause)
+	}
+	if !f.Credentials && f.entry().kind() == kindAuth && f.entry().sent() {
+		lines = append(lines, "what needs a token (--token-file)")
+	}
+	if f.Quick {
+		lines = append(lines, "what --quick leaves out")
+	}
+	return append(lines, "tool calls, event streams over minutes, load")
+}
+
+// Report implements finding.Result.
+func (r *Result) Report() *finding.Report {
+	rep := &finding.Report{Command: "mcpdiag doctor", Verdict: r.Verdict, Headline: r.Headline, Seconds: r.Seconds, Outcome: finding.Clean}
+	for _, c := range r.Checks {
+		rep.Findings = append(rep.Findings, c.Finding)
+	}
+	rep.Severity = finding.Worst(rep.Findings)
+	if slices.Contains([]finding.Severity{finding.Skip, finding.Info}, rep.Severity) {
+		rep.Severity = finding.Pass
+	}
+	problem := len(r.RootCauses) > 0 || r.how.FailOn == OnWarn && r.Verdict == Degraded
+	if problem && r.how.FailOn != Never {
+		rep.Outcome = finding.Found
+	}
+	rep.Warnings = append(rep.Warnings, "not checked: "+strings.Join(r.NotChecked, "; "))
+	return rep
+}
+
+// Listing is one row of the list of checks.
+type Listing struct {
+	ID, Title, Reference string
+	Fails                bool
+	Needs                []string
+}
+
+// Listings lists all checks in their order.
+func Listings() []Listing {
+	var list []Listing
+	for _, r := range table() {
+		list = append(list, Listing{r.id, r.title, r.reference, r.fails, r.needs})
+	}
+	return list
+}
+
+// CheckPatterns returns an error for a pattern that selects no check.
+func CheckPatterns(patterns []string) error {
+	var known []string
+	for _, r := range table() {
+		known = append(known, r.id, group(r.id))
+	}
+	for _, p := range patterns {
+		if !slices.ContainsFunc(known, func(id string) bool { return matchesAny([]string{p}, id) }) {
+			hint := "--list-checks lists them"
+			if near := report.Closest(p, known); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			return fmt.Errorf("no check matches %q (%s)", p, hint)
+		}
+	}
+	return nil
+}
