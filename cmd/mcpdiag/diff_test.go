@@ -61,8 +61,8 @@ func TestDiffCommandOnATerminal(t *testing.T) {
 
 // A Go server that exposes only pprof is asked to collect garbage first, the address
 // that is shown is the one that was asked, and a cold server does not leak.
+// It is this process that is measured, so no other test may run beside it.
 func TestDiffOfAColdGoServer(t *testing.T) {
-	t.Parallel()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/heap", pprof.Index)
 	var asked atomic.Value

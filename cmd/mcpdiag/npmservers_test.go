@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -52,9 +53,15 @@ func TestNPMServers(t *testing.T) {
 // load runs loadtest and checks that every call was answered.
 func (s npmServer) load(t *testing.T, args ...string) result.Result {
 	t.Helper()
+	return s.loadUntil(t.Context(), t, args...)
+}
+
+// loadUntil is load that ends early with ctx, as with Ctrl-C.
+func (s npmServer) loadUntil(ctx context.Context, t *testing.T, args ...string) result.Result {
+	t.Helper()
 	args = append([]string{"loadtest", "--tool", s.tool, "--args", s.args, "--format", "json", "--users", "2"}, args...)
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+	code := run(ctx, args, strings.NewReader(""), &stdout, &stderr)
 	var r result.Result
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Errorf("exit code %d: %v\n%s", code, err, stderr.String()) // not Fatal: it may run beside the test
@@ -98,8 +105,10 @@ func (s npmServer) testStdio(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel() // before it waits
 	wg.Go(func() {
-		s.load(t, append([]string{"--shared", "--duration", "3s", "--think", "50ms", "--", mcpdiag, "proxy", "--listen", "127.0.0.1:0", "--announce", announced, "--"}, node...)...)
+		s.loadUntil(ctx, t, append([]string{"--shared", "--duration", "1m", "--think", "50ms", "--", mcpdiag, "proxy", "--listen", "127.0.0.1:0", "--announce", announced, "--"}, node...)...)
 	})
 	pollsCalls(t, firstLine(t, announced), s.tool)
 }

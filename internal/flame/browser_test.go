@@ -178,7 +178,7 @@ func (b *browser) text(expression string) (s string) {
 // until waits for an expression to become true.
 func (b *browser) until(expression string) {
 	b.t.Helper()
-	for range 500 {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
 		var ok bool
 		if b.eval("Boolean("+expression+")", &ok); ok {
 			return
