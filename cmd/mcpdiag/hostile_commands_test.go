@@ -124,6 +124,7 @@ var covered = map[string]string{
 	"monitor":    "TestHostileNamesInMonitor",
 	"logs":       "TestHostileNamesInLogs",
 	"token":      "TestHostileNamesInTokens",
+	"heap":       "TestHostileNamesInHeaps",
 	"leaktest":   "TestOutputFolders",
 	"demo":       "TestOutputFolders",
 	"report":     "TestOutputFolders",

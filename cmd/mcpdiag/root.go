@@ -56,7 +56,7 @@ func addGroups(root *cobra.Command, a *app) {
 	}{
 		{"diagnose", "Diagnose:", []*cobra.Command{newDoctorCmd(a), newTokenCmd(a), newLogsCmd(a), newMetricsCmd(a)}},
 		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a), newProxyCmd(a)}},
-		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a), newReportCmd(a)}},
+		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a), newHeapCmd(a), newReportCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a), newLeaktestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
 		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},

@@ -15,6 +15,7 @@ type Profile struct {
 	Name       string // of one profile among several in a file
 	Unit       Unit
 	Observed   float64 // samples behind the weights
+	Period     float64 // bytes between two samples of an allocator, 0 if unknown
 	TwoColumns bool    // the stacks have a base to compare with
 	Title      string  // of the picture that it was read from
 	Warnings   []string

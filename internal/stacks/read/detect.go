@@ -18,8 +18,9 @@ const (
 	Pprof        stacks.Format = "pprof"
 	GoText       stacks.Format = "go text" // from /debug/pprof with debug=1
 	GoStacks     stacks.Format = "go stacks"
-	CPUProfile   stacks.Format = "cpuprofile"  // of V8
-	HeapProfile  stacks.Format = "heapprofile" // of V8
+	CPUProfile   stacks.Format = "cpuprofile"   // of V8
+	HeapProfile  stacks.Format = "heapprofile"  // of V8
+	HeapSnapshot stacks.Format = "heapsnapshot" // of V8: objects, no stacks
 	Gecko        stacks.Format = "gecko"
 	PerfScript   stacks.Format = "perf script"
 	ChromeEvents stacks.Format = "chrome"
@@ -50,6 +51,8 @@ func Detect(head []byte) Shape {
 		return Shape{Format: Binary}
 	case bytes.HasPrefix(text, []byte("<?xml")), bytes.HasPrefix(text, []byte("<svg")):
 		return Shape{Format: Picture}
+	case bytes.HasPrefix(text, []byte(`{"snapshot":`)) && bytes.Contains(text, []byte("node_fields")):
+		return Shape{Format: HeapSnapshot} // it may be cut off anywhere
 	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
 		if o, ok := scanJSON(text); ok {
 			return Shape{Format: o.format(), Members: o.top, Whole: o.whole}
@@ -147,6 +150,8 @@ func (d *document) has(names ...string) bool {
 // startTime, as a snapshot has.
 func (d *document) format() stacks.Format {
 	switch {
+	case d.has("snapshot") && d.deep["node_fields"]:
+		return HeapSnapshot
 	case d.array && d.has("ph"), d.has("traceEvents"):
 		return ChromeEvents
 	case d.array:

@@ -19,17 +19,22 @@ func signature(data []byte) string {
 		{"Nettrace", "a .NET trace", "convert it with dotnet-trace convert --format Speedscope"},
 		{"PK\x03\x04", "a ZIP archive, perhaps of Apple Instruments or PerfView", "unpack it"},
 		{"\x7fELF", "a program", "record a profile of it"},
-		{"{\"snapshot\":", "a V8 heap snapshot", "use a .heapprofile, the sampling profile of allocations"},
 	} {
 		if bytes.HasPrefix(head, []byte(f.mark)) {
 			return refusal(f.name, f.hint)
 		}
+	}
+	if bytes.HasPrefix(head, []byte("{\"snapshot\":")) {
+		return heapSnapshotText
 	}
 	if bytes.Contains(head, []byte("\nevents: ")) && bytes.Contains(head, []byte("\nfn=")) {
 		return refusal("a callgrind file", "open it in KCachegrind")
 	}
 	return ""
 }
+
+// heapSnapshotText refuses objects where stacks are wanted.
+const heapSnapshotText = `this is a V8 heap snapshot, which has objects and no stacks; "mcpdiag heap" reads it`
 
 func refusal(name, hint string) string {
 	return fmt.Sprintf("this is %s, which mcpdiag does not read; %s", name, hint)

@@ -26,7 +26,7 @@ func readGoText(data []byte, o Options) ([]*stacks.Profile, error) {
 		if named && len(blocks[i]) > 0 {
 			return blocks[i]
 		}
-		return pprofStack(s)
+		return pprofStack(s, o.Lines)
 	})
 	return []*stacks.Profile{p}, err
 }

@@ -3,6 +3,7 @@ package read
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ func readPprof(data []byte, o Options) ([]*stacks.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := fromPprof(src, o, func(_ int, s *profile.Sample) []string { return pprofStack(s) })
+	p, err := fromPprof(src, o, func(_ int, s *profile.Sample) []string { return pprofStack(s, o.Lines) })
 	return []*stacks.Profile{p}, err
 }
 
@@ -33,6 +34,9 @@ func fromPprof(src *profile.Profile, o Options, stack func(i int, s *profile.Sam
 		unit = stacks.Unit(kind) // objects, goroutines, contentions
 	}
 	p := stacks.NewProfile(Pprof, unit)
+	if src.PeriodType != nil && src.PeriodType.Type == "space" {
+		p.Period = float64(src.Period)
+	}
 	negative := 0
 	for i, s := range src.Sample {
 		if s.Value[value] < 0 {
@@ -101,8 +105,9 @@ func valueSums(src *profile.Profile) string {
 	return strings.Join(list, ", ")
 }
 
-// pprofStack returns the frames of a sample from the root on.
-func pprofStack(s *profile.Sample) []string {
+// pprofStack returns the frames of a sample from the root on, with file and line if
+// lines is true.
+func pprofStack(s *profile.Sample, lines bool) []string {
 	var stack []string
 	for _, location := range slices.Backward(s.Location) {
 		if len(location.Line) == 0 {
@@ -112,6 +117,9 @@ func pprofStack(s *profile.Sample) []string {
 			name := "(unknown)"
 			if line.Function != nil && line.Function.Name != "" {
 				name = line.Function.Name
+				if lines && line.Function.Filename != "" {
+					name += fmt.Sprintf(" %s:%d", filepath.Base(line.Function.Filename), line.Line)
+				}
 			}
 			stack = append(stack, name)
 		}

@@ -25,6 +25,7 @@ const (
 type Options struct {
 	Profile string // name or number, from 1, of one profile among several
 	Sample  string // name of one value among several of each sample
+	Lines   bool   // name functions with file and line, where the format has them (pprof, V8)
 }
 
 // Input is an input whose format was recognized.
@@ -100,6 +101,9 @@ func fromUTF16(in io.Reader, little bool) (io.Reader, error) {
 func (in *Input) Profile(o Options) (*stacks.Profile, error) {
 	if in.Format == Folded {
 		return readFolded(in, in.Name)
+	}
+	if in.Format == HeapSnapshot {
+		return nil, fmt.Errorf("reading %s: %s", in.Name, heapSnapshotText)
 	}
 	data, err := whole(in)
 	if err != nil {

@@ -32,6 +32,7 @@ func (f *callFrame) location() string {
 type v8Names struct {
 	location  map[string]string
 	ambiguous map[string]bool
+	lines     bool // all names have the location
 }
 
 func newV8Names() *v8Names {
@@ -51,7 +52,7 @@ func (v *v8Names) name(f *callFrame) string {
 		name = "(anonymous)"
 	}
 	location := f.location()
-	if f.URL == "" || !v.ambiguous[f.FunctionName] && !strings.HasPrefix(location, "node_modules/") {
+	if f.URL == "" || !v.lines && !v.ambiguous[f.FunctionName] && !strings.HasPrefix(location, "node_modules/") {
 		return name
 	}
 	return name + " " + location
@@ -199,7 +200,7 @@ type heapNode struct {
 }
 
 // readHeapProfile reads a sampling heap profile of V8: bytes by allocation site.
-func readHeapProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
+func readHeapProfile(data []byte, o Options) ([]*stacks.Profile, error) {
 	var src struct {
 		Head    heapNode          `json:"head"`
 		Samples []json.RawMessage `json:"samples"`
@@ -208,6 +209,7 @@ func readHeapProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
 		return nil, err
 	}
 	h := heapReader{Profile: stacks.NewProfile(HeapProfile, stacks.Bytes), names: newV8Names()}
+	h.names.lines = o.Lines
 	h.see(&src.Head)
 	h.Observed = float64(len(src.Samples))
 	err := h.add(stacks.Root, &src.Head)

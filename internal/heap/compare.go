@@ -1,0 +1,214 @@
+package heap
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
+)
+
+const (
+	minPerOperation = 0.5 // objects per operation that a holder must keep to be reported
+	minKept         = 20  // objects: fewer prove nothing, whatever the number of operations
+	maxHolders      = 20  // holders that are listed
+	maxClasses      = 20  // classes that are listed
+	maxContents     = 5   // classes that are listed of the contents of a holder
+	fewOperations   = 100 // below this number, a result has a warning
+)
+
+// Compare finds the objects that are new in b, and their holders. Objects that took
+// the place of others of their class are no growth.
+func Compare(a *graph.Summary, b *graph.Graph, operations int) *Result {
+	c := comparison{a: a, b: b, tree: b.Tree(), operations: operations, grown: map[string]graph.Sum{}}
+	for name, sum := range b.Classes {
+		before := a.Classes[name]
+		c.grown[name] = graph.Sum{Count: sum.Count - before.Count, Bytes: sum.Bytes - before.Bytes}
+	}
+	for name, before := range a.Classes {
+		if _, ok := b.Classes[name]; !ok {
+			c.grown[name] = graph.Sum{Count: -before.Count, Bytes: -before.Bytes}
+		}
+	}
+	res := &Result{Schema: Schema, Operations: operations, Holders: c.holders(), Classes: c.classes()}
+	res.judge(c.total())
+	return res
+}
+
+// comparison is the work of Compare.
+type comparison struct {
+	a          *graph.Summary
+	b          *graph.Graph
+	tree       *graph.Tree
+	operations int
+	grown      map[string]graph.Sum // classes
+}
+
+func (c *comparison) total() Kept {
+	return keep(c.b.Total.Count-c.a.Total.Count, c.b.Total.Bytes-c.a.Total.Bytes, c.operations)
+}
+
+// isNew reports whether a node is an object that did not exist in a.
+func (c *comparison) isNew(n uint32) bool { return c.b.ID(n)%2 == 1 && c.b.ID(n) > c.a.LastID }
+
+// owners returns the holder of each new object, None for old ones.
+func (c *comparison) owners() []uint32 {
+	owners := slices.Repeat([]uint32{graph.None}, c.b.Len())
+	for _, n := range c.tree.Order {
+		parent := c.tree.Parent(n)
+		switch {
+		case parent == graph.None || !c.isNew(n):
+		case c.isNew(parent):
+			owners[n] = owners[parent]
+		default:
+			owners[n] = c.old(parent)
+		}
+	}
+	return owners
+}
+
+// old returns the nearest old object that n is a part of.
+func (c *comparison) old(n uint32) uint32 {
+	n = c.tree.Holder(n)
+	for c.isNew(n) && c.tree.Parent(n) != graph.None {
+		n = c.tree.Holder(c.tree.Parent(n))
+	}
+	return n
+}
+
+// holders returns the holders of the most new objects, with those contents that are growth.
+func (c *comparison) holders() []Holder {
+	owners := c.owners()
+	counts := map[uint32]int{}
+	for _, owner := range owners {
+		if owner != graph.None {
+			counts[owner]++
+		}
+	}
+	most := slices.SortedFunc(maps.Keys(counts), func(x, y uint32) int {
+		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
+	})
+	most = most[:min(len(most), 2*maxHolders)]
+	contents := map[uint32]map[graph.Class]graph.Sum{}
+	for _, owner := range most {
+		contents[owner] = map[graph.Class]graph.Sum{}
+	}
+	for n, owner := range owners {
+		if of := contents[owner]; of != nil {
+			sum := of[c.b.ClassOf(uint32(n))]
+			sum.Add(graph.Sum{Count: 1, Bytes: c.b.Size(uint32(n))})
+			of[c.b.ClassOf(uint32(n))] = sum
+		}
+	}
+	var holders []Holder
+	for _, owner := range most {
+		if h := c.holder(owner, contents[owner]); h.Objects >= minKept {
+			holders = append(holders, h)
+		}
+	}
+	slices.SortStableFunc(holders, func(x, y Holder) int {
+		return cmp.Or(-compareBool(x.Judged, y.Judged), cmp.Compare(y.Bytes, x.Bytes))
+	})
+	holders = holders[:min(len(holders), maxHolders)]
+	c.retained(holders)
+	return holders
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// holder describes a holder. Of each class not more counts than that class has grown.
+func (c *comparison) holder(owner uint32, contents map[graph.Class]graph.Sum) Holder {
+	h := Holder{Path: c.tree.Path(owner), Class: c.b.Class(owner), ID: c.b.ID(owner), node: owner}
+	for class, sum := range contents {
+		count := min(sum.Count, max(0, c.grown[c.b.ClassName(class)].Count))
+		if count == 0 {
+			continue
+		}
+		bytes := int64(float64(sum.Bytes) * float64(count) / float64(sum.Count))
+		h.Objects += count
+		h.Bytes += bytes
+		h.Classes = append(h.Classes, Class{Name: c.b.ClassName(class), Kept: keep(count, bytes, c.operations)})
+	}
+	h.Kept = keep(h.Objects, h.Bytes, c.operations)
+	h.Judged = h.Objects >= minKept && c.operations > 0 && *h.ObjectsPerOperation >= minPerOperation
+	slices.SortFunc(h.Classes, func(x, y Class) int {
+		return cmp.Or(cmp.Compare(y.Objects, x.Objects), cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Name, y.Name))
+	})
+	h.Classes = h.Classes[:min(len(h.Classes), maxContents)]
+	return h
+}
+
+// retained adds the bytes that would be freed with each holder.
+func (c *comparison) retained(holders []Holder) {
+	if len(holders) == 0 {
+		return
+	}
+	d := c.b.Dominators()
+	for i := range holders {
+		holders[i].Retained = d.Retained[holders[i].node]
+	}
+}
+
+// classes returns the classes that have grown most.
+func (c *comparison) classes() []Class {
+	var list []Class
+	for name, sum := range c.grown {
+		if sum.Count > 0 && sum.Bytes > 0 {
+			list = append(list, Class{Name: name, Kept: keep(sum.Count, sum.Bytes, c.operations)})
+		}
+	}
+	return largest(list)
+}
+
+// largest returns the classes with the most bytes.
+func largest(list []Class) []Class {
+	slices.SortFunc(list, func(x, y Class) int {
+		return cmp.Or(cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Name, y.Name))
+	})
+	return list[:min(len(list), maxClasses)]
+}
+
+// judge derives the verdict and the headline.
+func (r *Result) judge(total Kept) {
+	change := "the heap grew by " + size(float64(total.Bytes))
+	if total.Bytes < 0 {
+		change = "the heap shrank by " + size(float64(-total.Bytes))
+	}
+	judged, first := r.first()
+	switch {
+	case r.Operations == 0:
+		r.Verdict, r.Headline = Measured, change
+		if first != "" {
+			r.Headline += ": " + first
+		}
+		r.Warnings = append(r.Warnings, "without --ops, the number of operations between the two, nothing is judged")
+		return
+	case judged:
+		r.Verdict, r.Headline = Grows, first
+	default:
+		r.Verdict, r.Headline = Steady, change+", and nothing is kept per operation"
+	}
+	if r.Operations < fewOperations {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d operations are few: code that is compiled and caches that fill look like growth; %d or more tell them apart", r.Operations, fewOperations))
+	}
+}
+
+// first returns the sentence of the first holder or site.
+func (r *Result) first() (judged bool, sentence string) {
+	switch {
+	case len(r.Holders) > 0:
+		return r.Holders[0].Judged, r.Holders[0].sentence()
+	case len(r.Sites) > 0:
+		return r.Sites[0].Judged, r.Sites[0].sentence()
+	}
+	return false, ""
+}

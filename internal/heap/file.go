@@ -1,0 +1,148 @@
+package heap
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
+)
+
+// maxProfile is the size of the largest profile that is read.
+const maxProfile = 512 << 20
+
+// Source is a file that is opened when it is needed.
+type Source struct {
+	Name string
+	Open func() (io.ReadCloser, error)
+}
+
+// Options are the options of Run.
+type Options struct {
+	Operations int   // between the two files, 0 if unknown
+	Memory     int64 // limit of the memory for a snapshot
+}
+
+// side is a file that was read: a snapshot or a profile.
+type side struct {
+	Side
+	summary *graph.Summary
+	graph   *graph.Graph
+	profile *Profile
+}
+
+// Run reads one or two files and describes or compares them.
+func Run(sources []Source, o Options) (*Result, error) {
+	last, err := load(sources[len(sources)-1], true, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 1 {
+		return last.inspect(), nil
+	}
+	first, err := load(sources[0], false, o)
+	if err != nil {
+		return nil, err
+	}
+	return compare(first, last, o)
+}
+
+func (s *side) inspect() *Result {
+	var res *Result
+	if s.graph != nil {
+		res = Inspect(s.graph)
+	} else {
+		res = InspectProfile(*s.profile)
+	}
+	res.B = s.Side
+	return res
+}
+
+func compare(a, b *side, o Options) (*Result, error) {
+	var res *Result
+	switch {
+	case a.summary != nil && b.graph != nil:
+		if a.summary.LastID > b.summary.LastID {
+			return nil, fmt.Errorf("%s is older than %s, or of another process: name the older one first", b.Name, a.Name)
+		}
+		res = Compare(a.summary, b.graph, o.Operations)
+	case a.profile != nil && b.profile != nil:
+		if a.profile.Bytes.Unit != b.profile.Bytes.Unit {
+			return nil, fmt.Errorf("%s is in %s, %s in %s", a.Name, a.profile.Bytes.Unit, b.Name, b.profile.Bytes.Unit)
+		}
+		res = CompareProfiles(*a.profile, *b.profile, o.Operations)
+	default:
+		return nil, fmt.Errorf("%s is a %s and %s a %s; compare two of one kind", a.Name, a.Format, b.Name, b.Format)
+	}
+	res.A, res.B = &a.Side, b.Side
+	return res, nil
+}
+
+// load reads a file. Of a snapshot, nodes and edges are kept if whole is true.
+func load(src Source, whole bool, o Options) (*side, error) {
+	file, err := src.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // only read
+	in, err := read.Open(file, src.Name)
+	if err != nil {
+		return nil, err
+	}
+	s := &side{Side: Side{Name: src.Name, Format: in.Format}}
+	if in.Format != read.HeapSnapshot {
+		return s, s.readProfile(in)
+	}
+	if err := s.readSnapshot(in, whole, o.Memory); err != nil {
+		return nil, fmt.Errorf("reading %s (%s): %w", src.Name, in.Format, err)
+	}
+	s.Objects, s.Bytes = s.summary.Total.Count, s.summary.Total.Bytes
+	return s, nil
+}
+
+func (s *side) readSnapshot(in io.Reader, whole bool, memory int64) (err error) {
+	if !whole {
+		s.summary, err = graph.Summarize(in)
+		return err
+	}
+	if s.graph, err = graph.Read(in, memory); err == nil {
+		s.summary = &s.graph.Summary
+	}
+	return err
+}
+
+// readProfile reads a profile. That of a Go program has the live bytes and objects
+// as two of its values.
+func (s *side) readProfile(in *read.Input) error {
+	data, err := report.ReadAtMost(in, maxProfile)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", s.Name, err)
+	}
+	parse := func(sample string) (*stacks.Profile, error) {
+		again := &read.Input{Reader: bufio.NewReader(bytes.NewReader(data)), Name: in.Name, Shape: in.Shape}
+		return again.Profile(read.Options{Sample: sample, Lines: true})
+	}
+	s.profile = &Profile{}
+	switch in.Format {
+	case read.Pprof, read.Binary, read.GoText:
+		if s.profile.Bytes, err = parse("inuse_space"); err != nil {
+			return err
+		}
+		s.profile.Objects, err = parse("inuse_objects")
+		if err != nil {
+			return err
+		}
+	case read.HeapProfile:
+		if s.profile.Bytes, err = parse(""); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("reading %s: neither a .heapsnapshot or .heapprofile of V8 nor a heap profile of pprof", s.Name)
+	}
+	s.Format, s.Bytes = s.profile.Bytes.Format, int64(s.profile.Bytes.Weight())
+	return nil
+}

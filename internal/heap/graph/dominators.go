@@ -1,0 +1,186 @@
+package graph
+
+import "slices"
+
+// Dominators is the nearest object of each that all ways from the root pass, and
+// the bytes that would be freed with each.
+type Dominators struct {
+	Parent   []uint32 // None for the root and for objects that cannot be reached
+	Retained []int64
+}
+
+// Dominators finds them with the algorithm Semi-NCA: the numbers of a depth-first
+// search, semidominators with path compression, then the nearest common ancestors.
+func (g *Graph) Dominators() *Dominators {
+	d := &dominator{g: g}
+	d.search()
+	d.link()
+	d.semidominators()
+	return d.result()
+}
+
+// dominator works on numbers of a depth-first search. The root has the number 0.
+type dominator struct {
+	g                          *Graph
+	order                      []uint32 // node by number
+	number                     []uint32 // number by node, None for those that cannot be reached
+	parent, semi, label, above []uint32 // above is the forest with compressed paths
+	begin, sources             []uint32 // the holders of number i: sources[begin[i]:begin[i+1]]
+}
+
+// search numbers the nodes depth-first.
+func (d *dominator) search() {
+	n := d.g.Len()
+	d.number = make([]uint32, n)
+	for i := range d.number {
+		d.number[i] = None
+	}
+	d.order, d.parent = make([]uint32, 0, n), make([]uint32, 0, n)
+	type place struct{ node, edge uint32 }
+	visit := func(node, parent uint32) place {
+		d.number[node] = uint32(len(d.order))
+		d.order, d.parent = append(d.order, node), append(d.parent, parent)
+		return place{node, d.g.first[node]}
+	}
+	open := []place{visit(0, 0)}
+	for len(open) > 0 {
+		top := &open[len(open)-1]
+		if top.edge == d.g.first[top.node+1] {
+			open = open[:len(open)-1]
+			continue
+		}
+		edge, target := top.edge, d.g.targets[top.edge]
+		top.edge++
+		if d.g.edgeKinds[edge] != Weak && d.number[target] == None {
+			open = append(open, visit(target, d.number[top.node]))
+		}
+	}
+}
+
+// link lists the holders of each node.
+func (d *dominator) link() {
+	d.begin = make([]uint32, len(d.order)+1)
+	for _, node := range d.order {
+		for _, target := range d.g.edges(node) {
+			d.begin[d.number[target]+1]++
+		}
+	}
+	for i := range d.order {
+		d.begin[i+1] += d.begin[i]
+	}
+	next := append([]uint32(nil), d.begin...)
+	d.sources = make([]uint32, d.begin[len(d.order)])
+	for i, node := range d.order {
+		for _, target := range d.g.edges(node) {
+			at := &next[d.number[target]]
+			d.sources[*at] = uint32(i)
+			*at++
+		}
+	}
+}
+
+// semidominators computes semi of each number, from the last on.
+func (d *dominator) semidominators() {
+	n := len(d.order)
+	d.semi, d.label, d.above = make([]uint32, n), make([]uint32, n), make([]uint32, n)
+	for i := range d.semi {
+		d.semi[i], d.label[i], d.above[i] = uint32(i), uint32(i), None
+	}
+	var path []uint32
+	for i := n - 1; i > 0; i-- {
+		for _, source := range d.sources[d.begin[i]:d.begin[i+1]] {
+			path = d.compress(source, path[:0])
+			d.semi[i] = min(d.semi[i], d.semi[d.label[source]])
+		}
+		d.above[i] = d.parent[i]
+	}
+}
+
+// compress lets label of v be the node with the least semidominator between v and
+// the root of its tree in the forest.
+func (d *dominator) compress(v uint32, path []uint32) []uint32 {
+	for u := v; d.above[u] != None && d.above[d.above[u]] != None; u = d.above[u] {
+		path = append(path, u)
+	}
+	for _, u := range slices.Backward(path) {
+		up := d.above[u]
+		if d.semi[d.label[up]] < d.semi[d.label[u]] {
+			d.label[u] = d.label[up]
+		}
+		d.above[u] = d.above[up]
+	}
+	return path
+}
+
+// result derives the dominators and adds up the bytes.
+func (d *dominator) result() *Dominators {
+	res := &Dominators{Parent: make([]uint32, d.g.Len()), Retained: make([]int64, d.g.Len())}
+	for i := range res.Parent {
+		res.Parent[i] = None
+	}
+	idom := d.parent
+	for i := 1; i < len(d.order); i++ {
+		for idom[i] > d.semi[i] {
+			idom[i] = idom[idom[i]]
+		}
+	}
+	for i, node := range slices.Backward(d.order) {
+		res.Retained[node] += d.g.Size(node)
+		if i > 0 {
+			up := d.order[idom[i]]
+			res.Parent[node] = up
+			res.Retained[up] += res.Retained[node]
+		}
+	}
+	return res
+}
+
+// ByClass returns the bytes that would be freed with all objects of each class. An
+// object below another one of its class counts once.
+func (d *Dominators) ByClass(g *Graph) map[Class]int64 {
+	first, children := d.children()
+	sums, open := map[Class]int64{}, map[Class]int{}
+	var stack []uint32
+	stack = append(stack, 0)
+	for len(stack) > 0 {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if n&leaving != 0 {
+			open[g.ClassOf(n&^leaving)]--
+			continue
+		}
+		class := g.ClassOf(n)
+		if open[class] == 0 {
+			sums[class] += d.Retained[n]
+		}
+		open[class]++
+		stack = append(stack, n|leaving)
+		stack = append(stack, children[first[n]:first[n+1]]...)
+	}
+	return sums
+}
+
+// leaving marks a node on the stack whose children were visited. No snapshot that
+// fits into memory has so many nodes.
+const leaving = 1 << 31
+
+// children lists the nodes that each dominates: those of n are children[first[n]:first[n+1]].
+func (d *Dominators) children() (first, children []uint32) {
+	first = make([]uint32, len(d.Parent)+2)
+	for _, parent := range d.Parent {
+		if parent != None {
+			first[parent+2]++
+		}
+	}
+	for i := range d.Parent {
+		first[i+1] += first[i]
+	}
+	children = make([]uint32, len(d.Parent))
+	for n, parent := range d.Parent {
+		if parent != None {
+			children[first[parent+1]] = uint32(n)
+			first[parent+1]++
+		}
+	}
+	return first, children
+}

@@ -1,0 +1,259 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+const (
+	maxName   = 200     // bytes of a name that are kept
+	maxString = 1 << 28 // strings of a snapshot
+
+	nodeBytes = 21 // memory of a node
+	edgeBytes = 9  // memory of an edge
+
+	claimed = 1 << 22 // nodes or edges for which memory is reserved because a snapshot claims them
+)
+
+// DefaultLimit is the default limit of the memory for one snapshot.
+const DefaultLimit = 2 << 30
+
+// Sum is the number of some objects and their own bytes.
+type Sum struct {
+	Count int64 `json:"count"`
+	Bytes int64 `json:"bytes"`
+}
+
+// Add adds other.
+func (s *Sum) Add(other Sum) {
+	s.Count += other.Count
+	s.Bytes += other.Bytes
+}
+
+// Summary is the totals of a snapshot.
+type Summary struct {
+	Total   Sum
+	Edges   int64
+	LastID  uint32 // the largest odd id: V8 gives odd ids to objects of JavaScript, in order
+	Classes map[string]Sum
+}
+
+// Summarize reads the totals of a snapshot. It keeps neither nodes nor edges.
+func Summarize(in io.Reader) (*Summary, error) {
+	g, err := read(in, math.MaxInt64, false)
+	if err != nil {
+		return nil, err
+	}
+	return &g.Summary, nil
+}
+
+// Read reads a snapshot with nodes and edges that fit into limit bytes of memory.
+func Read(in io.Reader, limit int64) (*Graph, error) { return read(in, limit, true) }
+
+// reader is a snapshot that is being read.
+type reader struct {
+	*scanner
+	meta
+	g      *Graph
+	limit  int64
+	keep   bool
+	sums   map[Class]Sum
+	needed bitset // strings that are names
+	ready  bool   // meta was read
+	edges  uint64 // claimed by the nodes
+}
+
+func read(in io.Reader, limit int64, keep bool) (*Graph, error) {
+	r := &reader{scanner: newScanner(in), g: &Graph{}, limit: limit, keep: keep, sums: map[Class]Sum{}}
+	if err := r.object(r.member); err != nil {
+		return nil, err
+	}
+	if r.peek() != 0 {
+		return nil, r.fail("the end of the snapshot")
+	}
+	if len(r.g.ends) == 0 || r.g.Total.Count == 0 {
+		return nil, errors.New("it has no nodes or no strings: was it written completely?")
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	r.g.weaken()
+	r.g.name(r.sums)
+	return r.g, nil
+}
+
+// member reads one member of the document.
+func (r *reader) member(name string) error {
+	switch name {
+	case "snapshot":
+		r.ready = true
+		if err := r.read(r.scanner); err != nil {
+			return err
+		}
+		r.reserve()
+		return nil
+	case "nodes", "edges", "strings":
+		if !r.ready {
+			return fmt.Errorf("the member %s stands before the member snapshot, which describes it", name)
+		}
+	}
+	switch {
+	case name == "nodes":
+		return r.records(len(r.nodeFields), r.node)
+	case name == "edges" && r.keep:
+		return r.records(len(r.edgeFields), r.edge)
+	case name == "strings":
+		return r.strings()
+	}
+	return r.skip()
+}
+
+// reserve allocates memory for the claimed nodes and edges, within reason.
+func (r *reader) reserve() {
+	if !r.keep {
+		return
+	}
+	nodes, edges := min(r.nodeCount, claimed), min(r.edgeCount, 2*claimed)
+	r.g.kinds, r.g.names = make([]Kind, 0, nodes), make([]uint32, 0, nodes)
+	r.g.ids, r.g.sizes = make([]uint32, 0, nodes), make([]uint64, 0, nodes)
+	r.g.first = make([]uint32, 0, nodes+1)
+	r.g.edgeKinds, r.g.labels, r.g.targets = make([]Kind, 0, edges), make([]uint32, 0, edges), make([]uint32, 0, edges)
+}
+
+// node adds a node.
+func (r *reader) node(record []uint64) error {
+	g, n := r.g, r.g.Total.Count
+	kind, name, id := record[r.kind], record[r.name], record[r.id]
+	switch {
+	case kind >= uint64(len(r.kindOfNode)):
+		return fmt.Errorf("node %d is of the type %d, of %d", n, kind, len(r.kindOfNode))
+	case name >= maxString:
+		return fmt.Errorf("the name of node %d is string %d, which does not exist", n, name)
+	case id > math.MaxUint32:
+		return fmt.Errorf("the id of node %d is %d", n, id)
+	case uint64(g.Total.Bytes)+record[r.size] > 1<<53:
+		return fmt.Errorf("node %d: the sizes add up to more than 2^53 bytes", n)
+	}
+	sum := Sum{1, int64(record[r.size])}
+	g.Total.Add(sum)
+	c := Class{r.kindOfNode[kind], uint32(name)}
+	if !c.kind.named() {
+		c.name = 0
+	} else {
+		r.needed.set(uint32(name))
+	}
+	of := r.sums[c]
+	of.Add(sum)
+	r.sums[c] = of
+	if id%2 == 1 {
+		g.LastID = max(g.LastID, uint32(id))
+	}
+	if !r.keep {
+		return nil
+	}
+	g.kinds, g.names, g.ids = append(g.kinds, c.kind), append(g.names, c.name), append(g.ids, uint32(id))
+	g.sizes, g.first = append(g.sizes, record[r.size]), append(g.first, uint32(r.edges))
+	if r.edges += record[r.meta.edges]; r.edges > math.MaxUint32 {
+		return fmt.Errorf("node %d: the nodes have %d edges or more", n, r.edges)
+	}
+	return r.fits()
+}
+
+// fits compares the memory with the limit.
+func (r *reader) fits() error {
+	if used := nodeBytes*int64(len(r.g.kinds)) + edgeBytes*int64(len(r.g.targets)) + int64(len(r.g.text)) + 4*int64(len(r.g.ends)) + 8*int64(len(r.needed)); used > r.limit {
+		return fmt.Errorf("its objects need more than %s of memory", report.MB(float64(r.limit)/(1<<20)))
+	}
+	return nil
+}
+
+// edge adds an edge.
+func (r *reader) edge(record []uint64) error {
+	g := r.g
+	kind, label, target := record[r.edgeKind], record[r.edgeName], record[r.edgeTarget]
+	width := uint64(len(r.nodeFields))
+	switch {
+	case kind >= uint64(len(r.kindOfEdge)):
+		return fmt.Errorf("edge %d is of the type %d, of %d", len(g.targets), kind, len(r.kindOfEdge))
+	case target%width != 0 || target/width > math.MaxUint32:
+		return fmt.Errorf("edge %d points to %d, where no node begins", len(g.targets), target)
+	}
+	k := r.kindOfEdge[kind]
+	if k.labelled() {
+		if label >= maxString {
+			return fmt.Errorf("the name of edge %d is string %d, which does not exist", len(g.targets), label)
+		}
+		r.needed.set(uint32(label))
+	}
+	g.edgeKinds, g.labels, g.targets = append(g.edgeKinds, k), append(g.labels, uint32(label)), append(g.targets, uint32(target/width))
+	return r.fits()
+}
+
+// strings reads the names among the strings.
+func (r *reader) strings() error {
+	return r.list('[', ']', func() (err error) {
+		g := r.g
+		limit := 0
+		if r.needed.has(uint32(len(g.ends))) {
+			limit = maxName
+		}
+		if g.text, err = r.text(g.text, limit); err != nil {
+			return err
+		}
+		if len(g.text) > math.MaxUint32 || len(g.ends) >= maxString {
+			return errors.New("it has too many strings")
+		}
+		g.ends = append(g.ends, uint32(len(g.text)))
+		return r.fits()
+	})
+}
+
+// check compares the parts with each other.
+func (r *reader) check() error {
+	g := r.g
+	if n := r.needed.last(); n >= len(g.ends) {
+		return fmt.Errorf("string %d is a name, but there are only %d strings: was it written completely?", n, len(g.ends))
+	}
+	if !r.keep {
+		return nil
+	}
+	if r.edges != uint64(len(g.targets)) {
+		return fmt.Errorf("its nodes have %d edges, but it holds %d: was it written completely?", r.edges, len(g.targets))
+	}
+	g.first = append(g.first, uint32(r.edges))
+	g.Edges = int64(r.edges)
+	for i, target := range g.targets {
+		if int(target) >= len(g.kinds) {
+			return fmt.Errorf("edge %d points to node %d, of %d", i, target, len(g.kinds))
+		}
+	}
+	return nil
+}
+
+// bitset is a set of small numbers.
+type bitset []uint64
+
+func (b *bitset) set(n uint32) {
+	if missing := int(n/64) + 1 - len(*b); missing > 0 {
+		*b = append(*b, make([]uint64, missing)...)
+	}
+	(*b)[n/64] |= 1 << (n % 64)
+}
+
+func (b bitset) has(n uint32) bool { return int(n/64) < len(b) && b[n/64]>>(n%64)&1 == 1 }
+
+// last returns the largest number in b, -1 if it is empty.
+func (b bitset) last() int {
+	for i, word := range slices.Backward(b) {
+		if word != 0 {
+			return i*64 + bits.Len64(word) - 1
+		}
+	}
+	return -1
+}

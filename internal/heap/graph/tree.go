@@ -1,0 +1,77 @@
+package graph
+
+import "slices"
+
+// None is the index of no node.
+const None = ^uint32(0)
+
+// Tree is the shortest ways from the root to each object, without weak references.
+type Tree struct {
+	g      *Graph
+	parent []uint32 // None for the root and for objects that cannot be reached
+	via    []uint32 // the edge from the parent
+	Order  []uint32 // the objects that can be reached, each after its parent
+}
+
+// Tree finds the shortest ways from the root.
+func (g *Graph) Tree() *Tree {
+	t := &Tree{g: g, parent: slices.Repeat([]uint32{None}, g.Len()), via: make([]uint32, g.Len()), Order: make([]uint32, 1, g.Len())}
+	for i := 0; i < len(t.Order); i++ {
+		n := t.Order[i]
+		for edge, target := range g.edges(n) {
+			if target != 0 && t.parent[target] == None {
+				t.parent[target], t.via[target] = n, edge
+				t.Order = append(t.Order, target)
+			}
+		}
+	}
+	return t
+}
+
+// Parent returns the node that holds n, None for the root.
+func (t *Tree) Parent(n uint32) uint32 { return t.parent[n] }
+
+// Holder returns n, or the object of JavaScript that n is a part of.
+func (t *Tree) Holder(n uint32) uint32 {
+	for t.g.kinds[n].Internal() && t.parent[n] != None {
+		n = t.parent[n]
+	}
+	return n
+}
+
+const maxPath = 6 // names of a path
+
+// Path names a node by the variable that it is reached from and the properties on
+// the way, at most maxPath of them, such as "state.cache.entries". Before a property
+// that no variable leads to stands the class of its owner.
+func (t *Tree) Path(n uint32) string {
+	var steps []string
+	last := ""
+	for len(steps) < maxPath && t.parent[n] != None {
+		label, variable := t.g.Label(t.via[n])
+		n = t.parent[n]
+		if label == "" || t.g.kinds[n] == Synthetic || label == last {
+			continue
+		}
+		steps, last = append(steps, label), label
+		if variable {
+			return join(steps)
+		}
+	}
+	if len(steps) > 0 {
+		steps = append(steps, t.g.Class(t.Holder(n)))
+	}
+	return join(steps)
+}
+
+// join writes steps in reverse.
+func join(steps []string) string {
+	path := ""
+	for _, step := range slices.Backward(steps) {
+		if path != "" && step[0] != '[' {
+			path += "."
+		}
+		path += step
+	}
+	return path
+}

@@ -1,0 +1,218 @@
+package heap_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/heap"
+	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
+)
+
+func file(path string) heap.Source {
+	return heap.Source{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+}
+
+func content(name string, data []byte) heap.Source {
+	return heap.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+}
+
+func run(t *testing.T, operations int, sources ...heap.Source) *heap.Result {
+	t.Helper()
+	res, err := heap.Run(sources, heap.Options{Operations: operations, Memory: graph.DefaultLimit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// node runs the script that leaks, or the mended one, and returns its snapshots.
+func node(t *testing.T, mode string) []heap.Source {
+	t.Helper()
+	program, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed")
+	}
+	dir := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), program, "testdata/leak.js", mode, dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return []heap.Source{file(filepath.Join(dir, "a.heapsnapshot")), file(filepath.Join(dir, "b.heapsnapshot"))}
+}
+
+// The holders of a leak are named by their paths; no string of the heap is printed.
+func TestLeakInNode(t *testing.T) {
+	t.Parallel()
+	res := run(t, 1000, node(t, "leak")...)
+	var judged []string
+	for _, h := range res.Holders {
+		if h.Judged {
+			judged = append(judged, h.Path+" "+h.Class)
+		}
+	}
+	if want := []string{"registry.sessions Map", "hub.byToken Object"}; !slices.Equal(judged, want) {
+		t.Errorf("the holders are %q, want %q", judged, want)
+	}
+	if res.Verdict != heap.Grows || res.Report().Outcome != finding.Found {
+		t.Errorf("the verdict is %s: %s", res.Verdict, res.Headline)
+	}
+	i := slices.IndexFunc(res.Classes, func(c heap.Class) bool { return c.Name == "Session" })
+	if i < 0 || res.Classes[i].Objects != 1000 || *res.Classes[i].ObjectsPerOperation != 1 {
+		t.Errorf("the classes are %+v", res.Classes)
+	}
+	if h := res.Holders[0]; h.Retained < h.Bytes || *h.ObjectsPerOperation < 3 {
+		t.Errorf("%+v", h)
+	}
+	for name, render := range map[string]func(io.Writer) error{
+		"text": func(w io.Writer) error { return res.Text(w, false) }, "json": func(w io.Writer) error { return json.NewEncoder(w).Encode(res) },
+		"junit": res.Report().JUnit, "markdown": res.Report().Markdown, "github": res.Report().GitHub,
+	} {
+		var b bytes.Buffer
+		if err := render(&b); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "secret") || !strings.Contains(b.String(), "registry.sessions") {
+			t.Errorf("%s: %s", name, b.String())
+		}
+	}
+}
+
+// The mended script replaces as many objects as it makes, and is not blamed.
+func TestMendedInNode(t *testing.T) {
+	t.Parallel()
+	res := run(t, 1000, node(t, "mended")...)
+	if res.Verdict != heap.Steady || len(res.Report().Findings) > 0 || res.Report().Outcome != finding.Clean {
+		t.Errorf("%s: %s, %+v", res.Verdict, res.Headline, res.Holders)
+	}
+}
+
+func TestOneSnapshot(t *testing.T) {
+	t.Parallel()
+	res := run(t, 0, node(t, "leak")[1])
+	paths := []string{}
+	for _, o := range res.Largest {
+		paths = append(paths, o.Path)
+	}
+	if !slices.Contains(paths, "registry.sessions") || !slices.Contains(paths, "hub") {
+		t.Errorf("the largest objects are %q", paths)
+	}
+	if res.Verdict != heap.Measured || res.Report().Outcome != finding.Clean {
+		t.Errorf("the verdict is %s", res.Verdict)
+	}
+}
+
+func TestNotComparable(t *testing.T) {
+	t.Parallel()
+	pair := node(t, "leak")
+	pprof := content("go.pb.gz", goHeap(t, 1, 1))
+	for name, c := range map[string]struct {
+		sources []heap.Source
+		want    string
+	}{
+		"the older one second": {[]heap.Source{pair[1], pair[0]}, "name the older one first"},
+		"two kinds":            {[]heap.Source{pair[0], pprof}, "compare two of one kind"},
+		"neither":              {[]heap.Source{content("x.folded", []byte("a;b 1\n"))}, "neither a .heapsnapshot or .heapprofile of V8 nor a heap profile of pprof"},
+		"empty":                {[]heap.Source{content("x", nil)}, "it is empty"},
+	} {
+		if _, err := heap.Run(c.sources, heap.Options{Memory: graph.DefaultLimit}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if _, err := heap.Run(pair[1:], heap.Options{Memory: 1000}); err == nil || !strings.Contains(err.Error(), "of memory") {
+		t.Errorf("with too little memory: %v", err)
+	}
+}
+
+// goHeap returns a heap profile of Go: a cache that holds n objects of 1 KiB, and a
+// buffer of 1 MiB.
+func goHeap(t *testing.T, cached, buffers int64) []byte {
+	t.Helper()
+	fn := func(id uint64, name, file string) *profile.Function {
+		return &profile.Function{ID: id, Name: name, Filename: "/src/app/" + file}
+	}
+	store, handle, buffer := fn(1, "app.(*cache).store", "cache.go"), fn(2, "app.handle", "main.go"), fn(3, "app.newBuffer", "main.go")
+	at := func(id uint64, f *profile.Function, line int64) *profile.Location {
+		return &profile.Location{ID: id, Line: []profile.Line{{Function: f, Line: line}}}
+	}
+	l := []*profile.Location{at(1, store, 31), at(2, handle, 12), at(3, buffer, 40)}
+	p := &profile.Profile{
+		SampleType: []*profile.ValueType{{Type: "alloc_objects", Unit: "count"}, {Type: "alloc_space", Unit: "bytes"}, {Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"}},
+		PeriodType: &profile.ValueType{Type: "space", Unit: "bytes"}, Period: 4096,
+		Function: []*profile.Function{store, handle, buffer}, Location: l,
+		Sample: []*profile.Sample{
+			{Location: []*profile.Location{l[0], l[1]}, Value: []int64{cached, cached << 10, cached, cached << 10}},
+			{Location: []*profile.Location{l[2], l[1]}, Value: []int64{9, 9 << 20, buffers, buffers << 20}},
+		},
+	}
+	var b bytes.Buffer
+	if err := p.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestGoProfiles(t *testing.T) {
+	t.Parallel()
+	res := run(t, 2000, content("a.pb.gz", goHeap(t, 100, 3)), content("b.pb.gz", goHeap(t, 2100, 3)))
+	if len(res.Sites) != 1 || res.Verdict != heap.Grows {
+		t.Fatalf("%s: %+v", res.Verdict, res.Sites)
+	}
+	s := res.Sites[0]
+	if s.Name != "app.(*cache).store cache.go:31" || s.Callers[0] != "app.handle main.go:12" || *s.ObjectsPerOperation != 1 || *s.BytesPerOperation != 1024 {
+		t.Errorf("%+v", s)
+	}
+	if res := run(t, 2000, content("a", goHeap(t, 100, 3)), content("b", goHeap(t, 130, 3))); res.Verdict != heap.Steady {
+		t.Errorf("a growth of 30 KiB with a sample each 4 KiB: %s", res.Headline)
+	}
+	if res := run(t, 0, content("a", goHeap(t, 100, 3))); len(res.Sites) != 2 || res.B.Bytes != 100<<10+3<<20 {
+		t.Errorf("%+v", res)
+	}
+}
+
+// v8Profile is a sampling heap profile with one function that holds bytes.
+func v8Profile(bytes, samples string) []byte {
+	return []byte(`{"head":{"callFrame":{"functionName":"(root)"},"selfSize":0,"children":[
+		{"callFrame":{"functionName":"handle","url":"file:///srv/app.js","lineNumber":9},"selfSize":0,"children":[
+		{"callFrame":{"functionName":"remember","url":"file:///srv/store.js","lineNumber":41},"selfSize":` + bytes + `,"children":[]}]}]},"samples":[` + samples + `]}`)
+}
+
+func TestV8Profiles(t *testing.T) {
+	t.Parallel()
+	samples := strings.TrimSuffix(strings.Repeat("{},", 128), ",")
+	res := run(t, 1000, content("a.heapprofile", v8Profile("8192", "{}")), content("b.heapprofile", v8Profile("1048576", samples)))
+	if res.Verdict != heap.Grows || res.Sites[0].Name != "remember /srv/store.js:42" || res.Sites[0].Callers[0] != "handle /srv/app.js:10" {
+		t.Errorf("%s: %+v", res.Headline, res.Sites)
+	}
+	if !strings.Contains(res.Headline, "per operation stay, allocated in remember /srv/store.js:42, called by handle") {
+		t.Errorf("the headline is %q", res.Headline)
+	}
+}
+
+func FuzzRun(f *testing.F) {
+	f.Add(v8Profile("8192", "{}"))
+	f.Add([]byte(`{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["synthetic","object"]],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property"]]}},"nodes":[0,0,1,0,1,1,0,3,9,0],"edges":[0,1,5],"strings":["","x"]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, sources := range [][]heap.Source{{content("b", data)}, {content("a", data), content("b", data)}} {
+			res, err := heap.Run(sources, heap.Options{Operations: 10 * (len(sources) - 1), Memory: 1 << 20})
+			if err != nil {
+				continue
+			}
+			if len(sources) == 2 && res.Verdict != heap.Steady {
+				t.Errorf("a file compared with itself: %s", res.Headline)
+			}
+			if err := res.Text(io.Discard, false); err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Report()
+		}
+	})
+}

@@ -1,0 +1,36 @@
+// Usage: node leak.js leak|mended FOLDER
+//
+// Serves 500 requests, writes a heap snapshot, serves 1,000 more and writes another
+// one. "leak" keeps a session for each request, "mended" the last 50 of them.
+const v8 = require('v8');
+const path = require('path');
+
+const [mode, folder] = process.argv.slice(2);
+
+class Session {
+  constructor(id) {
+    this.id = id;
+    this.log = ['secret-entry-' + id];
+  }
+}
+
+class Hub {
+  constructor() {
+    this.byToken = {};
+  }
+}
+
+const registry = { sessions: new Map(), limit: 50 };
+const hub = new Hub();
+
+function handle(id) {
+  const key = mode === 'leak' ? id : id % registry.limit;
+  registry.sessions.set('secret-key-' + key, new Session(id));
+  hub.byToken['secrettoken' + key] = { owner: 'secret-owner-' + id };
+}
+
+exports.handle = handle;
+for (let id = 0; id < 500; id++) handle(id);
+v8.writeHeapSnapshot(path.join(folder, 'a.heapsnapshot'));
+for (let id = 500; id < 1500; id++) handle(id);
+v8.writeHeapSnapshot(path.join(folder, 'b.heapsnapshot'));
