@@ -22,6 +22,7 @@ const (
 	leastRatio     = 1.25 // the end of the interval that is nearer to no change
 	leastEvents    = 5
 	leastBins      = 12 // of the baseline
+	dated          = 4  // times the recent part: how far back the start of a change is looked for
 	leastNewErrors = 3  // events of an error message that the baseline does not have
 	shrinkage      = 20 // bins' worth of the pooled dispersion
 )
@@ -184,13 +185,14 @@ func (t *test) finding(c *Counter, w windows, dispersion float64) Finding {
 // blocks at the end whose rates lie nearer to the recent rate than to the baseline's.
 // Counts are divided by the dispersion, so that clusters do not look like changes.
 func (c *Counter) began(t *test, w windows, dispersion float64) int {
-	counts := t.series.counts(w.from, w.to)
+	from := max(w.from, w.to-dated*(w.to-w.cut))
+	counts := t.series.counts(from, w.to)
 	for i := range counts {
 		counts[i] /= dispersion
 	}
 	starts := trend.Blocks(counts)
 	middle := math.Sqrt((t.recent+0.5)/float64(w.to-w.cut)*(t.base+0.5)/float64(w.cut-w.from)) / dispersion
-	began, end := w.to-w.from, w.to-w.from
+	began, end := len(counts), len(counts)
 	for _, start := range slices.Backward(starts) {
 		rate := 0.0
 		for _, n := range counts[start:end] {
@@ -205,7 +207,7 @@ func (c *Counter) began(t *test, w windows, dispersion float64) int {
 		end = start
 	}
 	if began == len(counts) {
-		began = w.cut - w.from
+		began = w.cut - from
 	}
-	return w.from + began
+	return from + began
 }
