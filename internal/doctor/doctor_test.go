@@ -31,7 +31,7 @@ func examine(t *testing.T, target, token string) *Facts {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.HTTP().CloseIdleConnections)
-	return Gather(t.Context(), Options{Target: u, Client: c, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Credentials: token != ""})
+	return Gather(t.Context(), Options{Target: u, Client: c, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Credentials: token != "", Hold: 200 * time.Millisecond})
 }
 
 // shown returns the failures and warnings of r for a message.

@@ -24,8 +24,10 @@ type Facts struct {
 	Network     Network     `json:"network"`
 	Exchanges   []*Exchange `json:"exchanges"`
 	Session     *SessionID  `json:"session,omitempty"`
-	Sessions    int         `json:"sessions"` // opened
-	Ended       int         `json:"ended"`    // sessions ended with DELETE
+	OldSSE      *OldSSE     `json:"old_sse,omitempty"`
+	Beside      int         `json:"requests_beside,omitempty"` // not recorded as exchanges
+	Sessions    int         `json:"sessions"`                  // opened
+	Ended       int         `json:"ended"`                     // sessions ended with DELETE
 	Stopped     string      `json:"stopped,omitempty"`
 	Seconds     float64     `json:"seconds"`
 }

@@ -78,8 +78,10 @@ func faults() map[string]func(t *testing.T) string {
 			return s.URL + "/mcp"
 		},
 	}
-	for id, m := range httpFaults() {
-		all[id] = func(t *testing.T) string { return served(t, m) }
+	for _, part := range []map[string]middleware{httpFaults(), protocolFaults(), streamFaults()} {
+		for id, m := range part {
+			all[id] = func(t *testing.T) string { return served(t, m) }
+		}
 	}
 	return all
 }
@@ -105,6 +107,7 @@ func httpFaults() map[string]middleware {
 		},
 		"http.rebinding": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			r.Header.Del("Origin")
+			r.Host = "localhost"
 			next.ServeHTTP(w, r)
 		},
 		"auth.token_works": func(w http.ResponseWriter, r *http.Request, next http.Handler) {

@@ -28,6 +28,7 @@ type Options struct {
 	Credentials bool
 	Deadline    time.Duration // for everything; 0 means DefaultDeadline
 	Quick       bool          // only the handshake and the listings
+	Hold        time.Duration // how long an event stream is watched; 0 means DefaultHold
 }
 
 // gatherer collects the facts of one server.
@@ -47,6 +48,9 @@ func Gather(ctx context.Context, o Options) *Facts {
 	if o.Deadline <= 0 {
 		o.Deadline = DefaultDeadline
 	}
+	if o.Hold <= 0 {
+		o.Hold = DefaultHold
+	}
 	g := &gatherer{Options: o, anonymous: o.Client.WithoutCredentials(), started: time.Now()}
 	g.f = &Facts{
 		Schema: FactsSchema, Target: client.RedactURL(o.Target), At: g.started.UTC(), Credentials: o.Credentials,
@@ -60,6 +64,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 			step(ctx)
 		}
 	}
+	g.anonymous.HTTP().CloseIdleConnections()
 	g.f.Seconds = time.Since(g.started).Seconds()
 	return g.f
 }
@@ -67,9 +72,9 @@ func Gather(ctx context.Context, o Options) *Facts {
 // steps returns the groups of probes in their order. Each decides by the facts so
 // far whether it has something to ask.
 func (g *gatherer) steps() []func(context.Context) {
-	steps := []func(context.Context){g.enter}
+	steps := []func(context.Context){g.enter, g.listings}
 	if !g.Quick {
-		steps = append(steps, g.negatives)
+		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream)
 	}
 	return append(steps, g.leave)
 }
@@ -102,7 +107,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 		return &Exchange{}, nil
 	}
 	switch {
-	case len(g.f.Exchanges) >= MaxRequests-2: // two are left for ending sessions
+	case len(g.f.Exchanges)+g.f.Beside >= MaxRequests-2: // two are left for ending sessions
 		g.f.Stopped = fmt.Sprintf("%d requests were sent, and at most %d are", len(g.f.Exchanges), MaxRequests)
 	case ctx.Err() != nil:
 		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)

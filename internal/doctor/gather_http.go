@@ -90,9 +90,11 @@ func (g *gatherer) enter(ctx context.Context) {
 	switch entry.kind() {
 	case kindPath:
 		g.askOldSSE(ctx)
-		if !g.f.oldSSE() {
-			g.otherPaths(ctx)
+		if g.f.oldSSE() {
+			g.openOldSSE(ctx)
+			return
 		}
+		g.otherPaths(ctx)
 	case kindHost:
 		r := initializePost("local host", legacy)
 		r.host = "localhost:" + client.Port(g.Target)
@@ -154,7 +156,7 @@ func (g *gatherer) negatives(ctx context.Context) {
 	origin.header["Origin"] = "https://evil.example"
 	g.send(ctx, origin)
 	host := g.cheap("foreign host")
-	host.host = "evil.example"
+	host.host, host.header["Origin"] = "evil.example", "https://evil.example"
 	g.send(ctx, host)
 	g.send(ctx, request{probe: "preflight", verb: http.MethodOptions, anonymous: true, header: map[string]string{
 		"Origin": browserOrigin, "Access-Control-Request-Method": http.MethodPost,

@@ -43,6 +43,9 @@ func (g *gatherer) leave(ctx context.Context) {
 	if g.session != "" && !g.left {
 		g.left = true
 		g.end(ctx, "delete", g.sessionURL, g.session)
+		if x := g.f.first("delete"); x.ok() && !g.Quick {
+			g.send(ctx, g.cheap("after delete"))
+		}
 	}
 }
 

@@ -120,3 +120,9 @@ func (s serverInfo) String() string { return strings.TrimSpace(s.Name + " " + s.
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// quoteJSON returns s as a JSON string.
+func quoteJSON(s string) string {
+	data, _ := json.Marshal(s) // a string always can be
+	return string(data)
+}

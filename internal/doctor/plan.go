@@ -7,14 +7,18 @@ func Plan(quick bool) []string {
 		"look the host up, connect to each address, TLS handshake with each",
 		"POST server/discover, initialize, notifications/initialized (3 requests)",
 		"POST ping, or server/discover without sessions: 5 times, for the latency",
+		"POST tools/list, prompts/list, resources/list (3)",
 		"POST initialize and GET at the usual paths, only if nothing is served at this one (at most 5)",
 	}
 	if quick {
 		plan[2] = "POST ping, or server/discover without sessions: twice"
 	} else {
 		plan = append(plan,
+			"POST ping on 5 new connections, and with the id of a session that does not exist (6)",
+			"POST an unknown method, broken JSON, ping with other ids and version headers, initialize with a future version (7, and 2 for 2026-07-28)",
+			"GET the event stream for a second, and again (2, or 3 where it is refused)",
 			"POST ping with a foreign Origin, with a foreign Host, and with the Origin of a browser; OPTIONS; POST ping with the other slash (5)",
 		)
 	}
-	return append(plan, "DELETE each session that was opened")
+	return append(plan, "DELETE each session that was opened, and one request after it")
 }

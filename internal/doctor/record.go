@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -93,8 +94,12 @@ func (g *gatherer) hide(text string) string {
 	if len(g.session) >= 4 {
 		text = strings.ReplaceAll(text, g.session, "REDACTED")
 	}
+	text = sessionPair.ReplaceAllString(text, "${1}REDACTED")
 	return strings.ToValidUTF8(report.RedactText(text), "\uFFFD")
 }
+
+// sessionPair matches a session id in an address, as HTTP+SSE has it.
+var sessionPair = regexp.MustCompile(`(?i)(session_?id=)[^\s&"]+`)
 
 // contentType returns the media type of an answer in lower case.
 func contentType(h http.Header) string {

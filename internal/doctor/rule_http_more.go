@@ -38,15 +38,16 @@ func judgeRebinding(f *Facts) opinion {
 	switch {
 	case !origin.sent():
 		return notAsked(f)
-	case origin.ok() && local:
-		return fail("any web page that the user opens can use this server: it accepts a foreign Origin").
-			fix("refuse unknown values of Origin with 403; the SDKs have a setting for DNS rebinding protection").saw(origin)
-	case origin.ok() && !f.Credentials:
-		return warn("the server accepts requests from any web page").fix("refuse unknown values of Origin with 403").saw(origin)
+	case local && host.ok():
+		return fail("any web page that the user opens can use this server: it accepts a foreign Host with a foreign Origin (DNS rebinding)").
+			fix("refuse unknown values of Origin and Host with 403; the SDKs have a setting for it").saw(host)
+	case local && origin.ok() && origin.Header.Get("Access-Control-Allow-Origin") != "":
+		return fail("any web page that the user opens can use this server: CORS allows a foreign Origin").
+			fix("allow known origins only, and refuse others with 403").saw(origin)
+	case origin.ok() && (local || !f.Credentials):
+		return warn("the server accepts a foreign Origin").fix("refuse unknown values of Origin with 403").saw(origin)
 	case origin.ok():
 		return info("the server accepts a foreign Origin, with credentials").saw(origin)
-	case host.ok() && local:
-		return warn("the server accepts a foreign Host").fix("refuse unknown values of Host").saw(host)
 	}
 	return pass("a foreign Origin is refused (%d)", origin.Status)
 }

@@ -65,7 +65,7 @@ type Result struct {
 func Judge(f *Facts, how Judgement) *Result {
 	r := &Result{
 		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
-		Requests: len(f.Exchanges), Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
+		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
 	}
 	r.Checks = judgeAll(f, how.selects)
 	for _, c := range r.Checks {

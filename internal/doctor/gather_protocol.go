@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+)
+
+// listings asks for everything that the server offers.
+func (g *gatherer) listings(ctx context.Context) {
+	if !g.f.legacy() && !g.f.modern() {
+		return
+	}
+	for _, what := range []string{"tools", "prompts", "resources"} {
+		g.send(ctx, g.list(what, ""))
+	}
+}
+
+// list returns a request for a page of a listing.
+func (g *gatherer) list(what, cursor string) request {
+	params := ""
+	if cursor != "" {
+		params = `"cursor":` + quoteJSON(cursor)
+	}
+	if !g.f.legacy() {
+		return modernPost(what+"/list", what+"/list", params)
+	}
+	return g.inSession(what+"/list", "1", what+"/list", "{"+params+"}")
+}
+
+// protocol sends requests at the edges of the protocol.
+func (g *gatherer) protocol(ctx context.Context) {
+	if g.f.modern() {
+		g.send(ctx, modernPost("modern unknown method", "mcpdiag/unknown", ""))
+		mismatch := modernPost("header mismatch", "server/discover", "")
+		mismatch.header["Mcp-Method"] = "tools/list"
+		g.send(ctx, mismatch)
+	}
+	if !g.f.legacy() {
+		return
+	}
+	g.send(ctx, g.inSession("unknown method", "1", "mcpdiag/unknown", ""))
+	g.send(ctx, g.withSession(post("bad JSON", `{"jsonrpc":`)))
+	g.send(ctx, g.inSession("string id", `"mcpdiag-1"`, "ping", ""))
+	g.send(ctx, g.inSession("zero id", "0", "ping", ""))
+	version := g.inSession("bad version header", "1", "ping", "")
+	version.header[versionHeader] = "1900-01-01"
+	g.send(ctx, version)
+	without := g.inSession("no version header", "1", "ping", "")
+	delete(without.header, versionHeader)
+	g.send(ctx, without)
+	g.send(ctx, initializePost("future version", "2099-01-01"))
+}
+
+// freshConnections is how many new connections look for the session.
+const freshConnections = 5
+
+// sessions uses the session on new connections, and a session that does not exist.
+func (g *gatherer) sessions(ctx context.Context) {
+	if !g.f.legacy() || g.session == "" {
+		return
+	}
+	for range freshConnections {
+		r := g.cheap("new connection")
+		r.client = g.fresh()
+		g.send(ctx, r)
+		r.client.HTTP().CloseIdleConnections()
+	}
+	unknown := g.cheap("unknown session")
+	unknown.header[sessionHeader] = rand.Text()
+	g.send(ctx, unknown)
+}
+
+// DefaultHold is how long an event stream is watched.
+const DefaultHold = time.Second
+
+// stream opens the event stream of the session, and opens it again after it closed.
+func (g *gatherer) stream(ctx context.Context) {
+	if !g.f.legacy() {
+		return
+	}
+	first := g.get(ctx, "stream", g.Hold)
+	if first.Status == 0 && g.f.Stopped == "" {
+		first = g.get(ctx, "stream headers", 3*g.Hold)
+	}
+	if !first.isStream() || !first.Open {
+		return
+	}
+	sleep(ctx, g.Hold/2)
+	if again := g.get(ctx, "stream again", g.Hold/2); again.isStream() && again.Open {
+		return
+	}
+	sleep(ctx, 3*g.Hold)
+	g.get(ctx, "stream later", g.Hold/2)
+}
+
+func (g *gatherer) get(ctx context.Context, probe string, hold time.Duration) *Exchange {
+	r := g.withSession(request{probe: probe, verb: http.MethodGet, header: map[string]string{"Accept": "text/event-stream"}, timeout: hold})
+	x, _ := g.send(ctx, r)
+	return x
+}
+
+// isStream reports whether x is an answer with events.
+func (x *Exchange) isStream() bool {
+	return x.ok() && contentType(x.Header) == "text/event-stream"
+}
+
+// sleep waits, unless ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// OldSSE is the attempt to open a session over HTTP+SSE.
+type OldSSE struct {
+	Server string `json:"server,omitempty"`
+	Failed string `json:"failed,omitempty"`
+}
+
+// oldSSERequests is how many requests a session over HTTP+SSE takes.
+const oldSSERequests = 3
+
+// openOldSSE opens a session over HTTP+SSE, whose answers come on its event stream.
+func (g *gatherer) openOldSSE(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	g.f.OldSSE = &OldSSE{}
+	g.f.Beside += oldSSERequests
+	s, err := mcp.Open(ctx, mcp.Endpoint{HTTP: g.Client.HTTP(), URL: g.Target.String()}, mcp.Era{Version: "2024-11-05", SSE: true})
+	if err != nil {
+		g.f.OldSSE.Failed = g.hide(err.Error())
+		return
+	}
+	g.f.OldSSE.Server = s.Era().Server
+	if err := s.Close(ctx); err != nil {
+		g.f.OldSSE.Failed = g.hide(err.Error())
+	}
+}
