@@ -54,7 +54,7 @@ func addGroups(root *cobra.Command, a *app) {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"diagnose", "Diagnose:", []*cobra.Command{newDoctorCmd(a), newTokenCmd(a), newLogsCmd(a), newMetricsCmd(a)}},
+		{"diagnose", "Diagnose:", []*cobra.Command{newDoctorCmd(a), newTokenCmd(a), newLogsCmd(a), newDepsCmd(a), newMetricsCmd(a)}},
 		{"watch", "Watch:", []*cobra.Command{newPollCmd(a), newMonitorCmd(a), newProxyCmd(a)}},
 		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a), newHeapCmd(a), newReportCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a), newLeaktestCmd(a)}},

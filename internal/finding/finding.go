@@ -6,7 +6,11 @@
 // GitHub and Markdown formats are rendered here, once for all commands.
 package finding
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Severity says how serious a finding is. The words are the product's, in every format.
 type Severity string
@@ -94,4 +98,30 @@ func Worst(findings []Finding) Severity {
 		}
 	}
 	return worst
+}
+
+// Health returns the verdict on the findings about a server: sick, doubtful or healthy,
+// and unknown if none of them could be judged.
+func Health(findings []Finding) Verdict {
+	switch Worst(findings) {
+	case Fail:
+		return "sick"
+	case Warn:
+		return "doubtful"
+	}
+	if slices.ContainsFunc(findings, func(f Finding) bool { return f.Severity == Pass }) {
+		return "healthy"
+	}
+	return "unknown"
+}
+
+// Graded compares a value with the bounds of a warning and of a failure.
+func Graded[N float64 | time.Duration](v, warn, fail N) Severity {
+	switch {
+	case v >= fail:
+		return Fail
+	case v >= warn:
+		return Warn
+	}
+	return Pass
 }

@@ -16,8 +16,8 @@ var marks = map[Severity]struct {
 	Pass: {"ok", report.Good}, Info: {"info", report.Plain}, Skip: {"skip", report.Faint}, Warn: {"warn", report.Caution}, Fail: {"FAIL", report.Bad},
 }
 
-// Text writes the verdict and the findings. A warning and a failure have a line on
-// the way out.
+// Text writes the verdict and the findings. A warning and a failure have their evidence
+// and a line on the way out.
 func (r *Report) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n\n", paint.Paint(marks[r.Severity].style, strings.ToUpper(string(r.Verdict))), report.Line(r.Headline))
@@ -25,7 +25,13 @@ func (r *Report) Text(w io.Writer, paint report.Painter) error {
 	for _, f := range r.Findings {
 		m := marks[f.Severity]
 		t.Styled(m.style, m.word, f.ID, f.Summary)
-		if f.Hint != "" && (f.Severity == Fail || f.Severity == Warn) {
+		if f.Severity != Fail && f.Severity != Warn {
+			continue
+		}
+		for _, e := range f.Evidence[:min(len(f.Evidence), evidenceShown)] {
+			t.Row("", "", "  "+e.Text)
+		}
+		if f.Hint != "" {
 			t.Row("", "", "→ "+f.Hint)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package metrics judges what an MCP server exposes at /metrics: latency by endpoint,
+// Package metrics judges the /metrics page of an MCP server: latency by endpoint,
 // error rates, and the figures of its process.
 //
 // [Run] reads the page twice, or once, and [Judge] judges the difference. A counter that

@@ -53,22 +53,8 @@ func Judge(cfg Config, before, now *Scrape) *Result {
 	if now.Skipped > 0 {
 		j.warn("%s of the page could not be read", report.Plural(int64(now.Skipped), "line"))
 	}
-	r.Verdict = verdictOf(r.Findings)
+	r.Verdict = finding.Health(r.Findings)
 	return r
-}
-
-// verdictOf returns the verdict on findings; it is unknown if none could be judged.
-func verdictOf(findings []finding.Finding) finding.Verdict {
-	switch finding.Worst(findings) {
-	case finding.Fail:
-		return "sick"
-	case finding.Warn:
-		return "doubtful"
-	}
-	if slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Severity == finding.Pass }) {
-		return "healthy"
-	}
-	return "unknown"
 }
 
 func (j *judge) add(id string, s finding.Severity, hint, format string, args ...any) {
@@ -91,7 +77,7 @@ func (j *judge) judgeErrors() {
 			worst = e
 		}
 	}
-	j.add("errors", graded(worst.Low, 0.01, 0.05), "mcpdiag logs groups the errors of the server", "%s: %s of %s calls failed, %s (95 %% interval %s to %s)",
+	j.add("errors", finding.Graded(worst.Low, 0.01, 0.05), "mcpdiag logs groups the errors of the server", "%s: %s of %s calls failed, %s (95 %% interval %s to %s)",
 		report.Cell(worst.Endpoint, 60), countText(worst.Errors), countText(worst.Calls), report.Percent(worst.Rate), report.Percent(worst.Low), report.Percent(worst.High))
 }
 

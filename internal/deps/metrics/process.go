@@ -79,28 +79,17 @@ func (j *judge) share(name string, metrics ...string) float64 {
 func (j *judge) limits(gc float64) {
 	open, ok := j.window.now.figure("process_open_fds")
 	if limit, known := j.window.now.figure("process_max_fds"); ok && known && limit > 0 {
-		j.add("fds", graded(open/limit, 0.8, 0.95), "raise the limit only after finding out who keeps them: mcpdiag leaktest counts sockets and files",
+		j.add("fds", finding.Graded(open/limit, 0.8, 0.95), "raise the limit only after finding out who keeps them: mcpdiag leaktest counts sockets and files",
 			"%s of %s files are open (%s)", countText(open), countText(limit), report.Percent(open/limit))
 	}
 	for _, f := range j.result.Process {
 		if f.Name == "event-loop lag p99" {
-			j.add("eventloop", graded(f.Value, 0.1, 1), "a call computes for long without a pause; mcpdiag flame shows which", "event-loop lag: %s at the 99 %% quantile", secondsText(f.Value))
+			j.add("eventloop", finding.Graded(f.Value, 0.1, 1), "a call computes for long without a pause; mcpdiag flame shows which", "event-loop lag: %s at the 99 %% quantile", secondsText(f.Value))
 		}
 	}
 	if gc >= 0 {
-		j.add("gc", graded(gc, 0.1, 0.3), "the heap is close to its limit, or is filled fast: mcpdiag leaktest", "garbage collection took %s of the time", report.Percent(gc))
+		j.add("gc", finding.Graded(gc, 0.1, 0.3), "the heap is close to its limit, or is filled fast: mcpdiag leaktest", "garbage collection took %s of the time", report.Percent(gc))
 	}
-}
-
-// graded compares a value with the bounds of a warning and a failure.
-func graded(v, warn, fail float64) finding.Severity {
-	switch {
-	case v >= fail:
-		return finding.Fail
-	case v >= warn:
-		return finding.Warn
-	}
-	return finding.Pass
 }
 
 func (f Figure) text() (value, change string) {

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/deps"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// depsChecker is one run of the deps command.
+type depsChecker struct {
+	a        *app
+	postgres []string
+	pid      int
+	file     string
+	cfg      deps.Config
+	failOn   choice
+	format   choice
+	output   string
+}
+
+func newDepsCmd(a *app) *cobra.Command {
+	d := depsChecker{a: a}
+	cmd := &cobra.Command{
+		SuggestFor: []string{"dependencies", "postgres", "database"},
+		Use:        "deps",
+		Short:      "Check the database that a server depends on",
+		Long: `deps checks the PostgreSQL server of an MCP server: slots, transactions
+that stay open, sessions that block others, slow statements. It changes nothing: the
+statement that would help is printed for you to run. A check that the role may not see
+is skipped and names the grant.
+
+Without an address it takes those of DATABASE_URL and other variables with a value
+such as postgres://host/db. A failure makes the exit code 3.`,
+		Example: `  DATABASE_URL=postgres://monitor@db/app mcpdiag deps
+  mcpdiag deps --from-pid 4711 --interval 10s
+  mcpdiag deps --from-config ~/.cursor/mcp.json --only 'pg.slots,pg.idle-tx'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
+	}
+	fs := cmd.Flags()
+	fs.StringArrayVar(&d.postgres, "postgres", nil, "address of a PostgreSQL server; repeatable")
+	positiveVar(fs, &d.pid, "from-pid", 0, "take the addresses from the environment of this process (Linux)")
+	fs.StringVar(&d.file, "from-config", "", "take the addresses from the servers of this mcp.json")
+	durationVar(fs, &d.cfg.Interval, "interval", 0, "read counters twice, this far apart, for rates")
+	durationVar(fs, &d.cfg.Slow, "slow", time.Second, "warn of statements that take longer on average")
+	fs.StringSliceVar(&d.cfg.Only, "only", nil, "run these checks only, such as pg.slots or 'pg.*'; repeatable")
+	choiceVar(cmd, fs, &d.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
+	choiceVar(cmd, fs, &d.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
+	group(fs, "Servers", "postgres", "from-pid", "from-config")
+	group(fs, "Checks", "interval", "slow", "only")
+	group(fs, "Output", "fail-on", "format", "output")
+	foundMaySet(fs, "interval", "slow", "only", "fail-on", "format")
+	paths(fs, "from-config", "output")
+	return cmd
+}
+
+func (d *depsChecker) run(ctx context.Context) error {
+	for _, pattern := range d.cfg.Only {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return usagef("--only %s: not a pattern", pattern)
+		}
+	}
+	var err error
+	if d.cfg.Targets, err = d.targets(); err != nil {
+		return err
+	}
+	if len(d.cfg.Targets) == 0 {
+		return usagef("no server to check: name one with --postgres, set DATABASE_URL, or take the addresses of a server with --from-pid or --from-config")
+	}
+	res, err := deps.Run(ctx, d.cfg)
+	if err != nil {
+		return err
+	}
+	return d.a.concludeOn(d.failOn.value, d.output, d.format.value, res)
+}
+
+// targets returns the servers that flags name, or else those of the environment.
+func (d *depsChecker) targets() ([]deps.Target, error) {
+	var all []deps.Target
+	for _, address := range d.postgres {
+		d.warnPassword("--postgres", address)
+		all = append(all, deps.Target{Kind: deps.Postgres, Address: address, Origin: "--postgres"})
+	}
+	if d.pid > 0 {
+		environ, err := environOf(d.pid)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, deps.FromEnviron(environ, fmt.Sprintf(" of pid %d", d.pid))...)
+	}
+	if d.file != "" {
+		found, err := d.config()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	if len(all) == 0 && d.pid == 0 && d.file == "" {
+		for _, name := range []string{"DATABASE_URL", "POSTGRES_URL"} {
+			all = append(all, deps.FromEnviron([]string{name + "=" + d.a.getenv(name)}, "")...)
+		}
+	}
+	return all, nil
+}
+
+// warnPassword warns of a password that other users of the machine can read.
+func (d *depsChecker) warnPassword(flag, address string) {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		if _, set := u.User.Password(); set {
+			d.a.warn(flag + ": a password on the command line can be read by every user of this machine; set DATABASE_URL instead")
+		}
+	}
+}
+
+func (d *depsChecker) config() ([]deps.Target, error) {
+	in, name, err := d.a.openInput(d.file)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	data, err := report.ReadAtMost(in, maxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	found, err := deps.FromConfig(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return found, nil
+}
+
+// environOf returns the environment that a process was started with.
+func environOf(pid int) ([]string, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("reading the environment of process %d: it belongs to another user; run as that user", pid)
+	case err != nil:
+		return nil, fmt.Errorf("reading the environment of process %d: %w; it needs Linux and a process that runs", pid, report.Cause(err))
+	}
+	return strings.Split(strings.TrimRight(string(data), "\x00"), "\x00"), nil
+}

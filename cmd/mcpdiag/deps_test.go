@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
+)
+
+// unreachable is the address of a server that refuses connections.
+const unreachable = "postgres://u:topsecret@127.0.0.1:1/app"
+
+// A server that cannot be reached is exit code 3 in every format, and its password is
+// in none.
+func TestDepsFormats(t *testing.T) {
+	t.Setenv("DATABASE_URL", unreachable)
+	for format, want := range map[string]string{
+		"text": "SICK  pg.connect: no connection", "json": `"address": "postgres://u@127.0.0.1:1/app"`, "markdown": "### mcpdiag deps: sick",
+		"junit": `name="pg.connect"`, "github": "::error title=mcpdiag deps",
+	} {
+		o := invoke(t, "deps", "--format", format)
+		if o.wants(t, exitFinding, want); strings.Contains(o.out+o.err, "topsecret") {
+			t.Errorf("%s: the password is shown", format)
+		}
+	}
+}
+
+// Addresses come from flags, an mcp.json, and the environment of a process.
+func TestDepsSources(t *testing.T) {
+	t.Setenv("DATABASE_URL", "")
+	invoke(t, "deps").wants(t, exitUsage, "set DATABASE_URL, or take")
+	invoke(t, "deps", "--postgres", unreachable).wants(t, exitFinding, "a password on the command line")
+	invoke(t, "deps", "--postgres", "postgres://h:port/").wants(t, exitFailure, "not an address of PostgreSQL")
+	invoke(t, "deps", "--only", "[").wants(t, exitUsage, "not a pattern")
+	file := filepath.Join(t.TempDir(), "mcp.json")
+	text := fmt.Sprintf(`{"mcpServers": {"db": {"command": "x", "env": {"DB": %q}}}}`, unreachable)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	invoke(t, "deps", "--from-config", file).wants(t, exitFinding, "DB of the server db")
+	invoke(t, "deps", "--from-config", "go.mod").wants(t, exitFailure, "reading go.mod")
+	if runtime.GOOS != "linux" {
+		return
+	}
+	cmd := exec.Command("sleep", "60")
+	cmd.Env = []string{"PG_URL=" + unreachable}
+	if err := cmd.Start(); err != nil {
+		t.Skip("there is no sleep here")
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	pid := strconv.Itoa(cmd.Process.Pid)
+	invoke(t, "deps", "--from-pid", pid).wants(t, exitFinding, "PG_URL of pid "+pid)
+	invoke(t, "deps", "--from-pid", "99999999").wants(t, exitFailure, "reading the environment of process 99999999")
+}
+
+// A healthy server is exit code 0, also with --fail-on warn and two readings.
+func TestDepsPostgres(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts PostgreSQL")
+	}
+	server := depstest.Postgres(t)
+	t.Setenv("DATABASE_URL", server.Address)
+	o := invoke(t, "deps", "--interval", "10ms", "--fail-on", "warn")
+	o.wants(t, exitOK, "HEALTHY  14 checks of 1 server without a finding, 1 skipped")
+	o.wants(t, exitOK, "missing: shared_preload_libraries = 'pg_stat_statements', then CREATE EXTENSION")
+	invoke(t, "deps", "--only", "pg.rates", "--interval", "10ms").wants(t, exitOK, "0 deadlocks")
+}

@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Config describes a check.
+type Config struct {
+	Server   *pgconn.Config
+	Interval time.Duration // between two readings of the counters; 0 reads once
+	Slow     time.Duration // a mean time of a statement above it is a warning
+	Only     func(id string) bool
+	Limits   Limits
+}
+
+// Limits are the ages from which sessions are a finding.
+type Limits struct {
+	IdleWarn, IdleFail       time.Duration // idle in transaction
+	BlockedWarn, BlockedFail time.Duration
+	LongWarn, LongFail       time.Duration
+}
+
+// DefaultLimits returns the limits of a production server.
+func DefaultLimits() Limits {
+	return Limits{time.Minute, 5 * time.Minute, 5 * time.Second, 30 * time.Second, time.Minute, 10 * time.Minute}
+}
+
+// checker collects the findings of one server.
+type checker struct {
+	Config
+	session *session
+	about   about
+	list    []finding.Finding
+}
+
+// about is the server, and the rights of the role.
+type about struct {
+	version  string
+	number   int
+	standby  bool
+	role     string
+	monitors bool // sees the sessions of others
+}
+
+// Check connects, judges the server and returns the findings.
+func Check(ctx context.Context, cfg Config) []finding.Finding {
+	ctx, cancel := context.WithTimeout(ctx, checkTime+cfg.Interval)
+	defer cancel()
+	c := &checker{Config: cfg}
+	if !c.connect(ctx) {
+		return c.list
+	}
+	defer c.session.close()
+	for _, check := range []struct {
+		id      string
+		monitor bool // needs the sessions or statistics of others
+		run     func(context.Context, string) error
+	}{
+		{"pg.slots", true, c.slots},
+		{"pg.idle-tx", true, c.idleInTransaction},
+		{"pg.blocked", true, c.blocked},
+		{"pg.long", true, c.long},
+		{"pg.statements", true, c.statements},
+		{"pg.seqscan", false, c.sequentialScans},
+		{"pg.index", false, c.invalidIndexes},
+		{"pg.vacuum", false, c.deadRows},
+		{"pg.wrap", false, c.wraparound},
+		{"pg.horizon", true, c.horizon},
+		{"pg.replica", true, c.replica},
+		{"pg.rates", false, c.rates},
+		{"pg.settings", false, c.settings},
+	} {
+		switch {
+		case !cfg.Only(check.id):
+		case check.monitor && !c.about.monitors:
+			c.add(check.id, finding.Skip, "", nil, "the role %s sees only its own sessions; missing: %s", c.about.role, c.grant())
+		default:
+			if err := check.run(ctx, check.id); err != nil {
+				c.skipped(check.id, err)
+			}
+		}
+	}
+	return c.list
+}
+
+// grant returns the statement that gives the role the right to see all sessions.
+func (c *checker) grant() string { return "GRANT pg_monitor TO " + identifier(c.about.role) }
+
+func (c *checker) connect(ctx context.Context) bool {
+	start := time.Now()
+	var err error
+	if c.session, err = connect(ctx, c.Server); err != nil {
+		c.refused(err)
+		return false
+	}
+	rows, err := c.session.ask(ctx, aboutServer)
+	if err != nil || len(rows) == 0 {
+		c.session.close()
+		c.refused(err)
+		return false
+	}
+	r := rows[0]
+	c.about = about{r[0], int(r.number(1)), r[2] == "t", r[3], r[4] == "t"}
+	kind := "primary"
+	if c.about.standby {
+		kind = "standby"
+	}
+	c.add("pg.connect", finding.Pass, "", nil, "PostgreSQL %s, %s, answered in %s", c.about.version, kind, report.Duration(time.Since(start)))
+	return true
+}
+
+// hints are the ways out of a refusal, by its SQLSTATE.
+var hints = map[string]string{
+	"28P01": "the password is wrong; compare it with the one of the MCP server's environment",
+	"28000": "pg_hba.conf has no entry for this user, address and encryption",
+	"3D000": "the database does not exist; compare the name with: psql -l",
+	"53300": "all slots are taken: close connections or make pools smaller; PgBouncer lets many clients share few slots",
+	"57P03": "the server starts, stops or recovers; its log says which",
+	"08P01": "a pooler refused the connection; give the address of PostgreSQL itself",
+}
+
+// refused reports a connection that failed. A server without a free slot is the
+// finding pg.slots, too.
+func (c *checker) refused(err error) {
+	state := sqlState(err)
+	hint, known := hints[state]
+	if !known {
+		hint = "is the address right, does the server run, and does a firewall let this machine in?"
+	}
+	c.add("pg.connect", finding.Fail, hint, nil, "%s", causeOf(err))
+	if state == "53300" && c.Only("pg.slots") {
+		c.add("pg.slots", finding.Fail, hint, nil, "no slot is free: the server refused the connection with SQLSTATE 53300")
+	}
+}
+
+// causeOf writes an error of the connection without the address, whose parts pgconn repeats.
+func causeOf(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fmt.Sprintf("the server refused the connection: %s (SQLSTATE %s)", report.Cell(e.Message, 200), e.Code)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no connection within " + report.Duration(connectTime)
+	}
+	return "no connection: " + report.Cell(fmt.Sprint(report.Cause(err)), 300)
+}
+
+// skipped reports a check that the server refused.
+func (c *checker) skipped(id string, err error) {
+	hint := ""
+	if sqlState(err) == "42501" {
+		hint = "; missing: " + c.grant()
+	}
+	c.add(id, finding.Skip, "", nil, "could not be asked: %s%s", report.Cell(err.Error(), 200), hint)
+}
+
+func (c *checker) add(id string, s finding.Severity, hint string, evidence []string, format string, args ...any) {
+	f := finding.Finding{ID: id, Group: "postgres", Severity: s, Summary: fmt.Sprintf(format, args...), Hint: hint}
+	for _, text := range evidence {
+		f.Evidence = append(f.Evidence, finding.Evidence{Text: text})
+	}
+	c.list = append(c.list, f)
+}

@@ -1,0 +1,111 @@
+package deps
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Kind is a kind of server.
+type Kind string
+
+// Kinds.
+const (
+	Postgres Kind = "postgres"
+)
+
+// Target is the address of a server. Address may hold a password and is not printed.
+type Target struct {
+	Kind    Kind
+	Address string
+	Origin  string // "--postgres", "DATABASE_URL", "DATABASE_URL of pid 12"
+}
+
+// maxTargets bounds the servers that are checked in one run.
+const maxTargets = 10
+
+// schemes are the kinds by the scheme of an address.
+var schemes = map[string]Kind{"postgres": Postgres, "postgresql": Postgres}
+
+// kindOf returns the kind of server that an address names, "" if it is none of ours.
+func kindOf(address string) Kind {
+	scheme, _, ok := strings.Cut(address, "://")
+	if !ok {
+		return ""
+	}
+	return schemes[strings.ToLower(scheme)]
+}
+
+// FromEnviron returns the servers that the variables of an environment name, by the
+// schemes of their values.
+func FromEnviron(environ []string, origin string) []Target {
+	var all []Target
+	for _, set := range environ {
+		name, value, ok := strings.Cut(set, "=")
+		if kind := kindOf(value); ok && kind != "" {
+			all = append(all, Target{kind, value, name + origin})
+		}
+	}
+	return distinct(all)
+}
+
+// distinct sorts targets by their origins, and removes addresses that are there twice.
+func distinct(all []Target) []Target {
+	slices.SortStableFunc(all, func(a, b Target) int { return cmp.Compare(a.Origin, b.Origin) })
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(t Target) bool {
+		twice := seen[t.Address]
+		seen[t.Address] = true
+		return twice
+	})
+}
+
+// hostConfig is the part of an mcp.json that names dependencies. VS Code calls its
+// servers "servers".
+type hostConfig struct {
+	MCPServers map[string]hostServer `json:"mcpServers"`
+	Servers    map[string]hostServer `json:"servers"`
+}
+
+type hostServer struct {
+	Env  map[string]any `json:"env"`
+	Args []any          `json:"args"`
+}
+
+// FromConfig returns the servers that the environments and arguments in an mcp.json name.
+func FromConfig(data []byte) ([]Target, error) {
+	var doc hostConfig
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, errors.New("not the JSON of an mcp.json") // its error may repeat a password
+	}
+	if len(doc.MCPServers)+len(doc.Servers) == 0 {
+		return nil, errors.New(`an mcp.json has "mcpServers" or "servers"; this file has neither`)
+	}
+	var all []Target
+	for _, servers := range []map[string]hostServer{doc.MCPServers, doc.Servers} {
+		for _, name := range slices.Sorted(maps.Keys(servers)) {
+			all = append(all, servers[name].targets(name)...)
+		}
+	}
+	return distinct(all), nil
+}
+
+func (s hostServer) targets(name string) []Target {
+	var environ []string
+	for key, value := range s.Env {
+		if text, ok := value.(string); ok {
+			environ = append(environ, key+"="+text)
+		}
+	}
+	all := FromEnviron(environ, " of the server "+name)
+	for i, value := range s.Args {
+		if text, ok := value.(string); ok && kindOf(text) != "" {
+			all = append(all, Target{kindOf(text), text, fmt.Sprintf("argument %d of the server %s", i+1, name)})
+		}
+	}
+	return all
+}
