@@ -105,6 +105,9 @@ func compare(t *testing.T, tr transcript, got []string) {
 	want := tr.output
 	// On a busy machine a load test says that it was itself the limit.
 	got = slices.DeleteFunc(got, func(line string) bool { return strings.HasPrefix(line, "No verdict") })
+	for len(got) > 0 && got[len(got)-1] == "" {
+		got = got[:len(got)-1]
+	}
 	if n := len(want); n > 0 && want[n-1] == "…" {
 		want = want[:n-1]
 		got = got[:min(len(got), n-1)]

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,22 +25,33 @@ const serversDir = "../../testdata/servers"
 // they cannot be had, the test is skipped; in CI that is a failure.
 func npmServers(t *testing.T) {
 	t.Helper()
+	npmInstall(t, serversDir)
+}
+
+// installing is held while npm installs: tests that run side by side need the same packages.
+var installing sync.Mutex
+
+// npmInstall installs the packages that are locked in dir, unless they are there.
+func npmInstall(t *testing.T, dir string) {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		t.Skip("npm is missing: the servers from the npm registry cannot be installed")
+		t.Skip("npm is missing: packages from the npm registry cannot be installed")
 	}
-	installed, err := os.Stat(filepath.Join(serversDir, "node_modules", ".package-lock.json"))
-	wanted, err2 := os.Stat(filepath.Join(serversDir, "package-lock.json"))
+	installed, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json"))
+	wanted, err2 := os.Stat(filepath.Join(dir, "package-lock.json"))
 	if err == nil && err2 == nil && !installed.ModTime().Before(wanted.ModTime()) {
 		return
 	}
 	cmd := exec.Command(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	cmd.Dir = serversDir
+	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatalf("npm ci: %v\n%s", err, out)
 		}
-		t.Skipf("npm ci cannot install the servers: %v", err)
+		t.Skipf("npm ci cannot install the packages: %v", err)
 	}
 }
 
