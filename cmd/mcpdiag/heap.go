@@ -1,7 +1,8 @@
 package main
 
 import (
-	"io"
+	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -9,16 +10,28 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 )
 
+// heaper is one run of the heap command.
+type heaper struct {
+	a        *app
+	options  heap.Options
+	conn     connection
+	pid      int
+	consent  bool // to open the inspector of the process
+	address  string
+	interval time.Duration
+	format   choice
+	output   string
+}
+
 func newHeapCmd(a *app) *cobra.Command {
-	var operations int
-	var memory int64
-	var format choice
-	var output string
+	h := &heaper{a: a}
 	cmd := &cobra.Command{
-		Use:   "heap A [B]",
+		Use:   "heap [A [B]]",
 		Short: "Say which objects stay in memory, and which object holds them",
 		Long: `heap reads a heap snapshot of Node.js (.heapsnapshot), a sampling profile of its
-allocations (.heapprofile) or a heap profile of Go (pprof), plain or compressed.
+allocations (.heapprofile) or a heap profile of Go (pprof), plain or compressed. Instead
+of files it takes two from a running process, --interval apart: from Node.js with --pid
+or --inspect, from Go with --url.
 
 Of two snapshots of one process it names the objects that hold new ones, by the path of
 variables and properties that leads to them; of two profiles, the lines whose memory has
@@ -30,44 +43,65 @@ classes and objects, or lines.
 Contents of strings are never printed: a snapshot holds every secret of its process.`,
 		Example: `  mcpdiag heap before.heapsnapshot after.heapsnapshot --ops 1000
   mcpdiag heap before.pb.gz after.pb.gz --ops 1000
-  mcpdiag heap app.heapsnapshot`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 1 || len(args) > 2 {
-				return usagef("name one or two files: heap snapshots or heap profiles, the older one first")
-			}
-			return nil
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 && operations > 0 {
-				return usagef("--ops is for two files: it is the number of operations between them")
-			}
-			var sources []heap.Source
-			for _, arg := range args {
-				sources = append(sources, heapSource(a, arg))
-			}
-			res, err := heap.Run(sources, heap.Options{Operations: operations, Memory: memory})
-			if err != nil {
-				return err
-			}
-			return a.conclude(output, format.value, res)
-		},
+  mcpdiag heap app.heapsnapshot
+  mcpdiag heap --pid 4711 --attach --interval 60
+  mcpdiag heap --url http://localhost:6060/debug/pprof/heap --interval 60`,
+		RunE: func(cmd *cobra.Command, args []string) error { return h.run(cmd, args) },
 	}
-	fs := cmd.Flags()
-	limitVar(fs, &operations, "ops", "number of operations between the two files; 0: unknown")
-	sizeVar(fs, &memory, "max-memory", graph.DefaultLimit, "refuse a snapshot that needs more memory than this")
-	choiceVar(cmd, fs, &format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
-	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
-	group(fs, "Comparison", "ops", "max-memory")
-	group(fs, "Output", "format", "output")
-	foundMaySet(fs, "ops", "format")
-	paths(fs, "output")
+	h.addFlags(cmd)
 	return cmd
 }
 
-// heapSource opens a file with a heap; "-" is standard input.
-func heapSource(a *app, path string) heap.Source {
-	return heap.Source{Name: path, Open: func() (io.ReadCloser, error) {
-		in, _, err := a.openInput(path)
-		return in, err
-	}}
+func (h *heaper) addFlags(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	limitVar(fs, &h.options.Operations, "ops", "number of operations between the two; 0: unknown")
+	sizeVar(fs, &h.options.Memory, "max-memory", graph.DefaultLimit, "refuse a snapshot that needs more memory than this")
+	positiveVar(fs, &h.pid, "pid", 0, "process of Node.js to compare with itself; needs --attach")
+	fs.BoolVar(&h.consent, "attach", false, "with --pid: open the inspector of the process, stop it for two snapshots, close the inspector")
+	fs.StringVar(&h.address, "inspect", "", "compare the process whose inspector is open at this loopback address, such as 127.0.0.1:9229")
+	durationVar(fs, &h.interval, "interval", 30*time.Second, "time between the two, for a running process")
+	choiceVar(cmd, fs, &h.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	fs.StringVarP(&h.output, "output", "o", "-", "write the result to this file")
+	h.conn.addFlags(fs, 30*time.Second)
+	group(fs, "Comparison", "ops", "max-memory")
+	group(fs, "Running process", "pid", "attach", "inspect", "interval")
+	group(fs, "Output", "format", "output")
+	foundMaySet(fs, "ops", "interval", "format")
+	paths(fs, "output")
+}
+
+func (h *heaper) run(cmd *cobra.Command, args []string) error {
+	take, err := h.source(cmd, args)
+	if err != nil {
+		return err
+	}
+	res, err := take(cmd.Context())
+	if err != nil {
+		return err
+	}
+	return h.a.conclude(h.output, h.format.value, res)
+}
+
+// source returns the function that takes the two heaps.
+func (h *heaper) source(cmd *cobra.Command, args []string) (func(context.Context) (*heap.Result, error), error) {
+	var chosen []func(context.Context) (*heap.Result, error)
+	if len(args) > 0 {
+		chosen = append(chosen, func(context.Context) (*heap.Result, error) { return h.files(args) })
+	}
+	for flag, take := range map[string]func(context.Context) (*heap.Result, error){"pid": h.attach, "inspect": h.inspector, "url": h.fetch} {
+		if cmd.Flags().Changed(flag) {
+			chosen = append(chosen, take)
+		}
+	}
+	switch {
+	case len(chosen) != 1 || len(args) > 2:
+		return nil, usagef("name one or two files, the older one first: heap snapshots or heap profiles; or a running process with --pid, --inspect or --url")
+	case len(args) == 1 && h.options.Operations > 0:
+		return nil, usagef("--ops is for two files: it is the number of operations between them")
+	case len(args) > 0 && cmd.Flags().Changed("interval"):
+		return nil, usagef("--interval is for a running process")
+	case h.consent && h.pid == 0:
+		return nil, usagef("--attach goes with --pid")
+	}
+	return chosen[0], nil
 }

@@ -66,6 +66,7 @@ var only = map[string]struct {
 	"github.com/shirou/gopsutil":             {[]string{"internal/process"}, false},
 	"github.com/modelcontextprotocol/go-sdk": {[]string{"internal/demo", "internal/assist"}, true},
 	"github.com/HdrHistogram/":               {[]string{"internal/loadtest", "internal/leaktest", "internal/logs", "internal/flame", "internal/trend"}, false},
+	"github.com/coder/websocket":             {[]string{"internal/inspect"}, false},
 	"github.com/mattn/go-runewidth":          {[]string{"internal/report"}, false},
 	"github.com/jackc/":                      {[]string{"internal/deps/postgres"}, false},
 	"github.com/rogpeppe/go-internal/":       {nil, true},

@@ -35,16 +35,16 @@ type side struct {
 	profile *Profile
 }
 
-// Run reads one or two files and describes or compares them.
+// Run reads one or two sources, in their order, and describes or compares them.
 func Run(sources []Source, o Options) (*Result, error) {
-	last, err := load(sources[len(sources)-1], true, o)
+	first, err := load(sources[0], len(sources) == 1, o)
 	if err != nil {
 		return nil, err
 	}
 	if len(sources) == 1 {
-		return last.inspect(), nil
+		return first.inspect(), nil
 	}
-	first, err := load(sources[0], false, o)
+	last, err := load(sources[1], true, o)
 	if err != nil {
 		return nil, err
 	}

@@ -117,10 +117,12 @@ func differences(a, b Profile) []*stack {
 	return slices.Collect(maps.Values(all))
 }
 
+// nothing returns an empty profile to compare p with.
+func nothing(p *stacks.Profile) Profile { return Profile{Bytes: stacks.NewProfile(p.Format, p.Unit)} }
+
 // InspectProfile lists the stacks that hold the most memory.
 func InspectProfile(p Profile) *Result {
-	none := Profile{Bytes: stacks.NewProfile(p.Bytes.Format, p.Bytes.Unit)}
-	res := CompareProfiles(none, p, 0)
+	res := CompareProfiles(nothing(p.Bytes), p, 0)
 	res.Verdict, res.Headline, res.Warnings = Measured, fmt.Sprintf("the profile holds %s of live memory", size(p.Bytes.Weight())), nil
 	return res
 }

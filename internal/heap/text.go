@@ -79,7 +79,12 @@ func (r *Result) siteSection() section {
 	s := section{title: "Lines whose memory is kept", header: append(r.columns(), "allocated in", "called by")}
 	s.right = rightmost(len(s.header) - 2)
 	for _, site := range r.Sites {
-		s.rows = append(s.rows, append(r.figures(site.Kept), report.CellEnd(site.Name, pathWidth), report.CellEnd(strings.Join(site.Callers, " ← "), 2*pathWidth)))
+		figures := r.figures(site.Kept)
+		if site.Objects == 0 { // the format has bytes only
+			figures[len(figures)-2] = "-"
+			figures[0] = "-"
+		}
+		s.rows = append(s.rows, append(figures, report.CellEnd(site.Name, pathWidth), report.CellEnd(strings.Join(site.Callers, " ← "), 2*pathWidth)))
 	}
 	return s
 }

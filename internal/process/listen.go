@@ -20,3 +20,18 @@ func Listening(port int) (Info, error) {
 	}
 	return Info{}, fmt.Errorf("finding the process that listens on port %d: %w; another user's is found as root only", port, ErrNoMatch)
 }
+
+// Ports returns the TCP ports on which a process listens.
+func Ports(pid int) ([]int, error) {
+	conns, err := net.ConnectionsPid("tcp", int32(pid)) //nolint:gosec // PIDs have 22 bits
+	if err != nil {
+		return nil, fmt.Errorf("listing the connections of process %d: %w", pid, err)
+	}
+	var ports []int
+	for _, c := range conns {
+		if c.Status == "LISTEN" {
+			ports = append(ports, int(c.Laddr.Port))
+		}
+	}
+	return ports, nil
+}
