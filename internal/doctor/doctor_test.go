@@ -58,7 +58,11 @@ func TestFaults(t *testing.T) {
 			if id == "auth.token_works" {
 				token = "wrong"
 			}
-			r := Judge(examine(t, start(t), token), Judgement{})
+			f := examine(t, start(t), token)
+			if id == "exposure.debug" {
+				f.Loopback = false // it is a failure on public addresses only
+			}
+			r := Judge(f, Judgement{})
 			if !slices.Equal(r.RootCauses, []string{id}) {
 				t.Errorf("root causes %q, want only %s\n%s", r.RootCauses, id, shown(r))
 			}

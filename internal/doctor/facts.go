@@ -13,26 +13,27 @@ const FactsSchema = "mcpdiag.doctor.facts/1"
 // Facts are everything that was observed of a server, without secrets. The rules
 // read nothing else, neither the network nor the clock.
 type Facts struct {
-	Schema      string      `json:"schema"`
-	Target      string      `json:"target"` // without secrets
-	At          time.Time   `json:"at"`
-	Credentials bool        `json:"credentials"`        // the user gave some
-	Quick       bool        `json:"quick,omitempty"`    // only the handshake and the listings were asked for
-	Insecure    bool        `json:"insecure,omitempty"` // certificates were not required to be valid
-	SecretQuery bool        `json:"secret_query,omitempty"`
-	Loopback    bool        `json:"loopback"`
-	Network     Network     `json:"network"`
-	Exchanges   []*Exchange `json:"exchanges"`
-	Session     *SessionID  `json:"session,omitempty"`
-	OldSSE      *OldSSE     `json:"old_sse,omitempty"`
-	Beside      int         `json:"requests_beside,omitempty"` // not recorded as exchanges
-	Sessions    int         `json:"sessions"`                  // opened
-	Ended       int         `json:"ended"`                     // sessions ended with DELETE
-	Stopped     string      `json:"stopped,omitempty"`
-	Seconds     float64     `json:"seconds"`
+	Schema      string       `json:"schema"`
+	Target      string       `json:"target"` // without secrets
+	At          time.Time    `json:"at"`
+	Credentials bool         `json:"credentials"`        // the user gave some
+	Quick       bool         `json:"quick,omitempty"`    // only the handshake and the listings were asked for
+	Insecure    bool         `json:"insecure,omitempty"` // certificates were not required to be valid
+	SecretQuery bool         `json:"secret_query,omitempty"`
+	Loopback    bool         `json:"loopback"`
+	Network     Network      `json:"network"`
+	Exchanges   []*Exchange  `json:"exchanges"`
+	Session     *SessionID   `json:"session,omitempty"`
+	Tools       *ToolListing `json:"tools,omitempty"`
+	OldSSE      *OldSSE      `json:"old_sse,omitempty"`
+	Beside      int          `json:"requests_beside,omitempty"` // not recorded as exchanges
+	Sessions    int          `json:"sessions"`                  // opened
+	Ended       int          `json:"ended"`                     // sessions ended with DELETE
+	Stopped     string       `json:"stopped,omitempty"`
+	Seconds     float64      `json:"seconds"`
 }
 
-// Network is what was observed below HTTP.
+// Network holds the observations below HTTP.
 type Network struct {
 	Host      string      `json:"host"`
 	Literal   bool        `json:"literal,omitempty"` // the host is an address

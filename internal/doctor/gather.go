@@ -12,7 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
-// Limits on what Gather does to a server.
+// Limits of Gather.
 const (
 	MaxRequests     = 50
 	DefaultDeadline = 10 * time.Second
@@ -74,7 +74,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 func (g *gatherer) steps() []func(context.Context) {
 	steps := []func(context.Context){g.enter, g.listings}
 	if !g.Quick {
-		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream)
+		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream, g.exposure)
 	}
 	return append(steps, g.leave)
 }

@@ -14,7 +14,8 @@ func (g *gatherer) listings(ctx context.Context) {
 	if !g.f.legacy() && !g.f.modern() {
 		return
 	}
-	for _, what := range []string{"tools", "prompts", "resources"} {
+	g.tools(ctx)
+	for _, what := range []string{"prompts", "resources"} {
 		g.send(ctx, g.list(what, ""))
 	}
 }

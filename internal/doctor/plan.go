@@ -1,13 +1,12 @@
 package doctor
 
-// Plan describes the requests that Gather sends, in order, for users who want to
-// know before.
+// Plan describes the requests of Gather in their order.
 func Plan(quick bool) []string {
 	plan := []string{
 		"look the host up, connect to each address, TLS handshake with each",
 		"POST server/discover, initialize, notifications/initialized (3 requests)",
 		"POST ping, or server/discover without sessions: 5 times, for the latency",
-		"POST tools/list, prompts/list, resources/list (3)",
+		"POST tools/list to its last page (at most 20), prompts/list, resources/list",
 		"POST initialize and GET at the usual paths, only if nothing is served at this one (at most 5)",
 	}
 	if quick {
@@ -18,6 +17,7 @@ func Plan(quick bool) []string {
 			"POST an unknown method, broken JSON, ping with other ids and version headers, initialize with a future version (7, and 2 for 2026-07-28)",
 			"GET the event stream for a second, and again (2, or 3 where it is refused)",
 			"POST ping with a foreign Origin, with a foreign Host, and with the Origin of a browser; OPTIONS; POST ping with the other slash (5)",
+			"GET /health, /healthz, /ready, /metrics, /debug/pprof/, /debug/vars, /debug/snapshot, without credentials (7)",
 		)
 	}
 	return append(plan, "DELETE each session that was opened, and one request after it")

@@ -89,7 +89,7 @@ func (g *gatherer) keptHeader(h http.Header) http.Header {
 	return kept
 }
 
-// hide removes the session id and what looks like a secret from foreign text.
+// hide removes the session id, and values that look secret, from foreign text.
 func (g *gatherer) hide(text string) string {
 	if len(g.session) >= 4 {
 		text = strings.ReplaceAll(text, g.session, "REDACTED")

@@ -72,7 +72,7 @@ func group(id string) string {
 // table returns all rules, each after the rules that it needs.
 func table() []rule {
 	var all []rule
-	for _, part := range [][]rule{networkRules(), httpRules(), authRules(), protocolRules(), streamRules()} {
+	for _, part := range [][]rule{networkRules(), httpRules(), authRules(), protocolRules(), streamRules(), toolRules(), limitRules(), exposureRules()} {
 		all = append(all, part...)
 	}
 	return all

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// entryNeeds lists the rules without which no answer of the server means anything.
+// entryNeeds lists the rules that must pass before answers of the server can be judged.
 func entryNeeds() []string {
 	return []string{"network", "limits.hit", "http.answer", "http.status", "http.redirect", "http.path", "http.accept", "http.content_type", "http.waf", "http.gateway", "http.host"}
 }

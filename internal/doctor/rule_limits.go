@@ -1,0 +1,164 @@
+package doctor
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func limitRules() []rule {
+	return []rule{
+		{id: "limits.headers", title: "the limits of the rate are known", needs: entryNeeds(), judge: judgeLimitHeaders, reference: "draft-ietf-httpapi-ratelimit-headers"},
+		{id: "limits.near", title: "the limit of the rate is far away", needs: entryNeeds(), judge: judgeLimitNear},
+	}
+}
+
+// rateLimit is the limit that an answer names; -1 is unknown.
+type rateLimit struct {
+	limit, remaining, window int
+	text                     string
+}
+
+// rateLimitOf reads the fields of the draft, of its older versions and of X-RateLimit.
+func rateLimitOf(h http.Header) (rateLimit, bool) {
+	policy, state := h.Get("Ratelimit-Policy"), h.Get("Ratelimit")
+	if policy != "" || state != "" {
+		return rateLimit{parameter(policy, "q"), parameter(state, "r"), parameter(policy, "w"), strings.TrimSpace(policy + " " + state)}, true
+	}
+	for _, prefix := range []string{"Ratelimit-", "X-Ratelimit-"} {
+		limit, remaining := h.Get(prefix+"Limit"), h.Get(prefix+"Remaining")
+		if limit != "" {
+			return rateLimit{parameter("="+limit, ""), parameter("="+remaining, ""), -1, remaining + " of " + limit + " left"}, true
+		}
+	}
+	return rateLimit{}, false
+}
+
+// parameter returns the number of a parameter in a structured field, -1 without one.
+func parameter(field, name string) int {
+	m := regexp.MustCompile(`(?:^|;\s*)` + name + `=\s*(\d{1,9})`).FindStringSubmatch(field)
+	if m == nil {
+		return -1
+	}
+	n, _ := strconv.Atoi(m[1]) // nine digits fit
+	return n
+}
+
+// lastLimit returns the limit that the last answer of the server names.
+func (f *Facts) lastLimit() (rateLimit, *Exchange) {
+	for _, x := range slices.Backward(f.Exchanges) {
+		if x == nil {
+			continue
+		}
+		if l, ok := rateLimitOf(x.Header); ok {
+			return l, x
+		}
+	}
+	return rateLimit{}, nil
+}
+
+func judgeLimitHeaders(f *Facts) opinion {
+	l, x := f.lastLimit()
+	if x == nil {
+		return info("answers name no limit")
+	}
+	return info("%s", l.text).saw(x)
+}
+
+// fewPerMinute is a limit that one busy client reaches.
+const fewPerMinute = 60
+
+func judgeLimitNear(f *Facts) opinion {
+	l, x := f.lastLimit()
+	switch {
+	case x == nil:
+		return pass("answers name no limit")
+	case l.limit > 0 && l.remaining >= 0 && l.remaining*10 < l.limit:
+		return warn("%d of %d requests are left", l.remaining, l.limit).fix("raise the limit: a session takes several requests").saw(x)
+	case l.window > 0 && l.limit >= 0 && l.limit*60/l.window < fewPerMinute:
+		return warn("the limit is %d requests in %d s", l.limit, l.window).fix("raise it: one busy client needs about one request a second").saw(x)
+	}
+	return pass("%s", l.text)
+}
+
+func exposureRules() []rule {
+	return []rule{
+		{id: "exposure.health", title: "the health page agrees", shows: true, needs: entryNeeds(), judge: judgeHealth},
+		{id: "exposure.metrics", title: "metrics are not public", needs: entryNeeds(), judge: judgeMetrics},
+		{id: "exposure.debug", title: "debug pages are not public", needs: entryNeeds(), fails: true, judge: judgeDebug, reference: "CVE-2019-11248"},
+	}
+}
+
+func judgeHealth(f *Facts) opinion {
+	asked := false
+	for _, path := range []string{"/health", "/healthz", "/ready"} {
+		x := f.first(path)
+		asked = asked || x.Status != 0
+		if !x.ok() && x.Status != http.StatusServiceUnavailable || contentType(x.Header) == "text/html" {
+			continue
+		}
+		if part := unhealthy([]byte(x.Body)); part != "" || !x.ok() {
+			return warn("%s says that a part is not healthy: %s", path, part).fix("look at that part").saw(x)
+		}
+		return pass("%s is fine", path)
+	}
+	if !asked {
+		return notAsked(f)
+	}
+	return info("no health page")
+}
+
+// unhealthy returns the first member of a health document that is not fine.
+func unhealthy(body []byte) string {
+	var doc map[string]any
+	if json.Unmarshal(body, &doc) != nil {
+		return ""
+	}
+	for _, name := range sortedKeys(doc) {
+		text, _ := doc[name].(string)
+		switch strings.ToLower(text) {
+		case "down", "fail", "failed", "error", "unhealthy", "degraded":
+			return name + " is " + text
+		}
+	}
+	return ""
+}
+
+func judgeMetrics(f *Facts) opinion {
+	x := f.first("/metrics")
+	switch {
+	case x.Status == 0:
+		return notAsked(f)
+	case !x.ok() || !strings.Contains(x.Body, "# TYPE ") && !strings.Contains(x.Body, "# HELP "):
+		return pass("none without credentials")
+	case f.Loopback:
+		return info("there are metrics").leads("mcpdiag metrics").saw(x)
+	}
+	return warn("anyone can read the metrics").fix("require credentials for /metrics, or listen for it on another address").saw(x)
+}
+
+func judgeDebug(f *Facts) opinion {
+	pprof, vars, snapshot := f.first("/debug/pprof/"), f.first("/debug/vars"), f.first("/debug/snapshot")
+	switch {
+	case pprof.Status == 0:
+		return notAsked(f)
+	case pprof.ok() && strings.Contains(pprof.Body, "/debug/pprof/") && f.Loopback:
+		return info("there is /debug/pprof").saw(pprof)
+	case pprof.ok() && strings.Contains(pprof.Body, "/debug/pprof/"):
+		return fail("anyone can read the memory of the server: /debug/pprof is public").fix("serve it on a local address only").saw(pprof)
+	case f.Loopback:
+		return pass("this machine only")
+	}
+	for _, open := range []struct {
+		x    *Exchange
+		mark string
+	}{{vars, `"memstats"`}, {snapshot, `"toolCallStack"`}} {
+		if open.x.ok() && strings.Contains(open.x.Body, open.mark) {
+			return warn("anyone can read %s", open.x.Probe).fix("require credentials, or serve it on a local address only").saw(open.x)
+		}
+	}
+	return pass("none without credentials")
+}

@@ -1,0 +1,215 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+func toolRules() []rule {
+	list := []string{"protocol.era", "protocol.caps", "session.affinity", "session.header_lost"}
+	tools := append(slices.Clone(list), "tools.list")
+	return []rule{
+		{id: "tools.list", title: "the tools can be listed", shows: true, needs: list, fails: true, judge: judgeList, reference: "MCP tools: listing"},
+		{id: "tools.pagination", title: "the listing ends", needs: tools, fails: true, judge: judgePagination, reference: "MCP pagination"},
+		{id: "tools.schema", title: "clients accept the schemas of the tools", needs: tools, fails: true, judge: judgeSchemas, reference: "MCP tools: data types"},
+		{id: "tools.names", title: "tools have names that clients accept, each its own", needs: tools, fails: true, judge: judgeNames, reference: "MCP tools: tool names"},
+		{id: "tools.tokens", title: "the tools leave room in the context of a model", shows: true, needs: tools, judge: judgeTokens},
+		{id: "tools.text", title: "names and descriptions hide nothing", needs: tools, judge: judgeHidden},
+		{id: "tools.annotations", title: "tools say whether they change anything", needs: tools, judge: judgeAnnotations},
+	}
+}
+
+// noTools returns why the rules of tools do not apply, and whether that is so.
+func noTools(f *Facts) (opinion, bool) {
+	_, announced := f.entry().Message.handshake().Capabilities["tools"]
+	switch {
+	case f.Tools != nil && (len(f.Tools.Tools) > 0 || f.Tools.Cut):
+		return opinion{}, false
+	case !f.legacy() && !f.modern():
+		return notAsked(f), true
+	case !announced:
+		return skip("the server announces no tools"), true
+	case f.Tools == nil && f.first("tools/list").Status == 0:
+		return notAsked(f), true
+	}
+	return skip("the server has no tools"), f.Tools != nil
+}
+
+func judgeList(f *Facts) opinion {
+	o, none := noTools(f)
+	x := f.first("tools/list")
+	switch {
+	case none && f.Tools != nil:
+		return warn("tools are announced, but there are none").fix("register tools before clients connect, or announce none").saw(x)
+	case none:
+		return o
+	case f.Tools == nil:
+		return fail("tools/list fails (%d)", x.Status).fix("the error says why").saw(x)
+	case f.Tools.Cut:
+		return warn("the listing of tools is larger than doctor reads (%d tools were read)", len(f.Tools.Tools)).fix("offer fewer tools")
+	case f.Tools.Pages >= maxPages && !f.Tools.Ended:
+		return warn("the listing of tools has more than %d pages", maxPages).fix("make pages larger")
+	}
+	return pass("%s", report.Plural(int64(len(f.Tools.Tools)), "tool"))
+}
+
+func judgePagination(f *Facts) opinion {
+	if o, none := noTools(f); none || f.Tools == nil {
+		return o
+	}
+	pages := f.probe("tools/list")
+	if f.Tools.Cursor != "" {
+		return fail("the listing of tools has no end: its cursor is %s", f.Tools.Cursor).fix("leave nextCursor out on the last page").saw(pages[max(0, len(pages)-2):]...)
+	}
+	first := map[string]int{}
+	for _, t := range f.Tools.Tools {
+		if page, known := first[t.Name]; known && page != t.Page {
+			return warn("tool %q is on the pages %d and %d", report.Cell(t.Name, 64), page, t.Page).fix("let the cursor point behind the last tool of a page")
+		}
+		first[t.Name] = t.Page
+	}
+	return pass("%s", report.Plural(int64(f.Tools.Pages), "page"))
+}
+
+func judgeSchemas(f *Facts) opinion {
+	if o, none := noTools(f); none || f.Tools == nil {
+		return o
+	}
+	var broken, doubtful []string
+	for _, t := range f.Tools.Tools {
+		problem, doubt := t.schemaProblems()
+		if problem != "" {
+			broken = append(broken, t.label()+": "+problem)
+		}
+		if doubt != "" {
+			doubtful = append(doubtful, t.label()+": "+doubt)
+		}
+	}
+	switch {
+	case len(broken) > 0:
+		return fail("%s an invalid schema; some clients then drop all tools", counted(len(broken), "tool has", "tools have")).fix("correct the schema").noted(broken...)
+	case len(doubtful) > 0:
+		return warn("%s a schema that some clients refuse", counted(len(doubtful), "tool has", "tools have")).fix("use a plain object with properties at the root, and $defs instead of remote references").noted(doubtful...)
+	}
+	return pass("valid")
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// label returns the name of a tool for a message.
+func (t ToolFact) label() string {
+	if t.Name == "" {
+		return "a tool without a name"
+	}
+	return report.Cell(t.Name, 64)
+}
+
+func judgeNames(f *Facts) opinion {
+	if o, none := noTools(f); none || f.Tools == nil {
+		return o
+	}
+	usual := regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	page := map[string]int{}
+	var odd []string
+	for _, t := range f.Tools.Tools {
+		if t.Name == "" {
+			return fail("a tool has no name").fix("name it")
+		}
+		if page[t.Name] == t.Page {
+			return fail("two tools are named %q", report.Cell(t.Name, 64)).fix("give each its own name: clients show one of them, or refuse both")
+		}
+		page[t.Name] = t.Page
+		if !usual.MatchString(t.Name) {
+			odd = append(odd, report.Cell(t.Name, 80))
+		}
+	}
+	if len(odd) > 0 {
+		return warn("%s a name that some clients refuse", counted(len(odd), "tool has", "tools have")).fix("use 1 to 64 of A-Z a-z 0-9 _ . -").noted(odd...)
+	}
+	return pass("unique")
+}
+
+// Thresholds of the context that tools take, in tokens.
+const (
+	manyTokens    = 10_000
+	tooManyTokens = 25_000
+	bytesPerToken = 4
+	biggestTools  = 5
+)
+
+func judgeTokens(f *Facts) opinion {
+	if o, none := noTools(f); none || f.Tools == nil {
+		return o
+	}
+	tokens := f.Tools.Bytes / bytesPerToken
+	bySize := slices.SortedFunc(slices.Values(f.Tools.Tools), func(a, b ToolFact) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	var biggest []string
+	for _, t := range bySize[:min(len(bySize), biggestTools)] {
+		biggest = append(biggest, fmt.Sprintf("%s: about %s tokens", t.label(), report.Count(int64(t.Bytes/bytesPerToken))))
+	}
+	about := report.Count(int64(tokens))
+	switch {
+	case tokens > tooManyTokens:
+		return warn("the tools take about %s tokens of each conversation; clients warn or drop tools", about).fix("shorten descriptions and schemas, or split the server").noted(biggest...)
+	case tokens > manyTokens:
+		return warn("the tools take about %s tokens of each conversation", about).fix("shorten the longest descriptions and schemas").noted(biggest...)
+	}
+	return pass("about %s tokens", about).noted(biggest...)
+}
+
+func judgeHidden(f *Facts) opinion {
+	if o, none := noTools(f); none || f.Tools == nil {
+		return o
+	}
+	var found []string
+	for _, t := range f.Tools.Tools {
+		for _, text := range []struct{ where, text string }{{"name", t.Name}, {"title", t.Title}, {"description", t.Description}, {"inputSchema", string(t.Input)}} {
+			if at, r, ok := hiddenRune(text.text); ok {
+				found = append(found, fmt.Sprintf("%s, %s: U+%04X at byte %d", t.label(), text.where, r, at))
+			}
+		}
+	}
+	if len(found) > 0 {
+		return warn("texts of tools hold characters that people do not see but models read").fix("remove them; if you do not know where they come from, do not use the server").noted(found...)
+	}
+	return pass("nothing hidden")
+}
+
+// hiddenRune finds the first character that is invisible or reorders text.
+func hiddenRune(text string) (at int, r rune, ok bool) {
+	for i, c := range text {
+		switch {
+		case c == '\n', c == '\r', c == '\t':
+		case c < 0x20, c >= 0x7f && c < 0xa0, c >= 0x202a && c <= 0x202e, c >= 0x2066 && c <= 0x2069, c == 0x200b, c == 0x2060, c == 0xfeff, c >= 0xe0000 && c <= 0xe007f:
+			return i, c, true
+		}
+	}
+	return 0, 0, false
+}
+
+func judgeAnnotations(f *Facts) opinion {
+	if o, none := noTools(f); none || f.Tools == nil {
+		return o
+	}
+	readOnly, destructive, silent := 0, 0, 0
+	for _, t := range f.Tools.Tools {
+		switch {
+		case t.Annotations["readOnlyHint"] == true:
+			readOnly++
+		case t.Annotations["destructiveHint"] == true:
+			destructive++
+		case len(t.Annotations) == 0:
+			silent++
+		}
+	}
+	return info("%d read-only, %d destructive, %d without annotations", readOnly, destructive, silent)
+}
