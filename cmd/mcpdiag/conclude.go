@@ -22,13 +22,25 @@ type page interface{ HTML(io.Writer) error }
 // conclude writes the result of a command that judges. It returns the error that
 // stands for the outcome.
 func (a *app) conclude(path, format string, res judged) error {
-	if err := a.writeResult(path, format, res); err != nil {
+	return a.concludeReport(path, format, res, res.Report())
+}
+
+// concludeOn is conclude with the least severity of a finding that is a failure, in the
+// exit code and in the report alike.
+func (a *app) concludeOn(failOn, path, format string, res judged) error {
+	rep := res.Report()
+	rep.FailOn(finding.Severity(failOn))
+	return a.concludeReport(path, format, res, rep)
+}
+
+func (a *app) concludeReport(path, format string, res judged, rep *finding.Report) error {
+	if err := a.write(path, func(w io.Writer) error { return a.renderReport(w, format, res, rep) }); err != nil {
 		return err
 	}
 	if path != "" && path != "-" {
 		a.note("wrote %s", path)
 	}
-	return outcomeOf(res.Report())
+	return outcomeOf(rep)
 }
 
 // outcomeOf returns the error that stands for the outcome of r, nil for Clean. That

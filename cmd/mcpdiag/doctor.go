@@ -15,6 +15,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -84,7 +85,7 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 }
 
 func (d *examiner) run(ctx context.Context, args []string) error {
-	d.how.FailOn, d.how.Verbose = doctor.FailOn(d.failOn.value), d.a.verbose
+	d.how.FailOn, d.how.Verbose = finding.Severity(d.failOn.value), d.a.verbose
 	if err := errors.Join(doctor.CheckPatterns(d.how.Only), doctor.CheckPatterns(d.how.Skip)); err != nil {
 		return usageError{err}
 	}

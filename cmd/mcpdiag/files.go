@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -65,22 +66,28 @@ func (a *app) writeResult(path, format string, res judged) error {
 	return a.write(path, func(w io.Writer) error { return a.render(w, format, res) })
 }
 
-// render writes res to w. Only commands whose results are pages offer html.
+// render writes res to w.
 func (a *app) render(w io.Writer, format string, res judged) error {
+	return a.renderReport(w, format, res, res.Report())
+}
+
+// renderReport writes res, whose report is rep, to w. Only commands whose results are
+// pages offer html.
+func (a *app) renderReport(w io.Writer, format string, res judged, rep *finding.Report) error {
 	switch format {
 	case "json":
 		return writeJSON(w, res)
 	case "markdown":
-		return res.Report().Markdown(w)
+		return rep.Markdown(w)
 	case "junit":
-		return res.Report().JUnit(w)
+		return rep.JUnit(w)
 	case "github":
-		return res.Report().GitHub(w)
+		return rep.GitHub(w)
 	case "html":
 		if p, ok := res.(page); ok {
 			return p.HTML(w)
 		}
-		return fmt.Errorf("the format html is not available for %s", res.Report().Command)
+		return fmt.Errorf("the format html is not available for %s", rep.Command)
 	}
 	return res.Text(w, a.painter(w))
 }

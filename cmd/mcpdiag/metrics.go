@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/metrics"
-	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
 // metricsReader is one run of the metrics command.
@@ -69,13 +68,4 @@ func (m *metricsReader) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return m.a.concludeOn(m.failOn.value, m.output, m.format.value, res)
-}
-
-// concludeOn is conclude with the least severity that makes the exit code 3.
-func (a *app) concludeOn(failOn, path, format string, res judged) error {
-	err := a.conclude(path, format, res)
-	if err == nil && failOn == "warn" && res.Report().Severity == finding.Warn {
-		return errFinding
-	}
-	return err
 }

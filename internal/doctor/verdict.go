@@ -22,23 +22,13 @@ const (
 	Unreachable finding.Verdict = "unreachable"
 )
 
-// FailOn says which verdicts are a finding.
-type FailOn string
-
-// The values of FailOn.
-const (
-	OnFail FailOn = "fail"
-	OnWarn FailOn = "warn"
-	Never  FailOn = "never"
-)
-
 // Judgement says how facts are judged and shown.
 type Judgement struct {
-	Only, Skip []string // ids, groups or patterns; empty selects all
-	FailOn     FailOn
-	Short      bool // the text has the verdict and the problems only
-	Curl       bool // the text has the commands that repeat the exchanges
-	Verbose    bool // the text has each check
+	Only, Skip []string         // ids, groups or patterns; empty selects all
+	FailOn     finding.Severity // the least severity of a failure
+	Short      bool             // the text has the verdict and the problems only
+	Curl       bool             // the text has the commands that repeat the exchanges
+	Verbose    bool             // the text has each check
 	Subject    string
 }
 
@@ -165,10 +155,7 @@ func (r *Result) Report() *finding.Report {
 	if slices.Contains([]finding.Severity{finding.Skip, finding.Info}, rep.Severity) {
 		rep.Severity = finding.Pass
 	}
-	problem := len(r.RootCauses) > 0 || r.how.FailOn == OnWarn && r.Verdict == Degraded
-	if problem && r.how.FailOn != Never {
-		rep.Outcome = finding.Found
-	}
+	rep.FailOn(r.how.FailOn)
 	rep.Warnings = append(rep.Warnings, "not checked: "+strings.Join(r.NotChecked, "; "))
 	return rep
 }

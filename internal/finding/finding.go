@@ -25,7 +25,10 @@ const (
 	Fail Severity = "fail"
 )
 
-var ranks = map[Severity]int{Pass: 1, Info: 2, Skip: 3, Warn: 4, Fail: 5}
+// Never is a threshold that no finding reaches. No finding has this severity.
+const Never Severity = "never"
+
+var ranks = map[Severity]int{Pass: 1, Info: 2, Skip: 3, Warn: 4, Fail: 5, Never: 6}
 
 // Compare orders severities from harmless to serious.
 func (s Severity) Compare(other Severity) int { return cmp.Compare(ranks[s], ranks[other]) }
@@ -73,7 +76,25 @@ type Report struct {
 	Tables   []Table  // details for Markdown
 	Warnings []string // doubts about the result, printed as footnotes
 	Seconds  float64  // duration of the run, 0 if unknown
+
+	threshold Severity // the least severity of a failure; "" means Fail
 }
+
+// FailOn sets the least severity of a finding that is a failure, in the outcome and in
+// the JUnit report alike. An outcome of Failed stays.
+func (r *Report) FailOn(s Severity) {
+	r.threshold = s
+	if r.Outcome == Failed {
+		return
+	}
+	r.Outcome = Clean
+	if slices.ContainsFunc(r.Findings, r.fails) {
+		r.Outcome = Found
+	}
+}
+
+// fails reports whether f reaches the threshold.
+func (r *Report) fails(f Finding) bool { return f.Severity.Compare(cmp.Or(r.threshold, Fail)) >= 0 }
 
 // Table is a titled table of details. Columns listed in Right are right-aligned.
 type Table struct {

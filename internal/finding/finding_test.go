@@ -79,6 +79,25 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
+// A threshold holds for the outcome and for the JUnit report alike.
+func TestFailOn(t *testing.T) {
+	t.Parallel()
+	for threshold, want := range map[Severity]struct {
+		outcome  Outcome
+		failures int
+	}{"": {Found, 1}, Fail: {Found, 1}, Warn: {Found, 2}, Never: {Clean, 0}} {
+		r := example()
+		r.FailOn(threshold)
+		if got := strings.Count(render(t, r, "junit"), "<failure"); r.Outcome != want.outcome || got != want.failures {
+			t.Errorf("%q: outcome %d with %d failures, want %+v", threshold, r.Outcome, got, want)
+		}
+	}
+	r := &Report{Outcome: Failed}
+	if r.FailOn(Warn); r.Outcome != Failed {
+		t.Errorf("a run that failed has the outcome %d", r.Outcome)
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	got := render(t, example(), "markdown")
 	for _, want := range []string{"### mcpdiag doctor: sick\n", "| fail | session.affinity | 3 of 5 lost, 60% |", `many \| tokens`, "> one replica seen"} {

@@ -11,14 +11,15 @@ import (
 // evidenceShown is how many pieces of evidence a finding shows outside JSON.
 const evidenceShown = 5
 
-// JUnit writes r as a JUnit report with one test per finding: Fail is a failure,
-// Skip is skipped, all others pass. A report without findings is a single test
-// named after the verdict. An outcome of Failed is an error of the first test.
+// JUnit writes r as a JUnit report with one test per finding: one that reaches the
+// threshold of [Report.FailOn] is a failure, Skip is skipped, all others pass. A report
+// without findings is a single test named after the verdict. An outcome of Failed is an
+// error of one more test, named after the verdict.
 func (r *Report) JUnit(w io.Writer) error {
 	s := report.Suite{Name: r.Command, Seconds: r.Seconds}
 	class := strings.ReplaceAll(r.Command, " ", ".")
 	for _, f := range r.Findings {
-		s.Add(f.testCase(class))
+		s.Add(f.testCase(class, r.fails(f)))
 	}
 	switch {
 	case r.Outcome == Failed:
@@ -33,13 +34,13 @@ func (r *Report) JUnit(w io.Writer) error {
 	return s.Write(w)
 }
 
-func (f *Finding) testCase(class string) report.Case {
+func (f *Finding) testCase(class string, failed bool) report.Case {
 	c := report.Case{Class: class, Name: f.ID}
 	problem := &report.Problem{Message: f.Summary, Text: f.details()}
-	switch f.Severity {
-	case Fail:
+	switch {
+	case failed:
 		c.Failure = problem
-	case Skip:
+	case f.Severity == Skip:
 		c.Skipped = problem
 	default:
 		c.Out = f.Summary + "\n" + f.details()
