@@ -29,7 +29,7 @@ func (r *run) newConductor() *conduct.Conductor {
 			},
 			Ended: r.ended,
 		},
-		Warn: r.warn, Tell: r.tell, Round: r.log.round,
+		Warn: r.warn, Report: r.report, Round: r.log.round,
 	}
 }
 

@@ -91,7 +91,7 @@ func (s *server) greet(ctx context.Context, cfg *Config) error {
 		return err
 	}
 	if s.conn != nil {
-		s.line = session
+		s.session = session
 		return nil
 	}
 	_ = session.Close(ctx) // the server may not allow it

@@ -46,8 +46,8 @@ func (p Progress) Line() string {
 	line := fmt.Sprintf("%s  %s", report.Duration(p.Elapsed), p.State)
 	if p.Phase != "" {
 		line = fmt.Sprintf("%s  %s", report.Duration(p.Elapsed), p.Phase)
-		if p.Of > 1 {
-			line += fmt.Sprintf(" (%d of %d)", p.Nth, p.Of)
+		if p.Count > 1 {
+			line += fmt.Sprintf(" (%d of %d)", p.Index, p.Count)
 		}
 		line += fmt.Sprintf("  round %d of %d  %s", p.Round, p.Rounds, p.State)
 	}

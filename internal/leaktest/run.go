@@ -60,7 +60,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 // prepare starts or attaches to the server, waits until it is ready, and begins to
 // watch it.
 func (r *run) prepare(ctx context.Context) (err error) {
-	r.tell(conduct.Progress{State: "start"})
+	r.report(conduct.Progress{State: "start"})
 	if r.cfg.MaxMemory == 0 {
 		system, err := process.ReadSystem()
 		if err != nil {
@@ -90,7 +90,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 }
 
 func (r *run) loadConfig() load.Config {
-	cfg := load.Config{HTTP: r.cfg.Client.HTTP(), Timeout: r.cfg.Client.Timeout(), URL: r.cfg.URL, Line: r.server.line,
+	cfg := load.Config{HTTP: r.cfg.Client.HTTP(), Timeout: r.cfg.Client.Timeout(), URL: r.cfg.URL, Session: r.server.session,
 		Protocol: r.cfg.Protocol, Tools: r.cfg.Tools, Args: r.cfg.Args, Users: r.cfg.Users}
 	if r.cfg.Fixed {
 		cfg.Calls = r.cfg.Calls
@@ -231,7 +231,7 @@ func (r *run) checkArguments() {
 const maxToolName = 60
 
 // tell reports the progress.
-func (r *run) tell(p conduct.Progress) {
+func (r *run) report(p conduct.Progress) {
 	if r.cfg.Progress == nil {
 		return
 	}

@@ -16,7 +16,7 @@ import (
 type server struct {
 	child     *process.Child // nil if it was running already
 	conn      *process.Conn  // the child, if it speaks over its standard streams
-	line      *mcp.Session   // the session over them
+	session   *mcp.Session   // the session over them
 	info      process.Info
 	tree      *process.Tree
 	target    process.Target // by which it was found, if it was running already

@@ -54,7 +54,7 @@ type Server struct {
 	FileLimit float64
 	// Collectors returns how much garbage, in MB, lazy collectors may leave, and a
 	// function that reports whether one process has grown by more than its share.
-	Collectors func() (mb float64, over func() bool)
+	Collectors func() (mb float64, exceeded func() bool)
 	// Ended returns how the server ended, and whether memory ran out; "" while it lives.
 	Ended func() (how string, outOfMemory bool)
 }
@@ -80,30 +80,31 @@ type Conductor struct {
 	Config
 	Server Server
 	Warn   func(text string)
-	Tell   func(Progress)
+	Report func(Progress)
 	Round  func(p *judge.Phase, r *judge.Round, b *load.Batch) // called after each load
 
 	Phases []*judge.Phase
 	Ended  string // how the server ended
 	Full   bool   // the memory limit was reached
 
-	start   time.Time
-	nth, of int
-	named   int           // tasks that do not run unasked
-	share   time.Time     // until when the phase may be extended
-	later   time.Duration // needed by the tasks after this one
-	current *judge.Phase
-	task    *Task
+	start       time.Time
+	phaseIndex  int // from 1
+	phaseCount  int
+	named       int           // tasks that do not run unasked
+	extendUntil time.Time     // the phase may get more rounds until then
+	reserved    time.Duration // for the tasks after this one
+	current     *judge.Phase
+	task        *Task
 }
 
 // Progress is the state of a run.
 type Progress struct {
-	Phase   string
-	Nth, Of int // phases
-	Round   int
-	Rounds  int // wanted so far
-	State   string
-	Latest  string // the verdict so far
+	Phase        string
+	Index, Count int // of the phase, from 1, and of all phases
+	Round        int
+	Rounds       int // wanted so far
+	State        string
+	Latest       string // the verdict so far
 }
 
 // Conduct runs the tasks. A task that stands for several is taken apart when it is
@@ -120,14 +121,14 @@ func (c *Conductor) Conduct(ctx context.Context, start time.Time, tasks []Task, 
 	}
 	for i := 0; i < len(tasks) && ctx.Err() == nil; i++ {
 		t := &tasks[i]
-		c.nth, c.of = i+1, len(tasks)
+		c.phaseIndex, c.phaseCount = i+1, len(tasks)
 		left := c.MaxTime - time.Since(c.start)
 		if left < 0 && i > 0 || c.Full {
 			c.Warn(fmt.Sprintf("%s was not tried: %s", t.ID, c.limitReached()))
 			continue
 		}
-		c.later = c.need(tasks[i+1:])
-		c.share = time.Now().Add(left / time.Duration(len(tasks)-i))
+		c.reserved = c.need(tasks[i+1:])
+		c.extendUntil = time.Now().Add(left / time.Duration(len(tasks)-i))
 		p := c.phase(ctx, t)
 		if len(p.Rounds) > 0 {
 			c.Phases = append(c.Phases, p)
@@ -143,7 +144,7 @@ func (c *Conductor) Conduct(ctx context.Context, start time.Time, tasks []Task, 
 	}
 	if ctx.Err() != nil {
 		c.Warn("the run was interrupted")
-		c.untried(tasks[min(c.nth, len(tasks)):])
+		c.untried(tasks[min(c.phaseIndex, len(tasks)):])
 	}
 }
 
@@ -161,12 +162,12 @@ func (c *Conductor) limitReached() string {
 	if c.Full {
 		return "the server had reached the memory limit of " + judge.Bytes(c.MaxMB*mib) + "; --max-memory allows more"
 	}
-	return "the time was over; --max-time allows more"
+	return "the time was up; --max-time allows more"
 }
 
 // tooLong returns a warning if the tasks cannot be finished in time.
 func (c *Conductor) tooLong(tasks []Task) string {
-	c.of = len(tasks)
+	c.phaseCount = len(tasks)
 	need := c.need(tasks)
 	if need <= c.MaxTime {
 		return ""
@@ -191,11 +192,12 @@ func (c *Conductor) need(tasks []Task) (need time.Duration) {
 // warmUpTime is the least time of a warm-up.
 const warmUpTime = 2 * time.Second
 
-func (c *Conductor) tell(state string) {
-	if c.Tell == nil {
+// report reports the progress.
+func (c *Conductor) report(state string) {
+	if c.Report == nil {
 		return
 	}
-	p := Progress{Nth: c.nth, Of: c.of, State: state, Rounds: usualRounds}
+	p := Progress{Index: c.phaseIndex, Count: c.phaseCount, State: state, Rounds: usualRounds}
 	if c.task != nil {
 		p.Rounds = c.usual(c.task)
 	}
@@ -209,7 +211,7 @@ func (c *Conductor) tell(state string) {
 			p.Latest = ph.Sentence()
 		}
 	}
-	c.Tell(p)
+	c.Report(p)
 }
 
 func (c *Conductor) elapsed() float64 { return Seconds(time.Since(c.start)) }

@@ -17,7 +17,7 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 		return
 	}
 	hold := max(c.Hold, 2*c.Expiry)
-	if left := c.MaxTime - time.Since(c.start) - c.later; left < hold {
+	if left := c.MaxTime - time.Since(c.start) - c.reserved; left < hold {
 		c.Warn(fmt.Sprintf("per %s: there was no time to wait for --hold %s, so memory that is released later is not ruled out; --max-time allows it", p.Per, c.Hold))
 		return
 	}
@@ -33,7 +33,7 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 	}
 	h.Seconds = Seconds(took)
 	if !h.Counted {
-		c.again(ctx, t, p, h, n, took)
+		c.secondLoad(ctx, t, p, h, n, took)
 	}
 	p.Hold = h
 	p.Judge()
@@ -62,23 +62,23 @@ func fell(kept []judge.Count, r *judge.Round) bool {
 // The second load is a third of the operations that were judged, or more where a
 // smaller one could not be told from noise.
 const (
-	againShare = 3
-	againNoise = 4 // times the noise by which a leak must grow
+	secondShare = 3
+	secondNoise = 4 // times the noise by which a leak must grow
 )
 
-// again loads the server once more and lets it idle for the time of the first
+// secondLoad loads the server once more and lets it idle for the time of the first
 // release, or for a third of the hold time if there was none.
-func (c *Conductor) again(ctx context.Context, t *Task, p *judge.Phase, h *judge.Hold, n int, took time.Duration) {
+func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *judge.Hold, n int, took time.Duration) {
 	rate := p.Rate.Bytes / mib
-	n = max(n, int(p.Trend.Span/againShare), int(againNoise*p.Trend.Noise/max(rate, 1e-9)))
-	n = min(n, againShare*mostOperations, int(c.room()/max(rate, 1e-9)))
+	n = max(n, int(p.Trend.Span/secondShare), int(secondNoise*p.Trend.Noise/max(rate, 1e-9)))
+	n = min(n, secondShare*mostOperations, int(c.headroom()/max(rate, 1e-9)))
 	if !h.Fell() {
-		took /= againShare
+		took /= secondShare
 	}
 	if c.Full || n <= 0 || c.MaxTime-time.Since(c.start) < took {
 		return
 	}
-	c.tell("load")
+	c.report("load")
 	b := c.load(ctx, t, n)
 	lowest := math.Inf(1)
 	_, whole := c.idle(ctx, t, max(took, 2*c.wait(t)), func(r *judge.Round) bool {
@@ -90,11 +90,11 @@ func (c *Conductor) again(ctx context.Context, t *Task, p *judge.Phase, h *judge
 	}
 }
 
-// idle reads the idle server again and again, until done says so or the time is
-// over. It returns how long that took, and false if the run or the server ended.
+// idle reads the idle server repeatedly, until done returns true or the limit is
+// reached. It returns how long that took, and false if the run or the server ended.
 func (c *Conductor) idle(ctx context.Context, t *Task, limit time.Duration, done func(*judge.Round) bool) (time.Duration, bool) {
 	for from := time.Now(); ; {
-		c.tell("hold")
+		c.report("hold")
 		r := c.Server.Settle(ctx, c.wait(t)).Round
 		if ctx.Err() != nil || r.TreeMB == 0 {
 			return 0, false

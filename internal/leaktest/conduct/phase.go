@@ -26,7 +26,7 @@ func (c *Conductor) phase(ctx context.Context, t *Task) *judge.Phase {
 		c.ended(p)
 		return p
 	}
-	mb, over := c.Server.Collectors()
+	mb, exceeded := c.Server.Collectors()
 	p.CollectorMB, p.Rounds = mb, append(p.Rounds, base)
 	p.Judge()
 	for c.more(t, p) && ctx.Err() == nil && !c.ended(p) {
@@ -35,7 +35,7 @@ func (c *Conductor) phase(ctx context.Context, t *Task) *judge.Phase {
 			break
 		}
 		p.Rounds = append(p.Rounds, round)
-		p.OverCollector = over()
+		p.OverCollector = exceeded()
 		p.Judge()
 		n = c.larger(t, p, n)
 	}
@@ -62,7 +62,7 @@ func (c *Conductor) ended(p *judge.Phase) bool {
 func (c *Conductor) round(ctx context.Context, t *Task, n int) (judge.Round, bool) {
 	p := c.current
 	round := judge.Round{Number: len(p.Rounds), From: c.elapsed()}
-	c.tell("load")
+	c.report("load")
 	b := c.load(ctx, t, n)
 	round.Loaded = c.elapsed()
 	count(p, &b)
@@ -102,7 +102,7 @@ func (c *Conductor) load(ctx context.Context, t *Task, n int) load.Batch {
 
 // settle waits until the server is idle and adds its reading to round.
 func (c *Conductor) settle(ctx context.Context, t *Task, round judge.Round) judge.Round {
-	c.tell("settle")
+	c.report("settle")
 	r := c.Server.Settle(ctx, c.wait(t))
 	if r.Unread != "" {
 		c.current.Unread = r.Unread
@@ -130,7 +130,7 @@ func (c *Conductor) more(t *Task, p *judge.Phase) bool {
 	if time.Since(c.start) > c.MaxTime {
 		return false
 	}
-	return wants(p, n, c.usual(t)) && (n < c.usual(t) || time.Now().Before(c.share))
+	return wants(p, n, c.usual(t)) && (n < c.usual(t) || time.Now().Before(c.extendUntil))
 }
 
 // usual returns the number of rounds of a phase that is decided early: fewer if the

@@ -33,18 +33,18 @@ type cost struct {
 // enough to last, and not so many that a server that keeps much of each runs out
 // of memory or files before there is a verdict.
 func (c *Conductor) calibrate(ctx context.Context, t *Task) int {
-	c.tell("warm-up")
+	c.report("warm-up")
 	if c.chosen(t) {
 		return c.Users * c.Calls
 	}
-	return c.size(t, c.ramp(ctx, t, c.room()))
+	return c.size(t, c.ramp(ctx, t, c.headroom()))
 }
 
 // chosen reports whether the user chose the size of a round.
 func (c *Conductor) chosen(t *Task) bool { return c.Fixed && t.Has(load.SizedByUsers) }
 
-// room returns how much the server may still grow, in MB.
-func (c *Conductor) room() float64 {
+// headroom returns how much the server may still grow, in MB.
+func (c *Conductor) headroom() float64 {
 	room := c.MaxMB - c.Server.Memory()
 	if c.HeapMB > 0 {
 		room = min(room, c.HeapMB)
@@ -62,7 +62,7 @@ func (c *Conductor) size(t *Task, each cost) int {
 	}
 	n = min(max(n, least), mostOperations)
 	if each.mb > 0.1 {
-		n = max(least, min(n, int(c.room()/2/sureRounds/each.mb)))
+		n = max(least, min(n, int(c.headroom()/2/sureRounds/each.mb)))
 	}
 	if each.mb > 0 && t.Has(load.Unasked) {
 		n = max(least, min(n, int(mostHeldMB/leastRounds/each.mb)))
@@ -128,7 +128,7 @@ func (c *Conductor) ramp(ctx context.Context, t *Task, room float64) cost {
 
 // loadTime returns how long a round should load the server.
 func (c *Conductor) loadTime(t *Task) time.Duration {
-	if t.Has(load.CallsTool|load.SizedByUsers) && !t.Has(load.AllUsers) || c.of <= fewTasks {
+	if t.Has(load.CallsTool|load.SizedByUsers) && !t.Has(load.AllUsers) || c.phaseCount <= fewTasks {
 		return min(loadTime, max(c.Settle, 200*time.Millisecond))
 	}
 	return min(loadTime/2, max(c.Settle/2, 200*time.Millisecond))

@@ -30,8 +30,8 @@ const (
 	Open   = "open"
 )
 
-// everyday is the ID of the load that runs by default.
-const everyday = "everyday"
+// Everyday is the ID of the load that runs by default.
+const Everyday = "everyday"
 
 const sessionBudget = "session"
 
@@ -39,8 +39,8 @@ const sessionBudget = "session"
 // "operation" stands for the first load of the run.
 func shortNames(per string) (ids []string, ok bool) {
 	ids, ok = map[string][]string{
-		"call":        {"call", everyday},
-		sessionBudget: {"closed", "closed-after-call", everyday},
+		"call":        {"call", Everyday},
+		sessionBudget: {"closed", "closed-after-call", Everyday},
 		"operation":   nil,
 		"abandoned":   {"abandoned"},
 		"failed":      {"failed-call"},
@@ -95,7 +95,7 @@ func (b *Budget) phases(phases []*Phase) []*Phase {
 
 // scale returns how many operations of p one thing of the budget is.
 func (b *Budget) scale(p *Phase) float64 {
-	if b.Per == sessionBudget && p.ID == everyday {
+	if b.Per == sessionBudget && p.ID == Everyday {
 		for _, s := range p.Shares {
 			if s.Per == sessionBudget && s.Of > 0 {
 				return max(1, 1/s.Of)

@@ -72,16 +72,26 @@ func countsOf(e *Evidence) []Count {
 
 // accumulates reports whether the count grows with the operations.
 func (c *Counter) accumulates(e *Evidence) bool {
+	points := c.points(e)
+	if points == nil {
+		return false
+	}
+	_, ok := trend.Accumulates(points, c.perOperation)
+	return ok
+}
+
+// points returns the count after each round by the operations until then, nil if a
+// round has no reading.
+func (c *Counter) points(e *Evidence) []trend.Point {
 	points := make([]trend.Point, 0, len(e.Rounds))
 	for i := range e.Rounds {
 		v := c.Of(&e.Rounds[i])
 		if v == nil {
-			return false
+			return nil
 		}
 		points = append(points, trend.Point{X: float64(e.Rounds[i].Operations), Y: *v})
 	}
-	_, ok := trend.Accumulates(points, c.perOperation)
-	return ok
+	return points
 }
 
 // The signs of a count that has reached the limit of open files.
@@ -90,24 +100,29 @@ const (
 	limitReadings = 3   // idle readings in a row
 )
 
-// atLimit reports whether a count of an idle server stands at the limit of open
-// files, and was below half of it before the load or rose up to it: it cannot
-// rise further, so it no longer accumulates.
+// atLimit reports whether a count of an idle server rose with the operations up to
+// the limit of open files and stays there: it cannot rise further, so it no longer
+// accumulates. A count that stood there before the load is no leak.
 func (c *Counter) atLimit(e *Evidence) bool {
-	n := len(e.Rounds)
-	if e.FileLimit <= 0 || n < limitReadings+1 {
+	points := c.points(e)
+	if e.FileLimit <= 0 || len(points) < limitReadings+1 {
 		return false
 	}
-	return !slices.ContainsFunc(e.Rounds[n-limitReadings:], func(r Round) bool {
-		v := c.Of(&r)
-		return v == nil || *v < limitShare*e.FileLimit
-	})
+	full := len(points)
+	for full > 0 && points[full-1].Y >= limitShare*e.FileLimit {
+		full--
+	}
+	if full == 0 || len(points)-full < limitReadings {
+		return false
+	}
+	before, last := points[0], points[max(1, full-1)] // the limit cuts off the rise after that
+	return last.Y-before.Y >= max(1, c.perOperation*(last.X-before.X))
 }
 
-// keptCounts returns the names of the counts that accumulate.
+// keptCounts returns the counts that accumulate.
 func keptCounts(counts []Count) []Count {
 	return slices.DeleteFunc(slices.Clone(counts), func(c Count) bool { return !c.Kept })
 }
 
-// CountsOf returns the counts of the evidence that accumulate, by their value after the last round.
+// CountsOf returns the counts of the evidence that accumulate.
 func CountsOf(e *Evidence) []Count { return keptCounts(countsOf(e)) }

@@ -228,19 +228,34 @@ func TestOutOfMemory(t *testing.T) {
 }
 
 // Files that rise with the operations up to the limit of open files are a leak,
-// although they cannot rise any more.
+// although they cannot rise any more. A pool that stays near the limit is none.
 func TestFileLimit(t *testing.T) {
 	t.Parallel()
-	p := phaseOf("call", line(13, 20, 0)...)
-	p.FileLimit = 1024
-	everyRound(func(r *Round) { r.Files = new(min(1020, 10+2*float64(r.Operations))) })(p)
-	p.Judge()
-	if p.Verdict() != trend.Leak || p.By != ByCount || !strings.Contains(p.Trend.Reasons[0].Text, "at its limit of 1024 open files") {
-		t.Errorf("%s: %+v", p.Verdict(), p.Trend.Reasons)
+	tests := []struct {
+		name  string
+		limit float64
+		files func(operations float64) float64
+		want  trend.Verdict
+	}{
+		{"rises to the limit in some rounds", 1024, func(n float64) float64 { return min(1020, 10+2*n) }, trend.Leak},
+		{"rises to the limit in one round", 100, func(n float64) float64 { return min(98, 10+2*n) }, trend.Leak},
+		{"a pool far below the limit", 4096, func(n float64) float64 { return min(1020, 10+2*n) }, trend.NoLeak},
+		{"at the limit before the load", 64, func(float64) float64 { return 60 }, trend.NoLeak},
+		{"at the limit before the load, and one more", 64, func(n float64) float64 { return 60 + min(1, n) }, trend.NoLeak},
+		{"a pool that fills up in the first round", 64, func(n float64) float64 { return 50 + min(10, n) }, trend.NoLeak},
+		{"a pool that fills up in three rounds", 64, func(n float64) float64 { return 50 + min(10, n/30) }, trend.NoLeak},
 	}
-	p.FileLimit = 4096
-	if p.Judge(); p.Verdict() != trend.NoLeak {
-		t.Errorf("a pool of 1,020 of 4,096 files: %s: %+v", p.Verdict(), p.Trend.Reasons)
+	for _, test := range tests {
+		p := phaseOf("call", line(13, 20, 0)...)
+		p.FileLimit = test.limit
+		everyRound(func(r *Round) { r.Files = new(test.files(float64(r.Operations))) })(p)
+		p.Judge()
+		if p.Verdict() != test.want {
+			t.Errorf("%s: %s, want %s: %+v", test.name, p.Verdict(), test.want, p.Trend.Reasons)
+		}
+		if test.want == trend.Leak && (p.By != ByCount || !strings.Contains(p.Trend.Reasons[0].Text, "at its limit of")) {
+			t.Errorf("%s: by %s: %+v", test.name, p.By, p.Trend.Reasons)
+		}
 	}
 }
 

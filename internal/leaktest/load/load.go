@@ -26,7 +26,7 @@ type Config struct {
 	HTTP     *http.Client
 	Timeout  time.Duration // of one exchange, 0 for none
 	URL      *url.URL
-	Line     *mcp.Session     // an open session over standard streams, instead of URL
+	Session  *mcp.Session     // an open session over standard streams, instead of URL
 	Protocol string           // revision to ask for; "" is the newest with sessions
 	Tools    []string         // tools to call; none is the first that the server offers
 	Args     []jsontext.Value // of the tools: none, one for all, or one each
@@ -67,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Load, error) {
 	l := &Load{cfg: cfg, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
 	ctx, cancel := l.exchange(ctx)
 	defer cancel()
-	session := cfg.Line
+	session := cfg.Session
 	if session == nil {
 		l.ep = mcp.Endpoint{HTTP: cfg.HTTP, URL: cfg.URL.String()}
 		var err error
@@ -81,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Load, error) {
 	if err != nil {
 		return nil, client.Cause(err)
 	}
-	if err := l.choose(tools); err != nil || cfg.Line != nil {
+	if err := l.choose(tools); err != nil || cfg.Session != nil {
 		return l, err
 	}
 	l.sessions, err = l.hasSessions(ctx)
@@ -125,10 +125,10 @@ func (l *Load) choose(tools []mcp.Tool) error {
 	return nil
 }
 
-// arguments returns the arguments of the nth tool, made from its schema if none are given.
-func (l *Load) arguments(tool *mcp.Tool, nth int) jsontext.Value {
+// arguments returns the arguments of the tool at index i, made from its schema if none are given.
+func (l *Load) arguments(tool *mcp.Tool, i int) jsontext.Value {
 	if given := l.cfg.Args; len(given) > 0 {
-		if args := given[min(nth, len(given)-1)]; len(args) > 0 {
+		if args := given[min(i, len(given)-1)]; len(args) > 0 {
 			return args
 		}
 	}
@@ -177,7 +177,7 @@ func (l *Load) Protocol() string { return l.era.Version }
 // Transport returns "http", "sse" (HTTP+SSE of 2024-11-05) or "stdio".
 func (l *Load) Transport() string {
 	switch {
-	case l.cfg.Line != nil:
+	case l.cfg.Session != nil:
 		return "stdio"
 	case l.era.SSE:
 		return "sse"
@@ -197,13 +197,13 @@ func (l *Load) Tools() []string {
 	return names
 }
 
-// Select sets the tool to call to the nth. No operation may run meanwhile.
-func (l *Load) Select(nth int) { l.tool = l.tools[nth] }
+// Select sets the tool to call to the one at index i. No operation may run meanwhile.
+func (l *Load) Select(i int) { l.tool = l.tools[i] }
 
 // Applies returns why op cannot be run on the server, or "".
 func (l *Load) Applies(op *Operation) string {
 	switch {
-	case l.cfg.Line != nil && op.Needs&NeedsHTTP != 0:
+	case l.cfg.Session != nil && op.Needs&NeedsHTTP != 0:
 		return "it needs HTTP"
 	case l.era.SSE && op.Needs&NeedsStreamable != 0:
 		return "it needs Streamable HTTP"
@@ -217,7 +217,7 @@ func (l *Load) Applies(op *Operation) string {
 
 // Describe describes op on this server.
 func (l *Load) Describe(op *Operation) string {
-	if l.cfg.Line != nil && op.run != nil {
+	if l.cfg.Session != nil && op.run != nil {
 		return "a call over the standard streams"
 	}
 	return op.Does
@@ -232,7 +232,7 @@ func (l *Load) exchange(ctx context.Context) (context.Context, context.CancelFun
 
 // Run makes n operations.
 func (l *Load) Run(ctx context.Context, op *Operation, n int) Batch {
-	if op.run != nil && l.cfg.Line == nil {
+	if op.run != nil && l.cfg.Session == nil {
 		return op.run(ctx, l, n)
 	}
 	return l.each(ctx, l.parallel(op), n, func(ctx context.Context, worker int, b *Batch) {

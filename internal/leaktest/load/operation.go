@@ -115,7 +115,7 @@ func bareRequest(ctx context.Context, l *Load, _ int) error {
 }
 
 func badMethod(ctx context.Context, l *Load, worker int) error {
-	if s := l.cfg.Line; s != nil {
+	if s := l.cfg.Session; s != nil {
 		_, err := s.Do(ctx, &mcp.Request{Method: "mcpdiag/no-such-method"})
 		return err
 	}

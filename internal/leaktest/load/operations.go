@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -53,14 +54,11 @@ type Operation struct {
 // Has reports whether op has all the traits.
 func (op *Operation) Has(traits Trait) bool { return op.Is&traits == traits }
 
-// everyday is the load that runs unless the user names others.
-const everyday = "everyday"
-
 // Operations lists all operations.
 func Operations() []Operation {
 	const raw = NeedsHTTP | NeedsStreamable
 	return []Operation{
-		{ID: everyday, Per: "call", Does: "users open a session, call and DELETE it; as many calls in sessions that stay; server/discover for each session",
+		{ID: judge.Everyday, Per: "call", Does: "users open a session, call and DELETE it; as many calls in sessions that stay; server/discover for each session",
 			Is: CallsTool | Standing | SizedByUsers, do: oneCall, run: everydayRun},
 		{ID: "initialize", Per: "initialize", Does: "initialize, and nothing more", Needs: raw | NeedsSessions, Is: HeldByTime | OpensSessions, do: initializeOnly},
 		{ID: "closed", Per: "session closed with DELETE", Does: "initialize, initialized, DELETE", Needs: NeedsHTTP | NeedsSessions, Is: OpensSessions, do: closedSession},
@@ -112,7 +110,7 @@ func IDs() []string {
 // Attribution names the operations that attribute a leak. Those that only take
 // another one apart are added when that one leaks.
 func Attribution() []string {
-	parts := map[string]bool{everyday: true}
+	parts := map[string]bool{judge.Everyday: true}
 	for _, op := range Operations() {
 		for _, id := range op.Parts {
 			parts[id] = true
@@ -125,7 +123,7 @@ func Attribution() []string {
 // the everyday load, and abandoned sessions where the server has sessions.
 func Find(ids []string) ([]Operation, error) {
 	if len(ids) == 0 {
-		found, err := Find([]string{everyday, "abandoned"})
+		found, err := Find([]string{judge.Everyday, "abandoned"})
 		if err == nil {
 			found[1].Is |= Unasked
 		}

@@ -4,13 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 )
 
 // What is kept per call names the tool: a leak of one tool says nothing about the others.
 func TestPerTool(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ id, tool, want string }{
-		{everyday, "echo", "call of echo"},
+		{judge.Everyday, "echo", "call of echo"},
 		{"closed-after-call", "echo", "session with a call of echo"},
 		{"modern-call", "echo", "stateless call of echo"},
 		{"call", "", "tools/list"},
@@ -45,7 +47,7 @@ func TestOperations(t *testing.T) {
 		}
 	}
 	found, err := Find(nil)
-	if err != nil || len(found) != 2 || found[0].ID != everyday || found[1].ID != "abandoned" || !found[1].Has(Unasked) {
+	if err != nil || len(found) != 2 || found[0].ID != judge.Everyday || found[1].ID != "abandoned" || !found[1].Has(Unasked) {
 		t.Errorf("%v, %+v", err, found)
 	}
 	if named, _ := Find([]string{"abandoned"}); named[0].Has(Unasked) {

@@ -9,7 +9,7 @@ import (
 // OpenStanding opens the sessions that stay open during a phase, so that they are
 // part of its baseline.
 func (l *Load) OpenStanding(ctx context.Context, op *Operation) {
-	if l.cfg.Line != nil || !l.sessions || !op.Has(Standing) {
+	if l.cfg.Session != nil || !l.sessions || !op.Has(Standing) {
 		return
 	}
 	for w := range l.parallel(op) {
@@ -47,8 +47,8 @@ func (l *Load) CloseIdle() {
 // standingSession returns the session of a worker that stays open between rounds.
 // It opens a new one if the server has lost it.
 func (l *Load) standingSession(ctx context.Context, worker int) (*mcp.Session, error) {
-	if l.cfg.Line != nil {
-		return l.cfg.Line, nil
+	if l.cfg.Session != nil {
+		return l.cfg.Session, nil
 	}
 	l.mu.Lock()
 	s := l.standing[worker]
