@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -19,6 +20,7 @@ type Child struct {
 	Info   Info
 	runner runner
 	stdio  stdio
+	ended  atomic.Bool // the command has ended: its PID may be another process's
 	done   chan struct{}
 	exit   Exit
 	status syscall.WaitStatus // valid when exit.Known
@@ -105,6 +107,7 @@ func isDir(name string) bool {
 // await waits for the end of the command and of its output.
 func (c *Child) await() {
 	status, known := c.runner.wait()
+	c.ended.Store(true)
 	c.stdio.drain()
 	c.status, c.exit = status, exitOf(status, known)
 	close(c.done)

@@ -18,15 +18,10 @@ func Forwarded() []os.Signal {
 	return slices.DeleteFunc(all, signal.Ignored)
 }
 
-// Signal passes a signal on to the command and its process group.
+// Signal passes a signal on to the command and its process group, unless the
+// command has ended: the number of the group may be another's by then.
 func (c *Child) Signal(sig os.Signal) {
-	number, ok := sig.(syscall.Signal)
-	select {
-	case <-c.done: // the number of the group may belong to another by now
-		return
-	default:
-	}
-	if ok {
+	if number, ok := sig.(syscall.Signal); ok && !c.ended.Load() {
 		_ = syscall.Kill(-c.PID(), number) // the group may have ended
 	}
 }

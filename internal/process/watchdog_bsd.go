@@ -7,6 +7,8 @@ import (
 	"syscall"
 )
 
+const adoptsOrphans = false
+
 func becomeReaper() {}
 
 func endWithParent(*syscall.SysProcAttr) {}

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// adoptsOrphans reports whether becomeReaper makes this process the parent of orphans.
+const adoptsOrphans = true
+
 // becomeReaper makes this process the parent of its descendants whose parents end,
 // and gives it the name under which ps and pkill find it.
 func becomeReaper() {

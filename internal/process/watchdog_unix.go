@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -63,17 +64,18 @@ func Watchdog() int {
 	if err := reports.Encode(watchdogReport{PID: pid, Errno: errno}); err != nil || pid == 0 {
 		return 1
 	}
+	group := processGroup{leader: pid}
 	ended := make(chan int, 2)
 	go func() {
-		collect(pid, reports)
-		for syscall.Kill(-pid, 0) == nil { // without a subreaper, members of the group may be left
+		collect(&group, reports)
+		for group.signal(0) { // without a subreaper, members of the group may be left
 			time.Sleep(100 * time.Millisecond)
 		}
 		ended <- 0
 	}()
 	go func() {
 		_, _ = io.Copy(io.Discard, control)
-		killTree(pid)
+		killTree(&group)
 		ended <- 1
 	}()
 	return <-ended
@@ -111,15 +113,39 @@ func (l *launch) start() (pid int, errno syscall.Errno) {
 	return 0, syscall.EINVAL
 }
 
+// processGroup is the process group of a command.
+type processGroup struct {
+	leader int         // PID of the command
+	gone   atomic.Bool // the number may be another group's
+}
+
+// signal sends a signal to the group. It returns false when nothing of the group is
+// left for the watchdog.
+func (g *processGroup) signal(number syscall.Signal) bool {
+	if !g.gone.Load() && syscall.Kill(-g.leader, number) == syscall.ESRCH {
+		g.gone.Store(true)
+	}
+	return !g.gone.Load()
+}
+
+// leaderReaped notes that the PID of the leader is free. Where orphans are adopted,
+// the rest of the group is found among the descendants.
+func (g *processGroup) leaderReaped() {
+	if adoptsOrphans {
+		g.gone.Store(true)
+	}
+}
+
 // collect reaps children until none is left, and reports the status of the command.
-func collect(command int, reports *json.Encoder) {
+func collect(group *processGroup, reports *json.Encoder) {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		if err != nil && err != syscall.EINTR {
 			return // ECHILD
 		}
-		if pid == command {
+		if pid == group.leader {
+			group.leaderReaped()
 			_ = reports.Encode(watchdogReport{Status: &status}) // mcpdiag may be gone
 		}
 	}
@@ -129,13 +155,13 @@ func collect(command int, reports *json.Encoder) {
 const killLimit = 10 * time.Second
 
 // killTree kills the descendants of this process and the group of the command
-// again and again: new ones may be starting. This process ends with the last of them.
-func killTree(command int) {
+// repeatedly: new ones may be starting. This process ends with the last of them.
+func killTree(group *processGroup) {
 	for start := time.Now(); time.Since(start) < killLimit; time.Sleep(time.Millisecond) {
 		for _, id := range descendants(os.Getpid()) {
 			_ = syscall.Kill(id.PID, syscall.SIGKILL)
 		}
-		_ = syscall.Kill(-command, syscall.SIGKILL)
+		group.signal(syscall.SIGKILL)
 	}
 }
 
