@@ -155,7 +155,7 @@ func (l *leaktester) progressLine(p leaktest.Progress) {
 	if p.State == "settle" {
 		return
 	}
-	key := fmt.Sprint(p.Nth, p.Round, p.State)
+	key := fmt.Sprint(p.Index, p.Round, p.State)
 	if p.Phase != "" && key != l.lastLine {
 		l.lastLine = key
 		l.a.note("%s", p.Line())
