@@ -20,6 +20,7 @@ import (
 type depsChecker struct {
 	a        *app
 	postgres []string
+	redis    []string
 	pid      int
 	file     string
 	cfg      deps.Config
@@ -31,16 +32,17 @@ type depsChecker struct {
 func newDepsCmd(a *app) *cobra.Command {
 	d := depsChecker{a: a}
 	cmd := &cobra.Command{
-		SuggestFor: []string{"dependencies", "postgres", "database"},
+		SuggestFor: []string{"dependencies", "postgres", "database", "redis"},
 		Use:        "deps",
-		Short:      "Check the database that a server depends on",
-		Long: `deps checks the PostgreSQL server of an MCP server: slots, transactions
-that stay open, sessions that block others, slow statements. It changes nothing: the
-statement that would help is printed for you to run. A check that the role may not see
-is skipped and names the grant.
+		Short:      "Check the PostgreSQL and Redis that a server depends on",
+		Long: `deps checks the PostgreSQL and Redis servers of an MCP server: slots and clients,
+transactions that stay open, sessions that block others, slow statements and commands,
+memory, keys that never expire, rate limits that never reset. It changes nothing: the
+statement that would help is printed for you to run. A check that the user may not
+make is skipped and names the missing right.
 
-Without an address it takes those of DATABASE_URL and other variables with a value
-such as postgres://host/db. A failure makes the exit code 3.`,
+Without an address it takes those of DATABASE_URL, POSTGRES_URL and REDIS_URL. A failure
+makes the exit code 3.`,
 		Example: `  DATABASE_URL=postgres://monitor@db/app mcpdiag deps
   mcpdiag deps --from-pid 4711 --interval 10s
   mcpdiag deps --from-config ~/.cursor/mcp.json --only 'pg.slots,pg.idle-tx'`,
@@ -49,16 +51,18 @@ such as postgres://host/db. A failure makes the exit code 3.`,
 	}
 	fs := cmd.Flags()
 	fs.StringArrayVar(&d.postgres, "postgres", nil, "address of a PostgreSQL server; repeatable")
+	fs.StringArrayVar(&d.redis, "redis", nil, "address of a Redis or Valkey server; repeatable")
 	positiveVar(fs, &d.pid, "from-pid", 0, "take the addresses from the environment of this process (Linux)")
 	fs.StringVar(&d.file, "from-config", "", "take the addresses from the servers of this mcp.json")
 	durationVar(fs, &d.cfg.Interval, "interval", 0, "read counters twice, this far apart, for rates")
 	durationVar(fs, &d.cfg.Slow, "slow", time.Second, "warn of statements that take longer on average")
+	fs.StringVar(&d.cfg.Pattern, "rate-limit-pattern", "rate_limit:*", "keys of rate limits in Redis")
 	fs.StringSliceVar(&d.cfg.Only, "only", nil, "run these checks only, such as pg.slots or 'pg.*'; repeatable")
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
 	choiceVar(cmd, fs, &d.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
-	group(fs, "Servers", "postgres", "from-pid", "from-config")
-	group(fs, "Checks", "interval", "slow", "only")
+	group(fs, "Servers", "postgres", "redis", "from-pid", "from-config")
+	group(fs, "Checks", "interval", "slow", "rate-limit-pattern", "only")
 	group(fs, "Output", "fail-on", "format", "output")
 	foundMaySet(fs, "interval", "slow", "only", "fail-on", "format")
 	paths(fs, "from-config", "output")
@@ -76,7 +80,7 @@ func (d *depsChecker) run(ctx context.Context) error {
 		return err
 	}
 	if len(d.cfg.Targets) == 0 {
-		return usagef("no server to check: name one with --postgres, set DATABASE_URL, or take the addresses of a server with --from-pid or --from-config")
+		return usagef("no server to check: name one with --postgres or --redis, set DATABASE_URL or REDIS_URL, or take the addresses of a server with --from-pid or --from-config")
 	}
 	res, err := deps.Run(ctx, d.cfg)
 	if err != nil {
@@ -89,8 +93,12 @@ func (d *depsChecker) run(ctx context.Context) error {
 func (d *depsChecker) targets() ([]deps.Target, error) {
 	var all []deps.Target
 	for _, address := range d.postgres {
-		d.warnPassword("--postgres", address)
+		d.warnPassword("--postgres", address, "DATABASE_URL")
 		all = append(all, deps.Target{Kind: deps.Postgres, Address: address, Origin: "--postgres"})
+	}
+	for _, address := range d.redis {
+		d.warnPassword("--redis", address, "REDIS_URL")
+		all = append(all, deps.Target{Kind: deps.Redis, Address: address, Origin: "--redis"})
 	}
 	if d.pid > 0 {
 		environ, err := environOf(d.pid)
@@ -107,7 +115,7 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 		all = append(all, found...)
 	}
 	if len(all) == 0 && d.pid == 0 && d.file == "" {
-		for _, name := range []string{"DATABASE_URL", "POSTGRES_URL"} {
+		for _, name := range []string{"DATABASE_URL", "POSTGRES_URL", "REDIS_URL"} {
 			all = append(all, deps.FromEnviron([]string{name + "=" + d.a.getenv(name)}, "")...)
 		}
 	}
@@ -115,10 +123,10 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 }
 
 // warnPassword warns of a password that other users of the machine can read.
-func (d *depsChecker) warnPassword(flag, address string) {
+func (d *depsChecker) warnPassword(flag, address, variable string) {
 	if u, err := url.Parse(address); err == nil && u.User != nil {
 		if _, set := u.User.Password(); set {
-			d.a.warn(flag + ": a password on the command line can be read by every user of this machine; set DATABASE_URL instead")
+			d.a.warn(flag + ": a password on the command line can be read by every user of this machine; set " + variable + " instead")
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +35,8 @@ func TestDepsFormats(t *testing.T) {
 // Addresses come from flags, an mcp.json, and the environment of a process.
 func TestDepsSources(t *testing.T) {
 	t.Setenv("DATABASE_URL", "")
-	invoke(t, "deps").wants(t, exitUsage, "set DATABASE_URL, or take")
+	t.Setenv("REDIS_URL", "")
+	invoke(t, "deps").wants(t, exitUsage, "set DATABASE_URL or REDIS_URL, or take")
 	invoke(t, "deps", "--postgres", unreachable).wants(t, exitFinding, "a password on the command line")
 	invoke(t, "deps", "--postgres", "postgres://h:port/").wants(t, exitFailure, "not an address of PostgreSQL")
 	invoke(t, "deps", "--only", "[").wants(t, exitUsage, "not a pattern")
@@ -70,4 +72,31 @@ func TestDepsPostgres(t *testing.T) {
 	o.wants(t, exitOK, "HEALTHY  14 checks of 1 server without a finding, 1 skipped")
 	o.wants(t, exitOK, "missing: shared_preload_libraries = 'pg_stat_statements', then CREATE EXTENSION")
 	invoke(t, "deps", "--only", "pg.rates", "--interval", "10ms").wants(t, exitOK, "0 deadlocks")
+}
+
+// Redis is found by REDIS_URL; a rate limit that never resets is exit code 3, and a key
+// comes out of every format without its power.
+func TestDepsRedis(t *testing.T) {
+	server := depstest.Redis(t)
+	t.Setenv("DATABASE_URL", "")
+	t.Setenv("REDIS_URL", server.Address)
+	invoke(t, "deps", "--fail-on", "warn").wants(t, exitOK, "HEALTHY")
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.Address, "redis://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	key := "limit:\x1b[2J\n::error::x\u202e"
+	fmt.Fprintf(conn, "*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$1\r\n7\r\n", len(key), key)
+	if _, err := conn.Read(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"text", "json", "markdown", "junit", "github"} {
+		o := invoke(t, "deps", "--rate-limit-pattern", "limit:*", "--format", format)
+		o.wants(t, exitFinding, "never resets")
+		if format != "github" {
+			plain(t, o.out)
+		}
+	}
+	invoke(t, "deps", "--only", "redis.ping").wants(t, exitOK, "HEALTHY  2 checks of 1 server")
 }

@@ -68,6 +68,7 @@ var only = map[string]struct {
 	"github.com/HdrHistogram/":               {[]string{"internal/loadtest", "internal/leaktest", "internal/logs", "internal/flame", "internal/trend"}, false},
 	"github.com/coder/websocket":             {[]string{"internal/inspect"}, false},
 	"github.com/mattn/go-runewidth":          {[]string{"internal/report"}, false},
+	"github.com/gomodule/":                   {[]string{"internal/deps/redis"}, true},
 	"github.com/jackc/":                      {[]string{"internal/deps/postgres"}, false},
 	"github.com/rogpeppe/go-internal/":       {nil, true},
 	"github.com/google/go-cmp/":              {nil, true},

@@ -13,9 +13,9 @@ import (
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	got, err := FromConfig([]byte(`{"mcpServers": {
-		"db": {"command": "npx", "args": ["-y", "server-postgres", "postgresql://u:p@h/b"], "env": {"DATABASE_URL": "postgres://h/a", "PORT": 3000, "API_URL": "https://h"}},
+		"db": {"command": "npx", "args": ["-y", "server-postgres", "postgresql://u:p@h/b"], "env": {"DATABASE_URL": "postgres://h/a", "PORT": 3000, "API_URL": "https://h", "REDIS_URL": "rediss://c"}},
 		"twin": {"env": {"PG": "postgres://h/a"}}}}`))
-	want := []Target{{Postgres, "postgres://h/a", "DATABASE_URL of the server db"}, {Postgres, "postgresql://u:p@h/b", "argument 3 of the server db"}}
+	want := []Target{{Postgres, "postgres://h/a", "DATABASE_URL of the server db"}, {Redis, "rediss://c", "REDIS_URL of the server db"}, {Postgres, "postgresql://u:p@h/b", "argument 3 of the server db"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
@@ -36,6 +36,7 @@ func TestRunRefuses(t *testing.T) {
 	for want, targets := range map[string][]Target{
 		"no server":        nil,
 		"DATABASE_URL: no": {{Postgres, "postgres://u:topsecret@h:port/b", "DATABASE_URL"}},
+		"REDIS: the path":  {{Redis, "redis://:topsecret@h/x", "REDIS"}},
 		"at most 10":       make([]Target, 11),
 	} {
 		if _, err := Run(t.Context(), Config{Targets: targets}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/postgres"
+	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -17,7 +18,8 @@ import (
 type Config struct {
 	Targets  []Target
 	Interval time.Duration // between two readings of counters; 0 reads once
-	Slow     time.Duration // a statement or command that takes longer is a warning
+	Slow     time.Duration // a statement that takes longer on average is a warning
+	Pattern  string        // of the keys of rate limits in Redis
 	Only     []string      // ids of checks, such as pg.slots or pg.*; empty runs all
 }
 
@@ -57,6 +59,15 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 
 // prepare parses the address of a target.
 func (cfg Config) prepare(t Target) (Server, check, error) {
+	if t.Kind == Redis {
+		server, err := redis.Parse(t.Address)
+		if err != nil {
+			return Server{}, nil, err
+		}
+		c := redis.Config{Server: server, Interval: cfg.Interval, RateLimit: cfg.Pattern, Only: cfg.wanted}
+		run := func(ctx context.Context) []finding.Finding { return redis.Check(ctx, c) }
+		return Server{t.Kind, server.String(), t.Origin}, run, nil
+	}
 	server, err := postgres.Parse(t.Address)
 	if err != nil {
 		return Server{}, nil, err

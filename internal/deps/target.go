@@ -16,6 +16,7 @@ type Kind string
 // Kinds.
 const (
 	Postgres Kind = "postgres"
+	Redis    Kind = "redis"
 )
 
 // Target is the address of a server. Address may hold a password and is not printed.
@@ -29,7 +30,7 @@ type Target struct {
 const maxTargets = 10
 
 // schemes are the kinds by the scheme of an address.
-var schemes = map[string]Kind{"postgres": Postgres, "postgresql": Postgres}
+var schemes = map[string]Kind{"postgres": Postgres, "postgresql": Postgres, "redis": Redis, "rediss": Redis, "valkey": Redis, "valkeys": Redis}
 
 // kindOf returns the kind of server that an address names, "" if it is none of ours.
 func kindOf(address string) Kind {

@@ -4,6 +4,7 @@ package depstest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -89,8 +90,8 @@ func asPostgres(t testing.TB, program string, args ...string) {
 // freePort returns a port below those that outgoing connections take.
 func freePort(t testing.TB) int {
 	t.Helper()
-	for i := range 2000 {
-		port := 20000 + (os.Getpid()*7+i)%10000
+	for range 2000 {
+		port := 20000 + rand.IntN(10000)
 		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			_ = l.Close()
 			return port

@@ -1,0 +1,200 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Config describes a check.
+type Config struct {
+	Server    Server
+	Interval  time.Duration // between two readings; 0 reads once
+	RateLimit string        // pattern of the keys of rate limits
+	Only      func(id string) bool
+}
+
+// checker collects the findings of one server.
+type checker struct {
+	Config
+	session *session
+	first   facts // of the first reading; nil without --interval
+	now     facts
+	list    []finding.Finding
+}
+
+// Check connects, judges the server and returns the findings.
+func Check(ctx context.Context, cfg Config) []finding.Finding {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second+cfg.Interval)
+	defer cancel()
+	c := &checker{Config: cfg}
+	if !c.connect(ctx) {
+		return c.list
+	}
+	defer c.session.close()
+	for _, check := range []struct {
+		id  string
+		run func(context.Context, string) error
+	}{
+		{"redis.ping", c.ping},
+		{"redis.no-ttl", c.noExpiry}, // waits for the interval
+		{"redis.memory", c.memory},
+		{"redis.clients", c.clients},
+		{"redis.slow", c.slow},
+		{"redis.persist", c.persistence},
+		{"redis.replica", c.replica},
+		{"redis.ratelimit", c.rateLimits},
+		{"redis.hit", c.hits},
+		{"redis.config", c.config},
+	} {
+		if check.id == "redis.memory" && !c.again(ctx) {
+			return c.list
+		}
+		if cfg.Only(check.id) {
+			if err := check.run(ctx, check.id); err != nil {
+				c.skipped(check.id, err)
+			}
+		}
+	}
+	return c.list
+}
+
+func (c *checker) connect(ctx context.Context) bool {
+	start := time.Now()
+	var err error
+	if c.session, err = connect(ctx, c.Server); err != nil {
+		c.refused(err)
+		return false
+	}
+	if c.now, err = c.session.info(ctx); err != nil {
+		c.session.close()
+		c.refused(err)
+		return false
+	}
+	_, _ = c.session.ask(ctx, setName) // a name is not needed, and older users may not set one
+	c.add("redis.connect", finding.Pass, "", nil, "Redis %s, %s, answered in %s", report.Cell(c.now["redis_version"], 20), report.Cell(c.now["role"], 20), report.Duration(time.Since(start)))
+	return true
+}
+
+// again takes the second reading. The interval is over: redis.no-ttl has waited for it,
+// unless it was not wanted.
+func (c *checker) again(ctx context.Context) bool {
+	if c.Interval <= 0 {
+		return true
+	}
+	if !c.Only("redis.no-ttl") && !c.wait(ctx) {
+		return false
+	}
+	second, err := c.session.info(ctx)
+	if err != nil {
+		c.add("redis.connect", finding.Fail, "the server went away between the two readings", nil, "%s", causeOf(err))
+		return false
+	}
+	c.first, c.now = c.now, second
+	return true
+}
+
+func (c *checker) wait(ctx context.Context) bool {
+	select {
+	case <-time.After(c.Interval):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// rise returns how much a counter grew between the readings; ok is false for one reading.
+// A counter that fell began anew.
+func (c *checker) rise(name string) (v float64, ok bool) {
+	if c.first == nil {
+		return 0, false
+	}
+	was, now := c.first.number(name), c.now.number(name)
+	if now < was {
+		was = 0
+	}
+	return now - was, true
+}
+
+// hints are the ways out of a refusal, by the first word of the error.
+var hints = map[string]string{
+	"WRONGPASS": "the user or password is wrong; compare them with those of the MCP server's environment",
+	"NOAUTH":    "the server wants a password: redis://user:password@host in REDIS_URL",
+	"NOPERM":    "give the user the right +info: ACL SETUSER, by an administrator",
+	"LOADING":   "the server loads its data; wait",
+	"ERR":       "with the maximum number of clients reached: find the pool that leaks, by CLIENT LIST",
+}
+
+func (c *checker) refused(err error) {
+	word, _, _ := strings.Cut(cause(err).Error(), " ")
+	hint, known := hints[word]
+	if !known {
+		hint = "is the address right, does the server run, and does a firewall let this machine in?"
+	}
+	c.add("redis.connect", finding.Fail, hint, nil, "%s", causeOf(err))
+}
+
+// cause returns the innermost error.
+func cause(err error) error {
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
+}
+
+func causeOf(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) || strings.HasSuffix(err.Error(), "i/o timeout") {
+		return "no answer within " + report.Duration(connectTime)
+	}
+	return "no connection: " + report.Cell(cause(err).Error(), 200)
+}
+
+// skipped reports a check that the user may not make.
+func (c *checker) skipped(id string, err error) {
+	if e, ok := errors.AsType[*rightError](err); ok {
+		c.add(id, finding.Skip, "", nil, "missing right: ACL SETUSER %s %s", report.Cell(c.userName(), 40), e.command.right())
+		return
+	}
+	c.add(id, finding.Skip, "", nil, "could not be asked: %s", report.Cell(err.Error(), 200))
+}
+
+func (c *checker) userName() string {
+	if c.Server.user == "" {
+		return "default"
+	}
+	return c.Server.user
+}
+
+func (c *checker) add(id string, s finding.Severity, hint string, evidence []string, format string, args ...any) {
+	f := finding.Finding{ID: id, Group: "redis", Severity: s, Summary: fmt.Sprintf(format, args...), Hint: hint}
+	for _, text := range evidence {
+		f.Evidence = append(f.Evidence, finding.Evidence{Text: text})
+	}
+	c.list = append(c.list, f)
+}
+
+// pings is how many PINGs are sent.
+const pings = 20
+
+// ping judges the median of some round trips.
+func (c *checker) ping(ctx context.Context, id string) error {
+	var times []time.Duration
+	for range pings {
+		start := time.Now()
+		if _, err := c.session.ask(ctx, ping); err != nil {
+			return err
+		}
+		times = append(times, time.Since(start))
+	}
+	slices.Sort(times)
+	median := times[len(times)/2]
+	c.add(id, finding.Graded(median, 10*time.Millisecond, 100*time.Millisecond), "compare redis.slow: a command that takes long holds up all others; else it is the network", nil,
+		"%d PINGs: median %s, slowest %s", pings, report.Duration(median), report.Duration(times[len(times)-1]))
+	return nil
+}

@@ -1,0 +1,107 @@
+package redis
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"redis://h": "redis://h:6379/0", "rediss://u:p@h:1/2": "rediss://u@h:1/2", "valkey://:p@[::1]": "redis://[::1]:6379/0",
+		"http://h": "", "redis://": "", "redis://h/x": "", "redis://u:topsecret@h:port": "",
+	} {
+		s, err := Parse(address)
+		if got := s.String(); err == nil && got != want || err != nil && (want != "" || strings.Contains(err.Error(), "topsecret")) {
+			t.Errorf("%s is %s, %v", address, got, err)
+		}
+	}
+}
+
+// Every listed command only reads, and none has a cost that grows with the keys.
+func TestCommandsOnlyRead(t *testing.T) {
+	t.Parallel()
+	allowed := []string{"PING", "INFO", "CLIENT SETNAME", "CLIENT LIST", "SLOWLOG GET", "LATENCY LATEST", "CONFIG GET", "SCAN", "TTL", "TYPE", "GET", "ZCARD"}
+	for c, w := range words {
+		if name := strings.Join(w[:min(2, len(w))], " "); !slices.Contains(allowed, name) {
+			t.Errorf("%s is not a command that only reads", name)
+		}
+		if c.right() == "" {
+			t.Errorf("%s has no right", w[0])
+		}
+	}
+	if len(words) != len(allowed) {
+		t.Errorf("%d commands, want %d", len(words), len(allowed))
+	}
+}
+
+// A server that accepts and never answers is given up after the time to connect.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	server, err := Parse("redis://:p@" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
+	if len(list) != 1 || !strings.Contains(list[0].Summary, "no answer within 3s") {
+		t.Errorf("%+v", list)
+	}
+}
+
+// The judgements that a test server cannot be brought to.
+func TestJudgements(t *testing.T) {
+	t.Parallel()
+	judged := func(first, now facts, run func(*checker) error) finding.Finding {
+		c := &checker{first: first, now: now, Config: Config{Interval: time.Second}}
+		if err := run(c); err != nil || len(c.list) != 1 {
+			t.Fatalf("%v, %+v", err, c.list)
+		}
+		return c.list[0]
+	}
+	memory := func(c *checker) error { return c.memory(t.Context(), "redis.memory") }
+	replica := func(c *checker) error { return c.replica(t.Context(), "redis.replica") }
+	persist := func(c *checker) error { return c.persistence(t.Context(), "redis.persist") }
+	for name, tc := range map[string]struct {
+		first, now facts
+		run        func(*checker) error
+		want       finding.Severity
+	}{
+		"a full cache":         {nil, facts{"used_memory": "99", "maxmemory": "100", "maxmemory_policy": "allkeys-lru"}, memory, finding.Pass},
+		"a full store":         {nil, facts{"used_memory": "99", "maxmemory": "100", "maxmemory_policy": "volatile-lru"}, memory, finding.Fail},
+		"evictions":            {facts{"evicted_keys": "5"}, facts{"used_memory": "9", "maxmemory": "100", "maxmemory_policy": "allkeys-lru", "evicted_keys": "7"}, memory, finding.Warn},
+		"evictions of old":     {facts{"evicted_keys": "7"}, facts{"used_memory": "9", "evicted_keys": "7"}, memory, finding.Pass},
+		"a link that is down":  {nil, facts{"master_link_status": "down"}, replica, finding.Fail},
+		"a silent primary":     {nil, facts{"master_link_status": "up", "master_last_io_seconds_ago": "15"}, replica, finding.Warn},
+		"a save that failed":   {nil, facts{"rdb_last_bgsave_status": "err"}, persist, finding.Fail},
+		"a save that was fine": {nil, facts{"rdb_last_bgsave_status": "ok"}, persist, finding.Pass},
+	} {
+		if got := judged(tc.first, tc.now, tc.run); got.Severity != tc.want {
+			t.Errorf("%s: %s %s, want %s", name, got.Severity, got.Summary, tc.want)
+		}
+	}
+}
+
+// FuzzAnswers wants no answer of a server to break the readers.
+func FuzzAnswers(f *testing.F) {
+	f.Add("id=3 addr=127.0.0.1:5 name=a idle=4000\nid=4 addr=x", "session:12", int64(1), int64(20), "GET")
+	f.Fuzz(func(t *testing.T, list, key string, at, micros int64, name string) {
+		for _, text := range append(holders(list), prefixOf(key)) {
+			if strings.ContainsAny(text, "\n\x1b") {
+				t.Errorf("%q", text)
+			}
+		}
+		if _, took, _, ok := slowEntry([]any{int64(1), at, micros, []any{[]byte(name)}}); ok && took < 0 {
+			t.Errorf("%s", took)
+		}
+	})
+}

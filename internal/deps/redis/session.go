@@ -1,0 +1,174 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	redigo "github.com/gomodule/redigo/redis"
+)
+
+// connectTime is the deadline of connecting and logging in.
+const connectTime = 3 * time.Second
+
+// Server is the address of a server.
+type Server struct {
+	host     string // with the port
+	user     string
+	password string
+	database int
+	tls      bool
+}
+
+// schemes are those of addresses; true is TLS.
+var schemes = map[string]bool{"redis": false, "rediss": true, "valkey": false, "valkeys": true}
+
+// Parse reads an address such as redis://user@host:6379/0. The error does not repeat it,
+// since it may hold a password.
+func Parse(address string) (Server, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return Server{}, errors.New("not an address of Redis (not shown, it may hold a password); want redis://user@host:6379/0")
+	}
+	secure, known := schemes[u.Scheme]
+	if !known || u.Hostname() == "" {
+		return Server{}, errors.New("not an address of Redis (not shown, it may hold a password); want redis://user@host:6379/0")
+	}
+	s := Server{host: u.Host, tls: secure, user: u.User.Username()}
+	s.password, _ = u.User.Password()
+	if u.Port() == "" {
+		s.host = net.JoinHostPort(u.Hostname(), "6379")
+	}
+	if path := strings.Trim(u.Path, "/"); path != "" {
+		if s.database, err = strconv.Atoi(path); err != nil || s.database < 0 {
+			return Server{}, errors.New("the path of an address of Redis is the number of a database, such as /0")
+		}
+	}
+	return s, nil
+}
+
+// String writes the address without the password.
+func (s Server) String() string {
+	u := url.URL{Scheme: "redis", Host: s.host, Path: "/" + strconv.Itoa(s.database)}
+	if s.tls {
+		u.Scheme = "rediss"
+	}
+	if s.user != "" {
+		u.User = url.User(s.user)
+	}
+	return u.String()
+}
+
+// loopback reports whether the address is one of this machine.
+func (s Server) loopback() bool {
+	host, _, _ := net.SplitHostPort(s.host)
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// session is one connection that sends only the commands of commands.go.
+type session struct {
+	conn redigo.Conn
+}
+
+func connect(ctx context.Context, s Server) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	options := []redigo.DialOption{
+		redigo.DialConnectTimeout(connectTime), redigo.DialReadTimeout(connectTime), redigo.DialWriteTimeout(connectTime), redigo.DialTLSHandshakeTimeout(connectTime), redigo.DialUseTLS(s.tls), redigo.DialDatabase(s.database),
+		redigo.DialUsername(s.user), redigo.DialPassword(s.password), redigo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}),
+	}
+	conn, err := redigo.DialContext(ctx, "tcp", s.host, options...)
+	if err != nil {
+		return nil, err
+	}
+	return &session{conn}, nil
+}
+
+func (s *session) close() { _ = s.conn.Close() } // there is nothing to save
+
+// rightError says that the user may not use a command.
+type rightError struct {
+	command command
+	err     error
+}
+
+func (e *rightError) Error() string { return e.err.Error() }
+func (e *rightError) Unwrap() error { return e.err }
+
+// ask sends a command and returns its answer.
+func (s *session) ask(ctx context.Context, c command, args ...any) (any, error) {
+	name, all := line(c, args)
+	answer, err := redigo.DoContext(s.conn, ctx, name, all...)
+	return answer, wrapped(c, err)
+}
+
+// line returns the name and the arguments of a command.
+func line(c command, args []any) (name string, all []any) {
+	for _, word := range words[c][1:] {
+		all = append(all, word)
+	}
+	return words[c][0], append(all, args...)
+}
+
+func wrapped(c command, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case strings.HasPrefix(err.Error(), "NOPERM"):
+		return &rightError{c, err}
+	}
+	return fmt.Errorf("asking %s: %w", words[c][0], err)
+}
+
+// askEach sends a command for each key at once and returns the answers.
+func (s *session) askEach(c command, keys []string) ([]int64, error) {
+	for _, key := range keys {
+		name, all := line(c, []any{key})
+		if err := s.conn.Send(name, all...); err != nil {
+			return nil, wrapped(c, err)
+		}
+	}
+	if err := s.conn.Flush(); err != nil {
+		return nil, wrapped(c, err)
+	}
+	var first error
+	answers := make([]int64, len(keys))
+	for i := range keys { // all are received, so that the next command gets its own answer
+		n, err := redigo.Int64(s.conn.Receive())
+		if err != nil && first == nil {
+			first = wrapped(c, err)
+		}
+		answers[i] = n
+	}
+	return answers, first
+}
+
+// facts are the lines of INFO and similar answers.
+type facts map[string]string
+
+func (s *session) info(ctx context.Context) (facts, error) {
+	text, err := redigo.String(s.ask(ctx, info))
+	if err != nil {
+		return nil, err
+	}
+	f := facts{}
+	for row := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(row), ":"); ok {
+			f[name] = value
+		}
+	}
+	return f, nil
+}
+
+// number returns a fact as a number, 0 if there is none.
+func (f facts) number(name string) float64 {
+	v, _ := strconv.ParseFloat(f[name], 64) // 0 where the server is older
+	return v
+}
