@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,9 @@ import (
 type flamer struct {
 	a *app
 	flameFlags
+	running  runningFlags
+	chosen   string // the flag that names a running process
+	duration time.Duration
 }
 
 func newFlameCmd(a *app) *cobra.Command {
@@ -44,14 +48,28 @@ input it reads a pipe on standard input, or else mcpdiag-trace.ndjson.
 In a trace, a call stands for half of the time to the poll before and half of the
 time to the poll after, so widths are time, whatever the interval was.
 
+A running server is recorded for --duration and drawn at once: Node.js by its inspector
+(--pid, --inspect), Go by its /debug/pprof/profile (--url).
+
 Findings report what stands out and what to do about it; --fail-on makes the exit code 3.`,
 		Example: `  mcpdiag flame > flame.svg
   mcpdiag flame --by target,session --palette state -o flame.svg
   mcpdiag flame --base before.svg after.ndjson -o change.svg
   mcpdiag flame cpu.pb.gz --format text
   mcpdiag flame app.cpuprofile --sandwich handleRequest -o handle.svg
+  mcpdiag flame --pid 4711 --attach --duration 30s -o cpu.svg
+  mcpdiag flame --url http://localhost:6060 --duration 30s -o cpu.svg
   py-spy record --format raw -o stacks.txt --pid 4711 && mcpdiag flame stacks.txt -o flame.svg`,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if f.chosen, err = f.running.choose(cmd); err != nil {
+				return err
+			}
+			if f.chosen != "" && len(args) > 0 {
+				return usagef("--%s is drawn instead of files", f.chosen)
+			}
+			if f.chosen == "" && cmd.Flags().Changed("duration") {
+				return usagef("--duration is for a running process: name it with --pid, --inspect or --url")
+			}
 			f.paletteSet = a.given(cmd, "palette")
 			f.framesSet = a.given(cmd, "max-frames")
 			f.icicleSet = a.given(cmd, "icicle")
@@ -59,6 +77,9 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 		},
 	}
 	f.add(cmd)
+	durationVar(cmd.Flags(), &f.duration, "duration", 30*time.Second, "record a running process for this time")
+	f.running.add(cmd, "record a CPU profile")
+	group(cmd.Flags(), "Running process", "duration")
 	return cmd
 }
 
@@ -101,10 +122,7 @@ func (f *flamer) run(args []string) error {
 
 // profile reads the inputs, and the base to compare with, and shapes them.
 func (f *flamer) profile(args []string) (*flame.Profile, error) {
-	if len(args) == 0 {
-		args = []string{f.defaultInput()}
-	}
-	p, err := f.read(args)
+	p, err := f.input(args)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +146,17 @@ func (f *flamer) profile(args []string) (*flame.Profile, error) {
 		return nil, usagef("--normalize needs something to compare with: --base OLD, or stacks with two columns")
 	}
 	return p, nil
+}
+
+// input reads the inputs, or records a running process.
+func (f *flamer) input(args []string) (*flame.Profile, error) {
+	switch {
+	case f.chosen != "":
+		return f.record(f.a.ctx)
+	case len(args) == 0:
+		args = []string{f.defaultInput()}
+	}
+	return f.read(args)
 }
 
 // defaultInput is standard input if that is a pipe or a file with content, else the

@@ -14,10 +14,7 @@ import (
 type heaper struct {
 	a        *app
 	options  heap.Options
-	conn     connection
-	pid      int
-	consent  bool // to open the inspector of the process
-	address  string
+	running  runningFlags
 	interval time.Duration
 	format   choice
 	output   string
@@ -56,15 +53,12 @@ func (h *heaper) addFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	limitVar(fs, &h.options.Operations, "ops", "number of operations between the two; 0: unknown")
 	sizeVar(fs, &h.options.Memory, "max-memory", graph.DefaultLimit, "refuse a snapshot that needs more memory than this")
-	positiveVar(fs, &h.pid, "pid", 0, "process of Node.js to compare with itself; needs --attach")
-	fs.BoolVar(&h.consent, "attach", false, "with --pid: open the inspector of the process, stop it for two snapshots, close the inspector")
-	fs.StringVar(&h.address, "inspect", "", "compare the process whose inspector is open at this loopback address, such as 127.0.0.1:9229")
 	durationVar(fs, &h.interval, "interval", 30*time.Second, "time between the two, for a running process")
 	choiceVar(cmd, fs, &h.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
 	fs.StringVarP(&h.output, "output", "o", "-", "write the result to this file")
-	h.conn.addFlags(fs, 30*time.Second)
+	h.running.add(cmd, "stop it for two snapshots")
 	group(fs, "Comparison", "ops", "max-memory")
-	group(fs, "Running process", "pid", "attach", "inspect", "interval")
+	group(fs, "Running process", "interval")
 	group(fs, "Output", "format", "output")
 	foundMaySet(fs, "ops", "interval", "format")
 	paths(fs, "output")
@@ -84,24 +78,20 @@ func (h *heaper) run(cmd *cobra.Command, args []string) error {
 
 // source returns the function that takes the two heaps.
 func (h *heaper) source(cmd *cobra.Command, args []string) (func(context.Context) (*heap.Result, error), error) {
-	var chosen []func(context.Context) (*heap.Result, error)
-	if len(args) > 0 {
-		chosen = append(chosen, func(context.Context) (*heap.Result, error) { return h.files(args) })
-	}
-	for flag, take := range map[string]func(context.Context) (*heap.Result, error){"pid": h.attach, "inspect": h.inspector, "url": h.fetch} {
-		if cmd.Flags().Changed(flag) {
-			chosen = append(chosen, take)
-		}
-	}
+	running, err := h.running.choose(cmd)
 	switch {
-	case len(chosen) != 1 || len(args) > 2:
+	case err != nil:
+		return nil, err
+	case (len(args) > 0) == (running != "") || len(args) > 2:
 		return nil, usagef("name one or two files, the older one first: heap snapshots or heap profiles; or a running process with --pid, --inspect or --url")
 	case len(args) == 1 && h.options.Operations > 0:
 		return nil, usagef("--ops is for two files: it is the number of operations between them")
 	case len(args) > 0 && cmd.Flags().Changed("interval"):
 		return nil, usagef("--interval is for a running process")
-	case h.consent && h.pid == 0:
-		return nil, usagef("--attach goes with --pid")
+	case running == "url":
+		return h.fetch, nil
+	case running != "":
+		return h.live, nil
 	}
-	return chosen[0], nil
+	return func(context.Context) (*heap.Result, error) { return h.files(args) }, nil
 }

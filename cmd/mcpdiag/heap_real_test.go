@@ -115,7 +115,7 @@ func TestHeapNeedsConsentAndNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := strconv.Itoa(cmd.Process.Pid)
-	invoke(t, "heap", "--pid", pid).wants(t, exitUsage, "add --attach")
+	invoke(t, "heap", "--pid", pid).wants(t, exitUsage, "needs --attach")
 	invoke(t, "heap", "--pid", pid, "--attach").wants(t, exitFailure, "not node: SIGUSR1, which opens the inspector, could end it")
 	if err := cmd.Process.Kill(); err != nil { // it had not ended
 		t.Fatal(err)

@@ -44,6 +44,7 @@ func (l *Live) Run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx = context.WithoutCancel(ctx)
 	var b *graph.Graph
 	if err := l.snapshot(ctx, func(r io.Reader) (err error) { b, err = graph.Read(r, l.Memory); return err }); err != nil {
 		return nil, err
@@ -90,9 +91,9 @@ func (l *Live) sample(ctx context.Context) ([]Site, error) {
 	l.Note("sampling allocations for %s", report.Duration(l.Interval))
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
 	case <-time.After(l.Interval):
 	}
+	ctx = context.WithoutCancel(ctx) // an interrupt ends the interval, not the run
 	if err := l.Session.Collect(ctx); err != nil {
 		return nil, err
 	}

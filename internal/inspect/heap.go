@@ -99,7 +99,8 @@ func (s *Session) StopSampling(ctx context.Context) ([]byte, error) {
 	return answer.Profile, err
 }
 
-// CPUProfile records for a time where the process spends its time, as a .cpuprofile.
+// CPUProfile records where the process spends its time, as a .cpuprofile, for a
+// duration or until ctx ends.
 func (s *Session) CPUProfile(ctx context.Context, duration time.Duration) ([]byte, error) {
 	for _, method := range []string{"Profiler.enable", "Profiler.start"} {
 		if err := s.call(ctx, method, nil, nil); err != nil {
@@ -108,9 +109,10 @@ func (s *Session) CPUProfile(ctx context.Context, duration time.Duration) ([]byt
 	}
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
 	case <-time.After(duration):
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
 	var answer struct {
 		Profile json.RawMessage `json:"profile"`
 	}

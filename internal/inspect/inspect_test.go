@@ -20,6 +20,7 @@ type fake struct {
 	targets string // "" is a proper list
 	answers map[string][]string
 	closed  bool // process._debugEnd() was called
+	server  *httptest.Server
 }
 
 func (f *fake) start(t *testing.T) string {
@@ -33,9 +34,9 @@ func (f *fake) start(t *testing.T) string {
 		fmt.Fprint(w, list)
 	})
 	mux.HandleFunc("/session", f.serve)
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+	f.server = httptest.NewServer(mux)
+	t.Cleanup(f.server.Close)
+	return f.server.Listener.Addr().String()
 }
 
 func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +58,10 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		if json.Unmarshal(data, &call) != nil {
 			return
 		}
-		f.closed = f.closed || strings.Contains(call.Params.Expression, "_debugEnd")
+		if strings.Contains(call.Params.Expression, "_debugEnd") {
+			f.closed = true
+			_ = f.server.Listener.Close() // httptest closes it again
+		}
 		answers, ok := f.answers[call.Method]
 		if !ok {
 			answers = []string{`{"id":%d,"result":{}}`}

@@ -182,10 +182,33 @@ func (s *Session) End(ctx context.Context) error {
 		}
 	}
 	_ = s.Close() // it may be closed already
+	if err == nil {
+		err = s.closed(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("the inspector at %s is still open: %w", s.address, err)
 	}
 	return nil
+}
+
+// closed waits until the port is closed: the process closes it when it is next idle.
+func (s *Session) closed(ctx context.Context) error {
+	ticker := time.NewTicker(openInterval)
+	defer ticker.Stop()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.address)
+		if err != nil && ctx.Err() == nil {
+			return nil // nothing listens there
+		}
+		if err == nil {
+			_ = conn.Close() // only to see whether it can be opened
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
 }
 
 // end lets the process close its inspector after it has answered.

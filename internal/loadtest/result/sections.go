@@ -2,7 +2,6 @@ package result
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
@@ -52,15 +51,10 @@ func (s *Section) Text(b *strings.Builder, paint report.Painter, gap bool) {
 	_ = t.Write(b, paint) // writing to a Builder cannot fail
 }
 
-// Page writes the section to a page. The heading of the page replaces that of the
-// first column if they are the same.
+// Page writes the section to a page.
 func (s *Section) Page(p *report.Page) {
 	p.Heading(s.Title)
-	header := slices.Clone(s.Header)
-	if strings.HasPrefix(s.Title, header[0]) {
-		header[0] = ""
-	}
-	p.Table(s.Right, header, s.Rows, s.marked)
+	p.Table(s.Right, s.Header, s.Rows, s.marked)
 }
 
 // Widths of names and examples from outside.
@@ -101,16 +95,8 @@ func newSection(title string, numbers int, style report.Style, header ...string)
 	return Section{Table: finding.Table{Title: title, Right: right, Header: header}, Style: style}
 }
 
-// absent is the cell of a figure that was not measured.
-const absent = "-"
-
-// addLatency adds the row of a distribution, without figures if it is empty.
 func (s *Section) addLatency(name string, l *Latency) {
-	switch {
-	case l == nil:
-	case l.Count == 0:
-		s.Add(name, absent, absent, absent, absent, "0")
-	default:
+	if l != nil {
 		s.Add(name, report.Millis(l.P50), report.Millis(l.P90), report.Millis(l.P99), report.Millis(l.Max), report.Count(l.Count))
 	}
 }

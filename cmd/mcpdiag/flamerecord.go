@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/flame"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
+)
+
+// record records the CPU profile of a running process.
+func (f *flamer) record(ctx context.Context) (*flame.Profile, error) {
+	take := f.recordNode
+	if f.chosen == "url" {
+		take = f.recordGo
+	}
+	data, name, err := take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	options, err := f.foldOptions()
+	if err != nil {
+		return nil, err
+	}
+	c := flame.Collector{Options: options, Choose: read.Options{Profile: f.profileName, Sample: f.sample}}
+	if err := c.Read(bytes.NewReader(data), name); err != nil {
+		return nil, err
+	}
+	return c.Profile()
+}
+
+// recordNode records a process of Node.js through its inspector.
+func (f *flamer) recordNode(ctx context.Context) (data []byte, name string, err error) {
+	s, name, done, err := f.running.session(ctx, f.a)
+	if err != nil {
+		return nil, "", err
+	}
+	defer done()
+	f.a.note("recording %s for %s", name, f.duration)
+	data, err = s.CPUProfile(ctx, f.duration)
+	return data, name, err
+}
+
+// recordGo asks a Go server for its profile, which takes whole seconds.
+func (f *flamer) recordGo(ctx context.Context) (data []byte, name string, err error) {
+	seconds := max(1, math.Ceil(f.duration.Seconds()))
+	f.running.conn.timeout += f.duration
+	target, c, err := f.running.pprof(f.a, "/debug/pprof/profile", "seconds", fmt.Sprint(seconds))
+	if err != nil {
+		return nil, "", err
+	}
+	name = client.RedactURL(target)
+	f.a.note("recording %s for %g s", name, seconds)
+	resp, err := c.Get(ctx, target.String())
+	if err != nil {
+		return nil, "", err
+	}
+	return resp.Body, name, nil
+}

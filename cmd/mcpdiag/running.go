@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/inspect"
+	"github.com/mcpdiag/mcpdiag/internal/process"
+)
+
+// runningFlags choose a running process: of Node.js by its inspector, of Go by pprof.
+type runningFlags struct {
+	pid     int
+	consent bool // to open the inspector of the process
+	address string
+	conn    connection
+}
+
+// add adds the flags; effect says in the help how the process is affected.
+func (r *runningFlags) add(cmd *cobra.Command, effect string) {
+	fs := cmd.Flags()
+	positiveVar(fs, &r.pid, "pid", 0, "running process of Node.js; needs --attach")
+	fs.BoolVar(&r.consent, "attach", false, "with --pid: open the inspector of the process on a loopback port, "+effect+", close the inspector")
+	fs.StringVar(&r.address, "inspect", "", "running process of Node.js whose inspector is open at this loopback address, such as 127.0.0.1:9229")
+	r.conn.addFlags(fs, defaultRunningTimeout)
+	group(fs, "Running process", "pid", "attach", "inspect")
+}
+
+// choose returns the flag that names a running process, "" if none does.
+func (r *runningFlags) choose(cmd *cobra.Command) (string, error) {
+	chosen := ""
+	for _, flag := range []string{"pid", "inspect", "url"} {
+		if !cmd.Flags().Changed(flag) {
+			continue
+		}
+		if chosen != "" {
+			return "", usagef("--%s and --%s exclude each other", chosen, flag)
+		}
+		chosen = flag
+	}
+	if r.consent != (r.pid != 0) {
+		return "", usagef("--pid opens the inspector of the process on a loopback port and needs --attach to say that this is acceptable; --attach goes with --pid only")
+	}
+	return chosen, nil
+}
+
+// session connects to the inspector, and opens it if the process was chosen by its
+// PID. The function that it returns puts everything back.
+func (r *runningFlags) session(ctx context.Context, a *app) (s *inspect.Session, name string, done func(), err error) {
+	if r.pid == 0 {
+		if s, err = inspect.Dial(ctx, r.address); err != nil {
+			return nil, "", nil, err
+		}
+		return s, "the process at " + r.address, func() { _ = s.Close() }, nil // it is only left
+	}
+	info, err := process.Lookup(r.pid)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	s, err = inspect.Open(ctx, inspect.Process{
+		PID: r.pid, Program: info.Exe,
+		Ports:  func() ([]int, error) { return process.Ports(r.pid) },
+		Signal: func() error { return process.Signal(info.ID, "SIGUSR1") },
+	})
+	if err != nil {
+		return nil, "", nil, err
+	}
+	a.note("the inspector of process %d is open on %s", r.pid, s.Address())
+	return s, fmt.Sprintf("process %d", r.pid), func() {
+		if err := s.End(ctx); err != nil {
+			a.warn(err.Error())
+		}
+	}, nil
+}
+
+// pprof returns the address of a profile of a Go server, which is at path unless
+// --url has a path, with one more member of the query unless it has that.
+func (r *runningFlags) pprof(a *app, path, key, value string) (*url.URL, *client.Client, error) {
+	target, err := client.ParseTarget(r.conn.url, path)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	if query := target.Query(); !query.Has(key) {
+		query.Set(key, value)
+		target.RawQuery = query.Encode()
+	}
+	c, err := r.conn.open(a, []*url.URL{target}, 1)
+	return target, c, err
+}
