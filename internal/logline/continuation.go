@@ -4,7 +4,7 @@ import "bytes"
 
 // continuations begin lines that belong to the record before them.
 var continuations = []string{
-	"at ", "Caused by:", "... ", "Traceback (most recent call last)", "goroutine ", "created by ", "During handling of the above",
+	"at ", "Caused by:", "-----END ", "... ", "Traceback (most recent call last)", "goroutine ", "created by ", "During handling of the above",
 	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution",
 }
 
@@ -21,7 +21,7 @@ func readContinuation(_ *Parser, line []byte, r *Record) bool {
 	case line[0] == '}' || line[0] == ']':
 	case bytes.HasPrefix(line, []byte("[")) && bytes.Contains(line[:min(len(line), 60)], []byte(" ms: ")):
 		r.Format = NodeDeath
-	case isGoFrame(line), isFinalException(line):
+	case isGoFrame(line), isFinalException(line), isBase64(line):
 	case !hasAnyPrefix(line, continuations):
 		return false
 	}
@@ -51,6 +51,16 @@ func hasAnyPrefix(line []byte, prefixes []string) bool {
 		}
 	}
 	return false
+}
+
+// isBase64 recognizes the lines of a key or certificate: they belong to its first line.
+func isBase64(line []byte) bool {
+	for _, c := range line {
+		if !isDigit(c) && !isLower(c) && (c < 'A' || c > 'Z') && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return len(line) >= 48
 }
 
 // isGoFrame recognizes the function line of a Go stack: "main.(*S).call(0xc000112000, …)".

@@ -45,6 +45,7 @@ type calls struct {
 	pending map[callKey]*pendingCall
 	oldest  []callKey // in the order of their start
 	bigIDs  int64     // ids beyond the integers of JavaScript
+	said    said      // of the current line
 }
 
 type callStats struct {
@@ -61,41 +62,65 @@ type callKey struct {
 }
 
 type pendingCall struct {
-	tool      string
-	nanos     int64
-	timed     bool
-	cancelled bool
+	tool, method string
+	nanos        int64
+	timed        bool
+	cancelled    bool
+	wanted       bool // its request passed the filter
+	id, at       string
 }
 
-func (c *calls) add(e *input.Entry) *finishedCall {
+// name is the tool, or the method of a call that is not tools/call.
+func (p *pendingCall) name() string { return cmp.Or(p.tool, p.method) }
+
+// pair pairs the entry with the call that it starts or ends. It sees every entry,
+// also those that a filter leaves out, and gives an answer the tool, the method and the
+// duration of its call, so that a filter can ask for them.
+func (c *calls) pair(e *input.Entry) *pairing {
 	switch {
 	case e.Format == logline.Cursor:
 		return c.cursor(e)
 	case e.RPC.Kind == logline.Request:
-		c.start(c.key(e, e.RPC.ID, e.RPC.FromPeer), e, callName(e))
+		return c.start(c.key(e, e.RPC.ID, e.RPC.FromPeer), e)
 	case e.RPC.Kind == logline.Response:
 		return c.end(c.key(e, e.RPC.ID, otherSide(e.RPC.FromPeer)), e)
 	case e.RPC.Kind == logline.Notification && string(e.Method) == "notifications/cancelled":
 		c.cancel(e)
-	case e.RPC.Kind == logline.NoRPC && len(e.Tool) > 0 && (e.HasDuration || isError(e)):
+	case e.RPC.Kind == logline.NoRPC && len(e.Tool) > 0:
 		return c.line(e)
 	}
 	return nil
 }
 
-// finishedCall is a call whose end was just seen.
-type finishedCall struct {
-	name     string
-	duration time.Duration
-	timed    bool
+// pairing is the part of an entry in a call.
+type pairing struct {
+	call     *pendingCall
+	ended    bool
 	failed   bool
+	duration time.Duration
+	timed    bool // duration is valid
 }
 
-func callName(e *input.Entry) string {
-	if len(e.Tool) > 0 {
-		return text(e.Tool)
+// add counts a call whose start or end passed the filter.
+func (c *calls) add(p *pairing, e *input.Entry) {
+	if !p.ended {
+		p.call.wanted = true
+		return
 	}
-	return text(e.Method)
+	s := c.tools.at(p.call.name())
+	s.row.Calls++
+	if p.failed {
+		s.row.Errors++
+		if e.RPC.Kind == logline.Response && e.RPC.Code == 0 {
+			s.row.IsError++
+		}
+	}
+	if p.call.cancelled {
+		s.row.Late++
+	}
+	if p.timed {
+		s.record(p.duration)
+	}
 }
 
 func otherSide(s logline.Side) logline.Side {
@@ -106,7 +131,7 @@ func (c *calls) key(e *input.Entry, id []byte, from logline.Side) callKey {
 	return callKey{e.Source, text(e.Stream), text(e.Session), text(id), from}
 }
 
-func (c *calls) start(key callKey, e *input.Entry, name string) {
+func (c *calls) start(key callKey, e *input.Entry) *pairing {
 	if len(key.id) > 16 || len(key.id) == 16 && key.id > "9007199254740992" && isNumber(key.id) {
 		c.bigIDs++
 	}
@@ -114,15 +139,16 @@ func (c *calls) start(key callKey, e *input.Entry, name string) {
 		c.pending = map[callKey]*pendingCall{}
 	}
 	if p, reused := c.pending[key]; reused {
-		c.tools.at(p.tool).unanswered(p)
+		c.unanswered(p)
 	} else {
 		c.oldest = append(c.oldest, key)
 	}
-	c.tools.limit = maxTools
-	c.pending[key] = &pendingCall{tool: name, nanos: e.Nanos, timed: e.HasTime()}
+	p := &pendingCall{tool: text(e.Tool), method: text(e.Method), nanos: e.Nanos, timed: e.HasTime(), id: text(e.Request), at: place(e.Source.Name, e.Offset)}
+	c.pending[key] = p
 	if len(c.pending) > maxPending {
 		c.forgetOldest()
 	}
+	return &pairing{call: p}
 }
 
 func isNumber(s string) bool {
@@ -139,23 +165,28 @@ func (c *calls) forgetOldest() {
 		key := c.oldest[0]
 		c.oldest = c.oldest[1:]
 		if p, ok := c.pending[key]; ok {
-			c.tools.at(p.tool).unanswered(p)
+			c.unanswered(p)
 			delete(c.pending, key)
 			return
 		}
 	}
 }
 
-func (s *callStats) unanswered(p *pendingCall) {
-	s.row.Calls++
-	if p.cancelled {
-		s.row.Cancelled++
+// unanswered counts a call without an answer, if its request passed the filter.
+func (c *calls) unanswered(p *pendingCall) {
+	if !p.wanted {
 		return
 	}
-	s.row.Unanswered++
+	row := &c.tools.at(p.name()).row
+	row.Calls++
+	if p.cancelled {
+		row.Cancelled++
+		return
+	}
+	row.Unanswered++
 }
 
-func (c *calls) end(key callKey, e *input.Entry) *finishedCall {
+func (c *calls) end(key callKey, e *input.Entry) *pairing {
 	p, ok := c.pending[key]
 	if !ok {
 		return nil
@@ -164,21 +195,19 @@ func (c *calls) end(key callKey, e *input.Entry) *finishedCall {
 	if len(c.oldest) > 2*maxPending {
 		c.compact()
 	}
-	s := c.tools.at(p.tool)
-	s.row.Calls++
-	f := &finishedCall{name: p.tool, failed: e.RPC.IsError}
-	if e.RPC.IsError {
-		s.row.Errors++
-		if e.RPC.Code == 0 {
-			s.row.IsError++
-		}
-	}
-	if p.cancelled {
-		s.row.Late++
-	}
-	if p.timed && e.HasTime() && e.Nanos >= p.nanos {
+	f := &pairing{call: p, ended: true, failed: e.RPC.IsError || isError(e)}
+	switch {
+	case e.HasDuration:
+		f.duration, f.timed = e.Duration, true
+	case p.timed && e.HasTime() && e.Nanos >= p.nanos:
 		f.duration, f.timed = time.Duration(e.Nanos-p.nanos), true
-		s.record(f.duration)
+		e.Duration, e.HasDuration = f.duration, true
+	}
+	if len(e.Tool) == 0 {
+		e.Tool = []byte(p.tool)
+	}
+	if len(e.Method) == 0 {
+		e.Method = []byte(p.method)
 	}
 	return f
 }
@@ -202,12 +231,12 @@ func (c *calls) cancel(e *input.Entry) {
 
 // cursor pairs the start and end lines of Cursor, which have no id: calls of one
 // client and tool end in the order in which they began.
-func (c *calls) cursor(e *input.Entry) *finishedCall {
+func (c *calls) cursor(e *input.Entry) *pairing {
 	key := c.key(e, append([]byte("cursor "), e.Tool...), logline.Client)
 	switch {
 	case len(e.Tool) == 0:
 	case bytes.HasPrefix(e.Message, []byte("Handling CallTool")):
-		c.start(key, e, text(e.Tool))
+		return c.start(key, e)
 	case bytes.HasPrefix(e.Message, []byte("Successfully called")):
 		return c.end(key, e)
 	case bytes.HasPrefix(e.Message, []byte("Error calling")):
@@ -217,20 +246,33 @@ func (c *calls) cursor(e *input.Entry) *finishedCall {
 	return nil
 }
 
-// line counts a line that a server writes at the end of a call.
-func (c *calls) line(e *input.Entry) *finishedCall {
-	c.tools.limit = maxTools
-	s := c.tools.at(text(e.Tool))
-	s.row.Calls++
-	f := &finishedCall{name: text(e.Tool), failed: isError(e) || len(e.ErrorText) > 0}
-	if f.failed {
-		s.row.Errors++
+// The words for the start and the end of a call in a server's own lines.
+var (
+	startWords = []string{"start", "begin", "began", "calling", "invok", "received", "executing", "processing"}
+	endWords   = []string{"finish", "complet", "done", "ended", "succe", "returned", "fail", "error", "timeout", "timed out", "exception"}
+)
+
+// line pairs the lines that a server writes at the start and at the end of a call, by
+// the identifier of its request. A line with a duration or an error, or with a word for
+// the end, ends a call also if its start was not logged.
+func (c *calls) line(e *input.Entry) *pairing {
+	key := c.key(e, append([]byte("line "), e.Request...), logline.Server)
+	c.said = appendSaid(c.said[:0], e)
+	ends := e.HasDuration || isError(e) || c.said.any(endWords)
+	switch {
+	case !ends && len(e.Request) > 0 && c.said.any(startWords):
+		return c.start(key, e)
+	case !ends:
+		return nil
 	}
-	if e.HasDuration {
-		f.duration, f.timed = e.Duration, true
-		s.record(e.Duration)
+	if len(e.Request) > 0 {
+		if f := c.end(key, e); f != nil {
+			return f
+		}
 	}
-	return f
+	return &pairing{
+		call: &pendingCall{tool: text(e.Tool)}, ended: true, failed: isError(e) || len(e.ErrorText) > 0, duration: e.Duration, timed: e.HasDuration,
+	}
 }
 
 // longest is the largest duration that a histogram distinguishes: one hour.
@@ -243,10 +285,21 @@ func (s *callStats) record(d time.Duration) {
 	_ = s.latencies.RecordValue(max(1, min(d.Microseconds(), longest))) // in range
 }
 
+// open lists the calls that wait for an answer, the oldest first.
+func (c *calls) open() []RequestRow {
+	var rows []RequestRow
+	for _, p := range c.pending {
+		if p.wanted && !p.cancelled {
+			rows = append(rows, RequestRow{Request: p.id, Lines: 1, Endpoint: p.name(), Unanswered: 1, Place: p.at})
+		}
+	}
+	return rows
+}
+
 // rows returns the table; calls that are still pending are unanswered.
 func (c *calls) rows() []CallRow {
 	for key, p := range c.pending {
-		c.tools.at(p.tool).unanswered(p)
+		c.unanswered(p)
 		delete(c.pending, key)
 	}
 	rows := []CallRow{}

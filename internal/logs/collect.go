@@ -52,12 +52,12 @@ func newCollector(o *Options) (*collector, error) {
 	return &collector{
 		refusals: refusals{names: names}, limits: limits{names: names}, signatures: signatureTable{list: list},
 		slow: slow{threshold: o.Slow, top: o.Top}, templates: template.Miner{Limit: maxTemplates},
-		counter: anomaly.Counter{MaxKeys: 2 * maxNames}, timeline: timeline{request: o.Request},
-		series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")],
+		requests: requests{threshold: o.Slow}, counter: anomaly.Counter{MaxKeys: 2 * maxNames}, timeline: timeline{request: o.Request},
+		calls: calls{tools: tally[callStats]{limit: maxTools}}, series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")],
 	}, nil
 }
 
-func (c *collector) add(e *input.Entry) {
+func (c *collector) add(e *input.Entry, call *pairing) {
 	c.entries++
 	c.levels[e.Level]++
 	c.span(e)
@@ -66,9 +66,9 @@ func (c *collector) add(e *input.Entry) {
 	subject := c.subjects.of(c.said)
 	about := subject.topics
 	c.name = c.by(c.name[:0], e)
-	c.timed(e)
+	c.timed(e, call)
 	c.sessions.add(e, c.said, about)
-	c.requests.add(e)
+	c.requests.add(e, call)
 	if !c.limits.add(e, about) { // a request over a limit is no failed login
 		c.refusals.add(e, c.said, about)
 	}
@@ -77,22 +77,19 @@ func (c *collector) add(e *input.Entry) {
 	c.count(e, subject)
 }
 
-// timed counts the outcome and the duration of a request.
-func (c *collector) timed(e *input.Entry) {
-	finished := c.calls.add(e)
-	if finished != nil {
-		if len(e.Tool) == 0 {
-			e.Tool = []byte(finished.name) // a response does not name its tool
+// timed counts the outcome and the duration of a request. Lines that say neither are
+// no denominator of an error rate.
+func (c *collector) timed(e *input.Entry, call *pairing) {
+	failed := isError(e)
+	if call != nil {
+		c.calls.add(call, e)
+		if !call.ended {
+			return
 		}
-		c.name = c.by(c.name[:0], e)
-		c.rates.add(c.name, finished.failed)
-		if finished.timed {
-			c.slow.add(e, c.name, finished.duration)
-		}
-		return
+		failed = call.failed
 	}
-	if e.RPC.Kind == logline.NoRPC {
-		c.rates.add(c.name, isError(e))
+	if call != nil || e.RPC.Kind == logline.NoRPC && len(e.Tool) == 0 && (e.Status != 0 || e.HasDuration || failed) {
+		c.rates.add(c.name, failed)
 	}
 	if e.HasDuration {
 		c.slow.add(e, c.name, e.Duration)

@@ -46,7 +46,7 @@ type extracted struct {
 func NewExtractor(w io.Writer) *Extractor {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return &Extractor{enc: enc, red: newRedactor(), names: newNamer()}
+	return &Extractor{enc: enc, red: &redactor{}, names: newNamer()}
 }
 
 // Write writes one entry.

@@ -41,7 +41,7 @@ func LastWordsOf(log []byte) (*LastWords, error) {
 		}
 		return nil
 	})
-	last.Line = newRedactor().text(last.Line)
+	last.Line = (&redactor{}).text(last.Line)
 	for _, row := range table.result() {
 		last.Faults = append(last.Faults, row.ID)
 	}

@@ -271,21 +271,23 @@ func TestStatementFingerprint(t *testing.T) {
 }
 
 func TestRedact(t *testing.T) {
-	red := newRedactor()
+	red := &redactor{}
 	for _, text := range []string{
-		"Authorization: Bearer abcdef123456SECRET", "token eyJhbGciOi.eyJzdWIiSECRET.c2lnSECRET", "password=SECRETvalue", `{"api_key":"SECRETvalue"}`,
-		"postgres://app:SECRETpw@db:5432/x", "key sk-SECRET0123456789", "ghp_SECRET0123456789abcdef", "Mcp-Session-Id: SECRET-5f0c", "Cookie: SECRET=1",
+		"Authorization: Bearer abcdef123456SECRET", "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiSECRET.c2lnSECRET", "password=SECRETvalue", `{"api_key":"SECRETvalue"}`,
+		"postgres://app:SECRETpw@db:5432/x", "{'password': 'SECRET value'}", `{\"password\":\"SECRET\"}`, "DB_PASSWORD=SECRET", "Cookie: a=1; sid=SECRET",
+		`authorization":"Token SECRET"`, "authorization: Token SECRET", "postgres://bob:a@SECRET@db/x", "-----BEGIN RSA PRIVATE KEY-----SECRET-----END RSA PRIVATE KEY-----", "key sk-SECRET0123456789", "ghp_SECRET0123456789abcdef", "Mcp-Session-Id: SECRET-5f0c", "Cookie: SECRET=1",
 	} {
 		if got := red.text(text); strings.Contains(got, "SECRET") {
 			t.Errorf("%q becomes %q", text, got)
 		}
 	}
-	if red.Count < 9 {
-		t.Errorf("%d values are counted", red.Count)
+	if red.count < 9 {
+		t.Errorf("%d values are counted", red.count)
 	}
-	const harmless = "the tokenizer read 12 keys of session table in 5ms"
-	if got := red.text(harmless); got != harmless {
-		t.Errorf("%q becomes %q", harmless, got)
+	for _, harmless := range []string{"the tokenizer read 12 keys of session table in 5ms", "exit code: 137", "status_code=500 code=-32602"} {
+		if got := red.text(harmless); got != harmless {
+			t.Errorf("%q becomes %q", harmless, got)
+		}
 	}
 }
 
@@ -447,7 +449,7 @@ func TestLastWords(t *testing.T) {
 		{"Traceback (most recent call last):\n  File \"x\"\nModuleNotFoundError: No module named 'mcp'\n", "ModuleNotFoundError: No module named 'mcp'"},
 		{"ERROR:    [Errno 98] address already in use\nINFO:     Waiting for application shutdown.\n", "ERROR:    [Errno 98] address already in use"},
 		{"error: first\nxxx\nerror: last\n", "error: last"},
-		{"Error: password=SECRET is wrong\n", "Error: password=[redacted] is wrong"},
+		{"Error: password=SECRET is wrong\n", "Error: password=REDACTED is wrong"},
 		{"", ""},
 	} {
 		got, err := LastWordsOf([]byte(test.log))
@@ -461,5 +463,29 @@ func TestOutOfMemory(t *testing.T) {
 	last, err := LastWordsOf([]byte("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n"))
 	if err != nil || !last.OutOfMemory() || !last.Failed {
 		t.Errorf("got %+v, %v", last, err)
+	}
+}
+
+// No part of a result or of a page shows a secret, whatever field it stood in.
+func TestSecretsInEveryField(t *testing.T) {
+	const log = `{"time":"2026-11-25T09:00:00Z","level":"error","msg":"password=SECRET1234567890","request_id":"sk-SECRET1234567890abcdef","user":"sk-SECRET1234567890abcdef","tool":"search","duration_ms":5000,"endpoint":"/mcp?token=SECRET","error":"Cookie: x=SECRET"}
+-----BEGIN RSA PRIVATE KEY-----
+SECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRET1234
+SECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRET1234
+-----END RSA PRIVATE KEY-----
+`
+	r := read(t, log, func(o *Options) { o.Request = "sk-SECRET1234567890abcdef" })
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page strings.Builder
+	if err := r.Page(&page, false, SectionNames()); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{string(data), page.String()} {
+		if i := strings.Index(out, "SECRET"); i >= 0 {
+			t.Errorf("a secret comes out: …%s", out[max(0, i-80):min(len(out), i+80)])
+		}
 	}
 }

@@ -76,11 +76,12 @@ type TemplateRow struct {
 
 // result concludes.
 func (c *collector) result(o *Options, sources []*input.Source, stats *input.Stats) *Result {
+	open := c.calls.open()
 	r := &Result{
 		Schema: Schema, Read: reading(sources, stats, o), Calls: c.calls.rows(), BigIDs: c.calls.bigIDs, Sessions: c.sessions.result(),
 		Auth: c.refusals.result(), RateLimit: c.limits.result(), SlowMS: float64(o.Slow) / float64(time.Millisecond), SlowOver: c.slow.over,
 		ErrorRates: c.rates.result(), Errors: c.errors.result(), Database: c.database.result(),
-		Requests: c.requests.result(o.Slow, o.Top), Signatures: c.signatures.result(), Timeline: c.timeline.result(), Levels: map[string]int64{},
+		Requests: c.requests.result(o.Top, open), Signatures: c.signatures.result(), Timeline: c.timeline.result(), Levels: map[string]int64{},
 		failOn: o.FailOn,
 	}
 	r.Slow = c.slow.result(&c.requests)
@@ -95,7 +96,9 @@ func (c *collector) result(o *Options, sources []*input.Source, stats *input.Sta
 	}
 	r.chart = c.chart()
 	r.warn(c)
-	r.redact()
+	red := &redactor{}
+	red.all(r)
+	r.Redacted = red.count
 	return r
 }
 
@@ -230,67 +233,4 @@ func count(findings []finding.Finding, s finding.Severity) int {
 		}
 	}
 	return n
-}
-
-// redact removes secrets from every text of the result.
-func (r *Result) redact() {
-	red := newRedactor()
-	for _, list := range [...][]*string{r.texts(), r.moreTexts()} {
-		for _, s := range list {
-			*s = red.text(*s)
-		}
-	}
-	r.Redacted = red.Count
-}
-
-func (r *Result) texts() []*string {
-	var all []*string
-	for i := range r.Calls {
-		all = append(all, &r.Calls[i].Name)
-	}
-	for i := range r.Auth {
-		all = append(all, &r.Auth[i].Who, &r.Auth[i].Reason)
-	}
-	for i := range r.RateLimit {
-		all = append(all, &r.RateLimit[i].Who, &r.RateLimit[i].Endpoint)
-	}
-	for i := range r.Slow {
-		all = append(all, &r.Slow[i].What, &r.Slow[i].GapAfter)
-	}
-	for i := range r.ErrorRates {
-		all = append(all, &r.ErrorRates[i].Name)
-	}
-	for i := range r.Errors {
-		all = append(all, &r.Errors[i].Title)
-	}
-	return all
-}
-
-func (r *Result) moreTexts() []*string {
-	var all []*string
-	for i := range r.Database {
-		all = append(all, &r.Database[i].Statement, &r.Database[i].Message)
-	}
-	for i := range r.Requests {
-		all = append(all, &r.Requests[i].GapAfter, &r.Requests[i].Endpoint)
-	}
-	for i := range r.Templates {
-		all = append(all, &r.Templates[i].Template, &r.Templates[i].Example)
-	}
-	for i := range r.Signatures {
-		all = append(all, &r.Signatures[i].Line)
-	}
-	for i := range r.Timeline {
-		all = append(all, &r.Timeline[i].Message)
-	}
-	for i := range r.Anomalies.Findings {
-		all = append(all, &r.Anomalies.Findings[i].Key.Name)
-	}
-	for i := range r.Read.Samples {
-		all = append(all, &r.Read.Samples[i])
-	}
-	for i := range r.Warnings {
-		all = append(all, &r.Warnings[i])
-	}
-	return all
 }

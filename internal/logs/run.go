@@ -35,11 +35,12 @@ func Run(ctx context.Context, sources []*input.Source, o Options) (*Result, erro
 	var stats input.Stats
 	filtered := int64(0)
 	err = input.Merge(ctx, sources, o.Input, &stats, func(e *input.Entry) error {
+		call := c.calls.pair(e)
 		if !o.wants(e) {
 			filtered++
 			return nil
 		}
-		c.add(e)
+		c.add(e, call)
 		if o.Each != nil {
 			return o.Each(e)
 		}

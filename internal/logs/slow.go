@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/logline"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 )
 
@@ -71,10 +72,16 @@ type RequestRow struct {
 	User     string  `json:"user,omitempty"`
 	GapMS    float64 `json:"longestGapMs"`
 	GapAfter string  `json:"gapAfter,omitempty"`
+
+	Unanswered int    `json:"unanswered,omitempty"` // 1 if no answer was logged
+	Place      string `json:"place,omitempty"`      // of an unanswered request
 }
 
 // requests follows requests by their identifier, the newest maxRequests of them.
 type requests struct {
+	threshold time.Duration // a longer request is slow
+	calls     []RequestRow  // of hosts' logs
+
 	seed  maphash.Seed
 	index map[uint64]int // by the hash of the identifier
 	ring  []trace        // in the order of their first line
@@ -90,6 +97,7 @@ type trace struct {
 	hash           uint64
 	id             []byte
 	first, last    int64
+	took           int64 // the longest duration that a line gives
 	gap            int64
 	lines, errors  int64
 	gapAfter       []byte // the message before the longest gap
@@ -97,11 +105,16 @@ type trace struct {
 	endpoint, user string
 }
 
-func (r *requests) add(e *input.Entry) {
+func (r *requests) add(e *input.Entry, call *pairing) {
+	if call != nil && e.RPC.Kind != logline.NoRPC {
+		r.answered(e, call)
+		return
+	}
 	if len(e.Request) == 0 || !e.Known || e.RPC.ID != nil {
 		return
 	}
 	t := r.trace(e)
+	t.took = max(t.took, int64(e.Duration))
 	if gap := e.Nanos - t.last; gap > t.gap {
 		t.gap, t.gapAfter = gap, append(t.gapAfter[:0], t.message...)
 	}
@@ -111,9 +124,23 @@ func (r *requests) add(e *input.Entry) {
 		t.errors++
 	}
 	t.message = append(t.message[:0], e.Message[:min(len(e.Message), maxGapText)]...)
-	if t.lines > 1 || t.errors > 0 { // a request with one good line is not listed
-		t.describe(e)
+	t.describe(e)
+}
+
+// maxCalls is how many bad calls of hosts are kept.
+const maxCalls = 500
+
+// answered keeps the calls of a host's log that failed or were slow. Their ids are not
+// unique in a log, so they are not followed from line to line.
+func (r *requests) answered(e *input.Entry, call *pairing) {
+	if !call.ended || !call.failed && call.duration <= r.threshold || len(r.calls) == maxCalls {
+		return
 	}
+	row := RequestRow{Request: text(e.RPC.ID), MS: float64(call.duration) / 1e6, Lines: 2, Endpoint: call.call.name()}
+	if call.failed {
+		row.Errors = 1
+	}
+	r.calls = append(r.calls, row)
 }
 
 // find returns the trace of a request, nil if it is not kept.
@@ -145,7 +172,7 @@ func (r *requests) trace(e *input.Entry) *trace {
 	}
 	t := &r.ring[i]
 	t.id = append(t.id[:0], e.Request[:min(len(e.Request), maxText)]...)
-	t.hash, t.first, t.last, t.gap, t.lines, t.errors = maphash.Bytes(r.seed, e.Request), e.Nanos, e.Nanos, 0, 0, 0
+	t.hash, t.first, t.last, t.took, t.gap, t.lines, t.errors = maphash.Bytes(r.seed, e.Request), e.Nanos, e.Nanos, 0, 0, 0, 0
 	t.gapAfter, t.message, t.endpoint, t.user = t.gapAfter[:0], t.message[:0], "", ""
 	r.index[t.hash] = i
 	return t
@@ -160,20 +187,23 @@ func (t *trace) describe(e *input.Entry) {
 	}
 }
 
-// result lists the requests that had an error or took longer than threshold, the
-// longest first.
-func (r *requests) result(threshold time.Duration, top int) []RequestRow {
-	rows := []RequestRow{}
+// result lists the requests that were not answered, had an error or took longer than
+// the threshold: those without an answer first, then the longest.
+func (r *requests) result(top int, open []RequestRow) []RequestRow {
+	rows := slices.Concat(open, r.calls)
 	for i := range r.ring {
 		t := &r.ring[i]
-		if t.errors == 0 && time.Duration(t.last-t.first) <= threshold {
+		took := max(t.last-t.first, t.took)
+		if t.errors == 0 && time.Duration(took) <= r.threshold {
 			continue
 		}
 		rows = append(rows, RequestRow{
-			Request: string(t.id), MS: float64(t.last-t.first) / 1e6, Lines: t.lines, Errors: t.errors, Endpoint: t.endpoint, User: t.user,
+			Request: string(t.id), MS: float64(took) / 1e6, Lines: t.lines, Errors: t.errors, Endpoint: t.endpoint, User: t.user,
 			GapMS: float64(t.gap) / 1e6, GapAfter: string(t.gapAfter),
 		})
 	}
-	slices.SortFunc(rows, func(a, b RequestRow) int { return cmp.Or(cmp.Compare(b.MS, a.MS), cmp.Compare(a.Request, b.Request)) })
-	return rows[:min(len(rows), top)]
+	slices.SortFunc(rows, func(a, b RequestRow) int {
+		return cmp.Or(cmp.Compare(b.Unanswered, a.Unanswered), cmp.Compare(b.MS, a.MS), cmp.Compare(a.Request, b.Request))
+	})
+	return append([]RequestRow{}, rows[:min(len(rows), top)]...)
 }

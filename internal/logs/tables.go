@@ -100,13 +100,21 @@ func (r *Result) callSection() section {
 		calls, errs, open, cancelled = calls+c.Calls, errs+c.Errors, open+c.Unanswered, cancelled+c.Cancelled
 	}
 	if calls > 0 {
-		s.line = fmt.Sprintf("%s of %d tools and methods, %s, %d unanswered, %d cancelled", report.Plural(calls, "call"), len(r.Calls), report.Plural(errs, "error"), open, cancelled)
+		s.line = fmt.Sprintf("%s to %s, %s, %d unanswered, %d cancelled", report.Plural(calls, "call"), kinds(r.Calls), report.Plural(errs, "error"), open, cancelled)
 		s.bad = errs > 0 || open > 0
 	}
 	if r.BigIDs > 0 {
 		s.table.Note = fmt.Sprintf("%s beyond 2^53: JavaScript cannot tell them apart", report.Plural(r.BigIDs, "id"))
 	}
 	return s
+}
+
+// kinds names what was called: the only tool, or how many there are.
+func kinds(calls []CallRow) string {
+	if len(calls) == 1 {
+		return calls[0].Name
+	}
+	return fmt.Sprintf("%d tools and methods", len(calls))
 }
 
 func (r *Result) sessionSection() section {
@@ -214,12 +222,19 @@ func (r *Result) limitSection() section {
 }
 
 func (r *Result) requestSection() section {
-	s := section{id: "requests", table: finding.Table{Title: "Requests with errors or slow", Right: right(1, 2, 3, 4), Header: []string{"request", "took", "lines", "errors", "longest gap", "after"}}}
+	s := section{id: "requests", table: finding.Table{Title: "Requests unanswered, with errors or slow", Right: right(2, 3, 4, 5), Header: []string{"request", "what", "took", "lines", "errors", "longest gap", "after"}}}
 	for _, q := range r.Requests {
-		s.table.Rows = append(s.table.Rows, []string{q.Request, report.Millis(q.MS), num(q.Lines), num(q.Errors), report.Millis(q.GapMS), q.GapAfter})
+		took, gap := report.Millis(q.MS), "-"
+		if q.Unanswered > 0 {
+			took = "unanswered"
+		}
+		if q.GapMS > 0 {
+			gap = report.Millis(q.GapMS)
+		}
+		s.table.Rows = append(s.table.Rows, []string{q.Request, q.Endpoint, took, num(q.Lines), num(q.Errors), gap, q.GapAfter})
 	}
 	if len(r.Requests) > 0 {
-		s.line = fmt.Sprintf("%s with an error or slow; longest: %s, %s", plural(len(r.Requests), "request"), r.Requests[0].Request, report.Millis(r.Requests[0].MS))
+		s.line = fmt.Sprintf("%s unanswered, with an error or slow; first: %s, %s", plural(len(r.Requests), "request"), s.table.Rows[0][0], s.table.Rows[0][2])
 	}
 	return s
 }

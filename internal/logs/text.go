@@ -187,5 +187,5 @@ func Summary(e *input.Entry) string {
 			parts = append(parts, part)
 		}
 	}
-	return report.Line(newRedactor().text(strings.Join(parts, "  ")))
+	return report.Line((&redactor{}).text(strings.Join(parts, "  ")))
 }

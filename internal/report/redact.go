@@ -24,14 +24,19 @@ var (
 var (
 	wordEnd = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 	// The shapes of well-known tokens: GitHub, OpenAI and others, Slack, AWS, JSON Web Tokens.
-	knownToken = regexp.MustCompile(`\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|sk-[\w-]{16,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)`)
+	knownToken = regexp.MustCompile(`\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|sk-[\w-]{16,}|[prs]k_(?:live|test)_\w{10,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{20,}|glpat-[\w-]{10,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)`)
+	privateKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]*-----END [A-Z ]*PRIVATE KEY-----)?`)
+	cookies    = regexp.MustCompile(`(?i)\b((?:set-)?cookie)(["']?\s*[:=]\s*)["']?[^\n"']+`)
+	authHeader = regexp.MustCompile(`(?i)\b(authorization\\?["']?\s*[:=]\s*\\?["']?)(?:[a-z]+ +)?[^\s"',;\\]+`)
 	credential = regexp.MustCompile(`(?i)\b(bearer|basic) +[^\s"']+`)
 	address    = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]+`)
 	// Before a value: NAME=, "name": and Name:, and --name of a flag.
-	assignment = regexp.MustCompile(`([A-Za-z_][\w.-]*)"?[ \t]*[:=][ \t]*`)
+	assignment = regexp.MustCompile(`([A-Za-z_][\w.-]*)\\?["']?[ \t]*[:=][ \t]*`)
 	spaced     = regexp.MustCompile(`(--?[A-Za-z][\w-]*) +`)
-	value      = regexp.MustCompile(`^(?:"[^"\n]*"|'[^'\n]*'|[^\s"',;&-][^\s"',;&]*)`)
-	queryPair  = regexp.MustCompile(`[^&;]+`)
+	value      = regexp.MustCompile(`^(?:\\"[^"\n]*"|"[^"\n]*"|'[^'\n]*'|[^\s"',;&-][^\s"',;&]*)`)
+	// A number that is a status, an exit code or an error code, and no secret.
+	shortNumber = regexp.MustCompile(`^-?\d{1,6}$`)
+	queryPair   = regexp.MustCompile(`[^&;]+`)
 )
 
 // RedactArgs returns a command line without its secrets: values of flags,
@@ -54,6 +59,9 @@ func RedactArgs(args []string) []string {
 func RedactText(text string) string {
 	text = address.ReplaceAllStringFunc(text, RedactAddress)
 	text = knownToken.ReplaceAllString(text, redacted)
+	text = privateKey.ReplaceAllString(text, redacted)
+	text = cookies.ReplaceAllString(text, "${1}${2}"+redacted)
+	text = authHeader.ReplaceAllString(text, "${1}"+redacted)
 	text = credential.ReplaceAllString(text, "$1 "+redacted)
 	return redactPairs(spaced, redactPairs(assignment, text))
 }
@@ -73,10 +81,13 @@ func redactPairs(name *regexp.Regexp, text string) string {
 		if !secret {
 			continue
 		}
-		if v := value.FindString(text); v != "" && !isReference(v) {
+		if v := value.FindString(text); v != "" && !isReference(v) && !shortNumber.MatchString(v) && !strings.Contains(v, redacted) {
 			quote := ""
-			if v[0] == '"' || v[0] == '\'' {
+			switch {
+			case v[0] == '"' || v[0] == '\'':
 				quote = v[:1]
+			case v[0] == '\\':
+				quote = v[:2]
 			}
 			b.WriteString(quote + redacted + quote)
 			text = text[len(v):]
@@ -95,6 +106,9 @@ func SecretName(name string) bool {
 	words := strings.FieldsFunc(strings.ToLower(wordEnd.ReplaceAllString(name, "$1-$2")), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})
+	if strings.EqualFold(name, "mcp-session-id") {
+		return true
+	}
 	if len(words) == 0 || slices.Contains(plainWords, words[len(words)-1]) {
 		return false
 	}

@@ -16,7 +16,7 @@ func TestRedactArgs(t *testing.T) {
 		"node s.js --secret --port 1":                             "node s.js --secret --port 1",
 		"node --token-file t --max-tokens 100 --key k.pem":        "node --token-file t --max-tokens 100 --key k.pem",
 		"sh -c|export OPENAI_API_KEY='sesame open'; node --pat x": "sh -c|export OPENAI_API_KEY='REDACTED'; node --pat REDACTED",
-		"-H|Authorization: Bearer sesame":                         "-H|Authorization: REDACTED REDACTED",
+		"-H|Authorization: Bearer sesame":                         "-H|Authorization: REDACTED",
 		"-H|X-API-Key: sesame":                                    "-H|X-API-Key: REDACTED",
 		"-H|X-API-Key: @file":                                     "-H|X-API-Key: @file",
 		`--args|{"apiKey": "sesame", "q": "x"}`:                   `--args|{"apiKey": "REDACTED", "q": "x"}`,
