@@ -100,10 +100,12 @@ func (l *logReader) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case l.follow:
-		return l.watch(ctx, sources)
-	case l.extract:
+	if l.follow {
+		for i, s := range sources {
+			sources[i] = input.Follow(s)
+		}
+	}
+	if l.extract {
 		return l.a.write(l.output, func(w io.Writer) error { return l.extractTo(ctx, w, sources) })
 	}
 	var baseline *logs.Result
@@ -111,6 +113,9 @@ func (l *logReader) run(ctx context.Context, args []string) error {
 		if baseline, err = l.readBaseline(); err != nil {
 			return err
 		}
+	}
+	if l.follow {
+		l.o.Each = l.show
 	}
 	res, err := logs.Run(ctx, sources, l.o)
 	if err != nil {
@@ -267,22 +272,11 @@ func (l *logReader) extractTo(ctx context.Context, w io.Writer, sources []*input
 	return err
 }
 
-// watch follows the sources until ctx ends, then reports.
-func (l *logReader) watch(ctx context.Context, sources []*input.Source) error {
-	for i, s := range sources {
-		sources[i] = input.Follow(s)
-	}
-	l.o.Each = func(e *input.Entry) error {
-		if e.Level >= logline.Warn || e.RPC.IsError || e.Status >= 500 {
-			_, err := fmt.Fprintln(l.a.stdout, logs.Summary(e))
-			return errors.Join(err, l.a.stdout.Flush())
-		}
+// show writes an entry that is a warning or worse at once.
+func (l *logReader) show(e *input.Entry) error {
+	if e.Level < logline.Warn && !e.RPC.IsError && e.Status < 500 {
 		return nil
 	}
-	res, err := logs.Run(ctx, sources, l.o)
-	if err != nil {
-		return err
-	}
-	res.Judge(nil)
-	return errors.Join(l.write(res), outcomeOf(res.Report()))
+	_, err := fmt.Fprintln(l.a.stdout, logs.Summary(e))
+	return errors.Join(err, l.a.stdout.Flush())
 }

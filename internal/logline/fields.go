@@ -54,7 +54,7 @@ var aliasLists = map[field][]string{
 	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
 		"realtimetimestamp", "instant", "observedtimeunixnano"},
 	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel"},
-	messageField:   {"message", "msg", "text", "body", "shortmessage", "log", "recordmessage", "bodystringvalue", "debug"},
+	messageField:   {"message", "msg", "text", "body", "shortmessage", "log", "recordmessage", "bodystringvalue", "debug", "paramsdata", "paramsmessage"},
 	eventField:     {"event", "eventname"},
 	loggerField:    {"logger", "loggername", "name", "category", "target", "caller", "component", "recordname", "paramslogger"},
 	requestField:   {"requestid", "reqid", "httprequestid", "xrequestid", "correlationid", "traceid", "logginggoogleapiscom/trace", "traceparent", "rid"},

@@ -83,6 +83,52 @@ func (p *Parser) Parse(line []byte, r *Record) {
 	p.read(line, r)
 }
 
+// embedded reads the key=value pairs within a message, such as "request_id=r-1
+// tool=search finished duration_ms=229". Fields that the line has already stay.
+func (p *Parser) embedded(r *Record) {
+	if r.Format == Logfmt || bytes.IndexByte(r.Message, '=') < 0 {
+		return
+	}
+	f := &p.fields
+	f.reset()
+	for word := range bytes.FieldsSeq(r.Message) {
+		key, v, ok := bytes.Cut(word, []byte("="))
+		if !ok || !isKey(key) || len(v) == 0 {
+			continue
+		}
+		f.path = appendKey(f.path[:0], key)
+		if a, known := f.lookup(f.path); known && embeddable[a.field] {
+			v = bytes.Trim(v, `"',;`)
+			f.put(a, v, isNumber(v))
+		}
+	}
+	if f.n == 0 {
+		return
+	}
+	found := Record{Time: Stamp{Missing: NoStamp}}
+	f.fill(&found)
+	for _, m := range [...]struct{ to, from *[]byte }{
+		{&r.Request, &found.Request}, {&r.Session, &found.Session}, {&r.User, &found.User}, {&r.Tool, &found.Tool}, {&r.Endpoint, &found.Endpoint},
+		{&r.ErrorType, &found.ErrorType}, {&r.Reason, &found.Reason},
+	} {
+		if len(*m.to) == 0 {
+			*m.to = *m.from
+		}
+	}
+	if r.Status == 0 {
+		r.Status = found.Status
+	}
+	if !r.HasDuration {
+		r.Duration, r.HasDuration, r.DurationUnit = found.Duration, found.HasDuration, found.DurationUnit
+	}
+}
+
+// embeddable are the fields that are read from pairs within a message.
+var embeddable = map[field]bool{
+	requestField: true, sessionField: true, userField: true, toolField: true, endpointField: true, statusField: true, durationField: true,
+	errorTypeField: true, reasonField: true,
+}
+
 // stripEscapes removes ANSI control sequences.
 func stripEscapes(line []byte) []byte {
 	plain := make([]byte, 0, len(line))
@@ -114,6 +160,7 @@ func (p *Parser) read(line []byte, r *Record) {
 	}
 	for _, reader := range textFormats {
 		if reader(p, line, r) {
+			p.embedded(r)
 			return
 		}
 	}

@@ -38,6 +38,7 @@ type collector struct {
 	name       []byte                                  // of the current entry's endpoint
 	by         func(dst []byte, e *input.Entry) []byte // appends the name under which rates are counted
 	series     map[*template.Template]*anomaly.Series
+	numbered   int // templates that were given a series
 }
 
 // maxTemplates is how many templates are kept.
@@ -49,12 +50,14 @@ func newCollector(o *Options) (*collector, error) {
 		return nil, err
 	}
 	names := newNamer()
-	return &collector{
+	c := &collector{
 		refusals: refusals{names: names}, limits: limits{names: names}, signatures: signatureTable{list: list},
 		slow: slow{threshold: o.Slow, top: o.Top}, templates: template.Miner{Limit: maxTemplates},
 		requests: requests{threshold: o.Slow}, counter: anomaly.Counter{MaxKeys: 2 * maxNames}, timeline: timeline{request: o.Request},
 		calls: calls{tools: tally[callStats]{limit: maxTools}}, series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")],
-	}, nil
+	}
+	c.templates.OnForget = func(t *template.Template) { delete(c.series, t) }
+	return c, nil
 }
 
 func (c *collector) add(e *input.Entry, call *pairing) {
@@ -148,8 +151,9 @@ func levelKey(l logline.Level) anomaly.Key { return anomaly.Key{Kind: "level", N
 func (c *collector) countTemplate(e *input.Entry, t *template.Template) {
 	s, ok := c.series[t]
 	if !ok {
-		s = c.counter.Series(anomaly.Key{Kind: anomaly.TemplateKind, Name: strconv.Itoa(len(c.series)), Error: isError(e)})
+		s = c.counter.Series(anomaly.Key{Kind: anomaly.TemplateKind, Name: strconv.Itoa(c.numbered), Error: isError(e)})
 		c.series[t] = s
+		c.numbered++
 	}
 	c.counter.Count(s, e.Nanos)
 }
@@ -167,8 +171,11 @@ const maxTimeline = 2000
 type TimelineRow struct {
 	At      time.Time `json:"at,omitzero"`
 	MS      float64   `json:"ms"` // since its first line
+	TookMS  float64   `json:"tookMs,omitempty"`
 	Level   string    `json:"level,omitempty"`
+	Failed  bool      `json:"failed,omitempty"`
 	Stream  string    `json:"stream,omitempty"`
+	What    string    `json:"what,omitempty"` // tool, method or path
 	Message string    `json:"message"`
 	Place   string    `json:"place"`
 	GapMS   float64   `json:"gapMs"` // since the line before
@@ -181,7 +188,8 @@ func (t *timeline) add(e *input.Entry) {
 		return
 	}
 	t.rows = append(t.rows, TimelineRow{
-		At: timeOf(e.Nanos), nanos: e.Nanos, Level: e.Level.String(), Stream: text(e.Stream), Message: lineOf(e), Place: place(e.Source.Name, e.Offset),
+		At: timeOf(e.Nanos), nanos: e.Nanos, Level: e.Level.String(), Failed: isError(e), Stream: text(e.Stream), What: text(appendEndpoint(nil, e)),
+		Message: lineOf(e), Place: place(e.Source.Name, e.Offset), TookMS: float64(e.Duration) / float64(time.Millisecond),
 	})
 }
 

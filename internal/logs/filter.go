@@ -59,25 +59,37 @@ var levelWord = regexp.MustCompile(`\blevel\s*(==|!=|>=|<=|>|<)\s*error\b`)
 // ParseFilter compiles a condition. The language is that of github.com/expr-lang/expr,
 // with durations as 1s, levels as bare words, and =~ for regular expressions.
 func ParseFilter(condition string) (*Filter, error) {
-	text := levelWord.ReplaceAllString(condition, "level $1 err")
-	text = replaceOutsideQuotes(text, func(part string) string {
+	text := outsideQuotes(condition, func(part string) string {
+		part = levelWord.ReplaceAllString(part, "level $1 err")
 		part = strings.ReplaceAll(part, "=~", " matches ")
-		return durationLiteral.ReplaceAllString(part, `${1}duration("${2}")`)
+		return durationLiteral.ReplaceAllString(part, `${1}span("${2}")`)
 	})
-	text = strings.ReplaceAll(text, "duration(\"", "span(\"")
 	program, err := expr.Compile(text, expr.Env(fields{}), expr.AsBool(), expr.Function("span", func(params ...any) (any, error) {
 		s, _ := params[0].(string)
 		return time.ParseDuration(s)
 	}, new(func(string) time.Duration)))
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, fmt.Errorf("condition %q: %s; fields are level, time, message, event, logger, stream, request, session, user, tool, method, endpoint, status, error, error_type, reason, duration, source", condition, first)
+		return nil, fmt.Errorf("condition %q: %s; %s", condition, first, filterHelp(condition))
 	}
 	return &Filter{program: program}, nil
 }
 
-// replaceOutsideQuotes applies replace to the parts of s that are not quoted.
-func replaceOutsideQuotes(s string, replace func(string) string) string {
+// singleEquals matches an assignment where a comparison is meant.
+var singleEquals = regexp.MustCompile(`[^=!<>]=[^=~]`)
+
+// filterHelp names the way out of a condition that cannot be compiled.
+func filterHelp(condition string) string {
+	help := "fields are level, time, message, event, logger, stream, request, session, user, tool, method, endpoint, status, error, error_type, reason, duration, source; " +
+		"levels are trace, debug, info, notice, warn, error, fatal; durations are written 500ms, 1s, 2m and times date(\"2026-11-25T09:00:00Z\")"
+	if singleEquals.MatchString(condition) {
+		return "compare with ==; " + help
+	}
+	return help
+}
+
+// outsideQuotes applies replace to the parts of s that are not quoted.
+func outsideQuotes(s string, replace func(string) string) string {
 	var b strings.Builder
 	for s != "" {
 		open := strings.IndexAny(s, `"'`)
@@ -86,13 +98,16 @@ func replaceOutsideQuotes(s string, replace func(string) string) string {
 			break
 		}
 		b.WriteString(replace(s[:open]))
-		end := strings.IndexByte(s[open+1:], s[open])
-		if end < 0 {
-			b.WriteString(s[open:])
-			break
+		end := open + 1
+		for end < len(s) && s[end] != s[open] {
+			if s[end] == '\\' {
+				end++
+			}
+			end++
 		}
-		b.WriteString(s[open : open+end+2])
-		s = s[open+end+2:]
+		end = min(end+1, len(s))
+		b.WriteString(s[open:end])
+		s = s[end:]
 	}
 	return b.String()
 }

@@ -68,12 +68,13 @@ func (r *Result) slowChart() report.Chart {
 	line := report.ChartLine{Name: "duration"}
 	for _, row := range r.Slow {
 		if !row.At.IsZero() {
-			line.Points = append(line.Points, [2]float64{row.At.Sub(r.Read.First).Seconds(), row.MS})
+			x := row.At.Sub(r.Read.First).Seconds() // a spike: the line between two requests means nothing
+			line.Points = append(line.Points, [2]float64{x, 0}, [2]float64{x, row.MS}, [2]float64{x, 0})
 		}
 	}
-	slices.SortFunc(line.Points, func(a, b [2]float64) int { return cmp.Compare(a[0], b[0]) })
-	if len(line.Points) > 1 {
-		chart.Subtitle = fmt.Sprintf("the %d slowest of %d over %s", len(line.Points), r.SlowOver, report.Millis(r.SlowMS))
+	slices.SortStableFunc(line.Points, func(a, b [2]float64) int { return cmp.Compare(a[0], b[0]) })
+	if len(line.Points) > 3 {
+		chart.Subtitle = fmt.Sprintf("the %d slowest of %d over %s, by time since the first line", len(line.Points)/3, r.SlowOver, report.Millis(r.SlowMS))
 		chart.Lines = []report.ChartLine{line}
 	}
 	return chart

@@ -298,7 +298,7 @@ func TestFilter(t *testing.T) {
 `
 	for condition, want := range map[string]int64{
 		`level >= warn`: 2, `level == error`: 1, `level >= warn and tool == "search" and duration > 1s and message =~ "time.ut"`: 1,
-		`duration > 400ms and duration < 1m`: 3, `user in ["u1", "u2"]`: 1, `not (tool == "search")`: 1, `status >= 500 or message contains "ok"`: 2, `message == "1s"`: 0,
+		`duration > 400ms and duration < 1m`: 3, `user in ["u1", "u2"]`: 1, `not (tool == "search")`: 1, `status >= 500 or message contains "ok"`: 2, `message contains 'level == error'`: 0, `message == "say \" 1s"`: 0, `message == "1s"`: 0,
 	} {
 		f, err := ParseFilter(condition)
 		if err != nil {
@@ -308,6 +308,9 @@ func TestFilter(t *testing.T) {
 		if r := read(t, log, func(o *Options) { o.Where = f }); r.Read.Entries != want {
 			t.Errorf("%s: %d entries, want %d", condition, r.Read.Entries, want)
 		}
+	}
+	if _, err := ParseFilter(`tool = "search"`); err == nil || !strings.Contains(err.Error(), "compare with ==") {
+		t.Errorf("got %v", err)
 	}
 	for _, condition := range []string{"levl > warn", "level", "duration >", `"`, "tool = 1"} {
 		if _, err := ParseFilter(condition); err == nil || !strings.Contains(err.Error(), "fields are") {
@@ -488,4 +491,112 @@ SECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRET1234
 			t.Errorf("a secret comes out: …%s", out[max(0, i-80):min(len(out), i+80)])
 		}
 	}
+}
+
+// Answers have the tool and the duration of their call, so that a condition finds them.
+func TestFilteredCalls(t *testing.T) {
+	for condition, want := range map[string]CallRow{
+		`tool == "search"`:                      {Name: "search", Calls: 4, Errors: 2, IsError: 1, Unanswered: 1},
+		`duration > 400ms and tool == "search"`: {Name: "search", Calls: 1, Errors: 1, IsError: 1},
+	} {
+		f, err := ParseFilter(condition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, hostLog, func(o *Options) { o.Where = f })
+		if len(r.Calls) != 1 {
+			t.Errorf("%s: %+v", condition, r.Calls)
+			continue
+		}
+		got := r.Calls[0]
+		got.LatencyMS = nil
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", condition, diff)
+		}
+	}
+}
+
+// Lines at the start and at the end of a call make one call.
+func TestStartAndEndLines(t *testing.T) {
+	var b strings.Builder
+	start := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	for i := range 50 {
+		at, level, event := start.Add(time.Duration(i)*time.Minute), "info", "tool finished"
+		if i%10 == 0 {
+			level, event = "error", "tool failed"
+		}
+		fmt.Fprintf(&b, `{"timestamp":%q,"level":"info","event":"tool started","tool":"search","request_id":"r%d"}`+"\n", at.Format(time.RFC3339), i)
+		fmt.Fprintf(&b, `{"timestamp":%q,"level":%q,"event":%q,"tool":"search","request_id":"r%d"}`+"\n", at.Add(2*time.Second).Format(time.RFC3339), level, event, i)
+	}
+	fmt.Fprintf(&b, `{"timestamp":%q,"level":"info","event":"tool started","tool":"search","request_id":"hangs"}`+"\n", start.Add(time.Hour).Format(time.RFC3339))
+	r := read(t, b.String())
+	if c := r.Calls[0]; c.Calls != 51 || c.Errors != 5 || c.Unanswered != 1 || c.LatencyMS.Count != 50 {
+		t.Errorf("calls: %+v", c)
+	}
+	if e := r.ErrorRates[0]; e.Lines != 50 || e.Errors != 5 {
+		t.Errorf("error rate: %+v", e)
+	}
+	if r.SlowOver != 50 || r.Requests[0].Request != "hangs" || r.Requests[0].Unanswered != 1 {
+		t.Errorf("%d slow, requests: %+v", r.SlowOver, r.Requests[0])
+	}
+}
+
+// The duration that a line gives counts for its request.
+func TestRequestsOfOneLine(t *testing.T) {
+	r := read(t, `{"time":"2026-11-25T09:00:00Z","level":30,"reqId":"r-1","msg":"done","responseTime":3000}`+"\n")
+	if len(r.Requests) != 1 || r.Requests[0].MS != 3000 {
+		t.Errorf("got %+v", r.Requests)
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	none, err := ParseFilter(`tool == "nosuch"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, log string
+		change    func(*Options)
+		headline  string
+		want      finding.Outcome
+	}{
+		{"nothing matches", hostLog, func(o *Options) { o.Where = none }, "no entry of 13 lines matches", finding.Failed},
+		{"no such request", hostLog, func(o *Options) { o.Request = "zzz" }, "no line of 13 lines belongs to request zzz", finding.Failed},
+		{"a request", hostLog, func(o *Options) { o.Request = "2" }, "request 2: 2 lines, 500ms, 1 error", finding.Clean},
+		{"not understood", "xx\nyy zz\n", func(*Options) {}, "the format of 2 of 2 lines is not known", finding.Failed},
+	} {
+		rep := read(t, test.log, test.change).Report()
+		if !strings.HasPrefix(rep.Headline, test.headline) || rep.Outcome != test.want {
+			t.Errorf("%s: %q, outcome %d", test.name, rep.Headline, rep.Outcome)
+		}
+	}
+}
+
+// Memory is bounded: messages that are all different do not pile up.
+func TestManyTemplates(t *testing.T) {
+	var b strings.Builder
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 30000 {
+		fmt.Fprintf(&b, "2026-11-25T09:00:00Z %s %s %s %s %s\n", word(r), word(r), word(r), word(r), word(r))
+	}
+	c, err := newCollector(&Options{Top: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stats input.Stats
+	err = input.Read(t.Context(), input.FromReader("log", strings.NewReader(b.String())), input.Options{Zone: time.UTC}, &stats, func(e *input.Entry) error {
+		c.add(e, nil)
+		return nil
+	})
+	if n := len(c.series); err != nil || n > maxTemplates+1 {
+		t.Errorf("%d templates have a series, %v", n, err)
+	}
+}
+
+func word(r *rand.Rand) string {
+	letters := make([]byte, 6)
+	for i := range letters {
+		letters[i] = byte('a' + r.IntN(26))
+	}
+	return string(letters)
 }

@@ -42,8 +42,9 @@ type Result struct {
 	Crossed    []string         `json:"crossed,omitempty"` // conditions of --fail-on
 	Warnings   []string         `json:"warnings,omitempty"`
 
-	failOn []FailOn
-	chart  report.Chart // warnings and errors over time
+	failOn  []FailOn
+	request string       // whose timeline was asked for
+	chart   report.Chart // warnings and errors over time
 }
 
 // Reading describes the input and its formats.
@@ -82,7 +83,7 @@ func (c *collector) result(o *Options, sources []*input.Source, stats *input.Sta
 		Auth: c.refusals.result(), RateLimit: c.limits.result(), SlowMS: float64(o.Slow) / float64(time.Millisecond), SlowOver: c.slow.over,
 		ErrorRates: c.rates.result(), Errors: c.errors.result(), Database: c.database.result(),
 		Requests: c.requests.result(o.Top, open), Signatures: c.signatures.result(), Timeline: c.timeline.result(), Levels: map[string]int64{},
-		failOn: o.FailOn,
+		failOn: o.FailOn, request: o.Request,
 	}
 	r.Slow = c.slow.result(&c.requests)
 	r.Read.Entries, r.Read.First, r.Read.Last = c.entries, timeOf(c.first), timeOf(c.last)
@@ -95,6 +96,7 @@ func (c *collector) result(o *Options, sources []*input.Source, stats *input.Sta
 		}
 	}
 	r.chart = c.chart()
+	r.Warnings = append(r.Warnings, stats.Warnings...)
 	r.warn(c)
 	red := &redactor{}
 	red.all(r)
@@ -185,6 +187,9 @@ func (r *Result) warn(c *collector) {
 // Report returns the findings in the common form.
 func (r *Result) Report() *finding.Report {
 	rep := &finding.Report{Command: "mcpdiag logs", Warnings: r.Warnings, Tables: r.tables()}
+	if r.request != "" {
+		return r.reportRequest(rep)
+	}
 	for _, s := range r.Signatures {
 		rep.Findings = append(rep.Findings, finding.Finding{
 			ID: s.ID, Group: "signature", Severity: severity(s.Warn), Summary: fmt.Sprintf("%s (%s)", s.Title, times(s.Count)),
@@ -205,17 +210,49 @@ func (r *Result) Report() *finding.Report {
 	return rep
 }
 
+// mostlyUnread is the share of lines that were not understood above which nothing can be said.
+const mostlyUnread = 0.9
+
 // verdict is a finding only if a known fault, a change or a condition failed.
 func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.Outcome) {
-	switch failures := count(rep.Findings, finding.Fail); {
+	failures, warnings := count(rep.Findings, finding.Fail), count(rep.Findings, finding.Warn)
+	switch {
 	case r.Read.Lines == 0:
 		return "empty", "the logs are empty", finding.Failed
+	case r.Read.Entries == 0:
+		return "empty", fmt.Sprintf("no entry of %s matches --where, --since and --until", plural(int(r.Read.Lines), "line")), finding.Failed
 	case failures > 0:
-		return "faults", fmt.Sprintf("%s in %s", plural(failures, "fault"), r.range_()), finding.Found
-	case count(rep.Findings, finding.Warn) > 0:
-		return "warnings", fmt.Sprintf("%s in %s", plural(count(rep.Findings, finding.Warn), "warning"), r.range_()), finding.Clean
+		return "faults", fmt.Sprintf("%s in %s", plural(failures, "fault"), r.timeRange()), finding.Found
+	case float64(r.Read.Unread) > mostlyUnread*float64(r.Read.Lines):
+		return "unread", fmt.Sprintf("the format of %d of %s is not known: nothing can be said about them", r.Read.Unread, plural(int(r.Read.Lines), "line")), finding.Failed
+	case warnings > 0:
+		return "warnings", fmt.Sprintf("%s in %s", plural(warnings, "warning"), r.timeRange()), finding.Clean
 	}
-	return "ok", "no known fault and no change of rates in " + r.range_(), finding.Clean
+	return "ok", "no known fault and no change of rates in " + r.timeRange(), finding.Clean
+}
+
+// reportRequest concludes about the one request that was asked for.
+func (r *Result) reportRequest(rep *finding.Report) *finding.Report {
+	rep.Tables = nil
+	id := report.RedactText(r.request)
+	if len(r.Timeline) == 0 {
+		rep.Verdict, rep.Severity, rep.Outcome = "absent", finding.Fail, finding.Failed
+		rep.Headline = fmt.Sprintf("no line of %s belongs to request %s", plural(int(r.Read.Lines), "line"), id)
+		return rep
+	}
+	failed := 0
+	for _, row := range r.Timeline {
+		if row.Failed {
+			failed++
+		}
+	}
+	rep.Verdict, rep.Severity = "ok", finding.Pass
+	if failed > 0 {
+		rep.Verdict, rep.Severity = "failed", finding.Warn
+	}
+	last := r.Timeline[len(r.Timeline)-1]
+	rep.Headline = fmt.Sprintf("request %s: %s, %s, %s", id, plural(len(r.Timeline), "line"), report.Millis(max(last.MS, last.TookMS)), plural(failed, "error"))
+	return rep
 }
 
 func severity(warn bool) finding.Severity {

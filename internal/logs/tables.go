@@ -64,12 +64,16 @@ func stamp(t time.Time) string {
 	return t.Format("01-02 15:04:05")
 }
 
-// range_ describes the number of lines and the time that they cover.
-func (r *Result) range_() string {
-	if r.Read.First.IsZero() {
-		return plural(int(r.Read.Lines), "line")
+// timeRange describes the number of lines and the time that they cover.
+func (r *Result) timeRange() string {
+	lines := plural(int(r.Read.Lines), "line")
+	if r.Read.Filtered > 0 {
+		lines = fmt.Sprintf("%d of %s", r.Read.Entries, lines)
 	}
-	return fmt.Sprintf("%s from %s to %s", plural(int(r.Read.Lines), "line"), r.Read.First.Format("2006-01-02 15:04"), r.Read.Last.Format("2006-01-02 15:04"))
+	if r.Read.First.IsZero() {
+		return lines
+	}
+	return fmt.Sprintf("%s from %s to %s", lines, r.Read.First.Format("2006-01-02 15:04"), r.Read.Last.Format("2006-01-02 15:04"))
 }
 
 func (r *Result) findingSection() section {

@@ -27,7 +27,7 @@ func (r *Result) Page(w io.Writer, paint report.Painter, only []string) error {
 	rep := r.Report()
 	fmt.Fprintf(&b, "%s  %s\n\n", paint.Paint(styleOf(rep.Severity), strings.ToUpper(string(rep.Verdict))), report.Line(rep.Headline))
 	switch {
-	case len(r.Timeline) > 0:
+	case r.request != "":
 		r.writeTimeline(&b, paint)
 	case len(only) > 0:
 		for _, s := range r.sections() {
@@ -109,20 +109,30 @@ func (s *section) write(b *strings.Builder, paint report.Painter) {
 }
 
 func (r *Result) writeTimeline(b *strings.Builder, paint report.Painter) {
-	last := r.Timeline[len(r.Timeline)-1]
-	fmt.Fprintf(b, "%s, %s\n", plural(len(r.Timeline), "line"), report.Millis(last.MS))
-	t := report.Table{Right: right(0), Indent: "  "}
+	t := report.Table{Right: right(1), Indent: "  "}
 	for _, row := range r.Timeline {
 		style, mark := report.Plain, ""
-		if row.Level == "error" || row.Level == "fatal" {
+		if row.Failed {
 			style = report.Bad
 		}
-		if row.Longest {
-			mark = "longest gap: " + report.Millis(row.GapMS)
+		if row.TookMS > 0 {
+			mark = "took " + report.Millis(row.TookMS)
 		}
-		t.Styled(style, "+"+report.Millis(row.MS), row.Level, report.Cell(row.Message, cellWidth), row.Stream, mark)
+		if row.Longest {
+			mark = strings.TrimSpace(mark + " longest gap: " + report.Millis(row.GapMS))
+		}
+		at := "-"
+		if !row.At.IsZero() {
+			at = row.At.Format("15:04:05.000")
+		}
+		t.Styled(style, at, "+"+report.Millis(row.MS), row.Level, row.What, report.Cell(row.Message, cellWidth), row.Stream, mark)
 	}
 	_ = t.Write(b, paint) // a Builder takes everything
+	for _, q := range r.Requests {
+		if q.Unanswered > 0 && q.Request == r.request {
+			b.WriteString("  no answer was logged\n")
+		}
+	}
 }
 
 func (r *Result) footnotes(b *strings.Builder, paint report.Painter) {
@@ -133,13 +143,13 @@ func (r *Result) footnotes(b *strings.Builder, paint report.Painter) {
 	slices.Sort(kinds)
 	fmt.Fprintf(b, "\n%s", paint.Paint(report.Faint, "Read as: "+strings.Join(kinds, ", ")))
 	for _, rule := range slices.Sorted(maps.Keys(r.Read.Units)) {
-		fmt.Fprintf(b, "%s", paint.Paint(report.Faint, fmt.Sprintf("; %d durations by %s", r.Read.Units[rule], rule)))
+		fmt.Fprintf(b, "%s", paint.Paint(report.Faint, fmt.Sprintf("; %s by %s", report.Plural(r.Read.Units[rule], "duration"), rule)))
 	}
 	if r.Redacted > 0 {
 		fmt.Fprintf(b, "; %s redacted", report.Plural(r.Redacted, "value"))
 	}
 	b.WriteByte('\n')
-	if r.Anomalies.TooLittle != "" {
+	if r.Anomalies.TooLittle != "" && r.request == "" {
 		fmt.Fprintf(b, "Changes were not searched for: %s.\n", r.Anomalies.TooLittle)
 	}
 	for _, warning := range r.Warnings {

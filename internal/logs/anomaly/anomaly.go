@@ -121,7 +121,7 @@ type windows struct{ from, cut, to int }
 // windows returns the bins to compare, or why there is too little.
 func (c *Counter) windows(o Options) (windows, string) {
 	if c.n == 0 {
-		return windows{}, "no line with a time"
+		return windows{}, "no line has a time"
 	}
 	first, last := c.first, c.last+1
 	recent := int(cmp.Or(o.Recent, time.Hour) / c.width)

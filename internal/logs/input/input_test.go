@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -279,4 +280,79 @@ func FuzzRead(f *testing.F) {
 		var stats Stats
 		_ = Read(t.Context(), FromReader("log", bytes.NewReader(log)), options(), &stats, func(*Entry) error { return nil }) // only a panic is a fault
 	})
+}
+
+// Several files that are followed are read side by side: one that is idle holds up no other.
+func TestFollowSeveral(t *testing.T) {
+	dir := t.TempDir()
+	var sources []*Source
+	for _, name := range []string{"a.log", "b.log"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found, err := Find([]string{path}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, Follow(found[0]))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	seen, done := make(chan string, 10), make(chan error, 1)
+	go func() {
+		var stats Stats
+		done <- Merge(ctx, sources, options(), &stats, func(e *Entry) error {
+			seen <- string(e.Message)
+			return nil
+		})
+	}()
+	f, err := os.OpenFile(filepath.Join(dir, "b.log"), os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("ERROR:mcp:in the second\n"); err != nil || f.Close() != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-seen:
+		if got != "in the second" {
+			t.Errorf("got %q", got)
+		}
+	case <-ctx.Done():
+		t.Fatal("the second file was not read")
+	}
+	cancel()
+	<-done
+}
+
+// The first Ctrl-C ends a read from a pipe to which nobody writes.
+func TestIdlePipe(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		var stats Stats
+		done <- Read(ctx, FromReader("standard input", r), options(), &stats, func(*Entry) error { return nil })
+	}()
+	cancel()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the read did not end")
+	}
+}
+
+// Of several files one that cannot be read is a warning; a single one is an error.
+func TestUnreadable(t *testing.T) {
+	good, bad := source("INFO:mcp:x\n"), source("\x1f\x8bnot gzip")
+	got, stats := messages(t, good, bad)
+	if len(got) != 1 || len(stats.Warnings) != 1 {
+		t.Errorf("%q, warnings %q", got, stats.Warnings)
+	}
+	var own Stats
+	if err := Merge(t.Context(), []*Source{source("\x1f\x8bnot gzip")}, options(), &own, func(*Entry) error { return nil }); err == nil {
+		t.Error("a damaged file is no error")
+	}
 }

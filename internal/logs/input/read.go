@@ -9,6 +9,7 @@ import (
 	"iter"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
@@ -38,9 +39,7 @@ func Read(ctx context.Context, s *Source, o Options, stats *Stats, yield func(*E
 	if err != nil {
 		return err
 	}
-	defer r.Close()                                          //nolint:errcheck // only read
-	stop := context.AfterFunc(ctx, func() { _ = r.Close() }) // a pipe that nobody writes to must not block the first Ctrl-C
-	defer stop()
+	defer r.Close() //nolint:errcheck // only read
 	text := io.Reader(r)
 	if !s.follow {
 		if text, err = decode(r); err != nil {
@@ -79,26 +78,32 @@ func entries(ctx context.Context, s *Source, o Options, stats *Stats) iter.Seq2[
 
 // Merge yields the entries of all sources in the order of time; entries without a
 // time follow the one before them. With more than maxOpen sources it reads them one
-// after the other, in the order of their last change.
+// after the other. Sources that are followed are read side by side, each entry as it
+// comes. Of several sources, those that cannot be read are a warning in stats.
 func Merge(ctx context.Context, sources []*Source, o Options, stats *Stats, yield func(*Entry) error) error {
-	if len(sources) == 1 || len(sources) > maxOpen {
-		for _, s := range sources {
-			if err := Read(ctx, s, o, stats, yield); err != nil {
-				return err
-			}
-		}
-		return nil
+	switch {
+	case len(sources) == 1:
+		return Read(ctx, sources[0], o, stats, yield)
+	case slices.ContainsFunc(sources, func(s *Source) bool { return s.follow }):
+		return together(ctx, sources, o, stats, yield)
+	case len(sources) > maxOpen:
+		return inTurn(ctx, sources, o, stats, yield)
 	}
 	o.share = len(sources)
 	heads := make([]*head, 0, len(sources))
+	var failed []error
 	for _, s := range sources {
 		h := &head{}
 		h.next, h.stop = iter.Pull2(entries(ctx, s, o, &h.stats))
 		defer h.stop()
 		if err := h.advance(); err != nil {
-			return err
+			failed = append(failed, err)
+			continue
 		}
 		heads = append(heads, h)
+	}
+	if err := stats.unreadable(ctx, failed, len(sources)); err != nil {
+		return err
 	}
 	err := mergeHeads(heads, yield)
 	for _, h := range heads {
@@ -106,6 +111,43 @@ func Merge(ctx context.Context, sources []*Source, o Options, stats *Stats, yiel
 		stats.Add(&h.stats)
 	}
 	return err
+}
+
+// inTurn reads one source after the other.
+func inTurn(ctx context.Context, sources []*Source, o Options, stats *Stats, yield func(*Entry) error) error {
+	var failed []error
+	for _, s := range sources {
+		if err := Read(ctx, s, o, stats, yield); err != nil {
+			failed = append(failed, err)
+			if ctx.Err() != nil {
+				break
+			}
+		}
+	}
+	return stats.unreadable(ctx, failed, len(sources))
+}
+
+// together reads sources that do not end side by side.
+func together(ctx context.Context, sources []*Source, o Options, stats *Stats, yield func(*Entry) error) error {
+	o.share = len(sources)
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	failed := make([]error, len(sources))
+	own := make([]Stats, len(sources))
+	for i, s := range sources {
+		group.Go(func() {
+			failed[i] = Read(ctx, s, o, &own[i], func(e *Entry) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return yield(e)
+			})
+		})
+	}
+	group.Wait()
+	for i := range own {
+		stats.Add(&own[i])
+	}
+	return errors.Join(failed...)
 }
 
 // head is the next entry of one source.

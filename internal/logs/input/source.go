@@ -66,16 +66,14 @@ func Find(paths []string, stdin io.Reader) ([]*Source, error) {
 
 // FromReader returns a source that reads r once.
 func FromReader(name string, r io.Reader) *Source {
-	return &Source{Name: name, Modified: time.Now(), open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+	return &Source{Name: name, Modified: time.Now(), open: func(ctx context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(report.Interruptible(ctx, r)), nil
+	}}
 }
 
 func file(path string, info fs.FileInfo) *Source {
-	return &Source{Name: path, Modified: info.ModTime(), Size: info.Size(), open: func(context.Context) (io.ReadCloser, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", path, report.Cause(err))
-		}
-		return f, nil
+	return &Source{Name: path, Modified: info.ModTime(), Size: info.Size(), open: func(ctx context.Context) (io.ReadCloser, error) {
+		return report.Open(ctx, path)
 	}}
 }
 
@@ -143,13 +141,13 @@ func decode(r io.Reader) (io.Reader, error) {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+			return nil, err
 		}
 		return decode(z)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
+			return nil, err
 		}
 		return decode(z.IOReadCloser())
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):

@@ -2,6 +2,8 @@ package input
 
 import (
 	"bytes"
+	"context"
+	"errors"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 )
@@ -23,6 +25,19 @@ type Stats struct {
 	Durations [16]int64 // by logline.DurationUnit
 	Unread    int64     // not understood
 	Samples   []string  // of those
+	Warnings  []string  // sources that could not be read
+}
+
+// unreadable makes the failures of some sources warnings. If all failed, or ctx ended,
+// they are the error.
+func (s *Stats) unreadable(ctx context.Context, failed []error, sources int) error {
+	if ctx.Err() != nil || len(failed) == sources {
+		return errors.Join(failed...)
+	}
+	for _, err := range failed {
+		s.Warnings = append(s.Warnings, err.Error())
+	}
+	return nil
 }
 
 func (s *Stats) line(r *logline.Record, text []byte) {

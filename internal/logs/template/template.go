@@ -19,6 +19,7 @@ const (
 	maxChildren = 100
 	maxWords    = 60
 	maxLength   = 1024
+	maxLeaf     = 100   // templates of one leaf
 	maxNodes    = 20000 // of the whole tree; beyond it new branches share one
 )
 
@@ -39,7 +40,8 @@ func (t *Template) String() string { return strings.Join(t.Words, " ") }
 
 // Miner finds templates. It keeps the Limit most recently used ones.
 type Miner struct {
-	Limit int
+	Limit    int
+	OnForget func(*Template) // may be nil
 
 	root    node
 	nodes   int
@@ -67,8 +69,13 @@ func (m *Miner) Add(key string, message []byte) (t *Template, isNew bool) {
 	t = &Template{Words: append([]string(nil), m.words...), Count: 1, Example: string(message[:min(len(message), maxLength)]), leaf: leaf}
 	t.element = m.used.PushFront(t)
 	leaf.templates = append(leaf.templates, t)
-	if m.Limit > 0 && m.used.Len() > m.Limit {
-		m.forget()
+	switch {
+	case len(leaf.templates) > maxLeaf:
+		m.forget(leaf.templates[0])
+	case m.Limit > 0 && m.used.Len() > m.Limit:
+		if oldest, ok := m.used.Back().Value.(*Template); ok {
+			m.forget(oldest)
+		}
 	}
 	return t, true
 }
@@ -95,13 +102,13 @@ func (m *Miner) All() []*Template {
 	return all
 }
 
-func (m *Miner) forget() {
-	t, ok := m.used.Remove(m.used.Back()).(*Template)
-	if !ok {
-		return
-	}
+func (m *Miner) forget(t *Template) {
+	m.used.Remove(t.element)
 	t.leaf.templates = slices.DeleteFunc(t.leaf.templates, func(other *Template) bool { return other == t })
 	t.leaf = nil
+	if m.OnForget != nil {
+		m.OnForget(t)
+	}
 }
 
 // leaf walks to the node for messages of this key, length and beginning.
