@@ -116,11 +116,24 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
-// TestProtectedIsNotSick examines a server that wants a token and gets none.
+// TestOfferedLogin examines a server that works without a token and offers a login.
+func TestOfferedLogin(t *testing.T) {
+	t.Parallel()
+	r := Judge(examine(t, served(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="optional"`)
+		next.ServeHTTP(w, r)
+	}), ""), Judgement{})
+	if r.Verdict != Healthy {
+		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+}
+
+// TestProtectedIsNotSick examines a server that wants a token, gets none, and does
+// not say how to get one.
 func TestProtectedIsNotSick(t *testing.T) {
 	t.Parallel()
 	r := Judge(examine(t, served(t, httpFaults()["auth.token_works"]), ""), Judgement{})
-	if r.Verdict != NoToken || r.Report().Outcome != finding.Clean {
+	if r.Verdict != Degraded || r.worst().ID != "auth.challenge" || r.Report().Outcome != finding.Clean {
 		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
 	}
 	right := Judge(examine(t, served(t, httpFaults()["auth.token_works"]), "right"), Judgement{})

@@ -25,6 +25,7 @@ type Facts struct {
 	Exchanges   []*Exchange  `json:"exchanges"`
 	Session     *SessionID   `json:"session,omitempty"`
 	Tools       *ToolListing `json:"tools,omitempty"`
+	Auth        *Auth        `json:"auth,omitempty"`
 	OldSSE      *OldSSE      `json:"old_sse,omitempty"`
 	Beside      int          `json:"requests_beside,omitempty"` // not recorded as exchanges
 	Sessions    int          `json:"sessions"`                  // opened

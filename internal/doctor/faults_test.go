@@ -78,7 +78,7 @@ func faults() map[string]func(t *testing.T) string {
 			return s.URL + "/mcp"
 		},
 	}
-	for _, part := range []map[string]middleware{httpFaults(), protocolFaults(), streamFaults(), toolFaults()} {
+	for _, part := range []map[string]middleware{httpFaults(), protocolFaults(), streamFaults(), toolFaults(), authFaults()} {
 		for id, m := range part {
 			all[id] = func(t *testing.T) string { return served(t, m) }
 		}

@@ -74,7 +74,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 func (g *gatherer) steps() []func(context.Context) {
 	steps := []func(context.Context){g.enter, g.listings}
 	if !g.Quick {
-		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream, g.exposure)
+		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream, g.authorization, g.exposure)
 	}
 	return append(steps, g.leave)
 }

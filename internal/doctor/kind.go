@@ -33,7 +33,7 @@ func (x *Exchange) kind() answerKind {
 		return kindNone
 	case isLimited(x):
 		return kindLimit
-	case x.Status == http.StatusUnauthorized, x.Header.Get("Www-Authenticate") != "":
+	case x.Status == http.StatusUnauthorized, x.Status/100 == 4 && x.Header.Get("Www-Authenticate") != "":
 		return kindAuth
 	case x.Status/100 == 3:
 		return kindRedirect

@@ -17,6 +17,7 @@ func Plan(quick bool) []string {
 			"POST an unknown method, broken JSON, ping with other ids and version headers, initialize with a future version (7, and 2 for 2026-07-28)",
 			"GET the event stream for a second, and again (2, or 3 where it is refused)",
 			"POST ping with a foreign Origin, with a foreign Host, and with the Origin of a browser; OPTIONS; POST ping with the other slash (5)",
+			"only if a token is wanted: POST initialize without and with an invalid token; GET the metadata of the resource and of its authorization servers, from public addresses (at most 10)",
 			"GET /health, /healthz, /ready, /metrics, /debug/pprof/, /debug/vars, /debug/snapshot, without credentials (7)",
 		)
 	}

@@ -83,7 +83,10 @@ func (g *gatherer) keptHeader(h http.Header) http.Header {
 			case "Location":
 				v = client.Redact(v)
 			}
-			kept.Add(name, g.hide(v[:min(len(v), maxValueKept)]))
+			if v = v[:min(len(v), maxValueKept)]; name != "Www-Authenticate" { // its parameters look like secrets, but are none
+				v = g.hide(v)
+			}
+			kept.Add(name, strings.ToValidUTF8(v, "\uFFFD"))
 		}
 	}
 	return kept

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -111,35 +110,4 @@ func judgeLatency(f *Facts) opinion {
 			fix("keep connections open, or bring the server closer").saw(list...)
 	}
 	return pass("latency median %.0f ms, the first %.0f ms (%d requests)", middle, first.FirstByte, len(list))
-}
-
-func authRules() []rule {
-	entry := entryNeeds()
-	return []rule{
-		{id: "auth.required", title: "the server says whether it needs a token", shows: true, needs: entry, judge: judgeRequired},
-		{id: "auth.token_works", title: "the token is accepted", shows: true, needs: entry, fails: true, judge: judgeTokenWorks},
-	}
-}
-
-func judgeRequired(f *Facts) opinion {
-	if f.entry().kind() == kindAuth {
-		return info("the server wants a token").saw(f.entry())
-	}
-	if f.Credentials {
-		return skip("not asked: credentials were given")
-	}
-	return info("no token is needed")
-}
-
-func judgeTokenWorks(f *Facts) opinion {
-	x := f.entry()
-	switch {
-	case !f.Credentials:
-		return skip("no token was given; --token-file gives one")
-	case x.kind() != kindAuth:
-		return pass("the credentials are accepted")
-	case x.Status == http.StatusForbidden:
-		return fail("the credentials are accepted but do not suffice (403)").fix("get a token with the scope that the challenge names: " + x.Header.Get("Www-Authenticate")).leads("mcpdiag token FILE").saw(x)
-	}
-	return fail("the server refuses the credentials (%d)", x.Status).fix("the token may have expired, or be meant for another server").leads("mcpdiag token FILE").saw(x)
 }
