@@ -25,6 +25,30 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
+// A server whose messages announce too much is refused without the memory.
+func TestHostileMessages(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			_, _ = conn.Read(make([]byte, 100))
+			_, _ = conn.Write([]byte("R\x7f\xff\xff\xff"))
+		}
+	}()
+	server, err := Parse("postgres://a@" + l.Addr().String() + "/b?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
+	if len(list) != 1 || !strings.Contains(list[0].Summary, "body") {
+		t.Errorf("%+v", list)
+	}
+}
+
 // Each listed statement only reads: it is a SELECT in a transaction that is read-only and
 // ends, and calls no function that changes something.
 func TestStatementsOnlyRead(t *testing.T) {

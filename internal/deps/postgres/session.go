@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Deadlines of one check.
@@ -17,6 +19,9 @@ const (
 	connectTime = 3 * time.Second
 	checkTime   = 10 * time.Second
 )
+
+// maxMessage is the largest message that a server may send: a row has ten short columns.
+const maxMessage = 1 << 20
 
 // maxRows is the limit of rows that are read of one statement.
 const maxRows = 5000
@@ -30,6 +35,11 @@ func Parse(address string) (*pgconn.Config, error) {
 	}
 	cfg.RuntimeParams = map[string]string{"application_name": "mcpdiag"}
 	cfg.ConnectTimeout = connectTime
+	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		f := pgproto3.NewFrontend(r, w)
+		f.SetMaxBodyLen(maxMessage)
+		return f
+	}
 	return cfg, nil
 }
 

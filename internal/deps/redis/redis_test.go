@@ -2,6 +2,7 @@ package redis
 
 import (
 	"net"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -104,4 +105,19 @@ func FuzzAnswers(f *testing.F) {
 			t.Errorf("%s", took)
 		}
 	})
+}
+
+// With rediss:// a certificate that nobody vouches for is refused.
+func TestRedisTLS(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	server, err := Parse("rediss://" + s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
+	if len(list) != 1 || !strings.Contains(list[0].Summary, "certificate") {
+		t.Errorf("%+v", list)
+	}
 }

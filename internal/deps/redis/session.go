@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -81,8 +80,8 @@ func connect(ctx context.Context, s Server) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	options := []redigo.DialOption{
-		redigo.DialConnectTimeout(connectTime), redigo.DialReadTimeout(connectTime), redigo.DialWriteTimeout(connectTime), redigo.DialTLSHandshakeTimeout(connectTime), redigo.DialUseTLS(s.tls), redigo.DialDatabase(s.database),
-		redigo.DialUsername(s.user), redigo.DialPassword(s.password), redigo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}),
+		redigo.DialContextFunc(s.dial), redigo.DialReadTimeout(connectTime), redigo.DialWriteTimeout(connectTime),
+		redigo.DialDatabase(s.database), redigo.DialUsername(s.user), redigo.DialPassword(s.password),
 	}
 	conn, err := redigo.DialContext(ctx, "tcp", s.host, options...)
 	if err != nil {
