@@ -45,15 +45,23 @@ func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	fs.StringVar(&c.url, "url", defaultURL, "address of the server")
 	fs.StringArrayVarP(&c.headers, "header", "H", nil, "send this header, 'Name: value' or 'Name: @file'; repeatable")
 	fs.StringVar(&c.tokenFile, "token-file", "", "send the bearer token in this file, - for standard input (or set MCPDIAG_TOKEN)")
+	group(fs, connectionGroup, "url", "header", "token-file")
+	paths(fs, "token-file")
+	c.addTransportFlags(fs, timeout)
+}
+
+// addTransportFlags adds the flags that hold for any address: no server and no credentials
+// for one.
+func (c *connection) addTransportFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	durationVar(fs, &c.timeout, "timeout", timeout, "deadline of each exchange")
 	sizeVar(fs, &c.maxBody, "max-body", client.DefaultMaxBody, "maximum size of a response, after decompression")
 	fs.StringVar(&c.caCert, "cacert", "", "also trust the authorities in this PEM file")
 	fs.StringVar(&c.cert, "cert", "", "client certificate, a PEM file")
 	fs.StringVar(&c.key, "key", "", "key of the client certificate, a PEM file")
 	fs.BoolVar(&c.insecure, "insecure", false, "accept any server certificate")
-	group(fs, connectionGroup, "url", "header", "token-file", "timeout", "max-body", "cacert", "cert", "key", "insecure")
+	group(fs, connectionGroup, "timeout", "max-body", "cacert", "cert", "key", "insecure")
 	foundMaySet(fs, "timeout", "max-body")
-	paths(fs, "token-file", "cacert", "cert", "key")
+	paths(fs, "cacert", "cert", "key")
 }
 
 // targets parses the addresses in args, or --url without args.
@@ -103,17 +111,24 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 			header = nil
 		}
 	}
+	cfg := c.transport(a)
+	cfg.Header, cfg.Origins, cfg.Conns, cfg.MaxConns = header, targets, conns, c.maxConns
+	return client.New(cfg)
+}
+
+// transport returns the configuration of a client that has no headers to send.
+func (c *connection) transport(a *app) client.Config {
 	if c.insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
 	}
 	cfg := client.Config{
-		Timeout: c.timeout, MaxBody: c.maxBody, Header: header, Origins: targets, Secrets: a.secrets, Conns: conns, MaxConns: c.maxConns,
+		Timeout: c.timeout, MaxBody: c.maxBody, Secrets: a.secrets,
 		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
 	}
 	if a.verbose {
 		cfg.Log = func(line string) { a.debug("%s", line) }
 	}
-	return client.New(cfg)
+	return cfg
 }
 
 func hostOf(target string) string {

@@ -1,13 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -21,6 +18,8 @@ import (
 // tokenReader is one run of the token command.
 type tokenReader struct {
 	a          *app
+	conn       connection
+	http       *client.Client
 	expect     token.Expect
 	jwks       string
 	secret     string
@@ -44,14 +43,14 @@ func newTokenCmd(a *app) *cobra.Command {
 		SuggestFor: []string{"jwt"},
 		Use:        "token [FILE | -]",
 		Short:      "Say why a server may refuse an access token",
-		Long: `token reads an access token from a file, from standard input (-) or from MCPDIAG_TOKEN and
+		Long: `token reads an access token from a file, from MCPDIAG_TOKEN or from standard input (-) and
 judges it: its form, algorithm and type, its times, and its issuer, audience, scope and
 signature if they are given to compare with. The token is never printed and never sent
 anywhere but to --introspect; names of persons are masked.
 
 A token that would be refused makes the exit code 3.`,
 		Example: `  mcpdiag token token.txt --resource https://mcp.example.com/mcp --scope read
-  pbpaste | mcpdiag token - --jwks https://as.example.com/jwks.json
+  pbpaste | mcpdiag token --jwks https://as.example.com/jwks.json
   mcpdiag token token.txt --introspect https://as.example.com/introspect --client-id me --client-secret-file secret.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return t.run(cmd.Context(), args) },
@@ -71,6 +70,7 @@ A token that would be refused makes the exit code 3.`,
 	fs.BoolVar(&t.show, "show-claims", false, "do not mask names of persons")
 	choiceVar(cmd, fs, &t.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
 	fs.StringVarP(&t.output, "output", "o", "", "write the result to this file")
+	t.conn.addTransportFlags(fs, 10*time.Second)
 	group(fs, "Expectation", "resource", "issuer", "scope", "at", "date-from")
 	group(fs, "Signature", "jwks", "key-file", "secret-file")
 	group(fs, "Introspection", "introspect", "client-id", "client-secret-file")
@@ -81,6 +81,9 @@ A token that would be refused makes the exit code 3.`,
 }
 
 func (t *tokenReader) run(ctx context.Context, args []string) error {
+	if err := t.check(); err != nil {
+		return err
+	}
 	text, err := t.read(args)
 	if err != nil {
 		return err
@@ -91,6 +94,9 @@ func (t *tokenReader) run(ctx context.Context, args []string) error {
 		return err
 	}
 	t.a.secrets = append(t.a.secrets, raw)
+	if t.http, err = client.New(t.conn.transport(t.a)); err != nil {
+		return err
+	}
 	if err := t.prepare(ctx); err != nil {
 		return err
 	}
@@ -103,20 +109,58 @@ func (t *tokenReader) run(ctx context.Context, args []string) error {
 	return t.a.conclude(t.output, t.format.value, res)
 }
 
-// read returns the token's text.
+// check finds flags that exclude or need each other.
+func (t *tokenReader) check() error {
+	var first string
+	for _, f := range []struct{ flag, value string }{{"--jwks", t.jwks}, {"--key-file", t.key}, {"--secret-file", t.secret}} {
+		if f.value == "" {
+			continue
+		}
+		if first != "" {
+			return usagef("%s and %s exclude each other: a signature is verified with one of them", first, f.flag)
+		}
+		first = f.flag
+	}
+	switch {
+	case t.at != "" && t.dateFrom != "":
+		return usagef("--at and --date-from exclude each other: each of them sets the time")
+	case t.clientID != "" && t.introspect == "":
+		return usagef("--client-id is for --introspect, which is not set")
+	case t.clientKey != "" && t.clientID == "":
+		return usagef("--client-secret-file needs --client-id")
+	}
+	return t.checkURLs()
+}
+
+// read returns the token's text: of the argument, of MCPDIAG_TOKEN, or of a pipe.
 func (t *tokenReader) read(args []string) (string, error) {
 	if len(args) == 0 {
-		text := t.a.getenv("MCPDIAG_TOKEN")
-		if text == "" {
-			return "", usagef("name a file with the token, - for standard input, or set MCPDIAG_TOKEN")
-		}
-		return text, nil
+		return t.unnamed()
 	}
 	if strings.HasPrefix(args[0], "eyJ") {
 		return "", usagef("a token on the command line can be read by every user of this machine; put it into a file, or pipe it to mcpdiag token -")
 	}
 	data, err := t.file(args[0])
 	return string(data), err
+}
+
+// unnamed returns the token that no argument names. MCPDIAG_TOKEN comes first, since a
+// pipe without an end may be standard input by chance.
+func (t *tokenReader) unnamed() (string, error) {
+	piped := hasInput(t.a.stdin)
+	if text := t.a.getenv("MCPDIAG_TOKEN"); text != "" {
+		if piped {
+			t.a.note("judging MCPDIAG_TOKEN; mcpdiag token - judges standard input")
+		}
+		return text, nil
+	}
+	if piped {
+		data, err := t.file("-")
+		if err != nil || len(bytes.TrimSpace(data)) > 0 {
+			return string(data), err
+		}
+	}
+	return "", usagef("name a file with the token, - for standard input, or set MCPDIAG_TOKEN")
 }
 
 func (t *tokenReader) file(path string) ([]byte, error) {
@@ -154,7 +198,7 @@ func (t *tokenReader) prepare(ctx context.Context) error {
 		return err
 	case t.key != "":
 		return t.keys(t.key, t.file)
-	case strings.HasPrefix(t.jwks, "https://"), strings.HasPrefix(t.jwks, "http://"):
+	case t.keysURL() != "":
 		return t.keys(t.jwks, func(target string) ([]byte, error) {
 			x, err := t.exchange(ctx, http.MethodGet, target, "", nil)
 			if err != nil {
@@ -178,67 +222,4 @@ func (t *tokenReader) keys(source string, read func(string) ([]byte, error)) err
 		t.a.warn(fmt.Sprintf("%s holds %d private keys: anyone who reads it can sign tokens", client.Redact(source), t.expect.Keys.Leaks))
 	}
 	return err
-}
-
-// clock takes the time from a server's Date header; its error is a second and the
-// time of the exchange.
-func (t *tokenReader) clock(ctx context.Context) error {
-	before := time.Now()
-	x, err := t.exchange(ctx, http.MethodHead, t.dateFrom, "", nil)
-	if err != nil {
-		return err
-	}
-	date, err := http.ParseTime(x.Header.Get("Date"))
-	if err != nil {
-		return fmt.Errorf("%s: no Date header", client.Redact(t.dateFrom))
-	}
-	t.expect.Now, t.expect.NowError = date, time.Second+time.Since(before)
-	return nil
-}
-
-// ask sends the token to the introspection endpoint.
-func (t *tokenReader) ask(ctx context.Context, raw string, res *token.Result) error {
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
-	if t.clientID != "" {
-		secret := []byte{}
-		if t.clientKey != "" {
-			var err error
-			if secret, err = t.file(t.clientKey); err != nil {
-				return err
-			}
-		}
-		pass := strings.TrimSpace(string(secret))
-		if pass != "" {
-			t.a.secrets = append(t.a.secrets, pass)
-		}
-		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(t.clientID)+":"+url.QueryEscape(pass))))
-	}
-	t.a.warn("the token is sent to " + client.Redact(t.introspect))
-	x, err := t.exchange(ctx, http.MethodPost, t.introspect, url.Values{"token": {raw}}.Encode(), header)
-	if err != nil {
-		return err
-	}
-	res.Introspected(x.Status, x.Body)
-	return nil
-}
-
-// exchange does one exchange without credentials of the command line.
-func (t *tokenReader) exchange(ctx context.Context, method, target, body string, header http.Header) (*client.Exchange, error) {
-	c, err := client.New(client.Config{Timeout: 10 * time.Second})
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, target, io.Reader(strings.NewReader(body)))
-	if err != nil {
-		return nil, usagef("invalid URL %q", client.Redact(target))
-	}
-	maps.Copy(req.Header, header)
-	x := c.Record(ctx, req, maxKeyFile)
-	switch {
-	case x.Err != nil:
-		return nil, fmt.Errorf("%s %s: %w", method, x.URL, x.Err)
-	case method == http.MethodGet && x.Status != http.StatusOK:
-		return nil, fmt.Errorf("%s %s: status %d", method, x.URL, x.Status)
-	}
-	return x, nil
 }

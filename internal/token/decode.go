@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -15,7 +16,7 @@ import (
 // Bounds of a token.
 const (
 	maxToken  = 64 << 10
-	warnToken = 16 << 10 // larger headers are refused by common servers
+	warnToken = 8 << 10 // larger headers are refused by common servers
 	maxDepth  = 32
 )
 
@@ -67,25 +68,42 @@ func Decode(text string) (*Token, error) {
 		return nil, fmt.Errorf("the token has %d bytes; the maximum is %d", len(text), maxToken)
 	}
 	t := &Token{Kind: Opaque, raw: text}
-	parts := strings.Count(text, ".") + 1
+	dots := strings.Count(text, ".")
+	head, rest, _ := strings.Cut(text, ".")
+	header, err := decodeObject("header", head)
 	switch {
-	case parts == 5 && strings.HasPrefix(text, "eyJ"):
-		t.Kind = JWE
-		head, _, _ := strings.Cut(text, ".")
-		t.Header, t.problem = decodeObject("header", head)
-	case parts == 3:
-		head, rest, _ := strings.Cut(text, ".")
+	case dots == 2 && err == nil:
+		t.Kind, t.Header = JWS, header
 		payload, _, _ := strings.Cut(rest, ".")
-		header, err := decodeObject("header", head)
-		if err != nil && !strings.HasPrefix(text, "eyJ") {
-			return t, nil // three parts by chance
-		}
-		t.Kind, t.Header, t.problem = JWS, header, err
-		if err == nil {
-			t.Claims, t.problem = decodeObject("payload", payload)
-		}
+		t.Claims, t.problem = decodeObject("payload", payload)
+	case dots == 4 && err == nil && header["enc"] != nil:
+		t.Kind, t.Header = JWE, header
+	case jsonPart.MatchString(text) && !foreign.MatchString(text):
+		t.Kind, t.Header, t.problem = JWS, header, damage(dots+1, err)
 	}
 	return t, nil
+}
+
+var (
+	// jsonPart matches a text with a part that begins, as a JSON object does in base64, with
+	// one of {" and { followed by a blank or a newline. The first part may have text before it.
+	jsonPart = regexp.MustCompile(`(^|\.)e(yJ|yA|wo|w0|wk)|^[^.]{1,32}eyJ[^.]*\..`)
+	// foreign matches tokens of other kinds that contain JSON: PASETO, and those of Mapbox.
+	foreign = regexp.MustCompile(`^(v[1-4]\.(public|local)|[pst]k)\.`)
+)
+
+// damage says why a text that contains parts of a JWT is none. header is the error of
+// its first part.
+func damage(parts int, header error) error {
+	switch {
+	case header != nil:
+		return fmt.Errorf("a damaged JWT: %w", header)
+	case parts == 5:
+		return errors.New("a damaged JWT: 5 parts, as an encrypted one has, but no enc in its header")
+	case parts == 1:
+		return errors.New("a damaged JWT: only its header, without payload and signature")
+	}
+	return fmt.Errorf("a damaged JWT: %d parts instead of 3", parts)
 }
 
 // decodeObject reads a part strictly: base64url without padding, UTF-8, one JSON
@@ -95,6 +113,11 @@ func decodeObject(name, part string) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the %s is not base64url without padding", name)
 	}
+	return decodeJSON(name, data)
+}
+
+// decodeJSON reads data as strictly. Numbers stay as they are written.
+func decodeJSON(name string, data []byte) (map[string]any, error) {
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("the %s is not UTF-8", name)
 	}
@@ -104,7 +127,7 @@ func decodeObject(name, part string) (map[string]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	object := map[string]any{}
-	if err := dec.Decode(&object); err != nil {
+	if err := dec.Decode(&object); err != nil || object == nil {
 		return nil, fmt.Errorf("the %s is no JSON object", name)
 	}
 	return object, nil

@@ -1,57 +1,82 @@
 package token
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
 // Introspected adds the answer of an introspection endpoint (RFC 7662) to r. body is
-// the answer, status its HTTP status.
+// the answer, status its HTTP status. The members of the answer stand for the claims of a
+// token that cannot be read.
 func (r *Result) Introspected(status int, body []byte) {
-	f := finding.Finding{ID: "token.introspect", Group: "token"}
-	var answer map[string]any
-	err := json.Unmarshal(body, &answer)
+	answer, err := decodeJSON("answer", body)
 	active, known := answer["active"].(bool)
+	j := &judge{Token: &Token{Claims: answer}, expect: r.expect, show: r.show}
 	switch {
 	case status == 401 || status == 403:
-		f.Severity, f.Summary = finding.Skip, fmt.Sprintf("the endpoint refuses the client: %d; check --client-id and --client-secret-file", status)
+		j.add("introspect", finding.Skip, "", "the endpoint refuses the client: %d; check --client-id and --client-secret-file", status)
 	case err != nil || !known:
-		f.Severity, f.Summary = finding.Skip, fmt.Sprintf("the endpoint's answer (status %d) is no introspection response", status)
+		j.add("introspect", finding.Skip, "", "the endpoint's answer (status %d) is no introspection response", status)
 	case !active:
-		f.Severity, f.Summary, f.Hint = finding.Fail, "the authorization server says that the token is not active", "it expired, was revoked, or is of another server: fetch a new one"
+		j.add("introspect", finding.Fail, "it expired, was revoked, or is of another server: fetch a new one", "the authorization server says that the token is not active")
 	default:
-		f.Severity, f.Summary = finding.Pass, "the authorization server says that the token is active"
+		j.add("introspect", finding.Pass, "", "the authorization server says that the token is active")
+		if !r.known {
+			r.unread = j.answer()
+			r.known = len(r.unread) == 0
+		}
 	}
-	r.Findings = append(r.Findings, f)
-	switch finding.Worst(r.Findings) {
-	case finding.Fail:
-		r.Verdict = "unusable"
-	case finding.Warn:
-		r.Verdict = "doubtful"
-	case finding.Pass, finding.Info, finding.Skip:
-	}
+	r.Findings = append(r.Findings, j.list...)
+	r.decide()
 	if known && len(r.Claims) == 0 {
-		shown := map[string]any{}
-		for _, name := range []string{"scope", "client_id", "token_type", "exp", "iss", "aud"} {
-			if v, ok := answer[name]; ok {
-				shown[name] = v
-			}
-		}
-		for _, name := range sortedKeys(shown) {
-			r.Claims = append(r.Claims, Claim{Name: name, Value: fmt.Sprint(shown[name])})
+		r.Claims = listClaims("", definedMembers(answer), r.expect.Now, r.show)
+	}
+}
+
+// answer judges the members of an answer, and returns the expectations that it has no
+// member for. All members but active are optional.
+func (j *judge) answer() (unread []string) {
+	wanted := j.expect.expectations()
+	for _, rule := range []struct {
+		id, name string
+		members  []string
+		judge    func(*judge)
+	}{
+		{"time", "", []string{"exp"}, (*judge).times},
+		{"iss", "issuer", []string{"iss"}, (*judge).iss},
+		{"aud", "audience", []string{"aud"}, (*judge).aud},
+		{"scope", "scope", []string{"scope", "scp", "roles"}, (*judge).scope},
+	} {
+		switch {
+		case slices.ContainsFunc(rule.members, func(m string) bool { return j.Claims[m] != nil }):
+			rule.judge(j)
+		case slices.Contains(wanted, rule.name):
+			j.add(rule.id, finding.Skip, "", "not compared: the endpoint's answer has no %s", rule.name)
+			unread = append(unread, rule.name)
 		}
 	}
+	return unread
+}
+
+// definedMembers returns the members of an answer that RFC 7662 defines.
+func definedMembers(answer map[string]any) map[string]any {
+	shown := map[string]any{}
+	for _, name := range []string{"scope", "client_id", "username", "token_type", "exp", "iat", "nbf", "sub", "aud", "iss"} {
+		if v, ok := answer[name]; ok {
+			shown[name] = v
+		}
+	}
+	return shown
 }
 
 // Report returns the findings in the common form.
 func (r *Result) Report() *finding.Report {
 	rep := &finding.Report{Command: "mcpdiag token", Verdict: r.Verdict, Findings: r.Findings, Severity: finding.Worst(r.Findings)}
-	if rep.Severity == finding.Fail {
-		rep.Outcome = finding.Found
-	}
+	rep.FailOn(finding.Fail)
 	rep.Headline = r.headline()
 	table := finding.Table{Title: "Claims", Header: []string{"claim", "value", ""}}
 	for _, c := range r.Claims {
@@ -69,6 +94,9 @@ func (r *Result) headline() string {
 		if i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.Severity == s }); i >= 0 {
 			return fmt.Sprintf("%s: %s", r.Findings[i].ID, r.Findings[i].Summary)
 		}
+	}
+	if r.Verdict == "unknown" {
+		return "only the server can judge this token: its " + cmp.Or(strings.Join(r.unread, ", "), "claims") + " cannot be read"
 	}
 	return "no fault is visible from outside"
 }

@@ -30,25 +30,38 @@ type Result struct {
 	Schema   string            `json:"schema"`
 	Kind     Kind              `json:"kind"`
 	Claims   []Claim           `json:"claims"`
-	Verdict  finding.Verdict   `json:"verdict"` // usable, doubtful, unusable
+	Verdict  finding.Verdict   `json:"verdict"` // usable, doubtful, unusable, unknown
 	Findings []finding.Finding `json:"results"`
+
+	expect Expect
+	show   bool
+	known  bool     // the claims could be read
+	unread []string // expectations that nothing could be compared with
+}
+
+// expectations returns the claims that are to be compared.
+func (e *Expect) expectations() []string {
+	var names []string
+	for _, claim := range []struct {
+		name   string
+		wanted bool
+	}{{"issuer", len(e.Issuers) > 0}, {"audience", e.Resource != ""}, {"scope", len(e.Scopes) > 0}} {
+		if claim.wanted {
+			names = append(names, claim.name)
+		}
+	}
+	return names
 }
 
 // Schema names the version of the JSON document.
 const Schema = "mcpdiag.token/1"
-
-// Claim is one member of the header or the payload.
-type Claim struct {
-	Name  string `json:"name"`
-	Value string `json:"value"` // masked if it names a person
-	Note  string `json:"note,omitempty"`
-}
 
 // judge collects the results of the rules.
 type judge struct {
 	*Token
 
 	expect Expect
+	show   bool // names of persons are not masked
 	list   []finding.Finding
 }
 
@@ -56,21 +69,49 @@ func (j *judge) add(id string, s finding.Severity, hint, format string, args ...
 	j.list = append(j.list, finding.Finding{ID: "token." + id, Group: "token", Severity: s, Summary: fmt.Sprintf(format, args...), Hint: hint})
 }
 
+// shown returns texts of the token for a summary, each masked if it contains an @ and cut.
+func (j *judge) shown(separator string, texts ...string) string {
+	var all []string
+	for _, s := range texts {
+		if !j.show {
+			s = maskAddress(s)
+		}
+		all = append(all, s)
+	}
+	return report.Cell(cmp.Or(strings.Join(all, separator), "(absent)"), maxValue)
+}
+
 // Judge judges a token. mistakes are those that Clean found around it.
 func Judge(t *Token, e Expect, mistakes []string, show bool) *Result {
-	j := &judge{Token: t, expect: e}
+	j := &judge{Token: t, expect: e, show: show}
 	j.form(mistakes)
-	if t.Kind == JWS && t.problem == nil {
+	readable := t.Kind == JWS && t.problem == nil
+	if readable {
 		for _, rule := range []func(*judge){(*judge).alg, (*judge).typ, (*judge).times, (*judge).iss, (*judge).aud, (*judge).scope, (*judge).signature, (*judge).binding} {
 			rule(j)
 		}
 	}
-	r := &Result{Schema: Schema, Kind: t.Kind, Claims: t.claims(e.Now, show), Findings: j.list}
-	r.Verdict = map[finding.Severity]finding.Verdict{finding.Fail: "unusable", finding.Warn: "doubtful"}[finding.Worst(j.list)]
-	if r.Verdict == "" {
+	r := &Result{Schema: Schema, Kind: t.Kind, Findings: j.list, expect: e, show: show, known: readable}
+	r.Claims = append(listClaims("header.", t.Header, e.Now, show), listClaims("", t.Claims, e.Now, show)...)
+	if !readable {
+		r.unread = e.expectations()
+	}
+	r.decide()
+	return r
+}
+
+// decide sets the verdict. A token whose claims are unknown is never usable.
+func (r *Result) decide() {
+	switch worst := finding.Worst(r.Findings); {
+	case worst == finding.Fail:
+		r.Verdict = "unusable"
+	case worst == finding.Warn:
+		r.Verdict = "doubtful"
+	case !r.known:
+		r.Verdict = "unknown"
+	default:
 		r.Verdict = "usable"
 	}
-	return r
 }
 
 func (j *judge) form(mistakes []string) {
@@ -81,12 +122,14 @@ func (j *judge) form(mistakes []string) {
 		j.add("form", finding.Warn, "servers commonly refuse headers over 8 KiB", "the token has %d bytes", len(j.raw))
 	}
 	switch {
-	case j.Kind == JWE:
-		j.add("form", finding.Info, "", "encrypted (JWE): only the server can read it")
-	case j.Kind == Opaque:
-		j.add("form", finding.Info, "ask the authorization server with --introspect", "opaque: its content can only be had by introspection")
 	case j.problem != nil:
 		j.add("json", finding.Fail, "the token was cut or changed; fetch a new one", "%s", j.problem)
+	case j.Kind == JWE:
+		j.add("form", finding.Info, "", "encrypted (JWE): only the server can read it")
+	case j.Kind == Opaque && strings.Count(j.raw, ".") == 2 && !foreign.MatchString(j.raw):
+		j.add("form", finding.Warn, "if it should be a JWT, fetch a new one", "three parts as a JWT has, but the first is no JSON")
+	case j.Kind == Opaque:
+		j.add("form", finding.Info, "ask the authorization server with --introspect", "opaque: its content can only be had by introspection")
 	default:
 		j.add("form", finding.Pass, "", "a JWT of three parts")
 	}
@@ -103,7 +146,7 @@ func (j *judge) alg() {
 	case strings.HasPrefix(alg, "HS"):
 		j.add("alg", finding.Warn, "use it only between parties that share the secret", "%s: whoever can check this token can also make one", alg)
 	case !slices.Contains(asymmetric, alg):
-		j.add("alg", finding.Fail, "", "unknown algorithm %q", alg)
+		j.add("alg", finding.Fail, "", "unknown algorithm %q", j.shown("", alg))
 	default:
 		j.add("alg", finding.Pass, "", "%s", alg)
 	}
@@ -128,8 +171,10 @@ func (j *judge) typ() {
 		j.add("typ", finding.Pass, "", "an access token (RFC 9068)")
 	case nonce || atHash:
 		j.add("typ", finding.Fail, "send the access_token of the same response", "this is the ID token: it has nonce or at_hash")
+	case typ == "":
+		j.add("typ", finding.Info, "", "typ is absent; access tokens of RFC 9068 say at+jwt")
 	default:
-		j.add("typ", finding.Info, "", "typ is %q; access tokens of RFC 9068 say at+jwt", cmp.Or(typ, "absent"))
+		j.add("typ", finding.Info, "", "typ is %s; access tokens of RFC 9068 say at+jwt", j.shown("", strconv.Quote(typ)))
 	}
 }
 
@@ -191,13 +236,13 @@ func (j *judge) iss() {
 	iss := text(j.Claims, "iss")
 	switch {
 	case len(j.expect.Issuers) == 0:
-		j.add("iss", finding.Skip, "", "issuer %s is not compared: no --issuer", cmp.Or(iss, "(absent)"))
+		j.add("iss", finding.Skip, "", "issuer %s is not compared: no --issuer", j.shown("", iss))
 	case slices.Contains(j.expect.Issuers, iss):
 		j.add("iss", finding.Pass, "", "issuer %s", iss)
 	case iss == "":
 		j.add("iss", finding.Fail, "", "there is no iss")
 	default:
-		j.add("iss", finding.Fail, "use a token of the server's own authorization server", "issuer is %s, wanted %s; they must be identical", iss, strings.Join(j.expect.Issuers, " or "))
+		j.add("iss", finding.Fail, "use a token of the server's own authorization server", "issuer is %s, wanted %s; they must be identical", j.shown("", iss), strings.Join(j.expect.Issuers, " or "))
 	}
 }
 
@@ -206,13 +251,13 @@ func (j *judge) aud() {
 	slash := func(s string) string { return strings.TrimSuffix(s, "/") }
 	switch {
 	case want == "":
-		j.add("aud", finding.Skip, "", "audience %s is not compared: no --resource", cmp.Or(strings.Join(aud, ", "), "(absent)"))
+		j.add("aud", finding.Skip, "", "audience %s is not compared: no --resource", j.shown(", ", aud...))
 	case slices.Contains(aud, want):
 		j.add("aud", finding.Pass, "", "for %s", want)
 	case slices.ContainsFunc(aud, func(a string) bool { return slash(a) == slash(want) }):
-		j.add("aud", finding.Warn, "make them identical", "audience and resource differ by a slash: %s and %s", strings.Join(aud, ", "), want)
+		j.add("aud", finding.Warn, "make them identical", "audience and resource differ by a slash: %s and %s", j.shown(", ", aud...), want)
 	default:
-		j.add("aud", finding.Fail, "request the token with resource="+want+" (RFC 8707)", "audience is %s, wanted %s", cmp.Or(strings.Join(aud, ", "), "absent"), want)
+		j.add("aud", finding.Fail, "request the token with resource="+want+" (RFC 8707)", "audience is %s, wanted %s", j.shown(", ", aud...), want)
 	}
 }
 
@@ -226,7 +271,7 @@ func (j *judge) scope() {
 	}
 	switch {
 	case len(j.expect.Scopes) == 0:
-		j.add("scope", finding.Skip, "", "scope %s is not compared: no --scope", cmp.Or(strings.Join(has, " "), "(absent)"))
+		j.add("scope", finding.Skip, "", "scope %s is not compared: no --scope", j.shown(" ", has...))
 	case len(missing) > 0:
 		j.add("scope", finding.Fail, "request it when logging in", "scope lacks %s", strings.Join(missing, " "))
 	default:
@@ -248,55 +293,4 @@ func (j *judge) binding() {
 	case cnf["x5t#S256"] != nil:
 		j.add("binding", finding.Warn, "the client must present that certificate", "bound to a client certificate: a plain request will be refused")
 	}
-}
-
-// personal are claims that name a person; they are masked.
-var personal = []string{"sub", "email", "name", "given_name", "family_name", "preferred_username", "upn", "unique_name", "phone_number", "oid"}
-
-// claims lists header and payload for a reader.
-func (t *Token) claims(now time.Time, show bool) []Claim {
-	list := []Claim{}
-	add := func(prefix string, object map[string]any) {
-		for _, name := range sortedKeys(object) {
-			c := Claim{Name: prefix + name, Value: report.Cell(fmt.Sprint(object[name]), 100)}
-			if s, ok := object[name].(string); ok && slices.Contains(personal, name) && !show {
-				c.Value = mask(s)
-			}
-			if n, ok := object[name].(json.Number); ok && slices.Contains([]string{"exp", "iat", "nbf", "auth_time"}, name) {
-				if v, err := n.Int64(); err == nil && v > 0 && v < maxSecond {
-					at := time.Unix(v, 0).UTC()
-					c.Note = at.Format(time.RFC3339) + ", " + relative(now, at)
-				}
-			}
-			list = append(list, c)
-		}
-	}
-	add("header.", t.Header)
-	add("", t.Claims)
-	return list
-}
-
-func sortedKeys(object map[string]any) []string {
-	keys := make([]string, 0, len(object))
-	for k := range object {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func relative(now, at time.Time) string {
-	if at.After(now) {
-		return "in " + report.Duration(at.Sub(now))
-	}
-	return report.Duration(now.Sub(at)) + " ago"
-}
-
-// mask keeps the first and the last character.
-func mask(s string) string {
-	r := []rune(s)
-	if len(r) < 3 {
-		return "***"
-	}
-	return string(r[:1]) + "***" + string(r[len(r)-1:])
 }

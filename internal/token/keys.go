@@ -97,13 +97,18 @@ func (k Keys) verify(raw, alg, kid string) (s finding.Severity, hint, summary st
 			keys = k.set.Keys
 		}
 	}
+	small := 0
 	for _, key := range keys {
 		if rsaKey, ok := key.Key.(*rsa.PublicKey); ok && rsaKey.N.BitLen() < minRSA {
-			return finding.Fail, "use RSA keys of at least 2048 bits", fmt.Sprintf("the key has %d bits", rsaKey.N.BitLen())
+			small = rsaKey.N.BitLen()
+			continue
 		}
 		if _, err := jws.Verify(key.Key); err == nil {
 			return finding.Pass, "", "verified with a key of " + k.Source
 		}
+	}
+	if small > 0 {
+		return finding.Fail, "use RSA keys of at least 2048 bits", fmt.Sprintf("no key of %s verifies it, and a key of %d bits was not tried", k.Source, small)
 	}
 	return finding.Fail, "the keys were rotated, the token is of another issuer, or it was changed", "the signature does not verify with " + k.Source
 }

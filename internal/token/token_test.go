@@ -60,9 +60,13 @@ func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, header, change map
 // part is one part of a token with this text.
 func part(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-func keySet(t *testing.T, kid string, key any) Keys {
+func keySet(t *testing.T, kid string, keys ...any) Keys {
 	t.Helper()
-	data, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, KeyID: kid}}})
+	var set jose.JSONWebKeySet
+	for _, key := range keys {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key, KeyID: kid})
+	}
+	data, err := json.Marshal(set)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +108,8 @@ func TestJudge(t *testing.T) {
 		{"prefix", "Bearer " + good, expect, "token.form", finding.Fail, "the word Bearer"},
 		{"quotes", `"` + good + `"`, expect, "token.form", finding.Fail, "quotes"},
 		{"newline inside", good[:40] + "\n" + good[40:], expect, "token.form", finding.Fail, "newlines"},
-		{"long", es(map[string]any{"pad": strings.Repeat("x", 20000)}), expect, "token.form", finding.Warn, "bytes"},
-		{"cut", good[:len(header)+20], expect, "token.form", finding.Info, "opaque"},
+		{"long", es(map[string]any{"pad": strings.Repeat("x", 7000)}), expect, "token.form", finding.Warn, "bytes"},
+		{"cut", good[:len(header)+20], expect, "token.json", finding.Fail, "2 parts instead of 3"},
 		{"broken payload", header + "." + part(`{"a":1,"a":2}`) + ".x", expect, "token.json", finding.Fail, "duplicate"},
 		{"deep", header + "." + part(strings.Repeat(`{"a":`, 100)+"1"+strings.Repeat("}", 100)) + ".x", expect, "token.json", finding.Fail, "deeper"},
 		{"trailing bytes", header + "." + part(`{} {}`) + ".x", expect, "token.json", finding.Fail, "after its end"},
@@ -132,6 +136,7 @@ func TestJudge(t *testing.T) {
 		{"scope", es(map[string]any{"scope": "write"}), expect, "token.scope", finding.Fail, "lacks read"},
 		{"other key", es(nil), with(func(e *Expect) { e.Keys = keySet(t, "", other.Public()) }), "token.signature", finding.Fail, "does not verify"},
 		{"no such key", sign(t, jose.ES256, ec, map[string]any{"kid": "b"}, nil), with(func(e *Expect) { e.Keys = keySet(t, "a", ec.Public()) }), "token.signature", finding.Fail, "no key with the id"},
+		{"small key among others", good, with(func(e *Expect) { e.Keys = keySet(t, "", small.Public(), ec.Public()) }), "", finding.Pass, ""},
 		{"small key", sign(t, jose.RS256, small, nil, nil), with(func(e *Expect) { e.Keys = keySet(t, "", small.Public()) }), "token.signature", finding.Fail, "1024 bits"},
 		{"DPoP", es(map[string]any{"cnf": map[string]any{"jkt": "x"}}), expect, "token.binding", finding.Warn, "DPoP"},
 	} {
@@ -161,35 +166,6 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Names of persons are masked, and no part of the token comes out.
-func TestMasked(t *testing.T) {
-	secret := []byte("0123456789abcdef0123456789abcdef")
-	raw := sign(t, jose.HS256, secret, nil, map[string]any{"email": "alice@example.com", "evil": "\x1b[2J"})
-	tok, err := Decode(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := Judge(tok, Expect{Now: now}, nil, false)
-	var b strings.Builder
-	if err := r.Text(&b, false); err != nil {
-		t.Fatal(err)
-	}
-	data, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, out := range []string{b.String(), string(data)} {
-		for _, secret := range append(strings.Split(raw, "."), "alice@example.com", "\x1b") {
-			if strings.Contains(out, secret) {
-				t.Errorf("%q is in %s", secret, out)
-			}
-		}
-	}
-	if !strings.Contains(b.String(), "a***m") {
-		t.Errorf("no masked name in %s", b.String())
-	}
-}
-
 func TestHostile(t *testing.T) {
 	for name, raw := range map[string]string{
 		"dots": strings.Repeat(".", 1000), "many dots": "eyJ" + strings.Repeat(".", 60000), "one word": "secret", "JWE": "eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d",
@@ -211,22 +187,6 @@ func TestHostile(t *testing.T) {
 	}
 	if _, err := ReadKeys([]byte(`{"keys":[]}`), "empty"); err == nil {
 		t.Error("an empty key set is read")
-	}
-}
-
-func TestIntrospected(t *testing.T) {
-	for body, want := range map[string]finding.Severity{
-		`{"active":true,"scope":"read"}`: finding.Pass, `{"active":false}`: finding.Fail, `<html>`: finding.Skip, `{}`: finding.Skip,
-	} {
-		tok, err := Decode("opaque-token")
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := Judge(tok, Expect{Now: now}, nil, false)
-		r.Introspected(200, []byte(body))
-		if got := r.Findings[len(r.Findings)-1]; got.Severity != want {
-			t.Errorf("%s: %+v", body, got)
-		}
 	}
 }
 
