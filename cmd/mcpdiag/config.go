@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -110,7 +111,7 @@ func (c *configFile) keep(sections []*cobra.Command, cmd *cobra.Command, key, va
 	}
 	switch {
 	case len(flags) == 0:
-		return c.unknown(cmd, key)
+		return c.unknown(cmd, key, len(sections) > 1)
 	case c.found && !slices.ContainsFunc(flags, mayBeFound):
 		return c.untrusted(key.Line, key.Value)
 	}
@@ -124,15 +125,15 @@ func flagOf(cmd *cobra.Command, name string) *pflag.Flag {
 	return cmd.Root().PersistentFlags().Lookup(name)
 }
 
-// unknown is the error of a key that is neither a flag nor a command.
-func (c *configFile) unknown(cmd *cobra.Command, key *yaml.Node) error {
+// unknown is the error of a key that is neither a flag nor, at the top, a command.
+func (c *configFile) unknown(cmd *cobra.Command, key *yaml.Node, top bool) error {
 	var names []string
 	for _, f := range flagsOf(cmd.Flags()) {
 		names = append(names, f.Name)
 	}
-	hint := ""
-	if name := report.Closest(key.Value, names); name != "" {
-		hint = fmt.Sprintf(" (did you mean %q?)", name)
+	hint := didYouMean(report.Closest(key.Value, names))
+	if top { // "pol" is nearer to "poll" than to "url"
+		hint = didYouMean(cmp.Or(suggestion(cmd.Root(), key.Value), report.Closest(key.Value, names)))
 	}
 	return fmt.Errorf("%s:%d: there is no flag or command %q%s", c.name, key.Line, key.Value, hint)
 }
@@ -157,7 +158,7 @@ func (c *configFile) set(f *pflag.Flag, node *yaml.Node) error {
 			return c.untrusted(v.Line, f.Name+", read from a file")
 		}
 		if err := f.Value.Set(text); err != nil {
-			return c.doc.Errorf(v, f.Name, "%w", err)
+			return c.doc.Errorf(v, f.Name, "%w", valueError(f, text, err))
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func (a *app) applyDefaults(cmd *cobra.Command) error {
 		if value := a.getenv(name); value != "" {
 			a.preset[f.Name] = true
 			if err := f.Value.Set(value); err != nil {
-				failed = fmt.Errorf("%s: %w", name, err)
+				failed = fmt.Errorf("%s: %w", name, valueError(f, value, err))
 			}
 			return
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -234,5 +235,8 @@ func (d *differ) read(operand string) (*diff.Collector, error) {
 	defer in.Close() //nolint:errcheck // only read
 	trace, warnings, err := diff.Read(in, name, d.target)
 	d.warnings = append(d.warnings, warnings...)
+	if errors.Is(err, snapshot.ErrNotJSON) {
+		err = fmt.Errorf(`%w; diff compares snapshots and traces: "mcpdiag monitor --read" judges recorded memory, "mcpdiag flame --base" compares profiles`, err)
+	}
 	return trace, err
 }

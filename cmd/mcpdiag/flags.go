@@ -119,7 +119,7 @@ type limit int
 func (n *limit) Set(text string) error {
 	v, err := strconv.Atoi(text)
 	if err != nil || v < 0 {
-		return fmt.Errorf("invalid value %q: must be 0 or more", text)
+		return fmt.Errorf("invalid value %q: must be a whole number, 0 or more", text)
 	}
 	*n = limit(v)
 	return nil
@@ -136,7 +136,7 @@ type positive int
 func (n *positive) Set(text string) error {
 	v, err := strconv.Atoi(text)
 	if err != nil || v < 1 {
-		return fmt.Errorf("invalid value %q: must be 1 or more", text)
+		return fmt.Errorf("invalid value %q: must be a whole number, 1 or more", text)
 	}
 	*n = positive(v)
 	return nil

@@ -45,24 +45,10 @@ func (a *app) setHelp(root *cobra.Command) {
 	root.SetFlagErrorFunc(flagError)
 }
 
-// flagError adds the flag that a mistyped one may have meant.
-func flagError(cmd *cobra.Command, err error) error {
-	unknown, ok := err.(*pflag.NotExistError) //nolint:errorlint // pflag does not wrap it
-	if !ok {
-		return err
-	}
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if name := report.Closest(unknown.GetSpecifiedName(), names); name != "" {
-		return fmt.Errorf("%w (did you mean --%s?)", err, name)
-	}
-	return err
-}
-
 func (h *helpWriter) command(cmd *cobra.Command) {
 	h.paragraph(cmd.Short)
 	h.heading("Usage")
-	if cmd.Runnable() {
+	if runsItself(cmd) {
 		h.line(cmd.UseLine())
 	}
 	if cmd.HasAvailableSubCommands() {

@@ -64,7 +64,11 @@ its --baseline.`,
   mcpdiag loadtest --find-knee --slo 'p99<500ms,errors<1%'
   mcpdiag loadtest -- npx some-mcp-server`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if operands, _ := splitDash(cmd, args); len(operands) > 1 {
+			operands, _ := splitDash(cmd, args)
+			if err := refuseMistyped(cmd, operands); err != nil {
+				return err
+			}
+			if len(operands) > 1 {
 				return usagef("unexpected argument %q: loadtest takes one URL, or a command after --", operands[1])
 			}
 			return nil

@@ -164,7 +164,8 @@ The address is that of the plan, --url, or MCP_URL when the script runs.`,
 	toK6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")
 	toK6.Flags().StringVar(&url, "url", "", "address of the server (default: that of the plan)")
 	paths(toK6.Flags(), "output")
-	cmd := &cobra.Command{Use: "export", Short: "Convert a plan for another tool", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "export", Short: "Convert a plan for another tool"}
+	holdCommands(cmd)
 	cmd.AddCommand(toK6)
 	return cmd
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// newRootCmd returns the root command. Its Args stay nil, so that cobra refuses a
-// mistyped command with a suggestion.
+// newRootCmd returns the root command.
 func newRootCmd(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mcpdiag",
@@ -25,6 +24,7 @@ Start with:  mcpdiag demo`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	holdCommands(root)
 	flags := root.PersistentFlags()
 	choiceVar(root, flags, &a.color, "color", "colour the output", "auto", "always", "never")
 	flags.StringVar(&a.config, "config", "", "read defaults from this file (mcpdiag.yaml if there is one)")
@@ -105,8 +105,11 @@ func newHelpCmd(a *app, root *cobra.Command) *cobra.Command {
 				return err
 			}
 			cmd, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				return usagef("there is no command %q", strings.Join(args, " "))
+			if err == nil && len(rest) > 0 {
+				return usagef("there is no command %q%s", strings.Join(args, " "), didYouMean(suggestion(cmd, rest[0], connectionTopic)))
+			}
+			if err != nil {
+				return usageError{err}
 			}
 			return cmd.Help()
 		},

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/go-faster/jx"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // maxWarnings bounds the warnings about one document.
@@ -107,7 +109,7 @@ func (d *decoder) decode(data []byte) (s *Snapshot, more bool, err error) {
 	d.json.ResetBytes(data)
 	if data[0] != '{' {
 		if err := d.json.Skip(); err != nil {
-			return nil, false, syntaxError(err)
+			return nil, false, notJSON(data, err)
 		}
 		return nil, false, errors.New("a snapshot is a JSON object, and this is not one")
 	}
@@ -137,6 +139,18 @@ func documentMembers() []member[Snapshot] {
 	return members
 }
 
+// ErrNotJSON is the error of a document that is not JSON at all.
+var ErrNotJSON = errors.New("not JSON")
+
+// notJSON is the error of a document that does not begin with an object.
+func notJSON(data []byte, err error) error {
+	if data[0] == '[' || data[0] == '"' {
+		return syntaxError(err)
+	}
+	line, _, _ := bytes.Cut(data[:min(len(data), 100)], []byte("\n"))
+	return fmt.Errorf("%w: it begins with %q", ErrNotJSON, report.Cell(string(line), 30))
+}
+
 // syntaxError returns the cause of an error of the JSON reader in our words.
 func syntaxError(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
@@ -145,7 +159,7 @@ func syntaxError(err error) error {
 	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(err) {
 		err = cause
 	}
-	return fmt.Errorf("not JSON: %w", err)
+	return fmt.Errorf("%w: %w", ErrNotJSON, err)
 }
 
 // check looks at the document as a whole.

@@ -4,8 +4,10 @@
 package yamlfile
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -187,8 +189,23 @@ func Value[T any](d *Document, dst *T, parse func(string) (T, error)) Setter {
 			return err
 		}
 		if *dst, err = parse(text); err != nil {
-			return d.Errorf(n, path, "%w", err)
+			return d.Errorf(n, path, "%w", valueError(text, *dst, err))
 		}
 		return nil
 	}
+}
+
+// valueError words an error of package strconv. value has the type that was wanted.
+func valueError(text string, value any, err error) error {
+	if _, ok := errors.AsType[*strconv.NumError](err); !ok {
+		return err
+	}
+	want := "a whole number"
+	switch value.(type) {
+	case bool:
+		want = "true or false"
+	case float64:
+		want = "a number"
+	}
+	return fmt.Errorf("invalid value %q: must be %s", text, want)
 }

@@ -53,7 +53,7 @@ func TestErrorsNameLineAndPath(t *testing.T) {
 	for text, want := range map[string]string{
 		"name: x\ncuont: 3":    `f.yaml:2: cuont: unknown key (did you mean "count"?); known are name, count, list, data`,
 		"colour: 1":            "f.yaml:1: colour: unknown key; known are",
-		"count: many":          `f.yaml:1: count: strconv.Atoi: parsing "many"`,
+		"count: many":          `f.yaml:1: count: invalid value "many": must be a whole number`,
 		"count: 1\ncount: 2":   "f.yaml:2: count: repeated key",
 		"count: [1]":           "f.yaml:1: count: not a plain value",
 		"list: x":              "f.yaml:1: list: not a list of entries",
@@ -94,4 +94,18 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%q became %q", text, data)
 		}
 	})
+}
+
+// An error of package strconv says what the value must be.
+func TestValueErrors(t *testing.T) {
+	t.Parallel()
+	doc, err := Parse([]byte("key: maybe\n"), "a.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var on bool
+	err = Value(doc, &on, strconv.ParseBool)(doc.Root.Content[1], "key")
+	if want := `a.yaml:1: key: invalid value "maybe": must be true or false`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
 }

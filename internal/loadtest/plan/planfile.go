@@ -162,7 +162,7 @@ func text(s string) (string, error) { return s, nil }
 func count(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("invalid value %q: must be 1 or more", s)
+		return 0, fmt.Errorf("invalid value %q: must be a whole number, 1 or more", s)
 	}
 	return n, nil
 }

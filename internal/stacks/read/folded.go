@@ -67,8 +67,8 @@ func (l *lines) misunderstood() error {
 		return fmt.Errorf("reading %s: %s", l.name, format)
 	}
 	line, _, _ := bytes.Cut(l.first, []byte("\n"))
-	return fmt.Errorf("reading folded stacks %s; a line is frames, separated by ;, a space and a number, which holds for %d of %d lines here; the first line is %q",
-		l.Details[0], l.good, l.good+l.bad, report.Cell(string(trim(line)), 60))
+	return fmt.Errorf("reading %s: it is no profile or trace of a known format, and no folded stacks: a line of these is frames, separated by ;, a space and a number, which holds for %d of %d lines here; the first line is %q",
+		l.name, l.good, l.good+l.bad, report.Cell(string(trim(line)), 60))
 }
 
 func (l *lines) all(in *bufio.Reader) error {

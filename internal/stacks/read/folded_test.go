@@ -75,7 +75,7 @@ func TestReadFoldedNamesBadLines(t *testing.T) {
 	if diff := cmp.Diff(want, p.Details); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := open([]byte("x\ny\n"), read.Options{}); err == nil || !strings.Contains(err.Error(), "in:1: there is no weight") {
+	if _, err := open([]byte("x\ny\n"), read.Options{}); err == nil || !strings.Contains(err.Error(), "holds for 0 of 2 lines here; the first line is \"x\"") {
 		t.Errorf("all lines are bad, but: %v", err)
 	}
 }
