@@ -37,8 +37,8 @@ func tidyFields(r *Record) {
 	if len(r.Request) == 55 && r.Request[2] == '-' && r.Request[35] == '-' {
 		r.Request = r.Request[3:35] // traceparent: version, trace, span, flags
 	}
-	if i := bytes.LastIndex(r.Request, []byte("/traces/")); i >= 0 {
-		r.Request = r.Request[i+len("/traces/"):] // Google Cloud's resource name
+	if i := bytes.LastIndexByte(r.Request, '/'); i >= 0 && bytes.HasSuffix(r.Request[:i], []byte("/traces")) {
+		r.Request = r.Request[i+1:] // Google Cloud's resource name
 	}
 	if len(r.Endpoint) == 0 && len(r.Method) > 0 && r.Method[0] == '/' {
 		r.Endpoint, r.Method = r.Method, nil

@@ -124,7 +124,9 @@ func (r *requests) add(e *input.Entry, call *pairing) {
 		t.errors++
 	}
 	t.message = append(t.message[:0], e.Message[:min(len(e.Message), maxGapText)]...)
-	t.describe(e)
+	if t.lines > 1 || t.errors > 0 || t.took > int64(r.threshold) { // a request with one good line is not listed
+		t.describe(e)
+	}
 }
 
 // maxCalls is how many bad calls of hosts are kept.
@@ -159,8 +161,9 @@ func (r *requests) trace(e *input.Entry) *trace {
 	if r.index == nil {
 		r.index, r.seed = map[uint64]int{}, maphash.MakeSeed()
 	}
-	if t := r.find(e.Request); t != nil {
-		return t
+	hash := maphash.Bytes(r.seed, e.Request)
+	if i, ok := r.index[hash]; ok {
+		return &r.ring[i]
 	}
 	i := len(r.ring)
 	if i < maxRequests {
@@ -172,7 +175,7 @@ func (r *requests) trace(e *input.Entry) *trace {
 	}
 	t := &r.ring[i]
 	t.id = append(t.id[:0], e.Request[:min(len(e.Request), maxText)]...)
-	t.hash, t.first, t.last, t.took, t.gap, t.lines, t.errors = maphash.Bytes(r.seed, e.Request), e.Nanos, e.Nanos, 0, 0, 0, 0
+	t.hash, t.first, t.last, t.took, t.gap, t.lines, t.errors = hash, e.Nanos, e.Nanos, 0, 0, 0, 0
 	t.gapAfter, t.message, t.endpoint, t.user = t.gapAfter[:0], t.message[:0], "", ""
 	r.index[t.hash] = i
 	return t

@@ -40,12 +40,14 @@ type cutter struct {
 	eager  bool   // yield whole lines as soon as they are there
 	rest   []byte // the begun line behind the last newline
 	offset int64
-	pool   *sync.Pool
+	free   chan *block // blocks to use again; a sync.Pool would lose them to the collector
 }
 
 func (c *cutter) newBlock() *block {
-	b, ok := c.pool.Get().(*block)
-	if !ok {
+	var b *block
+	select {
+	case b = <-c.free:
+	default:
 		b = &block{data: make([]byte, 0, c.size)}
 	}
 	b.data, b.lines, b.cut, b.done = b.data[:0], b.lines[:0], 0, make(chan struct{})
@@ -152,9 +154,9 @@ func (b *block) parse(p *logline.Parser) {
 func blocks(ctx context.Context, r io.Reader, o Options, eager bool, yield func(*block) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	pool := &sync.Pool{}
-	c := &cutter{r: r, size: o.blockSize(), eager: eager, pool: pool}
+	c := &cutter{r: r, size: o.blockSize(), eager: eager}
 	workers := o.workers()
+	c.free = make(chan *block, 2*workers+2)
 	jobs, ordered := make(chan *block, workers), make(chan *block, workers)
 	var group sync.WaitGroup
 	for range workers {
@@ -179,7 +181,10 @@ func blocks(ctx context.Context, r io.Reader, o Options, eager bool, yield func(
 				cancel()
 			}
 		}
-		pool.Put(b)
+		select {
+		case c.free <- b:
+		default:
+		}
 	}
 	group.Wait()
 	if err == nil {

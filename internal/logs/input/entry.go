@@ -16,7 +16,8 @@ const (
 // Entry is a record of a log with its time and place. It is valid only until the
 // function that it was handed to returns.
 type Entry struct {
-	logline.Record
+	*logline.Record
+
 	Nanos     int64 // since 1970
 	Known     bool  // Nanos is valid
 	Inherited bool  // Nanos is that of an earlier line: never used for latency
@@ -86,6 +87,8 @@ func (e *Entry) hold() {
 		return
 	}
 	e.held = true
+	record := *e.Record
+	e.Record = &record
 	for _, field := range [...]*[]byte{
 		&e.Raw, &e.Inner, &e.Stream, &e.Logger, &e.Message, &e.Event, &e.Request, &e.Session, &e.User, &e.Tool, &e.Method, &e.Endpoint,
 		&e.Address, &e.ErrorType, &e.ErrorText, &e.Reason, &e.Statement, &e.Stack, &e.RPC.ID, &e.RPC.RefersTo,
@@ -176,7 +179,7 @@ func (j *joiner) line(b *block, l *line) error {
 	}
 	nanos, inherited, known := j.clock.Resolve(r.Time)
 	s.entry = Entry{
-		Record: *r, Nanos: nanos, Known: known, Inherited: inherited, Source: j.source,
+		Record: r, Nanos: nanos, Known: known, Inherited: inherited, Source: j.source,
 		Offset: b.offset + int64(l.start), Raw: b.data[l.start:l.end], More: s.entry.More[:0],
 	}
 	s.open = true

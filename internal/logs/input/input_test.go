@@ -260,8 +260,8 @@ func TestFollow(t *testing.T) {
 // Every field of an entry that outlives its block is its own copy.
 func TestHold(t *testing.T) {
 	line := []byte(`{"msg":"a","request_id":"r","tool":"t"}`)
-	var e Entry
-	logline.NewParser(logline.Options{}).Parse(line, &e.Record)
+	e := Entry{Record: &logline.Record{}}
+	logline.NewParser(logline.Options{}).Parse(line, e.Record)
 	e.Raw = line
 	e.hold()
 	for i := range line {
