@@ -1,13 +1,11 @@
 package leaktest
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
-	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // memoryChart shows memory over time: rounds of load shaded, the settled readings,
@@ -116,5 +114,3 @@ func moves(points [][2]float64) bool {
 }
 
 var hole = [2]float64{nan, nan}
-
-func styleOf(v trend.Verdict) report.Style { return cmp.Or(styles[v], report.Caution) }

@@ -55,6 +55,9 @@ func (r *Result) severity() finding.Severity {
 	case r.Verdict == trend.Undecided:
 		return finding.Warn
 	}
+	if s := r.summary(); s.MayLeak() {
+		return finding.Warn
+	}
 	return finding.Pass
 }
 

@@ -16,10 +16,9 @@ var nan = math.NaN()
 // HTML writes the report of the run as one page. The flame graph is read from the
 // folder of the run.
 func (r *Result) HTML(w io.Writer, dir string) error {
-	word := strings.ReplaceAll(string(r.Verdict), "-", " ")
 	s := r.summary()
 	page := &report.Page{
-		Title: s.Title(), Badge: word, Style: styleOf(r.Verdict),
+		Title: s.Title(), Badge: s.Word(), Style: r.style(),
 		Subtitle: "Memory leak test of " + r.name() + " · " + strings.Join(r.facts(), " · "),
 	}
 	r.memoryPart(page, s.Rest())

@@ -46,7 +46,7 @@ func (r *Result) countPart(page *report.Page) {
 			}
 		}
 	}
-	page.Table(map[int]bool{2: true, 3: true}, []string{"load", "what", "before", "after", ""}, rows, nil)
+	page.Table(map[int]bool{2: true, 3: true}, []string{"load", "count", "before", "after", ""}, rows, nil)
 }
 
 func (r *Result) latencyPart(page *report.Page) {
@@ -138,7 +138,7 @@ func (r *Result) surroundings(page *report.Page) {
 		row(name, r.Environment[name])
 	}
 	page.Heading("Environment")
-	page.Table(nil, []string{"what", ""}, rows, nil)
+	page.Table(nil, []string{"property", "value"}, rows, nil)
 }
 
 // repeat adds the commands that repeat the run and render it again, and the files.

@@ -1,6 +1,9 @@
 package leaktest
 
 import (
+	"errors"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
@@ -90,6 +93,33 @@ func TestOutcome(t *testing.T) {
 	}{{false, "", finding.Clean}, {true, "", finding.Found}, {false, "killed", finding.Failed}, {true, "killed", finding.Found}} {
 		if got := (&Result{Finding: test.finding, Ended: test.ended}).Report().Outcome; got != test.want {
 			t.Errorf("finding %t, ended %q: %v, want %v", test.finding, test.ended, got, test.want)
+		}
+	}
+}
+
+// Growth in sessions whose expiry is unknown is in the title, and the run is not
+// called free of leaks.
+func TestGrowthThatMayExpireIsInTheTitle(t *testing.T) {
+	t.Parallel()
+	abandoned := func() *judge.Phase {
+		p := phaseOf("abandoned", line(13, 20, 1)...)
+		p.Held = true
+		return p
+	}
+	for _, r := range []*Result{resultOf(phaseOf("call", line(13, 20, 0)...), abandoned()), resultOf(abandoned())} {
+		var page, text strings.Builder
+		if err := errors.Join(r.HTML(&page, t.TempDir()), r.Text(&text, true)); err != nil {
+			t.Fatal(err)
+		}
+		title := regexp.MustCompile(`<h1>.*kept per abandoned \(95 %: .*\), expiry unknown</h1>`)
+		if html := page.String(); !title.MatchString(html) || !strings.Contains(html, `<p class="badge caution">kept, expiry unknown</p>`) {
+			t.Errorf("title and badge are %s", html[strings.Index(html, "<h1>"):strings.Index(html, "<h2>")])
+		}
+		if !regexp.MustCompile("Verdict: \x1b\\[33m").MatchString(text.String()) {
+			t.Errorf("the verdict is not painted as a warning:\n%q", text.String())
+		}
+		if got := r.Report(); got.Severity != finding.Warn || got.Outcome != finding.Clean || !strings.Contains(got.Headline, "expiry unknown") {
+			t.Errorf("the report has severity %v, outcome %v and the headline %q", got.Severity, got.Outcome, got.Headline)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package leaktest
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -17,6 +18,14 @@ var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak
 
 const rule = "======================================================================"
 
+// style returns the style of the verdict.
+func (r *Result) style() report.Style {
+	if s := r.summary(); s.MayLeak() {
+		return report.Caution
+	}
+	return cmp.Or(styles[r.Verdict], report.Caution)
+}
+
 // Text writes the analysis in the shape of common test scripts, with the verdict in
 // place of their rule of 50 % growth.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
@@ -29,7 +38,7 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 		fmt.Fprintf(&b, "  %-18s %.2f MB\n", row.label, row.mb)
 	}
 	fmt.Fprintf(&b, "  %-18s %.2f%%\n", "Growth percentage:", r.Memory.GrowthPercent)
-	fmt.Fprintf(&b, "\nVerdict: %s\n", paint.Paint(styles[r.Verdict], report.Line(r.Sentence)))
+	fmt.Fprintf(&b, "\nVerdict: %s\n", paint.Paint(r.style(), report.Line(r.Sentence)))
 	for _, p := range r.Phases {
 		phaseText(&b, p, paint, len(r.Phases) > 1)
 	}

@@ -284,10 +284,24 @@ func (c Chart) lines(b *strings.Builder, p plot) {
 		}
 		stroke := fmt.Sprintf(`class="%s" stroke="var(--c%d)"`, class, i%lineColors)
 		fmt.Fprintf(b, `<path %s d="%s"/>`+"\n", stroke, p.path(l.Points))
+		for _, v := range isolated(l.Points) {
+			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="var(--c%d)"/>`+"\n", p.x(v[0]), p.y(v[1]), i%lineColors)
+		}
 		e := p.legend[i]
 		y := first + float64(e.row*legendRow)
 		fmt.Fprintf(b, `<path %s d="M%.1f %.1fh20"/><text x="%.1f" y="%.1f">%s</text>`+"\n", stroke, e.x, y, e.x+26, y+4.5, text(e.name))
 	}
+}
+
+// isolated returns the points without a neighbour, of which a path draws nothing.
+func isolated(points [][2]float64) (alone [][2]float64) {
+	drawn := func(i int) bool { return i >= 0 && i < len(points) && finite(points[i][0]) && finite(points[i][1]) }
+	for i, v := range points {
+		if drawn(i) && !drawn(i-1) && !drawn(i+1) {
+			alone = append(alone, v)
+		}
+	}
+	return alone
 }
 
 func (p plot) path(points [][2]float64) string {

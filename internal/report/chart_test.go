@@ -89,6 +89,19 @@ func TestChartOfNothing(t *testing.T) {
 }
 
 // Whatever the values are, the picture has a handful of grid lines and no broken number.
+// A point without a neighbour is a dot: a path would draw nothing.
+func TestChartDrawsSinglePoints(t *testing.T) {
+	gap := [2]float64{1, math.NaN()}
+	for _, c := range []struct {
+		points [][2]float64
+		dots   int
+	}{{[][2]float64{{0, 5}}, 1}, {[][2]float64{{0, 5}, gap, {2, 5}}, 2}, {[][2]float64{{0, 5}, {1, 6}, gap, {3, 5}}, 1}, {[][2]float64{{0, 5}, {1, 6}}, 0}} {
+		if dots := strings.Count(svg(t, Chart{Lines: []ChartLine{{Points: c.points}}}), "<circle"); dots != c.dots {
+			t.Errorf("%v has %d dots, want %d", c.points, dots, c.dots)
+		}
+	}
+}
+
 func TestChartScales(t *testing.T) {
 	for _, points := range [][][2]float64{
 		{{0, 0}}, {{0, 5}, {1, 5}}, {{0, 0}, {1, 0}}, {{0, 1e-9}, {1e-9, 2e-9}}, {{0, 1e15}, {1e9, 2e15}},

@@ -16,7 +16,7 @@ func (j *Judgement) conclude(all, kept []Point) {
 	}
 	for _, c := range clearings {
 		if c.applies(j, all, kept) {
-			j.Verdict, j.Reasons = NoLeak, []Reason{{Code: c.code, Text: c.text(j)}}
+			j.Verdict, j.Reasons = NoLeak, []Reason{{Code: c.code, Text: c.text(j, all, kept)}}
 			j.Smallest = max(j.Smallest, j.Rate.High) // more than the interval excludes is not ruled out
 			return
 		}
@@ -28,19 +28,19 @@ func (j *Judgement) conclude(all, kept []Point) {
 type clearing struct {
 	code    string
 	applies func(j *Judgement, all, kept []Point) bool
-	text    func(j *Judgement) string
+	text    func(j *Judgement, all, kept []Point) string
 }
 
 // clearings are tried in order.
 var clearings = []clearing{
-	{Bounded, bounded, func(j *Judgement) string {
+	{Bounded, bounded, func(j *Judgement, _, _ []Point) string {
 		return fmt.Sprintf("it grew %.1f MB at most, within the %.1f MB that are not called a leak", j.most(), j.Limit)
 	}},
-	{Flat, flat, func(*Judgement) string { return "it did not grow" }},
-	{NoTrend, noTrend, func(j *Judgement) string {
+	{Flat, flat, func(_ *Judgement, _, _ []Point) string { return "it did not grow" }},
+	{NoTrend, noTrend, func(j *Judgement, _, _ []Point) string {
 		return pValue(j.P) + ": no trend, and the interval of the slope ends below the detection limit"
 	}},
-	{FellBack, fellBack, func(*Judgement) string { return "it fell below its first reading and reached no new peak" }},
+	{FellBack, fellBack, fellBackText},
 }
 
 // bounded reports whether the interval excludes growth above the limit.
@@ -60,6 +60,14 @@ func fellBack(_ *Judgement, all, kept []Point) bool {
 	before := len(all) - thirdOf(len(kept))
 	return slices.Min(values(all[before:])) < max(all[0].Y, kept[0].Y) &&
 		slices.Max(values(all[before:])) <= slices.Max(values(all[:before]))
+}
+
+func fellBackText(_ *Judgement, all, kept []Point) string {
+	first := "its first reading"
+	if lowest := slices.Min(values(all[len(all)-thirdOf(len(kept)):])); lowest >= all[0].Y {
+		first += " after the warm-up"
+	}
+	return "it fell below " + first + " and reached no new peak"
 }
 
 // most returns the largest growth in MB that the interval of the slope allows.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -296,5 +297,18 @@ func TestFallingHidesALeak(t *testing.T) {
 	j := Judge(points)
 	if j.Verdict != NoLeak || j.Rate.High >= 0 || j.Smallest < 100<<10 {
 		t.Errorf("%s: it falls by %.0f, and a leak of %.0f is said to be seen", j.Verdict, j.Rate.Bytes, j.Smallest)
+	}
+}
+
+// The reason names the reading that the series fell below.
+func TestFellBackNamesTheReading(t *testing.T) {
+	for _, c := range []struct {
+		first float64
+		want  string
+	}{{67.85, "its first reading after the warm-up and"}, {95, "its first reading and"}} {
+		all := []Point{{0, c.first}, {1, 90}, {2, 90}, {3, 92}, {4, 91}, {5, 90}, {6, 84}, {7, 79}, {8, 78}}
+		if kept := all[3:]; !fellBack(nil, all, kept) || !strings.Contains(fellBackText(nil, all, kept), c.want) {
+			t.Errorf("from %v MB: %q, want %q", c.first, fellBackText(nil, all, kept), c.want)
+		}
 	}
 }

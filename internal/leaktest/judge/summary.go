@@ -13,7 +13,8 @@ type Summary struct {
 	Verdict   trend.Verdict
 	Kept      []string // leaks
 	Undecided []string // operations without a verdict
-	Open      []string // sessions that may expire, and how the server ended
+	Held      []string // growth in sessions that may expire
+	Open      []string // sessions without a figure, and how the server ended
 	Clear     []Limit  // detection limits of the phases without a leak
 	single    string   // the sentence of the only phase
 }
@@ -54,6 +55,8 @@ func (s *Summary) add(p *Phase) {
 		if p.Ended != "" {
 			s.Open = append(s.Open, p.Ended)
 		}
+	case p.Unexpired() && p.Rate.Low > 0:
+		s.Held = append(s.Held, p.unexpired())
 	case p.Unexpired():
 		s.Open = append(s.Open, p.unexpired())
 	case p.Verdict() == trend.NoLeak:
@@ -82,15 +85,26 @@ func (s *Summary) Title() string {
 	case s.Verdict == trend.Leak:
 		return "leak: " + strings.Join(s.Kept, "; ")
 	case s.Verdict == trend.NoLeak && len(s.Clear) > 0:
-		return "no leak detected " + limitText(s.Clear)
+		return strings.Join(append([]string{"no leak detected " + limitText(s.Clear)}, s.Held...), "; ")
 	case s.Verdict == trend.NoLeak:
-		return "no leak detected"
-	}
-	if len(s.Undecided) == 0 {
+		return strings.Join(append([]string{"no leak detected"}, s.Held...), "; ")
+	case len(s.Undecided) == 0:
 		return "undecided: " + strings.Join(s.Open, "; ")
 	}
 	return "undecided " + strings.Join(s.Undecided, ", ")
 }
+
+// Word returns the verdict in a few words. Memory that was kept is not "no leak"
+// only because its expiry is unknown.
+func (s *Summary) Word() string {
+	if s.MayLeak() {
+		return "kept, expiry unknown"
+	}
+	return strings.ReplaceAll(string(s.Verdict), "-", " ")
+}
+
+// MayLeak reports whether the only growth is that of sessions that may expire.
+func (s *Summary) MayLeak() bool { return s.Verdict == trend.NoLeak && len(s.Held) > 0 }
 
 // Rest returns the parts that Title omits.
 func (s *Summary) Rest() []string {
@@ -103,6 +117,9 @@ func (s *Summary) Rest() []string {
 	}
 	if s.Verdict != trend.Undecided && len(s.Undecided) > 0 {
 		rest = append(rest, "undecided "+strings.Join(s.Undecided, ", "))
+	}
+	if s.Verdict != trend.NoLeak {
+		rest = append(rest, s.Held...)
 	}
 	if s.Verdict != trend.Undecided || len(s.Undecided) > 0 {
 		rest = append(rest, s.Open...)

@@ -14,8 +14,9 @@ import (
 type Live struct {
 	length time.Duration // of the run, 0 if unknown
 	last   Progress
-	rate   float64 // recent calls per second
-	level  string  // of a search
+	rate   float64  // recent calls per second, smoothed
+	lined  Progress // at the last Line
+	level  string   // of a search
 }
 
 // NewLive returns the view of a plan.
@@ -36,25 +37,38 @@ func (l *Live) Add(p Progress) {
 	l.last = p
 }
 
-// Line returns the figures on one line.
+// Line returns the figures on one line. Its rate is that since the line before.
 func (l *Live) Line() string {
-	return fmt.Sprintf("%8s  %sfailed %s", report.Duration(l.last.Elapsed.Round(time.Second)), l.figures(), report.Count(l.last.Failed))
+	rate := 0.0
+	if took := (l.last.Elapsed - l.lined.Elapsed).Seconds(); took > 0 {
+		rate = float64(l.last.Done-l.lined.Done) / took
+	}
+	l.lined = l.last
+	return fmt.Sprintf("%8s  %sfailed %s", report.Duration(l.last.Elapsed.Round(time.Second)), l.figures(rate), report.Count(l.last.Failed))
 }
 
-// figures formats the latest figures.
-func (l *Live) figures() string {
+// figures formats the latest figures, with a rate in calls per second.
+func (l *Live) figures(rate float64) string {
 	p := l.last
-	text := fmt.Sprintf("%s users  %s calls  %.0f/s  p50 %s  p99 %s  ", report.Count(int64(p.Users)), report.Count(p.Done), l.rate, report.Duration(p.P50), report.Duration(p.P99))
+	text := fmt.Sprintf("%s users  %s calls  %s/s  p50 %s  p99 %s  ", report.Count(int64(p.Users)), report.Count(p.Done), rateText(rate), report.Duration(p.P50), report.Duration(p.P99))
 	if p.Round > 1 {
 		text = fmt.Sprintf("round %d  ", p.Round) + text
 	}
 	return text
 }
 
+// rateText formats a rate, with a decimal if it is low.
+func rateText(rate float64) string {
+	if rate < 100 {
+		return fmt.Sprintf("%.1f", rate)
+	}
+	return report.Count(int64(rate + 0.5))
+}
+
 // At sets the level that a search measures.
 func (l *Live) At(level string) {
 	l.level = level
-	l.rate, l.last = 0, Progress{}
+	l.rate, l.last, l.lined = 0, Progress{}, Progress{}
 }
 
 // Write draws the view in width columns: a bar with the remaining time, and the figures.
@@ -66,7 +80,7 @@ func (l *Live) Write(w io.Writer, paint report.Painter, width int) error {
 		head = fmt.Sprintf("%3.0f %%  %s left", 100*share, report.Duration(left.Round(time.Second)))
 	}
 	failed := fmt.Sprintf("failed %s", report.Count(p.Failed))
-	figures := l.figures()
+	figures := l.figures(l.rate)
 	if l.level != "" {
 		_, err := fmt.Fprintln(w, report.Cut("trying "+l.level+":  "+figures+failed, width))
 		return err

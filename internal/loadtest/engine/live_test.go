@@ -11,6 +11,24 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
+// A line shows the rate since the line before, however often the figures change.
+func TestLiveLineRate(t *testing.T) {
+	l := NewLive(&plan.Plan{Stages: []plan.Stage{{Users: 20, Duration: 30 * time.Second}}, Rounds: 1})
+	for _, want := range []string{"171 calls  17.1/s", "366 calls  19.5/s", "3,366 calls  300/s"} {
+		var done int64
+		for i, c := range strings.ReplaceAll(strings.Fields(want)[0], ",", "") {
+			_, done = i, 10*done+int64(c-'0')
+		}
+		from := l.last
+		for i := range 10 { // all calls end early; the last seconds have none
+			l.Add(Progress{Users: 20, Elapsed: from.Elapsed + time.Duration(i+1)*time.Second, Done: done})
+		}
+		if line := l.Line(); !strings.Contains(line, want) {
+			t.Errorf("the line %q has no %q", line, want)
+		}
+	}
+}
+
 func TestLive(t *testing.T) {
 	plan := &plan.Plan{Stages: []plan.Stage{{Users: 10, Duration: 90 * time.Second}}, Warmup: 10 * time.Second, Rounds: 1}
 	l := NewLive(plan)

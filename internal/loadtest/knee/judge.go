@@ -1,10 +1,10 @@
 package knee
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
@@ -22,7 +22,7 @@ const (
 func onPlateau(best, s Step) string {
 	switch {
 	case s.ErrorShare > plateauErrors:
-		return fmt.Sprintf("%.0f %% of the calls failed", 100*s.ErrorShare)
+		return "more than 10 % of the calls failed"
 	case s.Throughput < s.Rate*plateauLoss:
 		return "throughput stayed more than 10 % below the rate"
 	case s.Throughput < best.Throughput*plateauLoss:
@@ -33,10 +33,11 @@ func onPlateau(best, s Step) string {
 	return ""
 }
 
-// plateauStart returns the index of the first level of the plateau: no later level
-// is better than the best one before it. It is -1 if there is no plateau.
-func (k *Knee) plateauStart() int {
-	best, first := 0, -1
+// plateauStart returns the index of the first level of the plateau and that of the
+// best level before it: no level of the plateau is better. first is -1 if there is
+// no plateau.
+func (k *Knee) plateauStart() (first, best int) {
+	first = -1
 	for i := 1; i < len(k.Steps); i++ {
 		s := k.Steps[i]
 		if onPlateau(k.Steps[best], s) == "" {
@@ -48,14 +49,14 @@ func (k *Knee) plateauStart() int {
 			best = i
 		}
 	}
-	return first
+	return first, best
 }
 
 // judge draws the conclusions from the steps.
 func (k *Knee) judge() {
 	k.Verdict = result.VerdictOK
-	if i := k.plateauStart(); i > 0 && k.slope() > 0 {
-		k.Plateau = k.describePlateau(i)
+	if i, best := k.plateauStart(); i > 0 && k.slope() > 0 {
+		k.Plateau = k.describePlateau(i, best)
 	}
 	k.addWarnings()
 	switch o := k.Objective; {
@@ -84,12 +85,12 @@ func (k *Knee) limited() bool {
 	})
 }
 
-// describePlateau returns the plateau that begins at step i. Its knee is where the
+// describePlateau returns the plateau that begins at step i, after the best step. Its knee is where the
 // two asymptotes of throughput meet: that of users served without waiting, and the
 // height of the plateau.
-func (k *Knee) describePlateau(i int) *Plateau {
+func (k *Knee) describePlateau(i, best int) *Plateau {
 	top, slope := k.height(), k.slope()
-	p := &Plateau{At: k.Steps[i].Level, Why: onPlateau(k.best(i), k.Steps[i]), Throughput: top, Knee: top / slope}
+	p := &Plateau{At: k.Steps[i].Level, Why: k.course(i, best), Throughput: top, Knee: top / slope}
 	if k.Steps[i].Rate > 0 {
 		p.Knee = top
 	}
@@ -129,8 +130,35 @@ func (s *Step) least() float64 {
 	return min(s.Parts.Least, s.Throughput)
 }
 
-func (k *Knee) best(before int) Step {
-	return slices.MaxFunc(k.Steps[:before], func(a, b Step) int { return cmp.Compare(a.Throughput, b.Throughput) })
+// maxRuns bounds the runs of levels that course describes.
+const maxRuns = 3
+
+// course states the rules that put the levels from step i on the plateau, each with
+// the levels for which it holds.
+func (k *Knee) course(i, best int) string {
+	var runs []string
+	for i < len(k.Steps) {
+		from, why := i, onPlateau(k.Steps[best], k.Steps[i])
+		for i++; i < len(k.Steps) && onPlateau(k.Steps[best], k.Steps[i]) == why; i++ {
+		}
+		if len(runs) == maxRuns {
+			runs = append(runs, "higher loads are no better")
+			break
+		}
+		runs = append(runs, k.span(from, i-1)+", "+why)
+	}
+	return strings.Join(runs, "; ")
+}
+
+// span names the levels from one step to another.
+func (k *Knee) span(from, to int) string {
+	switch {
+	case from == to:
+		return fmt.Sprintf("at %s", k.Steps[from].Level)
+	case to == len(k.Steps)-1:
+		return fmt.Sprintf("from %s on", k.Steps[from].Level)
+	}
+	return fmt.Sprintf("from %.4g to %s", k.Steps[from].Load(), k.Steps[to].Level)
 }
 
 // near is the share of a maximum from which a value counts as being at it.

@@ -44,7 +44,7 @@ type Objective struct {
 // Plateau is the range of loads in which more load gives no more throughput.
 type Plateau struct {
 	At         result.Level `json:"at"`         // first level on the plateau
-	Why        string       `json:"why"`        // the rule that found it
+	Why        string       `json:"why"`        // the rules that put its levels on it, each with the levels for which it holds
 	Throughput float64      `json:"throughput"` // height, in calls per second
 	Knee       float64      `json:"knee"`       // load at which the first users' throughput, extrapolated, meets the plateau
 	Measured   Step         `json:"measured"`   // lowest level that reaches the plateau: the knee as it is reported

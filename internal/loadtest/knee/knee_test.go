@@ -81,6 +81,30 @@ func TestKneeOfARate(t *testing.T) {
 	}
 }
 
+// The sentence states each rule only for the levels for which it holds.
+func TestKneeSentenceAgreesWithTable(t *testing.T) {
+	for _, c := range []struct {
+		throughput, p50 []float64 // at 1, 2, 3 … users
+		errors          map[int]float64
+		want            string
+	}{
+		{[]float64{600, 1170.9, 785.5, 1181.2, 1154.3}, []float64{2, 2, 4, 4, 6}, nil,
+			"At 3 users, throughput fell by more than 10 %; from 4 users on, throughput grew by less than 5 %, latency by more than 20 %."},
+		{[]float64{600, 1200, 1190, 1210}, []float64{2, 2, 4, 6}, nil, "From 3 users on, throughput grew by less than 5 %, latency by more than 20 %."},
+		{[]float64{600, 1200, 1190, 1210, 700}, []float64{2, 2, 4, 6, 9}, map[int]float64{4: 0.4},
+			"From 3 to 4 users, throughput grew by less than 5 %, latency by more than 20 %; at 5 users, more than 10 % of the calls failed."},
+	} {
+		k := &Knee{}
+		for i, x := range c.throughput {
+			k.Steps = append(k.Steps, Step{StepResult: result.StepResult{Level: result.Level{Users: i + 1}, Calls: 1000, Throughput: x, P50: c.p50[i], ErrorShare: c.errors[i]}})
+		}
+		k.judge()
+		if got := strings.Join(k.conclusions(), " "); !strings.HasSuffix(got, c.want) {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 func TestKneeObjective(t *testing.T) {
 	for _, c := range []struct {
 		objective  string

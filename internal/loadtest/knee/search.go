@@ -74,7 +74,7 @@ func (s *search) grow(ctx context.Context) error {
 			return err
 		}
 		failed := len(s.cfg.Objectives) == 0 || len(step.Crossed) > 0
-		if p := s.plateauStart(); p >= 0 && len(s.Steps)-p > confirmations && failed || step.Limit || mostFailed(&step) {
+		if p, _ := s.plateauStart(); p >= 0 && len(s.Steps)-p > confirmations && failed || step.Limit || mostFailed(&step) {
 			return nil
 		}
 		level, more = level.Next(s.cfg.MaxUsers)

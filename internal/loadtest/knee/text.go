@@ -134,7 +134,7 @@ func (k *Knee) conclusions() []string {
 	switch p := k.Plateau; {
 	case len(k.Steps) == 0 || k.Steps[0].ErrorShare == 1:
 	case p != nil:
-		out = append(out, fmt.Sprintf("It bends at %s. From %s on, %s.", k.headline(), p.At, p.Why))
+		out = append(out, fmt.Sprintf("It bends at %s. %s.", k.headline(), strings.ToUpper(p.Why[:1])+p.Why[1:]))
 	default:
 		out = append(out, fmt.Sprintf("It does not bend up to %s.", k.Steps[len(k.Steps)-1].Level))
 	}

@@ -15,25 +15,25 @@ func (r *Result) HTML(w io.Writer) error {
 	p.Subtitle = fmt.Sprintf("%s, %s", r.serverName(), r.StartedAt.Format("2006-01-02 15:04:05 -0700"))
 	p.List(style, r.Verdict.Because(r.Reasons)...)
 	p.Facts(r.facts()...)
-	if len(r.Series) > 1 {
-		p.Chart(r.rateChart())
-		p.Chart(r.latencyChart())
+	for _, c := range []report.Chart{r.rateChart(), r.latencyChart()} {
+		if len(c.Lines[0].Points) > 1 {
+			p.Chart(c)
+		}
 	}
 	if c, ok := r.distributionChart(); ok {
 		p.Chart(c)
 	}
 	for _, s := range r.sections() {
-		p.Heading(s.Title)
-		p.Table(s.Right, s.Header, s.Rows, s.marked)
+		s.Page(&p)
 	}
 	Footer(&p, r.footnotes())
 	return p.Write(w)
 }
 
-// Footer writes the doubts and the definition of latency below a page.
+// Footer writes the warnings and the definition of latency below a page.
 func Footer(p *report.Page, footnotes []string) {
 	if len(footnotes) > 0 {
-		p.Heading("Doubts")
+		p.Heading("Warnings")
 		p.List(report.Caution, footnotes...)
 	}
 	p.Paragraph(report.Faint, "Latency is that of successful calls, from the request to the end of the answer. Written by mcpdiag loadtest.")

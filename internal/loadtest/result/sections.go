@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
@@ -51,10 +52,15 @@ func (s *Section) Text(b *strings.Builder, paint report.Painter, gap bool) {
 	_ = t.Write(b, paint) // writing to a Builder cannot fail
 }
 
-// Page writes the section to a page.
+// Page writes the section to a page. The heading of the page replaces that of the
+// first column if they are the same.
 func (s *Section) Page(p *report.Page) {
 	p.Heading(s.Title)
-	p.Table(s.Right, s.Header, s.Rows, s.marked)
+	header := slices.Clone(s.Header)
+	if strings.HasPrefix(s.Title, header[0]) {
+		header[0] = ""
+	}
+	p.Table(s.Right, header, s.Rows, s.marked)
 }
 
 // Widths of names and examples from outside.
@@ -95,8 +101,16 @@ func newSection(title string, numbers int, style report.Style, header ...string)
 	return Section{Table: finding.Table{Title: title, Right: right, Header: header}, Style: style}
 }
 
+// absent is the cell of a figure that was not measured.
+const absent = "-"
+
+// addLatency adds the row of a distribution, without figures if it is empty.
 func (s *Section) addLatency(name string, l *Latency) {
-	if l != nil {
+	switch {
+	case l == nil:
+	case l.Count == 0:
+		s.Add(name, absent, absent, absent, absent, "0")
+	default:
 		s.Add(name, report.Millis(l.P50), report.Millis(l.P90), report.Millis(l.P99), report.Millis(l.Max), report.Count(l.Count))
 	}
 }
