@@ -119,12 +119,18 @@ func (c *Client) Resent() int64 { return c.policy.resent.Load() }
 // Response is an answer with a status of 2xx, read to its end.
 type Response struct {
 	Body   []byte
+	Type   string // its Content-Type
 	Timing Timing
 }
 
 // Get reads a document. An error names the stage at which the exchange failed and
 // the way out; a status other than 2xx is a *StatusError.
 func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
+	return c.GetAs(ctx, target, "application/json, text/plain;q=0.9, */*;q=0.1")
+}
+
+// GetAs is Get with the Accept header of the request.
+func (c *Client) GetAs(ctx context.Context, target, accept string) (*Response, error) {
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
 	var watch Stopwatch
@@ -132,7 +138,7 @@ func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 	if err != nil {
 		return nil, errors.New("invalid URL")
 	}
-	req.Header.Set("Accept", "application/json, text/plain;q=0.9, */*;q=0.1")
+	req.Header.Set("Accept", accept)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, Cause(err)
@@ -145,7 +151,7 @@ func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Response{Body: content, Timing: watch.Stop()}, nil
+	return &Response{Body: content, Type: resp.Header.Get("Content-Type"), Timing: watch.Stop()}, nil
 }
 
 func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelFunc) {

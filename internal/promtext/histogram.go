@@ -12,6 +12,8 @@ type Histogram struct {
 	Sum     float64
 	Count   float64
 	Mended  bool // a count was below that of a smaller bucket
+
+	Exponential bool // quantiles are interpolated exponentially, as in native histograms
 }
 
 // Bucket counts the observations up to Upper.
@@ -79,9 +81,20 @@ func (h Histogram) Quantile(q float64) (out Quantile, ok bool) {
 		out.Estimate = out.High
 	default:
 		share := (rank - below) / (h.Buckets[i].Count - below)
-		out.Estimate = min(out.High, max(low, low*(1-share)+out.High*share))
+		out.Estimate = min(out.High, max(low, h.between(low, out.High, share)))
 	}
 	return out, true
+}
+
+// between interpolates inside a bucket.
+func (h Histogram) between(low, high, share float64) float64 {
+	switch {
+	case h.Exponential && low > 0:
+		return low * math.Pow(high/low, share)
+	case h.Exponential && high < 0:
+		return high * math.Pow(low/high, 1-share)
+	}
+	return low*(1-share) + high*share
 }
 
 // Quantiles returns the quantiles of a summary that s selects, by the label "quantile".

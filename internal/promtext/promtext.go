@@ -1,6 +1,7 @@
-// Package promtext reads metrics in the text formats of Prometheus and OpenMetrics.
+// Package promtext reads metrics in the text formats of Prometheus and OpenMetrics, and in
+// the protobuf format.
 //
-// [Parse] returns the samples of a page. A [Selector] picks samples by name and labels;
+// [Parse] returns the samples of a page, [ParseProto] also its native histograms. A [Selector] picks samples by name and labels;
 // [Metrics.Sum] adds them up. [Metrics.Histogram] collects the buckets of a classic
 // histogram, and [Histogram.Quantile] estimates a quantile with the bounds of its bucket.
 //
@@ -43,6 +44,7 @@ type Metrics struct {
 
 	samples map[string][]Sample
 	kinds   map[string]Kind
+	natives map[string][]NativeSeries
 	n       int
 }
 

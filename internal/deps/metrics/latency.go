@@ -64,8 +64,8 @@ func (u unit) format(v float64) string {
 	return report.Millis(v * float64(u) * 1000)
 }
 
-// endpoints returns the latencies of all classic histograms, those with the largest
-// share of the time first within a metric.
+// endpoints collects the latencies of all histograms, those with the largest share of
+// the time first within a metric.
 func (j *judge) endpoints() {
 	for _, name := range j.window.now.Names() {
 		base, ok := strings.CutSuffix(name, "_bucket")
@@ -74,6 +74,24 @@ func (j *judge) endpoints() {
 		}
 		j.result.Endpoints = append(j.result.Endpoints, j.endpointsOf(base)...)
 	}
+	for _, name := range j.window.now.NativeNames() {
+		j.result.Endpoints = append(j.result.Endpoints, j.nativeEndpoints(name)...)
+	}
+}
+
+func (j *judge) nativeEndpoints(metric string) []Endpoint {
+	merged := map[string]promtext.Native{}
+	total := 0.0
+	for _, s := range j.window.natives(metric) {
+		key := endpointOf(s.Labels)
+		merged[key] = merged[key].Plus(s.Native)
+		total += s.Sum
+	}
+	groups := map[string]promtext.Histogram{}
+	for key, n := range merged {
+		groups[key] = n.Histogram()
+	}
+	return sorted(metric, groups, total)
 }
 
 func (j *judge) endpointsOf(metric string) []Endpoint {
@@ -88,6 +106,11 @@ func (j *judge) endpointsOf(metric string) []Endpoint {
 	if mended {
 		j.warn("%s: the count of a bucket is below that of a smaller one; it was raised", metric)
 	}
+	return sorted(metric, groups, total)
+}
+
+// sorted returns the endpoints of a metric, those with the most time first.
+func sorted(metric string, groups map[string]promtext.Histogram, total float64) []Endpoint {
 	var all []Endpoint
 	for key, h := range groups {
 		if h.Count > 0 {

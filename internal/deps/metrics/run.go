@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -44,11 +45,15 @@ type Scrape struct {
 }
 
 func scrape(ctx context.Context, c *client.Client, target string) (*Scrape, error) {
-	resp, err := c.Get(ctx, target)
+	resp, err := c.GetAs(ctx, target, promtext.Accept)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", client.Redact(target), err)
 	}
-	page, err := promtext.Parse(resp.Body)
+	parse := promtext.Parse
+	if strings.HasPrefix(resp.Type, promtext.ProtoType) {
+		parse = promtext.ParseProto
+	}
+	page, err := parse(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", client.Redact(target), err)
 	}

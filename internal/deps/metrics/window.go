@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,6 +136,23 @@ func (w *window) histograms(name string) []promtext.Series {
 	for i, s := range all {
 		if was := earlier[promtext.Key(s.Labels)]; len(was.Buckets) > 0 {
 			all[i].Histogram = s.Since(was)
+		}
+	}
+	return all
+}
+
+// natives returns the differences of a native histogram.
+func (w *window) natives(name string) []promtext.NativeSeries {
+	earlier := map[string]promtext.Native{}
+	if w.before != nil && !w.restarted {
+		for _, s := range w.before.Natives(name) {
+			earlier[promtext.Key(s.Labels)] = s.Native
+		}
+	}
+	all := slices.Clone(w.now.Natives(name))
+	for i, s := range all {
+		if was, ok := earlier[promtext.Key(s.Labels)]; ok {
+			all[i].Native = s.Since(was)
 		}
 	}
 	return all
