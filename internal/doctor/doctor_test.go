@@ -232,3 +232,24 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// The threshold of --fail-on holds for the exit code and for the JUnit report alike.
+func TestFailOn(t *testing.T) {
+	t.Parallel()
+	for threshold, want := range map[finding.Severity]struct {
+		outcome  finding.Outcome
+		failures string
+	}{finding.Fail: {finding.Found, `failures="1"`}, finding.Warn: {finding.Found, `failures="2"`}, finding.Never: {finding.Clean, `failures="0"`}} {
+		r := &Result{how: Judgement{FailOn: threshold}}
+		for _, s := range []finding.Severity{finding.Fail, finding.Warn, finding.Skip, finding.Pass} {
+			r.Checks = append(r.Checks, Check{Finding: finding.Finding{ID: "http." + string(s), Severity: s}})
+		}
+		var b strings.Builder
+		if err := r.Report().JUnit(&b); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Report().Outcome; got != want.outcome || !strings.Contains(b.String(), want.failures) {
+			t.Errorf("%s: outcome %d, want %+v:\n%s", threshold, got, want, b.String())
+		}
+	}
+}

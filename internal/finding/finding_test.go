@@ -59,6 +59,7 @@ func TestJUnit(t *testing.T) {
 		{"findings", example(), 4, 1, 0, 1},
 		{"only a verdict", &Report{Command: "mcpdiag diff", Verdict: "ok", Headline: "no leak"}, 1, 0, 0, 0},
 		{"a verdict that is a finding", &Report{Command: "mcpdiag diff", Verdict: "leak", Outcome: Found}, 1, 1, 0, 0},
+		{"a verdict that no finding shows", &Report{Command: "mcpdiag diff", Verdict: "leak", Outcome: Found, Findings: []Finding{{ID: "a", Severity: Warn}}}, 2, 1, 0, 0},
 		{"could not be judged", &Report{Command: "mcpdiag diff", Verdict: "undecided", Outcome: Failed}, 1, 0, 1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

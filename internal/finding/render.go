@@ -12,9 +12,10 @@ import (
 const evidenceShown = 5
 
 // JUnit writes r as a JUnit report with one test per finding: one that reaches the
-// threshold of [Report.FailOn] is a failure, Skip is skipped, all others pass. A report
-// without findings is a single test named after the verdict. An outcome of Failed is an
-// error of one more test, named after the verdict.
+// threshold of [Report.FailOn] is a failure, Skip is skipped, all others pass. One more
+// test, named after the verdict, has what no finding shows: it is an error if the outcome
+// is Failed, a failure if the outcome is Found and no test failed, and it stands alone in
+// a report without findings.
 func (r *Report) JUnit(w io.Writer) error {
 	s := report.Suite{Name: r.Command, Seconds: r.Seconds}
 	class := strings.ReplaceAll(r.Command, " ", ".")
@@ -24,7 +25,7 @@ func (r *Report) JUnit(w io.Writer) error {
 	switch {
 	case r.Outcome == Failed:
 		s.Add(report.Case{Class: class, Name: string(r.Verdict), Error: &report.Problem{Message: r.Headline, Text: r.details()}})
-	case len(r.Findings) == 0:
+	case len(r.Findings) == 0, r.Outcome == Found && s.Failures == 0:
 		c := report.Case{Class: class, Name: string(r.Verdict), Out: r.details()}
 		if r.Outcome == Found {
 			c.Failure = &report.Problem{Message: r.Headline, Text: r.details()}

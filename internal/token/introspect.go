@@ -1,10 +1,7 @@
 package token
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
@@ -71,32 +68,4 @@ func definedMembers(answer map[string]any) map[string]any {
 		}
 	}
 	return shown
-}
-
-// Report returns the findings in the common form.
-func (r *Result) Report() *finding.Report {
-	rep := &finding.Report{Command: "mcpdiag token", Verdict: r.Verdict, Findings: r.Findings, Severity: finding.Worst(r.Findings)}
-	rep.FailOn(finding.Fail)
-	rep.Headline = r.headline()
-	table := finding.Table{Title: "Claims", Header: []string{"claim", "value", ""}}
-	for _, c := range r.Claims {
-		table.Rows = append(table.Rows, []string{c.Name, c.Value, c.Note})
-	}
-	if len(table.Rows) > 0 {
-		rep.Tables = []finding.Table{table}
-	}
-	return rep
-}
-
-// headline names the first failure, else the first warning.
-func (r *Result) headline() string {
-	for _, s := range []finding.Severity{finding.Fail, finding.Warn} {
-		if i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.Severity == s }); i >= 0 {
-			return fmt.Sprintf("%s: %s", r.Findings[i].ID, r.Findings[i].Summary)
-		}
-	}
-	if r.Verdict == "unknown" {
-		return "only the server can judge this token: its " + cmp.Or(strings.Join(r.unread, ", "), "claims") + " cannot be read"
-	}
-	return "no fault is visible from outside"
 }

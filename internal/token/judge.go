@@ -14,48 +14,6 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// Expect holds the server's requirements and the time of the judgement.
-type Expect struct {
-	Now      time.Time
-	NowError time.Duration // of Now, if it is a server's Date
-	Resource string        // the MCP server's URL; "" is not checked
-	Issuers  []string      // authorization servers; empty is not checked
-	Scopes   []string      // all of them are needed
-	Keys     Keys
-}
-
-// Result is the judgement of a token; it is the JSON. Of the token it holds only
-// masked claims.
-type Result struct {
-	Schema   string            `json:"schema"`
-	Kind     Kind              `json:"kind"`
-	Claims   []Claim           `json:"claims"`
-	Verdict  finding.Verdict   `json:"verdict"` // usable, doubtful, unusable, unknown
-	Findings []finding.Finding `json:"results"`
-
-	expect Expect
-	show   bool
-	known  bool     // the claims could be read
-	unread []string // expectations that nothing could be compared with
-}
-
-// expectations returns the claims that are to be compared.
-func (e *Expect) expectations() []string {
-	var names []string
-	for _, claim := range []struct {
-		name   string
-		wanted bool
-	}{{"issuer", len(e.Issuers) > 0}, {"audience", e.Resource != ""}, {"scope", len(e.Scopes) > 0}} {
-		if claim.wanted {
-			names = append(names, claim.name)
-		}
-	}
-	return names
-}
-
-// Schema names the version of the JSON document.
-const Schema = "mcpdiag.token/1"
-
 // judge collects the results of the rules.
 type judge struct {
 	*Token
@@ -98,20 +56,6 @@ func Judge(t *Token, e Expect, mistakes []string, show bool) *Result {
 	}
 	r.decide()
 	return r
-}
-
-// decide sets the verdict. A token whose claims are unknown is never usable.
-func (r *Result) decide() {
-	switch worst := finding.Worst(r.Findings); {
-	case worst == finding.Fail:
-		r.Verdict = "unusable"
-	case worst == finding.Warn:
-		r.Verdict = "doubtful"
-	case !r.known:
-		r.Verdict = "unknown"
-	default:
-		r.Verdict = "usable"
-	}
 }
 
 func (j *judge) form(mistakes []string) {
