@@ -12,7 +12,7 @@ import (
 const (
 	minPerOperation = 0.5 // objects per operation that a holder must keep to be reported
 	minKept         = 20  // objects: fewer prove nothing, whatever the number of operations
-	maxHolders      = 20  // holders that are listed
+	maxHolders      = 10  // holders that are listed
 	maxClasses      = 20  // classes that are listed
 	maxContents     = 5   // classes that are listed of the contents of a holder
 	fewOperations   = 100 // below this number, a result has a warning

@@ -3,6 +3,7 @@ package heap_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -194,6 +195,23 @@ func TestV8Profiles(t *testing.T) {
 	}
 	if !strings.Contains(res.Headline, "per operation stay, allocated in remember /srv/store.js:42, called by handle") {
 		t.Errorf("the headline is %q", res.Headline)
+	}
+}
+
+// Memory that Node.js allocates counts for the line of the program that called it, and
+// all stacks that end at one line are one site.
+func TestOwnCode(t *testing.T) {
+	t.Parallel()
+	leaf := func(name, url string, size int) string {
+		return fmt.Sprintf(`{"callFrame":{"functionName":%q,"url":%q,"lineNumber":1},"selfSize":%d,"children":[]}`, name, url, size)
+	}
+	own := `{"callFrame":{"functionName":"send","url":"file:///srv/send.js","lineNumber":9},"selfSize":0,"children":[` +
+		leaf("ReadableStream", "node:internal/webstreams", 300<<10) + "," + leaf("Map", "", 700<<10) + `]}`
+	profile := `{"head":{"callFrame":{"functionName":"(root)"},"selfSize":0,"children":[` + own + "," + leaf("idle", "node:internal/timers", 10) +
+		`]},"samples":[{}` + strings.Repeat(",{}", 1000) + `]}`
+	res := run(t, 1000, content("a.heapprofile", v8Profile("1", "{}")), content("b.heapprofile", []byte(profile)))
+	if len(res.Sites) != 2 || res.Sites[0].Name != "send /srv/send.js:10" || res.Sites[0].Bytes != 1000<<10 || !res.Sites[0].Judged {
+		t.Errorf("%+v", res.Sites)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxSites   = 20
+	maxSites   = 10
 	maxCallers = 3
 
 	maxSiteName = 200 // columns
@@ -41,7 +41,7 @@ type stack struct {
 // sample: growth is reported as such if it is three times the error of sampling.
 func CompareProfiles(a, b Profile, operations int) *Result {
 	res := &Result{Schema: Schema, Operations: operations}
-	found := differences(a, b)
+	found := bySite(differences(a, b))
 	period := max(a.Bytes.Period, b.Bytes.Period)
 	if period == 0 {
 		period = samplingPeriod(b.Bytes)
@@ -90,6 +90,45 @@ func site(s *stack, operations int, sure bool) Site {
 
 // printable returns the name of a function, of at most maxSiteName columns.
 func printable(name string) string { return report.Cut(stacks.Printable(name), maxSiteName) }
+
+// bySite ends each stack at its own code and merges those that end at the same line,
+// called as the heaviest of them.
+func bySite(all []*stack) []*stack {
+	slices.SortFunc(all, func(x, y *stack) int {
+		return cmp.Or(cmp.Compare(y.after-y.before, x.after-x.before), slices.Compare(x.name, y.name))
+	})
+	sites := map[string]*stack{}
+	var list []*stack
+	for _, s := range all {
+		s.name = s.name[:ownCode(s.name)]
+		key := ""
+		if len(s.name) > 0 {
+			key = s.name[len(s.name)-1]
+		}
+		if known := sites[key]; known != nil {
+			known.before += s.before
+			known.after += s.after
+			known.objects += s.objects
+			continue
+		}
+		sites[key] = s
+		list = append(list, s)
+	}
+	return list
+}
+
+// ownCode returns the length of a stack up to its last frame outside the runtime: in
+// V8 the frames of Node.js lie in node: and built-in ones have no location, in Go
+// those of the runtime have a package. Without such a frame it is the whole length.
+func ownCode(name []string) int {
+	for i, frame := range slices.Backward(name) {
+		_, location, ok := strings.Cut(frame, " ")
+		if ok && !strings.HasPrefix(location, "node:") && !strings.HasPrefix(frame, "runtime.") {
+			return i + 1
+		}
+	}
+	return len(name)
+}
 
 // differences returns each stack of a and b.
 func differences(a, b Profile) []*stack {

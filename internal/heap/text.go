@@ -12,6 +12,7 @@ import (
 const (
 	pathWidth = 70 // columns of the path to a holder, which are cut at their beginning
 	nameWidth = 50
+	siteWidth = 100 // columns of a line of a program
 )
 
 // section is a table of the report.
@@ -84,7 +85,7 @@ func (r *Result) siteSection() section {
 			figures[len(figures)-2] = "-"
 			figures[0] = "-"
 		}
-		s.rows = append(s.rows, append(figures, report.CellEnd(site.Name, pathWidth), report.CellEnd(strings.Join(site.Callers, " ← "), 2*pathWidth)))
+		s.rows = append(s.rows, append(figures, report.Cell(site.Name, siteWidth), report.Cell(strings.Join(site.Callers[:min(1, len(site.Callers))], ""), siteWidth)))
 	}
 	return s
 }

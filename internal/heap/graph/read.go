@@ -18,7 +18,7 @@ const (
 	nodeBytes = 21 // memory of a node
 	edgeBytes = 9  // memory of an edge
 
-	claimed = 1 << 22 // nodes or edges for which memory is reserved because a snapshot claims them
+	claimed = 1 << 23 // nodes, and a quarter of the edges, for which memory is reserved because a snapshot claims them
 )
 
 // DefaultLimit is the default limit of the memory for one snapshot.
@@ -119,7 +119,7 @@ func (r *reader) reserve() {
 	if !r.keep {
 		return
 	}
-	nodes, edges := min(r.nodeCount, claimed), min(r.edgeCount, 2*claimed)
+	nodes, edges := min(r.nodeCount, claimed), min(r.edgeCount, 4*claimed)
 	r.g.kinds, r.g.names = make([]Kind, 0, nodes), make([]uint32, 0, nodes)
 	r.g.ids, r.g.sizes = make([]uint32, 0, nodes), make([]uint64, 0, nodes)
 	r.g.first = make([]uint32, 0, nodes+1)

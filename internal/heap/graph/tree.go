@@ -46,20 +46,20 @@ const maxPath = 6 // names of a path
 // that no variable leads to stands the class of its owner.
 func (t *Tree) Path(n uint32) string {
 	var steps []string
-	last := ""
+	last, owner := "", None
 	for len(steps) < maxPath && t.parent[n] != None {
 		label, variable := t.g.Label(t.via[n])
 		n = t.parent[n]
 		if label == "" || t.g.kinds[n] == Synthetic || label == last {
 			continue
 		}
-		steps, last = append(steps, label), label
+		steps, last, owner = append(steps, label), label, n
 		if variable {
 			return join(steps)
 		}
 	}
-	if len(steps) > 0 {
-		steps = append(steps, t.g.Class(t.Holder(n)))
+	if owner != None {
+		steps = append(steps, t.g.Class(t.Holder(owner)))
 	}
 	return join(steps)
 }
