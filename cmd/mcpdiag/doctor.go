@@ -24,6 +24,7 @@ type examiner struct {
 	a        *app
 	conn     connection
 	how      doctor.Judgement
+	command  []string // after --
 	deadline time.Duration
 	quick    bool
 	plan     bool
@@ -43,22 +44,28 @@ func newDoctorCmd(a *app) *cobra.Command {
 	d := examiner{a: a}
 	cmd := &cobra.Command{
 		SuggestFor: []string{"check", "diagnose"},
-		Use:        "doctor [URL]",
+		Use:        "doctor [URL | -- COMMAND]",
 		Short:      "Say what is wrong with a server, and what to do",
 		Long: `doctor examines an MCP server in at most ten seconds and 50 requests, names the cause of
 what is wrong, shows the exchange that proves it, and says how to mend it.
 
 It calls no tool, ends each session that it opens, stops at the first answer that limits
 the rate, and sends credentials to the server alone. A server that wants a token and gets
-none is not sick.
+none is not sick. A command is started, spoken to over its standard streams, and ended;
+it gets a minute to start.
 
 Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 		Example: `  mcpdiag doctor https://mcp.example.com/mcp
   mcpdiag doctor https://mcp.example.com/mcp --token-file token.txt --format markdown
+  mcpdiag doctor -- npx -y @modelcontextprotocol/server-everything
   mcpdiag doctor localhost:3000 --only http,network --curl
   mcpdiag doctor localhost:3000 --save facts.json
   mcpdiag doctor --replay facts.json`,
-		RunE: func(cmd *cobra.Command, args []string) error { return d.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			operands, command := splitDash(cmd, args)
+			d.command = command
+			return d.run(cmd.Context(), operands)
+		},
 	}
 	fs := cmd.Flags()
 	fs.StringSliceVar(&d.how.Only, "only", nil, "show these checks, by id, group or pattern: http, 'network.t*'")
@@ -115,10 +122,16 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 // facts reads the facts from a file, or gathers them from the server.
 func (d *examiner) facts(ctx context.Context, args []string) (*doctor.Facts, error) {
 	if d.replay != "" {
-		if len(args) > 0 {
+		if len(args)+len(d.command) > 0 {
 			return nil, usagef("--replay judges a file; leave the address out")
 		}
 		return d.readFacts()
+	}
+	if len(d.command) > 0 {
+		if len(args) > 0 {
+			return nil, usagef("name an address or a command, not both")
+		}
+		return d.start(ctx), nil
 	}
 	if len(args) > 1 {
 		return nil, usagef("one server at a time; %d were named", len(args))
@@ -128,6 +141,15 @@ func (d *examiner) facts(ctx context.Context, args []string) (*doctor.Facts, err
 		return nil, err
 	}
 	return d.gather(ctx, targets[0])
+}
+
+// start examines a command. The default deadline is for servers that run already.
+func (d *examiner) start(ctx context.Context) *doctor.Facts {
+	deadline := d.deadline
+	if deadline == doctor.DefaultDeadline {
+		deadline = doctor.DefaultStart
+	}
+	return doctor.GatherCommand(ctx, d.command, deadline)
 }
 
 func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, error) {

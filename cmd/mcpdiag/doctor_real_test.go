@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,33 @@ func TestDoctorOfRealServers(t *testing.T) {
 			if r.Requests > doctor.MaxRequests || r.Ended < r.Sessions {
 				t.Errorf("%d requests, %d of %d sessions ended", r.Requests, r.Ended, r.Sessions)
 			}
+		})
+	}
+}
+
+// TestDoctorOfRealCommands examines published servers over their standard streams.
+func TestDoctorOfRealCommands(t *testing.T) {
+	t.Parallel()
+	npmServers(t)
+	for _, name := range []string{"everything", "filesystem", "memory", "sequential-thinking", "context7"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := publishedServers[name]
+			script, err := filepath.Abs(filepath.Join(serversDir, "node_modules", s.script))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stdout, stderr bytes.Buffer
+			args := append([]string{"doctor", "--format", "json", "--", "node", script}, s.stdio...)
+			run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+			var r doctor.Result
+			if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+				t.Fatalf("%v\n%s", err, stderr.String())
+			}
+			if len(r.RootCauses) > 0 || r.Summary["pass"] < 5 {
+				t.Errorf("%s: %s", r.Verdict, stdout.String())
+			}
+			t.Log(r.Verdict, r.Headline)
 		})
 	}
 }

@@ -26,6 +26,7 @@ type Facts struct {
 	Session     *SessionID   `json:"session,omitempty"`
 	Tools       *ToolListing `json:"tools,omitempty"`
 	Auth        *Auth        `json:"auth,omitempty"`
+	Stdio       *Stdio       `json:"stdio,omitempty"`
 	OldSSE      *OldSSE      `json:"old_sse,omitempty"`
 	Beside      int          `json:"requests_beside,omitempty"` // not recorded as exchanges
 	Sessions    int          `json:"sessions"`                  // opened

@@ -131,6 +131,9 @@ func (x *Exchange) outcome() string {
 		return cmp.Or(x.Failed, "no answer in time")
 	}
 	text := strconv.Itoa(x.Status)
+	if x.Method == methodStdio {
+		text = "answered"
+	}
 	if kind := contentType(x.Header); kind != "" {
 		text += " " + kind
 	}

@@ -72,10 +72,22 @@ func group(id string) string {
 // table returns all rules, each after the rules that it needs.
 func table() []rule {
 	var all []rule
-	for _, part := range [][]rule{networkRules(), httpRules(), authRules(), protocolRules(), streamRules(), toolRules(), limitRules(), exposureRules()} {
+	for _, part := range [][]rule{stdioRules(), networkRules(), httpRules(), authRules(), protocolRules(), streamRules(), toolRules(), limitRules(), exposureRules()} {
 		all = append(all, part...)
 	}
 	return all
+}
+
+// applies reports whether the rule is about the transport of the server.
+func (r rule) applies(f *Facts) bool {
+	if f.Stdio == nil {
+		return group(r.id) != "stdio"
+	}
+	switch group(r.id) {
+	case "stdio", "tools":
+		return true
+	}
+	return contains([]string{"protocol.era", "protocol.ids", "protocol.errors", "protocol.caps"}, r.id)
 }
 
 // Check is the result of one rule.
@@ -93,6 +105,9 @@ func judgeAll(f *Facts, selected func(id string) bool) []Check {
 	done := map[string]Check{}
 	var checks []Check
 	for _, r := range table() {
+		if !r.applies(f) {
+			continue
+		}
 		c := r.apply(f, done)
 		done[r.id] = c
 		if selected(r.id) {
@@ -157,6 +172,9 @@ func (f *Facts) number(x *Exchange) string {
 func curls(seen []*Exchange) []string {
 	var commands []string
 	for _, x := range seen[:min(len(seen), 3)] {
+		if x.Method == methodStdio {
+			continue
+		}
 		commands = append(commands, x.curl())
 	}
 	return commands

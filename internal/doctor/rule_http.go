@@ -8,7 +8,7 @@ import (
 
 // entryNeeds lists the rules that must pass before answers of the server can be judged.
 func entryNeeds() []string {
-	return []string{"network", "limits.hit", "http.answer", "http.status", "http.redirect", "http.path", "http.accept", "http.content_type", "http.waf", "http.gateway", "http.host"}
+	return []string{"network", "limits.hit", "http.answer", "http.status", "http.redirect", "http.path", "http.accept", "http.content_type", "http.waf", "http.gateway", "http.host", "stdio"}
 }
 
 func httpRules() []rule {

@@ -1,0 +1,202 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Times of a server that is a command.
+const (
+	DefaultStart = 60 * time.Second // until the answer to initialize
+	exitTime     = 5 * time.Second  // for its end after its input ended
+)
+
+// Stdio is what was observed of a server that is a command.
+type Stdio struct {
+	Command  string  `json:"command"` // without secrets
+	NoStart  string  `json:"no_start,omitempty"`
+	Answered bool    `json:"answered"`          // initialize
+	StartMs  float64 `json:"start_ms"`          // until then, or until doctor gave up
+	Ended    string  `json:"ended,omitempty"`   // how it ended before that
+	Foreign  string  `json:"foreign,omitempty"` // first line on standard output that is not JSON
+	LineNo   int     `json:"line_no,omitempty"` // its number
+	Blank    int     `json:"blank_lines,omitempty"`
+	Stderr   string  `json:"stderr,omitempty"` // its last lines
+	ExitMs   float64 `json:"exit_ms,omitempty"`
+	Stuck    bool    `json:"stuck,omitempty"` // it went on after its input ended
+}
+
+// stdioGatherer speaks to a command over its standard streams.
+type stdioGatherer struct {
+	*gatherer
+
+	conn    *process.Conn
+	s       *Stdio
+	answers chan []byte // lines that are JSON objects
+}
+
+// GatherCommand starts a server, examines it over its standard streams and ends it.
+func GatherCommand(ctx context.Context, args []string, deadline time.Duration) *Facts {
+	if deadline <= 0 {
+		deadline = DefaultStart
+	}
+	begin := time.Now()
+	s := &Stdio{Command: strings.Join(report.RedactArgs(args), " ")}
+	f := &Facts{Schema: FactsSchema, Target: "-- " + s.Command, At: begin.UTC(), Loopback: true, Stdio: s}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	var tail process.Tail
+	conn, err := process.Dial(process.Command{Args: args, Stderr: &tail})
+	if err != nil {
+		s.NoStart = report.Line(err.Error())
+		return f
+	}
+	g := &stdioGatherer{gatherer: &gatherer{f: f, started: begin}, conn: conn, s: s, answers: make(chan []byte, 64)}
+	go g.read()
+	g.speak(ctx)
+	g.end()
+	s.Stderr = report.RedactText(tail.Last())
+	f.Seconds = time.Since(begin).Seconds()
+	return f
+}
+
+// read reads lines until the end, and drops those that nobody waits for. Its notes
+// are complete when the channel is closed.
+func (g *stdioGatherer) read() {
+	defer close(g.answers)
+	r := lines.NewReader(g.conn, maxPage)
+	for n := 1; ; n++ {
+		line, err := r.Next()
+		if _, long := errors.AsType[*lines.TooLongError](err); long {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		g.sort(n, bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))))
+	}
+}
+
+// sort notes a line that is no message, and passes on the others.
+func (g *stdioGatherer) sort(n int, line []byte) {
+	var object map[string]json.RawMessage
+	switch {
+	case len(line) == 0:
+		g.s.Blank++
+	case json.Unmarshal(line, &object) != nil:
+		if g.s.LineNo == 0 {
+			g.s.LineNo, g.s.Foreign = n, report.Cell(report.RedactText(string(line)), 120)
+		}
+	default:
+		select {
+		case g.answers <- bytes.Clone(line):
+		default: // a flood
+		}
+	}
+}
+
+// speak does the handshake and asks for the listings.
+func (g *stdioGatherer) speak(ctx context.Context) {
+	x := g.ask(ctx, "initialize", fmt.Sprintf(initializeAs, legacy))
+	g.s.Answered, g.s.StartMs = x.Status != 0, ms(time.Since(g.started))
+	if !x.result() {
+		if g.s.Answered {
+			g.ask(ctx, "discover", modernPost("", "server/discover", "").body)
+		} else if ctx.Err() == nil {
+			g.early()
+		}
+		return
+	}
+	g.tell(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	listing := &ToolListing{}
+	if x, whole := g.whole(ctx, "tools/list", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`); x.result() {
+		next, ok := listing.page(whole)
+		if listing.Ended = ok && next == nil; ok {
+			g.f.Tools = listing
+		}
+	}
+	for _, what := range []string{"prompts/list", "resources/list"} {
+		g.ask(ctx, what, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{}}`, what))
+	}
+	g.ask(ctx, "string id", `{"jsonrpc":"2.0","id":"mcpdiag-1","method":"ping"}`)
+	g.ask(ctx, "zero id", `{"jsonrpc":"2.0","id":0,"method":"ping"}`)
+	g.ask(ctx, "unknown method", `{"jsonrpc":"2.0","id":1,"method":"mcpdiag/unknown","params":{}}`)
+}
+
+// early notes how the command ended, after it closed its streams.
+func (g *stdioGatherer) early() {
+	select {
+	case <-g.conn.Done():
+		g.s.Ended = g.conn.Exit().Text
+	case <-time.After(endTime):
+	}
+}
+
+func (g *stdioGatherer) tell(message string) bool {
+	_, err := g.conn.Write([]byte(message + "\n"))
+	return err == nil
+}
+
+func (g *stdioGatherer) ask(ctx context.Context, probe, message string) *Exchange {
+	x, _ := g.whole(ctx, probe, message)
+	return x
+}
+
+// whole sends a request and waits for the next answer. Requests and notifications of
+// the server are ignored.
+func (g *stdioGatherer) whole(ctx context.Context, probe, message string) (*Exchange, *Message) {
+	begin := time.Now()
+	x := &Exchange{Probe: probe, Method: methodStdio, Payload: message, At: begin.UTC()}
+	g.f.Exchanges = append(g.f.Exchanges, x)
+	var whole *Message
+	if !g.tell(message) {
+		x.Failed = "the server closed its standard input"
+		return x, nil
+	}
+	for whole == nil {
+		select {
+		case <-ctx.Done():
+			return x, nil
+		case line, open := <-g.answers:
+			if !open {
+				x.Failed = "the server closed its standard output"
+				return x, nil
+			}
+			if m := parseMessage("", line); m != nil && m.Problem == "" {
+				whole = m
+				x.Status, x.Message, x.Size, x.Body = 200, m.keep(), len(line), report.RedactText(string(line[:min(len(line), maxBodyKept)]))
+			}
+		}
+	}
+	x.Timing.Total = ms(time.Since(begin))
+	return x, whole
+}
+
+// methodStdio stands for the method of HTTP in an exchange over standard streams.
+const methodStdio = "stdio"
+
+// end closes the input of the command and waits for its end.
+func (g *stdioGatherer) end() {
+	begin := time.Now()
+	_ = g.conn.CloseWrite() // it fails only if the command has ended
+	select {
+	case <-g.conn.Done():
+	case <-time.After(exitTime):
+		g.s.Stuck = true
+	}
+	g.s.ExitMs = ms(time.Since(begin))
+	_ = g.conn.Close() // it is stopped now, whatever its state
+	for range g.answers {
+	} // until read has ended
+}

@@ -1,0 +1,64 @@
+package doctor
+
+func stdioRules() []rule {
+	return []rule{
+		{id: "stdio.start", title: "the command starts and stays", shows: true, fails: true, judge: judgeStart, reference: "MCP transports: stdio"},
+		{id: "stdio.stdout", title: "standard output has messages only", shows: true, needs: []string{"stdio.start"}, fails: true, judge: judgeStdout, reference: "MCP transports: stdio"},
+		{id: "stdio.silent", title: "the server answers initialize", needs: []string{"stdio.start", "stdio.stdout"}, fails: true, judge: judgeSilent, reference: "MCP lifecycle"},
+		{id: "stdio.exit", title: "the server ends with its input", shows: true, needs: []string{"stdio.start", "stdio.stdout", "stdio.silent"}, judge: judgeExit, reference: "MCP lifecycle: shutdown"},
+	}
+}
+
+// slowStart is the time in milliseconds after which some hosts give up.
+const slowStart = 10_000
+
+func judgeStart(f *Facts) opinion {
+	s := f.Stdio
+	switch {
+	case s == nil:
+		return skip("the server is no command")
+	case s.NoStart != "":
+		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal; on Windows start npx with cmd /c").noted(s.NoStart)
+	case s.Ended != "" && !s.Answered:
+		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted("standard error: " + s.Stderr)
+	case s.Answered && s.StartMs > slowStart:
+		return warn("the server takes %.0f s to start: some hosts give up after 10 s", s.StartMs/1000).fix("install it before, instead of letting npx or uvx download it at each start")
+	}
+	return pass("started in %.1f s", s.StartMs/1000)
+}
+
+func judgeStdout(f *Facts) opinion {
+	s := f.Stdio
+	switch {
+	case s == nil:
+		return skip("the server is no command")
+	case s.LineNo > 0:
+		return fail("line %d of standard output is no message", s.LineNo).fix("write logs and banners to standard error: hosts close the connection at such a line").noted(s.Foreign)
+	case s.Blank > 0:
+		return warn("standard output has blank lines (%d)", s.Blank).fix("write one message a line, and nothing else")
+	}
+	return pass("messages only")
+}
+
+func judgeSilent(f *Facts) opinion {
+	s := f.Stdio
+	if s == nil {
+		return skip("the server is no command")
+	}
+	if !s.Answered {
+		return fail("the command runs, but does not answer initialize within %.0f s", s.StartMs/1000).
+			fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted("standard error: " + s.Stderr)
+	}
+	return pass("it does")
+}
+
+func judgeExit(f *Facts) opinion {
+	s := f.Stdio
+	switch {
+	case s == nil:
+		return skip("the server is no command")
+	case s.Stuck:
+		return warn("the server goes on after its input ended, until it is killed").fix("end when standard input ends: hosts leave such processes behind")
+	}
+	return pass("ends %.1f s after its input", s.ExitMs/1000)
+}

@@ -1,0 +1,108 @@
+package doctor
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/process"
+)
+
+// TestMain makes the test binary a watchdog and a server.
+func TestMain(m *testing.M) {
+	if process.IsWatchdog(os.Args) {
+		os.Exit(process.Watchdog())
+	}
+	if len(os.Args) == 3 && os.Args[1] == "stdio-server" {
+		stdioServer(os.Args[2])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// stdioServer is a server with one fault.
+func stdioServer(fault string) {
+	switch fault {
+	case "stdio.start":
+		fmt.Fprintln(os.Stderr, "Error: API_KEY is not set")
+		os.Exit(7)
+	case "stdio.stdout":
+		fmt.Println("Server listening on stdio")
+	}
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		answer(in.Text(), fault)
+	}
+	if fault == "stdio.exit" {
+		select {}
+	}
+}
+
+func answer(line, fault string) {
+	id := "1"
+	for _, other := range []string{`"mcpdiag-1"`, "0"} {
+		if strings.Contains(line, `"id":`+other) {
+			id = other
+		}
+	}
+	result := func(text string) { fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", id, text) }
+	switch {
+	case fault == "stdio.silent", !strings.Contains(line, `"id"`):
+	case strings.Contains(line, `"initialize"`):
+		result(`{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"stdio","version":"1"}}`)
+	case strings.Contains(line, `"tools/list"`):
+		result(`{"tools":[` + goodTool + `]}`)
+	case strings.Contains(line, `"ping"`):
+		result("{}")
+	default:
+		fmt.Printf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no such method"}}`+"\n", id)
+	}
+}
+
+// stdioFaults lists the faults of stdioServer that are failures.
+func stdioFaults() []string { return []string{"stdio.start", "stdio.stdout", "stdio.silent"} }
+
+func TestStdioFaults(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range append(stdioFaults(), "stdio.exit", "none") {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			deadline := 20 * time.Second
+			if id == "stdio.silent" {
+				deadline = time.Second
+			}
+			f := GatherCommand(t.Context(), []string{self, "stdio-server", id}, deadline)
+			r := Judge(f, Judgement{})
+			switch id {
+			case "none":
+				if r.Verdict != Healthy {
+					t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+				}
+			case "stdio.exit":
+				if r.Verdict != Degraded || r.worst().ID != id {
+					t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+				}
+			default:
+				if !slices.Equal(r.RootCauses, []string{id}) || r.Report().Outcome != finding.Found {
+					t.Errorf("root causes %q\n%s", r.RootCauses, shown(r))
+				}
+			}
+		})
+	}
+}
+
+func TestNoSuchCommand(t *testing.T) {
+	t.Parallel()
+	r := Judge(GatherCommand(t.Context(), []string{"no-such-command-of-mcpdiag"}, time.Second), Judgement{})
+	if r.Verdict != Unreachable || !slices.Equal(r.RootCauses, []string{"stdio.start"}) {
+		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+}
