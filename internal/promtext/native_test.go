@@ -67,13 +67,13 @@ func protoPage(t testing.TB, families ...*dto.MetricFamily) []byte {
 }
 
 func someFamilies() []*dto.MetricFamily {
-	label := []*dto.LabelPair{{Name: proto.String("tool"), Value: proto.String("a")}}
+	label := []*dto.LabelPair{{Name: new("tool"), Value: new("a")}}
 	return []*dto.MetricFamily{
-		{Name: proto.String("calls_total"), Type: dto.MetricType_COUNTER.Enum(), Metric: []*dto.Metric{{Label: label, Counter: &dto.Counter{Value: proto.Float64(7)}}}},
-		{Name: proto.String("classic"), Type: dto.MetricType_HISTOGRAM.Enum(), Metric: []*dto.Metric{{Label: label, Histogram: &dto.Histogram{
-			SampleCount: proto.Uint64(5), SampleSum: proto.Float64(3), Bucket: []*dto.Bucket{{UpperBound: proto.Float64(1), CumulativeCount: proto.Uint64(4)}}}}}},
-		{Name: proto.String("native"), Type: dto.MetricType_HISTOGRAM.Enum(), Metric: []*dto.Metric{{Label: label, Histogram: &dto.Histogram{
-			SampleCount: proto.Uint64(6), SampleSum: proto.Float64(9), Schema: proto.Int32(0), ZeroThreshold: proto.Float64(1e-128),
+		{Name: new("calls_total"), Type: dto.MetricType_COUNTER.Enum(), Metric: []*dto.Metric{{Label: label, Counter: &dto.Counter{Value: new(7.0)}}}},
+		{Name: new("classic"), Type: dto.MetricType_HISTOGRAM.Enum(), Metric: []*dto.Metric{{Label: label, Histogram: &dto.Histogram{
+			SampleCount: proto.Uint64(5), SampleSum: new(3.0), Bucket: []*dto.Bucket{{UpperBound: new(1.0), CumulativeCount: proto.Uint64(4)}}}}}},
+		{Name: new("native"), Type: dto.MetricType_HISTOGRAM.Enum(), Metric: []*dto.Metric{{Label: label, Histogram: &dto.Histogram{
+			SampleCount: proto.Uint64(6), SampleSum: new(9.0), Schema: proto.Int32(0), ZeroThreshold: new(1e-128),
 			PositiveSpan: []*dto.BucketSpan{{Offset: proto.Int32(0), Length: proto.Uint32(2)}, {Offset: proto.Int32(1), Length: proto.Uint32(1)}}, PositiveDelta: []int64{1, 2, -1}}}}},
 	}
 }

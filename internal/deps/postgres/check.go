@@ -149,7 +149,29 @@ func causeOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no connection within " + report.Duration(connectTime)
 	}
-	return "no connection: " + report.Cell(fmt.Sprint(report.Cause(err)), 300)
+	return "no connection: " + report.Cell(lastCause(err).Error(), 300)
+}
+
+// lastCause returns the innermost error. Of several addresses of a host it is that of the
+// last.
+func lastCause(err error) error {
+	for {
+		switch e := err.(type) { //nolint:errorlint // it walks the chain itself
+		case interface{ Unwrap() error }:
+			if e.Unwrap() == nil {
+				return err
+			}
+			err = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			all := e.Unwrap()
+			if len(all) == 0 {
+				return err
+			}
+			err = all[len(all)-1]
+		default:
+			return err
+		}
+	}
 }
 
 // skipped reports a check that the server refused.

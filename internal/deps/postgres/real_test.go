@@ -258,7 +258,7 @@ func refusals(t *testing.T, server depstest.Server) {
 	for address, want := range map[string]string{
 		strings.TrimSuffix(server.Address, "/postgres") + "/none": "SQLSTATE 3D000",
 		as(server.Address, "nobody"):                              "SQLSTATE 28000",
-		"postgres://a:topsecret@127.0.0.1:1/b":                    "connection refused",
+		"postgres://a:topsecret@127.0.0.1:1/b":                    "no connection: connection refused",
 	} {
 		list := check(t, address, DefaultLimits())
 		if len(list) != 1 || list[0].ID != "pg.connect" || list[0].Severity != finding.Fail || !strings.Contains(list[0].Summary, want) || list[0].Hint == "" || strings.Contains(fmt.Sprint(list), "topsecret") {

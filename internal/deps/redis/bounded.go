@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// Bounds of the answers to what is written at once. The client library allocates as much
-// as a header announces, and reads arrays within arrays by recursion.
+// Bounds of the answers to the commands of one write. The client library allocates as
+// much as a header announces, and reads arrays within arrays by recursion.
 const (
 	maxAnswer   = 64 << 20 // bytes
 	maxText     = 16 << 20 // bytes of one string
@@ -21,8 +21,8 @@ const (
 // errAnswer says that an answer is beyond the bounds.
 var errAnswer = errors.New("the answer is larger than any answer of Redis; is this the address of a Redis server?")
 
-// boundedConn reads the headers of answers before the client library does, and fails at
-// one that announces too much.
+// boundedConn reads the headers of answers before the client library does, and fails if
+// a header announces too much.
 type boundedConn struct {
 	net.Conn
 	read, elements, skip int64 // skip is the rest of a string

@@ -91,7 +91,7 @@ func (c *checker) noExpiry(ctx context.Context, id string) error {
 		return err
 	}
 	if c.Interval <= 0 {
-		c.add(id, finding.Info, "", first.lines(nil), "%s; --interval shows whether they grow", first.summary())
+		c.add(id, finding.Info, "", first.lines(nil), "%s; --interval shows whether their number grows", first.summary())
 		return nil
 	}
 	if !c.wait(ctx) {
@@ -109,9 +109,9 @@ func (c *checker) noExpiry(ctx context.Context, id string) error {
 	case !first.complete || !second.complete:
 		c.add(id, finding.Info, "", second.lines(first.groups), "%s: too many keys for a comparison", second.summary())
 	case grown:
-		c.add(id, finding.Warn, "sessions that never expire are a leak outside the process: set them with an expiry (SET … EX), or EXPIRE them by hand", second.lines(first.groups), "%s, and they grow", second.summary())
+		c.add(id, finding.Warn, "sessions that never expire are a leak outside the process: set them with an expiry (SET … EX), or EXPIRE them by hand", second.lines(first.groups), "%s, and their number grows", second.summary())
 	default:
-		c.add(id, finding.Pass, "", nil, "%s, and they do not grow", second.summary())
+		c.add(id, finding.Pass, "", nil, "%s, and their number does not grow", second.summary())
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (s census) summary() string {
 	if !s.complete {
 		part = " read in " + report.Duration(scanTime)
 	}
-	return fmt.Sprintf("%s of %s%s never expire", report.Count(total), report.Plural(s.keys, "key"), part)
+	return fmt.Sprintf("%s of %s%s without an expiry", report.Count(total), report.Plural(s.keys, "key"), part)
 }
 
 // lines writes the largest groups; before holds the counts of an earlier reading.

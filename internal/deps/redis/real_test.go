@@ -73,7 +73,7 @@ func TestHealthyRedis(t *testing.T) {
 		if len(list) != 11 {
 			t.Errorf("%d findings: %+v", len(list), list)
 		}
-		wants(t, list, "redis.no-ttl", map[bool]finding.Severity{true: finding.Info, false: finding.Pass}[interval == 0], "1 of 3 keys never expire")
+		wants(t, list, "redis.no-ttl", map[bool]finding.Severity{true: finding.Info, false: finding.Pass}[interval == 0], "1 of 3 keys without an expiry")
 	}
 }
 
@@ -134,7 +134,7 @@ func TestGrowingSessions(t *testing.T) {
 	close(done)
 	<-ended
 	wants(t, list, "redis.no-ttl", finding.Warn, "session:*")
-	wants(t, list, "redis.no-ttl", finding.Warn, "and they grow")
+	wants(t, list, "redis.no-ttl", finding.Warn, "and their number grows")
 	wants(t, list, "redis.config", finding.Info, "maxmemory is 0")
 }
 

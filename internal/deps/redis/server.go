@@ -136,6 +136,10 @@ func (c *checker) slow(ctx context.Context, id string) error {
 	if latest, err := redigo.Values(c.session.ask(ctx, latencyLatest)); err == nil && len(latest) > 0 {
 		evidence = append(evidence, report.Plural(int64(len(latest)), "event")+" of the latency monitor; redis-cli LATENCY DOCTOR explains them")
 	}
+	if len(sums) == 0 {
+		c.add(id, finding.Pass, "", nil, "the slow log has no entry of the last hour")
+		return nil
+	}
 	c.add(id, finding.Graded(slowest, 10*time.Millisecond, 100*time.Millisecond), "SCAN instead of KEYS, smaller collections, UNLINK instead of DEL", evidence,
 		"the slowest command of the last hour took %s, by the slow log", report.Duration(slowest))
 	return nil
