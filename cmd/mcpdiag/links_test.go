@@ -12,11 +12,7 @@ import (
 // documents lists the README, CONTRIBUTING and the documents.
 func documents(t *testing.T) []string {
 	t.Helper()
-	found, err := filepath.Glob("../../docs/*.md")
-	if err != nil || len(found) == 0 {
-		t.Fatalf("%d documents: %v", len(found), err)
-	}
-	return append(found, "../../README.md", "../../CONTRIBUTING.md")
+	return append(glob(t, "../../docs/*.md"), "../../README.md", "../../CONTRIBUTING.md")
 }
 
 var (
@@ -100,4 +96,53 @@ func TestDeadLinksAreFound(t *testing.T) {
 	if n != 4 || !slices.Equal(dead, []string{"#b", "main.go", "absent.go"}) {
 		t.Errorf("%d links, dead %q", n, dead)
 	}
+}
+
+// The map in CONTRIBUTING names each package, on the level that TestRooms checks.
+func TestMap(t *testing.T) {
+	t.Parallel()
+	_, text, _ := strings.Cut(textOf(t, "../../CONTRIBUTING.md"), "## The map\n")
+	text, _, _ = strings.Cut(text, "\nA package imports")
+	named, parent, level := map[string]bool{}, "", -1
+	for line := range strings.Lines(text) {
+		entry := mapEntry.FindStringSubmatch(line)
+		if entry == nil {
+			continue
+		}
+		if entry[1] != "" {
+			level = int(entry[1][0] - '0')
+		}
+		if name, top := strings.CutPrefix(entry[2], "internal/"); top {
+			parent, named[name] = name, true
+			if got := levelOf(entry[2]); got != level {
+				t.Errorf("the map has %s on level %d, the code on level %d", name, level, got)
+			}
+			continue
+		}
+		for name := range strings.SplitSeq(entry[2], ", ") {
+			named[parent+"/"+name] = true
+		}
+	}
+	for _, file := range glob(t, "../../internal/*/*.go", "../../internal/*/*/*.go") {
+		name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../../internal/")
+		if !named[name] && !strings.Contains(name, "testdata") {
+			named[name] = true
+			t.Errorf("the map does not name %s", name)
+		}
+	}
+}
+
+// mapEntry matches a line of the map: level, packages, and a description.
+var mapEntry = regexp.MustCompile(`^    (?:level (\d))? +(\w[\w/-]*(?:, [\w-]+)*)  `)
+
+func glob(t *testing.T, patterns ...string) (files []string) {
+	t.Helper()
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files: %v", pattern, len(found), err)
+		}
+		files = append(files, found...)
+	}
+	return files
 }

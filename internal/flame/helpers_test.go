@@ -2,6 +2,8 @@ package flame
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -59,10 +61,31 @@ func TestFramesKeepsTheWidest(t *testing.T) {
 }
 
 func BenchmarkReadFolded(b *testing.B) {
-	text := many(30000)
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		readStacks(b, text).Tree()
+	for shape, text := range map[string]string{"wide": many(30000), "deep": deep(20000)} {
+		b.Run("shape="+shape, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				readStacks(b, text).Tree()
+			}
+		})
 	}
+}
+
+// deep returns stacks of 31 frames, most of which have one or two children.
+func deep(lines int) string {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var b strings.Builder
+	for range lines {
+		b.WriteString("main")
+		path := 1
+		for depth := range 30 {
+			if depth < 12 {
+				path = 2*path + rnd.IntN(2)
+			}
+			fmt.Fprintf(&b, ";f%d_%d", depth, path%50)
+		}
+		fmt.Fprintf(&b, " %d\n", 1+rnd.IntN(9))
+	}
+	return b.String()
 }

@@ -1,6 +1,7 @@
 package logline
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 )
@@ -20,6 +21,18 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				p.Parse(line, &r)
+			}
+		})
+		if test.name != "json" {
+			continue
+		}
+		b.Run("format=json/by=json", func(b *testing.B) { // without a search for any field
+			b.ReportAllocs()
+			for b.Loop() {
+				var members map[string]any
+				if err := json.Unmarshal([]byte(test.line), &members); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -167,13 +168,27 @@ const usual = `{"timestamp":1763700000992,"activeSessions":7,"toolCallStack":[{"
 
 func BenchmarkReader(b *testing.B) {
 	trace := strings.Repeat(usual+"\n", 1000)
-	b.SetBytes(int64(len(trace)))
-	b.ReportAllocs()
-	for b.Loop() {
-		for _, err := range NewReader(strings.NewReader(trace), "t").All() {
-			if err != nil {
-				b.Fatal(err)
+	b.Run("by=jx", func(b *testing.B) {
+		b.SetBytes(int64(len(trace)))
+		b.ReportAllocs()
+		for b.Loop() {
+			for _, err := range NewReader(strings.NewReader(trace), "t").All() {
+				if err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
-	}
+	})
+	b.Run("by=json", func(b *testing.B) { // without a check of any member
+		b.SetBytes(int64(len(trace)))
+		b.ReportAllocs()
+		for b.Loop() {
+			for line := range strings.Lines(trace) {
+				var members map[string]any
+				if err := json.Unmarshal([]byte(line), &members); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 }
