@@ -28,6 +28,7 @@ func (r *runningFlags) add(cmd *cobra.Command, effect string) {
 	fs.StringVar(&r.address, "inspect", "", "running process of Node.js whose inspector is open at this loopback address, such as 127.0.0.1:9229")
 	r.conn.addFlags(fs, defaultRunningTimeout)
 	group(fs, "Running process", "pid", "attach", "inspect")
+	foundMaySet(fs, "url") // that of a config file has no effect: choose heeds the command line only
 }
 
 // choose returns the flag that names a running process, "" if none does.
