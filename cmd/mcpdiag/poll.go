@@ -160,6 +160,9 @@ func (p *poller) run(ctx context.Context) error {
 		return nil
 	})
 	view.end()
+	if failed, ok := errors.AsType[*poll.FailedError](err); ok && view.printed() {
+		err = fmt.Errorf("no poll of %s was answered", failed.URL) // the lines have said why
+	}
 	return p.result(res, errors.Join(err, closeTrace()))
 }
 

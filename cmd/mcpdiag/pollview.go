@@ -48,6 +48,9 @@ func (v *pollView) show(e poll.Event) {
 	}
 }
 
+// printed reports whether there was a line for each poll.
+func (v *pollView) printed() bool { return v.screen == nil && !v.a.quiet }
+
 func (v *pollView) follow() {
 	defer close(v.ended)
 	for range v.news {

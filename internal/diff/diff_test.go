@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -337,5 +338,16 @@ func TestRenderersWriteOnce(t *testing.T) {
 		if err := write(&n); err != nil || n != 1 {
 			t.Errorf("%s: %d writes, %v", name, n, err)
 		}
+	}
+}
+
+// Calls that have ended are counted by tool: each of them would be a row of noise.
+func TestGoneCallsAreCounted(t *testing.T) {
+	r := &Result{}
+	for i := range 20 {
+		r.GoneCalls = append(r.GoneCalls, Call{ID: strconv.Itoa(i), Name: []string{"search", "search", "plan"}[i%3]})
+	}
+	if diff := cmp.Diff([][]string{{"search", "14"}, {"plan", "6"}}, goneSection(r.GoneCalls).rows); diff != "" {
+		t.Error(diff)
 	}
 }

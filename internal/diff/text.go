@@ -1,8 +1,11 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,7 +113,7 @@ func (r *Result) sections() []section {
 		r.figureSection(),
 		callSection("Still the same call (stuck)", "in flight", r.StuckCalls),
 		callSection("New calls", "in flight", r.NewCalls),
-		callSection("Calls that are gone", "had been in flight", r.GoneCalls),
+		goneSection(r.GoneCalls),
 		queueSection(r.Queues),
 		handlerSection(r.Handlers),
 	} {
@@ -191,6 +194,23 @@ func callSection(title, age string, calls []Call) section {
 		s.rows = append(s.rows, []string{
 			report.Cell(c.ID, nameWidth), report.Cell(c.Name, nameWidth), duration, report.Cell(c.SessionID, nameWidth),
 		})
+	}
+	return s
+}
+
+// goneSection counts the calls that have ended by their tool: to know each of them
+// helps nobody.
+func goneSection(calls []Call) section {
+	counts := map[string]int{}
+	for _, c := range calls {
+		counts[c.Name]++
+	}
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	s := section{title: "Calls that are gone", header: []string{"tool", "calls"}, right: map[int]bool{1: true}}
+	for _, name := range names {
+		s.rows = append(s.rows, []string{report.Cell(name, nameWidth), report.Count(int64(counts[name]))})
 	}
 	return s
 }

@@ -62,7 +62,7 @@ func (s *server) unready(cfg *Config, err error) string {
 		why = "nothing listens there"
 	}
 	return fmt.Sprintf("the command did not speak MCP at %s within %s: %s; {port} in the command stands for the port to take, as in "+
-		"-- env PORT={port} node server.js; --url says where it speaks MCP, --ready-timeout waits longer", where(cfg), cfg.Ready, why)
+		"-- env PORT={port} node server.js; --transport stdio is for a server that speaks on its standard streams, --url says where it speaks MCP, --ready-timeout waits longer", where(cfg), cfg.Ready, why)
 }
 
 var errNotReady = errors.New("not ready")

@@ -167,7 +167,7 @@ func (r *run) result() *Result {
 	res.Processes = r.all
 	if r.missed > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf(
-			"%d of %d ticks were missed: the machine was busy or asleep, or the interval is too short", r.missed, r.ticks+r.missed))
+			"%d of %d samples are missing: the machine was busy or asleep, or the interval is too short", r.missed, r.ticks+r.missed))
 	}
 	if r.missed > r.ticks/10 {
 		for _, p := range res.Processes {

@@ -95,7 +95,7 @@ func (p *Process) rows() [][2]string {
 	f := p.RedFlags
 	rows := [][2]string{
 		{"growth", fmt.Sprintf("%s of the initial memory (a red flag is more than 50 %%)", report.Signed(f.GrowthPercent/100, report.Percent))},
-		{"plateau", fmt.Sprintf("the last %.0f %% of the time after the warm-up", 100*f.PlateauShare)},
+		{"plateau", fmt.Sprintf("no growth in the last %.0f %% of the time after the warm-up", 100*f.PlateauShare)},
 		{"baseline", map[bool]string{true: "back at the end", false: "not back at the end"}[f.ReturnedToBaseline]},
 		{"linearity", fmt.Sprintf("R² %.2f of a straight line through the lows", f.Linearity)},
 	}

@@ -169,12 +169,17 @@ func (r *run) unjudged() error {
 	return nil
 }
 
+// FailedError means that no poll was answered, and why a target's last one was not.
+type FailedError struct{ URL, Cause string }
+
+func (e *FailedError) Error() string { return fmt.Sprintf("polling %s: %s", e.URL, e.Cause) }
+
 // unanswered returns why no poll was answered: the error of the first target that
 // failed, or that none ended before the run did.
 func (r *run) unanswered() error {
 	for _, t := range r.targets {
 		if t.Failed > 0 {
-			return fmt.Errorf("polling %s: %s", t.URL, t.LastError)
+			return &FailedError{t.URL, t.LastError}
 		}
 	}
 	return errors.New("no poll was answered before the run ended; the server may hang")

@@ -100,7 +100,7 @@ func (c Choice) excludes(t *mcp.Tool) string {
 func (p *Plan) Notices() []string {
 	notices := append([]string{}, p.LeftOut...)
 	if len(p.MayWrite) > 0 {
-		notices = append(notices, enumerate(p.MayWrite)+": called although not declared read-only; --read-only leaves such tools out")
+		notices = append(notices, enumerate(p.MayWrite)+": not declared read-only; --read-only leaves such tools out")
 	}
 	if len(p.MadeUp) > 0 {
 		notices = append(notices, enumerate(p.MadeUp)+": the arguments are made up from the input schema; --dry-run shows them, --args sets them")

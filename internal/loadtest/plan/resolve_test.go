@@ -28,11 +28,11 @@ func TestChoice(t *testing.T) {
 	}{
 		{Plan{}, "plain either", []string{
 			job, "web is left out: it is declared to reach outside the server (openWorldHint)", "drop is left out: it is declared destructive", noName,
-			"plain: called although not declared read-only; --read-only leaves such tools out",
+			"plain: not declared read-only; --read-only leaves such tools out",
 			"plain: the arguments are made up from the input schema; --dry-run shows them, --args sets them",
 		}},
 		{Plan{Choice: Choice{Destructive: true}}, "plain either web drop", []string{
-			job, noName, "plain, web, drop: called although not declared read-only; --read-only leaves such tools out",
+			job, noName, "plain, web, drop: not declared read-only; --read-only leaves such tools out",
 			"plain: the arguments are made up from the input schema; --dry-run shows them, --args sets them",
 		}},
 		{Plan{Choice: Choice{ReadOnly: true}}, "either", []string{"plain" + notReadOnly, job, "web" + notReadOnly, "drop" + notReadOnly, noName}},

@@ -3,6 +3,7 @@ package result
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -90,12 +91,19 @@ func (r *Result) writeFailures(b *strings.Builder, paint report.Painter) {
 	}
 }
 
+// unstated returns the reasons of the verdict without the failure that writeFailures
+// has written.
+func (r *Result) unstated() []string {
+	stated := r.mainFailure()
+	return slices.DeleteFunc(slices.Clone(r.Reasons), func(reason string) bool { return slices.Contains(stated, reason) })
+}
+
 // writeConclusion writes the verdict if there is more to say than the figures do.
 func (r *Result) writeConclusion(b *strings.Builder, paint report.Painter) {
 	word, style := r.Verdict.Headline()
 	switch {
 	case r.Verdict != VerdictOK:
-		b.WriteString("\n" + paint.Paint(style, r.Verdict.Sentence(r.Reasons)) + "\n")
+		b.WriteString("\n" + paint.Paint(style, r.Verdict.Sentence(r.unstated())) + "\n")
 	case len(r.Checks) > 0 || r.Comparison != nil:
 		b.WriteString("\n" + paint.Paint(style, word) + r.Comparison.undecided() + "\n")
 	}

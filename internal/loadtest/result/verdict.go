@@ -107,7 +107,7 @@ func (r *Result) Conclude() {
 	}
 	if r.Succeeded == 0 {
 		r.Verdict = VerdictFailed
-		r.Reasons = append([]string{"no call succeeded"}, append(MainFailure(slices.Concat(r.Errors, r.Sessions.Errors), r.Calls), r.Reasons...)...)
+		r.Reasons = append([]string{"no call succeeded"}, append(r.mainFailure(), r.Reasons...)...)
 	}
 }
 
@@ -119,6 +119,11 @@ func (r *Result) generatorLimit(reason string) {
 		return
 	}
 	r.withhold(reason)
+}
+
+// mainFailure describes the first of the failures, if there is any.
+func (r *Result) mainFailure() []string {
+	return MainFailure(slices.Concat(r.Errors, r.Sessions.Errors), r.Calls)
 }
 
 // MainFailure describes the first of the failures of some calls, if there is any.
