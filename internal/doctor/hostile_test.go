@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestHostileServers wants an end within the budget, whatever a server sends, and
+// nothing in the text that a terminal would obey.
+func TestHostileServers(t *testing.T) {
+	t.Parallel()
+	cursors := func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		when("tools/list", always(200, "application/json",
+			fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"result":{"tools":[%s],"nextCursor":"%d"}}`, goodTool, time.Now().UnixNano())))(w, r, next)
+	}
+	flood := func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method != http.MethodGet {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		for r.Context().Err() == nil {
+			if _, err := w.Write(bytes.Repeat([]byte("data: x\n\n"), 1000)); err != nil {
+				return
+			}
+		}
+	}
+	for name, m := range map[string]middleware{
+		"cursors without an end": cursors,
+		"a flood of events":      flood,
+		"100,000 tools":          page(strings.Repeat(goodTool+",", 100_000)+goodTool, ""),
+		"deep schemas":           page(`{"name":"deep","inputSchema":`+strings.Repeat(`{"type":"object","not":`, 5000)+"{}"+strings.Repeat("}", 5001), ""),
+		"escapes":                page(`{"name":"\u001b[2J\u202e","description":"\u001b]0;x\u0007","inputSchema":{"type":"\u001b[31m"}}`, ""),
+		"escapes in the header":  always(500, "text/plain", "\x1b[2J::error::x", "Server", "x\u202e"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := examine(t, served(t, m), "")
+			r := Judge(f, Judgement{Verbose: true, Curl: true})
+			var text bytes.Buffer
+			if err := r.Text(&text, false); err != nil {
+				t.Fatal(err)
+			}
+			if strings.ContainsAny(text.String(), "\x1b\a\u202e") {
+				t.Errorf("a terminal would obey:\n%q", text.String())
+			}
+			if r.Requests > MaxRequests || f.Seconds > DefaultDeadline.Seconds()+2 || f.Ended < f.Sessions {
+				t.Errorf("%d requests, %.1f s, %d of %d sessions ended", r.Requests, f.Seconds, f.Ended, f.Sessions)
+			}
+			if saved, err := json.Marshal(f); err != nil || len(saved) > 32<<20 {
+				t.Errorf("%d bytes of facts, %v", len(saved), err)
+			}
+		})
+	}
+}
+
+// TestFactsHoldNoSecrets looks for the token and the session ids in saved facts.
+func TestFactsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	const token = "sentinel-of-the-token"
+	var mu sync.Mutex
+	secrets := []string{token}
+	f := examine(t, served(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		w.Header().Set("Set-Cookie", "AWSALB=sentinel-of-the-cookie; Path=/")
+		next.ServeHTTP(&headerWriter{ResponseWriter: w, change: func(h http.Header) {
+			mu.Lock()
+			defer mu.Unlock()
+			if id := h.Get(sessionHeader); id != "" {
+				secrets = append(secrets, id)
+			}
+		}}, r)
+	}), token)
+	saved, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, secret := range append(secrets, "sentinel-of-the-cookie") {
+		if bytes.Contains(saved, []byte(secret)) {
+			t.Errorf("the facts hold %q", secret)
+		}
+	}
+	if len(secrets) < 3 {
+		t.Errorf("only %d secrets were looked for", len(secrets))
+	}
+}
+
+// TestCertificates judges recorded handshakes.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	days := func(n int) time.Time { return at.AddDate(0, 0, n) }
+	for name, tc := range map[string]struct {
+		h    Handshake
+		want string // id of the worst check, "" for none
+		text string
+	}{
+		"valid":            {Handshake{NotBefore: days(-10), NotAfter: days(80)}, "", ""},
+		"expired":          {Handshake{NotBefore: days(-90), NotAfter: days(-1), Invalid: "x", Kind: kindExpired}, "network.tls", "has expired"},
+		"another name":     {Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: kindName}, "network.tls", "another name"},
+		"no intermediate":  {Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: kindChain}, "network.tls", "without the intermediate"},
+		"TLS 1.0":          {Handshake{NotBefore: days(-10), NotAfter: days(80), Version: "TLS 1.0"}, "network.tls", "only TLS 1.0"},
+		"a week left":      {Handshake{NotBefore: days(-300), NotAfter: days(7)}, "network.cert_days", "in 7 of 307 days"},
+		"47 days, 15 left": {Handshake{NotBefore: days(-32), NotAfter: days(15)}, "network.cert_days", "in 15 of 47 days"},
+		"47 days, 20 left": {Handshake{NotBefore: days(-27), NotAfter: days(20)}, "", ""},
+	} {
+		tc.h.Address = "192.0.2.1:443"
+		f := &Facts{Target: "https://a.example/mcp", At: at, Network: Network{Host: "a.example", Addresses: []Address{{Address: "192.0.2.1:443", Outcome: outcomeOK}}, TLS: []Handshake{tc.h}}}
+		r := Judge(f, Judgement{Only: []string{"network.tls", "network.cert_days"}})
+		if got := r.worst(); got.ID != tc.want || !strings.Contains(got.Summary, tc.text) {
+			t.Errorf("%s: %s %q, want %s %q", name, got.ID, got.Summary, tc.want, tc.text)
+		}
+	}
+}
