@@ -59,7 +59,7 @@ func (o *otherGroup) check(t *testing.T) {
 func TestSignalAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	other := newOtherGroup(t)
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		child := &Child{done: make(chan struct{})}
 		child.runner.pid, child.runner.messages = other.pid, json.NewDecoder(strings.NewReader(`{"Status":0}`))
 		writer := make(chan struct{})
