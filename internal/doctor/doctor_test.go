@@ -128,6 +128,19 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// TestHangingServer names a server that accepts connections and does not answer.
+func TestHangingServer(t *testing.T) {
+	t.Parallel()
+	f := &Facts{Target: "http://127.0.0.1:3000/mcp", Loopback: true, Exchanges: []*Exchange{
+		{Probe: "initialize", Method: http.MethodPost, Failed: "no answer within 10s (waiting for the answer)", Timing: Millis{Total: 5000}},
+	}}
+	f.Network.Literal, f.Network.Addresses = true, []Address{{Address: "127.0.0.1:3000", Outcome: outcomeOK}}
+	r := Judge(f, Judgement{})
+	if !slices.Equal(r.RootCauses, []string{"http.answer"}) || !strings.Contains(r.Headline, "no answer in 5 s") {
+		t.Errorf("%s\n%s", r.Headline, shown(r))
+	}
+}
+
 // TestOfferedLogin examines a server that works without a token and offers a login.
 func TestOfferedLogin(t *testing.T) {
 	t.Parallel()

@@ -40,10 +40,10 @@ func judgeAnswer(f *Facts) opinion {
 		return pass("%s", x.outcomeShort())
 	case strings.Contains(x.Failed, "speaks TLS"):
 		return fail("the server speaks TLS on this port").fix("use https:// in the address").saw(x)
-	case x.Failed != "":
+	case x.Failed != "" && !strings.HasPrefix(x.Failed, "no answer"):
 		return fail("the exchange fails %s", x.Stage).fix("the log of the server may say why").saw(x)
 	}
-	return fail("no answer in %.0f s", x.Timing.Total/1000).fix("the server accepts connections but does not answer: it may hang; see what it does").leads("mcpdiag poll").saw(x)
+	return fail("no answer in %.0f s", x.Timing.Total/1000).fix("the server accepts connections but does not answer: it may hang, or wait for something").leads("mcpdiag poll").saw(x)
 }
 
 // outcomeShort returns the status and type of an answer.
