@@ -102,3 +102,17 @@ func TestMarkdownTableKeepsItsCells(t *testing.T) {
 		}
 	}
 }
+
+// A table that is wider than the screen has a shadow at the side to which it scrolls.
+func TestWideTablesShowThatTheyScroll(t *testing.T) {
+	var b bytes.Buffer
+	p := Page{Title: "t"}
+	p.Table(nil, []string{"a"}, [][]string{{"b"}}, nil)
+	if err := p.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	rule := regexp.MustCompile(`\.wide\{overflow-x:auto;background:[^}]*var\(--shade\)[^}]*\}`)
+	if page := b.String(); !rule.MatchString(page) || !strings.Contains(page, `<div class="wide"`) {
+		t.Error("a wide table has no shadow")
+	}
+}

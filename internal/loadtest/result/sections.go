@@ -160,7 +160,7 @@ func (r *Result) openSection() Section {
 }
 
 func (r *Result) checkSection() Section {
-	s := newSection("Thresholds", 0, report.Bad, "Thresholds", "measured", "")
+	s := newSection("Thresholds", 0, report.Bad, "Thresholds", "measured", "verdict")
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		if c.Held {
@@ -173,7 +173,7 @@ func (r *Result) checkSection() Section {
 }
 
 func (r *Result) comparisonSection() Section {
-	s := newSection("Compared", 3, report.Bad, "Compared", "before", "now", "change", "", "")
+	s := newSection("Compared", 3, report.Bad, "Compared", "before", "now", "change", "verdict", "evidence")
 	if r.Comparison == nil {
 		return s
 	}
