@@ -84,12 +84,11 @@ func TestSpeedscopeReads(t *testing.T) {
 		name := map[string]string{"speedscope": "a.speedscope.json", "folded": "b.folded.txt", "pprof": "c.pb.gz"}[format]
 		b.eval(fmt.Sprintf("void speedscope.loadFileFromBase64(%q, %q)", name, base64.StdEncoding.EncodeToString(written[format])), nil)
 		b.until(`document.body.innerText.match(/Time Order|went wrong|Unrecognized/)`)
-		for range 20 { // the page may not listen to keys yet
-			b.key("3") // the table of frames
+		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+			b.key("3") // the table of frames; the page may not listen to keys yet
 			if strings.Contains(b.text("document.body.innerText"), "usual") {
 				break
 			}
-			time.Sleep(100 * time.Millisecond)
 		}
 		if text := b.text("document.body.innerText"); !strings.Contains(text, "usual") {
 			t.Errorf("%s: speedscope shows\n%s", format, text)
