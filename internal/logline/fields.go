@@ -52,7 +52,7 @@ type alias struct {
 // without "_", "-", "." and with the names of enclosing objects in front.
 var aliasLists = map[field][]string{
 	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
-		"realtimetimestamp", "instant", "observedtimeunixnano"},
+		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond"},
 	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel"},
 	messageField:   {"message", "msg", "text", "body", "shortmessage", "log", "recordmessage", "bodystringvalue", "debug", "paramsdata", "paramsmessage"},
 	eventField:     {"event", "eventname"},
@@ -63,7 +63,7 @@ var aliasLists = map[field][]string{
 	toolField:      {"tool", "toolname", "paramsname", "mcptoolname", "genaitoolname"},
 	methodField:    {"method", "rpcmethod", "reqmethod", "httpmethod", "httprequestmethod", "httprequestrequestmethod", "requestmethod", "statemethod", "mcpmethodname"},
 	endpointField:  {"endpoint", "path", "url", "route", "requrl", "httproute", "requesturi", "uri", "requestpath", "urlpath", "httprequestrequesturl", "httptarget"},
-	addressField:   {"ip", "remoteaddr", "remoteaddress", "clientip", "reqremoteaddress", "clientaddress", "peer"},
+	addressField:   {"ip", "remoteaddr", "remoteaddress", "clientip", "reqremoteaddress", "clientaddress", "peer", "requestremoteip"},
 	statusField:    {"status", "statuscode", "resstatuscode", "httpresponsestatuscode", "httpstatuscode", "httprequeststatus", "httpstatus", "responsestatus"},
 	codeField:      {"code"},
 	errorTypeField: {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass"},

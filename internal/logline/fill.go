@@ -92,6 +92,8 @@ func (r *Record) stamp(s Stamp) {
 func (f *fieldReader) fillLevel(r *Record) {
 	level := NoLevel
 	switch v := f.values[levelField]; {
+	case v.number && integer(v.text) < 8:
+		level = levelOfSyslog(integer(v.text)) // GELF
 	case v.number:
 		level = levelOfNumber(integer(v.text))
 	case v.text != nil:
@@ -150,8 +152,8 @@ func (f *fieldReader) unitByLogger(v value) (time.Duration, DurationUnit) {
 	float := bytes.IndexByte(v.text, '.') >= 0
 	level, stamp := f.values[levelField], f.values[timeField]
 	switch {
-	case f.style == UnitOfStruct:
-		return time.Second, UnitOfStruct
+	case f.style != NoDuration:
+		return time.Second, f.style
 	case level.number:
 		return time.Millisecond, UnitOfPino
 	case stamp.number && bytes.IndexByte(stamp.text, '.') > 0:

@@ -39,7 +39,7 @@ const longestLevel = 16
 // ParseLevel reads a level word in any case; "ERROR+2" (log/slog) is an error.
 func ParseLevel(word []byte) Level {
 	word = bytes.TrimSpace(word)
-	if i := bytes.IndexAny(word, "+-"); i > 0 {
+	if i := bytes.IndexAny(word, "+-"); i > 0 && isDigits(word[i+1:]) {
 		word = word[:i]
 	}
 	if len(word) == 0 || len(word) > longestLevel {

@@ -1,9 +1,6 @@
 package logline
 
-import (
-	"bytes"
-	"time"
-)
+import "bytes"
 
 // readBracketed reads "[11/25/26 09:00:18] INFO  text" (rich), "[09:00:28.789] POST /mcp …"
 // (mcp-use) and "[2026-11-25 09:00:00] text".
@@ -22,6 +19,12 @@ func readBracketed(_ *Parser, line []byte, r *Record) bool {
 	switch {
 	case s.Missing == NoDate && isHTTPMethod(word):
 		readMCPUse(word, after, r)
+	case len(rest) > 0 && rest[0] == '"':
+		readEnvoy(rest, r)
+	case len(rest) > 0 && rest[0] == '[':
+		readGroups(rest, r)
+	case monologLevel(word) != NoLevel:
+		r.Format, r.Level, r.Message = Stamped, monologLevel(word), after
 	case isLevel(word) && len(inside) == 17:
 		r.Format, r.Level, r.Message = Rich, ParseLevel(word), richMessage(after)
 	case isLevelWord(word) || isLevelWord(bytes.TrimRight(word, ":")):
@@ -30,6 +33,31 @@ func readBracketed(_ *Parser, line []byte, r *Record) bool {
 		r.Format, r.Message = Stamped, rest
 	}
 	return true
+}
+
+// readGroups reads "[41] [INFO] message" (gunicorn).
+func readGroups(rest []byte, r *Record) {
+	r.Format = Stamped
+	for {
+		word, after, ok := cutBracket(rest)
+		if !ok || !isDigits(word) && !isLevelWord(word) {
+			break
+		}
+		if level := ParseLevel(word); level != NoLevel {
+			r.Level = level
+		}
+		rest = after
+	}
+	r.Message = rest
+}
+
+// monologLevel reads "app.ERROR:".
+func monologLevel(word []byte) Level {
+	_, level, ok := bytes.Cut(bytes.TrimSuffix(word, []byte(":")), []byte("."))
+	if !ok || !isLevel(level) {
+		return NoLevel
+	}
+	return ParseLevel(level)
 }
 
 // richMessage removes the padding and the "file.py:12" column at the right.
@@ -81,6 +109,45 @@ func readMCPUse(method, rest []byte, r *Record) {
 	}
 }
 
+// readLevelFirst reads "ERROR 2026-11-25 09:00:00,123 text" (Django), "WARN[0012] text
+// key=value" (logrus) and "E, [TIME #41] ERROR -- : text" (Ruby).
+func readLevelFirst(p *Parser, line []byte, r *Record) bool {
+	if len(line) > 30 && line[1] == ',' && line[3] == '[' {
+		return readRuby(line, r)
+	}
+	word, rest, ok := bytes.Cut(line, []byte(" "))
+	if seconds := bytes.IndexByte(word, '['); ok && seconds > 2 && word[len(word)-1] == ']' && isLevel(word[:seconds]) && isDigits(word[seconds+1:len(word)-1]) {
+		r.Format, r.Level = Logrus, ParseLevel(word[:seconds])
+		p.splitPairs(bytes.TrimSpace(rest), r)
+		return true
+	}
+	if !ok || !isLevel(word) {
+		return false
+	}
+	s, n := ParseTime(rest)
+	if n == 0 {
+		return false
+	}
+	r.stamp(s)
+	r.Format, r.Level, r.Message = Stamped, ParseLevel(word), bytes.TrimLeft(rest[n:], " ")
+	return true
+}
+
+func readRuby(line []byte, r *Record) bool {
+	s, n := ParseTime(line[4:])
+	head, message, ok := bytes.Cut(line, []byte(": "))
+	if !ok || n == 0 {
+		return false
+	}
+	r.stamp(s)
+	r.Format, r.Message = Stamped, message
+	if _, level, ok := bytes.Cut(head, []byte("] ")); ok {
+		level, _, _ = bytes.Cut(bytes.TrimLeft(level, " "), []byte(" "))
+		r.Level = ParseLevel(level)
+	}
+	return true
+}
+
 // readDotNet reads "info: Category[id]"; the text is in the next line.
 func readDotNet(_ *Parser, line []byte, r *Record) bool {
 	if len(line) < 8 || line[4] != ':' || line[5] != ' ' || line[len(line)-1] != ']' || !isLower(line[0]) {
@@ -115,47 +182,6 @@ func readPython(_ *Parser, line []byte, r *Record) bool {
 	return true
 }
 
-// readUvicornAccess reads `10.0.0.7:51409 - "POST /mcp HTTP/1.1" 200 OK`.
-func readUvicornAccess(text []byte, r *Record) {
-	address, rest, ok := bytes.Cut(text, []byte(` - "`))
-	if !ok || bytes.IndexByte(address, ' ') >= 0 {
-		return
-	}
-	request, after, ok := bytes.Cut(rest, []byte(`" `))
-	if !ok || len(after) < 3 {
-		return
-	}
-	r.Address = withoutPort(address)
-	readRequestLine(request, r)
-	r.Status = int(integer(after[:3]))
-}
-
-func withoutPort(address []byte) []byte {
-	if i := bytes.LastIndexByte(address, ':'); i > 0 && isDigits(address[i+1:]) {
-		return address[:i]
-	}
-	return address
-}
-
-// readRequestLine reads "POST /mcp HTTP/1.1".
-func readRequestLine(request []byte, r *Record) {
-	method, rest, _ := bytes.Cut(request, []byte(" "))
-	if !isHTTPMethod(method) {
-		return
-	}
-	path, _, _ := bytes.Cut(rest, []byte(" "))
-	path, _, _ = bytes.Cut(path, []byte("?"))
-	r.Method, r.Endpoint = method, path
-}
-
-func isHTTPMethod(word []byte) bool {
-	switch string(word) {
-	case "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH":
-		return true
-	}
-	return false
-}
-
 // readKlog reads `E1125 09:00:23.104512       1 server.go:142] "Tool call failed" err="…"`.
 func readKlog(p *Parser, line []byte, r *Record) bool {
 	if len(line) < 22 || line[5] != ' ' || !isDigits(line[1:5]) {
@@ -173,66 +199,6 @@ func readKlog(p *Parser, line []byte, r *Record) bool {
 	r.Logger = head[bytes.LastIndexByte(head, ' ')+1:]
 	p.splitPairs(rest, r)
 	return true
-}
-
-// readMorgan reads "POST /mcp 200 12.345 ms - 532" and access logs in the common and combined formats.
-func readMorgan(_ *Parser, line []byte, r *Record) bool {
-	word, rest, _ := bytes.Cut(line, []byte(" "))
-	if !isHTTPMethod(word) {
-		return readAccess(word, rest, r)
-	}
-	fields := bytes.Fields(rest)
-	if len(fields) < 2 || len(fields[1]) != 3 || !isDigits(fields[1]) {
-		return false
-	}
-	r.Format, r.Message, r.Method, r.Endpoint, r.Status = MorganDev, line, word, fields[0], int(integer(fields[1]))
-	if len(fields) > 3 && string(fields[3]) == "ms" {
-		if d, ok := ParseDuration(append(bytes.Clone(fields[2]), "ms"...)); ok {
-			r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
-		}
-	}
-	return true
-}
-
-// readAccess reads `ADDRESS - user [25/Nov/2026:09:00:30 +0000] "POST /mcp HTTP/1.1" 401 64 "-" "node"`.
-func readAccess(address, rest []byte, r *Record) bool {
-	if bytes.IndexByte(address, '.') < 0 && bytes.IndexByte(address, ':') < 0 {
-		return false
-	}
-	open := bytes.IndexByte(rest[:min(len(rest), 100)], '[')
-	if open < 0 {
-		return false
-	}
-	s, n := ParseTime(rest[open+1:])
-	if n == 0 || open+1+n >= len(rest) || rest[open+1+n] != ']' {
-		return false
-	}
-	r.stamp(s)
-	r.Format, r.Address, r.Message = Access, address, rest[open:]
-	if who := bytes.Fields(rest[:open]); len(who) == 2 && string(who[1]) != "-" {
-		r.User = who[1]
-	}
-	parts := bytes.SplitN(rest[open+1+n:], []byte(`"`), 3)
-	if len(parts) == 3 {
-		r.Message = parts[1]
-		readRequestLine(parts[1], r)
-		readAccessTail(bytes.Fields(parts[2]), r)
-	}
-	return true
-}
-
-// readAccessTail reads status and, in nginx's extended formats, request_time in seconds at the end.
-func readAccessTail(fields [][]byte, r *Record) {
-	if len(fields) == 0 {
-		return
-	}
-	r.Status = int(integer(fields[0]))
-	last := fields[len(fields)-1]
-	whole, frac, ok := bytes.Cut(last, []byte("."))
-	if len(fields) > 2 && ok && isDigits(whole) && len(frac) == 3 && isDigits(frac) {
-		r.Duration = time.Duration(integer(whole))*time.Second + time.Duration(integer(frac))*time.Millisecond
-		r.HasDuration, r.DurationUnit = true, UnitGuessed
-	}
 }
 
 // readRedis reads "1:M 25 Nov 2026 09:00:56.789 # text".

@@ -125,6 +125,9 @@ const (
 	KubectlTop
 	Cursor
 	ErrorLine
+	Tabbed
+	Logrus
+	Log4j
 )
 
 var formats = [...]string{
@@ -134,6 +137,7 @@ var formats = [...]string{
 	NPMDebug: "npm debug", MCPUse: "mcp-use", MorganDev: "morgan", Access: "access log", Uvicorn: "uvicorn", Stamped: "time and text",
 	Redis: "Redis", Postgres: "PostgreSQL", NginxError: "nginx error log", NodeDeath: "Node crash", GoPanic: "Go panic",
 	KubectlTop: "kubectl top", Cursor: "Cursor", ErrorLine: "error line",
+	Tabbed: "tab-separated", Logrus: "logrus", Log4j: "log4j",
 }
 
 func (f Format) String() string { return formats[f] }

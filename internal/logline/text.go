@@ -4,7 +4,7 @@ import "bytes"
 
 // textFormats are tried in this order; the first that fits reads the line.
 var textFormats = []func(*Parser, []byte, *Record) bool{
-	readContinuation, readCursor, readDated, readBracketed, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readCrash,
+	readContinuation, readCursor, readDated, readBracketed, readLevelFirst, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readCrash,
 }
 
 // readDated reads lines that begin with a time.
@@ -17,6 +17,10 @@ func readDated(p *Parser, line []byte, r *Record) bool {
 	}
 	slashes := len(line) > 4 && line[4] == '/'
 	r.stamp(s)
+	if n < len(line) && line[n] == '\t' {
+		p.readTabbed(bytes.Split(line[n+1:], []byte("\t")), r)
+		return true
+	}
 	rest := bytes.TrimLeft(line[n:], " ")
 	gap := len(line) - n - len(rest)
 	switch {
@@ -29,7 +33,7 @@ func readDated(p *Parser, line []byte, r *Record) bool {
 	case rest[0] == '[':
 		p.readDatedBracket(rest, slashes, r)
 	case slashes:
-		r.Format, r.Message = GoLog, rest
+		p.readGoLog(rest, r)
 	case gap > 0:
 		p.readDatedWord(rest, r)
 	default:
@@ -85,8 +89,55 @@ func (p *Parser) readDatedBracket(rest []byte, slashes bool, r *Record) {
 		r.Level, r.Format = level, StructlogConsole
 		p.splitPairs(bytes.TrimSpace(text), r)
 	case isDigits(word) && readPostgres(text, r):
+	case readThread(text, r):
 	default:
 		r.Format, r.Message = Stamped, rest
+	}
+}
+
+// readThread reads "LEVEL logger - message" behind the name of a thread.
+func readThread(text []byte, r *Record) bool {
+	word, rest, _ := bytes.Cut(text, []byte(" "))
+	if !isLevel(word) {
+		return false
+	}
+	r.Format, r.Level, r.Message = Log4j, ParseLevel(word), bytes.TrimLeft(rest, " ")
+	if logger, message, ok := bytes.Cut(r.Message, []byte(" - ")); ok && bytes.IndexByte(logger, ' ') < 0 {
+		r.Logger, r.Message = logger, message
+	}
+	return true
+}
+
+// readGoLog reads the text of Go's log package, and slog's default handler, which
+// adds a level and pairs.
+func (p *Parser) readGoLog(rest []byte, r *Record) {
+	r.Format, r.Message = GoLog, rest
+	if word, after, ok := bytes.Cut(rest, []byte(" ")); ok && isLevel(word) {
+		r.Level = ParseLevel(word)
+		p.splitPairs(after, r)
+	}
+}
+
+// readTabbed reads fields behind a time: a level, an identifier of a request (AWS
+// Lambda) or a place in the source (zap), the message, an object (zap).
+func (p *Parser) readTabbed(fields [][]byte, r *Record) {
+	r.Format = Tabbed
+	for i, field := range fields {
+		switch {
+		case r.Level == NoLevel && isLevel(field):
+			r.Level = ParseLevel(field)
+		case len(field) == 36 && bytes.Count(field, []byte("-")) == 4:
+			r.Request = field
+		case i > 0 && len(field) > 0 && field[0] == '{' && p.fields.object(field):
+			p.fields.style = UnitOfZap
+			message := r.Message
+			p.fields.fill(r)
+			r.Message = message
+		case len(r.Logger) == 0 && i+1 < len(fields) && bytes.Contains(field, []byte(".go:")):
+			r.Logger = field
+		case len(r.Message) == 0:
+			r.Message = field
+		}
 	}
 }
 
@@ -143,7 +194,7 @@ func (p *Parser) readDatedWord(rest []byte, r *Record) {
 	case level != NoLevel && isLevel(word) && bytes.Contains(after[:min(len(after), 100)], []byte(" --- [")):
 		r.Level = level
 		readSpring(after, r)
-	case level != NoLevel && isLevel(word) && len(word) == 3 && r.Time.Missing == NoDate:
+	case level != NoLevel && isLevel(word) && len(word) == 3:
 		r.Level, r.Format = level, ZerologConsole
 		p.splitPairs(bytes.TrimLeft(after, " "), r)
 	case level != NoLevel && isLevel(word) && targetEnd(after) > 0:

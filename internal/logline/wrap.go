@@ -161,6 +161,20 @@ func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
 	return rest[end+2:], true
 }
 
+// cutProgram cuts "host program[41]: " off a line.
+func cutProgram(rest []byte) (program, inner []byte, ok bool) {
+	end := bytes.Index(rest[:min(len(rest), 200)], []byte("]: "))
+	if end < 0 {
+		return nil, nil, false
+	}
+	host, program, ok := bytes.Cut(rest[:end], []byte(" "))
+	name, pid, bracket := bytes.Cut(program, []byte("["))
+	if !ok || !bracket || !isName(host) || !isName(name) || !isDigits(pid) {
+		return nil, nil, false
+	}
+	return name, rest[end+3:], true
+}
+
 // unwrapStamped removes a time that a wrapper put in front of a line: CRI's
 // "TIME stdout F ", the hosts' "TIME [level] [server] ", kubectl --timestamps.
 func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
@@ -176,6 +190,11 @@ func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
 		return inner, true
 	}
 	if inner, ok := unwrapHost(rest, s, r); ok {
+		return inner, true
+	}
+	if program, inner, ok := cutProgram(rest); ok {
+		r.stamp(s)
+		r.Wrappers, r.Stream = r.Wrappers|Journal, program
 		return inner, true
 	}
 	if r.Wrappers&(Kubectl|Compose) != 0 || nestedFormat(rest) {
