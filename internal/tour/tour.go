@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	t.say(report.Bold, "\nVerdict: %s", verdict)
 	t.say(report.Plain, "Files: %s", t.Dir+string(filepath.Separator))
-	t.say(report.Plain, "Next, your own server, whichever it is: mcpdiag proxy --to http://HOST:PORT, then mcpdiag poll in another terminal")
+	t.say(report.Plain, "Next, your own server, whichever it is: mcpdiag doctor http://HOST:PORT/mcp")
 	return nil
 }
 
