@@ -8,7 +8,7 @@ build: ## bin/mcpdiag, one static binary
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
 
 test: ## all tests, in about two minutes
-	go test ./...
+	go test -parallel 4 ./...
 
 test-leaks: ## real servers that leak, and the versions with the fix: half an hour
 	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -timeout 3h -v

@@ -181,6 +181,7 @@ func startLeak(t *testing.T, args ...string) (url, pid string) {
 // The leak of sdk 1.32.2 with JSON answers is named by its holder and its line while
 // it is under load; with event streams, where it does not leak, neither is.
 func TestHeapOfRealLeak(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
@@ -196,7 +197,7 @@ func TestHeapOfRealLeak(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan int)
 			go func() {
-				done <- run(ctx, []string{"loadtest", url, "--users", "1", "--duration", "60s", "-q"}, strings.NewReader(""), io.Discard, io.Discard)
+				done <- run(ctx, []string{"loadtest", url, "--users", "1", "--rate", "100", "--duration", "60s", "-q"}, strings.NewReader(""), io.Discard, io.Discard)
 			}()
 			o := invoke(t, "heap", "--pid", pid, "--attach", "--interval", "3s")
 			cancel()
