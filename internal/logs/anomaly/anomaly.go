@@ -18,8 +18,8 @@ import (
 
 // Thresholds of a finding.
 const (
-	falseDiscovery = 0.05
-	leastRatio     = 1.25 // the end of the interval that is nearer to no change
+	falseDiscovery = 0.03
+	leastRatio     = 1.35 // the end of the interval that is nearer to no change
 	leastEvents    = 5
 	leastBins      = 12 // of the baseline
 	dated          = 4  // times the recent part: how far back the start of a change is looked for
