@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpdiag/mcpdiag/internal/logs"
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
 	"github.com/mcpdiag/mcpdiag/internal/monitor/recording"
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -26,6 +28,7 @@ type watcher struct {
 	every  time.Duration
 	limit  int64
 	log    string
+	said   process.Tail // the end of the command's output
 	failOn choice
 	format choice
 }
@@ -175,7 +178,8 @@ func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
 		w.a.note("the output of the command goes to %s", w.log)
 	}
 	if w.log == "" || w.log == "-" {
-		w.cfg.Command.Stdout, w.cfg.Command.Stderr = w.a.stderr, w.a.stderr
+		out := io.MultiWriter(w.a.stderr, &w.said)
+		w.cfg.Command.Stdout, w.cfg.Command.Stderr = out, out
 		return none, nil
 	}
 	f, err := report.Stream(w.log)
@@ -183,7 +187,8 @@ func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
 		return nil, err
 	}
 	log := w.a.guard(f)
-	w.cfg.Command.Stdout, w.cfg.Command.Stderr = log, log
+	out := io.MultiWriter(log, &w.said)
+	w.cfg.Command.Stdout, w.cfg.Command.Stderr = out, out
 	return func() error { return errors.Join(log.Flush(), f.Close()) }, nil
 }
 
@@ -191,6 +196,9 @@ func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
 func (w *watcher) finish(res *monitor.Result) error {
 	res.FailOnUndecided = w.failOn.value == string(trend.Undecided)
 	w.a.warn(res.Warnings...)
+	if last, err := logs.LastWordsOf(w.said.Bytes()); err == nil && last.Failed {
+		w.a.warn("the command's last error: " + last.Line)
+	}
 	if w.plot != "" {
 		if err := w.a.write(w.plot, res.Chart().WriteSVG); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 
@@ -26,6 +27,13 @@ func (t *Tail) Write(p []byte) (int, error) {
 	t.text = append(t.text, p[max(0, len(p)-tailBytes):]...)
 	t.text = t.text[max(0, len(t.text)-tailBytes):]
 	return len(p), nil
+}
+
+// Bytes returns the end of the log.
+func (t *Tail) Bytes() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return bytes.Clone(t.text)
 }
 
 // Last returns the last lines as one line, without the frames of a stack trace.
