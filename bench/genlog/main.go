@@ -12,10 +12,12 @@ import (
 
 // main writes a log of a structured logger: the number of lines is its argument.
 func main() {
-	n, _ := strconv.Atoi(os.Args[1])
+	n, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		os.Exit(2)
+	}
 	r := rand.New(rand.NewPCG(1, 2))
 	w := bufio.NewWriter(os.Stdout)
-	defer w.Flush()
 	at := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
 	for i := range n {
 		at = at.Add(time.Duration(r.ExpFloat64() * float64(100*time.Millisecond)))
@@ -33,5 +35,8 @@ func main() {
 		default:
 			fmt.Fprintf(w, `{"timestamp":%q,"level":"info","event":"request_completed","request_id":%q,"endpoint":%q,"user_id":"user-%d","method":"POST","session_id":"s-%d","duration_ms":%.1f,"status":200,"host":"mcp-server-7d8f9c4b5-abc12","version":"1.4.2","trace":{"sampled":true,"span":"%08x"},"message":"request completed"}`+"\n", ts, req, ep, user, r.IntN(500), r.ExpFloat64()*200, r.Uint32())
 		}
+	}
+	if err := w.Flush(); err != nil {
+		os.Exit(1)
 	}
 }

@@ -23,7 +23,7 @@ func (r *Result) compareFigures(a, b Window) {
 		}
 		row := row(f.Name, string(f.Unit), median(before), median(after))
 		row.Noise = row.Change != nil && *row.Change != 0 && !differ(before, after)
-		perCall := f.PerCall && !(f.Name == "heapUsedMB" && ofWholeProcess(a, b)) // see perSession
+		perCall := f.PerCall && (f.Name != "heapUsedMB" || !ofWholeProcess(a, b)) // see perSession
 		if perCall && row.Change != nil && calls > 0 {
 			row.PerCall = new(*row.Change / calls)
 		}

@@ -83,10 +83,10 @@ func redactPairs(name *regexp.Regexp, text string) string {
 		}
 		if v := value.FindString(text); v != "" && !isReference(v) && !shortNumber.MatchString(v) && !strings.Contains(v, redacted) {
 			quote := ""
-			switch {
-			case v[0] == '"' || v[0] == '\'':
+			switch v[0] {
+			case '"', '\'':
 				quote = v[:1]
-			case v[0] == '\\':
+			case '\\':
 				quote = v[:2]
 			}
 			b.WriteString(quote + redacted + quote)

@@ -70,7 +70,7 @@ func (d *decoder) float() (v float64, ok bool, err error) {
 	v, err = strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
 		d.warn(fmt.Sprintf("is %.40q, which is not a number; omitted", text))
-		return 0, false, nil
+		return 0, false, nil //nolint:nilerr // it is a warning
 	}
 	if raw[0] == '"' {
 		d.warnOnce("is a string that holds a number")
