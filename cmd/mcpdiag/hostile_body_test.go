@@ -44,7 +44,8 @@ func TestBodies(t *testing.T) {
 		<-r.Context().Done()
 	}
 	raw := func(head, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // unread bytes would make the close a reset
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				return
