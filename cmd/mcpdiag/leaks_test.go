@@ -149,7 +149,7 @@ func installLeaks(t *testing.T) {
 }
 
 // TestLeaks runs leaktest against real servers that leak, and against their fixed
-// versions. It takes minutes: MCPDIAG_LEAKS=quick tests three pairs, all tests all.
+// versions. It takes minutes: MCPDIAG_LEAKS=quick tests three pairs, all tests every pair.
 func TestLeaks(t *testing.T) {
 	which := os.Getenv("MCPDIAG_LEAKS")
 	if which != "all" && which != "quick" {
