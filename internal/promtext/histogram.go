@@ -3,7 +3,6 @@ package promtext
 import (
 	"math"
 	"slices"
-	"strconv"
 )
 
 // Histogram is a classic histogram: cumulative buckets by their upper bound.
@@ -19,17 +18,6 @@ type Histogram struct {
 // Bucket counts the observations up to Upper.
 type Bucket struct {
 	Upper, Count float64
-}
-
-// Histogram adds up the histograms that s selects; s names the metric without
-// "_bucket". ok is false if there is none.
-func (m *Metrics) Histogram(s Selector) (h Histogram, ok bool) {
-	for _, series := range m.Histograms(s.Name) {
-		if s.Matches(series.Labels) {
-			h = h.Plus(series.Histogram)
-		}
-	}
-	return h, h.Count > 0
 }
 
 // Since returns the observations of h that an earlier reading does not have. After a
@@ -95,21 +83,4 @@ func (h Histogram) between(low, high, share float64) float64 {
 		return high * math.Pow(low/high, 1-share)
 	}
 	return low*(1-share) + high*share
-}
-
-// Quantiles returns the quantiles of a summary that s selects, by the label "quantile".
-// Only one label set may match: quantiles cannot be added up.
-func (m *Metrics) Quantiles(s Selector) map[float64]float64 {
-	out := map[float64]float64{}
-	for _, sample := range m.samples[s.Name] {
-		q, err := strconv.ParseFloat(sample.Labels["quantile"], 64)
-		if err != nil || !s.Matches(sample.Labels) || math.IsNaN(sample.Value) {
-			continue
-		}
-		if _, twice := out[q]; twice {
-			return nil
-		}
-		out[q] = sample.Value
-	}
-	return out
 }

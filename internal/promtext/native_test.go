@@ -87,7 +87,7 @@ func TestParseProto(t *testing.T) {
 	if v, ok := m.Sum(Selector{Name: "calls_total"}); !ok || v != 7 || m.Kind("calls_total") != Counter {
 		t.Errorf("counter %g", v)
 	}
-	if h, ok := m.Histogram(Selector{Name: "classic"}); !ok || h.Count != 5 || len(h.Buckets) != 2 {
+	if h, ok := selected(m, Selector{Name: "classic"}); !ok || h.Count != 5 || len(h.Buckets) != 2 {
 		t.Errorf("classic %+v", h)
 	}
 	n := m.Natives("native")

@@ -124,7 +124,7 @@ func runPlan(t testing.TB, cfg Config, plan plan.Plan) *result.Result {
 		plan.Protocol = mcp.Legacy
 	}
 	cfg.Plan = plan
-	res, err := Run(t.Context(), cfg)
+	res, err := prepareAndRun(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestInterrupted(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		start := time.Now()
-		res, err := Run(ctx, cfg)
+		res, err := prepareAndRun(ctx, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -388,4 +388,13 @@ func TestSteps(t *testing.T) {
 			t.Errorf("p50 %f, %v", p, res.Errors)
 		}
 	})
+}
+
+func prepareAndRun(ctx context.Context, cfg Config) (*result.Result, error) {
+	r, err := Prepare(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.Run(ctx)
 }

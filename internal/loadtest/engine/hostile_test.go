@@ -260,7 +260,7 @@ func TestRestart(t *testing.T) {
 			s.ServeHTTP(w, r)
 		}))
 		cfg.Plan = plan.Plan{Steps: workStep, Protocol: mcp.Legacy, Stages: []plan.Stage{{Users: 4, Duration: 20 * time.Second}}}
-		res, err := Run(t.Context(), cfg)
+		res, err := prepareAndRun(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestServerDies(t *testing.T) {
 	time.AfterFunc(200*time.Millisecond, srv.CloseClientConnections)
 	time.AfterFunc(200*time.Millisecond, func() { _ = srv.Listener.Close() })
 	cfg.Plan = plan.Plan{Steps: workStep, Protocol: mcp.Legacy, Stages: []plan.Stage{{Users: 3, Duration: time.Hour}}}
-	res, err := Run(ctx, cfg)
+	res, err := prepareAndRun(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

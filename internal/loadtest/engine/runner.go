@@ -38,18 +38,6 @@ type Runner struct {
 	shared  *mcp.Session // one process for all users
 }
 
-// Run runs a plan. It returns an error if there is no MCP server; calls that fail
-// are in the result. When ctx ends, users end their sessions, and the result has the
-// calls until then.
-func Run(ctx context.Context, cfg Config) (*result.Result, error) {
-	r, err := Prepare(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return r.Run(ctx)
-}
-
 // Prepare negotiates with the server and fits the plan to its tools.
 func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	plan := cfg.Plan
@@ -170,7 +158,8 @@ func (r *Runner) deadline(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, r.cfg.Timeout)
 }
 
-// Run runs the plan once.
+// Run runs the plan once; calls that fail are in the result. When ctx ends, users end
+// their sessions, and the result has the calls until then.
 func (r *Runner) Run(ctx context.Context) (*result.Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

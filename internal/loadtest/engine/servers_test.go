@@ -110,7 +110,7 @@ func TestHTTPSSE(t *testing.T) {
 	cfg := onTCP(t, sdk.NewSSEHandler(func(*http.Request) *sdk.Server { return s }, nil), 10*time.Second)
 	for _, version := range []string{"2024-11-05", ""} {
 		cfg.Plan = plan.Plan{Protocol: version, Steps: tool("asking"), Stages: []plan.Stage{{Users: 4, Calls: 10}}}
-		res, err := Run(t.Context(), cfg)
+		res, err := prepareAndRun(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestStdio(t *testing.T) {
 	for _, shared := range []bool{false, true} {
 		cfg := Config{Timeout: 20 * time.Second, Options: Options{Command: []string{self}, Shared: shared}}
 		cfg.Plan = plan.Plan{Steps: tool("asking"), Stages: []plan.Stage{{Users: 3, Calls: 20}}}
-		res, err := Run(t.Context(), cfg)
+		res, err := prepareAndRun(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestStdio(t *testing.T) {
 	}
 	cfg := Config{Timeout: 5 * time.Second, Options: Options{Command: []string{"/nonexistent/server"}}}
 	cfg.Plan = plan.Plan{Steps: slices.Clone(workStep), Stages: []plan.Stage{{Users: 1, Calls: 1}}}
-	if _, err := Run(t.Context(), cfg); err == nil {
+	if _, err := prepareAndRun(t.Context(), cfg); err == nil {
 		t.Error("a command that is not there started")
 	}
 }

@@ -18,13 +18,6 @@ type Reader struct {
 	limit   int
 	long    []byte // a line that did not fit into the buffer of in
 	discard bool   // the rest of the current line is beyond the limit
-	skipped Skipped
-}
-
-// Skipped counts the lines beyond the limit.
-type Skipped struct {
-	Lines int
-	Bytes int64
 }
 
 // TooLongError says that a line is longer than the limit.
@@ -41,9 +34,6 @@ const bufferSize = 16 << 10
 func NewReader(r io.Reader, limit int) *Reader {
 	return &Reader{in: bufio.NewReaderSize(r, bufferSize), limit: limit}
 }
-
-// Skipped returns how many lines were beyond the limit.
-func (r *Reader) Skipped() Skipped { return r.skipped }
 
 // Next returns the next line without its end, which is \n or \r\n; it is valid
 // until the next call. The last line need not have an end. A line beyond the limit
@@ -71,8 +61,6 @@ func (r *Reader) Next() ([]byte, error) {
 	if text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")); len(text) <= r.limit && !r.discard {
 		return text, nil
 	}
-	r.skipped.Lines++
-	r.skipped.Bytes += int64(len(line))
 	r.long = nil // it may be large
 	return nil, &TooLongError{Limit: r.limit}
 }
@@ -80,8 +68,7 @@ func (r *Reader) Next() ([]byte, error) {
 // rest passes over the rest of a line beyond the limit.
 func (r *Reader) rest() error {
 	for {
-		part, err := r.in.ReadSlice('\n')
-		r.skipped.Bytes += int64(len(part))
+		_, err := r.in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
