@@ -59,7 +59,7 @@ makes the exit code 3.`,
 	fs.StringVar(&d.cfg.Pattern, "rate-limit-pattern", "rate_limit:*", "keys of rate limits in Redis")
 	fs.StringSliceVar(&d.cfg.Only, "only", nil, "run these checks only, such as pg.slots or 'pg.*'; repeatable")
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
-	choiceVar(cmd, fs, &d.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
 	group(fs, "Servers", "postgres", "redis", "from-pid", "from-config")
 	group(fs, "Checks", "interval", "slow", "rate-limit-pattern", "only")
@@ -132,14 +132,9 @@ func (d *depsChecker) warnPassword(flag, address, variable string) {
 }
 
 func (d *depsChecker) config() ([]deps.Target, error) {
-	in, name, err := d.a.openInput(d.file)
+	data, name, err := d.a.readInput(d.file, maxConfig)
 	if err != nil {
 		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	data, err := report.ReadAtMost(in, maxConfig)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	found, err := deps.FromConfig(data)
 	if err != nil {

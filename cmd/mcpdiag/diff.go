@@ -84,7 +84,7 @@ a leak from a warm-up.`,
 	sizeVar(fs, &d.threshold, "threshold", 0, "tolerated growth; 0: none (default a quarter, and at least 8MB of a heap, 16MB of the memory of a process)")
 	fs.StringVar(&d.target, "target", "", "for a trace of several targets: part of the address of the one to compare")
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	formatVar(cmd, fs, &format)
 	d.from.addFlags(cmd, fs)
 	d.conn.addFlags(fs, 10*time.Second)
 	group(fs, "Comparison", "threshold", "wait", "settle", "target")

@@ -80,7 +80,7 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "what makes the exit code 3", "fail", "warn", "never")
 	fs.BoolVar(&d.how.Short, "short", false, "print the verdict and the problems only")
 	fs.BoolVar(&d.how.Curl, "curl", false, "print a command that repeats the exchange of each problem")
-	choiceVar(cmd, fs, &d.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
 	group(fs, "Selection", "only", "skip", "quick", "deadline", "plan", "list-checks", "describe")
 	group(fs, "Facts", "save", "replay")
@@ -168,14 +168,9 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, 
 }
 
 func (d *examiner) readFacts() (*doctor.Facts, error) {
-	in, name, err := d.a.openInput(d.replay)
+	data, name, err := d.a.readInput(d.replay, maxFacts)
 	if err != nil {
 		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	data, err := report.ReadAtMost(in, maxFacts)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	var f doctor.Facts
 	if err := json.Unmarshal(data, &f); err != nil || f.Schema != doctor.FactsSchema {

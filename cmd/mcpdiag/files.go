@@ -41,6 +41,20 @@ func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) 
 	return in, path, err
 }
 
+// readInput reads a file, "-" being standard input, of at most limit bytes, and returns
+// its name for messages.
+func (a *app) readInput(path string, limit int64) (data []byte, name string, err error) {
+	in, name, err := a.openInput(path)
+	if err != nil {
+		return nil, name, err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	if data, err = report.ReadAtMost(in, limit); err != nil {
+		return nil, name, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return data, name, nil
+}
+
 // appendTrace opens the trace to append to; "-" is standard output.
 func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
 	if path == "-" {

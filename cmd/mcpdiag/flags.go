@@ -113,6 +113,14 @@ func choiceVar(cmd *cobra.Command, fs *pflag.FlagSet, c *choice, name, usage str
 	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// resultFormats are the formats that [app.render] writes any result in.
+var resultFormats = []string{"text", "json", "markdown", "junit", "github"}
+
+// formatVar adds the flag --format of a result, whose command may have more formats.
+func formatVar(cmd *cobra.Command, fs *pflag.FlagSet, c *choice, more ...string) {
+	choiceVar(cmd, fs, c, "format", "format of the result", slices.Concat(resultFormats, more)...)
+}
+
 // limit is an integer flag of 0 or more; 0 is no limit.
 type limit int
 

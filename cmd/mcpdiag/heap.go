@@ -54,7 +54,7 @@ func (h *heaper) addFlags(cmd *cobra.Command) {
 	limitVar(fs, &h.options.Operations, "ops", "number of operations between the two; 0: unknown")
 	sizeVar(fs, &h.options.Memory, "max-memory", graph.DefaultLimit, "refuse a snapshot that needs more memory than this")
 	durationVar(fs, &h.interval, "interval", 30*time.Second, "time between the two, for a running process")
-	choiceVar(cmd, fs, &h.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	formatVar(cmd, fs, &h.format)
 	fs.StringVarP(&h.output, "output", "o", "-", "write the result to this file")
 	h.running.add(cmd, "stop it for two snapshots")
 	group(fs, "Comparison", "ops", "max-memory")

@@ -49,7 +49,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVar(&l.baseline, "baseline", "", "older run (its folder or verdict.json) to compare with")
 	choiceVar(cmd, fs, &l.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
 	fs.StringVarP(&l.cfg.Folder, "output", "o", "mcpdiag-leaktest", "folder for all files")
-	choiceVar(cmd, fs, &l.format, "format", "format of the result", "text", "json", "junit", "github", "markdown")
+	formatVar(cmd, fs, &l.format)
 	l.conn.addFlags(fs, 30*time.Second)
 	group(fs, "Server", "pid", "name", "port", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url")
 	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory", "tool", "args", "protocol")

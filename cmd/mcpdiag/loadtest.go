@@ -84,9 +84,6 @@ its --baseline.`,
 	return cmd
 }
 
-// resultFormats are the values of --format.
-var resultFormats = []string{"text", "json", "markdown", "junit", "github", "html"}
-
 // Headings of the help that several functions use.
 const (
 	loadGroup    = "Load"
@@ -104,7 +101,7 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	fs.Float64Var(&l.tolerance, "tolerance", 100*result.DefaultTolerance, "with --baseline: the smallest change that matters, in per cent")
 	l.knee.addFlags(fs)
 	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
-	choiceVar(cmd, fs, &l.format, "format", "format of the result", resultFormats...)
+	formatVar(cmd, fs, &l.format, "html")
 	fs.StringVar(&l.log, "log", "", "write one row per call to this CSV file")
 	fs.StringVar(&l.baseline, "compare", "", "")
 	_ = fs.MarkHidden("compare") // the old name of --baseline; the flag exists

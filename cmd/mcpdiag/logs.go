@@ -81,7 +81,7 @@ Exit code 3: a known fault, a change, or a condition of --fail-on.`,
 	fs.StringArrayVar(&l.units, "unit", nil, "unit of a duration's key: duration=s")
 	fs.BoolVar(&l.extract, "extract", false, "write the entries as normalized JSON, one a line, instead of a report")
 	fs.BoolVarP(&l.follow, "follow", "f", false, "wait for more, and write each entry that is a warning or worse")
-	choiceVar(cmd, fs, &l.format, "format", "format of the result", "text", "json", "markdown", "junit", "github", "html", "csv")
+	formatVar(cmd, fs, &l.format, "html", "csv")
 	fs.StringVarP(&l.output, "output", "o", "", "write the result to this file")
 	group(fs, "Selection", "only", "request", "by", "where", "since", "until", "follow")
 	group(fs, "Reading", "tz", "map", "unit")

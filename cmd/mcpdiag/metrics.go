@@ -41,7 +41,7 @@ A failure makes the exit code 3.`,
 	durationVar(fs, &m.cfg.Interval, "interval", 10*time.Second, "time between the two readings; 0 reads once")
 	durationVar(fs, &m.cfg.Slow, "slow", time.Second, "warn of a 99 % quantile above this")
 	choiceVar(cmd, fs, &m.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
-	choiceVar(cmd, fs, &m.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	formatVar(cmd, fs, &m.format)
 	fs.StringVarP(&m.output, "output", "o", "", "write the result to this file")
 	m.conn.addFlags(fs, 10*time.Second)
 	group(fs, "Output", "format", "output", "fail-on")

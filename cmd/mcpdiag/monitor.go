@@ -83,7 +83,7 @@ docker stats, ps, pidstat or cat memory.current; the JSON of a Prometheus range 
 	sizeVar(fs, &w.limit, "limit", 0, "with --read: the memory limit, to estimate when it is reached")
 	fs.StringVar(&w.log, "log", "", "write the output of the command after -- to this file (default standard error; under the live view server_YYYYMMDD_HHMMSS.log)")
 	choiceVar(cmd, fs, &w.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
-	choiceVar(cmd, fs, &w.format, "format", "how the result is written", "text", "json", "markdown", "junit", "github")
+	formatVar(cmd, fs, &w.format)
 	group(fs, "Process", "pid", "name", "port", "match", "restart-wait")
 	group(fs, "Schedule", "interval", "duration", "count")
 	group(fs, "Recording", "read", "every", "limit")

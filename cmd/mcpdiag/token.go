@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
-	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/token"
 )
 
@@ -68,7 +67,7 @@ A token that would be refused makes the exit code 3.`,
 	fs.StringVar(&t.at, "at", "", "judge the times at this time, such as 2026-11-25T09:00:00Z (default now)")
 	fs.StringVar(&t.dateFrom, "date-from", "", "judge the times by the clock of this server (its Date header)")
 	fs.BoolVar(&t.show, "show-claims", false, "do not mask names of persons")
-	choiceVar(cmd, fs, &t.format, "format", "format of the result", "text", "json", "markdown", "junit", "github")
+	formatVar(cmd, fs, &t.format)
 	fs.StringVarP(&t.output, "output", "o", "", "write the result to this file")
 	t.conn.addTransportFlags(fs, 10*time.Second)
 	group(fs, "Expectation", "resource", "issuer", "scope", "at", "date-from")
@@ -164,16 +163,8 @@ func (t *tokenReader) unnamed() (string, error) {
 }
 
 func (t *tokenReader) file(path string) ([]byte, error) {
-	in, name, err := t.a.openInput(path)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	data, err := report.ReadAtMost(in, maxKeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return data, nil
+	data, _, err := t.a.readInput(path, maxKeyFile)
+	return data, err
 }
 
 // prepare reads the keys and the time.
