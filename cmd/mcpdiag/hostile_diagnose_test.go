@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
 
 // unquoted returns the text of a hostile name, which stands as in JSON.
@@ -63,29 +65,15 @@ func TestHostileNamesInDeps(t *testing.T) {
 	for title, name := range hostileNames {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
 			answer := "-ERR " + strings.NewReplacer("\n", " ", "\r", " ").Replace(unquoted(name)) + "\r\n"
-			go func() {
-				for {
-					conn, err := l.Accept()
-					if err != nil {
-						return
+			address := clienttest.Speak(t, func(conn net.Conn) {
+				for s := bufio.NewScanner(conn); s.Scan(); {
+					if strings.HasPrefix(s.Text(), "*") {
+						_, _ = conn.Write([]byte(answer))
 					}
-					go func() {
-						defer conn.Close()
-						for s := bufio.NewScanner(conn); s.Scan(); {
-							if strings.HasPrefix(s.Text(), "*") {
-								_, _ = conn.Write([]byte(answer))
-							}
-						}
-					}()
 				}
-			}()
-			meetsServer(t, "deps", "--redis", "redis://"+l.Addr().String())
+			})
+			meetsServer(t, "deps", "--redis", strings.Replace(address, "http:", "redis:", 1))
 		})
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
 
 func newClient(t *testing.T, cfg Config) *Client {
@@ -42,29 +44,6 @@ func parse(t *testing.T, address string) *url.URL {
 		t.Fatal(err)
 	}
 	return u
-}
-
-// speak accepts connections and lets answer write what net/http would not send.
-func speak(t *testing.T, answer func(net.Conn)) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				answer(conn)
-			}()
-		}
-	}()
-	return "http://" + l.Addr().String()
 }
 
 func afterRequest(text string) func(net.Conn) {
@@ -129,21 +108,21 @@ func TestGetErrors(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}).String(), StageBody, "no answer within 500ms (reading the answer)"},
-		"closed at once":     {speak(t, afterRequest("")), StageAnswer, "the server closed the connection while waiting for the answer; its log may say why"},
-		"closed in mid-body": {speak(t, afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")), StageBody, "the server closed the connection while reading the answer"},
-		"reset in mid-body": {speak(t, func(conn net.Conn) {
+		"closed at once":     {clienttest.Speak(t, afterRequest("")), StageAnswer, "the server closed the connection while waiting for the answer; its log may say why"},
+		"closed in mid-body": {clienttest.Speak(t, afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")), StageBody, "the server closed the connection while reading the answer"},
+		"reset in mid-body": {clienttest.Speak(t, func(conn net.Conn) {
 			afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")(conn)
 			_ = conn.(*net.TCPConn).SetLinger(0)
 		}), StageBody, "the server reset the connection while reading the answer"},
-		"no HTTP":               {speak(t, afterRequest("220 mail.example.com ESMTP\r\n")), StageAnswer, "the answer is not HTTP/1.1"},
-		"10 MB of header":       {speak(t, afterRequest("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 990)+"\r\n", 10_000)+"\r\n{}")), StageAnswer, "header is larger than 256 KiB"},
-		"a header without end":  {speak(t, afterRequest("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), StageAnswer, "header is larger than 256 KiB"},
+		"no HTTP":               {clienttest.Speak(t, afterRequest("220 mail.example.com ESMTP\r\n")), StageAnswer, "the answer is not HTTP/1.1"},
+		"10 MB of header":       {clienttest.Speak(t, afterRequest("HTTP/1.1 200 OK\r\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 990)+"\r\n", 10_000)+"\r\n{}")), StageAnswer, "header is larger than 256 KiB"},
+		"a header without end":  {clienttest.Speak(t, afterRequest("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 1<<20))), StageAnswer, "header is larger than 256 KiB"},
 		"TLS to a plain server": {strings.Replace(serve(t, hang).String(), "http:", "https:", 1), StageTLS, "the server does not speak TLS; try http:// instead of https://"},
 		"500":                   {status(500, "", "boom\n at line 1"), "", `the server answered 500 Internal Server Error (boom at line 1)`},
 		"401":                   {status(401, "", ""), "", "the server answered 401 Unauthorized; --token-file or --header sends credentials"},
 		"401 with a challenge":  {status(401, `WWW-Authenticate: Bearer error="invalid_token"`, ""), "", `401 Unauthorized; it asks for Bearer error="invalid_token"; --token-file or --header sends`},
 		"403 with a scope":      {status(403, `WWW-Authenticate: Bearer error="insufficient_scope", scope="files:read"`, ""), "", `scope="files:read"; --token-file`},
-		"101":                   {speak(t, afterRequest("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")), "", "101 Switching Protocols; no other protocol was asked for"},
+		"101":                   {clienttest.Speak(t, afterRequest("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")), "", "101 Switching Protocols; no other protocol was asked for"},
 		"404 with a page":       {status(404, "", "<html>no</html>"), "", "the server answered 404 Not Found; is this the right path?"},
 		"429":                   {status(429, "Retry-After: 7", ""), "", "the server answered 429 Too Many Requests; the server limits the rate"},
 		"302":                   {status(302, "Location: https://u:p@else.example/x?token=SENTINEL", ""), "", "the server answered 302 Found, to https://REDACTED@else.example/x?token=REDACTED, which is not followed"},

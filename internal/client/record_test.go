@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
 
 func record(t *testing.T, c *Client, target string, maxBody int) *Exchange {
@@ -62,10 +64,10 @@ func TestRecordOfFailures(t *testing.T) {
 		"no host":       {"http://nobody.invalid/", StageDNS, 0},
 		"not TLS":       {"https://" + plain.Host, StageTLS, 0},
 		"unknown CA":    {secure.URL, StageTLS, 0},
-		"no answer":     {speak(t, afterRequest("")), StageAnswer, 0},
-		"cut off":       {speak(t, afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")), StageBody, 200},
-		"another thing": {speak(t, afterRequest("220 mail\r\n")), StageAnswer, 0},
-		"switching":     {speak(t, afterRequest("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")), "", 101},
+		"no answer":     {clienttest.Speak(t, afterRequest("")), StageAnswer, 0},
+		"cut off":       {clienttest.Speak(t, afterRequest("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")), StageBody, 200},
+		"another thing": {clienttest.Speak(t, afterRequest("220 mail\r\n")), StageAnswer, 0},
+		"switching":     {clienttest.Speak(t, afterRequest("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")), "", 101},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

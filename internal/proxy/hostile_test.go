@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -73,28 +74,17 @@ func scripted(t *testing.T, answer string) *url.URL {
 // raw serves connections by hand: net/http cannot send bad HTTP.
 func raw(t *testing.T, answer func(c net.Conn)) *url.URL {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	to, err := url.Parse(clienttest.Speak(t, func(c net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err == nil {
+			_, _ = io.Copy(io.Discard, req.Body)
+			answer(c)
+		}
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				req, err := http.ReadRequest(bufio.NewReader(c))
-				if err == nil {
-					_, _ = io.Copy(io.Discard, req.Body)
-					answer(c)
-				}
-			}()
-		}
-	}()
-	return &url.URL{Scheme: "http", Host: l.Addr().String()}
+	return to
 }
 
 const jsonHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -20,6 +20,7 @@ import (
 	"encoding/pem"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
 
 // ask does one exchange on c.
@@ -110,7 +111,7 @@ func TestErrors(t *testing.T) {
 		"beyond the limit":    {"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n" + strings.Repeat("x", 3000), "larger than 2048 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := speak(t, func(conn net.Conn) {
+			address := clienttest.Speak(t, func(conn net.Conn) {
 				req, err := http.ReadRequest(bufio.NewReader(conn))
 				if err != nil {
 					return
@@ -134,7 +135,7 @@ func TestErrors(t *testing.T) {
 
 // TestSmallChunks checks that many chunks of one byte are read.
 func TestSmallChunks(t *testing.T) {
-	address := speak(t, func(conn net.Conn) {
+	address := clienttest.Speak(t, func(conn net.Conn) {
 		_, _ = http.ReadRequest(bufio.NewReader(conn))
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+strings.Repeat("1\r\na\r\n", 50_000)+"0\r\nX-Sum: 1\r\n\r\n")
 	})

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
 
 // engines calls test with a Conn and with net/http, with and without a log: none
@@ -53,7 +54,7 @@ func TestSwitchingProtocols(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
-	address := speak(t, func(c net.Conn) {
+	address := clienttest.Speak(t, func(c net.Conn) {
 		_, _ = http.ReadRequest(bufio.NewReader(c))
 		_, _ = io.WriteString(c, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
 		<-done
@@ -74,7 +75,7 @@ func TestSwitchingProtocols(t *testing.T) {
 func TestClosedWhileIdle(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
-	address := speak(t, func(c net.Conn) {
+	address := clienttest.Speak(t, func(c net.Conn) {
 		r := bufio.NewReader(c)
 		for n := 0; ; n++ {
 			req, err := http.ReadRequest(r)
@@ -148,7 +149,7 @@ func TestAnswersOfOtherProtocols(t *testing.T) {
 		"\x15\x03\x01\x00\x02\x02\x0a":                  "https:// instead",
 		"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n": "Content-Length",
 	} {
-		address := speak(t, func(c net.Conn) {
+		address := clienttest.Speak(t, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 4096))
 			_, _ = io.WriteString(c, answer)
 		})
@@ -200,7 +201,7 @@ func FuzzResponse(f *testing.F) {
 // process and costs the same for both.
 func BenchmarkRoundTrip(b *testing.B) {
 	const answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\nok"
-	address := speak(b, func(c net.Conn) {
+	address := clienttest.Speak(b, func(c net.Conn) {
 		in := make([]byte, 4096)
 		for {
 			if _, err := c.Read(in); err != nil {

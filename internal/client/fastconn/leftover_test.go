@@ -11,36 +11,22 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
 
 // TestLeftover checks that data beyond an answer does not pass for the next answer.
 func TestLeftover(t *testing.T) {
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
+	base, _ := url.Parse(clienttest.Speak(t, func(c net.Conn) {
+		r := bufio.NewReader(c)
 		for {
-			c, err := l.Accept()
+			req, err := http.ReadRequest(r)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer c.Close()
-				r := bufio.NewReader(c)
-				for {
-					req, err := http.ReadRequest(r)
-					if err != nil {
-						return
-					}
-					body := "answer to " + req.URL.Path
-					fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON", len(body), body)
-				}
-			}()
+			body := "answer to " + req.URL.Path
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON", len(body), body)
 		}
-	}()
-	base, _ := url.Parse("http://" + l.Addr().String())
+	}))
 	conn := New(newClient(t, client.Config{Origins: []*url.URL{base}}), base.String())
 	for i := range 3 {
 		path := fmt.Sprintf("/%d", i)

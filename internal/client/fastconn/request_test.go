@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
 
 // TestLargeRequest checks that a request larger than the buffers of a connection arrives complete.
@@ -37,7 +38,7 @@ func TestLargeRequest(t *testing.T) {
 func TestNobodyReads(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
-	address := speak(t, func(net.Conn) { <-hold })
+	address := clienttest.Speak(t, func(net.Conn) { <-hold })
 	conn := New(newClient(t, client.Config{}), address)
 	large := strings.Repeat("x", 16<<20)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -51,7 +52,7 @@ func TestNobodyReads(t *testing.T) {
 // TestEarlyAnswer checks that an answer counts that is sent before the request was
 // read to its end.
 func TestEarlyAnswer(t *testing.T) {
-	address := speak(t, func(c net.Conn) {
+	address := clienttest.Speak(t, func(c net.Conn) {
 		r := bufio.NewReader(c)
 		for range 3 {
 			if _, err := http.ReadRequest(r); err != nil { // the header alone
@@ -71,7 +72,7 @@ func TestEarlyAnswer(t *testing.T) {
 
 // TestReset checks that a reset while a request is sent is reported as one.
 func TestReset(t *testing.T) {
-	address := speak(t, func(c net.Conn) {
+	address := clienttest.Speak(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 10))
 		_ = c.(*net.TCPConn).SetLinger(0)
 	})
