@@ -102,7 +102,7 @@ func (c *checker) connect(ctx context.Context) bool {
 		return false
 	}
 	rows, err := c.session.ask(ctx, aboutServer)
-	if err != nil || len(rows) == 0 {
+	if err != nil {
 		c.session.close()
 		c.refused(err)
 		return false

@@ -2,9 +2,15 @@ package postgres
 
 import (
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
 // A server that accepts and never answers is given up after the time to connect.
@@ -49,6 +55,68 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
+// A server whose answers have other rows than PostgreSQL's is an error of the check, or of
+// the connection.
+func TestOddRows(t *testing.T) {
+	t.Parallel()
+	fields := func(n int) (head pgproto3.RowDescription, values pgproto3.DataRow) {
+		for range n {
+			head.Fields = append(head.Fields, pgproto3.FieldDescription{Name: []byte("x"), Format: pgproto3.TextFormat})
+			values.Values = append(values.Values, []byte("170000"))
+		}
+		return head, values
+	}
+	for name, tc := range map[string]struct {
+		about, columns, rows int // of the answer about the server, and of the others
+		want                 string
+	}{
+		"nothing about itself": {0, 0, 0, "the answer has no row"},
+		"too little of itself": {1, 0, 0, "a row has 1 columns, want 5"},
+		"no rows":              {5, 0, 0, "the answer has no row"},
+		"rows of nothing":      {5, 0, 1, "a row has 0 columns"},
+		"one column":           {5, 1, 1, "a row has 1 columns"},
+		"too many columns":     {5, 30, 1, "a row has 30 columns"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := clienttest.Speak(t, func(conn net.Conn) {
+				b := pgproto3.NewBackend(conn, conn)
+				if _, err := b.ReceiveStartupMessage(); err != nil {
+					return
+				}
+				b.Send(&pgproto3.AuthenticationOk{})
+				b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+				for b.Flush() == nil {
+					message, err := b.Receive()
+					query, ok := message.(*pgproto3.Query)
+					if err != nil || !ok {
+						return
+					}
+					columns, rows := tc.columns, tc.rows
+					if strings.Contains(query.String, "server_version_num") {
+						columns, rows = tc.about, min(tc.about, 1)
+					}
+					head, values := fields(columns)
+					b.Send(&head)
+					for range rows {
+						b.Send(&values)
+					}
+					b.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")})
+					b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+				}
+			})
+			server, err := Parse(strings.Replace(address, "http://", "postgres://a@", 1) + "/b?sslmode=disable")
+			if err != nil {
+				t.Fatal(err)
+			}
+			list := Check(t.Context(), Config{Server: server, Interval: time.Millisecond, Only: func(string) bool { return true }})
+			if !slices.ContainsFunc(list, func(f finding.Finding) bool { return strings.Contains(f.Summary, tc.want) }) {
+				t.Errorf("no finding has %q: %+v", tc.want, list)
+			}
+		})
+	}
+}
+
 // Each listed statement only reads: it is a SELECT in a transaction that is read-only and
 // ends, and calls no function that changes something.
 func TestStatementsOnlyRead(t *testing.T) {
@@ -67,7 +135,7 @@ func TestStatementsOnlyRead(t *testing.T) {
 			}
 		}
 	}
-	if len(texts) != int(rollBack)+1 {
+	if len(texts) != int(rollBack)+1 || len(columns) != int(rollBack) {
 		t.Errorf("%d texts of %d statements", len(texts), rollBack+1)
 	}
 }

@@ -104,10 +104,26 @@ func (s *session) ask(ctx context.Context, st statement) ([]row, error) {
 	if s.conn.TxStatus() == 'E' || s.conn.TxStatus() == 'T' {
 		err = errors.Join(err, s.conn.Exec(ctx, rollBack.text()).Close())
 	}
+	if err == nil {
+		err = st.check(rows)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("asking PostgreSQL: %w", err)
 	}
 	return rows, nil
+}
+
+// check refuses rows that PostgreSQL does not send.
+func (s statement) check(rows []row) error {
+	for _, r := range rows {
+		if len(r) != columns[s] {
+			return fmt.Errorf("a row has %d columns, want %d; is it PostgreSQL that answers?", len(r), columns[s])
+		}
+	}
+	if len(rows) == 0 && s.alwaysAnswered() {
+		return errors.New("the answer has no row; is it PostgreSQL that answers?")
+	}
+	return nil
 }
 
 // sqlState returns the code of an error of the server, "" if it is none.

@@ -27,8 +27,9 @@ const (
 // begin and end enclose each statement. SET LOCAL ends with the transaction, so that
 // nothing stays behind in a connection that a pooler shares.
 const (
-	begin = "BEGIN READ ONLY; SET LOCAL statement_timeout = 2000; SET LOCAL lock_timeout = 200; SET LOCAL search_path = pg_catalog; "
-	end   = "; ROLLBACK"
+	beginAnySchema = "BEGIN READ ONLY; SET LOCAL statement_timeout = 2000; SET LOCAL lock_timeout = 200; "
+	begin          = beginAnySchema + "SET LOCAL search_path = pg_catalog; "
+	end            = "; ROLLBACK"
 )
 
 // text returns the text of a statement as it is sent.
@@ -37,7 +38,7 @@ func (s statement) text() string {
 	case rollBack:
 		return texts[s]
 	case slowStatements, slowStatements12: // the extension may be in another schema than pg_catalog
-		return "BEGIN READ ONLY; SET LOCAL statement_timeout = 2000; SET LOCAL lock_timeout = 200; " + texts[s] + end
+		return beginAnySchema + texts[s] + end
 	}
 	return begin + texts[s] + end
 }
@@ -77,4 +78,16 @@ var texts = map[statement]string{
  UNION ALL SELECT 'this standby', extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) WHERE pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn() LIMIT 20`,
 	databaseCounters: `SELECT deadlocks, temp_bytes, xact_commit, xact_rollback, blks_hit, blks_read FROM pg_stat_database WHERE datname = current_database()`,
 	rollBack:         `ROLLBACK`,
+}
+
+// columns are the numbers of columns that the answers have.
+var columns = map[statement]int{
+	aboutServer: 5, slotsUsed: 2, slotHolders: 5, slotLimits: 3, allSessions: 15, allSessions13: 15,
+	slowStatements: 10, slowStatements12: 10, timeouts: 2, invalidIndexes: 1, sequentialScans: 4, deadRows: 4,
+	oldestTransactionID: 2, heldHorizon: 4, replicationLag: 2, databaseCounters: 6,
+}
+
+// alwaysAnswered reports whether the answer has a row on any PostgreSQL.
+func (s statement) alwaysAnswered() bool {
+	return s == aboutServer || s == slotsUsed || s == databaseCounters
 }
