@@ -1,7 +1,6 @@
 package trend
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Round is the reading after one round of identical operations, when the server was idle.
@@ -33,7 +34,7 @@ const maxRounds = 100_000
 // rss_tree_kb, and optionally round and nproc. It skips incomplete rows and names
 // them in the warnings.
 func ReadRounds(r io.Reader) (rounds []Round, warnings []string, err error) {
-	in := csv.NewReader(skipBOM(r))
+	in := csv.NewReader(report.SkipByteOrderMark(r))
 	in.FieldsPerRecord = -1
 	in.ReuseRecord = true
 	header, err := in.Read()
@@ -63,14 +64,6 @@ func ReadRounds(r io.Reader) (rounds []Round, warnings []string, err error) {
 		rounds = append(rounds, round)
 	}
 	return rounds, append(warnings, fmt.Sprintf("only the first %d rounds were read", maxRounds)), nil
-}
-
-func skipBOM(r io.Reader) io.Reader {
-	b := bufio.NewReader(r)
-	if mark, err := b.Peek(3); err == nil && string(mark) == "\ufeff" {
-		_, _ = b.Discard(3)
-	}
-	return b
 }
 
 func columnsOf(header []string) func(name string) int {

@@ -141,6 +141,18 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
+// A file can decompress to itself; a few layers are read, then it is refused.
+func TestNestedCompression(t *testing.T) {
+	data := "INFO:mcp:one\n"
+	for range 6 {
+		data = zip(t, data)
+	}
+	err := Read(t.Context(), source(data), Options{}, &Stats{}, func(*Entry) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "compressed more than 4 times") {
+		t.Errorf("six times: %v", err)
+	}
+}
+
 func zip(t *testing.T, text string) string {
 	t.Helper()
 	var b bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Options say how logs are read.
@@ -42,7 +43,7 @@ func Read(ctx context.Context, s *Source, o Options, stats *Stats, yield func(*E
 	defer r.Close() //nolint:errcheck // only read
 	text := io.Reader(r)
 	if !s.follow {
-		if text, err = decode(r); err != nil {
+		if text, err = report.Decode(r, maxWindow); err != nil {
 			return fmt.Errorf("reading %s: %w", s.Name, err)
 		}
 	}

@@ -1,10 +1,7 @@
 package input
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,10 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -131,71 +124,3 @@ func isLog(name string) bool {
 
 // maxWindow bounds the memory that a zstd stream may ask for.
 const maxWindow = 8 << 20
-
-// decode returns the text of r: decompressed according to its first bytes, UTF-16 as
-// UTF-8, without a byte order mark.
-func decode(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
-	head, _ := b.Peek(4)
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(b)
-		if err != nil {
-			return nil, err
-		}
-		return decode(z)
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, err
-		}
-		return decode(z.IOReadCloser())
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-		return &utf16Reader{r: b, order: binary.LittleEndian}, nil
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return &utf16Reader{r: b, order: binary.BigEndian}, nil
-	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
-		_, err := b.Discard(3)
-		return b, err
-	}
-	return b, nil
-}
-
-// utf16Reader turns UTF-16, as PowerShell redirects write it, into UTF-8.
-type utf16Reader struct {
-	r     *bufio.Reader
-	order binary.ByteOrder
-	rest  []byte
-}
-
-func (u *utf16Reader) Read(p []byte) (int, error) {
-	for len(u.rest) == 0 {
-		var raw [4096]byte
-		n, err := io.ReadFull(u.r, raw[:])
-		if n < 2 {
-			return 0, cmpEOF(err)
-		}
-		units := make([]uint16, 0, n/2)
-		for i := 0; i+1 < n; i += 2 {
-			units = append(units, u.order.Uint16(raw[i:]))
-		}
-		if last := units[len(units)-1]; utf16.IsSurrogate(rune(last)) && last < 0xdc00 && err == nil {
-			if pair, err := u.r.Peek(2); err == nil {
-				units = append(units, u.order.Uint16(pair))
-				_, _ = u.r.Discard(2)
-			}
-		}
-		u.rest = []byte(strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff"))
-	}
-	n := copy(p, u.rest)
-	u.rest = u.rest[n:]
-	return n, nil
-}
-
-// cmpEOF turns the end within a unit into the end of the stream.
-func cmpEOF(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || err == nil {
-		return io.EOF
-	}
-	return err
-}

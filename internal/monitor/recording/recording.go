@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Options are facts that a recording does not hold.
@@ -27,10 +28,7 @@ var errFormat = errors.New("unknown format; it reads CSV with the columns timest
 
 // Read judges a recording. Except for Prometheus JSON it takes constant memory.
 func Read(in io.Reader, opts Options) (*monitor.Result, error) {
-	b := bufio.NewReaderSize(in, 64<<10)
-	if mark, err := b.Peek(3); err == nil && string(mark) == "\ufeff" {
-		_, _ = b.Discard(3)
-	}
+	b := report.SkipByteOrderMark(in)
 	start, err := b.Peek(4096)
 	if len(start) == 0 {
 		if err == nil || errors.Is(err, io.EOF) {

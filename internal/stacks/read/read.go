@@ -3,23 +3,18 @@ package read
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf16"
 
-	"github.com/klauspost/compress/zstd"
-
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 	"github.com/mcpdiag/mcpdiag/internal/stacks/spans"
 )
 
-const (
-	maxWhole  = 512 << 20 // bytes of an input that must be in memory as a whole
-	maxNested = 4         // compressions around one input
-)
+// maxWhole is the size of the largest input that must be in memory as a whole, in bytes.
+const maxWhole = 512 << 20
 
 // Options choose among the contents of a file.
 type Options struct {
@@ -36,65 +31,20 @@ type Input struct {
 }
 
 // Open undoes compression and byte order marks, and recognizes the format.
-func Open(r io.Reader, name string) (*Input, error) { return open(r, name, 0) }
-
-func open(r io.Reader, name string, nested int) (*Input, error) {
-	in := bufio.NewReaderSize(r, headSize)
-	head, err := in.Peek(headSize)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	if nested > maxNested {
-		return nil, fmt.Errorf("reading %s: it is compressed more than %d times", name, maxNested)
-	}
-	inner, err := decoded(in, head)
+func Open(r io.Reader, name string) (*Input, error) {
+	text, err := report.Decode(r, maxWhole)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	if inner != nil {
-		return open(inner, name, nested+1)
+	in := bufio.NewReaderSize(text, headSize)
+	head, err := in.Peek(headSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	if len(head) == 0 {
 		return nil, fmt.Errorf("reading %s: it is empty", name)
 	}
 	return &Input{Reader: in, Name: name, Shape: Detect(head)}, nil
-}
-
-// decoded returns the content of an input that is compressed or begins with a byte
-// order mark, nil for any other.
-func decoded(in *bufio.Reader, head []byte) (io.Reader, error) {
-	switch {
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		_, err := in.Discard(3)
-		return in, err
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return fromUTF16(in, head[0] == 0xff)
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		return gzip.NewReader(in)
-	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		dec, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxWhole))
-		if err != nil {
-			return nil, err
-		}
-		return dec, nil
-	}
-	return nil, nil //nolint:nilnil // there is nothing to undo, which is no fault
-}
-
-func fromUTF16(in io.Reader, little bool) (io.Reader, error) {
-	data, err := whole(in)
-	if err != nil {
-		return nil, err
-	}
-	units := make([]uint16, 0, len(data)/2)
-	for i := 2; i+1 < len(data); i += 2 {
-		a, b := uint16(data[i]), uint16(data[i+1])
-		if little {
-			a, b = b, a
-		}
-		units = append(units, a<<8|b)
-	}
-	return bytes.NewReader([]byte(string(utf16.Decode(units)))), nil
 }
 
 // Profile reads a profile of any format that package read knows.
