@@ -36,7 +36,7 @@ type Record struct {
 // RPC is the JSON-RPC message that a line holds.
 type RPC struct {
 	Kind     Kind
-	ID       []byte // as written, quotes included
+	ID       []byte // as written, without quotes
 	FromPeer Side   // the sender, if known
 	Code     int64  // of an error
 	IsError  bool   // a result with isError, or an error

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
@@ -28,19 +29,17 @@ type LimitRow struct {
 	PeakSec  int64     `json:"peakPerSecond"`
 }
 
-// pair is a two-part name of a table.
-type pair struct{ a, b string }
+// pairKey returns the name of a row that has two parts.
+func pairKey(a, b string) []byte { return []byte(a + "\x00" + b) }
 
 // span counts events and when they were.
 type span struct {
-	pair
 	count, first, last int64
 	second, inSecond   int64
 	peak               int64
 }
 
-func (s *span) add(p pair, e *input.Entry) {
-	s.pair = p
+func (s *span) add(e *input.Entry) {
 	s.count++
 	if !e.Known {
 		return
@@ -81,8 +80,7 @@ func (r *refusals) add(e *input.Entry, s said, about topics) {
 	if !refused && (e.RPC.Kind != logline.NoRPC && !e.RPC.IsError || about&aboutAuth == 0) {
 		return
 	}
-	p := pair{r.names.who(e), reasonOf(e, s)}
-	r.rows.at(p.a+"\x00"+p.b).add(p, e)
+	r.rows.row(pairKey(r.names.who(e), reasonOf(e, s))).add(e)
 }
 
 // reasonOf is the reason that the line gives, else the phrase or the status.
@@ -101,9 +99,9 @@ func reasonOf(e *input.Entry, s said) string {
 
 func (r *refusals) result() []RefusalRow {
 	rows := []RefusalRow{}
-	for _, name := range r.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
-		s := r.rows.rows[name]
-		rows = append(rows, RefusalRow{Who: s.a, Reason: s.b, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last)})
+	for name, s := range r.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
+		who, reason, _ := strings.Cut(name, "\x00")
+		rows = append(rows, RefusalRow{Who: who, Reason: reason, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last)})
 	}
 	return rows
 }
@@ -121,16 +119,15 @@ func (l *limits) add(e *input.Entry, about topics) bool {
 	if e.Status != 429 && e.RPC.Code != -32004 && about&aboutLimit == 0 {
 		return false
 	}
-	p := pair{l.names.who(e), cmp.Or(text(appendEndpoint(nil, e)), "(unknown)")}
-	l.rows.at(p.a+"\x00"+p.b).add(p, e)
+	l.rows.row(pairKey(l.names.who(e), cmp.Or(text(appendEndpoint(nil, e)), "(unknown)"))).add(e)
 	return true
 }
 
 func (l *limits) result() []LimitRow {
 	rows := []LimitRow{}
-	for _, name := range l.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
-		s := l.rows.rows[name]
-		rows = append(rows, LimitRow{Who: s.a, Endpoint: s.b, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last), PeakSec: s.peak})
+	for name, s := range l.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
+		who, endpoint, _ := strings.Cut(name, "\x00")
+		rows = append(rows, LimitRow{Who: who, Endpoint: endpoint, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last), PeakSec: s.peak})
 	}
 	return rows
 }
@@ -153,7 +150,7 @@ func (r *rates) add(name []byte, failed bool) {
 	if len(name) == 0 {
 		return
 	}
-	row := r.rows.of(name)
+	row := r.rows.row(name[:min(len(name), maxText)])
 	row.lines++
 	if failed {
 		row.errors++
@@ -164,10 +161,9 @@ func (r *rates) add(name []byte, failed bool) {
 func (r *rates) result() []RateRow {
 	low := func(c *rateCount) float64 { l, _ := trend.Wilson(float64(c.errors), float64(c.lines)); return l }
 	rows := []RateRow{}
-	for _, name := range r.rows.sorted(func(a, b *rateCount) int {
+	for name, c := range r.rows.sorted(func(a, b *rateCount) int {
 		return cmp.Or(cmp.Compare(low(b), low(a)), cmp.Compare(b.lines, a.lines))
 	}) {
-		c := r.rows.rows[name]
 		row := RateRow{Name: name, Lines: c.lines, Errors: c.errors}
 		row.Low, row.High = trend.Wilson(float64(c.errors), float64(c.lines))
 		rows = append(rows, row)

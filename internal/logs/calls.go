@@ -107,7 +107,7 @@ func (c *calls) add(p *pairing, e *input.Entry) {
 		p.call.wanted = true
 		return
 	}
-	s := c.tools.at(p.call.name())
+	s := c.tools.row([]byte(p.call.name()))
 	s.row.Calls++
 	if p.failed {
 		s.row.Errors++
@@ -132,7 +132,7 @@ func (c *calls) key(e *input.Entry, id []byte, from logline.Side) callKey {
 }
 
 func (c *calls) start(key callKey, e *input.Entry) *pairing {
-	if len(key.id) > 16 || len(key.id) == 16 && key.id > "9007199254740992" && isNumber(key.id) {
+	if isNumber(key.id) && (len(key.id) > 16 || len(key.id) == 16 && key.id > "9007199254740992") {
 		c.bigIDs++
 	}
 	if c.pending == nil {
@@ -143,7 +143,7 @@ func (c *calls) start(key callKey, e *input.Entry) *pairing {
 	} else {
 		c.oldest = append(c.oldest, key)
 	}
-	p := &pendingCall{tool: text(e.Tool), method: text(e.Method), nanos: e.Nanos, timed: e.HasTime(), id: text(e.Request), at: place(e.Source.Name, e.Offset)}
+	p := &pendingCall{tool: text(e.Tool), method: text(e.Method), nanos: e.Nanos, timed: e.HasTime(), id: text(e.Request), at: place(e)}
 	c.pending[key] = p
 	if len(c.pending) > maxPending {
 		c.forgetOldest()
@@ -177,7 +177,7 @@ func (c *calls) unanswered(p *pendingCall) {
 	if !p.wanted {
 		return
 	}
-	row := &c.tools.at(p.name()).row
+	row := &c.tools.row([]byte(p.name())).row
 	row.Calls++
 	if p.cancelled {
 		row.Cancelled++
@@ -303,8 +303,7 @@ func (c *calls) rows() []CallRow {
 		delete(c.pending, key)
 	}
 	rows := []CallRow{}
-	for _, name := range c.tools.sorted(func(a, b *callStats) int { return cmp.Compare(b.row.Calls, a.row.Calls) }) {
-		s := c.tools.rows[name]
+	for name, s := range c.tools.sorted(func(a, b *callStats) int { return cmp.Compare(b.row.Calls, a.row.Calls) }) {
 		row := s.row
 		row.Name, row.LatencyMS = name, latencyOf(s.latencies)
 		rows = append(rows, row)

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -140,3 +141,6 @@ func (m *subjects) of(s said) *subject {
 	m.known[string(s)] = found
 	return found
 }
+
+// place says where an entry stands.
+func place(e *input.Entry) string { return fmt.Sprintf("%s at byte %d", e.Source.Name, e.Offset) }

@@ -189,7 +189,7 @@ func (t *timeline) add(e *input.Entry) {
 	}
 	t.rows = append(t.rows, TimelineRow{
 		At: timeOf(e.Nanos), nanos: e.Nanos, Level: e.Level.String(), Failed: isError(e), Stream: text(e.Stream), What: text(appendEndpoint(nil, e)),
-		Message: lineOf(e), Place: place(e.Source.Name, e.Offset), TookMS: float64(e.Duration) / float64(time.Millisecond),
+		Message: lineOf(e), Place: place(e), TookMS: float64(e.Duration) / float64(time.Millisecond),
 	})
 }
 

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 	"time"
 
@@ -102,26 +101,25 @@ func (d *database) add(e *input.Entry, s said, about topics) {
 	if class == "" {
 		return
 	}
-	p := pair{class, StatementFingerprint(text(e.Statement))}
-	row := d.rows.at(p.a + "\x00" + p.b)
+	row := d.rows.row(pairKey(class, statementFingerprint(text(e.Statement))))
 	if row.count == 0 {
 		row.message = titleOf(e)
 	}
-	row.add(p, e)
+	row.add(e)
 }
 
 func (d *database) result() []DatabaseRow {
 	rows := []DatabaseRow{}
-	for _, name := range d.rows.sorted(func(a, b *databaseCount) int { return cmp.Compare(b.count, a.count) }) {
-		c := d.rows.rows[name]
-		rows = append(rows, DatabaseRow{Class: c.a, Statement: c.b, Message: c.message, Count: c.count, First: timeOf(c.first), Last: timeOf(c.last)})
+	for name, c := range d.rows.sorted(func(a, b *databaseCount) int { return cmp.Compare(b.count, a.count) }) {
+		class, statement, _ := strings.Cut(name, "\x00")
+		rows = append(rows, DatabaseRow{Class: class, Statement: statement, Message: c.message, Count: c.count, First: timeOf(c.first), Last: timeOf(c.last)})
 	}
 	return rows
 }
 
-// StatementFingerprint returns an SQL statement with its literals and its lists of
+// statementFingerprint returns an SQL statement with its literals and its lists of
 // parameters as "?", in one line of single blanks.
-func StatementFingerprint(statement string) string {
+func statementFingerprint(statement string) string {
 	var b strings.Builder
 	for i := 0; i < len(statement); {
 		c := statement[i]
@@ -169,6 +167,3 @@ func skipQuoted(s string, i int) int {
 func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '$'
 }
-
-// place says where an entry stands.
-func place(source string, offset int64) string { return fmt.Sprintf("%s at byte %d", source, offset) }

@@ -31,18 +31,17 @@ type errorCount struct {
 
 	title    string
 	fatal    bool
-	source   string
-	offset   int64
+	place    string // of the first
 	requests []string
 }
 
 func (t *errorTable) add(e *input.Entry) (id string) {
 	id, title := fingerprint(e)
-	row := t.rows.at(id)
+	row := t.rows.row([]byte(id))
 	if row.count == 0 {
-		row.title, row.source, row.offset = title, e.Source.Name, e.Offset
+		row.title, row.place = title, place(e)
 	}
-	row.add(pair{}, e)
+	row.add(e)
 	row.fatal = row.fatal || e.Level == logline.Fatal
 	if len(e.Request) > 0 && len(row.requests) < maxExamples {
 		row.requests = append(row.requests, text(e.Request))
@@ -52,11 +51,10 @@ func (t *errorTable) add(e *input.Entry) (id string) {
 
 func (t *errorTable) result() []ErrorRow {
 	rows := []ErrorRow{}
-	for _, id := range t.rows.sorted(func(a, b *errorCount) int { return cmp.Compare(b.count, a.count) }) {
-		c := t.rows.rows[id]
+	for id, c := range t.rows.sorted(func(a, b *errorCount) int { return cmp.Compare(b.count, a.count) }) {
 		rows = append(rows, ErrorRow{
 			Fingerprint: id, Title: c.title, Count: c.count, First: timeOf(c.first), Last: timeOf(c.last), Fatal: c.fatal,
-			Place: place(c.source, c.offset), Requests: c.requests,
+			Place: c.place, Requests: c.requests,
 		})
 	}
 	return rows

@@ -264,7 +264,7 @@ func TestStatementFingerprint(t *testing.T) {
 		"":                                                 "",
 		"select 'open":                                     "select ?",
 	} {
-		if got := StatementFingerprint(statement); got != want {
+		if got := statementFingerprint(statement); got != want {
 			t.Errorf("%q: got %q, want %q", statement, got, want)
 		}
 	}
@@ -573,6 +573,43 @@ func TestVerdicts(t *testing.T) {
 }
 
 // Memory is bounded: messages that are all different do not pile up.
+// Names that are cut count as one, and a full table counts the rest under one name.
+func TestLongAndManyNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 500)
+	refused := `{"time":"2026-11-25T09:00:00Z","level":"warn","msg":"authentication_failed","event":"authentication_failed","user_id":"%s","reason":"%s"}` + "\n"
+	r := read(t, strings.Repeat(fmt.Sprintf(refused, "ann", long), 5)+
+		strings.Repeat(`{"time":"2026-11-25T09:00:00Z","level":"error","msg":"deadlock detected","statement":"SELECT `+long+`"}`+"\n", 5)+
+		strings.Repeat(`{"time":"2026-11-25T09:00:00Z","level":"info","msg":"done","endpoint":"/`+long+`","status":200,"duration_ms":1}`+"\n", 5))
+	if len(r.Auth) != 1 || r.Auth[0].Count != 5 || r.Auth[0].Who != "ann" {
+		t.Errorf("refusals: %+v", r.Auth)
+	}
+	if len(r.Database) != 1 || r.Database[0].Count != 5 {
+		t.Errorf("deadlocks: %+v", r.Database)
+	}
+	if !slices.ContainsFunc(r.ErrorRates, func(row RateRow) bool { return row.Lines == 5 && len(row.Name) == maxText }) {
+		t.Errorf("rates: %+v", r.ErrorRates)
+	}
+	var b strings.Builder
+	for i := range maxNames + 100 {
+		fmt.Fprintf(&b, refused, fmt.Sprintf("user-%d", i), "expired")
+	}
+	if r = read(t, b.String()); r.Auth[0].Count != 100 || r.Auth[0].Who != others {
+		t.Errorf("of a full table: %+v", r.Auth[0])
+	}
+}
+
+// An id that is no number loses nothing in JavaScript, however long it is.
+func TestLongIDs(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]int64{`"6f1c7c1e-7c57-4d0e-9d1b-0f3f5a6f7a10"`: 0, "9007199254740993": 1, "12345678901234567": 1, "9007199254740992": 0} {
+		line := `2026-11-25T09:00:33.000Z [info] [demo] Message from client: {"method":"tools/call","params":{"name":"search"},"jsonrpc":"2.0","id":` + id + "}\n"
+		if r := read(t, line); r.BigIDs != want {
+			t.Errorf("%s: %d ids beyond 2^53, want %d", id, r.BigIDs, want)
+		}
+	}
+}
+
 func TestManyTemplates(t *testing.T) {
 	var b strings.Builder
 	r := rand.New(rand.NewPCG(7, 8))

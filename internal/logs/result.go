@@ -164,17 +164,14 @@ func reading(sources []*input.Source, s *input.Stats, o *Options) Reading {
 }
 
 func (r *Result) warn(c *collector) {
-	if r.Read.Lines == 0 {
-		r.Warnings = append(r.Warnings, "the logs are empty")
-	}
 	if share := float64(r.Read.Unread) / float64(max(1, r.Read.Lines)); share > 0.2 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%.0f %% of the lines were not understood, such as: %s", 100*share, strings.Join(r.Read.Samples, " · ")))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%.0f %% of the lines were not understood, such as: %s", 100*share, report.Cell(strings.Join(r.Read.Samples, " · "), 200)))
 	}
 	if r.Read.NoZone > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d lines have a time without a zone: read as %s (--tz)", r.Read.NoZone, r.Read.Zone))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s without a time zone, read as %s (--tz)", report.Plural(r.Read.NoZone, "line"), r.Read.Zone))
 	}
 	if n := r.Read.Units[logline.UnitGuessed.String()]; n > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d durations have no unit: read as milliseconds (--unit)", n))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s without a unit, read as milliseconds (--unit)", report.Plural(n, "duration")))
 	}
 	if r.Read.CutLines > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%d lines are longer than 1 MiB: %d bytes in their middle were skipped", r.Read.CutLines, r.Read.CutBytes))
@@ -210,7 +207,7 @@ func (r *Result) Report() *finding.Report {
 	return rep
 }
 
-// mostlyUnread is the share of lines that were not understood above which nothing can be said.
+// mostlyUnread is the share of lines that were not understood above which there is no verdict.
 const mostlyUnread = 0.9
 
 // verdict is a finding only if a known fault, a change or a condition failed.
@@ -224,7 +221,7 @@ func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.
 	case failures > 0:
 		return "faults", fmt.Sprintf("%s in %s", plural(failures, "fault"), r.timeRange()), finding.Found
 	case float64(r.Read.Unread) > mostlyUnread*float64(r.Read.Lines):
-		return "unread", fmt.Sprintf("the format of %d of %s is not known: nothing can be said about them", r.Read.Unread, plural(int(r.Read.Lines), "line")), finding.Failed
+		return "unread", fmt.Sprintf("the format of %s of %s is not known: only phrases in them were searched", report.Count(r.Read.Unread), plural(int(r.Read.Lines), "line")), finding.Failed
 	case warnings > 0:
 		return "warnings", fmt.Sprintf("%s in %s", plural(warnings, "warning"), r.timeRange()), finding.Clean
 	}

@@ -31,13 +31,13 @@ type sessions struct {
 var (
 	sessionLost    = []string{"session not found", "no valid session", "invalid or expired session", "unknown session", "session has been terminated"}
 	sessionOpened  = []string{"created new transport", "session connected", "session created", "session_created", "new session", "session initialized"}
-	sessionClosed  = []string{"terminating session", "session closed", "session_closed", "session terminated", "session ended", "session deleted"}
+	sessionClosed  = []string{"terminating session", "session closed", "session_closed", "session terminated", "session ended", "session deleted", "transport closed for session"}
 	sessionDropped = []string{"server disconnected", "transport closed unexpectedly", "server transport closed"}
 )
 
 func (s *sessions) add(e *input.Entry, words said, about topics) {
 	if len(e.Session) > 0 {
-		s.seen.of(e.Session)
+		s.seen.row(e.Session)
 	}
 	switch {
 	case e.RPC.Kind == logline.Request && string(e.Method) == "initialize":
@@ -58,7 +58,7 @@ func (s *sessions) add(e *input.Entry, words said, about topics) {
 
 func (s *sessions) initialize(e *input.Entry) {
 	s.counts.Opened++
-	n := s.initialized.at(e.Source.Name + "\x00" + text(e.Stream))
+	n := s.initialized.row([]byte(e.Source.Name + "\x00" + text(e.Stream)))
 	if *n > 0 {
 		s.counts.Reopened++
 	}

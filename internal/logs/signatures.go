@@ -92,9 +92,8 @@ type signatureTable struct {
 type signatureCount struct {
 	span
 
-	line   string
-	source string
-	offset int64
+	line  string
+	place string // of the first
 }
 
 // add looks for known faults in an entry that may have one: routine messages below
@@ -124,9 +123,9 @@ func (t *signatureTable) count(i int, e *input.Entry) {
 	}
 	row := &t.rows[i]
 	if row.count == 0 {
-		row.line, row.source, row.offset = text(e.Raw), e.Source.Name, e.Offset
+		row.line, row.place = text(e.Raw), place(e)
 	}
-	row.add(pair{}, e)
+	row.add(e)
 }
 
 func (t *signatureTable) result() []SignatureRow {
@@ -138,7 +137,7 @@ func (t *signatureTable) result() []SignatureRow {
 		s := t.list[i]
 		rows = append(rows, SignatureRow{
 			ID: s.ID, Title: s.Title, Cause: s.Cause, Remedy: s.Remedy, Next: s.Next, Warn: s.Warn, Count: c.count,
-			First: timeOf(c.first), Last: timeOf(c.last), Line: c.line, Place: place(c.source, c.offset),
+			First: timeOf(c.first), Last: timeOf(c.last), Line: c.line, Place: c.place,
 		})
 	}
 	return rows

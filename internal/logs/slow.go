@@ -37,7 +37,7 @@ func (s *slow) add(e *input.Entry, what []byte, d time.Duration) {
 	s.over++
 	s.rows = append(s.rows, SlowRow{
 		What: cmp.Or(text(what), "(unknown)"), MS: float64(d) / float64(time.Millisecond), At: timeOf(e.Nanos), Request: text(e.Request),
-		Place: place(e.Source.Name, e.Offset), duration: d,
+		Place: place(e), duration: d,
 	})
 	if len(s.rows) >= 2*s.top {
 		s.cut()

@@ -2,6 +2,8 @@ package logs
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"slices"
 )
 
@@ -17,37 +19,40 @@ type tally[T any] struct {
 	limit int
 }
 
-// at returns the row of a name, made on first use.
-func (t *tally[T]) at(name string) *T { return t.of([]byte(name)) }
+// maxKey is the length of a name: of two texts and a separator.
+const maxKey = 2*maxText + 1
 
-// of is at for a name that need not be copied if it is there already.
-func (t *tally[T]) of(key []byte) *T {
-	if row, ok := t.rows[string(key)]; ok {
+// row returns the row of a name, made on first use. The name is cut to maxKey bytes.
+func (t *tally[T]) row(name []byte) *T {
+	name = name[:min(len(name), maxKey)]
+	if row, ok := t.rows[string(name)]; ok {
 		return row
 	}
-	name := text(key)
 	if t.rows == nil {
 		t.rows = map[string]*T{}
 	}
 	if len(t.rows) >= cmp.Or(t.limit, maxNames) {
-		name = others
-		if row, ok := t.rows[name]; ok {
+		name = []byte(others)
+		if row, ok := t.rows[others]; ok {
 			return row
 		}
 	}
 	row := new(T)
-	t.rows[name] = row
+	t.rows[string(name)] = row
 	return row
 }
 
-// sorted returns the names in the order of less, names that are equal by name.
-func (t *tally[T]) sorted(compare func(a, b *T) int) []string {
-	names := make([]string, 0, len(t.rows))
-	for name := range t.rows {
-		names = append(names, name)
-	}
+// sorted yields the rows in the order of compare, those that are equal by name.
+func (t *tally[T]) sorted(compare func(a, b *T) int) iter.Seq2[string, *T] {
+	names := slices.Collect(maps.Keys(t.rows))
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(compare(t.rows[a], t.rows[b]), cmp.Compare(a, b))
 	})
-	return names
+	return func(yield func(string, *T) bool) {
+		for _, name := range names {
+			if !yield(name, t.rows[name]) {
+				return
+			}
+		}
+	}
 }

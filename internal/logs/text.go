@@ -38,7 +38,9 @@ func (r *Result) Page(w io.Writer, paint report.Painter, only []string) error {
 	default:
 		r.overview(&b, paint)
 	}
-	r.footnotes(&b, paint)
+	if r.Read.Lines > 0 {
+		r.footnotes(&b, paint)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -79,6 +81,9 @@ func (r *Result) overview(b *strings.Builder, paint report.Painter) {
 		if f.Next != "" {
 			fmt.Fprintf(b, "    Next: %s\n", report.Line(f.Next))
 		}
+	}
+	if r.Read.Entries == 0 {
+		return
 	}
 	fmt.Fprintf(b, "\nMore of one line: --only %s. One request: --request ID.\n", strings.Join(SectionNames(), ", "))
 }

@@ -73,7 +73,7 @@ func (j *judge) form(mistakes []string) {
 	case j.Kind == Opaque && strings.Count(j.raw, ".") == 2 && !foreign.MatchString(j.raw):
 		j.add("form", finding.Warn, "if it should be a JWT, fetch a new one", "three parts as a JWT has, but the first is no JSON")
 	case j.Kind == Opaque:
-		j.add("form", finding.Info, "ask the authorization server with --introspect", "opaque: its content can only be had by introspection")
+		j.add("form", finding.Info, "ask the authorization server with --introspect", "opaque: only introspection can read it")
 	default:
 		j.add("form", finding.Pass, "", "a JWT of three parts")
 	}

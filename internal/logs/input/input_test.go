@@ -141,6 +141,32 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
+// A document that is no log is refused, also within a compression; a log that begins
+// with the same letters is read.
+func TestDocumentsAreNoLogs(t *testing.T) {
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct{ data, want string }{
+		"this program":        {string(program), "a program"},
+		"compressed":          {zip(t, string(program)), "a program"},
+		"for Windows":         {"MZ\x90\x00\x03\x00\x00\x00", "a program"},
+		"a picture":           {"<svg xmlns='http://www.w3.org/2000/svg'>\n</svg>\n", "a picture"},
+		"a picture in XML":    {"<?xml version='1.0'?>\n<svg>\n</svg>\n", "a picture"},
+		"a log in XML":        {"<?xml version='1.0'?>\n<log4j:event/>\n", ""},
+		"a page":              {"\n<!DOCTYPE html>\n<title>error</title>\n", "an HTML page"},
+		"a log of MZ":         {"MZ-42 started\n", ""},
+		"nothing":             {"", ""},
+		"a log of short text": {"M\n", ""},
+	} {
+		err := Read(t.Context(), source(tc.data), Options{}, &Stats{}, func(*Entry) error { return nil })
+		if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), "it is not a log but "+tc.want)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A file can decompress to itself; a few layers are read, then it is refused.
 func TestNestedCompression(t *testing.T) {
 	data := "INFO:mcp:one\n"

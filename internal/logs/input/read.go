@@ -43,7 +43,10 @@ func Read(ctx context.Context, s *Source, o Options, stats *Stats, yield func(*E
 	defer r.Close() //nolint:errcheck // only read
 	text := io.Reader(r)
 	if !s.follow {
-		if text, err = report.Decode(r, maxWindow); err != nil {
+		if text, err = report.Decode(r, maxWindow); err == nil {
+			text, err = refuseDocuments(text)
+		}
+		if err != nil {
 			return fmt.Errorf("reading %s: %w", s.Name, err)
 		}
 	}
