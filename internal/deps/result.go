@@ -41,9 +41,7 @@ func (r *Result) add(server int, findings []finding.Finding) {
 // Report returns the result in the common form.
 func (r *Result) Report() *finding.Report {
 	rep := &finding.Report{Command: "mcpdiag deps", Verdict: r.Verdict, Findings: r.Findings, Severity: finding.Worst(r.Findings), Seconds: r.Seconds, Headline: r.headline()}
-	if rep.Severity == finding.Fail {
-		rep.Outcome = finding.Found
-	}
+	rep.FailOn(finding.Fail)
 	table := finding.Table{Title: "Servers", Header: []string{"kind", "address", "from"}}
 	for _, s := range r.Servers {
 		table.Rows = append(table.Rows, []string{string(s.Kind), report.Cell(s.Address, 80), report.Cell(s.Origin, 60)})
@@ -55,12 +53,11 @@ func (r *Result) Report() *finding.Report {
 // headline names the first of the worst findings, else how many checks passed and how
 // many could not be made.
 func (r *Result) headline() string {
+	if f := finding.Leading(r.Findings); f != nil {
+		return f.ID + ": " + f.Summary
+	}
 	counts := map[finding.Severity]int64{}
-	worst := finding.Worst(r.Findings)
 	for _, f := range r.Findings {
-		if f.Severity == worst && worst.Compare(finding.Warn) >= 0 {
-			return f.ID + ": " + f.Summary
-		}
 		counts[f.Severity]++
 	}
 	text := fmt.Sprintf("%s of %s without a finding", report.Plural(counts[finding.Pass]+counts[finding.Info], "check"), report.Plural(int64(len(r.Servers)), "server"))

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 )
 
 // Kind is a kind of server.
@@ -29,16 +31,19 @@ type Target struct {
 // maxTargets bounds the servers that are checked in one run.
 const maxTargets = 10
 
-// schemes are the kinds by the scheme of an address.
-var schemes = map[string]Kind{"postgres": Postgres, "postgresql": Postgres, "redis": Redis, "rediss": Redis, "valkey": Redis, "valkeys": Redis}
-
 // kindOf returns the kind of server that an address names, "" if it is none of ours.
 func kindOf(address string) Kind {
 	scheme, _, ok := strings.Cut(address, "://")
 	if !ok {
 		return ""
 	}
-	return schemes[strings.ToLower(scheme)]
+	switch scheme = strings.ToLower(scheme); {
+	case scheme == "postgres", scheme == "postgresql":
+		return Postgres
+	case redis.IsScheme(scheme):
+		return Redis
+	}
+	return ""
 }
 
 // FromEnviron returns the servers that the variables of an environment name, by the

@@ -121,6 +121,24 @@ func Worst(findings []Finding) Severity {
 	return worst
 }
 
+// Leading returns the first of the most serious findings, nil if none is a warning or a
+// failure.
+func Leading(findings []Finding) *Finding {
+	worst := Worst(findings)
+	if worst.Compare(Warn) < 0 {
+		return nil
+	}
+	return &findings[slices.IndexFunc(findings, func(f Finding) bool { return f.Severity == worst })]
+}
+
+// Observations returns texts as evidence.
+func Observations(texts []string) (all []Evidence) {
+	for _, text := range texts {
+		all = append(all, Evidence{Text: text})
+	}
+	return all
+}
+
 // Health returns the verdict on the findings about a server: sick, doubtful or healthy,
 // and unknown if none of them could be judged.
 func Health(findings []Finding) Verdict {

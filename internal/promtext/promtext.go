@@ -48,10 +48,14 @@ type Metrics struct {
 	n       int
 }
 
+func newMetrics() *Metrics {
+	return &Metrics{samples: map[string][]Sample{}, kinds: map[string]Kind{}, natives: map[string][]NativeSeries{}}
+}
+
 // Parse reads a page. Lines that are not samples are skipped; a page without any
 // sample is an error.
 func Parse(page []byte) (*Metrics, error) {
-	m := &Metrics{samples: map[string][]Sample{}, kinds: map[string]Kind{}}
+	m := newMetrics()
 	var first error
 	number := 0
 	for line := range strings.Lines(string(page)) {
@@ -68,11 +72,8 @@ func Parse(page []byte) (*Metrics, error) {
 			if first == nil {
 				first = fmt.Errorf("not the text format of Prometheus, line %d: %w", number, err)
 			}
-		case m.n < MaxSamples:
-			m.samples[name] = append(m.samples[name], s)
-			m.n++
 		default:
-			m.Skipped++
+			m.sample(name, s.Labels, s.Value)
 		}
 	}
 	if m.n > 0 {

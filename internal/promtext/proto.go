@@ -23,7 +23,7 @@ const Accept = ProtoType + ";proto=io.prometheus.client.MetricFamily;encoding=de
 
 // ParseProto reads a page in the protobuf format.
 func ParseProto(page []byte) (*Metrics, error) {
-	m := &Metrics{samples: map[string][]Sample{}, kinds: map[string]Kind{}, natives: map[string][]NativeSeries{}}
+	m := newMetrics()
 	options := protodelim.UnmarshalOptions{MaxSize: int64(len(page))}
 	for in := bufio.NewReader(bytes.NewReader(page)); ; {
 		var family dto.MetricFamily

@@ -2,8 +2,6 @@ package token
 
 import (
 	"cmp"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -83,10 +81,8 @@ func (r *Result) Report() *finding.Report {
 
 // headline names the first failure, else the first warning.
 func (r *Result) headline() string {
-	for _, s := range []finding.Severity{finding.Fail, finding.Warn} {
-		if i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.Severity == s }); i >= 0 {
-			return fmt.Sprintf("%s: %s", r.Findings[i].ID, r.Findings[i].Summary)
-		}
+	if f := finding.Leading(r.Findings); f != nil {
+		return f.ID + ": " + f.Summary
 	}
 	if r.Verdict == "unknown" {
 		return "only the server can judge this token: its " + cmp.Or(strings.Join(r.unread, ", "), "claims") + " cannot be read"

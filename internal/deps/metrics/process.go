@@ -53,7 +53,7 @@ func (j *judge) process() {
 }
 
 func (j *judge) gauge(f Figure) {
-	if j.window.before != nil && !j.window.restarted {
+	if j.window.before != nil {
 		if was, ok := j.window.before.figure(f.Metric); ok {
 			change := f.Value - was
 			f.Change = &change

@@ -15,18 +15,13 @@ const maxRows = 20
 // Report returns the result in the common form.
 func (r *Result) Report() *finding.Report {
 	rep := &finding.Report{Command: "mcpdiag metrics", Verdict: r.Verdict, Findings: r.Findings, Severity: finding.Worst(r.Findings), Warnings: r.Warnings, Tables: r.tables()}
-	if rep.Severity == finding.Fail {
-		rep.Outcome = finding.Found
-	}
+	rep.FailOn(finding.Fail)
 	rep.Headline = "no finding " + r.Window
 	if r.Verdict == "unknown" {
 		rep.Headline = "the page has nothing that can be judged"
 	}
-	for _, f := range r.Findings {
-		if f.Severity == rep.Severity && f.Severity.Compare(finding.Warn) >= 0 {
-			rep.Headline = f.ID + ": " + f.Summary
-			break
-		}
+	if f := finding.Leading(r.Findings); f != nil {
+		rep.Headline = f.ID + ": " + f.Summary
 	}
 	return rep
 }

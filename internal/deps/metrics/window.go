@@ -13,8 +13,8 @@ import (
 // window is the time between two readings. Without an earlier reading it begins with
 // the server.
 type window struct {
-	before, now *Scrape
-	restarted   bool // a counter fell, or the process has another start time
+	before, now *Scrape // before is nil if there is none, or none of the same process
+	restarted   bool    // a counter fell, or the process has another start time
 }
 
 func newWindow(before, now *Scrape) *window {
@@ -23,6 +23,9 @@ func newWindow(before, now *Scrape) *window {
 		then, ok := before.figure("process_start_time_seconds")
 		start, known := now.figure("process_start_time_seconds")
 		w.restarted = ok && known && math.Abs(start-then) > 1 || anyFell(before, now)
+	}
+	if w.restarted {
+		w.before = nil // the counters began anew
 	}
 	return w
 }
@@ -67,7 +70,7 @@ func (s *Scrape) figure(name string) (float64, bool) { return s.Sum(promtext.Sel
 
 // seconds returns the length of the window, 0 if it is unknown.
 func (w *window) seconds() float64 {
-	if w.before != nil && !w.restarted {
+	if w.before != nil {
 		return w.now.At.Sub(w.before.At).Seconds()
 	}
 	start, ok := w.now.figure("process_start_time_seconds")
@@ -85,7 +88,7 @@ func (w *window) String() string {
 		took = report.Plural(int64(days), "day")
 	}
 	switch {
-	case w.before != nil && !w.restarted:
+	case w.before != nil:
 		return "over " + took
 	case length == 0:
 		return "since the start, which the page does not give"
@@ -102,7 +105,7 @@ type growth struct {
 // growths returns the differences of the counter called name.
 func (w *window) growths(name string) []growth {
 	earlier := map[string]float64{}
-	if w.before != nil && !w.restarted {
+	if w.before != nil {
 		earlier = byKey(w.before.Samples(name))
 	}
 	var all []growth
@@ -127,7 +130,7 @@ func (w *window) rise(name string) (total float64, ok bool) {
 // histograms returns the differences of a classic histogram.
 func (w *window) histograms(name string) []promtext.Series {
 	earlier := map[string]promtext.Histogram{}
-	if w.before != nil && !w.restarted {
+	if w.before != nil {
 		for _, s := range w.before.Histograms(name) {
 			earlier[promtext.Key(s.Labels)] = s.Histogram
 		}
@@ -144,7 +147,7 @@ func (w *window) histograms(name string) []promtext.Series {
 // natives returns the differences of a native histogram.
 func (w *window) natives(name string) []promtext.NativeSeries {
 	earlier := map[string]promtext.Native{}
-	if w.before != nil && !w.restarted {
+	if w.before != nil {
 		for _, s := range w.before.Natives(name) {
 			earlier[promtext.Key(s.Labels)] = s.Native
 		}

@@ -180,13 +180,9 @@ func (c *checker) skipped(id string, err error) {
 	if sqlState(err) == "42501" {
 		hint = "; missing: " + c.grant()
 	}
-	c.add(id, finding.Skip, "", nil, "could not be asked: %s%s", report.Cell(err.Error(), 200), hint)
+	c.add(id, finding.Skip, "", nil, "not checked: %s%s", report.Cell(err.Error(), 200), hint)
 }
 
 func (c *checker) add(id string, s finding.Severity, hint string, evidence []string, format string, args ...any) {
-	f := finding.Finding{ID: id, Group: "postgres", Severity: s, Summary: fmt.Sprintf(format, args...), Hint: hint}
-	for _, text := range evidence {
-		f.Evidence = append(f.Evidence, finding.Evidence{Text: text})
-	}
-	c.list = append(c.list, f)
+	c.list = append(c.list, finding.Finding{ID: id, Group: "postgres", Severity: s, Summary: fmt.Sprintf(format, args...), Evidence: finding.Observations(evidence), Hint: hint})
 }

@@ -158,10 +158,10 @@ func causeOf(err error) string {
 // skipped reports a check that the user may not make.
 func (c *checker) skipped(id string, err error) {
 	if e, ok := errors.AsType[*rightError](err); ok {
-		c.add(id, finding.Skip, "", nil, "missing right: ACL SETUSER %s %s", report.Cell(c.userName(), 40), e.command.right())
+		c.add(id, finding.Skip, "", nil, "missing right: ACL SETUSER %s %s", report.Cell(c.userName(), 40), e.command.right(report.Cell(c.RateLimit, 60)))
 		return
 	}
-	c.add(id, finding.Skip, "", nil, "could not be asked: %s", report.Cell(err.Error(), 200))
+	c.add(id, finding.Skip, "", nil, "not checked: %s", report.Cell(err.Error(), 200))
 }
 
 func (c *checker) userName() string {
@@ -172,11 +172,7 @@ func (c *checker) userName() string {
 }
 
 func (c *checker) add(id string, s finding.Severity, hint string, evidence []string, format string, args ...any) {
-	f := finding.Finding{ID: id, Group: "redis", Severity: s, Summary: fmt.Sprintf(format, args...), Hint: hint}
-	for _, text := range evidence {
-		f.Evidence = append(f.Evidence, finding.Evidence{Text: text})
-	}
-	c.list = append(c.list, f)
+	c.list = append(c.list, finding.Finding{ID: id, Group: "redis", Severity: s, Summary: fmt.Sprintf(format, args...), Evidence: finding.Observations(evidence), Hint: hint})
 }
 
 // pings is how many PINGs are sent.

@@ -1,5 +1,7 @@
 package redis
 
+import "strings"
+
 // command is one of the commands that may be sent.
 type command int
 
@@ -36,10 +38,17 @@ var words = map[command][]string{
 	zcard:         {"ZCARD"},
 }
 
-// right returns the right that a command needs, as ACL SETUSER has it.
-func (c command) right() string {
-	return map[command]string{
-		ping: "+ping", info: "+info", setName: "+client|setname", clientList: "+client|list", slowLog: "+slowlog|get", latencyLatest: "+latency|latest",
-		configGet: "+config|get", scan: "+scan", ttl: "+ttl %R~*", typeOf: "+type %R~*", get: "(+get %R~rate_limit:*)", zcard: "(+zcard %R~rate_limit:*)",
-	}[c]
+// right returns the right that a command needs, as ACL SETUSER has it; limits is the
+// pattern of the keys of rate limits, the only keys whose values are read.
+func (c command) right(limits string) string {
+	switch name := strings.ToLower(words[c][0]); c {
+	case setName, clientList, slowLog, latencyLatest, configGet:
+		return "+" + name + "|" + strings.ToLower(words[c][1])
+	case ttl, typeOf:
+		return "+" + name + " %R~*"
+	case get, zcard:
+		return "(+" + name + " %R~" + limits + ")"
+	default:
+		return "+" + name
+	}
 }

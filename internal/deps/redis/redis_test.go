@@ -28,12 +28,16 @@ func TestParse(t *testing.T) {
 func TestCommandsOnlyRead(t *testing.T) {
 	t.Parallel()
 	allowed := []string{"PING", "INFO", "CLIENT SETNAME", "CLIENT LIST", "SLOWLOG GET", "LATENCY LATEST", "CONFIG GET", "SCAN", "TTL", "TYPE", "GET", "ZCARD"}
+	rights := map[command]string{
+		ping: "+ping", info: "+info", setName: "+client|setname", clientList: "+client|list", slowLog: "+slowlog|get", latencyLatest: "+latency|latest",
+		configGet: "+config|get", scan: "+scan", ttl: "+ttl %R~*", typeOf: "+type %R~*", get: "(+get %R~limit:*)", zcard: "(+zcard %R~limit:*)",
+	}
 	for c, w := range words {
 		if name := strings.Join(w[:min(2, len(w))], " "); !slices.Contains(allowed, name) {
 			t.Errorf("%s is not a command that only reads", name)
 		}
-		if c.right() == "" {
-			t.Errorf("%s has no right", w[0])
+		if got, want := c.right("limit:*"), rights[c]; got != want {
+			t.Errorf("%s needs %s, want %s", w[0], got, want)
 		}
 	}
 	if len(words) != len(allowed) {

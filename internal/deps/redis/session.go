@@ -28,18 +28,17 @@ type Server struct {
 // schemes are those of addresses; true is TLS.
 var schemes = map[string]bool{"redis": false, "rediss": true, "valkey": false, "valkeys": true}
 
+// IsScheme reports whether addresses of Redis begin with scheme.
+func IsScheme(scheme string) bool { _, ok := schemes[scheme]; return ok }
+
 // Parse reads an address such as redis://user@host:6379/0. The error does not repeat it,
 // since it may hold a password.
 func Parse(address string) (Server, error) {
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil || !IsScheme(u.Scheme) || u.Hostname() == "" {
 		return Server{}, errors.New("not an address of Redis (not shown, it may hold a password); want redis://user@host:6379/0")
 	}
-	secure, known := schemes[u.Scheme]
-	if !known || u.Hostname() == "" {
-		return Server{}, errors.New("not an address of Redis (not shown, it may hold a password); want redis://user@host:6379/0")
-	}
-	s := Server{host: u.Host, tls: secure, user: u.User.Username()}
+	s := Server{host: u.Host, tls: schemes[u.Scheme], user: u.User.Username()}
 	s.password, _ = u.User.Password()
 	if u.Port() == "" {
 		s.host = net.JoinHostPort(u.Hostname(), "6379")
