@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -24,7 +25,7 @@ func TestEndlessListing(t *testing.T) {
 		page    func(n int) string
 		timeout time.Duration
 		warning string
-		pages   int
+		pages   int64
 	}{
 		"the same": {func(int) string { return `{"tools":[` + tool + `],"nextCursor":"same"}` }, time.Minute, "repeats its pages", 2},
 		"a circle": {func(n int) string { return fmt.Sprintf(`{"tools":[%s],"nextCursor":"%d"}`, tool, n%2) }, time.Minute, "repeats its pages", 3},
@@ -35,15 +36,14 @@ func TestEndlessListing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := 0
+			var pages atomic.Int64
 			s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, a asked) {
-				n++
-				answerJSON(w, a, tc.page(n))
+				answerJSON(w, a, tc.page(int(pages.Add(1))))
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), tc.timeout)
 			defer cancel()
 			tools, err := s.Tools(ctx)
-			if err != nil || len(tools) == 0 || tools[0].Name != "echo" || n > tc.pages {
+			if n := pages.Load(); err != nil || len(tools) == 0 || tools[0].Name != "echo" || n > tc.pages {
 				t.Errorf("%d tools of %d pages, %v", len(tools), n, err)
 			}
 			if w := s.Warnings(); len(w) != 1 || !strings.Contains(w[0], tc.warning) {
