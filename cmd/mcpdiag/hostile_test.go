@@ -28,7 +28,9 @@ type ended struct {
 // invoke runs the program as main does.
 func invoke(t *testing.T, args ...string) ended {
 	t.Helper()
-	return invokeWith(t.Context(), args...)
+	o := invokeWith(t.Context(), args...)
+	o.fits(t, args)
+	return o
 }
 
 func invokeWith(ctx context.Context, args ...string) ended {

@@ -18,6 +18,7 @@ var levels = [][]string{
 	{"snapshot", "client", "mcp", "process", "trend", "finding", "stacks", "inspect", "logline", "promtext", "report", "yamlfile"},
 	{"poll", "flame", "diff", "loadtest", "monitor", "proxy", "logs", "deps", "heap", "token", "demo"},
 	{"leaktest", "doctor", "tour"},
+	{"schema"},
 	{"assist"},
 }
 

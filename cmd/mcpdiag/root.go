@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // newRootCmd returns the root command.
@@ -59,7 +57,7 @@ func addGroups(root *cobra.Command, a *app) {
 		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a), newHeapCmd(a), newReportCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a), newLeaktestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
-		{"more", "More:", []*cobra.Command{newSchemaCmd(), newVersionCmd()}},
+		{"more", "More:", []*cobra.Command{newSchemaCmd(a), newVersionCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, cmd := range g.commands {
@@ -112,18 +110,6 @@ func newHelpCmd(a *app, root *cobra.Command) *cobra.Command {
 				return usageError{err}
 			}
 			return cmd.Help()
-		},
-	}
-}
-
-func newSchemaCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON Schema of the snapshot document",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(snapshot.Schema)
-			return err
 		},
 	}
 }
