@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -79,7 +81,71 @@ func sdkServer() {
 		}
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "ok"}}}, nil, nil
 	})
+	mcp.AddTool(s, &mcp.Tool{Name: "complain", Description: "writes an error to the log"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+		slog.Error("query failed", "err", "pq: sorry, too many clients already", "password", "hunter2hunter2")
+		return &mcp.CallToolResult{}, nil, nil
+	})
+	mcp.AddTool(s, &mcp.Tool{Name: "crash", Description: "ends the process"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+		go func() { _ = []int{}[calls] }()
+		select {}
+	})
 	_ = s.Run(context.Background(), &mcp.StdioTransport{})
+}
+
+// The last error of a real server that the proxy started is in the snapshot while the
+// server runs, and is said with its remedy when it has crashed.
+func TestProxyTellsLastError(t *testing.T) {
+	t.Parallel()
+	announced := filepath.Join(t.TempDir(), "proxy.txt")
+	var stderr bytes.Buffer
+	cmd := exec.Command("mcpdiag", "proxy", "--announce", announced, "--", "sdkserver")
+	cmd.Stderr = &stderr
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	session, err := client.Connect(t.Context(), &mcp.CommandTransport{Command: cmd}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "complain"}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(announced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, _, _ := strings.Cut(string(text), "\n")
+	var last string
+	for deadline := time.Now().Add(20 * time.Second); last == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		last = lastErrorAt(t, url+"/debug/snapshot")
+	}
+	if !strings.Contains(last, "too many clients") || strings.Contains(last, "hunter2") {
+		t.Errorf("the snapshot has the error %q", last)
+	}
+	if _, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "crash"}); err == nil {
+		t.Error("the server did not crash")
+	}
+	_ = session.Close()
+	for _, want := range []string{
+		"password=hunter2hunter2\n", // the server's own line passes unchanged
+		"warning: the server's last error: panic: runtime error: index out of range", "warning: known fault: a Go server panicked: ",
+	} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("standard error lacks %q:\n%s", want, &stderr)
+		}
+	}
+}
+
+func lastErrorAt(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var d struct{ Proxy struct{ LastError string } }
+	if err := json.NewDecoder(resp.Body).Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	return d.Proxy.LastError
 }
 
 // The calls, errors and latencies that a host's log gives equal those of the load test.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mcpdiag/mcpdiag/internal/logs"
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
 	"github.com/mcpdiag/mcpdiag/internal/monitor/recording"
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -195,10 +194,8 @@ func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
 // finish writes the result and the picture, and says whether it is a finding.
 func (w *watcher) finish(res *monitor.Result) error {
 	res.FailOnUndecided = w.failOn.value == string(trend.Undecided)
+	res.Warnings = append(res.Warnings, lastWords("command", w.said.Bytes())...)
 	w.a.warn(res.Warnings...)
-	if last, err := logs.LastWordsOf(w.said.Bytes()); err == nil && last.Failed {
-		w.a.warn("the command's last error: " + last.Line)
-	}
 	if w.plot != "" {
 		if err := w.a.write(w.plot, res.Chart().WriteSVG); err != nil {
 			return err

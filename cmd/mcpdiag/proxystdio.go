@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/logs"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // childStatus is the exit status of a wrapped server, which becomes mcpdiag's.
@@ -21,8 +23,9 @@ func (s childStatus) Error() string {
 	return fmt.Sprintf("the server ended with exit status %d", int(s))
 }
 
-// wrap runs the proxy around a server on standard input and output. It prints
-// nothing itself: the three streams are the server's.
+// wrap runs the proxy around a server on standard input and output. The three streams
+// are the server's; when it has ended, its last error is said once more on standard
+// error, with the remedy if the fault is known.
 func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	if f.cfg.MaxInFlight > 0 {
 		return usagef("--max-in-flight goes with --to")
@@ -45,6 +48,13 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	unregister := f.register(address)
 	f.cfg.ErrorLog = log.New(logTo(f.a.debug), "", 0)
 	f.cfg.OnWarning = func(text string) { f.a.debug("%s", text) }
+	f.cfg.LastError = func(log []byte) string {
+		last, err := logs.LastWordsOf(log)
+		if err != nil || !last.Failed {
+			return ""
+		}
+		return report.Cell(last.Line, lastErrorWidth)
+	}
 	p := proxy.New(f.cfg)
 	process.IgnoreBrokenPipes()
 	signals := make(chan os.Signal, 16)
@@ -63,6 +73,7 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	go func() { _ = p.Serve(ctx, l) }()          // the server runs on if it fails
 	_ = wrapped.Wait(context.WithoutCancel(ctx)) // signals are passed to the server
 	unregister()
+	f.a.warn(lastWords("server", wrapped.Log())...)
 	if status := server.Follow(); status != 0 {
 		return childStatus(status)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
-	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // newConductor returns a conductor of the server.
@@ -52,7 +51,7 @@ func (r *run) ended() (how string, outOfMemory bool) {
 	killed := !r.server.endedByItself()
 	outOfMemory = killed && outOfMemoryKills() > r.deaths
 	if last := r.out.lastWords(); last.Failed && !killed {
-		how += "; it said: " + report.Cell(last.Line, saidWidth)
+		how += "; it said: " + lastSaid(last)
 		outOfMemory = outOfMemory || last.OutOfMemory()
 	}
 	return how, outOfMemory

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/logs"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -19,7 +20,13 @@ func (o *folder) said(err error) error {
 	if last.Line == "" {
 		return fmt.Errorf("%w; it wrote nothing", err)
 	}
-	return fmt.Errorf("%w; it said: %s; its whole output is in %s", err, report.Cell(last.Line, saidWidth), o.path(o.files.Server))
+	return fmt.Errorf("%w; it said: %s; its whole output is in %s", err, lastSaid(last), o.path(o.files.Server))
+}
+
+// lastSaid returns a server's last line, and the known faults in its log with their remedies.
+func lastSaid(last *logs.LastWords) string {
+	parts := append([]string{report.Cell(last.Line, saidWidth)}, last.Advice()...)
+	return strings.Join(parts, "; known fault: ")
 }
 
 // saidWidth is the width of a line of the server in a message.

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,11 +11,11 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 )
 
-// LastWords is the end of the log of a server that ended.
+// LastWords is the end of the log of a server that mcpdiag started.
 type LastWords struct {
-	Line   string   // its last error, else its last line; without secrets
-	Failed bool     // Line is an error
-	Faults []string // ids of the known faults in it
+	Line   string         // its last error, else its last line; without secrets
+	Failed bool           // Line is an error
+	Faults []SignatureRow // the known faults in it
 }
 
 // memoryFaults are the known faults of processes that ran out of memory.
@@ -22,7 +23,16 @@ var memoryFaults = []string{"node.heap-limit", "process.oom-killed", "go.out-of-
 
 // OutOfMemory reports whether the server says that memory ran out.
 func (l *LastWords) OutOfMemory() bool {
-	return slices.ContainsFunc(memoryFaults, func(id string) bool { return slices.Contains(l.Faults, id) })
+	return slices.ContainsFunc(l.Faults, func(f SignatureRow) bool { return slices.Contains(memoryFaults, f.ID) })
+}
+
+// Advice returns a sentence for each known fault: what it is, why, and the remedy.
+func (l *LastWords) Advice() []string {
+	advice := make([]string, 0, len(l.Faults))
+	for _, f := range l.Faults {
+		advice = append(advice, fmt.Sprintf("%s: %s. %s", f.Title, f.Cause, f.Remedy))
+	}
+	return advice
 }
 
 // LastWordsOf reads the end of a log.
@@ -37,20 +47,18 @@ func LastWordsOf(log []byte) (*LastWords, error) {
 	err = input.Read(context.Background(), source, input.Options{Zone: time.UTC, Workers: 1}, &stats, func(e *input.Entry) error {
 		table.add(e)
 		if failed := isError(e); failed || !last.Failed {
-			last.Line, last.Failed = tellingLine(e), failed
+			last.Line, last.Failed = errorLine(e), failed
 		}
 		return nil
 	})
 	last.Line = (&redactor{}).text(last.Line)
-	for _, row := range table.result() {
-		last.Faults = append(last.Faults, row.ID)
-	}
+	last.Faults = table.result()
 	return last, err
 }
 
-// tellingLine is the line of an entry that names the error: of a Python traceback
+// errorLine is the line of an entry that names the error: of a Python traceback
 // that is its last one.
-func tellingLine(e *input.Entry) string {
+func errorLine(e *input.Entry) string {
 	if bytes.HasPrefix(e.Raw, []byte("Traceback ")) && len(e.ErrorType) > 0 {
 		return text(e.ErrorType) + ": " + text(e.ErrorText)
 	}

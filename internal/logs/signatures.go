@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
@@ -50,8 +51,10 @@ type SignatureRow struct {
 	Place  string    `json:"place"`
 }
 
-// Signatures returns the known faults.
-func Signatures() ([]Signature, error) {
+// Signatures returns the known faults. They are shared: callers do not change them.
+var Signatures = sync.OnceValues(readSignatures)
+
+func readSignatures() ([]Signature, error) {
 	var list []Signature
 	if err := json.Unmarshal(signaturesJSON, &list); err != nil {
 		return nil, fmt.Errorf("reading the signatures: %w", err)

@@ -16,7 +16,7 @@ type Tail struct {
 }
 
 const (
-	tailBytes = 4 << 10
+	tailBytes = 64 << 10
 	tailLines = 6
 )
 

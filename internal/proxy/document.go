@@ -28,6 +28,7 @@ type About struct {
 	ForgottenTotal int64            `json:"sessionsForgottenTotal,omitempty"` // of those closed: silent for so long that the proxy dropped them
 	FaultsTotal    int64            `json:"faultsTotal"`                      // panics while reading traffic, which passed unchanged
 	Overflow       map[string]int64 `json:"overflow,omitempty"`               // values beyond a bound of the proxy, by kind
+	LastError      string           `json:"lastError,omitempty"`              // that a server on stdio wrote on its standard error
 	Warnings       []string         `json:"warnings,omitempty"`               // reasons not to trust all figures
 }
 

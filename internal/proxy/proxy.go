@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -31,6 +32,8 @@ type Config struct {
 	Process     *Process    // the server's process, or nil
 	ErrorLog    *log.Logger // for net/http's complaints about clients
 
+	LastError func(log []byte) string // finds the last error in the end of a log of a server on stdio; "" if it has none
+
 	OnChange     func(u snapshot.Upstream, lasted time.Duration) // the server became unreachable, or reachable again
 	OnWarning    func(text string)                               // once for each kind of warning
 	OnServerName func(name string)                               // the name that the server gave itself in initialize
@@ -43,6 +46,7 @@ type Proxy struct {
 	tracker *tracker
 	forward *forwarder // nil for a server on stdio
 	metrics http.Handler
+	log     process.Tail // of the standard error of a server on stdio
 }
 
 // New returns a Proxy.
@@ -113,6 +117,9 @@ func (p *Proxy) Snapshot() *Document {
 	}
 	if p.cfg.Process != nil {
 		p.cfg.Process.fill(d, now)
+	}
+	if p.cfg.LastError != nil {
+		d.Proxy.LastError = p.cfg.LastError(p.log.Bytes())
 	}
 	return d
 }

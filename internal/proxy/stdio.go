@@ -21,9 +21,9 @@ type Streams struct {
 // Wrapped is a server on stdio with the proxy around it.
 type Wrapped struct {
 	child  *process.Child
-	parent int           // PID of the client
-	passed chan struct{} // closed when the server's output has ended
-	out    *os.File
+	parent int // PID of the client
+	passed sync.WaitGroup
+	log    *process.Tail // of the server's standard error
 	pipe   *pipe
 }
 
@@ -39,16 +39,21 @@ func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) 
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), toServer.Close())
 	}
-	command.Stdin, command.Stdout, command.Stderr = in, out, client.Err
-	child, err := process.Start(command)
-	_, _ = in.Close(), out.Close() // the child has its own
+	fromErr, errOut, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Join(err, toServer.Close(), fromServer.Close())
+		return nil, errors.Join(err, in.Close(), toServer.Close(), fromServer.Close(), out.Close())
+	}
+	command.Stdin, command.Stdout, command.Stderr = in, out, errOut
+	child, err := process.Start(command)
+	_, _, _ = in.Close(), out.Close(), errOut.Close() // the child has its own
+	if err != nil {
+		return nil, errors.Join(err, toServer.Close(), fromServer.Close(), fromErr.Close())
 	}
 	p.cfg.Process = &Process{Target: process.Target{PID: child.PID()}}
-	w := &Wrapped{child: child, parent: parent, passed: make(chan struct{}), out: fromServer, pipe: newPipe(p.tracker)}
+	w := &Wrapped{child: child, parent: parent, log: &p.log, pipe: newPipe(p.tracker)}
 	go w.passIn(toServer, client.In)
-	go w.passOut(client.Out)
+	w.passed.Go(func() { pass(client.Out, fromServer, w.pipe.received) })
+	w.passed.Go(func() { pass(client.Err, fromErr, func(b []byte) { _, _ = w.log.Write(b) }) })
 	return w, nil
 }
 
@@ -77,13 +82,15 @@ func (w *Wrapped) endWithClient() {
 	w.child.Stop()
 }
 
-// passOut copies the server's output to the client. When the client stops
-// reading, the server's pipe closes, as it would without the proxy.
-func (w *Wrapped) passOut(to io.Writer) {
-	defer close(w.passed)
-	_, _ = io.Copy(to, tap{w.out, w.pipe.received})
-	_ = w.out.Close()
+// pass copies the server's output to the client. When the client stops reading, the
+// server's pipe closes, as it would without the proxy.
+func pass(to io.Writer, from *os.File, observe func([]byte)) {
+	_, _ = io.Copy(to, tap{from, observe})
+	_ = from.Close()
 }
+
+// Log returns the end of the server's standard error.
+func (w *Wrapped) Log() []byte { return w.log.Bytes() }
 
 // drain is how long output may still come after the server has ended: a process
 // that it started may hold the pipe open.
@@ -94,8 +101,13 @@ const drain = time.Second
 func (w *Wrapped) Wait(ctx context.Context) error {
 	err := w.child.Wait(ctx)
 	w.child.Stop()
+	passed := make(chan struct{})
+	go func() {
+		w.passed.Wait()
+		close(passed)
+	}()
 	select {
-	case <-w.passed:
+	case <-passed:
 	case <-time.After(drain):
 	}
 	w.pipe.close()
