@@ -96,13 +96,8 @@ func serveDemo(ctx context.Context, a *app, cfg demo.Config, listen, announce st
 	}
 	url := "http://" + l.Addr().String()
 	a.note("mcpdiag demo server at %s (MCP %s, snapshot %s), pid %d; Ctrl-C ends it", url, mcpPath, snapshotPath, os.Getpid())
-	if announce != "" {
-		if err := a.write(announce, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s\n%d\n", url, os.Getpid())
-			return err
-		}); err != nil {
-			return err
-		}
+	if err := a.announceTo(announce, url); err != nil {
+		return err
 	}
 	return demo.New(cfg).Serve(ctx, l)
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
@@ -34,11 +32,5 @@ func (a *app) export(ctx context.Context, listen, announce string) (*poll.Export
 	}()
 	end := func() { _ = srv.Close() }
 	a.note("metrics for Prometheus at http://%s/metrics", l.Addr())
-	if announce == "" {
-		return exporter, end, nil
-	}
-	return exporter, end, a.write(announce, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "http://%s\n%d\n", l.Addr(), os.Getpid())
-		return err
-	})
+	return exporter, end, a.announceTo(announce, "http://"+l.Addr().String())
 }

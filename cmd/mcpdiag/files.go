@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
@@ -30,6 +31,17 @@ func (a *app) write(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("writing %s: %w", path, report.Cause(err))
 	}
 	return f.Close()
+}
+
+// announceTo writes the URL of a listener and our PID to path, if there is one.
+func (a *app) announceTo(path, url string) error {
+	if path == "" {
+		return nil
+	}
+	return a.write(path, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s\n%d\n", url, os.Getpid())
+		return err
+	})
 }
 
 // openInput opens a file to read, "-" being standard input, and returns its name for messages.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/netip"
@@ -140,13 +139,7 @@ func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, 
 		at = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
 	}
 	address = "http://" + at.String()
-	if f.announce != "" {
-		err = f.a.write(f.announce, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s\n%d\n", address, os.Getpid())
-			return err
-		})
-	}
-	return l, address, err
+	return l, address, f.a.announceTo(f.announce, address)
 }
 
 // holder names the proxy that has the port, if it is one.

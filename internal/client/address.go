@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -23,6 +24,9 @@ func Port(u *url.URL) string {
 	}
 	return "80"
 }
+
+// HostPort returns the address to dial for u.
+func HostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), Port(u)) }
 
 var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -84,24 +85,13 @@ func portFree(ctx context.Context, cfg *Config) error {
 		return nil
 	}
 	dialer := net.Dialer{Timeout: time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", hostPort(cfg))
+	conn, err := dialer.DialContext(ctx, "tcp", client.HostPort(cfg.URL))
 	if err != nil {
 		return nil //nolint:nilerr // nothing listens, as it should be
 	}
 	_ = conn.Close()
 	return fmt.Errorf("something listens at %s already, before the command was started; stop it, let the command take another port with --url, "+
-		"or test the running server with --pid", hostPort(cfg))
-}
-
-func hostPort(cfg *Config) string {
-	port := cfg.URL.Port()
-	if port == "" {
-		port = map[string]string{"https": "443"}[cfg.URL.Scheme]
-	}
-	if port == "" {
-		port = "80"
-	}
-	return net.JoinHostPort(cfg.URL.Hostname(), port)
+		"or test the running server with --pid", client.HostPort(cfg.URL))
 }
 
 func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*server, error) {

@@ -29,7 +29,6 @@ type watch struct {
 	now     float64 // MB of the tree
 	peak    float64
 	first   float64
-	free    float64 // bytes of the machine
 	limit   float64 // MB; above it onLimit is called
 	onLimit func()
 	mon     *monitor.Result
@@ -46,7 +45,7 @@ func newWatch(start time.Time, limit int64) *watch {
 func (w *watch) follow(ctx context.Context, pid int, csv io.Writer) {
 	ctx, w.stop = context.WithCancel(ctx)
 	w.wg.Go(func() {
-		res, err := monitor.Run(ctx, monitor.Config{PID: pid, Interval: sampleEvery, Unjudged: true}, csv, w.sample)
+		res, err := monitor.Run(ctx, monitor.Config{Target: process.Target{PID: pid}, Interval: sampleEvery, Unjudged: true}, csv, w.sample)
 		if errors.Is(err, process.ErrEnded) || errors.Is(err, fs.ErrNotExist) {
 			err = nil // the conductor reports how it ended
 		}
@@ -63,7 +62,7 @@ func (w *watch) sample(s *monitor.Sample) {
 		w.first = s.RSSTotal
 	}
 	w.samples++
-	w.now, w.peak, w.free = s.RSSTotal, max(w.peak, s.RSSTotal), s.Available
+	w.now, w.peak = s.RSSTotal, max(w.peak, s.RSSTotal)
 	w.series.Add(trend.Point{X: s.At.Sub(w.start).Seconds(), Y: s.RSSTotal})
 	if w.onLimit != nil && w.limit > 0 && w.now > w.limit {
 		w.onLimit()

@@ -12,14 +12,10 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// Config is the configuration of a run. One of PID, Name, Port and Command names
-// the process, see process.Target.
+// Config is the configuration of a run.
 type Config struct {
-	PID     int
-	Name    string
-	Match   process.Match
-	Port    int
-	Command *process.Command
+	process.Target                  // the running process to watch
+	Command        *process.Command // started and watched, in place of a Target
 
 	Interval time.Duration
 	Duration time.Duration // 0: until the process ends
@@ -29,10 +25,6 @@ type Config struct {
 	RestartWait time.Duration
 	// Unjudged leaves the verdict to the caller, which knows the load.
 	Unjudged bool
-}
-
-func (c *Config) target() process.Target {
-	return process.Target{PID: c.PID, Name: c.Name, Match: c.Match, Port: c.Port, Command: c.Command}
 }
 
 // MinInterval is the shortest interval; a shorter one would measure mcpdiag.
@@ -99,7 +91,7 @@ func (r *run) begin() error {
 
 func (r *run) find() ([]process.Info, error) {
 	if r.cfg.Command == nil {
-		return r.cfg.target().Find()
+		return r.cfg.Find()
 	}
 	child, err := process.Start(*r.cfg.Command)
 	if err != nil {

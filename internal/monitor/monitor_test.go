@@ -20,7 +20,7 @@ func TestRunWritesARowPerSample(t *testing.T) {
 	cmd, _ := processtest.Start(t, "tree 1 1")
 	var out bytes.Buffer
 	var seen int
-	cfg := Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 5}
+	cfg := Config{Target: process.Target{PID: cmd.Process.Pid}, Interval: MinInterval, Count: 5}
 	res, err := Run(t.Context(), cfg, &out, func(*Sample) { seen++ })
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestRunEndsWithTheProcess(t *testing.T) {
 			stop()
 		}
 	}
-	res, err := Run(t.Context(), Config{PID: cmd.Process.Pid, Interval: MinInterval}, nil, third)
+	res, err := Run(t.Context(), Config{Target: process.Target{PID: cmd.Process.Pid}, Interval: MinInterval}, nil, third)
 	if err != nil || !res.Processes[0].Ended || res.Processes[0].Samples != 3 {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -80,7 +80,7 @@ func TestRunEndsWithTheProcess(t *testing.T) {
 
 func TestRunEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	res, err := Run(ctx, Config{PID: os.Getpid(), Interval: time.Hour}, nil, func(*Sample) { cancel() })
+	res, err := Run(ctx, Config{Target: process.Target{PID: os.Getpid()}, Interval: time.Hour}, nil, func(*Sample) { cancel() })
 	if err != nil || res.Processes[0].Ended || res.Processes[0].Samples != 1 {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -89,7 +89,7 @@ func TestRunEndsWithTheContext(t *testing.T) {
 func TestRunByName(t *testing.T) {
 	marker := "mcpdiag-" + t.Name()
 	first, _ := processtest.Start(t, "wait", marker)
-	cfg := Config{Name: marker, Interval: MinInterval, Count: 1}
+	cfg := Config{Target: process.Target{Name: marker}, Interval: MinInterval, Count: 1}
 	res, err := Run(t.Context(), cfg, nil, nil)
 	if err != nil || res.Processes[0].PID != first.Process.Pid {
 		t.Fatalf("%+v, %v", res, err)
@@ -110,10 +110,10 @@ func TestRunByName(t *testing.T) {
 
 func TestRunRefuses(t *testing.T) {
 	for want, cfg := range map[string]Config{
-		"shortest":         {PID: os.Getpid(), Interval: time.Millisecond},
+		"shortest":         {Target: process.Target{PID: os.Getpid()}, Interval: time.Millisecond},
 		"no process named": {Interval: time.Second},
-		"no such process":  {PID: 1 << 30, Interval: time.Second},
-		"arguments":        {Name: "no-process-is-called-this", Interval: time.Second},
+		"no such process":  {Target: process.Target{PID: 1 << 30}, Interval: time.Second},
+		"arguments":        {Target: process.Target{Name: "no-process-is-called-this"}, Interval: time.Second},
 	} {
 		if _, err := Run(t.Context(), cfg, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", cfg, err, want)

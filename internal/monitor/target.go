@@ -91,7 +91,7 @@ func (r *run) drop(t *target, now time.Time) {
 		return // its exit status is reported
 	}
 	t.summary.disturbed = append(t.summary.disturbed, "it ended while it was watched, for an unknown reason")
-	if r.cfg.target().CanRestart() {
+	if r.cfg.CanRestart() {
 		r.endedAt = now
 		return
 	}
@@ -114,7 +114,7 @@ func (r *run) findRestarted(now time.Time) {
 	for i, p := range r.all {
 		known[i] = p.ID
 	}
-	for _, info := range r.cfg.target().FindRestarted(known, r.start.Add(-time.Second)) {
+	for _, info := range r.cfg.FindRestarted(known, r.start.Add(-time.Second)) {
 		if t, err := r.follow(info); err == nil {
 			t.summary.Restarted = true
 			t.summary.disturbed = append(t.summary.disturbed, "it replaced a process that ended")

@@ -37,7 +37,7 @@ func TestRunFollowsARestart(t *testing.T) {
 			stop()
 		}
 	}
-	cfg := Config{Name: marker, Interval: MinInterval, RestartWait: 2 * searchEvery}
+	cfg := Config{Target: process.Target{Name: marker}, Interval: MinInterval, RestartWait: 2 * searchEvery}
 	res, err := Run(t.Context(), cfg, &out, each)
 	if err != nil || len(res.Processes) != 2 {
 		t.Fatalf("%+v, %v", res, err)
@@ -123,7 +123,7 @@ func TestRunReportsHowACommandEnds(t *testing.T) {
 // was not read is an empty cell.
 func TestDetailsHaveABudget(t *testing.T) {
 	var out bytes.Buffer
-	res, err := Run(t.Context(), Config{PID: os.Getpid(), Interval: MinInterval, Count: 5}, &out, nil)
+	res, err := Run(t.Context(), Config{Target: process.Target{PID: os.Getpid()}, Interval: MinInterval, Count: 5}, &out, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	res, err := Run(t.Context(), Config{Port: l.Addr().(*net.TCPAddr).Port, Interval: MinInterval, Count: 1}, nil, nil)
+	res, err := Run(t.Context(), Config{Target: process.Target{Port: l.Addr().(*net.TCPAddr).Port}, Interval: MinInterval, Count: 1}, nil, nil)
 	if err != nil || res.Processes[0].PID != os.Getpid() {
 		t.Errorf("%v, want the process that listens", err)
 	}
@@ -171,7 +171,7 @@ func TestPort(t *testing.T) {
 // The processes of a tree are listed with their memory, the largest first.
 func TestHolders(t *testing.T) {
 	cmd, _ := processtest.Start(t, "tree 7 1")
-	res, err := Run(t.Context(), Config{PID: cmd.Process.Pid, Interval: MinInterval, Count: 2}, nil, nil)
+	res, err := Run(t.Context(), Config{Target: process.Target{PID: cmd.Process.Pid}, Interval: MinInterval, Count: 2}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestHolders(t *testing.T) {
 // The columns are a contract with spreadsheets and scripts.
 func TestColumns(t *testing.T) {
 	var out bytes.Buffer
-	if _, err := Run(t.Context(), Config{PID: os.Getpid(), Interval: MinInterval, Count: 1}, &out, nil); err != nil {
+	if _, err := Run(t.Context(), Config{Target: process.Target{PID: os.Getpid()}, Interval: MinInterval, Count: 1}, &out, nil); err != nil {
 		t.Fatal(err)
 	}
 	const want = "timestamp,pid,rss_mb,vms_mb,rss_total_mb,vms_total_mb,percent,num_children," +
@@ -199,7 +199,7 @@ func TestColumns(t *testing.T) {
 }
 
 func TestAWriterThatFailsEndsTheRun(t *testing.T) {
-	res, err := Run(t.Context(), Config{PID: os.Getpid(), Interval: MinInterval}, full{}, nil)
+	res, err := Run(t.Context(), Config{Target: process.Target{PID: os.Getpid()}, Interval: MinInterval}, full{}, nil)
 	if !errors.Is(err, errFull) || res == nil {
 		t.Errorf("%+v, %v", res, err)
 	}

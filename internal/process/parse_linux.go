@@ -48,28 +48,21 @@ func parseStat(b []byte) (stat, error) {
 
 func (s stat) ended() bool { return s.state == 'Z' || s.state == 'X' }
 
-// parseStatm parses the first two numbers of /proc/<pid>/statm: pages of address space
-// and pages in memory. It runs for each process at each tick and does not allocate.
-func parseStatm(b []byte) (size, resident uint64, ok bool) {
-	size, b, ok = leadingNumber(b)
-	if !ok {
-		return 0, 0, false
-	}
-	resident, _, ok = leadingNumber(b)
-	return size, resident, ok
+// statm holds the first numbers of /proc/<pid>/statm, in pages.
+type statm struct {
+	size     uint64 // of the address space
+	resident uint64 // in memory
+	shared   uint64 // of those resident, pages of a file or shared; the others are private, mostly heap
 }
 
-// parseShared parses the third number of /proc/<pid>/statm: pages in memory that
-// belong to a file or are shared. The others are private, mostly heap.
-func parseShared(b []byte) uint64 {
-	var n uint64
-	for range 3 {
-		var ok bool
-		if n, b, ok = leadingNumber(b); !ok {
-			return 0
+// parseStatm runs for each process at each tick and does not allocate.
+func parseStatm(b []byte) (m statm, ok bool) {
+	for _, n := range []*uint64{&m.size, &m.resident, &m.shared} {
+		if *n, b, ok = leadingNumber(b); !ok {
+			return statm{}, false
 		}
 	}
-	return n
+	return m, true
 }
 
 // appendPIDs appends to dst the numbers in the text of a children file.

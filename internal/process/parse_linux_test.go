@@ -21,13 +21,10 @@ func TestParseStat(t *testing.T) {
 }
 
 func TestParseSmall(t *testing.T) {
-	if size, resident, ok := parseStatm([]byte("765 393 365 5 0 123 0\n")); !ok || size != 765 || resident != 393 {
-		t.Errorf("statm: %d %d %v", size, resident, ok)
+	if m, ok := parseStatm([]byte("765 393 365 5 0 123 0\n")); !ok || m != (statm{765, 393, 365}) {
+		t.Errorf("statm: %+v %v", m, ok)
 	}
-	if shared := parseShared([]byte("765 393 365 5 0 123 0\n")); shared != 365 {
-		t.Errorf("parseShared: %d, want 365", shared)
-	}
-	if _, _, ok := parseStatm([]byte("765")); ok {
+	if _, ok := parseStatm([]byte("765")); ok {
 		t.Error("statm with one number was taken")
 	}
 	if got := appendPIDs(nil, []byte("1 23 456 ")); !slices.Equal(got, []int{1, 23, 456}) {
@@ -46,8 +43,7 @@ func FuzzParseStat(f *testing.F) {
 	f.Add([]byte(aStat))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		_, _ = parseStat(b)
-		_, _, _ = parseStatm(b)
-		_ = parseShared(b)
+		_, _ = parseStatm(b)
 		_ = appendPIDs(nil, b)
 		_, _ = parseKB(b, "Pss")
 	})

@@ -85,12 +85,11 @@ func (p *proc) memory() (Memory, error) {
 	if err != nil {
 		return Memory{}, err
 	}
-	size, resident, ok := parseStatm(b)
-	if !ok || size == 0 && p.ended() {
+	m, ok := parseStatm(b)
+	if !ok || m.size == 0 && p.ended() {
 		return Memory{}, ErrEnded
 	}
-	shared := min(parseShared(b), resident)
-	return Memory{RSS: resident * pageSize, VMS: size * pageSize, Anonymous: (resident - shared) * pageSize}, nil
+	return Memory{RSS: m.resident * pageSize, VMS: m.size * pageSize, Anonymous: (m.resident - min(m.shared, m.resident)) * pageSize}, nil
 }
 
 // ended reports whether the process has ended. A zombie reads as a process without memory.

@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// Target names a process to follow. Exactly one of PID, Name, Port and Command is set.
+// Target names a process to follow. One of PID, Name and Port is set.
 type Target struct {
-	PID     int
-	Name    string   // part of its name, its executable or its arguments
-	Match   Match    // the choice among several of that Name
-	Port    int      // TCP port on which it listens
-	Command *Command // started by the caller, see Start
+	PID   int
+	Name  string // part of its name, its executable or its arguments
+	Match Match  // the choice among several of that Name
+	Port  int    // TCP port on which it listens
 }
 
 // Find returns the running processes that t names: one, or several with MatchAll.

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // standingTransport opens the event streams that clients hold open with GET
@@ -27,7 +29,7 @@ func newRoundTripper(cfg *Config, t *http.Transport) http.RoundTripper {
 	if cfg.To.Scheme != "http" || through != nil || err != nil {
 		return t
 	}
-	return &standingTransport{Transport: t, address: hostPort(cfg.To)}
+	return &standingTransport{Transport: t, address: client.HostPort(cfg.To)}
 }
 
 // isStandingStream reports whether req asks for an event stream.

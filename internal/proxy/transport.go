@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -41,15 +40,6 @@ func newTransport(config *tls.Config) *http.Transport {
 		ReadBufferSize:         wireBuffer,
 		WriteBufferSize:        wireBuffer,
 	}
-}
-
-// hostPort returns the address to dial for u.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // hopHeaders are the headers that concern a single connection.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -128,7 +129,7 @@ func (f *forwarder) watchReachability(ctx context.Context) {
 func (f *forwarder) dial(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dialPatient)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostPort(f.to))
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", client.HostPort(f.to))
 	if err != nil {
 		return err
 	}

@@ -192,7 +192,7 @@ const bufferSize = 2 << 10
 
 func (c *Conn) open(ctx context.Context) error {
 	start := time.Now()
-	wire, err := c.engine.Dial(ctx, "tcp", net.JoinHostPort(c.target.Hostname(), client.Port(c.target)))
+	wire, err := c.engine.Dial(ctx, "tcp", client.HostPort(c.target))
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,6 @@ type conclusion struct {
 
 // rule is one way to reach a verdict.
 type rule struct {
-	name     string
 	applies  func(*facts) bool
 	conclude func(*facts) conclusion
 }
@@ -67,17 +66,17 @@ type rule struct {
 // rules are tried in order; the first that applies decides. The last always applies.
 func rules() []rule {
 	return []rule{
-		{"released after a while", (*facts).released, (*facts).releasedConclusion},
-		{"counts accumulate", (*facts).accumulates, (*facts).countedLeak},
-		{"sessions may not have expired", (*facts).unexpired, (*facts).unexpiredConclusion},
-		{"ran out of memory on a straight line", (*facts).ranOut, (*facts).outOfMemoryLeak},
-		{"the collector may not have run", (*facts).uncollected, (*facts).uncollectedConclusion},
-		{"the heap grows and RSS confirms it", (*facts).heapLeaks, (*facts).heapLeak},
-		{"RSS grows", (*facts).rssLeaks, (*facts).rssLeak},
-		{"the heap grows into free memory", (*facts).heapHidden, (*facts).hiddenHeap},
-		{"no leak, but the run was disturbed", (*facts).disturbed, (*facts).open},
-		{"no leak", (*facts).cleared, (*facts).open},
-		{"undecided", func(*facts) bool { return true }, (*facts).open},
+		{(*facts).released, (*facts).releasedConclusion},       // released after a while
+		{(*facts).accumulates, (*facts).countedLeak},           // counts accumulate
+		{(*facts).unexpired, (*facts).unexpiredConclusion},     // sessions may not have expired
+		{(*facts).ranOut, (*facts).outOfMemoryLeak},            // ran out of memory on a straight line
+		{(*facts).uncollected, (*facts).uncollectedConclusion}, // the collector may not have run
+		{(*facts).heapLeaks, (*facts).heapLeak},                // the heap grows and RSS confirms it
+		{(*facts).rssLeaks, (*facts).rssLeak},                  // RSS grows
+		{(*facts).heapHidden, (*facts).hiddenHeap},             // the heap grows into free memory
+		{(*facts).disturbed, (*facts).open},                    // no leak, but the run was disturbed
+		{(*facts).cleared, (*facts).open},                      // no leak
+		{func(*facts) bool { return true }, (*facts).open},     // undecided
 	}
 }
 

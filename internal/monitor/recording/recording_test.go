@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -61,7 +62,7 @@ func TestReadJudgesEachFormat(t *testing.T) {
 func TestReadOwn(t *testing.T) {
 	cmd, _ := processtest.Start(t, "tree 1 1")
 	var out bytes.Buffer
-	want, err := monitor.Run(t.Context(), monitor.Config{PID: cmd.Process.Pid, Interval: monitor.MinInterval, Count: 12}, &out, nil)
+	want, err := monitor.Run(t.Context(), monitor.Config{Target: process.Target{PID: cmd.Process.Pid}, Interval: monitor.MinInterval, Count: 12}, &out, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
