@@ -8,35 +8,51 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/tour"
 )
 
 func newDemoCmd(a *app) *cobra.Command {
 	var cfg demo.Config
-	var serve bool
+	var serve, stdio bool
 	var listen, announce, dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch mcpdiag diagnose a live server, or start one to try",
-		Long: `demo starts a server that leaks, runs mcpdiag's commands against it, shows each
-command with its result, and ends with the verdict. It takes about half a minute.
+		Long: `demo starts a server that does not work and one that leaks, runs mcpdiag's commands
+against them, shows each command with its result, and ends with the verdict. It takes
+about half a minute.
 
 With --serve it is the server itself, at /mcp, /debug/snapshot and /health, until
-Ctrl-C. It is healthy unless a fault is switched on.`,
+Ctrl-C. It is healthy unless a fault is switched on. With --stdio it speaks over its
+standard streams instead, as hosts start servers.
+
+The faults of --fault are those that "mcpdiag doctor" names; the server then
+` + faultList(),
 		Example: `  mcpdiag demo
-  mcpdiag demo --serve --leak-session 16MB`,
+  mcpdiag demo --serve --leak-session 16MB
+  mcpdiag demo --serve --fault session-lost
+  mcpdiag doctor -- mcpdiag demo --stdio --fault stdout-noise`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if stdio {
+				if serve {
+					return usagef("--serve and --stdio are two ways to serve: choose one")
+				}
+				return demo.New(cfg).ServeStdio(cmd.Context(), io.NopCloser(a.stdin), nopCloser{a.stdout})
+			}
 			if serve {
 				return serveDemo(cmd.Context(), a, cfg, listen, announce)
 			}
-			for _, flag := range []string{"listen", "announce", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "session-timeout", "json"} {
+			for _, flag := range []string{"listen", "announce", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "session-timeout", "json", "fault"} {
 				if cmd.Flags().Changed(flag) {
 					return usagef("--%s is for the server: add --serve", flag)
 				}
@@ -46,6 +62,7 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 	}
 	fs := cmd.Flags()
 	fs.BoolVar(&serve, "serve", false, "run the server until Ctrl-C")
+	fs.BoolVar(&stdio, "stdio", false, "run the server over the standard streams")
 	fs.StringVar(&listen, "listen", "127.0.0.1:3100", "address of the listener")
 	fs.StringVar(&announce, "announce", "", "write the server's URL and PID to this file when it listens")
 	sizeVar(fs, &cfg.LeakSession, "leak-session", 0, "leak this much per session in which a call failed")
@@ -56,13 +73,52 @@ Ctrl-C. It is healthy unless a fault is switched on.`,
 	durationVar(fs, &cfg.ServiceTime, "service-time", 0, "duration of a call of search (default 5 to 15 ms)")
 	durationVar(fs, &cfg.SessionTimeout, "session-timeout", 30*time.Second, "idle time until a session expires")
 	fs.BoolVar(&cfg.JSON, "json", false, "answer as JSON instead of an event stream")
+	faultVar(cmd, fs, &cfg.Faults)
 	fs.StringVarP(&dir, "output", "o", "mcpdiag-demo", "write the tour's files into this folder")
-	group(fs, "Server", "serve", "listen", "announce", "workers", "service-time", "session-timeout", "json")
-	group(fs, "Faults", "leak-session", "leak-call", "leak-abandoned", "slow-queue")
+	group(fs, "Server", "serve", "stdio", "listen", "announce", "workers", "service-time", "session-timeout", "json")
+	group(fs, "Faults", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "fault")
 	foundMaySet(fs, "workers", "service-time", "session-timeout", "json", "slow-queue")
 	paths(fs, "output", "announce")
 	return cmd
 }
+
+// faultList describes the faults of --fault, one a line.
+func faultList() string {
+	t := report.Table{}
+	for _, f := range demo.Faults() {
+		t.Row("  "+f.Name, f.About)
+	}
+	var b strings.Builder
+	_ = t.Write(&b, false) // a builder accepts everything
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// faults is the flag --fault, which may be repeated.
+type faults []string
+
+func (f *faults) Set(text string) error {
+	for name := range strings.SplitSeq(text, ",") {
+		if err := demo.CheckFault(name); err != nil {
+			return err
+		}
+		*f = append(*f, name)
+	}
+	return nil
+}
+
+func (f *faults) String() string { return strings.Join(*f, ",") }
+func (f *faults) Type() string   { return "name" }
+
+func faultVar(cmd *cobra.Command, fs *pflag.FlagSet, names *[]string) {
+	fs.Var((*faults)(names), "fault", "switch a fault on; may be repeated")
+	// It fails only for a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("fault", cobra.FixedCompletions(demo.FaultNames(), cobra.ShellCompDirectiveNoFileComp))
+}
+
+// nopCloser keeps standard output open.
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
 
 // tour runs the tour. Its commands ignore the environment and config files.
 func (a *app) tour(ctx context.Context, dir string) error {

@@ -51,13 +51,7 @@ func TestREADME(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
-	server := demo.New(demo.Config{LeakSession: 16 << 20})
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go server.Serve(t.Context(), l)
-	url := "http://" + l.Addr().String()
+	url := serveFor(t, demo.Config{LeakSession: 16 << 20})
 	all := transcripts(t)
 	example, err := os.ReadFile("../../examples/mcp-server-demo.log")
 	if err != nil {
@@ -69,7 +63,7 @@ func TestREADME(t *testing.T) {
 	}
 	t.Setenv("MCPDIAG_URL", url)
 	t.Setenv("NO_COLOR", "1")
-	replace := strings.NewReplacer("http://localhost:3100", url, "$PID", strconv.Itoa(os.Getpid()), "'", "")
+	replace := strings.NewReplacer("http://localhost:3100", url, "http://localhost:3200", serveFor(t, demo.Config{Faults: []string{"session-lost"}}), "$PID", strconv.Itoa(os.Getpid()), "'", "")
 	var background sync.WaitGroup
 	defer background.Wait()
 	for _, tr := range all {
@@ -83,6 +77,16 @@ func TestREADME(t *testing.T) {
 			compare(t, tr, runTranscript(t, tr, args))
 		}
 	}
+}
+
+// serveFor runs a demo server for a test and returns its address.
+func serveFor(t *testing.T, cfg demo.Config) string {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go demo.New(cfg).Serve(t.Context(), l)
+	return "http://" + l.Addr().String()
 }
 
 // runTranscript runs a command of the README and returns the lines that it prints.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -20,6 +22,13 @@ func TestMain(m *testing.M) {
 	}
 	if len(os.Args) == 3 && os.Args[1] == "stdio-server" {
 		stdioServer(os.Args[2])
+		return
+	}
+	if len(os.Args) == 3 && os.Args[1] == "demo" {
+		server := demo.New(demo.Config{Faults: os.Args[2:]})
+		if err := server.ServeStdio(context.Background(), os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
 		return
 	}
 	os.Exit(m.Run())

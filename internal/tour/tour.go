@@ -1,4 +1,4 @@
-// Package tour shows mcpdiag's commands at work on a demo server that leaks.
+// Package tour shows mcpdiag's commands at work on demo servers with faults.
 package tour
 
 import (
@@ -34,27 +34,39 @@ type Config struct {
 // tour is one run. Each step is a command line, run as if typed by a user without settings.
 type tour struct {
 	Config
-	url string
-	pid int
+	url  string
+	pid  int
+	sick string // address of a server that is not healthy
 
 	started []*step
 }
 
-// leakPerSession is the fault of the tour's server.
-const leakPerSession = "4MB"
+// The faults of the tour's servers.
+const (
+	leakPerSession = "4MB"
+	sickBecause    = "session-lost"
+)
 
-// Run starts a demo server, runs the commands against it, prints each with its
+// Run starts two demo servers, runs the commands against them, prints each with its
 // result, and ends with the verdict of a leak test.
 func Run(ctx context.Context, cfg Config) error {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the tour's folder: %w", err)
 	}
 	t := &tour{Config: cfg}
-	server, err := t.startServer(ctx)
+	sick, err := t.startServer(ctx, "--fault", sickBecause)
+	if err != nil {
+		return err
+	}
+	defer sick.Stop()
+	t.sick = t.url
+	server, err := t.startServer(ctx, "--leak-session", leakPerSession)
 	if err != nil {
 		return err
 	}
 	defer server.Stop()
+	t.say(report.Faint, "Two demo servers. Of the first, users say that it does not work. The second one, at %s,\n"+
+		"pid %d, has the bug of many servers: when a call fails, what its session holds is never released.", t.url, t.pid)
 	verdict, err := t.walk(ctx)
 	if ctx.Err() != nil {
 		return errors.New("the tour was interrupted")
@@ -75,11 +87,11 @@ func (t *tour) say(style report.Style, format string, args ...any) {
 // serverStart is how long the server may take to listen.
 const serverStart = 10 * time.Second
 
-// startServer starts the demo server as a child on a free port.
-func (t *tour) startServer(ctx context.Context) (*process.Child, error) {
+// startServer starts a demo server with a fault as a child on a free port.
+func (t *tour) startServer(ctx context.Context, fault ...string) (*process.Child, error) {
 	announce := filepath.Join(t.Dir, "server.txt")
 	_ = os.Remove(announce) // that of an earlier tour, if there is one
-	args := []string{"demo", "--serve", "--listen", "127.0.0.1:0", "--leak-session", leakPerSession}
+	args := append([]string{"demo", "--serve", "--listen", "127.0.0.1:0"}, fault...)
 	t.say(report.Bold, "$ mcpdiag %s &", strings.Join(args, " "))
 	log, err := report.Stream(filepath.Join(t.Dir, "server.log"))
 	if err != nil {
@@ -92,8 +104,6 @@ func (t *tour) startServer(ctx context.Context) (*process.Child, error) {
 	}
 	for deadline := time.Now().Add(serverStart); time.Now().Before(deadline); {
 		if t.announced(announce) {
-			t.say(report.Faint, "The demo server runs at %s, pid %d. It has the bug of many servers: when a call fails,\n"+
-				"what its session holds is never released.", t.url, t.pid)
 			return child, nil
 		}
 		select {
@@ -141,6 +151,10 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	poll := t.start(ctx, "poll", t.url, "--interval", "100ms", "--duration", watchTime, "-o", trace)
 	monitor := t.start(ctx, "monitor", "--pid", strconv.Itoa(t.pid), "--interval", "100ms", "--duration", watchTime, "-o", memory)
 	load := t.start(ctx, "loadtest", t.url, "--tool", "plan", "--users", "8", "--calls", "10")
+	doctor := t.start(ctx, "doctor", t.sick)
+	if err := t.showFound(doctor, "What is wrong with the first server?"); err != nil {
+		return "", err
+	}
 	if err := t.show(load, "Eight users call a tool that calls other tools."); err != nil {
 		return "", err
 	}
@@ -159,7 +173,7 @@ func (t *tour) steps(ctx context.Context) (verdict string, err error) {
 	<-diff.done
 	text, err := os.ReadFile(filepath.Join(t.Dir, "diff.txt"))
 	diff.out.Write(text)
-	if err := errors.Join(err, t.showLeak(diff, "Sessions in which calls fail: a snapshot before them and one after.")); err != nil {
+	if err := errors.Join(err, t.showFound(diff, "Sessions in which calls fail: a snapshot before them and one after.")); err != nil {
 		return "", err
 	}
 	return t.leakTest(ctx)
@@ -170,7 +184,7 @@ func (t *tour) leakTest(ctx context.Context) (verdict string, err error) {
 	folder := filepath.Join(t.Dir, "leaktest")
 	test := t.start(ctx, "leaktest", "--pid", strconv.Itoa(t.pid), "--url", t.url, "--factors", "closed-after-failure",
 		"--delay", "600ms", "--hold", "0", "--users", "4", "--max-memory", "1GB", "--max-time", "20s", "-o", folder)
-	if err := t.showLeak(test, "Is it a leak, and of which operation? Rounds of sessions in which a call fails."); err != nil {
+	if err := t.showFound(test, "Is it a leak, and of which operation? Rounds of sessions in which a call fails."); err != nil {
 		return "", err
 	}
 	verdict, page, err := t.Verdict(folder)
@@ -222,10 +236,10 @@ func (t *tour) show(s *step, title string) error {
 	return nil
 }
 
-// showLeak is show for a step that must find the leak.
-func (t *tour) showLeak(s *step, title string) error {
+// showFound is show for a step that must find the fault of its server.
+func (t *tour) showFound(s *step, title string) error {
 	if err := t.show(s, title); err != nil || s.found {
 		return err
 	}
-	return fmt.Errorf("mcpdiag %s did not find the leak that the demo server has; is the machine very busy?", s.args[0])
+	return fmt.Errorf("mcpdiag %s did not find the fault that the demo server has; is the machine very busy?", s.args[0])
 }

@@ -25,10 +25,10 @@ func newTour(t *testing.T, command func(args []string) (bool, error)) *tour {
 func TestTourLeavesNoStepRunning(t *testing.T) {
 	t.Parallel()
 	tour := newTour(t, func([]string) (bool, error) { return false, errors.New("ended with exit code 1") })
-	if _, err := tour.walk(t.Context()); err == nil || !strings.Contains(err.Error(), "mcpdiag loadtest ended with exit code 1") {
+	if _, err := tour.walk(t.Context()); err == nil || !strings.Contains(err.Error(), "mcpdiag doctor ended with exit code 1") {
 		t.Errorf("%v", err)
 	}
-	if len(tour.started) != 3 {
+	if len(tour.started) != 4 {
 		t.Errorf("%d steps were started", len(tour.started))
 	}
 	for _, s := range tour.started {
@@ -40,7 +40,7 @@ func TestTourLeavesNoStepRunning(t *testing.T) {
 	}
 }
 
-func TestTourMustFindTheLeak(t *testing.T) {
+func TestTourMustFindTheFault(t *testing.T) {
 	t.Parallel()
 	done := make(chan struct{})
 	close(done)
@@ -53,7 +53,7 @@ func TestTourMustFindTheLeak(t *testing.T) {
 		"failed":  {step{err: errors.New("ended with exit code 1")}, true},
 	} {
 		s := &step{args: []string{"diff"}, found: test.step.found, err: test.step.err, done: done}
-		if err := newTour(t, nil).showLeak(s, ""); (err != nil) != test.wantErr {
+		if err := newTour(t, nil).showFound(s, ""); (err != nil) != test.wantErr {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
