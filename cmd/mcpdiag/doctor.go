@@ -88,6 +88,10 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	foundMaySet(fs, "quick", "deadline", "fail-on", "format", "only", "skip")
 	paths(fs, "save", "replay", "output")
 	d.conn.addFlags(fs, 10*time.Second)
+	for _, flag := range []string{"only", "skip", "describe"} {
+		complete(cmd, flag, checksOfDoctor)
+	}
+	a.completeServers(cmd)
 	return cmd
 }
 

@@ -77,6 +77,8 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 		},
 	}
 	f.add(cmd)
+	f.completeFrames(cmd, "sandwich")
+	f.completeFrames(cmd, "focus")
 	durationVar(cmd.Flags(), &f.duration, "duration", 30*time.Second, "record a running process for this time")
 	f.running.add(cmd, "record a CPU profile")
 	group(cmd.Flags(), "Running process", "duration")

@@ -113,25 +113,35 @@ func (h *helpWriter) commands(cmd *cobra.Command) {
 // flags lists the flags of cmd by group. Connection flags, which many commands
 // share, are only named.
 func (h *helpWriter) flags(cmd *cobra.Command) {
-	groups, order := map[string][]*pflag.Flag{}, []string{}
+	groups, connection := flagGroups(cmd)
+	for _, flags := range groups {
+		h.rows(groupOf(flags[0]), flagRows(flags))
+	}
+	h.connection(connection)
+	h.rows("Flags of all commands", flagRows(flagsOf(cmd.Root().PersistentFlags())))
+}
+
+// flagGroups returns the flags of cmd by group, those without one last, and its
+// connection flags. Hidden flags and flags of all commands are left out.
+func flagGroups(cmd *cobra.Command) (groups [][]*pflag.Flag, connection []*pflag.Flag) {
+	byName, order := map[string][]*pflag.Flag{}, []string{}
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || cmd.Root().PersistentFlags().Lookup(f.Name) != nil || f.Name == "help" || f.Name == "version" {
 			return
 		}
 		name := groupOf(f)
-		if groups[name] == nil {
+		if byName[name] == nil && name != otherFlags && name != connectionGroup {
 			order = append(order, name)
 		}
-		groups[name] = append(groups[name], f)
+		byName[name] = append(byName[name], f)
 	})
-	for _, name := range order {
-		if name != connectionGroup && name != otherFlags {
-			h.rows(name, flagRows(groups[name]))
-		}
+	if byName[otherFlags] != nil {
+		order = append(order, otherFlags)
 	}
-	h.rows(otherFlags, flagRows(groups[otherFlags]))
-	h.connection(groups[connectionGroup])
-	h.rows("Flags of all commands", flagRows(flagsOf(cmd.Root().PersistentFlags())))
+	for _, name := range order {
+		groups = append(groups, byName[name])
+	}
+	return groups, byName[connectionGroup]
 }
 
 // otherFlags is the heading of flags without a group.

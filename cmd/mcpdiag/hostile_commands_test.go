@@ -133,6 +133,7 @@ var covered = map[string]string{
 	"report":     "TestOutputFolders",
 	"proxy":      "TestOutputFiles",
 	"schema":     "it reads nothing",
+	"man":        "it reads nothing",
 	"version":    "it reads nothing",
 	"help":       "it reads nothing",
 	"completion": "it reads nothing",

@@ -51,6 +51,8 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVarP(&l.cfg.Folder, "output", "o", "mcpdiag-leaktest", "folder for all files")
 	formatVar(cmd, fs, &l.format)
 	l.conn.addFlags(fs, 30*time.Second)
+	l.a.completeServers(cmd)
+	l.a.completeTools(cmd, &l.conn)
 	group(fs, "Server", "pid", "name", "port", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url")
 	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory", "tool", "args", "protocol")
 	group(fs, "Verdict", "attribute", "factors", "budget", "baseline", "fail-on", "judge")

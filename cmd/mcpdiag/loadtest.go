@@ -106,6 +106,8 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&l.baseline, "compare", "", "")
 	_ = fs.MarkHidden("compare") // the old name of --baseline; the flag exists
 	l.conn.addFlags(fs, 30*time.Second)
+	l.a.completeServers(cmd)
+	l.a.completeTools(cmd, &l.conn)
 	group(fs, loadGroup, "shared")
 	group(fs, callGroup, "dry-run")
 	group(fs, verdictGroup, "check", "baseline", "compare", "tolerance")

@@ -66,6 +66,7 @@ Exit code 3: a known fault, a change, or a condition of --fail-on.`,
 	}
 	fs := cmd.Flags()
 	fs.StringSliceVar(&l.only, "only", nil, "write these reports whole: "+strings.Join(logs.SectionNames(), ", "))
+	complete(cmd, "only", logs.SectionNames)
 	fs.StringVar(&l.o.Request, "request", "", "write the timeline of the request with this id")
 	choiceVar(cmd, fs, &l.by, "by", "count error rates by", append([]string{"endpoint"}, slices.DeleteFunc(logs.Dimensions(), func(s string) bool { return s == "endpoint" })...)...)
 	fs.StringVar(&l.where, "where", "", "read only entries for which this condition is true")

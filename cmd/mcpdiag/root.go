@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,7 +54,7 @@ func addGroups(root *cobra.Command, a *app) {
 		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a), newHeapCmd(a), newReportCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a), newLeaktestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
-		{"more", "More:", []*cobra.Command{newSchemaCmd(a), newVersionCmd()}},
+		{"more", "More:", []*cobra.Command{newSchemaCmd(a), newManCmd(a), newVersionCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, cmd := range g.commands {
@@ -112,35 +109,4 @@ func newHelpCmd(a *app, root *cobra.Command) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-}
-
-func newVersionCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "mcpdiag %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
-}
-
-// version returns the version of the module, or the commit of the build.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	var v strings.Builder
-	v.WriteString("devel")
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v.WriteString("-" + s.Value[:min(len(s.Value), 12)])
-		}
-	}
-	return v.String()
 }
