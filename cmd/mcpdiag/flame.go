@@ -24,9 +24,11 @@ import (
 type flamer struct {
 	a *app
 	flameFlags
-	running  runningFlags
-	chosen   string // the flag that names a running process
-	duration time.Duration
+	running runningFlags
+	chosen  string // the flag that names a running process
+
+	onlyFindings bool // and no picture
+	duration     time.Duration
 }
 
 func newFlameCmd(a *app) *cobra.Command {
@@ -70,6 +72,7 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 			if f.chosen == "" && cmd.Flags().Changed("duration") {
 				return usagef("--duration is for a running process: name it with --pid, --inspect or --url")
 			}
+			f.onlyFindings = f.findings && !a.given(cmd, "output") && !a.given(cmd, "format")
 			f.paletteSet = a.given(cmd, "palette")
 			f.framesSet = a.given(cmd, "max-frames")
 			f.icicleSet = a.given(cmd, "icicle")
@@ -86,7 +89,7 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 }
 
 func (f *flamer) run(args []string) error {
-	if f.format.value == "svg" && f.output == "-" && f.a.isTerminal(f.a.stdout) {
+	if f.format.value == "svg" && f.output == "-" && !f.onlyFindings && f.a.isTerminal(f.a.stdout) {
 		return usagef("the picture would go to the terminal; write it to a file with -o flame.svg, or see it here with --format text")
 	}
 	p, err := f.profile(args)
@@ -110,16 +113,27 @@ func (f *flamer) run(args []string) error {
 		f.a.debug("%s", detail)
 	}
 	result := f.result(p, tree, findings)
-	if err := f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree, result) }); err != nil {
-		return err
-	}
-	if err := f.printFindings(findings); err != nil {
+	if err := f.emit(p, tree, result); err != nil {
 		return err
 	}
 	if result.Report().Outcome == finding.Found {
 		return errFinding
 	}
 	return nil
+}
+
+// emit writes the picture, and the findings to standard error; or the findings alone.
+func (f *flamer) emit(p *flame.Profile, tree *stacks.Tree, result *flame.Result) error {
+	if f.onlyFindings {
+		if len(result.Findings) == 0 {
+			f.a.note("%s", result.Report().Headline)
+		}
+		return rules.Write(f.a.stdout, f.a.painter(f.a.stdout), result.Findings, true)
+	}
+	if err := f.a.write(f.output, func(w io.Writer) error { return f.render(w, p, tree, result) }); err != nil {
+		return err
+	}
+	return f.printFindings(result.Findings)
 }
 
 // profile reads the inputs, and the base to compare with, and shapes them.
@@ -181,23 +195,64 @@ func (f *flamer) defaultInput() string {
 }
 
 func (f *flamer) read(args []string) (*flame.Profile, error) {
-	options, err := f.foldOptions()
+	c, err := f.collector()
 	if err != nil {
 		return nil, err
 	}
-	c := flame.Collector{Options: options, Choose: read.Options{Profile: f.profileName, Sample: f.sample}}
 	for _, arg := range args {
-		files, err := filesOf(arg)
-		if err != nil {
+		if err := f.readArgument(c, arg); err != nil {
 			return nil, err
-		}
-		for _, file := range files {
-			if err := f.readFile(&c, file); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return c.Profile()
+}
+
+// collector returns a collector with the options of the command line.
+func (f *flamer) collector() (*flame.Collector, error) {
+	options, err := f.foldOptions()
+	return &flame.Collector{Options: options, Choose: read.Options{Profile: f.profileName, Sample: f.sample}}, err
+}
+
+// readArgument reads a file, or those files of a folder that are profiles or traces.
+func (f *flamer) readArgument(c *flame.Collector, arg string) error {
+	info, err := os.Stat(arg)
+	if arg == "-" || err != nil || !info.IsDir() {
+		return f.readFile(c, arg)
+	}
+	files, err := filesIn(arg)
+	if err != nil {
+		return err
+	}
+	var skipped []string
+	for _, file := range files {
+		err := f.readFile(c, file)
+		if errors.Is(err, read.ErrUnknown) {
+			skipped = append(skipped, filepath.Base(file))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(files) == 0:
+		return fmt.Errorf("reading %s: there is no file in this folder", arg)
+	case len(skipped) == len(files):
+		return fmt.Errorf("reading %s: this folder holds no profile or trace: not %s", arg, few(skipped))
+	case len(skipped) > 0:
+		f.a.warn(fmt.Sprintf("reading %s: skipped %s, which is not a profile or trace of a known format", arg, few(skipped)))
+	}
+	return nil
+}
+
+// few lists names, at most five of them.
+func few(names []string) string {
+	const most = 5
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (f *flamer) readFile(c *flame.Collector, file string) error {
@@ -212,24 +267,17 @@ func (f *flamer) readFile(c *flame.Collector, file string) error {
 	return c.Read(in, name)
 }
 
-// filesOf lists the files that an argument stands for: itself, or those in a
-// folder that are not hidden.
-func filesOf(arg string) ([]string, error) {
-	if info, err := os.Stat(arg); arg == "-" || err != nil || !info.IsDir() {
-		return []string{arg}, nil //nolint:nilerr // opening it reports the error
-	}
-	entries, err := os.ReadDir(arg)
+// filesIn lists the files in a folder that are not hidden.
+func filesIn(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err
 	}
 	var files []string
 	for _, e := range entries {
 		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
-			files = append(files, filepath.Join(arg, e.Name()))
+			files = append(files, filepath.Join(folder, e.Name()))
 		}
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("reading %s: there is no file in this folder", arg)
 	}
 	return files, nil
 }

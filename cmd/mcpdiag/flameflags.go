@@ -35,7 +35,7 @@ func (f *flameFlags) add(cmd *cobra.Command) {
 	choiceVar(cmd, fs, &f.format, "format", "how the result is written", "svg", "folded", "speedscope", "pprof", "chrome", "text", "json", "markdown", "junit", "github")
 	f.addInput(cmd)
 	f.addPicture(cmd)
-	fs.BoolVar(&f.findings, "findings", false, "report everything that stands out on standard error")
+	fs.BoolVar(&f.findings, "findings", false, "report everything that stands out: alone, or on standard error beside a picture (-o, --format)")
 	listVar(cmd, &f.failOn, "fail-on", "make the exit code 3 if one of these rules finds something", append([]string{"any"}, rules.Names()...))
 	durationVar(fs, &f.stuck, "stuck", 30*time.Second, "a call in flight for longer is stuck")
 	group(fs, "Output", "output", "format")

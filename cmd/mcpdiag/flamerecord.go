@@ -8,7 +8,6 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/flame"
-	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
 // record records the CPU profile of a running process.
@@ -21,11 +20,10 @@ func (f *flamer) record(ctx context.Context) (*flame.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	options, err := f.foldOptions()
+	c, err := f.collector()
 	if err != nil {
 		return nil, err
 	}
-	c := flame.Collector{Options: options, Choose: read.Options{Profile: f.profileName, Sample: f.sample}}
 	if err := c.Read(bytes.NewReader(data), name); err != nil {
 		return nil, err
 	}
@@ -54,9 +52,6 @@ func (f *flamer) recordGo(ctx context.Context) (data []byte, name string, err er
 	}
 	name = client.RedactURL(target)
 	f.a.note("recording %s for %g s", name, seconds)
-	resp, err := c.Get(ctx, target.String())
-	if err != nil {
-		return nil, "", err
-	}
-	return resp.Body, name, nil
+	data, err = getProfile(ctx, c, target)
+	return data, name, err
 }

@@ -57,11 +57,8 @@ func (h *heaper) fetch(ctx context.Context) (*heap.Result, error) {
 			case <-ctx.Done(): // an interrupt ends the interval, not the run
 			case <-time.After(wait):
 			}
-			resp, err := c.Get(context.WithoutCancel(ctx), target.String())
-			if err != nil {
-				return nil, err
-			}
-			return io.NopCloser(bytes.NewReader(resp.Body)), nil
+			data, err := getProfile(context.WithoutCancel(ctx), c, target)
+			return io.NopCloser(bytes.NewReader(data)), err
 		}}
 	}
 	name := client.RedactURL(target)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -91,4 +93,17 @@ func (r *runningFlags) pprof(a *app, path, key, value string) (*url.URL, *client
 	}
 	c, err := r.conn.open(a, []*url.URL{target}, 1)
 	return target, c, err
+}
+
+// getProfile asks a Go server for a profile.
+func getProfile(ctx context.Context, c *client.Client, target *url.URL) ([]byte, error) {
+	resp, err := c.Get(ctx, target.String())
+	if status, ok := errors.AsType[*client.StatusError](err); ok && status.Code == http.StatusNotFound {
+		return nil, fmt.Errorf("GET %s: %s: a Go server has this page if it imports net/http/pprof and serves http.DefaultServeMux; give the address where it does, or a file",
+			client.RedactURL(target), status.Status)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("GET %s: %w", client.RedactURL(target), err)
+	}
+	return resp.Body, nil
 }

@@ -347,7 +347,7 @@ func TestGoneCallsAreCounted(t *testing.T) {
 	for i := range 20 {
 		r.GoneCalls = append(r.GoneCalls, Call{ID: strconv.Itoa(i), Name: []string{"search", "search", "plan"}[i%3]})
 	}
-	if diff := cmp.Diff([][]string{{"search", "14"}, {"plan", "6"}}, goneSection(r.GoneCalls).rows); diff != "" {
+	if diff := cmp.Diff([][]string{{"search", "14"}, {"plan", "6"}}, goneTable(r.GoneCalls).Rows); diff != "" {
 		t.Error(diff)
 	}
 }

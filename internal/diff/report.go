@@ -34,9 +34,7 @@ func (r *Result) Report() *finding.Report {
 	rep.Tables = append(rep.Tables, finding.Table{
 		Header: []string{"", "taken from"}, Rows: [][]string{{"A", r.A.describe()}, {"B", r.B.describe() + r.between()}},
 	})
-	for _, s := range r.sections() {
-		rep.Tables = append(rep.Tables, finding.Table{Title: s.title, Right: s.right, Header: s.header, Rows: s.rows, Note: s.more("")})
-	}
+	rep.Tables = append(rep.Tables, r.tables()...)
 	return rep
 }
 

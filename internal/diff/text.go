@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -39,16 +40,16 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	sides.Row("A", r.A.describe())
 	sides.Row("B", r.B.describe()+r.between())
 	_ = sides.Write(&b, paint) // a Builder takes everything
-	for _, s := range r.sections() {
-		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.title))
-		t := report.Table{Indent: "  ", Right: s.right}
-		t.Styled(report.Faint, s.header...)
-		for _, row := range s.rows {
+	for _, s := range r.tables() {
+		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.Title))
+		t := report.Table{Indent: "  ", Right: s.Right}
+		t.Styled(report.Faint, s.Header...)
+		for _, row := range s.Rows {
 			t.Row(row...)
 		}
 		_ = t.Write(&b, paint)
-		if more := s.more("  "); more != "" {
-			b.WriteString(more + "\n")
+		if s.Note != "" {
+			b.WriteString("  " + s.Note + "\n")
 		}
 	}
 	b.WriteString(r.footnotes(paint))
@@ -81,60 +82,43 @@ func (r *Result) between() string {
 	return text
 }
 
-// section is a table of the report.
-type section struct {
-	title  string
-	header []string
-	right  map[int]bool
-	rows   [][]string
-	hidden int // rows that are not shown
-}
-
-func (s *section) more(indent string) string {
-	if s.hidden == 0 {
-		return ""
+// bound cuts a table to maxShown rows.
+func bound(t finding.Table) finding.Table {
+	if more := len(t.Rows) - maxShown; more > 0 {
+		t.Rows, t.Note = t.Rows[:maxShown], fmt.Sprintf("… and %s more", report.Count(int64(more)))
 	}
-	return fmt.Sprintf("%s… and %s more", indent, report.Count(int64(s.hidden)))
+	return t
 }
 
-// bound cuts a section to maxShown rows.
-func (s section) bound() section {
-	if len(s.rows) > maxShown {
-		s.hidden = len(s.rows) - maxShown
-		s.rows = s.rows[:maxShown]
-	}
-	return s
-}
-
-// sections returns the tables that are not empty.
-func (r *Result) sections() []section {
-	var out []section
-	for _, s := range []section{
-		r.figureSection(),
-		callSection("Still the same call (stuck)", "in flight", r.StuckCalls),
-		callSection("New calls", "in flight", r.NewCalls),
-		goneSection(r.GoneCalls),
-		queueSection(r.Queues),
-		handlerSection(r.Handlers),
+// tables returns the tables that are not empty.
+func (r *Result) tables() []finding.Table {
+	var out []finding.Table
+	for _, s := range []finding.Table{
+		r.figureTable(),
+		callTable("Still the same call (stuck)", r.StuckCalls),
+		callTable("New calls", r.NewCalls),
+		goneTable(r.GoneCalls),
+		queueTable(r.Queues),
+		handlerTable(r.Handlers),
 	} {
-		if len(s.rows) > 0 {
-			out = append(out, s.bound())
+		if len(s.Rows) > 0 {
+			out = append(out, bound(s))
 		}
 	}
 	return out
 }
 
-func (r *Result) figureSection() section {
-	s := section{
-		title: "Figures", header: []string{"", "A", "B", "change", "%", "per call"},
-		right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true},
+func (r *Result) figureTable() finding.Table {
+	s := finding.Table{
+		Title: "Figures", Header: []string{"", "A", "B", "change", "%", "per call"},
+		Right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true},
 	}
 	for _, row := range r.Rows {
 		perCall := ""
 		if row.PerCall != nil && !row.Noise {
 			perCall = row.format(*row.PerCall)
 		}
-		s.rows = append(s.rows, []string{row.Name, row.cell(row.A), row.cell(row.B), row.changeCell(), row.percent(), perCall})
+		s.Rows = append(s.Rows, []string{row.Name, row.cell(row.A), row.cell(row.B), row.changeCell(), row.percent(), perCall})
 	}
 	return s
 }
@@ -184,14 +168,14 @@ func (r *Row) percent() string {
 	return report.Signed(*r.Change / *r.A, report.Percent)
 }
 
-func callSection(title, age string, calls []Call) section {
-	s := section{title: title, header: []string{"id", "tool", age, "session"}, right: map[int]bool{2: true}}
+func callTable(title string, calls []Call) finding.Table {
+	s := finding.Table{Title: title, Header: []string{"id", "tool", "in flight", "session"}, Right: map[int]bool{2: true}}
 	for _, c := range calls {
 		duration := "-"
 		if c.AgeMs != nil {
 			duration = report.Millis(*c.AgeMs)
 		}
-		s.rows = append(s.rows, []string{
+		s.Rows = append(s.Rows, []string{
 			report.Cell(c.ID, nameWidth), report.Cell(c.Name, nameWidth), duration, report.Cell(c.SessionID, nameWidth),
 		})
 	}
@@ -200,7 +184,7 @@ func callSection(title, age string, calls []Call) section {
 
 // goneSection counts the calls that have ended by their tool: to know each of them
 // helps nobody.
-func goneSection(calls []Call) section {
+func goneTable(calls []Call) finding.Table {
 	counts := map[string]int{}
 	for _, c := range calls {
 		counts[c.Name]++
@@ -208,25 +192,25 @@ func goneSection(calls []Call) section {
 	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
-	s := section{title: "Calls that are gone", header: []string{"tool", "calls"}, right: map[int]bool{1: true}}
+	s := finding.Table{Title: "Calls that are gone", Header: []string{"tool", "calls"}, Right: map[int]bool{1: true}}
 	for _, name := range names {
-		s.rows = append(s.rows, []string{report.Cell(name, nameWidth), report.Count(int64(counts[name]))})
+		s.Rows = append(s.Rows, []string{report.Cell(name, nameWidth), report.Count(int64(counts[name]))})
 	}
 	return s
 }
 
-func queueSection(queues []Row) section {
-	s := section{title: "Queues", header: []string{"handler", "A", "B", "change"}, right: map[int]bool{1: true, 2: true, 3: true}}
+func queueTable(queues []Row) finding.Table {
+	s := finding.Table{Title: "Queues", Header: []string{"handler", "A", "B", "change"}, Right: map[int]bool{1: true, 2: true, 3: true}}
 	for _, q := range queues {
-		s.rows = append(s.rows, []string{report.Cell(q.Name, nameWidth), q.cell(q.A), q.cell(q.B), q.changeCell()})
+		s.Rows = append(s.Rows, []string{report.Cell(q.Name, nameWidth), q.cell(q.A), q.cell(q.B), q.changeCell()})
 	}
 	return s
 }
 
-func handlerSection(handlers []HandlerDiff) section {
-	s := section{title: "Handlers", header: []string{"handler", "calls", "errors", "keeps"}, right: map[int]bool{1: true, 2: true, 3: true}}
+func handlerTable(handlers []HandlerDiff) finding.Table {
+	s := finding.Table{Title: "Handlers", Header: []string{"handler", "calls", "errors", "keeps"}, Right: map[int]bool{1: true, 2: true, 3: true}}
 	for _, h := range handlers {
-		s.rows = append(s.rows, []string{
+		s.Rows = append(s.Rows, []string{
 			report.Cell(h.Name, nameWidth), signedCount(h.Calls), signedCount(h.Errors), signedMB(h.RetainedMB),
 		})
 	}

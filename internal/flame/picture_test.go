@@ -246,7 +246,7 @@ func callers(t *testing.T, b *browser, url string) {
 	b.until(`document.querySelector(".callees td")`)
 	const cells = `Array.from(document.querySelectorAll(".sheet td"), c => c.textContent).join("|")`
 	same(t, b, cells, "query|45 samples|100.0 %|recv|40 samples|88.9 %")
-	same(t, b, `document.querySelector(".sheet p").textContent`, "45 samples, 5 samples of it self")
+	same(t, b, `document.querySelector(".sheet p").textContent`, "45 samples, 5 samples in the frame itself")
 	b.key("Escape")
 	same(t, b, `document.querySelectorAll(".sheet td").length`, "0")
 }

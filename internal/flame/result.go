@@ -76,12 +76,9 @@ func (r *Result) Report() *finding.Report {
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		severity := finding.Info
-		switch {
-		case r.fails(f.Rule):
+		severity := finding.Warn
+		if r.fails(f.Rule) {
 			severity, out.Outcome = finding.Fail, finding.Found
-		case f.Level == "warning":
-			severity = finding.Warn
 		}
 		out.Findings = append(out.Findings, f.Finding(severity))
 	}

@@ -18,12 +18,15 @@ const (
 	textLines  = 100
 	topRows    = 10
 	barColumns = 20
+	minColumns = 40
+	minName    = 10 // columns of a name
+	barFrom    = 80 // columns: narrower tables have no bars
 )
 
 // Text writes the tree for a terminal of so many columns, with the heaviest frames
 // and the findings.
 func (r *Result) Text(w io.Writer, paint report.Painter, columns int) error {
-	out := &textWriter{Result: r, w: w, paint: paint, columns: max(columns, 60)}
+	out := &textWriter{Result: r, w: w, paint: paint, columns: max(columns, minColumns)}
 	out.line(paint.Paint(report.Bold, report.Line(r.Title)))
 	for _, line := range report.WrapWords(r.Facts, " · ", out.columns) {
 		out.line(paint.Paint(report.Faint, report.Line(line)))
@@ -59,9 +62,12 @@ func (t *textWriter) table(table *report.Table) {
 // tree writes the widest frames, each under its parent.
 func (t *textWriter) tree() {
 	table := report.Table{Right: map[int]bool{0: true, 1: true, 2: true}}
-	head := []string{"total", "share", "self", ""}
+	head, figures := []string{"total", "share", "self", ""}, 50
 	if t.Diff {
 		head[1] = "change"
+	}
+	if t.columns < barFrom {
+		head, figures = head[:3], 50-barColumns
 	}
 	table.Styled(report.Faint, append(head, "")...)
 	lines, left := 0, 0
@@ -73,7 +79,8 @@ func (t *textWriter) tree() {
 			continue
 		}
 		lines++
-		table.Row(t.Unit.Format(f.Total), t.part(f), t.Unit.Format(f.Self), drawBar(part), t.indented(f, t.columns-50))
+		row := []string{t.Unit.Format(f.Total), t.part(f), t.Unit.Format(f.Self), drawBar(part)}[:len(head)]
+		table.Row(append(row, t.indented(f, max(t.columns-figures, minName)))...)
 	}
 	t.line("")
 	t.table(&table)

@@ -127,9 +127,7 @@ func (r *Result) Report() *finding.Report {
 	case Steady:
 		rep.Severity = finding.Pass
 	}
-	for _, s := range r.sections() {
-		rep.Tables = append(rep.Tables, finding.Table{Title: s.title, Header: s.header, Right: s.right, Rows: s.rows})
-	}
+	rep.Tables = r.tables()
 	return rep
 }
 

@@ -15,19 +15,11 @@ const (
 	siteWidth = 100 // columns of a line of a program
 )
 
-// section is a table of the report.
-type section struct {
-	title  string
-	header []string
-	right  map[int]bool
-	rows   [][]string
-}
-
-// sections returns the tables that have rows.
-func (r *Result) sections() []section {
-	var all []section
-	for _, s := range []section{r.holderSection(), r.siteSection(), r.classSection(), r.largestSection()} {
-		if len(s.rows) > 0 {
+// tables returns the tables that have rows.
+func (r *Result) tables() []finding.Table {
+	var all []finding.Table
+	for _, s := range []finding.Table{r.holderTable(), r.siteTable(), r.classTable(), r.largestTable()} {
+		if len(s.Rows) > 0 {
 			all = append(all, s)
 		}
 	}
@@ -63,54 +55,54 @@ func rightmost(n int) map[int]bool {
 	return right
 }
 
-func (r *Result) holderSection() section {
-	s := section{title: "Holders of new objects", header: append(r.columns(), "retained", "holder", "new objects")}
-	s.right = rightmost(len(s.header) - 2)
+func (r *Result) holderTable() finding.Table {
+	s := finding.Table{Title: "Holders of new objects", Header: append(r.columns(), "retained", "holder", "new objects")}
+	s.Right = rightmost(len(s.Header) - 2)
 	for _, h := range r.Holders {
 		var contents []string
 		for _, c := range h.Classes[:min(len(h.Classes), 3)] {
 			contents = append(contents, report.Count(c.Objects)+" "+c.Name)
 		}
-		s.rows = append(s.rows, append(r.figures(h.Kept), size(float64(h.Retained)), report.CellEnd(h.name(), pathWidth), strings.Join(contents, ", ")))
+		s.Rows = append(s.Rows, append(r.figures(h.Kept), size(float64(h.Retained)), report.CellEnd(h.name(), pathWidth), strings.Join(contents, ", ")))
 	}
 	return s
 }
 
-func (r *Result) siteSection() section {
-	s := section{title: "Lines whose memory is kept", header: append(r.columns(), "allocated in", "called by")}
-	s.right = rightmost(len(s.header) - 2)
+func (r *Result) siteTable() finding.Table {
+	s := finding.Table{Title: "Lines whose memory is kept", Header: append(r.columns(), "allocated in", "called by")}
+	s.Right = rightmost(len(s.Header) - 2)
 	for _, site := range r.Sites {
 		figures := r.figures(site.Kept)
 		if site.Objects == 0 { // the format has bytes only
 			figures[len(figures)-2] = "-"
 			figures[0] = "-"
 		}
-		s.rows = append(s.rows, append(figures, report.Cell(site.Name, siteWidth), report.Cell(strings.Join(site.Callers[:min(1, len(site.Callers))], ""), siteWidth)))
+		s.Rows = append(s.Rows, append(figures, report.Cell(site.Name, siteWidth), report.Cell(strings.Join(site.Callers[:min(1, len(site.Callers))], ""), siteWidth)))
 	}
 	return s
 }
 
-func (r *Result) classSection() section {
-	s := section{title: "Classes that grew", header: append(r.columns(), "class")}
+func (r *Result) classTable() finding.Table {
+	s := finding.Table{Title: "Classes that grew", Header: append(r.columns(), "class")}
 	if r.A == nil {
-		s = section{title: "Largest classes", header: append(r.columns(), "retained", "class")}
+		s = finding.Table{Title: "Largest classes", Header: append(r.columns(), "retained", "class")}
 	}
-	s.right = rightmost(len(s.header) - 1)
+	s.Right = rightmost(len(s.Header) - 1)
 	for _, c := range r.Classes {
 		row := r.figures(c.Kept)
 		if r.A == nil {
 			row = append(row, size(float64(c.Retained)))
 		}
-		s.rows = append(s.rows, append(row, report.Cell(c.Name, nameWidth)))
+		s.Rows = append(s.Rows, append(row, report.Cell(c.Name, nameWidth)))
 	}
 	return s
 }
 
-func (r *Result) largestSection() section {
-	s := section{title: "Objects that hold most", header: []string{"retained", "object"}, right: rightmost(1)}
+func (r *Result) largestTable() finding.Table {
+	s := finding.Table{Title: "Objects that hold most", Header: []string{"retained", "object"}, Right: rightmost(1)}
 	for _, o := range r.Largest {
 		h := Holder{Path: o.Path, Class: o.Class}
-		s.rows = append(s.rows, []string{size(float64(o.Retained)), report.CellEnd(h.name(), pathWidth)})
+		s.Rows = append(s.Rows, []string{size(float64(o.Retained)), report.CellEnd(h.name(), pathWidth)})
 	}
 	return s
 }
@@ -126,11 +118,11 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	}
 	sides.Row(r.B.cells("B")...)
 	_ = sides.Write(&b, paint) // a Builder takes everything
-	for _, s := range r.sections() {
-		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.title))
-		t := report.Table{Indent: "  ", Right: s.right}
-		t.Styled(report.Faint, s.header...)
-		for _, row := range s.rows {
+	for _, s := range r.tables() {
+		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.Title))
+		t := report.Table{Indent: "  ", Right: s.Right}
+		t.Styled(report.Faint, s.Header...)
+		for _, row := range s.Rows {
 			t.Row(row...)
 		}
 		_ = t.Write(&b, paint)

@@ -13,7 +13,7 @@ import (
 // WriteJudgement writes the verdict on recorded settled readings.
 func WriteJudgement(w io.Writer, j *trend.Judgement, paint report.Painter) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Verdict: %s\n", paint.Paint(styles[j.Verdict], j.Sentence(judge.Bytes)))
+	fmt.Fprintf(&b, "Verdict: %s\n", paint.Paint(j.Verdict.Style(), j.Sentence(judge.Bytes)))
 	for _, reason := range j.Reasons {
 		fmt.Fprintf(&b, "  - %s\n", report.Line(reason.Text))
 	}

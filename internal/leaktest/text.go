@@ -1,7 +1,6 @@
 package leaktest
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -14,8 +13,6 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak: report.Good, trend.Undecided: report.Caution}
-
 const rule = "======================================================================"
 
 // style returns the style of the verdict.
@@ -23,7 +20,7 @@ func (r *Result) style() report.Style {
 	if s := r.summary(); s.MayLeak() {
 		return report.Caution
 	}
-	return cmp.Or(styles[r.Verdict], report.Caution)
+	return r.Verdict.Style()
 }
 
 // Text writes the analysis in the shape of common test scripts, with the verdict in
@@ -52,7 +49,7 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 // phaseText writes the verdict on a phase, its reasons and its counts.
 func phaseText(b *strings.Builder, p *judge.Phase, paint report.Painter, titled bool) {
 	if titled {
-		fmt.Fprintf(b, "\n%s: %s\n", p.ID, paint.Paint(styles[p.Verdict()], report.Line(p.Sentence())))
+		fmt.Fprintf(b, "\n%s: %s\n", p.ID, paint.Paint(p.Verdict().Style(), report.Line(p.Sentence())))
 		if len(p.Explained) > 0 {
 			fmt.Fprintf(b, "  explained by what is kept per %s\n", strings.Join(p.Explained, " and per "))
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
-	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // Text writes the summary in the form of Python memory monitors, then the verdict
@@ -22,7 +21,7 @@ func (res *Result) Text(w io.Writer, paint report.Painter) error {
 		p.verdict(&b, paint)
 	}
 	if len(res.Processes) > 1 {
-		fmt.Fprintf(&b, "\n%d processes: %s\n", len(res.Processes), paint.Paint(styles[res.Verdict], string(res.Verdict)))
+		fmt.Fprintf(&b, "\n%d processes: %s\n", len(res.Processes), paint.Paint(res.Verdict.Style(), string(res.Verdict)))
 	}
 	if res.File != "" {
 		fmt.Fprintf(&b, "\nSamples: %s\n", report.Line(res.File))
@@ -68,11 +67,9 @@ func (p *Process) summary(b *strings.Builder) {
 	b.WriteString(rule + "\n")
 }
 
-var styles = map[trend.Verdict]report.Style{trend.Leak: report.Bad, trend.NoLeak: report.Good, trend.Undecided: report.Caution}
-
 // verdict writes the verdict and the facts.
 func (p *Process) verdict(b *strings.Builder, paint report.Painter) {
-	fmt.Fprintf(b, "\nVerdict: %s\n", paint.Paint(styles[p.Trend.Verdict], report.Line(p.sentence())))
+	fmt.Fprintf(b, "\nVerdict: %s\n", paint.Paint(p.Trend.Verdict.Style(), report.Line(p.sentence())))
 	for _, reason := range p.Trend.Reasons {
 		fmt.Fprintf(b, "  - %s\n", report.Line(reason.Text))
 	}

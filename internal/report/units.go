@@ -69,11 +69,11 @@ func Millis(ms float64) string {
 }
 
 // Plural returns n and the noun in its number: "1 call", "2 calls".
-func Plural(n int64, what string) string {
+func Plural[N int | int64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return Count(n) + " " + what + "s"
+	return Count(int64(n)) + " " + what + "s"
 }
 
 func number(v float64, decimals int) string {

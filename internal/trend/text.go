@@ -19,6 +19,8 @@ func (j *Judgement) Sentence(size func(bytes float64) string) string {
 		return "leak: it grows by " + rate
 	case j.Verdict == NoLeak:
 		return "no leak detected " + limit
+	case len(j.Reasons) > 0 && j.Reasons[0].Code == TooShort:
+		return "undecided: " + j.Reasons[0].Text
 	case j.Span == 0 || math.IsNaN(j.Rate.Bytes) || j.Smallest == 0:
 		return "undecided: too few readings"
 	}

@@ -1,5 +1,7 @@
 package trend
 
+import "github.com/mcpdiag/mcpdiag/internal/report"
+
 // Verdict is the conclusion on a series.
 type Verdict string
 
@@ -9,6 +11,17 @@ const (
 	NoLeak    Verdict = "no-leak"
 	Undecided Verdict = "undecided"
 )
+
+// Style returns the style of the verdict.
+func (v Verdict) Style() report.Style {
+	switch v {
+	case Leak:
+		return report.Bad
+	case NoLeak:
+		return report.Good
+	}
+	return report.Caution
+}
 
 // The units of X.
 const (

@@ -1,7 +1,9 @@
 package fold
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -87,6 +89,9 @@ func (f *Folder) doubts(p *Result) {
 	if w.Failed > 0 {
 		p.Warn("%s failed; the polls around them stand for their time", plural(w.Failed, "poll"))
 	}
+	if silent := f.silent(); len(silent) > 0 {
+		p.Warn("%s never answered and is not in the picture", strings.Join(silent, ", "))
+	}
 	if f.back > 0 {
 		p.Warn("the clock goes back before %s: traces were joined in another order, or a clock was set back", plural(f.back, "poll"))
 	}
@@ -99,6 +104,20 @@ func (f *Folder) doubts(p *Result) {
 	if f.calls.dropped > 0 {
 		p.Warn("only %d calls are shown in time order; %d more were left out", maxSpans, f.calls.dropped)
 	}
+}
+
+// maxSilent is the number of targets that a warning names.
+const maxSilent = 10
+
+// silent names the targets that no poll reached.
+func (f *Folder) silent() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(f.failed)) {
+		if f.targets[name] == nil && name != "" && len(names) < maxSilent {
+			names = append(names, stacks.Printable(name))
+		}
+	}
+	return names
 }
 
 func plural(n int, noun string) string { return stacks.Plural(float64(n), noun) }

@@ -15,10 +15,11 @@ type Folder struct {
 	order   []*target // by their first poll
 	calls   Calls
 	watch   Watch
-	first   time.Time // of the trace; a relative bound counts from here
-	outside int       // polls outside the window
-	undated int       // polls that have no time
-	back    int       // polls that are earlier than the one before
+	first   time.Time       // of the trace; a relative bound counts from here
+	outside int             // polls outside the window
+	failed  map[string]bool // targets of failed polls
+	undated int             // polls that have no time
+	back    int             // polls that are earlier than the one before
 }
 
 // target is the state of one server.
@@ -27,8 +28,7 @@ type target struct {
 	last    *snapshot.Snapshot // the last poll, whose ToolCallStack is reused; nil at first
 	next    bool               // the next poll is in another file
 	hole    bool               // the current poll comes after a gap
-	polls   int
-	gen     int // number of the poll
+	gen     int                // number of the poll
 	flights map[string]*flight
 	now     []*flight // in the order of the last poll
 	before  []*flight // in the order of the poll before it
@@ -49,7 +49,7 @@ func NewFolder(o Options) *Folder {
 	o.defaults()
 	return &Folder{
 		opts: o, b: stacks.NewBuilder(), targets: map[string]*target{},
-		calls: newCalls(o),
+		calls: newCalls(o), failed: map[string]bool{},
 	}
 }
 
@@ -76,6 +76,7 @@ func (f *Folder) Add(s *snapshot.Snapshot) {
 	}
 	if s.Failed() {
 		f.watch.Failed++
+		f.failed[s.Target()] = true
 		return
 	}
 	f.watch.Polls++
@@ -108,7 +109,6 @@ func (f *Folder) target(name string) *target {
 		f.targets[name] = t
 		f.order = append(f.order, t)
 	}
-	t.polls++
 	return t
 }
 

@@ -92,7 +92,7 @@ func outline(width float64) string {
 func (p *picture) label(f *Frame) (name, says string) {
 	says = p.Unit.Format(f.Total) + ", " + report.Percent(stacks.Share(f.Total, p.frames[0].Total))
 	if f.Self > 0 && f.Self < f.Total {
-		says += ", " + p.Unit.Format(f.Self) + " of it self"
+		says += ", " + p.Unit.Format(f.Self) + " in the frame itself"
 	}
 	if p.Palette == Diff {
 		says += ", " + report.Signed(100*p.change(f), func(v float64) string { return fmt.Sprintf("%.2f", v) }) + " % against the base"

@@ -25,9 +25,7 @@ const (
 	plateauShare = 0.10
 	tallShare    = 0.95 // of its parent that a frame of a tall stack has
 	tallLevels   = 8
-	noticeShare  = 0.03 // of a table of names
-	warnShare    = 0.05
-	leastShare   = 0.01 // of a pattern that can stand anywhere
+	leastShare   = 0.05 // of any other pattern, and of a table of names
 	maxPerRule   = 5
 )
 
@@ -42,7 +40,6 @@ func Names() []string {
 // meaning and the advice.
 type Finding struct {
 	Rule   string   `json:"rule"`
-	Level  string   `json:"level"` // notice or warning
 	Frames []string `json:"frames"`
 	Weight float64  `json:"weight,omitempty"`
 	Share  float64  `json:"share,omitempty"` // of the whole
@@ -174,9 +171,6 @@ func (s *search) add(rule string, found ...Finding) {
 	}
 	for _, f := range found[:min(len(found), maxPerRule)] {
 		f.Rule, f.Means, f.Do = rule, words.Means, words.Do
-		if f.Level == "" {
-			f.Level = "warning"
-		}
 		s.list = append(s.list, f)
 	}
 }

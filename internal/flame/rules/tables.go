@@ -12,13 +12,10 @@ func (s *search) tables() {
 	for _, table := range s.book.Tables {
 		weight, heaviest := s.marked(s.marks(&table))
 		part := s.share(weight)
-		if part < noticeShare {
+		if part < leastShare {
 			continue
 		}
-		f := Finding{Frames: heaviest, Weight: weight, Share: part, Level: "notice"}
-		if part >= warnShare {
-			f.Level = "warning"
-		}
+		f := Finding{Frames: heaviest, Weight: weight, Share: part}
 		f.Says = fmt.Sprintf("%s, in %s", s.amount(weight), joinNames(heaviest, ", "))
 		s.add(table.Rule, f)
 	}

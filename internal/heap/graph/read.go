@@ -39,7 +39,6 @@ func (s *Sum) Add(other Sum) {
 // Summary is the totals of a snapshot.
 type Summary struct {
 	Total   Sum
-	Edges   int64
 	LastID  uint32 // the largest odd id: V8 gives odd ids to objects of JavaScript, in order
 	Classes map[string]Sum
 }
@@ -227,7 +226,6 @@ func (r *reader) check() error {
 		return fmt.Errorf("its nodes have %d edges, but it holds %d: was it written completely?", r.edges, len(g.targets))
 	}
 	g.first = append(g.first, uint32(r.edges))
-	g.Edges = int64(r.edges)
 	for i, target := range g.targets {
 		if int(target) >= len(g.kinds) {
 			return fmt.Errorf("edge %d points to node %d, of %d", i, target, len(g.kinds))

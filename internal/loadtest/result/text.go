@@ -11,6 +11,7 @@ import (
 
 const (
 	rule        = "======================================================================"
+	maxWhole    = 1000 // columns of an error, or of the list of tools
 	interrupted = "Interrupted: the figures are those until then."
 )
 
@@ -45,7 +46,7 @@ func (r *Result) summary() [][2]string {
 	if r.Calls > 0 {
 		rate = float64(r.Succeeded) / float64(r.Calls)
 	}
-	lines := [][2]string{{"Server", r.serverName()}, {"Tool", report.Cell(r.Tool, 60)}, {"Total users", fmt.Sprint(r.Users)}}
+	lines := [][2]string{{"Server", r.serverName()}, {"Tool", report.Cell(r.Tool, maxWhole)}, {"Total users", fmt.Sprint(r.Users)}}
 	if r.CallsPerUser > 0 {
 		lines = append(lines, [2]string{"Calls per user", fmt.Sprint(r.CallsPerUser)})
 	}
@@ -74,13 +75,13 @@ func (r *Result) writeSpread(b *strings.Builder) {
 
 func (r *Result) writeFailures(b *strings.Builder, paint report.Painter) {
 	for _, e := range r.Errors {
-		line := fmt.Sprintf("%s %s, such as: %s", report.Count(e.Count), failureWords[e.Kind], report.Cell(e.Example, maxExample))
+		line := fmt.Sprintf("%s %s, such as: %s", report.Count(e.Count), failureWords[e.Kind], report.Cell(e.Example, maxWhole))
 		b.WriteString(paint.Paint(report.Bad, line) + "\n")
 	}
 	if n := r.Sessions.Failed; n > 0 {
 		b.WriteString(paint.Paint(report.Bad, report.Plural(n, "session")+" could not be opened; their calls were not made") + "\n")
 		for _, e := range r.Sessions.Errors {
-			b.WriteString(paint.Paint(report.Bad, fmt.Sprintf("  %s, such as: %s", e.words(), report.Cell(e.Example, maxExample))) + "\n")
+			b.WriteString(paint.Paint(report.Bad, fmt.Sprintf("  %s, such as: %s", e.words(), report.Cell(e.Example, maxWhole))) + "\n")
 		}
 	}
 	if n := r.Sessions.EndFailed; n > 0 {

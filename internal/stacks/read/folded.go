@@ -61,14 +61,17 @@ type lines struct {
 	last      path
 }
 
+// ErrUnknown means that an input is of no format that is read.
+var ErrUnknown = errors.New("it is no profile or trace of a known format")
+
 // misunderstood explains why an input is not folded stacks.
 func (l *lines) misunderstood() error {
 	if format := foreign(l.first); format != "" {
 		return fmt.Errorf("reading %s: %s", l.name, format)
 	}
 	line, _, _ := bytes.Cut(l.first, []byte("\n"))
-	return fmt.Errorf("reading %s: it is no profile or trace of a known format, and no folded stacks: a line of these is frames, separated by ;, a space and a number, which holds for %d of %d lines here; the first line is %q",
-		l.name, l.good, l.good+l.bad, report.Cell(string(trim(line)), 60))
+	return fmt.Errorf("reading %s: %w, and no folded stacks: a line of these is frames, separated by ;, a space and a number, which holds for %d of %d lines here; the first line is %q",
+		l.name, ErrUnknown, l.good, l.good+l.bad, report.Cell(string(trim(line)), 60))
 }
 
 func (l *lines) all(in *bufio.Reader) error {

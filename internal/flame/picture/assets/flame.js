@@ -402,8 +402,8 @@
 
   function columns(b) {
     const parts = b.says.split(', ');
-    const self = parts.find((p) => p.endsWith(' of it self'));
-    const alone = self ? self.replace(' of it self', '') : b.self ? parts[0] : '0';
+    const self = parts.find((p) => p.endsWith(' in the frame itself'));
+    const alone = self ? self.replace(' in the frame itself', '') : b.self ? parts[0] : '0';
     return [alone, parts[0], parts[1], parts.slice(2).filter((p) => p !== self).join(', ')];
   }
 
@@ -501,7 +501,7 @@
     const found = neighbours(stored, name);
     const pruned = svg.querySelector('folded').getAttribute('pruned') === 'true';
     sheet.replaceChildren(h('h2', {}, name),
-      h('p', {}, amount(found.total) + ', ' + amount(found.self) + ' of it self' + (pruned ? '; this file does not contain the narrowest frames' : '')),
+      h('p', {}, amount(found.total) + ', ' + amount(found.self) + ' in the frame itself' + (pruned ? '; this file does not contain the narrowest frames' : '')),
       ...weights('Called by', 'callers', found.callers, found.total), ...weights('Calls', 'callees', found.callees, found.total));
     arrange();
   }
