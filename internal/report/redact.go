@@ -36,7 +36,9 @@ var (
 	value      = regexp.MustCompile(`^(?:\\"[^"\n]*"|"[^"\n]*"|'[^'\n]*'|[^\s"',;&-][^\s"',;&]*)`)
 	// A number that is a status, an exit code or an error code, and no secret.
 	shortNumber = regexp.MustCompile(`^-?\d{1,6}$`)
-	queryPair   = regexp.MustCompile(`[^&;]+`)
+	// A code that names an error, such as ECONNREFUSED, ERR_MODULE_NOT_FOUND or those of JSON-RPC.
+	errorName = regexp.MustCompile(`^\\?["']?(?:-\d{1,6}|E[A-Z]{3,20}|[A-Z]+(?:_[A-Z]+)+|(?i:parse ?error|invalid ?request|method ?not ?found|invalid ?params|internal ?error|server ?error))\\?["']?$`)
+	queryPair = regexp.MustCompile(`[^&;]+`)
 )
 
 // RedactArgs returns a command line without its secrets: values of flags,
@@ -76,12 +78,12 @@ func redactPairs(name *regexp.Regexp, text string) string {
 			return b.String() + text
 		}
 		b.WriteString(text[:at[1]])
-		secret := SecretName(text[at[2]:at[3]])
+		secret, code := SecretName(text[at[2]:at[3]]), text[at[2]:at[3]] == "code"
 		text = text[at[1]:]
 		if !secret {
 			continue
 		}
-		if v := value.FindString(text); v != "" && !isReference(v) && !shortNumber.MatchString(v) && !strings.Contains(v, redacted) {
+		if v := value.FindString(text); v != "" && (!code || !errorName.MatchString(v)) && !isReference(v) && !shortNumber.MatchString(v) && !strings.Contains(v, redacted) {
 			quote := ""
 			switch v[0] {
 			case '"', '\'':
@@ -137,11 +139,14 @@ func RedactURL(u *url.URL) string {
 	return c.String()
 }
 
+// sessionKey matches the query keys in which servers over HTTP+SSE keep the session.
+var sessionKey = regexp.MustCompile(`(?i)^session[_-]?(?:id)?$`)
+
 // SecretQueryKey reports whether a query key, as it stands in a URL, looks
 // secret or cannot be read.
 func SecretQueryKey(key string) bool {
 	name, err := url.QueryUnescape(key)
-	return err != nil || SecretName(name)
+	return err != nil || SecretName(name) || sessionKey.MatchString(name)
 }
 
 // RedactAddress is RedactURL for an address as it was typed, perhaps without a scheme.

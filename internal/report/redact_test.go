@@ -22,6 +22,7 @@ func TestRedactArgs(t *testing.T) {
 		`--args|{"apiKey": "sesame", "q": "x"}`:                   `--args|{"apiKey": "REDACTED", "q": "x"}`,
 		"DATABASE_URL=postgres://u:sesame@h/db node":              "DATABASE_URL=postgres://REDACTED@h/db node",
 		"docker run --env=DB_PASSWORD=sesame i":                   "docker run --env=DB_PASSWORD=REDACTED i",
+		"http://h/message?sessionId=sesame&session_id=s":          "http://h/message?sessionId=REDACTED&session_id=REDACTED",
 		"http://h/mcp?token=sesame&x=1":                           "http://h/mcp?token=REDACTED&x=1",
 		"run ghp_0123456789abcdefghijklmnopqrstuvwxyz":            "run REDACTED",
 		"mcpdiag leaktest --users 4 -- npx -y server /tmp":        "mcpdiag leaktest --users 4 -- npx -y server /tmp",
@@ -44,6 +45,31 @@ func TestSecretName(t *testing.T) {
 	} {
 		if got := SecretName(name); got != want {
 			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
+// TestErrorCodes keeps the names and numbers of errors, and blanks codes of OAuth.
+func TestErrorCodes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"code":-32001,"message":"x"}`:              "",
+		`{"code":"-32001"}`:                          "",
+		`{"code": "INVALID_PARAMS", "message": "x"}`: "",
+		`{"code":"MethodNotFound"}`:                  "",
+		`{"code":"Invalid params"}`:                  "",
+		`  code: 'ERR_MODULE_NOT_FOUND',`:            "",
+		`code: ECONNREFUSED`:                         "",
+		`{"code":"SplxlOBeZQQYbYS6WxSbIA"}`:          `{"code":"REDACTED"}`,
+		`?code=SplxlOBeZQ&state=1`:                   `?code=REDACTED&state=1`,
+		`{"code":"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}`:      `{"code":"REDACTED"}`,
+		`API_KEY=ECONNREFUSED`:                       `API_KEY=REDACTED`,
+	} {
+		if want == "" {
+			want = text
+		}
+		if got := RedactText(text); got != want {
+			t.Errorf("%s: %s", text, got)
 		}
 	}
 }
