@@ -102,6 +102,14 @@ func splitDash(cmd *cobra.Command, args []string) (operands, command []string) {
 	return args, nil
 }
 
+// refuseNothing refuses a -- with nothing after it.
+func refuseNothing(cmd *cobra.Command, args []string) error {
+	if cmd.ArgsLenAtDash() == len(args) {
+		return usagef("nothing follows --: put a command there, as in %s -- node server.js", cmd.CommandPath())
+	}
+	return nil
+}
+
 func (d *differ) run(ctx context.Context, operands []string, output string, format choice) error {
 	before, after, err := d.sides(ctx, operands)
 	if errors.Is(err, diff.ErrChoose) {

@@ -62,6 +62,9 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
   mcpdiag doctor localhost:3000 --save facts.json
   mcpdiag doctor --replay facts.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseNothing(cmd, args); err != nil {
+				return err
+			}
 			operands, command := splitDash(cmd, args)
 			d.command = command
 			return d.run(cmd.Context(), operands)
@@ -210,5 +213,9 @@ func (d *examiner) describeCheck() error {
 			return t.Write(w, false)
 		})
 	}
-	return usagef("there is no check %q; --list-checks lists them", d.describe)
+	var known []string
+	for _, c := range doctor.Listings() {
+		known = append(known, c.ID)
+	}
+	return usagef("there is no check %q%s; --list-checks lists them", d.describe, didYouMean(report.Closest(d.describe, known)))
 }

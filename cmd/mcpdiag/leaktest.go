@@ -70,6 +70,9 @@ ops_total and rss_tree_kb, and optionally round and nproc.`,
   mcpdiag leaktest --budget 10KB/session --budget 1KB/call --format junit -- ./server --port {port}
   mcpdiag leaktest --judge rounds.csv --format json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseNothing(cmd, args); err != nil {
+				return err
+			}
 			operands, command := splitDash(cmd, args)
 			if err := l.options(cmd, operands, command); err != nil {
 				return err

@@ -64,6 +64,9 @@ its --baseline.`,
   mcpdiag loadtest --find-knee --slo 'p99<500ms,errors<1%'
   mcpdiag loadtest -- npx some-mcp-server`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if err := refuseNothing(cmd, args); err != nil {
+				return err
+			}
 			operands, _ := splitDash(cmd, args)
 			if err := refuseMistyped(cmd, operands); err != nil {
 				return err

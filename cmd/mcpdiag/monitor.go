@@ -57,6 +57,9 @@ docker stats, ps, pidstat or cat memory.current; the JSON of a Prometheus range 
   mcpdiag monitor --read kubectl-top.log --every 5s --limit 512MB
   mcpdiag monitor --read memory.csv --fail-on undecided`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseNothing(cmd, args); err != nil {
+				return err
+			}
 			if err := w.target(splitDash(cmd, args)); err != nil {
 				return err
 			}

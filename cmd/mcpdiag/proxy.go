@@ -50,6 +50,9 @@ Requests for host names and from origins that are not local are refused.`,
   mcpdiag poll http://localhost:3100`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, command []string) error {
+			if err := refuseNothing(cmd, command); err != nil {
+				return err
+			}
 			switch {
 			case len(command) > 0 && f.to != "", len(command) == 0 && f.to == "":
 				return usagef("name one server: --to URL, or its command after --")

@@ -84,7 +84,12 @@ func TestSchemas(t *testing.T) {
 			if line == "" {
 				t.Fatal("no command line")
 			}
-			o := invoke(t, strings.Fields(strings.Replace(line+" -- ", " -- ", " --format json -- ", 1))...)
+			before, command, dash := strings.Cut(line, " -- ")
+			args := append(strings.Fields(before), "--format", "json")
+			if dash {
+				args = append(append(args, "--"), strings.Fields(command)...)
+			}
+			o := invoke(t, args...)
 			out := []byte(o.out)
 			if file := files[c.Name]; file != "" {
 				out, _ = os.ReadFile(file)

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
 // rpcError is an answer with a JSON-RPC error.
@@ -130,11 +132,11 @@ func protocolFaults() map[string]middleware {
 		"session.id":              oddIDs,
 		"session.unknown":         strangers(always(500, "text/plain", "undefined is not a function")),
 		"session.delete":          ended(rpcError(400, -32000)),
-		"protocol.versions":       when("2099-01-01", rpcError(400, codeInvalidParams)),
+		"protocol.versions":       when("2099-01-01", rpcError(400, -32602)),
 		"protocol.initialized":    when("notifications/initialized", always(204, "", "")),
 		"protocol.ids":            when("mcpdiag-1", always(200, "application/json", `{"jsonrpc":"2.0","id":1,"result":{}}`)),
 		"protocol.errors":         when("mcpdiag/unknown", always(500, "text/html", "<h1>Internal Server Error</h1>")),
-		"protocol.caps":           when("tools/list", rpcError(200, codeMethodNotFound)),
+		"protocol.caps":           when("tools/list", rpcError(200, mcp.CodeMethodNotFound)),
 		"protocol.version_header": withHeader(versionHeader, "1900-01-01", always(500, "text/plain", "unknown version")),
 	}
 }

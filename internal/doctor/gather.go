@@ -37,8 +37,8 @@ type gatherer struct {
 	f          *Facts
 	anonymous  *client.Client // without credentials
 	session    string         // id of the session in use
+	ids        []string       // of all sessions that were opened; they are secrets
 	sessionURL string         // where it was opened, if not at the target
-	left       bool           // it was ended
 	started    time.Time
 }
 
@@ -108,7 +108,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 	}
 	switch {
 	case len(g.f.Exchanges)+g.f.Beside >= MaxRequests-2: // two are left for ending sessions
-		g.f.Stopped = fmt.Sprintf("%d requests were sent, and at most %d are", len(g.f.Exchanges), MaxRequests)
+		g.f.Stopped = fmt.Sprintf("%d requests are the limit", MaxRequests)
 	case ctx.Err() != nil:
 		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)
 	}
@@ -145,6 +145,9 @@ func (g *gatherer) exchange(ctx context.Context, r request) (*Exchange, []byte) 
 	took := time.Since(begin)
 	if r.opens && g.session == "" {
 		g.session, g.sessionURL = rec.Header.Get(sessionHeader), r.url
+	}
+	if id := rec.Header.Get(sessionHeader); len(id) >= 4 {
+		g.ids = append(g.ids, id)
 	}
 	x := g.fact(r, rec, took)
 	x.At = begin.UTC()

@@ -8,26 +8,22 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
 // Protocol constants.
 const (
-	modern        = "2026-07-28"
-	legacy        = "2025-11-25"
+	modern        = mcp.Modern
+	legacy        = mcp.Legacy
 	sessionHeader = "Mcp-Session-Id"
 	versionHeader = "Mcp-Protocol-Version"
 	bothTypes     = "application/json, text/event-stream"
 	initializeAs  = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":%q,"capabilities":{},"clientInfo":{"name":"mcpdiag","version":"1"}}}`
-	modernMeta    = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"mcpdiag","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+	modernMeta    = `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + modern + `","io.modelcontextprotocol/clientInfo":{"name":"mcpdiag","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
 )
 
-// Codes of JSON-RPC errors.
-const (
-	codeParse          = -32700
-	codeMethodNotFound = -32601
-	codeInvalidParams  = -32602
-	codeRateLimited    = -32004
-)
+// codeRateLimited is the code of a JSON-RPC error that some servers send instead of 429.
+const codeRateLimited = -32004
 
 // post returns a POST of a JSON-RPC message outside a session.
 func post(probe, body string) request {

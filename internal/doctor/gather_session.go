@@ -40,8 +40,7 @@ func follows(a, b string) bool {
 
 // leave ends the session in use.
 func (g *gatherer) leave(ctx context.Context) {
-	if g.session != "" && !g.left {
-		g.left = true
+	if g.session != "" {
 		g.end(ctx, "delete", g.sessionURL, g.session)
 		if x := g.f.first("delete"); x.ok() && !g.Quick {
 			g.send(ctx, g.cheap("after delete"))

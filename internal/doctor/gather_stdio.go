@@ -22,17 +22,18 @@ const (
 
 // Stdio is what was observed of a server that is a command.
 type Stdio struct {
-	Command  string  `json:"command"` // without secrets
-	NoStart  string  `json:"no_start,omitempty"`
-	Answered bool    `json:"answered"`          // initialize
-	StartMs  float64 `json:"start_ms"`          // until then, or until doctor gave up
-	Ended    string  `json:"ended,omitempty"`   // how it ended before that
-	Foreign  string  `json:"foreign,omitempty"` // first line on standard output that is not JSON
-	LineNo   int     `json:"line_no,omitempty"` // its number
-	Blank    int     `json:"blank_lines,omitempty"`
-	Stderr   string  `json:"stderr,omitempty"` // its last lines
-	ExitMs   float64 `json:"exit_ms,omitempty"`
-	Stuck    bool    `json:"stuck,omitempty"` // it went on after its input ended
+	Command  string   `json:"command"` // without secrets
+	NoStart  string   `json:"no_start,omitempty"`
+	Answered bool     `json:"answered"`          // initialize
+	StartMs  float64  `json:"start_ms"`          // until then, or until doctor gave up
+	Ended    string   `json:"ended,omitempty"`   // how it ended before that
+	Foreign  string   `json:"foreign,omitempty"` // first line on standard output that is not JSON
+	LineNo   int      `json:"line_no,omitempty"` // its number
+	Printed  []string `json:"printed,omitempty"` // the first lines that are not JSON
+	Blank    int      `json:"blank_lines,omitempty"`
+	Stderr   string   `json:"stderr,omitempty"` // its last lines
+	ExitMs   float64  `json:"exit_ms,omitempty"`
+	Stuck    bool     `json:"stuck,omitempty"` // it went on after its input ended
 }
 
 // stdioGatherer speaks to a command over its standard streams.
@@ -64,7 +65,7 @@ func GatherCommand(ctx context.Context, args []string, deadline time.Duration) *
 	go g.read()
 	g.speak(ctx)
 	g.end()
-	s.Stderr = report.RedactText(tail.Last())
+	s.Stderr = lastLines(tail.Bytes(), stderrLines)
 	f.Seconds = time.Since(begin).Seconds()
 	return f
 }
@@ -86,6 +87,27 @@ func (g *stdioGatherer) read() {
 	}
 }
 
+// Lines of a command that are kept.
+const (
+	stderrLines  = 20
+	printedLines = 5
+)
+
+// lastLines returns the last lines of a log without secrets, empty lines and the
+// frames of stack traces.
+func lastLines(log []byte, most int) string {
+	var kept []string
+	if len(log) >= process.TailBytes { // its first line is cut
+		_, log, _ = bytes.Cut(log, []byte("\n"))
+	}
+	for line := range strings.Lines(report.RedactText(strings.ToValidUTF8(string(log), "\uFFFD"))) {
+		if line = report.Line(strings.TrimSpace(line)); line != "" && !strings.HasPrefix(line, "at ") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept[max(0, len(kept)-most):], "\n")
+}
+
 // sort notes a line that is no message, and passes on the others.
 func (g *stdioGatherer) sort(n int, line []byte) {
 	var object map[string]json.RawMessage
@@ -93,8 +115,12 @@ func (g *stdioGatherer) sort(n int, line []byte) {
 	case len(line) == 0:
 		g.s.Blank++
 	case json.Unmarshal(line, &object) != nil:
+		text := cutWords(report.Line(report.RedactText(strings.ToValidUTF8(string(line[:min(len(line), maxBodyKept)]), "\uFFFD"))), 200)
 		if g.s.LineNo == 0 {
-			g.s.LineNo, g.s.Foreign = n, report.Cell(report.RedactText(string(line)), 120)
+			g.s.LineNo, g.s.Foreign = n, text
+		}
+		if len(g.s.Printed) < printedLines {
+			g.s.Printed = append(g.s.Printed, text)
 		}
 	default:
 		select {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
@@ -14,15 +15,8 @@ import (
 type Message struct {
 	ID      json.RawMessage `json:"id,omitempty"`
 	Result  json.RawMessage `json:"result,omitempty"` // null where it is too large to keep
-	Error   *RPCError       `json:"error,omitempty"`
+	Error   *mcp.RPCError   `json:"error,omitempty"`
 	Problem string          `json:"problem,omitempty"` // why the body is not a message
-}
-
-// RPCError is a JSON-RPC error.
-type RPCError struct {
-	Code    int64           `json:"code"`
-	Message string          `json:"message"`
-	Data    json.RawMessage `json:"data,omitempty"`
 }
 
 // maxResult limits the result of a message in the facts.

@@ -92,10 +92,10 @@ func (g *gatherer) keptHeader(h http.Header) http.Header {
 	return kept
 }
 
-// hide removes the session id, and values that look secret, from foreign text.
+// hide removes the ids of sessions, and values that look secret, from foreign text.
 func (g *gatherer) hide(text string) string {
-	if len(g.session) >= 4 {
-		text = strings.ReplaceAll(text, g.session, "REDACTED")
+	for _, id := range g.ids {
+		text = strings.ReplaceAll(text, id, "REDACTED")
 	}
 	text = sessionPair.ReplaceAllString(text, "${1}REDACTED")
 	return strings.ToValidUTF8(report.RedactText(text), "\uFFFD")
@@ -141,7 +141,7 @@ func (x *Exchange) outcome() string {
 		text += " to " + to
 	}
 	if x.Body != "" && !x.result() {
-		text += ": " + report.Cut(strings.Join(strings.Fields(x.Body), " "), 160)
+		text += ": " + cutWords(strings.Join(strings.Fields(x.Body), " "), 200)
 	}
 	if x.Open {
 		text += " (still open)"

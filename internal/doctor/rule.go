@@ -27,6 +27,8 @@ type opinion struct {
 	next     string
 	seen     []*Exchange // the evidence
 	facts    []string    // more evidence, one observation each
+	unasked  bool        // a skip: what it judges was not looked at
+	cause    string      // a skip: the check that reports the same
 }
 
 func pass(format string, args ...any) opinion { return opine(finding.Pass, format, args...) }
@@ -42,6 +44,12 @@ func opine(s finding.Severity, format string, args ...any) opinion {
 // fix adds the advice.
 func (o opinion) fix(hint string) opinion {
 	o.hint = hint
+	return o
+}
+
+// because names the check that reports the same cause.
+func (o opinion) because(id string) opinion {
+	o.cause = id
 	return o
 }
 
@@ -94,22 +102,23 @@ func (r rule) applies(f *Facts) bool {
 type Check struct {
 	finding.Finding
 
-	shows    bool
 	CausedBy string   `json:"caused_by,omitempty"` // the failed check for which this one was skipped
 	Curl     []string `json:"curl,omitempty"`      // commands that repeat the exchanges
+
+	shows   bool
+	unasked bool
 }
 
 // judgeAll applies the rules that are selected. Rules that are not selected still
 // decide about those that need them.
 func judgeAll(f *Facts, selected func(id string) bool) []Check {
-	done := map[string]Check{}
-	var checks []Check
+	var done, checks []Check
 	for _, r := range table() {
 		if !r.applies(f) {
 			continue
 		}
 		c := r.apply(f, done)
-		done[r.id] = c
+		done = append(done, c)
 		if selected(r.id) {
 			checks = append(checks, c)
 		}
@@ -118,14 +127,15 @@ func judgeAll(f *Facts, selected func(id string) bool) []Check {
 }
 
 // apply judges f by one rule, unless a rule that it needs failed.
-func (r rule) apply(f *Facts, done map[string]Check) Check {
+func (r rule) apply(f *Facts, done []Check) Check {
 	c := Check{Finding: finding.Finding{ID: r.id, Group: group(r.id), Reference: r.reference}, shows: r.shows}
-	if cause := r.blockedBy(done); cause != "" {
+	if cause := r.failedNeed(done); cause != "" {
 		c.Severity, c.Summary, c.CausedBy = finding.Skip, "skipped because "+cause+" failed", cause
+		c.unasked = true
 		return c
 	}
 	o := r.judge(f)
-	c.Severity, c.Summary, c.Hint, c.Next = o.severity, o.summary, o.hint, o.next
+	c.Severity, c.Summary, c.Hint, c.Next, c.unasked, c.CausedBy = o.severity, o.summary, o.hint, o.next, o.unasked, o.cause
 	if c.Severity == finding.Fail && !r.fails {
 		c.Severity = finding.Warn
 	}
@@ -141,11 +151,10 @@ func (r rule) apply(f *Facts, done map[string]Check) Check {
 	return c
 }
 
-// blockedBy returns the failed check at the root of those that r needs, or "".
-func (r rule) blockedBy(done map[string]Check) string {
-	for _, other := range table() {
-		c, judged := done[other.id]
-		if !judged || !contains(r.needs, other.id) && !contains(r.needs, group(other.id)) {
+// failedNeed returns the failed check at the root of those that r needs, or "".
+func (r rule) failedNeed(done []Check) string {
+	for _, c := range done {
+		if !contains(r.needs, c.ID) && !contains(r.needs, c.Group) {
 			continue
 		}
 		if c.Severity == finding.Fail {

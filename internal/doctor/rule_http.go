@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // entryNeeds lists the rules that must pass before answers of the server can be judged.
@@ -145,6 +147,8 @@ func judgeStatus(f *Facts) opinion {
 	switch {
 	case !x.sent():
 		return skip("no request was sent")
+	case f.oldSSE():
+		return pass("HTTP+SSE")
 	case x.kind() == kindStatus:
 		return fail("the handshake is answered with status %d", x.Status).fix("the log of the server says why").leads("mcpdiag logs").saw(x)
 	}
@@ -156,11 +160,11 @@ func judgeLimit(f *Facts) opinion {
 		if x == nil || !isLimited(x) {
 			continue
 		}
-		o := fail("the server limits the rate after %d requests; a plain handshake takes 3 or 4", i+1).saw(x)
+		o := fail("the server limits the rate after %s; a plain handshake takes 3 or 4", report.Plural(int64(i+1), "request")).saw(x)
 		if wait := x.Header.Get("Retry-After"); wait != "" {
 			return o.fix("raise the limit, or wait: Retry-After is " + wait)
 		}
 		return o.fix("raise the limit, and say how long to wait: the answer has no Retry-After")
 	}
-	return pass("%d requests without a limit", len(f.Exchanges))
+	return pass("%s without a limit", report.Plural(int64(len(f.Exchanges)), "request"))
 }

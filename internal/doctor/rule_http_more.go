@@ -7,13 +7,27 @@ import (
 
 // notAsked is the opinion of rules whose probe was not sent.
 func notAsked(f *Facts) opinion {
+	o := skip("not asked: the handshake did not succeed")
 	switch {
 	case f.Stopped != "":
-		return skip("not asked: %s", f.Stopped)
+		o = skip("not asked: %s", f.Stopped)
+	case f.oldSSE():
+		o = skip("not asked over HTTP+SSE")
+	case f.modern() && !f.legacy():
+		return skip("%s does without", modern)
 	case f.Quick:
-		return skip("not asked with --quick")
+		o = skip("not asked with --quick")
+	case f.needsToken():
+		o = skip("not asked: the server wants a token and got none")
 	}
-	return skip("not asked: the handshake did not succeed")
+	o.unasked = true
+	return o
+}
+
+// needsToken reports whether the server wants a token and the user gave none.
+func (f *Facts) needsToken() bool {
+	x := f.entry()
+	return !f.Credentials && x.sent() && x.kind() == kindAuth
 }
 
 func judgeSlash(f *Facts) opinion {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 func limitRules() []rule {
@@ -79,7 +81,7 @@ func judgeLimitNear(f *Facts) opinion {
 	case l.limit > 0 && l.remaining >= 0 && l.remaining*10 < l.limit:
 		return warn("%d of %d requests are left", l.remaining, l.limit).fix("raise the limit: a session takes several requests").saw(x)
 	case l.window > 0 && l.limit >= 0 && l.limit*60/l.window < fewPerMinute:
-		return warn("the limit is %d requests in %d s", l.limit, l.window).fix("raise it: one busy client needs about one request a second").saw(x)
+		return warn("the limit is %s in %d s", report.Plural(int64(l.limit), "request"), l.window).fix("raise it: one busy client needs about one request a second").saw(x)
 	}
 	return pass("%s", l.text)
 }

@@ -67,11 +67,11 @@ func judgeDNS(f *Facts) opinion {
 	}
 	switch {
 	case private > 0 && private < len(n.Addresses):
-		return warn("%d of %d addresses are private: hosted clients refuse such a name", private, len(n.Addresses)).fix("every address must be public").noted(n.list()...)
+		return warn("%d of %d addresses private: hosted clients refuse such a name", private, len(n.Addresses)).fix("every address must be public").noted(n.list()...)
 	case ipv4 == 0 && private == 0:
 		return warn("the host has no IPv4 address: hosted clients may not reach it").fix("add an A record").noted(n.list()...)
 	}
-	return pass("lookup gives %d addresses in %.0f ms", len(n.Addresses), n.LookupMs).noted(n.list()...)
+	return pass("lookup gives %s in %.0f ms", counted(len(n.Addresses), "address", "addresses"), n.LookupMs).noted(n.list()...)
 }
 
 // list returns the addresses with the outcome of connecting.
@@ -95,11 +95,11 @@ func judgeTCP(f *Facts) opinion {
 	all := len(n.Addresses)
 	switch {
 	case counts[outcomeOK] == all && all > 0:
-		return pass("%d of %d addresses connect, %.0f ms", all, all, n.Addresses[0].Ms)
+		return pass("%s in %.0f ms", counted(all, "address connects", "addresses connect"), n.Addresses[0].Ms)
 	case counts[outcomeOK] > 0 && f.Loopback:
 		return pass("the server listens on one of %d addresses of localhost", all).noted(n.list()...)
 	case counts[outcomeOK] > 0:
-		return warn("%d of %d addresses accept no connection", all-counts[outcomeOK], all).
+		return warn("no connection to %d of %d addresses", all-counts[outcomeOK], all).
 			fix("let the server listen on all of them, or remove the record: clients that try the wrong one first wait or fail").noted(n.list()...)
 	case counts[outcomeRefused] == all:
 		return fail("connection refused: nothing listens there").

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // protocolRules are those of the protocol and of sessions. A lost session would
@@ -82,8 +84,10 @@ func (x *Exchange) mentionsSession() bool {
 
 func judgeHeaderLost(f *Facts) opinion {
 	switch {
-	case !f.legacy() || f.Session != nil:
-		return pass("it does, or there is none")
+	case !f.legacy():
+		return notAsked(f)
+	case f.Session != nil:
+		return pass("it does")
 	case f.first("latency").mentionsSession():
 		return fail("the server wants a session id, but initialize gave none").fix("a proxy removes Mcp-Session-Id: pass it in both directions").saw(f.first("initialize"), f.first("latency"))
 	}
@@ -120,19 +124,21 @@ func judgeSessionID(f *Facts) opinion {
 	case s.Sequential:
 		return warn("session ids are numbers in sequence: anyone can guess those of others").fix("use a random UUID")
 	case s.Length < guessable:
-		return warn("the session id has only %d characters", s.Length).fix("use a random UUID")
+		return warn("the session id has only %s", report.Plural(int64(s.Length), "character")).fix("use a random UUID")
 	}
-	return pass("%d visible characters", f.Session.Length)
+	return pass("%s, visible ASCII", report.Plural(int64(f.Session.Length), "character"))
 }
 
 func judgeUnknownSession(f *Facts) opinion {
 	if o, none := sessionless(f); none {
 		return o
 	}
-	x := f.first("unknown session")
+	x, after := f.first("unknown session"), f.first("after delete")
 	switch {
 	case x.Status == 0:
 		return notAsked(f)
+	case x.Status == after.Status && !x.ok() && x.Status != http.StatusNotFound:
+		return skip("the same cause as session.delete").because("session.delete")
 	case x.Status == http.StatusNotFound:
 		return pass("unknown sessions get 404")
 	case x.Status >= 500:
@@ -159,6 +165,8 @@ func judgeDelete(f *Facts) opinion {
 		return pass("DELETE is accepted")
 	case after.Status == http.StatusNotFound:
 		return pass("DELETE ends the session")
+	case after.ok() && f.first("unknown session").ok():
+		return skip("the same cause as session.unknown").because("session.unknown")
 	case after.ok():
 		return warn("the session goes on after DELETE: sessions pile up").fix("end it").leads("mcpdiag leaktest").saw(x, after)
 	}
@@ -247,7 +255,7 @@ func judgeErrors(f *Facts) opinion {
 			return fail("an unknown method is answered with %d instead of a JSON-RPC error", x.Status).fix("answer with the JSON-RPC error -32601").saw(x)
 		case x.code() == 0:
 			refused = append(refused, x) // HTTP allows it, and the client sees that it failed
-		case x.code() != codeMethodNotFound:
+		case x.code() != mcp.CodeMethodNotFound:
 			return warn("an unknown method is not answered with the error -32601").fix("answer -32601: clients find out by it which methods there are").saw(x)
 		}
 	}
@@ -276,7 +284,7 @@ func judgeCaps(f *Facts) opinion {
 		}
 		switch {
 		case x.Status == 0:
-		case claims && x.code() == codeMethodNotFound:
+		case claims && x.code() == mcp.CodeMethodNotFound:
 			return fail("%s are announced, but %s/list does not exist", what, what).fix("announce only what there is").saw(x)
 		case !claims && x.result() && !isEmptyList(x.Message.Result, what):
 			worst = warn("%s can be listed but are not announced: clients will not ask", what).fix("announce the capability " + what).saw(x)

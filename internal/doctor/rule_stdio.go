@@ -1,5 +1,7 @@
 package doctor
 
+import "strings"
+
 func stdioRules() []rule {
 	return []rule{
 		{id: "stdio.start", title: "the command starts and stays", shows: true, fails: true, judge: judgeStart, reference: "MCP transports: stdio"},
@@ -20,11 +22,28 @@ func judgeStart(f *Facts) opinion {
 	case s.NoStart != "":
 		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal; on Windows start npx with cmd /c").noted(s.NoStart)
 	case s.Ended != "" && !s.Answered:
-		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted("standard error: " + s.Stderr)
+		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted(s.words()...)
 	case s.Answered && s.StartMs > slowStart:
 		return warn("the server takes %.0f s to start: some hosts give up after 10 s", s.StartMs/1000).fix("install it before, instead of letting npx or uvx download it at each start")
 	}
 	return pass("started in %.1f s", s.StartMs/1000)
+}
+
+// words returns the lines that the command wrote, other than messages.
+func (s *Stdio) words() []string {
+	var lines []string
+	for _, line := range s.Printed {
+		lines = append(lines, "standard output: "+line)
+	}
+	for line := range strings.SplitSeq(s.Stderr, "\n") {
+		if line != "" {
+			lines = append(lines, "standard error: "+line)
+		}
+	}
+	if len(lines) == 0 {
+		return []string{"it wrote nothing"}
+	}
+	return lines
 }
 
 func judgeStdout(f *Facts) opinion {
@@ -47,7 +66,7 @@ func judgeSilent(f *Facts) opinion {
 	}
 	if !s.Answered {
 		return fail("the command runs, but does not answer initialize within %.0f s", s.StartMs/1000).
-			fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted("standard error: " + s.Stderr)
+			fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted(s.words()...)
 	}
 	return pass("it does")
 }

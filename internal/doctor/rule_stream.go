@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 )
@@ -11,7 +12,7 @@ func streamRules() []rule {
 		{id: "stream.headers", title: "the header of an event stream comes at once", needs: needs, fails: true, judge: judgeStreamHeaders},
 		{id: "stream.get", title: "the event stream opens, or is refused with 405", shows: true, needs: append(needs, "stream.headers"), fails: true, judge: judgeStreamGet, reference: "MCP transports: listening for messages"},
 		{id: "stream.reconnect", title: "a closed event stream can be opened again", shows: true, needs: append(needs, "stream.get"), fails: true, judge: judgeReconnect, reference: "MCP transports: resumability"},
-		{id: "stream.oldsse", title: "a session over HTTP+SSE opens", needs: entryNeeds(), fails: true, judge: judgeOldSSE, reference: "MCP 2024-11-05 transports: HTTP with SSE"},
+		{id: "stream.oldsse", title: "a session over HTTP+SSE opens", shows: true, needs: entryNeeds(), fails: true, judge: judgeOldSSE, reference: "MCP 2024-11-05 transports: HTTP with SSE"},
 	}
 }
 
@@ -87,5 +88,5 @@ func judgeOldSSE(f *Facts) opinion {
 		return fail("no session opens over HTTP+SSE").fix("the endpoint event must name a path that clients reach: behind a proxy, set the base path (root_path)").
 			saw(f.first("oldsse")).noted(f.OldSSE.Failed)
 	}
-	return pass("%s", f.OldSSE.Server)
+	return pass("a session over HTTP+SSE with %s", cmp.Or(f.OldSSE.Server, "a server without a name"))
 }

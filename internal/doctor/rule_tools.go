@@ -50,7 +50,7 @@ func judgeList(f *Facts) opinion {
 	case f.Tools == nil:
 		return fail("tools/list fails (%d)", x.Status).fix("the error says why").saw(x)
 	case f.Tools.Cut:
-		return warn("the listing of tools is larger than doctor reads (%d tools were read)", len(f.Tools.Tools)).fix("offer fewer tools")
+		return warn("the listing of tools is larger than doctor reads (it read %s)", report.Plural(int64(len(f.Tools.Tools)), "tool")).fix("offer fewer tools")
 	case f.Tools.Pages >= maxPages && !f.Tools.Ended:
 		return warn("the listing of tools has more than %d pages", maxPages).fix("make pages larger")
 	}

@@ -22,7 +22,8 @@ var marks = map[finding.Severity]struct {
 // Layout of the text.
 const (
 	textWidth     = 96
-	evidenceShown = 4
+	evidenceShown = 4 // observations of a check
+	evidenceLines = 3 // of each observation
 	indent        = "           "
 )
 
@@ -36,10 +37,14 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 		style = report.Good
 	}
 	fmt.Fprintf(&b, "%s  %s\n\n", paint.Paint(style, strings.ToUpper(string(r.Verdict))), report.Line(r.Headline))
+	head := b.Len()
 	for _, name := range r.groups() {
 		r.writeGroup(&b, paint, name)
 	}
-	fmt.Fprintf(&b, "\nNot checked: %s.\n", report.Line(strings.Join(r.NotChecked, "; ")))
+	if b.Len() > head {
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "Not checked: %s.\n", report.Line(strings.Join(r.NotChecked, "; ")))
 	fmt.Fprintf(&b, "%s, %d of %s ended, %.1f s\n", report.Plural(int64(r.Requests), "request"), r.Ended, report.Plural(int64(r.Sessions), "session"), r.Seconds)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -83,7 +88,7 @@ func (r *Result) writeGroup(b *strings.Builder, paint report.Painter, name strin
 		return
 	case len(problems) == 0:
 		worst, line := groupLine(all)
-		writeHead(b, paint, worst, name, line)
+		writeHead(b, paint, worst, name, cutWords(report.Line(line), textWidth))
 		return
 	}
 	for _, c := range problems {
@@ -93,37 +98,57 @@ func (r *Result) writeGroup(b *strings.Builder, paint report.Painter, name strin
 
 // groupLine returns the facts of a group without problems.
 func groupLine(all []Check) (finding.Severity, string) {
-	severity, facts := finding.Skip, []string{}
+	passed, facts := 0, []string{}
 	for _, c := range all {
 		if c.Severity == finding.Pass || c.Severity == finding.Info {
-			severity = finding.Pass
+			passed++
 			if c.shows {
 				facts = append(facts, c.Summary)
 			}
 		}
 	}
-	if severity == finding.Skip && len(all) > 0 {
-		return severity, all[0].Summary
+	switch {
+	case passed == 0:
+		return finding.Skip, all[0].Summary
+	case len(facts) == 0:
+		facts = []string{report.Plural(int64(passed), "check") + " passed"}
 	}
-	return severity, strings.Join(facts, ", ")
+	return finding.Pass, strings.Join(facts, ", ")
 }
 
 func writeHead(b *strings.Builder, paint report.Painter, s finding.Severity, name, text string) {
 	m := marks[s]
-	fmt.Fprintf(b, " %s  %-9s  %s\n", paint.Paint(m.style, m.word), name, report.Cut(report.Line(text), textWidth))
+	fmt.Fprintf(b, " %s  %-9s  %s\n", paint.Paint(m.style, m.word), name, text)
+}
+
+// cutWords shortens s to width columns. The cut is between words, and is marked.
+func cutWords(s string, width int) string {
+	if report.Width(s) <= width {
+		return s
+	}
+	s = strings.TrimSuffix(report.Cut(s, width), "…")
+	if at := strings.LastIndexByte(s, ' '); at > len(s)/2 {
+		s = s[:at]
+	}
+	return strings.TrimRight(s, " ,;:(") + "…"
 }
 
 func (r *Result) writeProblem(b *strings.Builder, paint report.Painter, c Check) {
-	writeHead(b, paint, c.Severity, c.Group, c.ID+": "+c.Summary)
+	summary := report.WrapWords(strings.Fields(report.Line(c.ID+": "+c.Summary)), " ", textWidth)
+	writeHead(b, paint, c.Severity, c.Group, strings.Join(summary, "\n"+strings.Repeat(" ", len(indent)+10)))
 	if c.Severity != finding.Warn && c.Severity != finding.Fail {
 		return
 	}
-	for _, e := range c.Evidence[:min(len(c.Evidence), evidenceShown)] {
+	shown := evidenceShown
+	if c.Group == "stdio" {
+		shown = len(c.Evidence) // the last words of a command say why it ended
+	}
+	for _, e := range c.Evidence[:min(len(c.Evidence), shown)] {
 		text := e.Text
 		if e.Source != "" {
 			text = e.Source + " → " + e.Text
 		}
-		b.WriteString(indent + report.Cut(report.Line(text), textWidth) + "\n")
+		writeWrapped(b, "", cutWords(report.Line(text), evidenceLines*(textWidth-len(indent))))
 	}
 	writeWrapped(b, "Fix: ", c.Hint)
 	writeWrapped(b, "Next: ", c.Next)

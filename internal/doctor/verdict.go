@@ -29,7 +29,6 @@ type Judgement struct {
 	Short      bool             // the text has the verdict and the problems only
 	Curl       bool             // the text has the commands that repeat the exchanges
 	Verbose    bool             // the text has each check
-	Subject    string
 }
 
 // Result is the judgement of a server; it is the JSON.
@@ -83,7 +82,7 @@ func (r *Result) verdict(f *Facts) finding.Verdict {
 		return Sick
 	case r.Summary[string(finding.Warn)] > 0:
 		return Degraded
-	case !f.Credentials && f.entry().kind() == kindAuth && f.entry().sent():
+	case f.needsToken():
 		return NoToken
 	}
 	return Healthy
@@ -125,24 +124,41 @@ func notChecked(f *Facts, checks []Check) []string {
 	if f.Stopped != "" {
 		lines = append(lines, "stopped early: "+f.Stopped)
 	}
-	caused := map[string][]string{}
-	for _, c := range checks {
-		if c.Severity == finding.Skip && c.CausedBy != "" {
-			caused[c.CausedBy] = append(caused[c.CausedBy], group(c.ID))
-		}
-	}
-	for _, cause := range sortedKeys(caused) {
-		groups := caused[cause]
-		slices.Sort(groups)
-		lines = append(lines, strings.Join(slices.Compact(groups), ", ")+" because of "+cause)
-	}
-	if !f.Credentials && f.entry().kind() == kindAuth && f.entry().sent() {
+	lines = append(lines, missedGroups(checks)...)
+	if f.needsToken() {
 		lines = append(lines, "what needs a token (--token-file)")
 	}
-	if f.Quick {
-		lines = append(lines, "what --quick leaves out")
-	}
 	return append(lines, "tool calls, event streams over minutes, load")
+}
+
+// missedGroups lists the groups of which a check did not take place, by reason.
+func missedGroups(checks []Check) []string {
+	size, missed := map[string]int{}, map[string]map[string]int{}
+	for _, c := range checks {
+		size[c.Group]++
+		if !c.unasked {
+			continue
+		}
+		reason := c.Summary
+		if c.CausedBy != "" {
+			reason = "because of " + c.CausedBy
+		}
+		if missed[reason] == nil {
+			missed[reason] = map[string]int{}
+		}
+		missed[reason][c.Group]++
+	}
+	var lines []string
+	for _, reason := range sortedKeys(missed) {
+		groups := sortedKeys(missed[reason])
+		for i, name := range groups {
+			if missed[reason][name] < size[name] {
+				groups[i] = "part of " + name
+			}
+		}
+		lines = append(lines, strings.Join(groups, ", ")+" ("+reason+")")
+	}
+	return lines
 }
 
 // Report implements finding.Result.

@@ -158,7 +158,7 @@ func (s *Session) initializeModern(ctx context.Context, ep Endpoint, err error) 
 	if !errors.As(err, &rpc) || !s.Alive() {
 		return err
 	}
-	if supported(rpc) != Modern && rpc.Code != codeMethodNotFound {
+	if supported(rpc) != Modern && rpc.Code != CodeMethodNotFound {
 		return err
 	}
 	s.era = Era{Version: Modern}

@@ -32,9 +32,11 @@ type RPCError struct {
 
 func (e *RPCError) Error() string { return fmt.Sprintf("JSON-RPC error %d: %s", e.Code, e.Message) }
 
+// CodeMethodNotFound is the code of JSON-RPC errors about unknown methods.
+const CodeMethodNotFound = -32601
+
 // JSON-RPC codes of MCP.
 const (
-	codeMethodNotFound = -32601
 	codeServer         = -32000 // TypeScript servers: no such session
 	codeHeaderMismatch = -32020
 	codeMissingClient  = -32021
@@ -142,7 +144,7 @@ func (m *message) reply() ([]byte, error) {
 	if m.Method == "ping" {
 		r.Result = jsontext.Value("{}")
 	} else {
-		r.Error = &RPCError{Code: codeMethodNotFound, Message: "this client offers nothing to " + m.Method}
+		r.Error = &RPCError{Code: CodeMethodNotFound, Message: "this client offers nothing to " + m.Method}
 	}
 	return encode(r)
 }

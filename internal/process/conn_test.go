@@ -37,9 +37,9 @@ func TestConn(t *testing.T) {
 func TestTailIsBounded(t *testing.T) {
 	var log Tail
 	for range 3 {
-		_, _ = log.Write([]byte(strings.Repeat("x", 2*tailBytes)))
+		_, _ = log.Write([]byte(strings.Repeat("x", 2*TailBytes)))
 	}
-	if len(log.text) != tailBytes {
-		t.Errorf("%d bytes are kept, want %d", len(log.text), tailBytes)
+	if len(log.text) != TailBytes {
+		t.Errorf("%d bytes are kept, want %d", len(log.text), TailBytes)
 	}
 }

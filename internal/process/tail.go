@@ -15,17 +15,17 @@ type Tail struct {
 	text []byte
 }
 
-const (
-	tailBytes = 64 << 10
-	tailLines = 6
-)
+// TailBytes is how much of a log a Tail keeps.
+const TailBytes = 64 << 10
+
+const tailLines = 6
 
 // Write appends to the log.
 func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.text = append(t.text, p[max(0, len(p)-tailBytes):]...)
-	t.text = t.text[max(0, len(t.text)-tailBytes):]
+	t.text = append(t.text, p[max(0, len(p)-TailBytes):]...)
+	t.text = t.text[max(0, len(t.text)-TailBytes):]
 	return len(p), nil
 }
 
