@@ -12,37 +12,54 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // depsChecker is one run of the deps command.
 type depsChecker struct {
-	a        *app
-	postgres []string
-	redis    []string
-	pid      int
-	file     string
-	cfg      deps.Config
-	failOn   choice
-	format   choice
-	output   string
+	a      *app
+	conn   connection
+	named  map[deps.Kind]*[]string // the addresses of the flags
+	pid    int
+	file   string
+	match  []string
+	cfg    deps.Config
+	failOn choice
+	format choice
+	output string
+}
+
+// depsKinds are the kinds of servers that can be checked, with the variables that name
+// one where no flag does. The flag of a kind has its name.
+var depsKinds = []struct {
+	kind      deps.Kind
+	usage     string
+	variables []string
+}{
+	{deps.Postgres, "address of a PostgreSQL server", []string{"DATABASE_URL", "POSTGRES_URL"}},
+	{deps.Redis, "address of a Redis or Valkey server", []string{"REDIS_URL"}},
+	{deps.Prometheus, "address of a Prometheus server", []string{"PROMETHEUS_URL"}},
+	{deps.Alertmanager, "address of an Alertmanager", []string{"ALERTMANAGER_URL"}},
 }
 
 func newDepsCmd(a *app) *cobra.Command {
-	d := depsChecker{a: a}
+	d := depsChecker{a: a, named: map[deps.Kind]*[]string{}}
 	cmd := &cobra.Command{
-		SuggestFor: []string{"dependencies", "postgres", "database", "redis"},
+		SuggestFor: []string{"dependencies", "postgres", "database", "redis", "alerts"},
 		Use:        "deps",
-		Short:      "Check the PostgreSQL and Redis that a server depends on",
-		Long: `deps checks the PostgreSQL and Redis servers of an MCP server: slots and clients,
-transactions that stay open, sessions that block others, slow statements and commands,
-memory, keys that never expire, rate limits that never reset. It changes nothing: the
-statement that would help is printed for you to run. A check that the user may not
-make is skipped and names the missing right.
+		Short:      "Check the databases and other servers that a server depends on",
+		Long: `deps checks the servers that an MCP server depends on. PostgreSQL and Redis: slots and
+clients, transactions that stay open, sessions that block others, slow statements and
+commands, memory, keys that never expire, rate limits that never reset. Prometheus and
+Alertmanager: targets that are down, rules that fail, alerts that fire, what is silenced.
 
-Without an address it takes those of DATABASE_URL, POSTGRES_URL and REDIS_URL. A failure
-makes the exit code 3.`,
+It changes nothing: the statement that would help is printed for you to run. A check that
+the user may not make is skipped and names the missing right. Without an address it takes
+those of DATABASE_URL, POSTGRES_URL, REDIS_URL, PROMETHEUS_URL and ALERTMANAGER_URL. A
+failure makes the exit code 3.`,
 		Example: `  DATABASE_URL=postgres://monitor@db/app mcpdiag deps
   mcpdiag deps --from-pid 4711 --interval 10s
   mcpdiag deps --from-config ~/.cursor/mcp.json --only 'pg.slots,pg.idle-tx'`,
@@ -50,19 +67,23 @@ makes the exit code 3.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) },
 	}
 	fs := cmd.Flags()
-	fs.StringArrayVar(&d.postgres, "postgres", nil, "address of a PostgreSQL server; repeatable")
-	fs.StringArrayVar(&d.redis, "redis", nil, "address of a Redis or Valkey server; repeatable")
+	for _, k := range depsKinds {
+		d.named[k.kind] = fs.StringArray(string(k.kind), nil, k.usage+"; repeatable")
+		group(fs, "Servers", string(k.kind))
+	}
 	positiveVar(fs, &d.pid, "from-pid", 0, "take the addresses from the environment of this process (Linux)")
 	fs.StringVar(&d.file, "from-config", "", "take the addresses from the servers of this mcp.json")
 	durationVar(fs, &d.cfg.Interval, "interval", 0, "read counters twice, this far apart, for rates")
 	durationVar(fs, &d.cfg.Slow, "slow", time.Second, "warn of statements that take longer on average")
 	fs.StringVar(&d.cfg.Pattern, "rate-limit-pattern", "rate_limit:*", "keys of rate limits in Redis")
+	fs.StringSliceVar(&d.match, "match", nil, "judge only alerts, targets and metrics with this label, such as job=mcp; repeatable")
 	fs.StringSliceVar(&d.cfg.Only, "only", nil, "run these checks only, such as pg.slots or 'pg.*'; repeatable")
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
-	group(fs, "Servers", "postgres", "redis", "from-pid", "from-config")
-	group(fs, "Checks", "interval", "slow", "rate-limit-pattern", "only")
+	d.conn.addTransportFlags(fs, checks.ConnectTime)
+	group(fs, "Servers", "from-pid", "from-config")
+	group(fs, "Checks", "interval", "slow", "rate-limit-pattern", "match", "only")
 	group(fs, "Output", "fail-on", "format", "output")
 	foundMaySet(fs, "interval", "slow", "only", "fail-on", "format")
 	paths(fs, "from-config", "output")
@@ -79,8 +100,14 @@ func (d *depsChecker) run(ctx context.Context) error {
 	if d.cfg.Targets, err = d.targets(); err != nil {
 		return err
 	}
+	if d.cfg.Match, err = checks.ParseLabels(d.match); err != nil {
+		return usagef("--match: %s", err)
+	}
+	if d.cfg.Client, err = client.New(d.conn.transport(d.a)); err != nil {
+		return err
+	}
 	if len(d.cfg.Targets) == 0 {
-		return usagef("no server to check: name one with --postgres or --redis, set DATABASE_URL or REDIS_URL, or take the addresses of a server with --from-pid or --from-config")
+		return usagef("no server to check: name one with a flag such as --postgres, set DATABASE_URL or REDIS_URL, or take the addresses of a server with --from-pid or --from-config")
 	}
 	res, err := deps.Run(ctx, d.cfg)
 	if err != nil {
@@ -92,13 +119,12 @@ func (d *depsChecker) run(ctx context.Context) error {
 // targets returns the servers that flags name, or else those of the environment.
 func (d *depsChecker) targets() ([]deps.Target, error) {
 	var all []deps.Target
-	for _, address := range d.postgres {
-		d.warnPassword("--postgres", address, "DATABASE_URL")
-		all = append(all, deps.Target{Kind: deps.Postgres, Address: address, Origin: "--postgres"})
-	}
-	for _, address := range d.redis {
-		d.warnPassword("--redis", address, "REDIS_URL")
-		all = append(all, deps.Target{Kind: deps.Redis, Address: address, Origin: "--redis"})
+	for _, k := range depsKinds {
+		for _, address := range *d.named[k.kind] {
+			flag := "--" + string(k.kind)
+			d.warnPassword(flag, address, k.variables[0])
+			all = append(all, deps.Target{Kind: k.kind, Address: address, Origin: flag})
+		}
 	}
 	if d.pid > 0 {
 		environ, err := environOf(d.pid)
@@ -115,8 +141,10 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 		all = append(all, found...)
 	}
 	if len(all) == 0 && d.pid == 0 && d.file == "" {
-		for _, name := range []string{"DATABASE_URL", "POSTGRES_URL", "REDIS_URL"} {
-			all = append(all, deps.FromEnviron([]string{name + "=" + d.a.getenv(name)}, "")...)
+		for _, k := range depsKinds {
+			for _, name := range k.variables {
+				all = append(all, deps.FromEnviron([]string{name + "=" + d.a.getenv(name)}, "")...)
+			}
 		}
 	}
 	return all, nil

@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,9 +14,9 @@ import (
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	got, err := FromConfig([]byte(`{"mcpServers": {
-		"db": {"command": "npx", "args": ["-y", "server-postgres", "postgresql://u:p@h/b"], "env": {"DATABASE_URL": "postgres://h/a", "PORT": 3000, "API_URL": "https://h", "REDIS_URL": "rediss://c"}},
+		"db": {"command": "npx", "args": ["-y", "server-postgres", "postgresql://u:p@h/b"], "env": {"DATABASE_URL": "postgres://h/a", "PORT": 3000, "API_URL": "https://h", "PROMETHEUS_URL": "http://p:9090", "REDIS_URL": "rediss://c"}},
 		"twin": {"env": {"PG": "postgres://h/a"}}}}`))
-	want := []Target{{Postgres, "postgres://h/a", "DATABASE_URL of the server db"}, {Redis, "rediss://c", "REDIS_URL of the server db"}, {Postgres, "postgresql://u:p@h/b", "argument 3 of the server db"}}
+	want := []Target{{Postgres, "postgres://h/a", "DATABASE_URL of the server db"}, {Prometheus, "http://p:9090", "PROMETHEUS_URL of the server db"}, {Redis, "rediss://c", "REDIS_URL of the server db"}, {Postgres, "postgresql://u:p@h/b", "argument 3 of the server db"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
@@ -37,6 +38,7 @@ func TestRunRefuses(t *testing.T) {
 		"no server":        nil,
 		"DATABASE_URL: no": {{Postgres, "postgres://u:topsecret@h:port/b", "DATABASE_URL"}},
 		"REDIS: the path":  {{Redis, "redis://:topsecret@h/x", "REDIS"}},
+		"PROM: not an":     {{Prometheus, "http://u:topsecret@h:port", "PROM"}},
 		"at most 10":       make([]Target, 11),
 	} {
 		if _, err := Run(t.Context(), Config{Targets: targets}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {
@@ -61,10 +63,11 @@ func TestHeadline(t *testing.T) {
 // FuzzFromConfig wants every address that is found to be one of a known kind.
 func FuzzFromConfig(f *testing.F) {
 	f.Add([]byte(`{"servers": {"a": {"env": {"B": "postgres://h"}, "args": ["postgresql://c", 1]}}}`))
+	kinds := []Kind{Postgres, Redis, Prometheus, Alertmanager}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		targets, err := FromConfig(data)
 		for _, target := range targets {
-			if err != nil || kindOf(target.Address) != target.Kind || target.Kind == "" {
+			if err != nil || !slices.Contains(kinds, target.Kind) {
 				t.Errorf("%v, %+v", err, target)
 			}
 		}

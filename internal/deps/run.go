@@ -8,8 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/deps/alertmanager"
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/deps/postgres"
+	"github.com/mcpdiag/mcpdiag/internal/deps/prometheus"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
+	"github.com/mcpdiag/mcpdiag/internal/deps/webapi"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -17,10 +22,12 @@ import (
 // Config describes a run.
 type Config struct {
 	Targets  []Target
-	Interval time.Duration // between two readings of counters; 0 reads once
-	Slow     time.Duration // a statement that takes longer on average is a warning
-	Pattern  string        // of the keys of rate limits in Redis
-	Only     []string      // ids of checks, such as pg.slots or pg.*; empty runs all
+	Client   *client.Client // for the servers that speak HTTP
+	Match    checks.Labels  // of the alerts and metrics that are judged; empty is all
+	Interval time.Duration  // between two readings of counters; 0 reads once
+	Slow     time.Duration  // a statement that takes longer on average is a warning
+	Pattern  string         // of the keys of rate limits in Redis
+	Only     []string       // ids of checks, such as pg.slots or pg.*; empty runs all
 }
 
 // check judges one server.
@@ -59,22 +66,47 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 
 // prepare parses the address of a target.
 func (cfg Config) prepare(t Target) (Server, check, error) {
-	if t.Kind == Redis {
-		server, err := redis.Parse(t.Address)
-		if err != nil {
-			return Server{}, nil, err
-		}
-		c := redis.Config{Server: server, Interval: cfg.Interval, RateLimit: cfg.Pattern, Only: cfg.wanted}
-		run := func(ctx context.Context) []finding.Finding { return redis.Check(ctx, c) }
-		return Server{t.Kind, server.String(), t.Origin}, run, nil
-	}
-	server, err := postgres.Parse(t.Address)
+	prepare := map[Kind]func(address string) (name string, run check, err error){
+		Postgres: cfg.postgres, Redis: cfg.redis, Prometheus: cfg.prometheus, Alertmanager: cfg.alertmanager,
+	}[t.Kind]
+	name, run, err := prepare(t.Address)
+	return Server{t.Kind, name, t.Origin}, run, err
+}
+
+func (cfg Config) postgres(address string) (string, check, error) {
+	server, err := postgres.Parse(address)
 	if err != nil {
-		return Server{}, nil, err
+		return "", nil, err
 	}
 	c := postgres.Config{Server: server, Interval: cfg.Interval, Slow: cfg.Slow, Only: cfg.wanted, Limits: postgres.DefaultLimits()}
-	run := func(ctx context.Context) []finding.Finding { return postgres.Check(ctx, c) }
-	return Server{t.Kind, postgres.Name(server), t.Origin}, run, nil
+	return postgres.Name(server), func(ctx context.Context) []finding.Finding { return postgres.Check(ctx, c) }, nil
+}
+
+func (cfg Config) redis(address string) (string, check, error) {
+	server, err := redis.Parse(address)
+	if err != nil {
+		return "", nil, err
+	}
+	c := redis.Config{Server: server, Interval: cfg.Interval, RateLimit: cfg.Pattern, Only: cfg.wanted}
+	return server.String(), func(ctx context.Context) []finding.Finding { return redis.Check(ctx, c) }, nil
+}
+
+func (cfg Config) prometheus(address string) (string, check, error) {
+	base, err := webapi.Parse(address)
+	if err != nil {
+		return "", nil, err
+	}
+	c := prometheus.Config{Server: webapi.New(cfg.Client, base, prometheus.Paths...), Match: cfg.Match, Slow: cfg.Slow, Only: cfg.wanted}
+	return webapi.Name(base), func(ctx context.Context) []finding.Finding { return prometheus.Check(ctx, c) }, nil
+}
+
+func (cfg Config) alertmanager(address string) (string, check, error) {
+	base, err := webapi.Parse(address)
+	if err != nil {
+		return "", nil, err
+	}
+	c := alertmanager.Config{Server: webapi.New(cfg.Client, base, alertmanager.Paths...), Match: cfg.Match, Only: cfg.wanted}
+	return webapi.Name(base), func(ctx context.Context) []finding.Finding { return alertmanager.Check(ctx, c) }, nil
 }
 
 // wanted reports whether a check is to run. Patterns are checked by the command line.

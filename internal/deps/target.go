@@ -17,8 +17,10 @@ type Kind string
 
 // Kinds.
 const (
-	Postgres Kind = "postgres"
-	Redis    Kind = "redis"
+	Postgres     Kind = "postgres"
+	Redis        Kind = "redis"
+	Prometheus   Kind = "prometheus"
+	Alertmanager Kind = "alertmanager"
 )
 
 // Target is the address of a server. Address may hold a password and is not printed.
@@ -31,13 +33,19 @@ type Target struct {
 // maxTargets bounds the servers that are checked in one run.
 const maxTargets = 10
 
-// kindOf returns the kind of server that an address names, "" if it is none of ours.
-func kindOf(address string) Kind {
+// byName are the variables whose values say only that they are the address of a web server.
+var byName = map[string]Kind{"PROMETHEUS_URL": Prometheus, "ALERTMANAGER_URL": Alertmanager}
+
+// kindOf returns the kind of server that the value of a variable names, "" if it is none
+// of ours. An argument has no name.
+func kindOf(name, address string) Kind {
 	scheme, _, ok := strings.Cut(address, "://")
 	if !ok {
 		return ""
 	}
 	switch scheme = strings.ToLower(scheme); {
+	case scheme == "http", scheme == "https":
+		return byName[name]
 	case scheme == "postgres", scheme == "postgresql":
 		return Postgres
 	case redis.IsScheme(scheme):
@@ -47,12 +55,12 @@ func kindOf(address string) Kind {
 }
 
 // FromEnviron returns the servers that the variables of an environment name, by the
-// schemes of their values.
+// schemes of their values, those of web servers by their names.
 func FromEnviron(environ []string, origin string) []Target {
 	var all []Target
 	for _, set := range environ {
 		name, value, ok := strings.Cut(set, "=")
-		if kind := kindOf(value); ok && kind != "" {
+		if kind := kindOf(name, value); ok && kind != "" {
 			all = append(all, Target{kind, value, name + origin})
 		}
 	}
@@ -109,8 +117,8 @@ func (s hostServer) targets(name string) []Target {
 	}
 	all := FromEnviron(environ, " of the server "+name)
 	for i, value := range s.Args {
-		if text, ok := value.(string); ok && kindOf(text) != "" {
-			all = append(all, Target{kindOf(text), text, fmt.Sprintf("argument %d of the server %s", i+1, name)})
+		if text, ok := value.(string); ok && kindOf("", text) != "" {
+			all = append(all, Target{kindOf("", text), text, fmt.Sprintf("argument %d of the server %s", i+1, name)})
 		}
 	}
 	return all
