@@ -132,6 +132,7 @@ var covered = map[string]string{
 	"demo":       "TestOutputFolders",
 	"report":     "TestOutputFolders",
 	"proxy":      "TestOutputFiles",
+	"bundle":     "TestBundle",
 	"schema":     "it reads nothing",
 	"man":        "it reads nothing",
 	"version":    "it reads nothing",

@@ -16,7 +16,7 @@ const module = "github.com/mcpdiag/mcpdiag/"
 // packages of lower levels, and the subpackages of its own parent.
 var levels = [][]string{
 	{"snapshot", "client", "mcp", "process", "trend", "finding", "stacks", "inspect", "logline", "promtext", "report", "yamlfile"},
-	{"poll", "flame", "diff", "loadtest", "monitor", "proxy", "logs", "deps", "heap", "token", "demo"},
+	{"poll", "flame", "diff", "loadtest", "monitor", "proxy", "logs", "deps", "heap", "token", "demo", "bundle"},
 	{"leaktest", "doctor", "tour"},
 	{"schema"},
 	{"assist"},
