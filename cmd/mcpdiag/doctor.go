@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
@@ -80,12 +81,13 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	fs.StringVar(&d.describe, "describe", "", "describe the check with this id")
 	fs.StringVar(&d.save, "save", "", "write what was observed to this file, without secrets")
 	fs.StringVar(&d.replay, "replay", "", "judge what --save wrote, without the server; - is standard input")
+	clientVar(cmd, fs, &d.how.Client)
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "what makes the exit code 3", "fail", "warn", "never")
 	fs.BoolVar(&d.how.Short, "short", false, "print the verdict and the problems only")
 	fs.BoolVar(&d.how.Curl, "curl", false, "print a command that repeats the exchange of each problem")
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
-	group(fs, "Selection", "only", "skip", "quick", "deadline", "plan", "list-checks", "describe")
+	group(fs, "Selection", "only", "skip", "client", "quick", "deadline", "plan", "list-checks", "describe")
 	group(fs, "Facts", "save", "replay")
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
 	foundMaySet(fs, "quick", "deadline", "fail-on", "format", "only", "skip")
@@ -96,6 +98,32 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	}
 	a.completeServers(cmd)
 	return cmd
+}
+
+// clientName is the flag --client.
+type clientName string
+
+func (c *clientName) Set(text string) error {
+	names := doctor.ClientNames()
+	for _, name := range names {
+		if strings.EqualFold(name, text) {
+			*c = clientName(name)
+			return nil
+		}
+	}
+	if near := report.Closest(text, names); near != "" {
+		return fmt.Errorf("no client %q is known (did you mean %q?)", text, near)
+	}
+	return fmt.Errorf("no client %q is known; there are %s", text, strings.Join(names, ", "))
+}
+
+func (c *clientName) String() string { return string(*c) }
+func (c *clientName) Type() string   { return "name" }
+
+func clientVar(cmd *cobra.Command, fs *pflag.FlagSet, name *string) {
+	fs.Var((*clientName)(name), "client", "judge whether this client would refuse the server: Cursor, 'VS Code'")
+	// It fails only for a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(doctor.ClientNames(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (d *examiner) run(ctx context.Context, args []string) error {

@@ -111,8 +111,7 @@ type Check struct {
 
 // judgeAll applies the rules that are selected. Rules that are not selected still
 // decide about those that need them.
-func judgeAll(f *Facts, selected func(id string) bool) []Check {
-	var done, checks []Check
+func judgeAll(f *Facts, selected func(id string) bool) (checks, done []Check) {
 	for _, r := range table() {
 		if !r.applies(f) {
 			continue
@@ -123,7 +122,7 @@ func judgeAll(f *Facts, selected func(id string) bool) []Check {
 			checks = append(checks, c)
 		}
 	}
-	return checks
+	return checks, done
 }
 
 // apply judges f by one rule, unless a rule that it needs failed.

@@ -41,6 +41,7 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	for _, name := range r.groups() {
 		r.writeGroup(&b, paint, name)
 	}
+	r.writeClients(&b, paint)
 	if b.Len() > head {
 		b.WriteString("\n")
 	}

@@ -29,6 +29,7 @@ type Judgement struct {
 	Short      bool             // the text has the verdict and the problems only
 	Curl       bool             // the text has the commands that repeat the exchanges
 	Verbose    bool             // the text has each check
+	Client     string           // a client whose refusal counts
 }
 
 // Result is the judgement of a server; it is the JSON.
@@ -41,6 +42,7 @@ type Result struct {
 	Summary    map[string]int  `json:"summary"` // number of checks by severity
 	RootCauses []string        `json:"root_causes"`
 	Checks     []Check         `json:"results"`
+	Clients    []ClientView    `json:"clients,omitempty"`
 	NotChecked []string        `json:"not_checked"`
 	Requests   int             `json:"requests"`
 	Sessions   int             `json:"sessions"`
@@ -56,7 +58,12 @@ func Judge(f *Facts, how Judgement) *Result {
 		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
 		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
 	}
-	r.Checks = judgeAll(f, how.selects)
+	var done []Check
+	r.Checks, done = judgeAll(f, how.selects)
+	r.Clients = judgeClients(f, done)
+	if how.Client != "" {
+		r.Checks = append(r.Checks, r.clientCheck(how.Client))
+	}
 	for _, c := range r.Checks {
 		r.Summary[string(c.Severity)]++
 		if c.Severity == finding.Fail {
