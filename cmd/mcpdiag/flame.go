@@ -98,7 +98,11 @@ func (f *flamer) run(args []string) error {
 	}
 	tree := p.Tree()
 	if tree.Total() == 0 && tree.BaseTotal() == 0 {
-		return errors.New("there is nothing to draw: no call was in flight in any poll, or no stack has a weight that passes the filters")
+		f.a.warn(p.Warnings...)
+		if p.Watch == nil {
+			return errors.New("there is nothing to draw: no stack has a weight, or none passes the filters")
+		}
+		return errors.New("there is nothing to draw: no call was in flight in any poll, or none passes the filters")
 	}
 	findings, err := p.Findings(tree)
 	if err != nil {

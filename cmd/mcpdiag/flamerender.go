@@ -37,7 +37,7 @@ func (f *flamer) render(w io.Writer, p *flame.Profile, tree *stacks.Tree, result
 	case "folded":
 		changed, err := stackswrite.Folded(w, tree)
 		if changed > 0 {
-			f.a.note("%d names were changed because folded stacks cannot contain them", changed)
+			f.a.note("%s changed because folded stacks cannot contain them", stacks.Plural(float64(changed), "name"))
 		}
 		return err
 	case "speedscope":

@@ -24,29 +24,96 @@ const byteOrderMark = "\xef\xbb\xbf"
 func Decode(r io.Reader, maxWindow uint64) (io.Reader, error) {
 	for range maxNested + 1 {
 		b := bufio.NewReaderSize(r, 64<<10)
-		head, _ := b.Peek(4) // an error comes again with the next read
+		head, _ := b.Peek(16) // an error comes again with the next read
 		switch {
 		case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-			z, err := gzip.NewReader(b)
-			if err != nil {
-				return nil, err
-			}
-			r = z
+			r = &gzipReader{in: b}
 		case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 			z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 			if err != nil {
 				return nil, err
 			}
-			r = z
+			r = cutReader{z}
 		case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-			return newUTF16Reader(b, binary.LittleEndian)
+			return newUTF16Reader(b, binary.LittleEndian, 2)
 		case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-			return newUTF16Reader(b, binary.BigEndian)
+			return newUTF16Reader(b, binary.BigEndian, 2)
+		case asciiInUTF16(head, 0):
+			return newUTF16Reader(b, binary.LittleEndian, 0)
+		case asciiInUTF16(head, 1):
+			return newUTF16Reader(b, binary.BigEndian, 0)
 		default:
 			return skipMark(b), nil
 		}
 	}
 	return nil, fmt.Errorf("it is compressed more than %d times", maxNested)
+}
+
+// asciiInUTF16 reports whether head is printable ASCII in UTF-16, with the characters
+// in the even places (0) or the odd ones (1), as it looks without a byte order mark.
+func asciiInUTF16(head []byte, place int) bool {
+	for i, c := range head {
+		if i%2 == place != (c >= ' ' && c < 0x7f || c == '\n' || c == '\r' || c == '\t') || i%2 != place && c != 0 {
+			return false
+		}
+	}
+	return len(head) >= 8
+}
+
+// gzipReader decompresses the members of a gzip file one after another. Zeros may
+// follow the last one, as backups and tapes pad files.
+type gzipReader struct {
+	in *bufio.Reader
+	z  *gzip.Reader
+}
+
+func (g *gzipReader) Read(p []byte) (n int, err error) {
+	for n == 0 && err == nil && len(p) > 0 {
+		if g.z == nil {
+			if g.z, err = gzip.NewReader(g.in); err != nil {
+				return 0, cutOff(err)
+			}
+			g.z.Multistream(false)
+		}
+		if n, err = g.z.Read(p); errors.Is(err, io.EOF) {
+			err = g.next()
+		}
+	}
+	return n, cutOff(err)
+}
+
+// next begins the next member, or returns io.EOF.
+func (g *gzipReader) next() error {
+	for {
+		c, err := g.in.ReadByte()
+		switch {
+		case err != nil:
+			return err
+		case c == 0:
+		case c == 0x1f:
+			_ = g.in.UnreadByte() // it was read just now
+			err := g.z.Reset(g.in)
+			g.z.Multistream(false)
+			return err
+		default:
+			return errors.New("there are bytes after the gzip data that are not gzip")
+		}
+	}
+}
+
+// cutReader words the error of compressed data that ends early.
+type cutReader struct{ io.Reader }
+
+func (c cutReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	return n, cutOff(err)
+}
+
+func cutOff(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the compressed data is cut off (%w)", err)
+	}
+	return err
 }
 
 // SkipByteOrderMark returns the text of r without the mark that some programs of Windows
@@ -67,8 +134,8 @@ type utf16Reader struct {
 	rest  []byte
 }
 
-func newUTF16Reader(b *bufio.Reader, order binary.ByteOrder) (io.Reader, error) {
-	_, err := b.Discard(2) // the byte order mark
+func newUTF16Reader(b *bufio.Reader, order binary.ByteOrder, mark int) (io.Reader, error) {
+	_, err := b.Discard(mark)
 	return &utf16Reader{r: b, order: order}, err
 }
 

@@ -2,6 +2,8 @@ package read
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"regexp"
 	"slices"
 
@@ -104,7 +106,7 @@ func scanJSON(text []byte) (*document, bool) {
 	for {
 		token, err := dec.ReadToken()
 		if err != nil {
-			return d, cutOff(dec, text) && (d.array || len(d.top) > 0)
+			return d, (d.array || len(d.top) > 0) && endsEarly(err, dec, text)
 		}
 		kind, n := dec.StackIndex(dec.StackDepth())
 		switch {
@@ -116,12 +118,16 @@ func scanJSON(text []byte) (*document, bool) {
 	}
 }
 
-// cutOff reports whether a decoder stopped at the end of text, rather than at a
-// syntax error within it.
-func cutOff(dec *jsontext.Decoder, text []byte) bool {
+// endsEarly reports whether a decoder stopped because text goes no further, or nests
+// too deep to be read, rather than at a syntax error within it.
+func endsEarly(err error, dec *jsontext.Decoder, text []byte) bool {
 	rest := bytes.TrimSpace(text[min(int(dec.InputOffset()), len(text)):])
-	return len(rest) == 0 || len(text) >= headSize-1 || rest[0] == '"' && bytes.Count(rest, []byte(`"`)) == 1
+	return errors.Is(err, io.ErrUnexpectedEOF) || dec.StackDepth() > maxNesting ||
+		len(rest) == 0 || string(rest) == "," || len(text) >= headSize-1
 }
+
+// maxNesting is a depth at which text that began as JSON is not something else.
+const maxNesting = 5000
 
 const maxOutline = 10_000 // names
 

@@ -69,7 +69,7 @@ func (l *lines) misunderstood() error {
 	if format := foreign(l.first); format != "" {
 		return fmt.Errorf("reading %s: %s", l.name, format)
 	}
-	line, _, _ := bytes.Cut(l.first, []byte("\n"))
+	line, _, _ := bytes.Cut(bytes.TrimSpace(l.first), []byte("\n"))
 	return fmt.Errorf("reading %s: %w, and no folded stacks: a line of these is frames, separated by ;, a space and a number, which holds for %d of %d lines here; the first line is %q",
 		l.name, ErrUnknown, l.good, l.good+l.bad, report.Cell(string(trim(line)), 60))
 }

@@ -3,6 +3,7 @@ package read
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 )
 
 // signature names a format that mcpdiag does not read by its first bytes, and the
@@ -19,6 +20,11 @@ func signature(data []byte) string {
 		{"Nettrace", "a .NET trace", "convert it with dotnet-trace convert --format Speedscope"},
 		{"PK\x03\x04", "a ZIP archive, perhaps of Apple Instruments or PerfView", "unpack it"},
 		{"\x7fELF", "a program", "record a profile of it"},
+		{"\x89PNG", "a picture", "give the profile that it was made of"},
+		{"%PDF", "a PDF document", "give the profile that it was made of"},
+		{"\x1f\x9d", "a file compressed with compress", "unpack it"},
+		{"BZh", "a file compressed with bzip2", "unpack it, or pipe it: bzcat FILE | mcpdiag flame -"},
+		{"\xfd7zXZ\x00", "a file compressed with xz", "unpack it, or pipe it: xzcat FILE | mcpdiag flame -"},
 	} {
 		if bytes.HasPrefix(head, []byte(f.mark)) {
 			return refusal(f.name, f.hint)
@@ -26,6 +32,9 @@ func signature(data []byte) string {
 	}
 	if bytes.HasPrefix(head, []byte("{\"snapshot\":")) {
 		return heapSnapshotText
+	}
+	if isLog(head) {
+		return `these are lines of a log, which mcpdiag flame does not draw; "mcpdiag logs" reads them`
 	}
 	if bytes.Contains(head, []byte("\nevents: ")) && bytes.Contains(head, []byte("\nfn=")) {
 		return refusal("a callgrind file", "open it in KCachegrind")
@@ -58,10 +67,36 @@ func foreign(data []byte) string {
 		{"function calls", "a report of Python's cProfile", "record with py-spy record --format raw"},
 		{"Statistical profiling result", "a report of node --prof-process", "use node --cpu-prof"},
 		{"v8-version,", "a log of node --prof", "use node --cpu-prof"},
+		{"\n<!DOCTYPE html", "an HTML page", "give the profile behind it"},
+		{"\n<html", "an HTML page", "give the profile behind it"},
 	} {
 		if bytes.Contains(append([]byte("\n"), head...), []byte(f.part)) {
 			return refusal(f.name, f.hint)
 		}
 	}
 	return ""
+}
+
+// otherKind describes bytes that are no text, by their look.
+func otherKind(data []byte) string {
+	head := data[:min(len(data), 64)]
+	if len(head) >= 8 && bytes.Count(head, []byte{0}) >= len(head)/2 && !bytes.ContainsFunc(head, func(r rune) bool { return r >= 0x80 }) {
+		return "it looks like text in UTF-32; write it as UTF-8"
+	}
+	return ""
+}
+
+// logLine begins a line of a log, which may end in a number as folded stacks do.
+var logLine = regexp.MustCompile(`^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d`)
+
+// isLog reports whether most lines that text begins with have a time.
+func isLog(text []byte) bool {
+	dated, all := 0, 0
+	for line := range bytes.Lines(text) {
+		all++
+		if logLine.Match(line) {
+			dated++
+		}
+	}
+	return dated > 0 && 2*dated > all
 }

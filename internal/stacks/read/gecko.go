@@ -18,9 +18,7 @@ type geckoFile struct {
 	} `json:"meta"`
 	Threads   []geckoThread `json:"threads"`
 	Processes []geckoFile   `json:"processes"`
-	Shared    struct {
-		StringArray []string `json:"stringArray"`
-	} `json:"shared"`
+	Shared    geckoThread   `json:"shared"` // tables of all threads, in newer files
 }
 
 // geckoThread has tables with named columns; see geckoTable for their two forms.
@@ -92,7 +90,7 @@ func readGecko(data []byte, _ Options) ([]*stacks.Profile, error) {
 	var list []*stacks.Profile
 	for _, process := range append([]geckoFile{f}, f.Processes...) {
 		for i := range process.Threads {
-			t := &geckoReader{geckoThread: &process.Threads[i], shared: f.Shared.StringArray}
+			t := &geckoReader{geckoThread: &process.Threads[i], shared: &f.Shared}
 			p, err := t.read()
 			if err != nil {
 				return nil, fmt.Errorf("thread %s: %w", stacks.Printable(t.Name), err)
@@ -111,7 +109,7 @@ func readGecko(data []byte, _ Options) ([]*stacks.Profile, error) {
 // geckoReader reads one thread.
 type geckoReader struct {
 	*geckoThread
-	shared []string
+	shared *geckoThread
 	p      *stacks.Profile
 	names  []string // of the frames
 	prefix []float64
@@ -122,6 +120,7 @@ type geckoReader struct {
 func (g *geckoReader) read() (*stacks.Profile, error) {
 	g.p = stacks.NewProfile(Gecko, stacks.Samples)
 	g.p.Name, g.places = g.Name, map[int]int32{}
+	g.borrow()
 	columns := map[string][]float64{}
 	for _, c := range []struct {
 		table geckoTable
@@ -149,10 +148,21 @@ func (g *geckoReader) read() (*stacks.Profile, error) {
 	return g.p, g.add(columns["stack"], columns["weight"])
 }
 
+// borrow takes the tables that the thread does not have from those of all threads.
+func (g *geckoReader) borrow() {
+	for _, t := range []struct{ own, shared *geckoTable }{
+		{&g.StackTable, &g.shared.StackTable}, {&g.FrameTable, &g.shared.FrameTable}, {&g.FuncTable, &g.shared.FuncTable},
+	} {
+		if *t.own == nil {
+			*t.own = *t.shared
+		}
+	}
+}
+
 // frameNames resolves the name of each frame: a location, or a function.
 func (g *geckoReader) frameNames(location, function, name []float64) []string {
 	table := g.StringTable
-	for _, other := range [][]string{g.StringArray, g.shared} {
+	for _, other := range [][]string{g.StringArray, g.shared.StringArray, g.shared.StringTable} {
 		if len(table) == 0 {
 			table = other
 		}
@@ -180,17 +190,28 @@ func value(column []float64, i int) int {
 }
 
 func (g *geckoReader) add(stack, weight []float64) error {
+	negative := 0
 	for i := range stack {
+		if n := value(stack, i); n >= len(g.prefix) {
+			return fmt.Errorf("sample %d has stack %d, of %d stacks", i, n, len(g.prefix))
+		}
 		at, err := g.place(value(stack, i))
 		if err != nil {
 			return err
 		}
 		w := 1.0
 		if i < len(weight) && !math.IsNaN(weight[i]) {
-			w = math.Abs(weight[i])
+			w = weight[i]
+		}
+		if w < 0 {
+			negative++
+			continue
 		}
 		g.p.Nodes[at].Self += w
 		g.p.Observed++
+	}
+	if negative > 0 {
+		g.p.Warn("%s negative and left out: is this a difference, or are these objects that were freed?", stacks.Plural(float64(negative), "weight"))
 	}
 	g.p.Nodes[stacks.Root].Self = 0 // samples without a stack
 	return nil

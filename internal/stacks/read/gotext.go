@@ -73,14 +73,14 @@ func readGoStacks(data []byte, _ Options) ([]*stacks.Profile, error) {
 	head := regexp.MustCompile(`^goroutine \d+ (gp=\S+ m=\S+ (mp=\S+ )?)?\[[^\]]+\]:\s*$`)
 	p := stacks.NewProfile(GoStacks, "goroutines")
 	var stack []int32
-	open := false
+	open, function := false, "" // a function counts once its place follows
 	add := func() {
 		if open && len(stack) > 0 {
 			slices.Reverse(stack)
 			p.Add(stack, 1)
 			p.Observed++
 		}
-		stack, open = stack[:0], false
+		stack, open, function = stack[:0], false, ""
 	}
 	for line := range bytes.Lines(data) {
 		text := strings.TrimRight(string(line), "\r\n")
@@ -90,8 +90,11 @@ func readGoStacks(data []byte, _ Options) ([]*stacks.Profile, error) {
 			open = true
 		case text == "":
 			add()
-		case open && text[0] != '\t' && !strings.HasPrefix(text, "created by ") && !strings.HasPrefix(text, "..."):
-			stack = append(stack, p.ID(callee(text)))
+		case text[0] != '\t':
+			function = text
+		case open && function != "" && !strings.HasPrefix(function, "created by ") && !strings.HasPrefix(function, "..."):
+			stack = append(stack, p.ID(callee(function)))
+			function = ""
 		}
 	}
 	add()

@@ -63,6 +63,9 @@ func (r *perfReader) line(text string) {
 			return
 		}
 		r.process, r.event = found[1], strings.TrimSuffix(found[5], ":")
+		if at := strings.Fields(text[len(found[0]):]); len(at) > 1 {
+			r.stack = append(r.stack, perfFrame(at)) // without -g the place stands on the line of the sample
+		}
 	}
 }
 

@@ -100,7 +100,10 @@ func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) 
 	if list, err := spans.Protobuf(data); err == nil {
 		return spans.Profile(OTLP, list)
 	}
-	return nil, fmt.Errorf("reading %s as a pprof profile: %w", in.Name, cause)
+	if format := otherKind(data); format != "" {
+		return nil, fmt.Errorf("reading %s: %s", in.Name, format)
+	}
+	return nil, fmt.Errorf("reading %s: it is binary, and neither a pprof profile (%w) nor a trace in Protocol Buffers", in.Name, cause)
 }
 
 // fromSpans returns a reader of recorded spans.
@@ -137,6 +140,9 @@ func whole(r io.Reader) ([]byte, error) {
 func plainError(err error) error {
 	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("%s at byte %d: a %s where another type is expected", kind.Field, kind.Offset, kind.Value)
+	}
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Error() == "unexpected end of JSON input" {
+		return fmt.Errorf("the file is cut off: its JSON ends early, after %d bytes", syntax.Offset)
 	}
 	return err
 }

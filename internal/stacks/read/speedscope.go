@@ -23,6 +23,7 @@ type speedscopeProfile struct {
 	Name    string    `json:"name"`
 	Unit    string    `json:"unit"`
 	Start   float64   `json:"startValue"`
+	End     float64   `json:"endValue"`
 	Samples [][]int32 `json:"samples"`
 	Weights []float64 `json:"weights"`
 	Events  []struct {
@@ -124,6 +125,10 @@ func (s *speedscopeReader) evented() error {
 			return fmt.Errorf("event %d closes frame %d, which is not the last one opened", i, e.Frame)
 		}
 		s.Observed++
+	}
+	if len(open) > 0 {
+		s.Nodes[at].Self += math.Max(s.End-last, 0) * s.scale
+		s.Warn("%s not closed in the file; they end with the profile", stacks.Plural(float64(len(open)), "frame"))
 	}
 	s.Nodes[stacks.Root].Self = 0 // nothing was open
 	return nil

@@ -186,6 +186,9 @@ func (c *cpuProfile) samples(p *stacks.Profile, at []int32) error {
 		}
 		until += debt
 		debt = math.Min(until, 0)
+		if place == stacks.Root {
+			place = p.Under(place, "(root)")
+		}
 		p.Nodes[place].Self += math.Max(until, 0) / 1e3
 		p.Observed++
 	}
@@ -216,6 +219,15 @@ func readHeapProfile(data []byte, o Options) ([]*stacks.Profile, error) {
 	return []*stacks.Profile{h.Profile}, err
 }
 
+// named returns the place of a node, which for the root of V8 is a frame of its own:
+// the root of a tree has no name to show.
+func (h *heapReader) named(at int32) int32 {
+	if at == stacks.Root {
+		return h.Under(at, "(root)")
+	}
+	return at
+}
+
 // heapReader walks through the nodes of a heap profile. encoding/json bounds their depth.
 type heapReader struct {
 	*stacks.Profile
@@ -233,7 +245,9 @@ func (h *heapReader) add(at int32, n *heapNode) error {
 	if n.SelfSize < 0 {
 		return fmt.Errorf("%s has a negative selfSize", stacks.Printable(h.names.name(&n.CallFrame)))
 	}
-	h.Nodes[at].Self += n.SelfSize
+	if n.SelfSize > 0 {
+		h.Nodes[h.named(at)].Self += n.SelfSize
+	}
 	for i := range n.Children {
 		child := &n.Children[i]
 		if err := h.add(h.Under(at, h.names.name(&child.CallFrame)), child); err != nil {

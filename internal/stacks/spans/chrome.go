@@ -4,24 +4,57 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // event is an event of the Chrome trace format.
 type event struct {
-	Name     string          `json:"name"`
+	Name     label           `json:"name"`
 	Phase    string          `json:"ph"`
 	Category string          `json:"cat"`
 	PID      json.RawMessage `json:"pid"`
 	TID      json.RawMessage `json:"tid"`
 	ID       json.RawMessage `json:"id"`
-	Time     float64         `json:"ts"`  // µs
-	Duration float64         `json:"dur"` // µs
+	Time     micros          `json:"ts"`
+	Duration micros          `json:"dur"`
 	Args     struct {
 		Parent string `json:"parent"` // in files of mcpdiag
 	} `json:"args"`
+}
+
+// micros are microseconds, which some programs write as a string.
+type micros float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *micros) UnmarshalJSON(data []byte) error {
+	text := strings.Trim(string(data), `"`)
+	if text == "null" {
+		return nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return fmt.Errorf("%.40q is not a time in microseconds", data)
+	}
+	*m = micros(v)
+	return nil
+}
+
+// label is a name, which may be a number.
+type label string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *label) UnmarshalJSON(data []byte) error {
+	var text string
+	if json.Unmarshal(data, &text) != nil { // null leaves it empty
+		text = string(data)
+	}
+	*l = label(text)
+	return nil
 }
 
 // Chrome reads Chrome trace events. Complete (X) and begin and end events (B, E)
@@ -35,7 +68,11 @@ func Chrome(data []byte) ([]Span, error) {
 	for i := range events {
 		c.event(&events[i])
 	}
-	return c.finish(), nil
+	list := c.finish()
+	if len(list) == 0 && c.chunks > 0 {
+		return nil, errors.New("it contains samples of a CPU profile (ProfileChunk) and no spans; save the profile itself, in Node.js with --cpu-prof")
+	}
+	return list, nil
 }
 
 // chromeEvents reads an object with traceEvents, or an array, whose end the format
@@ -81,14 +118,19 @@ type chromeReader struct {
 	spans   []Span
 	order   []string // threads, by their first event
 	count   int      // events
+	chunks  int      // of a CPU profile
+	last    int64    // ns, of the last event
 }
 
 func (c *chromeReader) event(e *event) {
 	thread := string(e.PID) + "/" + string(e.TID)
 	id := e.Category + "/" + string(e.PID) + "/" + string(e.ID)
 	c.count++
-	s := Span{Name: e.Name, Begin: nanoseconds(e.Time), End: nanoseconds(e.Time + max(e.Duration, 0)), order: c.count}
+	s := Span{Name: string(e.Name), Begin: nanoseconds(float64(e.Time)), End: nanoseconds(float64(e.Time + max(e.Duration, 0))), order: c.count}
+	c.last = max(c.last, s.End)
 	switch e.Phase {
+	case "P":
+		c.chunks++
 	case "X":
 		c.complete(thread, s)
 	case "B":
@@ -97,7 +139,7 @@ func (c *chromeReader) event(e *event) {
 		if last := len(c.open[thread]) - 1; last >= 0 {
 			s = c.open[thread][last]
 			c.open[thread] = c.open[thread][:last]
-			s.End = nanoseconds(e.Time)
+			s.End = nanoseconds(float64(e.Time))
 			c.complete(thread, s)
 		}
 	case "b":
@@ -110,11 +152,32 @@ func (c *chromeReader) event(e *event) {
 		if last := len(c.async[id]) - 1; last >= 0 {
 			s = c.async[id][last]
 			c.async[id] = c.async[id][:last]
-			s.End = nanoseconds(e.Time)
-			if last > 0 { // within another one of the same id
-				s.Parent, s.ID = id, id+"/"+strconv.Itoa(len(c.spans))
-			}
-			c.spans = append(c.spans, s)
+			s.End = nanoseconds(float64(e.Time))
+			c.ended(s, id, last)
+		}
+	}
+}
+
+// ended keeps an async span. One within another of the same id is its child.
+func (c *chromeReader) ended(s Span, id string, depth int) {
+	if depth > 0 {
+		s.Parent, s.ID = id, id+"/"+strconv.Itoa(len(c.spans))
+	}
+	c.spans = append(c.spans, s)
+}
+
+// endAll ends the spans that the file does not end, with its last event.
+func (c *chromeReader) endAll() {
+	for _, thread := range slices.Sorted(maps.Keys(c.open)) {
+		for _, s := range c.open[thread] {
+			s.Open, s.End = true, max(c.last, s.Begin)
+			c.complete(thread, s)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.async)) {
+		for depth, s := range c.async[id] {
+			s.Open, s.End = true, max(c.last, s.Begin)
+			c.ended(s, id, depth)
 		}
 	}
 }
@@ -128,6 +191,7 @@ func (c *chromeReader) complete(thread string, s Span) {
 
 // finish nests the spans of each thread by time.
 func (c *chromeReader) finish() []Span {
+	c.endAll()
 	for _, thread := range c.order {
 		list := c.threads[thread]
 		slices.SortStableFunc(list, func(a, b Span) int {

@@ -16,6 +16,7 @@ type Span struct {
 	Trace, ID, Parent string // Parent is "" for the root of a trace
 	Name              string
 	Failed            bool
+	Open              bool  // the file does not end it
 	Begin, End        int64 // ns; a float has no room for the time since 1970
 
 	order int // of the event that began it
@@ -37,10 +38,17 @@ func Profile(format stacks.Format, list []Span) (*stacks.Profile, error) {
 		n.add(stacks.Root, root, 0)
 	}
 	n.orphans()
+	open := 0
 	for i := range list {
 		if list[i].Failed {
 			n.failed++
 		}
+		if list[i].Open {
+			open++
+		}
+	}
+	if open > 0 {
+		n.Warn("%s not ended in the file; they end with its last event", stacks.Plural(float64(open), "span"))
 	}
 	if n.failed > 0 {
 		n.Warn("%s with an error, marked (error)", stacks.Plural(float64(n.failed), "span"))
