@@ -9,8 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
@@ -109,6 +112,54 @@ func TestK6CountsTheSameErrors(t *testing.T) {
 	}
 }
 
+// The pods of the k6 operator each play their part of the script in the manifests, and
+// together they make the calls of the plan.
+func TestK6OperatorPartsAddUp(t *testing.T) {
+	program := k6Binary(t)
+	srv := httptest.NewServer(demo.New(demo.Config{}).Handler())
+	defer srv.Close()
+	const pods = 3
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "plan.yaml"), []byte("stages: [{users: 7, calls: 10}]\nsteps: [{tool: echo, args: {text: 'a {{iter}}'}}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	manifests := mcpdiag(t, exitOK, "loadtest", "export", "k6", filepath.Join(dir, "plan.yaml"), "--url", "http://server.default:3000", "--operator", fmt.Sprint(pods))
+	var config struct {
+		Data map[string]string `yaml:"data"`
+	}
+	if err := yaml.NewDecoder(strings.NewReader(manifests)).Decode(&config); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "plan.js"), []byte(config.Data["plan.js"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	calls := 0.0
+	for i := range pods {
+		segment := fmt.Sprintf("%d/%d:%d/%d", i, pods, i+1, pods)
+		calls += runK6(t, program, dir, false, "-e", "MCP_URL="+srv.URL+"/mcp", "--execution-segment", segment, "--execution-segment-sequence", "0,1/3,2/3,1").Metrics["mcp_calls"].Count
+	}
+	if calls != 70 {
+		t.Errorf("%d pods made %.0f calls, want 70", pods, calls)
+	}
+}
+
+// The example of docs/scale.md: its plan makes its manifest.
+func TestScaleExample(t *testing.T) {
+	t.Parallel()
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(textOf(t, "../../docs/scale.md"), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks of YAML", len(blocks))
+	}
+	file := filepath.Join(t.TempDir(), "plan.yaml")
+	if err := os.WriteFile(file, []byte(blocks[0][1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	manifests := mcpdiag(t, exitOK, "loadtest", "export", "k6", file, "--operator", "4")
+	if _, run, _ := strings.Cut(manifests, "\n---\n"); run != blocks[1][1] {
+		t.Errorf("the TestRun is\n%s", run)
+	}
+}
+
 func readOurs(t *testing.T, path string) *result.Result {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -126,13 +177,14 @@ func readOurs(t *testing.T, path string) *result.Result {
 const crossedCode = 99
 
 // runK6 runs plan.js in dir. k6 sends nothing home.
-func runK6(t *testing.T, program, dir string, crossed bool) *k6Summary {
+func runK6(t *testing.T, program, dir string, crossed bool, flags ...string) *k6Summary {
 	t.Helper()
 	program, err := filepath.Abs(program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "run", "--quiet", "--no-usage-report", "--summary-export", "k6.json", "plan.js")
+	args := append([]string{"run", "--quiet", "--no-usage-report", "--summary-export", "k6.json"}, flags...)
+	cmd := exec.CommandContext(t.Context(), program, append(args, "plan.js")...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "K6_NO_USAGE_REPORT=true")
 	out, err := cmd.CombinedOutput()

@@ -130,14 +130,20 @@ machines: calls, errors and latency distributions.`,
 
 func newLoadtestExportCmd(a *app) *cobra.Command {
 	var output, url string
+	var pods int
 	toK6 := &cobra.Command{
 		Use:   "k6 PLAN",
 		Short: "Convert a plan to a script for k6",
 		Long: `k6 writes a script for k6 (https://k6.io) that follows the plan: stages, sessions, headers
-of each revision, arguments, checks and thresholds. k6 can run it on several machines.
-The address is that of the plan, --url, or MCP_URL when the script runs.`,
+of each revision, arguments, checks and thresholds. The address is that of the plan,
+--url, or MCP_URL when the script runs.
+
+With --operator it writes what the k6 operator of a Kubernetes cluster wants instead: the
+script in a ConfigMap, and a TestRun that plays it from that many pods. A token comes from
+the key token of the Secret mcpdiag-token, if there is one.`,
 		Example: `  mcpdiag loadtest export k6 plan.yaml > plan.js
-  k6 run plan.js`,
+  k6 run plan.js
+  mcpdiag loadtest export k6 plan.yaml --url http://server.default:3000/mcp --operator 4 | kubectl apply -f -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := plan.Read(args[0])
@@ -158,11 +164,18 @@ The address is that of the plan, --url, or MCP_URL when the script runs.`,
 				return usagef("the address contains a credential, which the script would reveal; omit it and set MCP_URL when the script runs")
 			}
 			p.URL = target.String()
-			return a.write(output, func(w io.Writer) error { return k6.Export(w, p) })
+			if pods == 0 {
+				return a.write(output, func(w io.Writer) error { return k6.Export(w, p) })
+			}
+			if isLocal(target.Hostname()) {
+				return usagef("%s is the pod itself in a cluster; name the service with --url, such as http://server.default:3000/mcp", target.Host)
+			}
+			return a.write(output, func(w io.Writer) error { return k6.Manifests(w, p, pods) })
 		},
 	}
 	toK6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")
 	toK6.Flags().StringVar(&url, "url", "", "address of the server (default: that of the plan)")
+	positiveVar(toK6.Flags(), &pods, "operator", 0, "write the manifests of the k6 operator, for this many pods")
 	paths(toK6.Flags(), "output")
 	cmd := &cobra.Command{Use: "export", Short: "Convert a plan for another tool"}
 	holdCommands(cmd)
