@@ -21,7 +21,9 @@ type value struct {
 
 // fieldReader collects the fields of one object or of one list of key=value pairs.
 type fieldReader struct {
-	dec    jx.Decoder
+	line   []byte     // of the object
+	at     int        // in line
+	dec    jx.Decoder // of strings with escapes
 	path   []byte
 	values [numFields]value
 	found  [numFields]field // the fields that have a value
@@ -31,13 +33,14 @@ type fieldReader struct {
 	maps   map[string]alias         // names given by the user
 	opens  map[string]bool          // objects that have to be read for them
 	keys   [maxKeys]keyMemo         // of the line before, by position
-	seen   int                      // keys so far
+	seen   int                      // keys so far, of all layers of the line
+	plain  []byte                   // texts without their escapes, of several lines
 }
 
 // keyMemo caches the meaning of the key at one position: lines of one logger have the
 // same keys in the same order, so most keys need not be looked up.
 type keyMemo struct {
-	raw   []byte
+	raw   []byte // the key with its quotes and the colon
 	above string // path of the enclosing object
 	path  string
 	alias alias
@@ -52,7 +55,7 @@ func (f *fieldReader) reset() {
 	for _, id := range f.found[:f.n] {
 		f.values[id] = value{}
 	}
-	f.n, f.seen = 0, 0
+	f.n = 0
 	f.path = f.path[:0]
 	f.style = NoDuration
 }
@@ -85,83 +88,237 @@ func (f *fieldReader) put(a alias, text []byte, number bool) {
 	if text == nil {
 		text = []byte{}
 	}
-	*v = value{text: text, rank: a.rank, number: number, unit: a.unit, given: a.given}
+	v.text, v.rank, v.number, v.unit, v.given = text, a.rank, number, a.unit, a.given
 }
 
 // object reads the object at the start of line and reports whether there was one.
-// A line that breaks off keeps the fields that were read until then.
+// A line that breaks off keeps the fields that were read until then. It checks no more
+// of the syntax than it needs to find the members.
 func (f *fieldReader) object(line []byte) bool {
 	f.reset()
-	f.dec.ResetBytes(line)
-	err := f.members(0)
-	return err == nil || f.n > 0
+	f.line, f.at = line, 0
+	if f.blanks() != '{' {
+		return false
+	}
+	f.at++
+	return f.members(0) || f.n > 0
 }
 
-func (f *fieldReader) members(depth int) error {
-	above := len(f.path)
-	return f.dec.ObjBytes(func(d *jx.Decoder, key []byte) error {
-		m := f.remember(key, f.path[:above])
-		f.path = append(f.path[:above], m.path[above:]...)
-		err := f.member(d, depth, m)
-		f.path = f.path[:above]
-		return err
-	})
+// blanks skips white space and returns the byte behind it, 0 at the end.
+func (f *fieldReader) blanks() byte {
+	for ; f.at < len(f.line); f.at++ {
+		if c := f.line[f.at]; c > ' ' {
+			return c
+		}
+	}
+	return 0
 }
 
-// remember returns the meaning of key below the path above.
-func (f *fieldReader) remember(key, above []byte) *keyMemo {
+// members reads the members of an object behind its brace and reports whether it ends.
+func (f *fieldReader) members(depth int) bool {
+	for {
+		switch f.blanks() {
+		case '}':
+			f.at++
+			return true
+		case ',':
+			f.at++
+			continue
+		case '"':
+		default:
+			return false
+		}
+		m, ok := f.key()
+		if !ok {
+			return false
+		}
+		if !f.member(depth, m) {
+			return false
+		}
+	}
+}
+
+// key reads a key and its colon and returns its meaning below the path.
+func (f *fieldReader) key() (*keyMemo, bool) {
 	m := &f.keys[f.seen%maxKeys]
 	f.seen++
-	if bytes.Equal(m.raw, key) && m.above == string(above) && m.raw != nil {
-		return m
+	if len(m.raw) > 0 && bytes.HasPrefix(f.line[f.at:], m.raw) && m.above == string(f.path) {
+		f.at += len(m.raw)
+		return m, true
 	}
-	path := appendKey(bytes.Clone(above), key)
-	m.raw, m.above, m.path = append(m.raw[:0], key...), string(above), string(path)
+	start := f.at
+	key, ok := f.quoted()
+	if !ok || f.blanks() != ':' {
+		return nil, false
+	}
+	f.at++
+	path := appendKey(bytes.Clone(f.path), key)
+	m.raw, m.above, m.path = append(m.raw[:0], f.line[start:f.at]...), string(f.path), string(path)
 	m.alias, m.known = f.lookup(path)
 	m.open = prefixes[m.path] || f.opens[m.path]
-	return m
+	return m, true
 }
 
-func (f *fieldReader) member(d *jx.Decoder, depth int, m *keyMemo) error {
-	a, known := m.alias, m.known
-	switch d.Next() {
-	case jx.Object:
-		if known && a.field == resultField {
-			f.put(a, []byte("{}"), false)
+// member reads the value of a member and keeps it if its key has a meaning.
+func (f *fieldReader) member(depth int, m *keyMemo) bool {
+	switch c := f.blanks(); c {
+	case '{':
+		f.putResult(m)
+		if f.at++; depth+1 >= maxDepth || !m.open {
+			return f.skipRest()
 		}
-		if depth+1 < maxDepth && m.open {
-			return f.members(depth + 1)
+		above := len(f.path)
+		f.path = append(f.path[:0], m.path...)
+		ended := f.members(depth + 1)
+		f.path = f.path[:above]
+		return ended
+	case '[':
+		f.at++
+		f.putResult(m)
+		return f.skipRest()
+	case '"':
+		if !m.known {
+			return f.skipQuoted()
 		}
-		return d.Skip()
-	case jx.String:
-		if !known {
-			return d.Skip()
+		text, ok := f.quoted()
+		if ok {
+			f.put(m.alias, text, false)
 		}
-		text, err := d.StrBytes()
-		if err == nil {
-			f.put(a, text, false)
-		}
-		return err
-	case jx.Number:
-		if !known {
-			return d.Skip()
-		}
-		text, err := d.Num()
-		if err == nil {
-			f.put(a, text, true)
-		}
-		return err
-	case jx.Bool:
-		truth, err := d.Bool()
-		if known && err == nil && truth && a.field == isErrorField {
-			f.put(a, []byte("true"), false)
-		}
-		return err
+		return ok
+	default:
+		return f.literal(m)
 	}
-	if known && a.field == resultField {
-		f.put(a, []byte("{}"), false)
+}
+
+// putResult notes that a JSON-RPC message has a result, of whatever type.
+func (f *fieldReader) putResult(m *keyMemo) {
+	if m.known && m.alias.field == resultField {
+		f.put(m.alias, []byte("{}"), false)
 	}
-	return d.Skip()
+}
+
+// literal reads a number, true, false or null.
+func (f *fieldReader) literal(m *keyMemo) bool {
+	start := f.at
+	for f.at < len(f.line) && isLiteralByte(f.line[f.at]) {
+		f.at++
+	}
+	text := f.line[start:f.at]
+	switch {
+	case len(text) == 0:
+		return false
+	case !m.known:
+	case text[0] == '-' || isDigit(text[0]):
+		f.put(m.alias, text, true)
+	case m.alias.field == isErrorField && string(text) == "true":
+		f.put(m.alias, text, false)
+	default:
+		f.putResult(m)
+	}
+	return true
+}
+
+func isLiteralByte(c byte) bool {
+	return isDigit(c) || isLower(c) || c == '.' || c == '-' || c == '+' || c == 'E'
+}
+
+// skipQuoted skips a string and reports whether it ends.
+func (f *fieldReader) skipQuoted() bool {
+	for f.at++; ; f.at++ {
+		end := bytes.IndexByte(f.line[f.at:], '"')
+		if end < 0 {
+			f.at = len(f.line)
+			return false
+		}
+		escapes := 0
+		for i := f.at + end - 1; i >= f.at && f.line[i] == '\\'; i-- {
+			escapes++
+		}
+		if f.at += end; escapes%2 == 0 {
+			f.at++
+			return true
+		}
+	}
+}
+
+// quoted reads a string.
+func (f *fieldReader) quoted() ([]byte, bool) {
+	rest := f.line[f.at+1:]
+	end := bytes.IndexByte(rest, '"')
+	if end >= 0 && bytes.IndexByte(rest[:end], '\\') < 0 {
+		f.at += end + 2
+		return rest[:end], true
+	}
+	return f.unescaped()
+}
+
+// plainSize is how much room for texts is made at a time.
+const plainSize = 64 << 10
+
+// unescaped reads a string with escapes.
+func (f *fieldReader) unescaped() ([]byte, bool) {
+	rest := f.line[f.at+1:]
+	if cap(f.plain)-len(f.plain) < len(rest) {
+		f.plain = make([]byte, 0, max(plainSize, len(rest)))
+	}
+	begin, text := len(f.plain), f.plain
+	for i := 0; i < len(rest); i++ {
+		c := rest[i]
+		switch c {
+		case '"':
+			f.plain = text
+			f.at += i + 2
+			return text[begin:len(text):len(text)], true
+		case '\\':
+			if i++; i == len(rest) {
+				return nil, false
+			}
+			if c = escapes[rest[i]]; c == 0 {
+				return f.withUnicode()
+			}
+		}
+		text = append(text, c)
+	}
+	f.at = len(f.line)
+	return nil, false
+}
+
+// escapes are the characters behind a backslash, except those of Unicode.
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// withUnicode reads a string with escapes of any kind.
+func (f *fieldReader) withUnicode() ([]byte, bool) {
+	start := f.at
+	if !f.skipQuoted() {
+		return nil, false
+	}
+	f.dec.ResetBytes(f.line[start:f.at])
+	text, err := f.dec.StrBytes()
+	return text, err == nil
+}
+
+// skipRest skips the rest of an object or array behind its bracket.
+func (f *fieldReader) skipRest() bool {
+	for depth := 1; depth > 0; {
+		next := bytes.IndexAny(f.line[f.at:], `"{}[]`)
+		if next < 0 {
+			f.at = len(f.line)
+			return false
+		}
+		switch f.at += next; f.line[f.at] {
+		case '"':
+			if !f.skipQuoted() {
+				return false
+			}
+			continue
+		case '{', '[':
+			depth++
+		default:
+			depth--
+		}
+		f.at++
+	}
+	return true
 }
 
 // integer reads a decimal number; 0 if it is none or has more than 18 digits.

@@ -21,17 +21,25 @@ var levelNames = [...]string{"", "trace", "debug", "info", "notice", "warn", "er
 
 func (l Level) String() string { return levelNames[l] }
 
-// levelWords maps the words that loggers use, in lower case.
-var levelWords = map[string]Level{
-	"trace": Trace, "trc": Trace, "trce": Trace, "verbose": Trace, "finest": Trace, "finer": Trace, "silly": Trace,
-	"debug": Debug, "dbg": Debug, "dbug": Debug, "fine": Debug, "debug1": Debug, "debug2": Debug, "debug3": Debug, "debug4": Debug, "debug5": Debug,
-	"info": Info, "inf": Info, "information": Info, "informational": Info, "log": Info, "statement": Info, "detail": Info, "hint": Info,
-	"context": Info, "http": Info, "success": Info, "default": Info, "config": Info,
-	"notice": Notice,
-	"warn":   Warn, "wrn": Warn, "warning": Warn,
-	"error": Error, "err": Error, "eror": Error, "fail": Error, "severe": Error, "exception": Error,
-	"fatal": Fatal, "ftl": Fatal, "critical": Fatal, "crit": Fatal, "crt": Fatal, "alert": Fatal, "emergency": Fatal, "emerg": Fatal,
-	"panic": Fatal, "dpanic": Fatal, "pnc": Fatal,
+// levelOfWord reads the words that loggers use, in lower case.
+func levelOfWord(word []byte) Level {
+	switch string(word) {
+	case "trace", "trc", "trce", "verbose", "finest", "finer", "silly":
+		return Trace
+	case "debug", "dbg", "dbug", "fine", "debug1", "debug2", "debug3", "debug4", "debug5":
+		return Debug
+	case "info", "inf", "information", "informational", "log", "statement", "detail", "hint", "context", "http", "success", "default", "config":
+		return Info
+	case "notice":
+		return Notice
+	case "warn", "wrn", "warning":
+		return Warn
+	case "error", "err", "eror", "fail", "severe", "exception":
+		return Error
+	case "fatal", "ftl", "critical", "crit", "crt", "alert", "emergency", "emerg", "panic", "dpanic", "pnc":
+		return Fatal
+	}
+	return NoLevel
 }
 
 const longestLevel = 16
@@ -52,7 +60,7 @@ func ParseLevel(word []byte) Level {
 		}
 		lower[i] = c
 	}
-	return levelWords[string(lower[:len(word)])]
+	return levelOfWord(lower[:len(word)])
 }
 
 // levelOfNumber reads the numbers of pino and bunyan (10 to 60) and logback (10000 to 40000).

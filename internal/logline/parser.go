@@ -68,6 +68,7 @@ func (f *fieldReader) open(key string) {
 // Parse reads one line, without its newline, into r.
 func (p *Parser) Parse(line []byte, r *Record) {
 	*r = Record{Time: Stamp{Missing: NoStamp}}
+	p.fields.seen = 0
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if bytes.IndexByte(line, 0x1b) >= 0 {
 		line = stripEscapes(line)

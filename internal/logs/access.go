@@ -32,27 +32,27 @@ type LimitRow struct {
 // pairKey returns the name of a row that has two parts.
 func pairKey(a, b string) []byte { return []byte(a + "\x00" + b) }
 
-// span counts events and when they were.
-type span struct {
+// occurrences counts events and when they were.
+type occurrences struct {
 	count, first, last int64
 	second, inSecond   int64
 	peak               int64
 }
 
-func (s *span) add(e *input.Entry) {
-	s.count++
+func (o *occurrences) add(e *input.Entry) {
+	o.count++
 	if !e.Known {
 		return
 	}
-	if s.first == 0 {
-		s.first = e.Nanos
+	if o.first == 0 {
+		o.first = e.Nanos
 	}
-	s.last = e.Nanos
-	if sec := e.Nanos / int64(time.Second); sec != s.second {
-		s.second, s.inSecond = sec, 0
+	o.last = e.Nanos
+	if sec := e.Nanos / int64(time.Second); sec != o.second {
+		o.second, o.inSecond = sec, 0
 	}
-	s.inSecond++
-	s.peak = max(s.peak, s.inSecond)
+	o.inSecond++
+	o.peak = max(o.peak, o.inSecond)
 }
 
 func timeOf(nanos int64) time.Time {
@@ -64,8 +64,9 @@ func timeOf(nanos int64) time.Time {
 
 // refusals are requests that were refused for lack of credentials or rights.
 type refusals struct {
-	names *namer
-	rows  tally[span]
+	names   *namer
+	lexicon *lexicon
+	rows    tally[occurrences]
 }
 
 // authWords are the phrases of loggers and libraries for refused credentials.
@@ -75,23 +76,23 @@ var authWords = []string{
 	"invalid audience", "insufficient_scope", "insufficient scope", "permission denied for user", "invalid api key", "forbidden",
 }
 
-func (r *refusals) add(e *input.Entry, s said, about topics) {
+func (r *refusals) add(e *input.Entry, said *wordSet) {
 	refused := e.Status == 401 || e.Status == 403
-	if !refused && (e.RPC.Kind != logline.NoRPC && !e.RPC.IsError || about&aboutAuth == 0) {
+	if !refused && (e.RPC.Kind != logline.NoRPC && !e.RPC.IsError || !said.any(&r.lexicon.auth)) {
 		return
 	}
-	r.rows.row(pairKey(r.names.who(e), reasonOf(e, s))).add(e)
+	r.rows.row(pairKey(r.names.who(e), r.reasonOf(e, said))).add(e)
 }
 
 // reasonOf is the reason that the line gives, else the phrase or the status.
-func reasonOf(e *input.Entry, s said) string {
+func (r *refusals) reasonOf(e *input.Entry, said *wordSet) string {
 	switch {
 	case len(e.Reason) > 0:
 		return text(e.Reason)
 	case len(e.ErrorText) > 0:
 		return text(e.ErrorText)
 	}
-	if word := s.first(authWords); word != "" {
+	if word := r.lexicon.first(authWords, said); word != "" {
 		return word
 	}
 	return map[int]string{401: "401 unauthorized", 403: "403 forbidden"}[e.Status]
@@ -99,24 +100,25 @@ func reasonOf(e *input.Entry, s said) string {
 
 func (r *refusals) result() []RefusalRow {
 	rows := []RefusalRow{}
-	for name, s := range r.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
+	for name, o := range r.rows.sorted(func(a, b *occurrences) int { return cmp.Compare(b.count, a.count) }) {
 		who, reason, _ := strings.Cut(name, "\x00")
-		rows = append(rows, RefusalRow{Who: who, Reason: reason, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last)})
+		rows = append(rows, RefusalRow{Who: who, Reason: reason, Count: o.count, First: timeOf(o.first), Last: timeOf(o.last)})
 	}
 	return rows
 }
 
 // limits are requests over a rate limit.
 type limits struct {
-	names *namer
-	rows  tally[span]
+	names   *namer
+	lexicon *lexicon
+	rows    tally[occurrences]
 }
 
 // limitWords are the phrases for a request over a limit.
 var limitWords = []string{"rate_limit", "rate limit", "too many requests", "ratelimit"}
 
-func (l *limits) add(e *input.Entry, about topics) bool {
-	if e.Status != 429 && e.RPC.Code != -32004 && about&aboutLimit == 0 {
+func (l *limits) add(e *input.Entry, said *wordSet) bool {
+	if e.Status != 429 && e.RPC.Code != -32004 && !said.any(&l.lexicon.limit) {
 		return false
 	}
 	l.rows.row(pairKey(l.names.who(e), cmp.Or(text(appendEndpoint(nil, e)), "(unknown)"))).add(e)
@@ -125,9 +127,9 @@ func (l *limits) add(e *input.Entry, about topics) bool {
 
 func (l *limits) result() []LimitRow {
 	rows := []LimitRow{}
-	for name, s := range l.rows.sorted(func(a, b *span) int { return cmp.Compare(b.count, a.count) }) {
+	for name, o := range l.rows.sorted(func(a, b *occurrences) int { return cmp.Compare(b.count, a.count) }) {
 		who, endpoint, _ := strings.Cut(name, "\x00")
-		rows = append(rows, LimitRow{Who: who, Endpoint: endpoint, Count: s.count, First: timeOf(s.first), Last: timeOf(s.last), PeakSec: s.peak})
+		rows = append(rows, LimitRow{Who: who, Endpoint: endpoint, Count: o.count, First: timeOf(o.first), Last: timeOf(o.last), PeakSec: o.peak})
 	}
 	return rows
 }

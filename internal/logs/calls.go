@@ -45,7 +45,7 @@ type calls struct {
 	pending map[callKey]*pendingCall
 	oldest  []callKey // in the order of their start
 	bigIDs  int64     // ids beyond the integers of JavaScript
-	said    said      // of the current line
+	lexicon *lexicon
 }
 
 type callStats struct {
@@ -76,7 +76,7 @@ func (p *pendingCall) name() string { return cmp.Or(p.tool, p.method) }
 // pair pairs the entry with the call that it starts or ends. It sees every entry,
 // also those that a filter leaves out, and gives an answer the tool, the method and the
 // duration of its call, so that a filter can ask for them.
-func (c *calls) pair(e *input.Entry) *pairing {
+func (c *calls) pair(e *input.Entry, said *wordSet) *pairing {
 	switch {
 	case e.Format == logline.Cursor:
 		return c.cursor(e)
@@ -87,7 +87,7 @@ func (c *calls) pair(e *input.Entry) *pairing {
 	case e.RPC.Kind == logline.Notification && string(e.Method) == "notifications/cancelled":
 		c.cancel(e)
 	case e.RPC.Kind == logline.NoRPC && len(e.Tool) > 0:
-		return c.line(e)
+		return c.line(e, said)
 	}
 	return nil
 }
@@ -255,12 +255,11 @@ var (
 // line pairs the lines that a server writes at the start and at the end of a call, by
 // the identifier of its request. A line with a duration or an error, or with a word for
 // the end, ends a call also if its start was not logged.
-func (c *calls) line(e *input.Entry) *pairing {
+func (c *calls) line(e *input.Entry, said *wordSet) *pairing {
 	key := c.key(e, append([]byte("line "), e.Request...), logline.Server)
-	c.said = appendSaid(c.said[:0], e)
-	ends := e.HasDuration || isError(e) || c.said.any(endWords)
+	ends := e.HasDuration || isError(e) || said.any(&c.lexicon.ends)
 	switch {
-	case !ends && len(e.Request) > 0 && c.said.any(startWords):
+	case !ends && len(e.Request) > 0 && said.any(&c.lexicon.starts):
 		return c.start(key, e)
 	case !ends:
 		return nil

@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,70 +48,20 @@ const maxText = 300
 // text copies a field, cut to a bounded length.
 func text(field []byte) string { return string(field[:min(len(field), maxText)]) }
 
-// said is the text of an entry in lower case: event, message, error and error type.
-type said []byte
+// maxSaid is how much of a text is searched for words.
+const maxSaid = 500
 
-// appendSaid appends the texts of an entry in lower case.
-func appendSaid(dst said, e *input.Entry) said {
+// appendSaid appends the texts of an entry: event, message, error and error type.
+func appendSaid(dst []byte, e *input.Entry) []byte {
 	for _, field := range [...][]byte{e.Event, e.Message, e.ErrorText, e.ErrorType} {
-		for _, c := range field[:min(len(field), maxSaid)] {
-			if 'A' <= c && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			dst = append(dst, c)
-		}
-		dst = append(dst, 0)
+		dst = append(append(dst, field[:min(len(field), maxSaid)]...), 0)
 	}
 	return dst
 }
 
-// maxSaid is how much of a text is searched for words.
-const maxSaid = 500
-
-// any reports whether one of words, which are in lower case, was said.
-func (s said) any(words []string) bool { return s.first(words) != "" }
-
-// first returns the first of words that was said.
-func (s said) first(words []string) string {
-	for _, word := range words {
-		if bytes.Contains(s, []byte(word)) {
-			return word
-		}
-	}
-	return ""
-}
-
-// topics are the subjects that an entry's words are about.
-type topics uint8
-
-const (
-	aboutAuth topics = 1 << iota
-	aboutLimit
-	aboutSession
-	aboutDatabase
-)
-
-func topicsOf(s said) topics {
-	var found topics
-	for _, t := range [...]struct {
-		topic topics
-		words [][]string
-	}{
-		{aboutAuth, [][]string{authWords}}, {aboutLimit, [][]string{limitWords}}, {aboutDatabase, [][]string{databaseWords}},
-		{aboutSession, [][]string{sessionLost, sessionOpened, sessionClosed, sessionDropped}},
-	} {
-		for _, words := range t.words {
-			if s.any(words) {
-				found |= t.topic
-			}
-		}
-	}
-	return found
-}
-
 // subject caches the classification of a message.
 type subject struct {
-	topics   topics
+	words    wordSet // that were said
 	template *template.Template
 }
 
@@ -121,24 +70,28 @@ const maxSubjects = 8192
 
 // subjects remembers messages: most messages of a log are repeated.
 type subjects struct {
-	known map[string]*subject
-	spare subject
+	lexicon *lexicon
+	known   map[string]*subject
+	spare   subject
+	said    []byte // by the current entry
 }
 
-// of returns the cached classification of an entry with the text s.
-func (m *subjects) of(s said) *subject {
-	if found, ok := m.known[string(s)]; ok {
+// of returns the classification of an entry.
+func (m *subjects) of(e *input.Entry) *subject {
+	m.said = appendSaid(m.said[:0], e)
+	if found, ok := m.known[string(m.said)]; ok {
 		return found
 	}
-	if m.known == nil {
-		m.known = map[string]*subject{}
+	found := &m.spare
+	if len(m.known) < maxSubjects {
+		found = &subject{}
+		if m.known == nil {
+			m.known = map[string]*subject{}
+		}
+		m.known[string(m.said)] = found
 	}
-	if len(m.known) >= maxSubjects {
-		m.spare = subject{topics: topicsOf(s)}
-		return &m.spare
-	}
-	found := &subject{topics: topicsOf(s)}
-	m.known[string(s)] = found
+	*found = subject{}
+	m.lexicon.find(m.said, &found.words)
 	return found
 }
 

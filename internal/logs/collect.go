@@ -34,7 +34,6 @@ type collector struct {
 	first      int64
 	last       int64
 	subjects   subjects
-	said       said                                    // of the current entry
 	name       []byte                                  // of the current entry's endpoint
 	by         func(dst []byte, e *input.Entry) []byte // appends the name under which rates are counted
 	series     map[*template.Template]*anomaly.Series
@@ -45,39 +44,38 @@ type collector struct {
 const maxTemplates = 5000
 
 func newCollector(o *Options) (*collector, error) {
-	list, err := Signatures()
+	lex, err := theLexicon()
 	if err != nil {
 		return nil, err
 	}
 	names := newNamer()
 	c := &collector{
-		refusals: refusals{names: names}, limits: limits{names: names}, signatures: signatureTable{list: list},
+		refusals: refusals{names: names, lexicon: lex}, limits: limits{names: names, lexicon: lex}, signatures: signatureTable{lexicon: lex},
+		sessions: sessions{lexicon: lex}, database: database{lexicon: lex}, subjects: subjects{lexicon: lex},
 		slow: slow{threshold: o.Slow, top: o.Top}, templates: template.Miner{Limit: maxTemplates},
 		requests: requests{threshold: o.Slow}, counter: anomaly.Counter{MaxKeys: 2 * maxNames}, timeline: timeline{request: o.Request},
-		calls: calls{tools: tally[callStats]{limit: maxTools}}, series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")],
+		calls: calls{lexicon: lex, tools: tally[callStats]{limit: maxTools}}, series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")],
 	}
 	c.templates.OnForget = func(t *template.Template) { delete(c.series, t) }
 	return c, nil
 }
 
-func (c *collector) add(e *input.Entry, call *pairing) {
+// add counts an entry with its classification and its part in a call.
+func (c *collector) add(e *input.Entry, about *subject, call *pairing) {
 	c.entries++
 	c.levels[e.Level]++
 	c.span(e)
 	c.timeline.add(e)
-	c.said = appendSaid(c.said[:0], e)
-	subject := c.subjects.of(c.said)
-	about := subject.topics
 	c.name = c.by(c.name[:0], e)
 	c.timed(e, call)
-	c.sessions.add(e, c.said, about)
+	c.sessions.add(e, &about.words)
 	c.requests.add(e, call)
-	if !c.limits.add(e, about) { // a request over a limit is no failed login
-		c.refusals.add(e, c.said, about)
+	if !c.limits.add(e, &about.words) { // a request over a limit is no failed login
+		c.refusals.add(e, &about.words)
 	}
-	c.database.add(e, c.said, about)
+	c.database.add(e, &about.words)
 	c.signatures.add(e)
-	c.count(e, subject)
+	c.count(e, about)
 }
 
 // timed counts the outcome and the duration of a request. Lines that say neither are

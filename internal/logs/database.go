@@ -44,18 +44,18 @@ var databaseWords = []string{
 	"database", "postgres", "pq:", "psycopg", "asyncpg", "sqlalchemy", "hikari", "pgx", "mysql", "mongo", "redis", "sqlite", "sqlstate", "pool", "too many clients", "statement timeout", "deadlock", ":5432", ":3306", ":6379",
 }
 
-// databaseClass returns the class of a database error, "" for all other entries.
-func databaseClass(e *input.Entry, s said, about topics) string {
+// class returns the class of a database error, "" for all other entries.
+func (d *database) class(e *input.Entry, said *wordSet) string {
 	fromServer := e.Format == logline.Postgres || e.Format == logline.Redis
 	if !fromServer && !isError(e) && len(e.ErrorText) == 0 || fromServer && e.Level < logline.Warn {
 		return ""
 	}
-	if !fromServer && len(e.Statement) == 0 && !isSQLState(e.ErrorType) && about&aboutDatabase == 0 {
+	if !fromServer && len(e.Statement) == 0 && !isSQLState(e.ErrorType) && !said.any(&d.lexicon.database) {
 		return ""
 	}
-	for _, c := range databaseClasses {
-		if s.any(c.words) {
-			return c.class
+	for i := range d.lexicon.classes {
+		if said.any(&d.lexicon.classes[i]) {
+			return databaseClasses[i].class
 		}
 	}
 	return sqlStateClass(e.ErrorType)
@@ -88,16 +88,19 @@ func sqlStateClass(code []byte) string {
 }
 
 // database groups database errors by class and statement.
-type database struct{ rows tally[databaseCount] }
+type database struct {
+	lexicon *lexicon
+	rows    tally[databaseCount]
+}
 
 type databaseCount struct {
-	span
+	occurrences
 
 	message string
 }
 
-func (d *database) add(e *input.Entry, s said, about topics) {
-	class := databaseClass(e, s, about)
+func (d *database) add(e *input.Entry, said *wordSet) {
+	class := d.class(e, said)
 	if class == "" {
 		return
 	}

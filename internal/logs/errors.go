@@ -27,7 +27,7 @@ const maxExamples = 3
 type errorTable struct{ rows tally[errorCount] }
 
 type errorCount struct {
-	span
+	occurrences
 
 	title    string
 	fatal    bool

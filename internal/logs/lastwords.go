@@ -37,11 +37,11 @@ func (l *LastWords) Advice() []string {
 
 // LastWordsOf reads the end of a log.
 func LastWordsOf(log []byte) (*LastWords, error) {
-	list, err := Signatures()
+	lex, err := theLexicon()
 	if err != nil {
 		return nil, err
 	}
-	last, table := &LastWords{}, signatureTable{list: list}
+	last, table := &LastWords{}, signatureTable{lexicon: lex}
 	var stats input.Stats
 	source := input.FromReader("log", bytes.NewReader(log))
 	err = input.Read(context.Background(), source, input.Options{Zone: time.UTC, Workers: 1}, &stats, func(e *input.Entry) error {

@@ -622,7 +622,7 @@ func TestManyTemplates(t *testing.T) {
 	}
 	var stats input.Stats
 	err = input.Read(t.Context(), input.FromReader("log", strings.NewReader(b.String())), input.Options{Zone: time.UTC}, &stats, func(e *input.Entry) error {
-		c.add(e, nil)
+		c.add(e, c.subjects.of(e), nil)
 		return nil
 	})
 	if n := len(c.series); err != nil || n > maxTemplates+1 {

@@ -35,12 +35,13 @@ func Run(ctx context.Context, sources []*input.Source, o Options) (*Result, erro
 	var stats input.Stats
 	filtered := int64(0)
 	err = input.Merge(ctx, sources, o.Input, &stats, func(e *input.Entry) error {
-		call := c.calls.pair(e)
+		about := c.subjects.of(e)
+		call := c.calls.pair(e, &about.words)
 		if !o.wants(e) {
 			filtered++
 			return nil
 		}
-		c.add(e, call)
+		c.add(e, about, call)
 		if o.Each != nil {
 			return o.Each(e)
 		}

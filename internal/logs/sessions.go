@@ -22,6 +22,7 @@ type Sessions struct {
 
 // sessions counts the lines about sessions.
 type sessions struct {
+	lexicon     *lexicon
 	counts      Sessions
 	seen        tally[struct{}]
 	initialized tally[int64] // initialize requests by source and stream
@@ -35,7 +36,7 @@ var (
 	sessionDropped = []string{"server disconnected", "transport closed unexpectedly", "server transport closed"}
 )
 
-func (s *sessions) add(e *input.Entry, words said, about topics) {
+func (s *sessions) add(e *input.Entry, said *wordSet) {
 	if len(e.Session) > 0 {
 		s.seen.row(e.Session)
 	}
@@ -44,14 +45,14 @@ func (s *sessions) add(e *input.Entry, words said, about topics) {
 		s.initialize(e)
 	case string(e.Method) == "DELETE" && e.Status >= 200 && e.Status < 300:
 		s.counts.Closed++
-	case about&aboutSession == 0, e.RPC.Kind != logline.NoRPC && !e.RPC.IsError:
-	case words.any(sessionLost):
+	case e.RPC.Kind != logline.NoRPC && !e.RPC.IsError:
+	case said.any(&s.lexicon.lost):
 		s.counts.NotFound++
-	case words.any(sessionOpened):
+	case said.any(&s.lexicon.opened):
 		s.counts.Opened++
-	case words.any(sessionClosed):
+	case said.any(&s.lexicon.closed):
 		s.counts.Closed++
-	default:
+	case said.any(&s.lexicon.dropped):
 		s.counts.Disconnected++
 	}
 }

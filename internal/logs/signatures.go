@@ -1,12 +1,10 @@
 package logs
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
@@ -33,7 +31,8 @@ type Signature struct {
 	Positive string `json:"positive"`
 	Negative string `json:"negative"`
 
-	pattern *regexp.Regexp
+	all, any, none wordSet // of the lexicon
+	pattern        *regexp.Regexp
 }
 
 // SignatureRow is a known fault that was found.
@@ -51,10 +50,8 @@ type SignatureRow struct {
 	Place  string    `json:"place"`
 }
 
-// Signatures returns the known faults. They are shared: callers do not change them.
-var Signatures = sync.OnceValues(readSignatures)
-
-func readSignatures() ([]Signature, error) {
+// Signatures returns the known faults.
+func Signatures() ([]Signature, error) {
 	var list []Signature
 	if err := json.Unmarshal(signaturesJSON, &list); err != nil {
 		return nil, fmt.Errorf("reading the signatures: %w", err)
@@ -71,14 +68,9 @@ func readSignatures() ([]Signature, error) {
 	return list, nil
 }
 
-// matches reports whether a line has the fault; lower is the line in lower case.
-func (s *Signature) matches(line, lower []byte) bool {
-	for _, word := range s.All {
-		if !bytes.Contains(lower, []byte(word)) {
-			return false
-		}
-	}
-	return (len(s.Any) == 0 || said(lower).any(s.Any)) && !said(lower).any(s.None) && (s.pattern == nil || s.pattern.Match(line))
+// matches reports whether a line with these words has the fault.
+func (s *Signature) matches(line []byte, words *wordSet) bool {
+	return words.all(&s.all) && (len(s.Any) == 0 || words.any(&s.any)) && !words.any(&s.none) && (s.pattern == nil || s.pattern.Match(line))
 }
 
 // maxSearched is how much of a line is searched for known faults.
@@ -86,14 +78,12 @@ const maxSearched = 4096
 
 // signatureTable counts known faults.
 type signatureTable struct {
-	list []Signature
-	rows []signatureCount
-
-	lower []byte // the current line in lower case
+	lexicon *lexicon
+	rows    []signatureCount
 }
 
 type signatureCount struct {
-	span
+	occurrences
 
 	line  string
 	place string // of the first
@@ -109,12 +99,14 @@ func (t *signatureTable) add(e *input.Entry) {
 		return
 	}
 	line := e.Raw[:min(len(e.Raw), maxSearched)]
-	t.lower = append(t.lower[:0], bytes.ToLower(line)...)
-	if len(e.Stack) > 0 {
-		t.lower = append(t.lower, bytes.ToLower(e.Stack[:min(len(e.Stack), maxSearched)])...)
+	var words wordSet
+	t.lexicon.find(line, &words)
+	t.lexicon.find(e.Stack[:min(len(e.Stack), maxSearched)], &words)
+	if words == (wordSet{}) {
+		return
 	}
-	for i := range t.list {
-		if t.list[i].matches(line, t.lower) {
+	for i := range t.lexicon.signatures {
+		if t.lexicon.signatures[i].matches(line, &words) {
 			t.count(i, e)
 		}
 	}
@@ -122,7 +114,7 @@ func (t *signatureTable) add(e *input.Entry) {
 
 func (t *signatureTable) count(i int, e *input.Entry) {
 	if t.rows == nil {
-		t.rows = make([]signatureCount, len(t.list))
+		t.rows = make([]signatureCount, len(t.lexicon.signatures))
 	}
 	row := &t.rows[i]
 	if row.count == 0 {
@@ -137,7 +129,7 @@ func (t *signatureTable) result() []SignatureRow {
 		if c.count == 0 {
 			continue
 		}
-		s := t.list[i]
+		s := t.lexicon.signatures[i]
 		rows = append(rows, SignatureRow{
 			ID: s.ID, Title: s.Title, Cause: s.Cause, Remedy: s.Remedy, Next: s.Next, Warn: s.Warn, Count: c.count,
 			First: timeOf(c.first), Last: timeOf(c.last), Line: c.line, Place: c.place,
