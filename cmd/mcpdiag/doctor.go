@@ -33,6 +33,8 @@ type examiner struct {
 	describe string
 	save     string
 	replay   string
+	baseline string
+	anyOld   bool // the baseline may be of another target
 	failOn   choice
 	format   choice
 	output   string
@@ -82,16 +84,18 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	fs.StringVar(&d.save, "save", "", "write what was observed to this file, without secrets")
 	fs.StringVar(&d.replay, "replay", "", "judge what --save wrote, without the server; - is standard input")
 	clientVar(cmd, fs, &d.how.Client)
-	choiceVar(cmd, fs, &d.failOn, "fail-on", "what makes the exit code 3", "fail", "warn", "never")
+	choiceVar(cmd, fs, &d.failOn, "fail-on", "what makes the exit code 3", "fail", "warn", "new", "never")
+	fs.StringVar(&d.baseline, "baseline", "", "compare with the JSON of an earlier run: failures, tools, latency")
+	fs.BoolVar(&d.anyOld, "baseline-any", false, "compare with a baseline of another server")
 	fs.BoolVar(&d.how.Short, "short", false, "print the verdict and the problems only")
 	fs.BoolVar(&d.how.Curl, "curl", false, "print a command that repeats the exchange of each problem")
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
 	group(fs, "Selection", "only", "skip", "client", "quick", "deadline", "plan", "list-checks", "describe")
-	group(fs, "Facts", "save", "replay")
+	group(fs, "Facts", "save", "replay", "baseline", "baseline-any")
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
 	foundMaySet(fs, "quick", "deadline", "fail-on", "format", "only", "skip")
-	paths(fs, "save", "replay", "output")
+	paths(fs, "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 10*time.Second)
 	for _, flag := range []string{"only", "skip", "describe"} {
 		complete(cmd, flag, checksOfDoctor)
@@ -142,9 +146,17 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 			return err
 		})
 	}
+	if err := d.readBaseline(); err != nil {
+		return err
+	}
 	facts, err := d.facts(ctx, args)
 	if err != nil {
 		return err
+	}
+	if old := d.how.Baseline; old != nil && !d.anyOld {
+		if err := facts.Comparable(old); err != nil {
+			return fmt.Errorf("--baseline %s: %w", d.baseline, err)
+		}
 	}
 	if d.save != "" {
 		if err := d.a.write(d.save, func(w io.Writer) error { return writeJSON(w, facts) }); err != nil {
@@ -152,6 +164,24 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 		}
 	}
 	return d.a.conclude(d.output, d.format.value, doctor.Judge(facts, d.how))
+}
+
+// readBaseline reads the earlier run that this one is compared with.
+func (d *examiner) readBaseline() error {
+	if d.baseline == "" {
+		if d.how.FailOn == doctor.FailOnNew {
+			return usagef("--fail-on new needs --baseline")
+		}
+		return nil
+	}
+	data, name, err := d.a.readInput(d.baseline, maxFacts)
+	if err != nil {
+		return err
+	}
+	if d.how.Baseline, err = doctor.ReadBaseline(data); err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	return nil
 }
 
 // facts reads the facts from a file, or gathers them from the server.

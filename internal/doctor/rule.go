@@ -103,6 +103,7 @@ type Check struct {
 	finding.Finding
 
 	CausedBy string   `json:"caused_by,omitempty"` // the failed check for which this one was skipped
+	Known    bool     `json:"known,omitempty"`     // the baseline has this failure, too
 	Curl     []string `json:"curl,omitempty"`      // commands that repeat the exchanges
 
 	shows   bool

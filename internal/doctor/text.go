@@ -135,7 +135,11 @@ func cutWords(s string, width int) string {
 }
 
 func (r *Result) writeProblem(b *strings.Builder, paint report.Painter, c Check) {
-	summary := report.WrapWords(strings.Fields(report.Line(c.ID+": "+c.Summary)), " ", textWidth)
+	known := ""
+	if c.Known {
+		known = " (the baseline has it, too)"
+	}
+	summary := report.WrapWords(strings.Fields(report.Line(c.ID+": "+c.Summary+known)), " ", textWidth)
 	writeHead(b, paint, c.Severity, c.Group, strings.Join(summary, "\n"+strings.Repeat(" ", len(indent)+10)))
 	if c.Severity != finding.Warn && c.Severity != finding.Fail {
 		return

@@ -22,6 +22,9 @@ const (
 	Unreachable finding.Verdict = "unreachable"
 )
 
+// FailOnNew makes a failure of those that the baseline does not have.
+const FailOnNew finding.Severity = "new"
+
 // Judgement says how facts are judged and shown.
 type Judgement struct {
 	Only, Skip []string         // ids, groups or patterns; empty selects all
@@ -30,6 +33,7 @@ type Judgement struct {
 	Curl       bool             // the text has the commands that repeat the exchanges
 	Verbose    bool             // the text has each check
 	Client     string           // a client whose refusal counts
+	Baseline   *Result          // of an earlier run
 }
 
 // Result is the judgement of a server; it is the JSON.
@@ -43,6 +47,7 @@ type Result struct {
 	RootCauses []string        `json:"root_causes"`
 	Checks     []Check         `json:"results"`
 	Clients    []ClientView    `json:"clients,omitempty"`
+	Observed   Observed        `json:"observed"`
 	NotChecked []string        `json:"not_checked"`
 	Requests   int             `json:"requests"`
 	Sessions   int             `json:"sessions"`
@@ -60,9 +65,12 @@ func Judge(f *Facts, how Judgement) *Result {
 	}
 	var done []Check
 	r.Checks, done = judgeAll(f, how.selects)
-	r.Clients = judgeClients(f, done)
+	r.Clients, r.Observed = judgeClients(f, done), observe(f)
 	if how.Client != "" {
 		r.Checks = append(r.Checks, r.clientCheck(how.Client))
+	}
+	if how.Baseline != nil {
+		r.Checks = append(r.Checks, r.drift(how.Baseline)...)
 	}
 	for _, c := range r.Checks {
 		r.Summary[string(c.Severity)]++
@@ -172,13 +180,20 @@ func missedGroups(checks []Check) []string {
 func (r *Result) Report() *finding.Report {
 	rep := &finding.Report{Command: "mcpdiag doctor", Verdict: r.Verdict, Headline: r.Headline, Seconds: r.Seconds, Outcome: finding.Clean}
 	for _, c := range r.Checks {
+		if c.Known && r.how.FailOn == FailOnNew {
+			c.Severity, c.Summary = finding.Warn, "known: "+c.Summary
+		}
 		rep.Findings = append(rep.Findings, c.Finding)
 	}
 	rep.Severity = finding.Worst(rep.Findings)
 	if slices.Contains([]finding.Severity{finding.Skip, finding.Info}, rep.Severity) {
 		rep.Severity = finding.Pass
 	}
-	rep.FailOn(r.how.FailOn)
+	if r.how.FailOn == FailOnNew {
+		rep.FailOn(finding.Fail)
+	} else {
+		rep.FailOn(r.how.FailOn)
+	}
 	rep.Warnings = append(rep.Warnings, "not checked: "+strings.Join(r.NotChecked, "; "))
 	return rep
 }
