@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"os"
 	"unicode"
 	"unicode/utf8"
 
@@ -40,7 +43,24 @@ func (a *app) concludeReport(path, format string, res judged, rep *finding.Repor
 	if path != "" && path != "-" {
 		a.note("wrote %s", path)
 	}
+	if err := a.stepSummary(format, rep); err != nil {
+		return err
+	}
 	return outcomeOf(rep)
+}
+
+// stepSummary adds a report in the format github to the summary of the step that runs.
+func (a *app) stepSummary(format string, rep *finding.Report) error {
+	path := a.getenv("GITHUB_STEP_SUMMARY")
+	if format != "github" || path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the step summary: %w", report.Cause(err))
+	}
+	w := a.guard(f)
+	return errors.Join(rep.Markdown(w), w.Flush(), f.Close())
 }
 
 // outcomeOf returns the error that stands for the outcome of r, nil for Clean. That

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -113,7 +112,7 @@ func (l *leaktester) test(ctx context.Context) error {
 		return err
 	}
 	l.a.warn(slices.DeleteFunc(slices.Clone(res.Warnings), func(w string) bool { return w == res.Ended || warned[w] })...)
-	err = errors.Join(err, l.a.writeResult("-", l.format.value, res), l.summarize(res))
+	err = errors.Join(err, l.a.writeResult("-", l.format.value, res), l.a.stepSummary(l.format.value, res.Report()))
 	l.a.note("wrote %s", filepath.Join(l.cfg.Folder, leaktest.ReportFile))
 	if err == nil {
 		return l.outcome(res)
@@ -163,18 +162,4 @@ func (l *leaktester) progressLine(p leaktest.Progress) {
 		l.lastLine = key
 		l.a.note("%s", p.Line())
 	}
-}
-
-// summarize adds the result to the summary of a step of GitHub Actions.
-func (l *leaktester) summarize(res *leaktest.Result) error {
-	path := l.a.getenv("GITHUB_STEP_SUMMARY")
-	if l.format.value != "github" || path == "" {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing the step summary: %w", report.Cause(err))
-	}
-	w := l.a.guard(f)
-	return errors.Join(res.Report().Markdown(w), w.Flush(), f.Close())
 }
