@@ -41,6 +41,7 @@ var depsKinds = []struct {
 }{
 	{deps.Postgres, "address of a PostgreSQL server", []string{"DATABASE_URL", "POSTGRES_URL"}},
 	{deps.Redis, "address of a Redis or Valkey server", []string{"REDIS_URL"}},
+	{deps.RabbitMQ, "address of a RabbitMQ server, or of its management API", []string{"AMQP_URL", "RABBITMQ_URL"}},
 	{deps.Prometheus, "address of a Prometheus server", []string{"PROMETHEUS_URL"}},
 	{deps.Alertmanager, "address of an Alertmanager", []string{"ALERTMANAGER_URL"}},
 }
@@ -53,13 +54,14 @@ func newDepsCmd(a *app) *cobra.Command {
 		Short:      "Check the databases and other servers that a server depends on",
 		Long: `deps checks the servers that an MCP server depends on. PostgreSQL and Redis: slots and
 clients, transactions that stay open, sessions that block others, slow statements and
-commands, memory, keys that never expire, rate limits that never reset. Prometheus and
-Alertmanager: targets that are down, rules that fail, alerts that fire, what is silenced.
+commands, memory, keys that never expire, rate limits that never reset. RabbitMQ: alarms,
+queues without a consumer, messages that nobody acknowledges. Prometheus and Alertmanager:
+targets that are down, rules that fail, alerts that fire, what is silenced.
 
 It changes nothing: the statement that would help is printed for you to run. A check that
 the user may not make is skipped and names the missing right. Without an address it takes
-those of DATABASE_URL, POSTGRES_URL, REDIS_URL, PROMETHEUS_URL and ALERTMANAGER_URL. A
-failure makes the exit code 3.`,
+those of DATABASE_URL, POSTGRES_URL, REDIS_URL, AMQP_URL, RABBITMQ_URL, PROMETHEUS_URL and
+ALERTMANAGER_URL. A failure makes the exit code 3.`,
 		Example: `  DATABASE_URL=postgres://monitor@db/app mcpdiag deps
   mcpdiag deps --from-pid 4711 --interval 10s
   mcpdiag deps --from-config ~/.cursor/mcp.json --only 'pg.slots,pg.idle-tx'`,

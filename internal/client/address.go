@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -27,6 +28,12 @@ func Port(u *url.URL) string {
 
 // HostPort returns the address to dial for u.
 func HostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), Port(u)) }
+
+// IsLoopback reports whether a host, a name or an address, is this machine.
+func IsLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
 
 var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
 

@@ -14,9 +14,9 @@ import (
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	got, err := FromConfig([]byte(`{"mcpServers": {
-		"db": {"command": "npx", "args": ["-y", "server-postgres", "postgresql://u:p@h/b"], "env": {"DATABASE_URL": "postgres://h/a", "PORT": 3000, "API_URL": "https://h", "PROMETHEUS_URL": "http://p:9090", "REDIS_URL": "rediss://c"}},
+		"db": {"command": "npx", "args": ["-y", "server-postgres", "postgresql://u:p@h/b"], "env": {"DATABASE_URL": "postgres://h/a", "PORT": 3000, "API_URL": "https://h", "PROMETHEUS_URL": "http://p:9090", "QUEUE": "amqp://q", "REDIS_URL": "rediss://c"}},
 		"twin": {"env": {"PG": "postgres://h/a"}}}}`))
-	want := []Target{{Postgres, "postgres://h/a", "DATABASE_URL of the server db"}, {Prometheus, "http://p:9090", "PROMETHEUS_URL of the server db"}, {Redis, "rediss://c", "REDIS_URL of the server db"}, {Postgres, "postgresql://u:p@h/b", "argument 3 of the server db"}}
+	want := []Target{{Postgres, "postgres://h/a", "DATABASE_URL of the server db"}, {Prometheus, "http://p:9090", "PROMETHEUS_URL of the server db"}, {RabbitMQ, "amqp://q", "QUEUE of the server db"}, {Redis, "rediss://c", "REDIS_URL of the server db"}, {Postgres, "postgresql://u:p@h/b", "argument 3 of the server db"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
@@ -63,7 +63,7 @@ func TestHeadline(t *testing.T) {
 // FuzzFromConfig wants every address that is found to be one of a known kind.
 func FuzzFromConfig(f *testing.F) {
 	f.Add([]byte(`{"servers": {"a": {"env": {"B": "postgres://h"}, "args": ["postgresql://c", 1]}}}`))
-	kinds := []Kind{Postgres, Redis, Prometheus, Alertmanager}
+	kinds := []Kind{Postgres, Redis, RabbitMQ, Prometheus, Alertmanager}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		targets, err := FromConfig(data)
 		for _, target := range targets {

@@ -13,6 +13,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/deps/postgres"
 	"github.com/mcpdiag/mcpdiag/internal/deps/prometheus"
+	"github.com/mcpdiag/mcpdiag/internal/deps/rabbitmq"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 	"github.com/mcpdiag/mcpdiag/internal/deps/webapi"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
@@ -67,7 +68,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 // prepare parses the address of a target.
 func (cfg Config) prepare(t Target) (Server, check, error) {
 	prepare := map[Kind]func(address string) (name string, run check, err error){
-		Postgres: cfg.postgres, Redis: cfg.redis, Prometheus: cfg.prometheus, Alertmanager: cfg.alertmanager,
+		Postgres: cfg.postgres, Redis: cfg.redis, RabbitMQ: cfg.rabbitmq, Prometheus: cfg.prometheus, Alertmanager: cfg.alertmanager,
 	}[t.Kind]
 	name, run, err := prepare(t.Address)
 	return Server{t.Kind, name, t.Origin}, run, err
@@ -89,6 +90,15 @@ func (cfg Config) redis(address string) (string, check, error) {
 	}
 	c := redis.Config{Server: server, Interval: cfg.Interval, RateLimit: cfg.Pattern, Only: cfg.wanted}
 	return server.String(), func(ctx context.Context) []finding.Finding { return redis.Check(ctx, c) }, nil
+}
+
+func (cfg Config) rabbitmq(address string) (string, check, error) {
+	server, err := rabbitmq.Parse(address)
+	if err != nil {
+		return "", nil, err
+	}
+	c := rabbitmq.Config{Address: server, Client: cfg.Client, Interval: cfg.Interval, Only: cfg.wanted}
+	return server.String(), func(ctx context.Context) []finding.Finding { return rabbitmq.Check(ctx, c) }, nil
 }
 
 func (cfg Config) prometheus(address string) (string, check, error) {

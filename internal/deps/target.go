@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/deps/rabbitmq"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 )
 
@@ -19,6 +20,7 @@ type Kind string
 const (
 	Postgres     Kind = "postgres"
 	Redis        Kind = "redis"
+	RabbitMQ     Kind = "rabbitmq"
 	Prometheus   Kind = "prometheus"
 	Alertmanager Kind = "alertmanager"
 )
@@ -50,6 +52,8 @@ func kindOf(name, address string) Kind {
 		return Postgres
 	case redis.IsScheme(scheme):
 		return Redis
+	case rabbitmq.IsScheme(scheme):
+		return RabbitMQ
 	}
 	return ""
 }

@@ -95,7 +95,7 @@ func (s *Server) Text(ctx context.Context, path string, query url.Values) ([]byt
 	if err != nil {
 		return nil, errors.New("not an address")
 	}
-	req.Header.Set("Accept", "application/json, text/plain;q=0.5")
+	req.Header.Set("Accept", "application/json, */*;q=0.5")
 	start := time.Now()
 	resp, err := s.client.HTTP().Do(req)
 	if err != nil {
