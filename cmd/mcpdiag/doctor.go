@@ -49,8 +49,9 @@ func newDoctorCmd(a *app) *cobra.Command {
 		SuggestFor: []string{"check", "diagnose"},
 		Use:        "doctor [URL | -- COMMAND]",
 		Short:      "Say what is wrong with a server, and what to do",
-		Long: `doctor examines an MCP server in at most ten seconds and 50 requests, names the cause of
-what is wrong, shows the exchange that proves it, and says how to mend it.
+		Long: `doctor examines an MCP server in at most ten seconds (15 where initialize is slow) and
+50 requests, names the cause of what is wrong, shows the exchange that proves it, and
+says how to mend it.
 
 It calls no tool, ends each session that it opens, stops at the first answer that limits
 the rate, and sends credentials to the server alone. A server that wants a token and gets
@@ -96,7 +97,7 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
 	foundMaySet(fs, "quick", "deadline", "fail-on", "format", "only", "skip")
 	paths(fs, "save", "replay", "baseline", "output")
-	d.conn.addFlags(fs, 10*time.Second)
+	d.conn.addFlags(fs, 15*time.Second)
 	for _, flag := range []string{"only", "skip", "describe"} {
 		complete(cmd, flag, checksOfDoctor)
 	}

@@ -42,8 +42,15 @@ type Network struct {
 	Proxy     string      `json:"proxy,omitempty"`   // HTTP proxy of the environment, without secrets
 	Lookup    string      `json:"lookup,omitempty"`  // error of the lookup
 	LookupMs  float64     `json:"lookup_ms,omitempty"`
+	Listener  *Listener   `json:"listener,omitempty"` // of a target on this machine
 	Addresses []Address   `json:"addresses,omitempty"`
 	TLS       []Handshake `json:"tls,omitempty"`
+}
+
+// Listener is the process that listens on the port of the target.
+type Listener struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"` // without secrets
 }
 
 // Address is the attempt to connect to one address.
@@ -61,6 +68,7 @@ type Handshake struct {
 	Invalid     string    `json:"invalid,omitempty"` // why the certificate is not accepted
 	Kind        string    `json:"kind,omitempty"`    // of that reason: expired, name, authority, chain, other
 	Version     string    `json:"version,omitempty"`
+	ALPN        string    `json:"alpn,omitempty"` // the version of HTTP that was agreed on
 	Subject     string    `json:"subject,omitempty"`
 	Issuer      string    `json:"issuer,omitempty"`
 	Names       []string  `json:"names,omitempty"`
@@ -84,7 +92,10 @@ type Exchange struct {
 	Message   *Message          `json:"message,omitempty"`
 	Failed    string            `json:"failed,omitempty"` // error of the exchange
 	Stage     string            `json:"stage,omitempty"`
-	Open      bool              `json:"open,omitempty"` // the stream was still open when the doctor left it
+	Open      bool              `json:"open,omitempty"`       // the stream was still open when the doctor left it
+	Gzip      int               `json:"gzip_bytes,omitempty"` // size of a large JSON body if it were compressed
+	Broken    []string          `json:"sse_broken,omitempty"` // faults of the event stream that lose messages
+	Odd       []string          `json:"sse_odd,omitempty"`    // faults of the event stream that some clients do not forgive
 	Timing    Millis            `json:"ms"`
 	Reused    bool              `json:"reused,omitempty"`
 	At        time.Time         `json:"at"`

@@ -141,6 +141,21 @@ func protocolFaults() map[string]middleware {
 	}
 }
 
+// listening lets m answer the requests for the stream of the revision without sessions.
+func listening(m middleware) middleware { return when(listenMethod, m) }
+
+// collected holds back the events of a stream where the client accepts an encoding.
+func collected(w http.ResponseWriter, r *http.Request, next http.Handler, encoding string) {
+	if encoding != "" && r.Header.Get("Accept-Encoding") != encoding {
+		next.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Content-Encoding", encoding)
+	_ = http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
 // withHeader lets m answer the requests with a value of a header field.
 func withHeader(name, value string, m middleware) middleware {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -173,9 +188,12 @@ func onGet(from int, m middleware) middleware {
 
 func streamFaults() map[string]middleware {
 	return map[string]middleware{
-		"stream.headers":   onGet(1, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) { <-r.Context().Done() }),
-		"stream.get":       onGet(1, always(404, "text/plain", "Cannot GET /mcp")),
-		"stream.reconnect": onGet(2, always(409, "text/plain", "Only one SSE stream is allowed per session")),
+		"http.compress":     listening(func(w http.ResponseWriter, r *http.Request, next http.Handler) { collected(w, r, next, "gzip") }),
+		"stream.buffered":   listening(func(w http.ResponseWriter, r *http.Request, next http.Handler) { collected(w, r, next, "") }),
+		"stream.sse_format": when("prompts/list", always(200, "text/event-stream", "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"prompts\":[]}}\n")),
+		"stream.headers":    onGet(1, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) { <-r.Context().Done() }),
+		"stream.get":        onGet(1, always(404, "text/plain", "Cannot GET /mcp")),
+		"stream.reconnect":  onGet(2, always(409, "text/plain", "Only one SSE stream is allowed per session")),
 		"stream.oldsse": func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 			if r.Method != http.MethodGet || r.URL.Path != "/mcp" {
 				http.NotFound(w, r)

@@ -88,6 +88,7 @@ func faults() map[string]func(t *testing.T) string {
 
 func httpFaults() map[string]middleware {
 	return map[string]middleware{
+		"http.coldstart":    nil,
 		"limits.hit":        always(429, "text/plain", "slow down", "Retry-After", "15"),
 		"http.answer":       func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) },
 		"http.redirect":     always(307, "text/plain", "", "Location", "/mcp/"),

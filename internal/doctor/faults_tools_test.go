@@ -1,10 +1,15 @@
 package doctor
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
@@ -44,13 +49,18 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	for id, m := range map[string]middleware{
-		"limits.near":   header("X-RateLimit-Limit", "100", "X-RateLimit-Remaining", "3"),
-		"tools.text":    page(`{"name":"echo","description":"harmless\u202e","inputSchema":{"type":"object"}}`, ""),
-		"tools.tokens":  page(`{"name":"echo","description":"`+strings.Repeat("word ", 10_000)+`","inputSchema":{"type":"object"}}`, ""),
-		"tools.schema":  page(`{"name":"echo","inputSchema":{"type":"object","oneOf":[{"required":["a"]}]}}`, ""),
-		"tools.names":   page(`{"name":"écho!","inputSchema":{"type":"object"}}`, ""),
-		"tools.list":    page("", ""),
-		"network.clock": header("Date", "Mon, 02 Jan 2006 15:04:05 GMT"),
+		"limits.near":       header("X-RateLimit-Limit", "100", "X-RateLimit-Remaining", "3"),
+		"tools.order":       shuffled(),
+		"stream.sse_format": when("prompts/list", always(200, "text/event-stream", "event: message\nfoo: x\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"prompts\":[]}}\n\n")),
+		"stream.buffered":   listening(always(200, "text/event-stream", ": nothing\n\n")),
+		"http.keepalive":    header("Keep-Alive", "timeout=5", "Server", "nginx/1.24"),
+		"http.compress":     gzipped,
+		"tools.text":        page(`{"name":"echo","description":"harmless\u202e","inputSchema":{"type":"object"}}`, ""),
+		"tools.tokens":      page(`{"name":"echo","description":"`+strings.Repeat("word ", 10_000)+`","inputSchema":{"type":"object"}}`, ""),
+		"tools.schema":      page(`{"name":"echo","inputSchema":{"type":"object","oneOf":[{"required":["a"]}]}}`, ""),
+		"tools.names":       page(`{"name":"écho!","inputSchema":{"type":"object"}}`, ""),
+		"tools.list":        page("", ""),
+		"network.clock":     header("Date", "Mon, 02 Jan 2006 15:04:05 GMT"),
 		"exposure.health": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.URL.Path == "/health" {
 				always(503, "application/json", `{"status":"down"}`)(w, r, next)
@@ -66,6 +76,99 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("verdict %s, want the warning %s only\n%s", r.Verdict, id, shown(r))
 			}
 		})
+	}
+}
+
+// shuffled lists two tools in another order each time.
+func shuffled() middleware {
+	const other = `{"name":"other","inputSchema":{"type":"object"}}`
+	var lists atomic.Int64
+	return when("tools/list", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		list := goodTool + "," + other
+		if lists.Add(1)%2 == 0 {
+			list = other + "," + goodTool
+		}
+		page(list, "")(w, r, next)
+	})
+}
+
+// gzipped compresses the events of a listing.
+func gzipped(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	when("tools/list", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = io.WriteString(z, "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":["+goodTool+"]}}\n\n")
+		_ = z.Close()
+	})(w, r, next)
+}
+
+func TestCheckEvents(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][2]string{
+		"event: message\ndata: {}\n\n":         {},
+		": c\r\n\r\ndata: {}\r\n\r\n":          {},
+		"data: a\ndata: b":                     {},
+		"data: {}\n":                           {"no blank line", ""},
+		"data: {\n\"a\":1}\n\n":                {"a line of a message", ""},
+		"\xef\xbb\xbfdata: {}\n\n":             {"", "byte order mark"},
+		"data: {}\r\n\n":                       {"", "lines end"},
+		"datum: {}\ndata: {}\n\n":              {"", "field \"datum\""},
+		"id: 1\nretry: 5\nevent: x\n\n: x\n\n": {},
+	} {
+		broken, odd := checkEvents([]byte(body), !strings.HasSuffix(body, "b"))
+		got := [2]string{strings.Join(broken, "; "), strings.Join(odd, "; ")}
+		for i := range got {
+			if (got[i] == "") != (want[i] == "") || !strings.Contains(got[i], want[i]) {
+				t.Errorf("%q: %q, want %q", body, got, want)
+			}
+		}
+	}
+}
+
+// FuzzCheckEvents checks any stream.
+func FuzzCheckEvents(f *testing.F) {
+	f.Add([]byte("data: {}\r\n\n\xef"), true)
+	f.Fuzz(func(t *testing.T, body []byte, ended bool) {
+		broken, odd := checkEvents(body, ended)
+		if len(broken) > 3 || len(odd) > 3 || strings.ContainsAny(strings.Join(append(broken, odd...), ""), "\x1b\n") {
+			t.Errorf("%q %q", broken, odd)
+		}
+	})
+}
+
+// TestPath names the hops on the way.
+func TestPath(t *testing.T) {
+	t.Parallel()
+	for want, header := range map[string]http.Header{
+		"":                  {"Server": {"uvicorn"}},
+		"Nginx":             {"Server": {"nginx/1.24.0 (Ubuntu)"}},
+		"Cloudflare":        {"Cf-Ray": {"1"}, "Server": {"cloudflare"}},
+		"AWS load balancer": {"Set-Cookie": {"AWSALB"}},
+		"Caddy, Envoy":      {"Via": {"1.1 Caddy"}, "Server": {"envoy"}},
+	} {
+		f := &Facts{Target: "http://a/mcp", Exchanges: []*Exchange{{URL: "http://a/x", Header: header}, {URL: "http://b/", Header: http.Header{"Server": {"haproxy"}}}}}
+		if got := strings.Join(f.path(), ", "); got != want {
+			t.Errorf("%v: %q, want %q", header, got, want)
+		}
+	}
+}
+
+// TestSlowStart waits a little longer for initialize, and has time left for the rest.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	var once sync.Once
+	target := served(t, when("initialize", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		once.Do(func() { time.Sleep(1100 * time.Millisecond) })
+		next.ServeHTTP(w, r)
+	}))
+	f := examineWithin(t, target, "", time.Second)
+	if !f.legacy() || f.Seconds > 1.8 || !f.first("prompts/list").sent() || f.Ended != f.Sessions {
+		t.Errorf("%.1f s, %s, %+v", f.Seconds, f.Stopped, f.first("initialize"))
 	}
 }
 

@@ -40,6 +40,7 @@ type gatherer struct {
 	ids        []string       // of all sessions that were opened; they are secrets
 	sessionURL string         // where it was opened, if not at the target
 	started    time.Time
+	until      time.Time // when everything is to be over
 }
 
 // Gather examines a server over HTTP and returns the facts. It stops at the first
@@ -56,8 +57,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 		Schema: FactsSchema, Target: client.RedactURL(o.Target), At: g.started.UTC(), Credentials: o.Credentials,
 		Quick: o.Quick, Insecure: o.TLS.InsecureSkipVerify, SecretQuery: len(client.SecretsIn(o.Target)) > 0, Loopback: isLoopback(o.Target.Hostname()),
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.Deadline)
-	defer cancel()
+	g.until = g.started.Add(o.Deadline)
 	g.network(ctx)
 	if g.reachable() {
 		for _, step := range g.steps() {
@@ -74,7 +74,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 func (g *gatherer) steps() []func(context.Context) {
 	steps := []func(context.Context){g.enter, g.listings}
 	if !g.Quick {
-		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream, g.authorization, g.exposure)
+		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream, g.listen, g.authorization, g.exposure)
 	}
 	return append(steps, g.leave)
 }
@@ -97,7 +97,8 @@ type request struct {
 	opens     bool           // it may open a session
 	client    *client.Client // instead of the usual one
 	timeout   time.Duration
-	limit     int // of the body
+	late      bool // it may last longer than everything else
+	limit     int  // of the body
 }
 
 // send sends a request and records it. It returns an empty Exchange without sending
@@ -109,7 +110,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 	switch {
 	case len(g.f.Exchanges)+g.f.Beside >= MaxRequests-2: // two are left for ending sessions
 		g.f.Stopped = fmt.Sprintf("%d requests are the limit", MaxRequests)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || time.Now().After(g.until):
 		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)
 	}
 	if g.f.Stopped != "" {
@@ -127,7 +128,11 @@ func (g *gatherer) exchange(ctx context.Context, r request) (*Exchange, []byte) 
 	if r.timeout == 0 {
 		r.timeout = requestTime
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	end := time.Now().Add(r.timeout)
+	if !r.late && end.After(g.until) {
+		end = g.until
+	}
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	req, err := r.http(ctx, g.Target)
 	if err != nil {

@@ -101,8 +101,11 @@ func (g *gatherer) enter(ctx context.Context) {
 // initialize opens the session that the other probes use.
 func (g *gatherer) initialize(ctx context.Context) {
 	r := initializePost("initialize", legacy)
-	r.timeout = g.Deadline
-	g.send(ctx, r)
+	r.timeout, r.late = g.Deadline*12/10, true // so that clients that wait for ten seconds can be judged
+	x, _ := g.send(ctx, r)
+	if x.sent() && x.Timing.Total > ms(g.Deadline/2) {
+		g.until = g.until.Add(g.Deadline / 2)
+	}
 	if !g.f.legacy() {
 		return
 	}

@@ -10,11 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -27,7 +30,7 @@ const (
 // network looks the host up, connects to each of its addresses, and does a TLS
 // handshake with those that answer.
 func (g *gatherer) network(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, connectTime+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, min(connectTime+time.Second, g.Deadline))
 	defer cancel()
 	n := &g.f.Network
 	n.Host = g.Target.Hostname()
@@ -44,6 +47,18 @@ func (g *gatherer) network(ctx context.Context) {
 	wait.Wait()
 	if g.Target.Scheme == "https" {
 		g.handshakes(ctx)
+	}
+	g.listener()
+}
+
+// listener finds the process that listens on the port of a target on this machine.
+func (g *gatherer) listener() {
+	port, err := strconv.Atoi(client.Port(g.Target))
+	if err != nil || !g.f.Loopback || !slices.ContainsFunc(g.f.Network.Addresses, func(a Address) bool { return a.Outcome == outcomeOK }) {
+		return
+	}
+	if info, err := process.Listening(port); err == nil {
+		g.f.Network.Listener = &Listener{PID: info.PID, Command: report.Cell(info.Command(), 200)}
 	}
 }
 
@@ -137,6 +152,7 @@ func (g *gatherer) handshake(ctx context.Context, address string) Handshake {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	cfg := g.TLS.Clone()
+	cfg.NextProtos = []string{"h2", "http/1.1"}
 	cfg.InsecureSkipVerify, cfg.ServerName, cfg.MinVersion = true, g.Target.Hostname(), tls.VersionTLS10 //nolint:gosec // nothing is sent on it
 	h := Handshake{Address: address}
 	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address)
@@ -146,7 +162,7 @@ func (g *gatherer) handshake(ctx context.Context, address string) Handshake {
 	}
 	defer conn.Close() //nolint:errcheck // nothing was sent
 	state := conn.(*tls.Conn).ConnectionState()
-	h.Version = tls.VersionName(state.Version)
+	h.Version, h.ALPN = tls.VersionName(state.Version), report.Line(state.NegotiatedProtocol)
 	if len(state.PeerCertificates) > 0 {
 		h.certificate(state.PeerCertificates, g.TLS.RootCAs, g.Target.Hostname(), g.started)
 	}

@@ -1,9 +1,12 @@
 package doctor
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
@@ -18,6 +21,38 @@ func (g *gatherer) listings(ctx context.Context) {
 	for _, what := range []string{"prompts", "resources"} {
 		g.send(ctx, g.list(what, ""))
 	}
+	if !g.Quick && g.f.Tools != nil && len(g.f.Tools.Tools) > 0 {
+		g.listAgain(ctx)
+	}
+}
+
+// listAgain asks for the first page of tools again, and accepts a compressed answer.
+func (g *gatherer) listAgain(ctx context.Context) {
+	r := g.list("tools", "")
+	r.probe, r.limit = "tools/list again", maxPage
+	r.header["Accept-Encoding"] = "gzip"
+	x, body := g.send(ctx, r)
+	if len(body) >= largeJSON && contentType(x.Header) == "application/json" && x.Header.Get("Content-Encoding") == "" {
+		x.Gzip = gzipSize(body)
+	}
+	again := &ToolListing{}
+	if _, ok := again.page(parseMessage(contentType(x.Header), body)); ok {
+		for _, t := range again.Tools {
+			g.f.Tools.Again = append(g.f.Tools.Again, t.Name)
+		}
+	}
+}
+
+// largeJSON is the size in bytes from which compression is worth its time.
+const largeJSON = 16 << 10
+
+// gzipSize returns the size of data when it is compressed.
+func gzipSize(data []byte) int {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write(data) // to memory
+	_ = w.Close()
+	return packed.Len()
 }
 
 // list returns a request for a page of a listing.
@@ -54,6 +89,7 @@ func (g *gatherer) protocol(ctx context.Context) {
 	delete(without.header, versionHeader)
 	g.send(ctx, without)
 	g.send(ctx, initializePost("future version", "2099-01-01"))
+	g.send(ctx, g.withSession(post("batch", `[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}]`)))
 }
 
 // freshConnections is how many new connections look for the session.
@@ -90,11 +126,11 @@ func (g *gatherer) stream(ctx context.Context) {
 	if !first.isStream() || !first.Open {
 		return
 	}
-	sleep(ctx, g.Hold/2)
+	g.sleep(ctx, g.Hold/2)
 	if again := g.get(ctx, "stream again", g.Hold/2); again.isStream() && again.Open {
 		return
 	}
-	sleep(ctx, 3*g.Hold)
+	g.sleep(ctx, 3*g.Hold)
 	g.get(ctx, "stream later", g.Hold/2)
 }
 
@@ -104,16 +140,45 @@ func (g *gatherer) get(ctx context.Context, probe string, hold time.Duration) *E
 	return x
 }
 
+// Limits on the answer to subscriptions/listen: doctor leaves after the first message.
+const (
+	listenMethod = "subscriptions/listen"
+	listenEnough = 160 // bytes
+)
+
+// listen opens the event stream of the revision without sessions, whose first message
+// must come at once. Like most clients it accepts compression; where nothing comes,
+// it asks again without.
+func (g *gatherer) listen(ctx context.Context) {
+	if !g.f.modern() {
+		return
+	}
+	for _, encoding := range []string{"gzip", "identity"} {
+		r := modernPost("listen "+encoding, listenMethod, `"notifications":{"toolsListChanged":true}`)
+		r.header["Accept-Encoding"] = encoding
+		r.timeout, r.limit = 2*g.Hold, listenEnough
+		x, _ := g.send(ctx, r)
+		if x.acknowledged() || x.Status != 0 && !x.isStream() {
+			return
+		}
+	}
+}
+
+// acknowledged reports whether x is an event stream on which a message came.
+func (x *Exchange) acknowledged() bool {
+	return x.isStream() && (x.Size >= listenEnough || strings.Contains(x.Body, "subscriptions/acknowledged"))
+}
+
 // isStream reports whether x is an answer with events.
 func (x *Exchange) isStream() bool {
 	return x.ok() && contentType(x.Header) == "text/event-stream"
 }
 
-// sleep waits, unless ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
+// sleep waits, unless ctx or the time of doctor ends.
+func (g *gatherer) sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
-	case <-time.After(d):
+	case <-time.After(min(d, time.Until(g.until))):
 	}
 }
 
@@ -128,7 +193,9 @@ const oldSSERequests = 3
 
 // openOldSSE opens a session over HTTP+SSE, whose answers come on its event stream.
 func (g *gatherer) openOldSSE(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	ctx, cancel := context.WithDeadline(ctx, g.until)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	g.f.OldSSE = &OldSSE{}
 	g.f.Beside += oldSSERequests

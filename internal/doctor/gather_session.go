@@ -50,7 +50,7 @@ func (g *gatherer) leave(ctx context.Context) {
 
 // end ends a session, also where the budget or the time is used up.
 func (g *gatherer) end(ctx context.Context, probe, to, id string) {
-	r := request{probe: probe, verb: http.MethodDelete, url: to, header: map[string]string{sessionHeader: id}, timeout: endTime}
+	r := request{probe: probe, verb: http.MethodDelete, url: to, header: map[string]string{sessionHeader: id}, timeout: endTime, late: true}
 	if version := g.f.first("initialize").Message.handshake().Version; version >= "2025-06-18" {
 		r.header[versionHeader] = version
 	}

@@ -23,6 +23,7 @@ type ToolListing struct {
 	Cut    bool       `json:"cut,omitempty"`            // a page was too large, or there were too many tools
 	Bytes  int        `json:"bytes"`                    // of all tools
 	Tools  []ToolFact `json:"tools"`
+	Again  []string   `json:"again,omitempty"` // names on the first page, when it was asked for again
 }
 
 // ToolFact is a tool as the server describes it.

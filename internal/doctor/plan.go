@@ -6,7 +6,7 @@ func Plan(quick bool) []string {
 		"look the host up, connect to each address, TLS handshake with each",
 		"POST server/discover, initialize, notifications/initialized (3 requests)",
 		"POST ping, or server/discover without sessions: 5 times, for the latency",
-		"POST tools/list to its last page (at most 20), prompts/list, resources/list",
+		"POST tools/list to its last page (at most 20), prompts/list, resources/list, the first page of tools again",
 		"POST initialize and GET at the usual paths, only if nothing is served at this one (at most 5)",
 	}
 	if quick {
@@ -14,8 +14,9 @@ func Plan(quick bool) []string {
 	} else {
 		plan = append(plan,
 			"POST ping on 5 new connections, and with the id of a session that does not exist (6)",
-			"POST an unknown method, broken JSON, ping with other ids and version headers, initialize with a future version (7, and 2 for 2026-07-28)",
+			"POST an unknown method, broken JSON, ping with other ids and version headers, initialize with a future version a batch (8, and 2 for 2026-07-28)",
 			"GET the event stream for a second, and again (2, or 3 where it is refused)",
+			"POST subscriptions/listen, left after its first message (1, or 2 where none comes; only 2026-07-28)",
 			"POST ping with a foreign Origin, with a foreign Host, and with the Origin of a browser; OPTIONS; POST ping with the other slash (5)",
 			"only if a token is wanted: POST initialize without and with an invalid token; GET the metadata of the resource and of its authorization servers, from public addresses (at most 10)",
 			"GET /health, /healthz, /ready, /metrics, /debug/pprof/, /debug/vars, /debug/snapshot, without credentials (7)",

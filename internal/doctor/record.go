@@ -41,6 +41,9 @@ func (g *gatherer) fact(r request, rec *client.Exchange, took time.Duration) *Ex
 	kind := contentType(rec.Header)
 	x.Message = parseMessage(kind, rec.Body).keep()
 	x.Body = g.hide(string(rec.Body[:min(len(rec.Body), maxBodyKept)]))
+	if kind == "text/event-stream" {
+		x.Broken, x.Odd = checkEvents(rec.Body, rec.Err == nil && !rec.Truncated)
+	}
 	switch {
 	case rec.Err == nil:
 	case rec.Status != 0 && errors.Is(rec.Err, context.DeadlineExceeded):

@@ -28,6 +28,7 @@ type opinion struct {
 	seen     []*Exchange // the evidence
 	facts    []string    // more evidence, one observation each
 	unasked  bool        // a skip: what it judges was not looked at
+	quiet    bool        // it needs no place in the line of a group without problems
 	cause    string      // a skip: the check that reports the same
 }
 
@@ -50,6 +51,12 @@ func (o opinion) fix(hint string) opinion {
 // because names the check that reports the same cause.
 func (o opinion) because(id string) opinion {
 	o.cause = id
+	return o
+}
+
+// quietly leaves the summary out of the line of a group without problems.
+func (o opinion) quietly() opinion {
+	o.quiet = true
 	return o
 }
 
@@ -136,6 +143,7 @@ func (r rule) apply(f *Facts, done []Check) Check {
 	}
 	o := r.judge(f)
 	c.Severity, c.Summary, c.Hint, c.Next, c.unasked, c.CausedBy = o.severity, o.summary, o.hint, o.next, o.unasked, o.cause
+	c.shows = r.shows && !o.quiet
 	if c.Severity == finding.Fail && !r.fails {
 		c.Severity = finding.Warn
 	}

@@ -29,6 +29,9 @@ func httpRules() []rule {
 		{id: "http.slash", title: "the address with and without a slash are the same", needs: entry, judge: judgeSlash},
 		{id: "http.rebinding", title: "foreign web pages cannot use the server", needs: entry, fails: true, judge: judgeRebinding, reference: "MCP transports: security warning (Origin)"},
 		{id: "http.cors", title: "browser clients can connect", needs: entry, judge: judgeCORS},
+		{id: "http.compress", title: "event streams are not compressed", needs: entry, fails: true, judge: judgeCompress},
+		{id: "http.keepalive", title: "connections are kept open long enough", needs: entry, judge: judgeKeepAlive},
+		{id: "http.coldstart", title: "the first initialize is fast enough for clients", needs: entry, fails: true, judge: judgeColdStart},
 		{id: "http.latency", title: "cheap requests are fast", shows: true, needs: entry, judge: judgeLatency},
 	}
 }

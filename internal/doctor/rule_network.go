@@ -15,8 +15,11 @@ func networkRules() []rule {
 		{id: "network.proxy", title: "an HTTP proxy of the environment is in use", judge: judgeProxy},
 		{id: "network.dns", title: "the host has addresses that clients can use", shows: true, fails: true, judge: judgeDNS},
 		{id: "network.tcp", title: "each address accepts connections", shows: true, needs: []string{"network.dns"}, fails: true, judge: judgeTCP},
+		{id: "network.listener", title: "the process that listens on this machine", needs: []string{"network.tcp"}, judge: judgeListener},
 		{id: "network.tls", title: "the certificate and the TLS version are accepted", shows: true, needs: []string{"network.tcp"}, fails: true, judge: judgeTLS},
 		{id: "network.cert_days", title: "the certificate is valid for long enough", shows: true, needs: []string{"network.tls"}, judge: judgeCertDays},
+		{id: "network.alpn", title: "the version of HTTP that TLS agrees on", needs: []string{"network.tls"}, judge: judgeALPN, reference: "RFC 7301"},
+		{id: "network.path", title: "the proxies on the way that name themselves", shows: true, needs: []string{"network.tls"}, judge: judgePathTaken},
 		{id: "network.clock", title: "the clock of the server is right", needs: []string{"network.tls"}, judge: judgeClock},
 	}
 }

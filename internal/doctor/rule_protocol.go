@@ -19,7 +19,9 @@ func protocolRules() []rule {
 	era := []string{"protocol.era"}
 	kept := []string{"protocol.era", "session.header_lost", "session.affinity"}
 	return []rule{
-		{id: "protocol.era", title: "a handshake succeeds", shows: true, needs: entry, fails: true, judge: judgeEra, reference: "MCP lifecycle"},
+		{id: "stream.sse_format", title: "event streams are well formed", needs: entry, fails: true, judge: judgeEvents, reference: "HTML Standard: server-sent events"},
+		{id: "protocol.error200", title: "errors that come with the status 200", needs: entry, judge: judgeError200},
+		{id: "protocol.era", title: "a handshake succeeds", shows: true, needs: append(entry, "stream.sse_format"), fails: true, judge: judgeEra, reference: "MCP lifecycle"},
 		{id: "session.header_lost", title: "the session id reaches the client", needs: era, fails: true, judge: judgeHeaderLost, reference: "MCP transports: session management"},
 		{id: "session.affinity", title: "the session is known on new connections", shows: true, needs: kept[:2], fails: true, judge: judgeAffinity, reference: "MCP transports: session management"},
 		{id: "session.id", title: "the session id is hard to guess", needs: kept, fails: true, judge: judgeSessionID, reference: "MCP transports: session management"},
@@ -30,6 +32,7 @@ func protocolRules() []rule {
 		{id: "protocol.initialized", title: "notifications are answered with an empty 202", needs: kept, fails: true, judge: judgeInitialized, reference: "MCP transports: sending messages"},
 		{id: "protocol.ids", title: "ids come back as they were sent", needs: kept, fails: true, judge: judgeIDs, reference: "JSON-RPC 2.0, section 5"},
 		{id: "protocol.errors", title: "mistakes are answered with JSON-RPC errors", needs: kept, fails: true, judge: judgeErrors, reference: "JSON-RPC 2.0, section 5.1"},
+		{id: "protocol.batch", title: "batches are refused since 2025-06-18", needs: kept, judge: judgeBatch, reference: "MCP 2025-06-18: changes"},
 		{id: "protocol.caps", title: "capabilities and listings agree", shows: true, needs: kept, fails: true, judge: judgeCaps, reference: "MCP lifecycle: capability negotiation"},
 	}
 }

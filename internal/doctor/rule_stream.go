@@ -3,7 +3,10 @@ package doctor
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 func streamRules() []rule {
@@ -12,6 +15,8 @@ func streamRules() []rule {
 		{id: "stream.headers", title: "the header of an event stream comes at once", needs: needs, fails: true, judge: judgeStreamHeaders},
 		{id: "stream.get", title: "the event stream opens, or is refused with 405", shows: true, needs: append(needs, "stream.headers"), fails: true, judge: judgeStreamGet, reference: "MCP transports: listening for messages"},
 		{id: "stream.reconnect", title: "a closed event stream can be opened again", shows: true, needs: append(needs, "stream.get"), fails: true, judge: judgeReconnect, reference: "MCP transports: resumability"},
+		{id: "stream.buffered", title: "events pass at once", shows: true, needs: []string{"protocol.era", "stream.headers", "http.compress"}, fails: true, judge: judgeBuffered, reference: "MCP 2026-07-28: subscriptions/listen"},
+		{id: "stream.idle", title: "event streams stay open while nothing happens", needs: append(needs, "stream.get"), judge: judgeIdle},
 		{id: "stream.oldsse", title: "a session over HTTP+SSE opens", shows: true, needs: entryNeeds(), fails: true, judge: judgeOldSSE, reference: "MCP 2024-11-05 transports: HTTP with SSE"},
 	}
 }
@@ -78,6 +83,76 @@ func judgeReconnect(f *Facts) opinion {
 	}
 	return fail("the event stream cannot be opened again after it closed").
 		fix("free it when the client disconnects; a proxy that does not pass the end on needs heartbeats").saw(again, later)
+}
+
+func judgeEvents(f *Facts) opinion {
+	var odd []string
+	var seen []*Exchange
+	streams := 0
+	for _, x := range f.Exchanges {
+		if x == nil || !x.isStream() {
+			continue
+		}
+		streams++
+		switch {
+		case len(x.Broken) > 0 && x.Method != http.MethodGet:
+			return fail("events are malformed: %s", x.Broken[0]).fix("write each message as one line with data: before it, and a blank line after it").saw(x).noted(x.Broken...)
+		case len(x.Broken)+len(x.Odd) > 0 && len(seen) == 0:
+			odd, seen = append(slices.Clone(x.Broken), x.Odd...), append(seen, x)
+		}
+	}
+	switch {
+	case len(odd) > 0:
+		return warn("an event stream is unusual: %s", odd[0]).fix("use one kind of line end, and the fields data, event, id and retry only").saw(seen...).noted(odd...)
+	case streams == 0:
+		return skip("no answer was an event stream")
+	}
+	return pass("%s", report.Plural(int64(streams), "stream"))
+}
+
+func judgeBuffered(f *Facts) opinion {
+	packed, plain := f.first("listen gzip"), f.first("listen identity")
+	switch {
+	case packed.acknowledged(), plain.acknowledged():
+		return pass("events pass at once")
+	case packed.Status != 0 && !packed.isStream():
+		return skip("the server does not offer %s (%d)", listenMethod, packed.Status)
+	case plain.sent() && plain.Open || plain.sent() && plain.Status == 0:
+		return fail("no event comes while the stream is open: something collects the answer").
+			fix("flush after each event; turn buffering off on the way: X-Accel-Buffering: no, proxy_buffering off for nginx; no compression").saw(packed, plain)
+	case plain.sent():
+		return warn("%s ends without its acknowledgement", listenMethod).fix("send notifications/subscriptions/acknowledged first, and keep the stream open").saw(plain)
+	}
+	for _, x := range f.Exchanges {
+		if x != nil && x.isStream() && f.through("Nginx") && x.Header.Get("X-Accel-Buffering") == "" {
+			return warn("nginx is on the way, and event streams do not ask it not to buffer").fix("send X-Accel-Buffering: no, or set proxy_buffering off").saw(x)
+		}
+	}
+	if !f.modern() {
+		return skip("not visible without a tool that takes a while")
+	}
+	return notAsked(f)
+}
+
+// idleLimits are the times in seconds after which hops close a connection on which
+// nothing comes, as their documents say.
+func idleLimits() map[string]int {
+	return map[string]int{"AWS load balancer": 60, "Awselb": 60, "CloudFront": 30, "Azure App Service": 240, "Nginx": 60}
+}
+
+func judgeIdle(f *Facts) opinion {
+	if !f.first("stream").isStream() {
+		return skip("there is no standing event stream")
+	}
+	limits := idleLimits()
+	for _, hop := range f.path() {
+		if limits[hop] > 0 {
+			return info("%s closes streams on which nothing comes for %d s, unless it is set otherwise", hop, limits[hop]).fix("send an SSE comment every 15 to 25 s")
+		}
+	}
+	o := skip("not watched for minutes")
+	o.unasked = true
+	return o
 }
 
 func judgeOldSSE(f *Facts) opinion {

@@ -17,6 +17,7 @@ func toolRules() []rule {
 		{id: "tools.pagination", title: "the listing ends", needs: tools, fails: true, judge: judgePagination, reference: "MCP pagination"},
 		{id: "tools.schema", title: "clients accept the schemas of the tools", needs: tools, fails: true, judge: judgeSchemas, reference: "MCP tools: data types"},
 		{id: "tools.names", title: "tools have names that clients accept, each its own", needs: tools, fails: true, judge: judgeNames, reference: "MCP tools: tool names"},
+		{id: "tools.order", title: "tools are always listed in the same order", needs: tools, judge: judgeOrder, reference: "MCP 2026-07-28 tools: listing"},
 		{id: "tools.tokens", title: "the tools leave room in the context of a model", shows: true, needs: tools, judge: judgeTokens},
 		{id: "tools.text", title: "names and descriptions hide nothing", needs: tools, judge: judgeHidden},
 		{id: "tools.annotations", title: "tools say whether they change anything", needs: tools, judge: judgeAnnotations},
@@ -164,6 +165,27 @@ func judgeTokens(f *Facts) opinion {
 		return warn("the tools take about %s tokens of each conversation", about).fix("shorten the longest descriptions and schemas").noted(biggest...)
 	}
 	return pass("about %s tokens", about).noted(biggest...)
+}
+
+func judgeOrder(f *Facts) opinion {
+	if o, none := noTools(f); none || f.Tools == nil {
+		return o
+	}
+	var first []string
+	for _, t := range f.Tools.Tools {
+		if t.Page == 1 {
+			first = append(first, t.Name)
+		}
+	}
+	switch {
+	case len(f.Tools.Again) == 0:
+		return notAsked(f)
+	case slices.Equal(first, f.Tools.Again):
+		return pass("the same twice")
+	case slices.Equal(slices.Sorted(slices.Values(first)), slices.Sorted(slices.Values(f.Tools.Again))):
+		return warn("tools are listed in another order each time: the cache of prompts does not work then").fix("sort them by name").saw(f.first("tools/list"), f.first("tools/list again"))
+	}
+	return info("the tools changed between two listings").saw(f.first("tools/list"), f.first("tools/list again"))
 }
 
 func judgeHidden(f *Facts) opinion {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -61,12 +62,16 @@ func (r *Result) findings() []finding.Finding {
 
 // groups returns the names of the groups in the order of the checks.
 func (r *Result) groups() []string {
+	order := []string{"stdio", "network", "limits", "http", "auth", "protocol", "session", "stream", "tools", "exposure"}
 	var names []string
 	for _, c := range r.Checks {
 		if !slices.Contains(names, c.Group) {
 			names = append(names, c.Group)
 		}
 	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(uint(slices.Index(order, a)), uint(slices.Index(order, b))) //nolint:gosec // an unknown one is last
+	})
 	return names
 }
 

@@ -1,0 +1,123 @@
+package doctor
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+func judgeListener(f *Facts) opinion {
+	switch l := f.Network.Listener; {
+	case !f.Loopback:
+		return skip("the server is on another machine")
+	case l == nil:
+		return skip("the process that listens is not visible to this user")
+	default:
+		return info("process %d listens: %s", l.PID, l.Command)
+	}
+}
+
+func judgeALPN(f *Facts) opinion {
+	var agreed []string
+	for _, h := range f.Network.TLS {
+		name := h.ALPN
+		if h.Failed != "" {
+			continue
+		}
+		if name == "" {
+			name = "http/1.1"
+		}
+		agreed = append(agreed, name)
+	}
+	if len(agreed) == 0 {
+		return skip("no TLS handshake was done")
+	}
+	if one := slices.Compact(slices.Sorted(slices.Values(agreed))); len(one) > 1 {
+		return warn("the addresses speak different versions of HTTP: %s", strings.Join(one, ", ")).fix("give all of them the same settings").noted(f.Network.list()...)
+	}
+	return info("%s", agreed[0])
+}
+
+// hops are header fields by which proxies and platforms on the way name themselves.
+func hops() []struct{ field, name string } {
+	return []struct{ field, name string }{
+		{"Cf-Ray", "Cloudflare"}, {"X-Amz-Cf-Id", "CloudFront"}, {"X-Azure-Ref", "Azure Front Door"}, {"X-Envoy-Upstream-Service-Time", "Envoy"},
+		{"X-Served-By", "Fastly or Varnish"}, {"X-Vercel-Id", "Vercel"}, {"Fly-Request-Id", "Fly.io"}, {"X-Kong-Proxy-Latency", "Kong"},
+		{"X-Amzn-Requestid", "AWS API Gateway"}, {"X-Cloud-Trace-Context", "Google Cloud"}, {"X-Railway-Request-Id", "Railway"}, {"Rndr-Id", "Render"},
+	}
+}
+
+// balancers are the cookies by which load balancers keep a client at one replica.
+func balancers() []struct{ cookie, name string } {
+	return []struct{ cookie, name string }{
+		{"AWSALB", "AWS load balancer"}, {"AWSALBCORS", "AWS load balancer"}, {"ARRAffinity", "Azure App Service"}, {"GCLB", "Google load balancer"}, {"GAESA", "Google load balancer"},
+	}
+}
+
+// proxies are words in Server and Via that name a hop, not a server of MCP.
+func proxies() []string {
+	return []string{"nginx", "envoy", "cloudflare", "cloudfront", "caddy", "traefik", "haproxy", "apache", "openresty", "varnish", "vercel", "awselb", "kong", "istio", "fly", "railway", "google frontend"}
+}
+
+// path returns the hops on the way to the target that name themselves, in a fixed order.
+func (f *Facts) path() []string {
+	found := map[string]bool{}
+	host := mustURL(f.Target).Host
+	for _, x := range f.Exchanges {
+		if x != nil && mustURL(x.URL).Host == host {
+			addHops(found, x.Header)
+		}
+	}
+	return sortedKeys(found)
+}
+
+func addHops(found map[string]bool, h http.Header) {
+	for _, hop := range hops() {
+		if h.Get(hop.field) != "" {
+			found[hop.name] = true
+		}
+	}
+	for _, cookie := range h.Values("Set-Cookie") {
+		for _, b := range balancers() {
+			if cookie == b.cookie {
+				found[b.name] = true
+			}
+		}
+	}
+	for _, text := range append(h.Values("Server"), h.Values("Via")...) {
+		for _, name := range proxies() {
+			if word := strings.ToLower(text); hasWord(word, name) && len(found) < 20 {
+				found[strings.ToUpper(name[:1])+name[1:]] = true
+			}
+		}
+	}
+}
+
+// hasWord reports whether text has a word that no letter continues.
+func hasWord(text, word string) bool {
+	before, after, found := strings.Cut(text, word)
+	return found && (before == "" || !unicode.IsLetter(rune(before[len(before)-1]))) && (after == "" || !unicode.IsLetter(rune(after[0])))
+}
+
+// through reports whether a hop of this name is on the way.
+func (f *Facts) through(name string) bool { return slices.Contains(f.path(), name) }
+
+func judgePathTaken(f *Facts) opinion {
+	list := f.path()
+	if !f.entry().sent() {
+		return notAsked(f)
+	}
+	if len(list) == 0 {
+		return info("no proxy on the way names itself").quietly()
+	}
+	var noted []string
+	for _, field := range []string{"Server", "Via", "Set-Cookie"} {
+		if v := f.entry().Header.Get(field); v != "" {
+			noted = append(noted, field+": "+v)
+		}
+	}
+	return info("through %s", report.Line(strings.Join(list, ", "))).noted(noted...)
+}
