@@ -34,6 +34,8 @@ type leaktester struct {
 	lastLine  string
 	snapshot  string
 	gcURL     string
+	pprof     string
+	rss       bool
 	heap      heapFlag
 	budgets   []string
 	baseline  string

@@ -45,6 +45,9 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.Lookup("stabilize").NoOptDefVal = "auto"
 	fs.StringVar(&l.cfg.GCSignal, "gc-signal", "", "signal that runs the garbage collector, sent before each reading")
 	fs.StringVar(&l.gcURL, "gc-url", "", "URL that runs the garbage collector, such as …/debug/pprof/heap?gc=1")
+	fs.StringVar(&l.pprof, "pprof", "/debug/pprof/heap", "path or URL of the heap profile of a Go server, whose live heap then decides; off for none")
+	fs.BoolVar(&l.cfg.Attach, "attach", false, "with --pid, --name or --port: open the inspector of a running Node server on a loopback port, read its live heap, close it")
+	fs.BoolVar(&l.rss, "rss", false, "judge by RSS alone: do not open the inspector of a Node server, nor ask for --pprof")
 	fs.StringArrayVar(&l.budgets, "budget", nil, "memory that may be kept: 10KB/session, 1KB/call, 0/FACTOR; repeatable")
 	fs.StringVar(&l.baseline, "baseline", "", "older run (its folder or verdict.json) to compare with")
 	choiceVar(cmd, fs, &l.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
@@ -53,7 +56,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	l.conn.addFlags(fs, 30*time.Second)
 	l.a.completeServers(cmd)
 	l.a.completeTools(cmd, &l.conn)
-	group(fs, "Server", "pid", "name", "port", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url")
+	group(fs, "Server", "pid", "name", "port", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url", "pprof", "attach", "rss")
 	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory", "tool", "args", "protocol")
 	group(fs, "Verdict", "attribute", "factors", "budget", "baseline", "fail-on", "judge")
 	group(fs, "Output", "output", "format")
@@ -101,6 +104,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
 	cfg.Fixed = l.a.given(cmd, "users") || l.a.given(cmd, "calls")
+	cfg.NoHeap = l.rss
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
 	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, l.a.args...), version()
 	if l.match.value != matchOne {
@@ -121,6 +125,10 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		return usagef("--transport stdio needs the command after --: mcpdiag speaks to it over its standard streams")
 	case cfg.Stabilize && len(command) == 0:
 		return usagef("--stabilize sets variables of the server: it needs the command after --")
+	case cfg.Attach && len(command) > 0:
+		return usagef("--attach is for a running server; the inspector of a command after -- is opened without it")
+	case cfg.Attach && l.rss:
+		return usagef("--attach reads the live heap, and --rss judges without it")
 	case cfg.GCSignal != "" && process.SignalNumber(cfg.GCSignal) == 0:
 		return usagef("--gc-signal %q: unknown signal; try SIGUSR2", cfg.GCSignal)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -32,6 +33,9 @@ func (l *leaktester) connect() error {
 			return usageError{fmt.Errorf("--snapshot: %w", err)}
 		}
 	}
+	if l.cfg.Pprof, err = l.pprofURL(targets[0]); err != nil {
+		return err
+	}
 	if l.gcURL != "" {
 		if l.cfg.GCURL, err = client.ParseTarget(l.gcURL, "/"); err != nil {
 			return usageError{fmt.Errorf("--gc-url: %w", err)}
@@ -42,6 +46,25 @@ func (l *leaktester) connect() error {
 	}
 	l.cfg.Repeat = report.RedactArgs(l.cfg.Repeat)
 	return nil
+}
+
+// pprofURL returns the address of the heap profile, nil for none.
+func (l *leaktester) pprofURL(server *url.URL) (*url.URL, error) {
+	address := l.pprof
+	switch {
+	case address == "off" || l.rss:
+		return nil, nil
+	case strings.HasPrefix(address, "/"):
+		if l.cfg.Stdio {
+			return nil, nil
+		}
+		address = server.Scheme + "://" + server.Host + address
+	}
+	target, err := client.ParseTarget(address, "/debug/pprof/heap")
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--pprof: %w", err)}
+	}
+	return target, nil
 }
 
 const portMark = "{port}"

@@ -24,6 +24,7 @@ type Process struct {
 	PID     int
 	Program string                // the executable
 	Ports   func() ([]int, error) // on which it listens
+	Catches func() bool           // whether it has a handler for SIGUSR1
 	Signal  func() error          // sends SIGUSR1
 }
 
@@ -32,6 +33,9 @@ type Process struct {
 func Open(ctx context.Context, p Process) (*Session, error) {
 	if program := filepath.Base(p.Program); !nodeProgram.MatchString(program) {
 		return nil, fmt.Errorf("process %d runs %q, not node: SIGUSR1, which opens the inspector, could end it", p.PID, program)
+	}
+	if !p.Catches() {
+		return nil, fmt.Errorf("process %d has no handler for SIGUSR1, which would end it: it is starting, or runs with --disable-sigusr1", p.PID)
 	}
 	before, err := p.Ports()
 	if err != nil {

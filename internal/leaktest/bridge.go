@@ -23,6 +23,9 @@ func (r *run) newConductor() *conduct.Conductor {
 			Run: r.guarded, Settle: r.settle, Memory: r.server.memory, Files: r.server.files, FileLimit: fileLimit(r.server.info.PID),
 			Begin: r.load.OpenStanding, End: func(ctx context.Context, _ *load.Operation) { r.load.CloseStanding(ctx) },
 			Collectors: func() (float64, func() bool) {
+				if r.heap.Known() && !r.heap.Partial() {
+					return 0, func() bool { return false } // garbage is not among what lives
+				}
 				c := collectorsOf(r.server, r.cfg)
 				return c.mayMB(), c.beyond
 			},
@@ -64,6 +67,7 @@ func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 	r.load.CloseIdle()
 	sleep(ctx, (wait-last)/2)
 	r.collect(ctx)
+	_, _ = r.liveMB(ctx) // RSS is quieter after it
 	sleep(ctx, (wait-last)/2)
 	reading := conduct.Reading{}
 	reading.TreeMB = math.Inf(1)
@@ -85,6 +89,7 @@ func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 		sleep(ctx, min(100*time.Millisecond, last/4+time.Millisecond))
 	}
 	r.counts(ctx, &reading.Round)
+	reading.LiveMB, reading.Partial = r.liveMB(ctx)
 	return reading
 }
 

@@ -18,6 +18,10 @@ func (r *Result) memoryChart() report.Chart {
 	}
 	settled := report.ChartLine{Name: "settled"}
 	c.Lines = []report.ChartLine{rss, settled}
+	if line, known := r.liveLine(); known {
+		c.Lines = append(c.Lines, line)
+	}
+	fitted := len(c.Lines)
 	for nth, p := range r.Phases {
 		for i, round := range p.Rounds {
 			c.Lines[1].Points = append(c.Lines[1].Points, [2]float64{round.Settled, round.TreeMB})
@@ -29,19 +33,35 @@ func (r *Result) memoryChart() report.Chart {
 		if len(r.Phases) > 1 && len(p.Rounds) > 0 {
 			c.Marks = append(c.Marks, report.ChartMark{X: p.Rounds[0].From, Text: strconv.Itoa(nth + 1)})
 		}
-		addFit(&c, p)
+		addFit(&c, p, fitted)
 	}
 	return c
 }
 
-// addFit adds the fitted line of p with its interval.
-func addFit(c *report.Chart, p *judge.Phase) {
+// liveLine returns the live heap after each round.
+func (r *Result) liveLine() (line report.ChartLine, known bool) {
+	line.Name = "live heap"
+	for _, p := range r.Phases {
+		for _, round := range p.Rounds {
+			if round.LiveMB != nil {
+				line.Points = append(line.Points, [2]float64{round.Settled, *round.LiveMB})
+				known = true
+			}
+		}
+		line.Points = append(line.Points, hole)
+	}
+	return line, known
+}
+
+// addFit adds the fitted line of p with its interval, as the chart's line of that
+// number.
+func addFit(c *report.Chart, p *judge.Phase, number int) {
 	t := &p.Trend
 	if t.Span == 0 {
 		return
 	}
 	line := report.ChartLine{Name: "fitted", Dashed: true}
-	area := report.ChartArea{Line: 2}
+	area := report.ChartArea{Line: number}
 	middle := t.From + t.Span/2
 	for _, round := range p.Rounds {
 		x := float64(round.Operations)
@@ -59,8 +79,8 @@ func addFit(c *report.Chart, p *judge.Phase) {
 		}
 		area.Lower, area.Higher = append(area.Lower, low), append(area.Higher, high)
 	}
-	if len(c.Lines) > 2 { // one legend is enough
-		c.Lines[2].Points = append(append(c.Lines[2].Points, hole), line.Points...)
+	if len(c.Lines) > number { // one legend is enough
+		c.Lines[number].Points = append(append(c.Lines[number].Points, hole), line.Points...)
 	} else {
 		c.Lines = append(c.Lines, line)
 	}

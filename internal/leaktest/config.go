@@ -45,6 +45,9 @@ type Config struct {
 	HeapLimit int64         // with Stabilize; 0 is twice the memory after the start
 	GCSignal  string
 	GCURL     *url.URL
+	Pprof     *url.URL // heap profile of a Go server, tried once; nil for none
+	Attach    bool     // the inspector of a running Node server may be opened
+	NoHeap    bool     // judge by RSS alone
 
 	Folder   string
 	Budgets  []judge.Budget

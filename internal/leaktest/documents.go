@@ -47,9 +47,9 @@ func (r *Result) writeLoad(w io.Writer) error {
 // writeRounds writes the settled readings as a file that --judge reads.
 func writeRounds(w io.Writer, p *judge.Phase) error {
 	var b strings.Builder
-	b.WriteString("round,ops_total,rss_root_kb,rss_tree_kb,nproc,fds,sockets,sessions,heap_mb,failed,p50_ms,p99_ms\n")
+	b.WriteString("round,ops_total,rss_root_kb,rss_tree_kb,live_kb,nproc,fds,sockets,sessions,heap_mb,failed,p50_ms,p99_ms\n")
 	for _, r := range p.Rounds {
-		fmt.Fprintf(&b, "%d,%d,%.0f,%.0f,%d,%s,%s,%s,%s,%d,", r.Number, r.Operations, r.RootMB*1024, r.TreeMB*1024, r.Processes,
+		fmt.Fprintf(&b, "%d,%d,%.0f,%.0f,%s,%d,%s,%s,%s,%s,%d,", r.Number, r.Operations, r.RootMB*1024, r.TreeMB*1024, kilobytes(r.LiveMB), r.Processes,
 			optional(r.Files), optional(r.Sockets), optional(r.Sessions), optional(r.HeapMB), r.Failed)
 		if r.Latency != nil {
 			fmt.Fprintf(&b, "%.3f,%.3f", r.Latency.P50, r.Latency.P99)
@@ -68,6 +68,14 @@ func optional(v *float64) string {
 		return ""
 	}
 	return strconv.FormatFloat(*v, 'f', -1, 64)
+}
+
+// kilobytes formats a cell in KB, empty for an absent figure.
+func kilobytes(mb *float64) string {
+	if mb == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*mb*1024, 'f', 1, 64)
 }
 
 // loadLog writes a line per round.

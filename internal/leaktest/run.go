@@ -12,6 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -28,6 +29,7 @@ type run struct {
 	server    *server
 	load      *load.Load
 	watch     *watch
+	heap      *live.Heap // nil until the first reading
 	conductor *conduct.Conductor
 
 	snapshot bool   // the server has a snapshot endpoint
@@ -188,6 +190,7 @@ func (r *run) warn(text string) {
 // finish ends all that runs and completes the result.
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	r.watch.end()
+	r.closeHeap(ctx)
 	r.server.stop()
 	res := r.res
 	res.Interrupted = ctx.Err() != nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -55,6 +57,11 @@ func serve(kind, addr string) {
 		_ = http.ListenAndServe(addr, streamable)
 	case "sse":
 		_ = http.ListenAndServe(addr, mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return s }, nil))
+	case "leaky-pprof":
+		mux := http.NewServeMux()
+		mux.Handle("/", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return newServer(4 << 10) }, nil))
+		mux.Handle("/debug/pprof/heap", pprof.Handler("heap"))
+		_ = http.ListenAndServe(addr, mux)
 	case "http":
 		_ = http.ListenAndServe(addr, streamable)
 	case "limited":
@@ -130,6 +137,29 @@ func TestStdio(t *testing.T) {
 	}
 	if _, err := process.Lookup(res.Target.PID); err == nil {
 		t.Error("the server was left behind")
+	}
+}
+
+// A Go server with a page of pprof is judged by its live heap, to which a leak of 4 KB
+// is no noise; without the page by RSS.
+func TestLiveHeapOfGo(t *testing.T) {
+	t.Parallel()
+	cfg := configOf(t, "leaky-pprof")
+	cfg.Rounds, cfg.Factors, cfg.Calls = 10, []string{"call"}, 25
+	cfg.Pprof = cfg.URL.JoinPath("/debug/pprof/heap")
+	res, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.Phases[0]
+	if res.Verdict != trend.Leak || p.By != judge.ByLive || p.Rate.Bytes < 4<<10 || p.Rate.Bytes > 6<<10 {
+		t.Errorf("%s by %s, warnings %q", res.Sentence, p.By, res.Warnings)
+	}
+	if p.RSS == nil || !strings.Contains(res.Environment["live heap"], "by its pprof page") {
+		t.Errorf("environment %v", res.Environment)
+	}
+	if chart := res.memoryChart(); len(chart.Lines) != 4 || chart.Lines[2].Name != "live heap" || chart.Areas[0].Line != 3 {
+		t.Errorf("the chart has %d lines", len(chart.Lines))
 	}
 }
 

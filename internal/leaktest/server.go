@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -95,6 +96,9 @@ func portFree(ctx context.Context, cfg *Config) error {
 }
 
 func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*server, error) {
+	if !cfg.NoHeap {
+		env = live.Environment(env)
+	}
 	s := &server{env: env}
 	if err := s.run(cfg, process.Command{Args: cfg.Command, Env: env, Stdout: log, Stderr: log}); err != nil {
 		return nil, err

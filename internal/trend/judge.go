@@ -42,6 +42,19 @@ func Judge(rounds []Point) Judgement {
 	return judge(points, PerOperation, 1)
 }
 
+// liveStrict scales the growth that is not called a leak for live heaps: their noise is
+// a tenth of that of RSS and less.
+const liveStrict = 0.15
+
+// JudgeLive judges readings of the live heap after a collection, as Judge does RSS.
+func JudgeLive(rounds []Point) Judgement {
+	points := ordered(rounds)
+	if len(points) > maxReadings {
+		points = Envelope(points, maxReadings)
+	}
+	return judge(points, PerOperation, liveStrict)
+}
+
 // judge judges ordered points. strict scales the growth that is not called a leak.
 func judge(points []Point, per string, strict float64) Judgement {
 	j := Judgement{Per: per, Readings: len(points), P: 1, Steps: []Step{}}

@@ -62,7 +62,8 @@ type Server struct {
 // Reading is a reading of an idle server.
 type Reading struct {
 	judge.Round
-	Unread string // why processes are missing in it, or ""
+	Unread  string // why processes are missing in it, or ""
+	Partial bool   // the live heap is not that of the whole server
 }
 
 // Task is a load to try.

@@ -16,16 +16,16 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 	if p.Verdict() != trend.Leak || c.Hold <= 0 || ctx.Err() != nil {
 		return
 	}
-	hold := max(c.Hold, 2*c.Expiry)
+	hold := c.holdTime()
 	if left := c.MaxTime - time.Since(c.start) - c.reserved; left < hold {
 		c.Warn(fmt.Sprintf("per %s: there was no time to wait for --hold %s, so memory that is released later is not ruled out; --max-time allows it", p.Per, c.Hold))
 		return
 	}
 	kept := judge.CountsOf(&p.Evidence)
-	h := &judge.Hold{BaseMB: base(p), BeforeMB: p.Rounds[len(p.Rounds)-1].TreeMB, Counted: len(kept) > 0}
+	h := &judge.Hold{BaseMB: base(p), BeforeMB: p.Measured(&p.Rounds[len(p.Rounds)-1], p.By), Counted: len(kept) > 0}
 	h.AfterMB = h.BeforeMB
 	took, whole := c.idle(ctx, t, hold, func(r *judge.Round) bool {
-		h.AfterMB, h.CountsFell = min(h.AfterMB, r.TreeMB), h.CountsFell || fell(kept, r)
+		h.AfterMB, h.CountsFell = min(h.AfterMB, p.Measured(r, p.By)), h.CountsFell || fell(kept, r)
 		return h.Fell()
 	})
 	if !whole {
@@ -39,12 +39,23 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 	p.Judge()
 }
 
+// holdTime returns the idle time before a leak is believed.
+func (c *Conductor) holdTime() time.Duration {
+	if c.Hold <= 0 {
+		return 0
+	}
+	return max(c.Hold, 2*c.Expiry)
+}
+
+// secondLoadTime is the usual time of the second load and its idle time.
+const secondLoadTime = 40 * time.Second
+
 // base returns the memory before the growth that was judged.
 func base(p *judge.Phase) float64 {
 	if p.Trend.Span > 0 {
 		return p.Trend.Level
 	}
-	return p.Rounds[min(1, len(p.Rounds)-1)].TreeMB
+	return p.Measured(&p.Rounds[min(1, len(p.Rounds)-1)], p.By)
 }
 
 // fell reports whether a count that had accumulated has fallen by half.
@@ -82,7 +93,7 @@ func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *
 	b := c.load(ctx, t, n)
 	lowest := math.Inf(1)
 	_, whole := c.idle(ctx, t, max(took, 2*c.wait(t)), func(r *judge.Round) bool {
-		lowest = min(lowest, r.TreeMB)
+		lowest = min(lowest, p.Measured(r, p.By))
 		return false
 	})
 	if whole && b.Done > 0 {

@@ -107,6 +107,7 @@ func (c *Conductor) settle(ctx context.Context, t *Task, round judge.Round) judg
 	if r.Unread != "" {
 		c.current.Unread = r.Unread
 	}
+	c.current.LivePartial = c.current.LivePartial || r.Partial
 	r.Number, r.Operations, r.Failed, r.From, r.Loaded = round.Number, round.Operations, round.Failed, round.From, round.Loaded
 	r.Latency, r.Throughput = round.Latency, round.Throughput
 	r.Settled = c.elapsed()
@@ -130,7 +131,29 @@ func (c *Conductor) more(t *Task, p *judge.Phase) bool {
 	if time.Since(c.start) > c.MaxTime {
 		return false
 	}
-	return wants(p, n, c.usual(t)) && (n < c.usual(t) || time.Now().Before(c.extendUntil))
+	until := c.extendUntil
+	if p.Verdict() == trend.Leak && p.By == judge.ByLive { // the hold time is worth more than longer load
+		until = until.Add(-c.holdTime() - secondLoadTime)
+	}
+	return wants(p, n, c.usual(t)) && (n < c.usual(t) || time.Now().Before(until))
+}
+
+// A leak of the live heap is believed early if it is larger than most caches, or has
+// lasted for more operations than caches take to fill.
+const (
+	believedMB         = 64.0
+	believedOperations = 100_000
+)
+
+// believed reports whether growth of the live heap is hardly that of a cache.
+func believed(p *judge.Phase) bool {
+	first, last := &p.Rounds[0], &p.Rounds[len(p.Rounds)-1]
+	return p.Measured(last, judge.ByLive)-p.Measured(first, judge.ByLive) >= believedMB || last.Operations >= believedOperations
+}
+
+// suspected reports whether the live heap grows, but may yet be a cache that fills.
+func suspected(p *judge.Phase) bool {
+	return p.Verdict() == trend.Leak && p.By == judge.ByLive && !believed(p)
 }
 
 // usual returns the number of rounds of a phase that is decided early: fewer if the
@@ -167,6 +190,10 @@ func wants(p *judge.Phase, n, usual int) bool {
 		return true
 	case t.Verdict == trend.Leak && t.Bends && n < bentRounds:
 		return p.By != judge.ByCount
+	case suspected(p):
+		return true
+	case t.Verdict == trend.Leak && p.By == judge.ByLive:
+		return false
 	case t.Verdict == trend.Leak:
 		// A long warm-up and a cache that fills look like a leak until they are over,
 		// but they rarely make the server half as large again.

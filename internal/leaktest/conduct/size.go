@@ -81,7 +81,7 @@ func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 	if c.chosen(t) || last.Operations == 0 {
 		return n
 	}
-	if p.WaitsForCollector() && last.Loaded-last.From < slowest*c.loadTime(t).Seconds() {
+	if (p.WaitsForCollector() || suspected(p)) && last.Loaded-last.From < slowest*c.loadTime(t).Seconds() {
 		return min(2*n, mostOperations)
 	}
 	if last.Number >= resizedRounds {

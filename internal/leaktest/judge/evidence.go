@@ -16,6 +16,7 @@ type Evidence struct {
 	Expired bool `json:"expired,omitempty"` // each reading waited until sessions expire
 	Asked   bool `json:"asked,omitempty"`   // the user named this load
 
+	LivePartial   bool    `json:"livePartial,omitempty"`   // processes of the server have no live heap that can be read
 	CollectorMB   float64 `json:"collectorMB,omitempty"`   // garbage that lazy collectors may not have collected yet
 	OverCollector bool    `json:"overCollector,omitempty"` // one process grew by more than that on its own
 	FileLimit     float64 `json:"fileLimit,omitempty"`     // open files allowed to the server's process
@@ -37,6 +38,7 @@ type Round struct {
 	Settled    float64 `json:"settled"`
 
 	TreeMB     float64  `json:"rssTreeMB"`
+	LiveMB     *float64 `json:"liveMB,omitempty"` // live heap: objects and what they hold outside, after a collection
 	RootMB     float64  `json:"rssRootMB"`
 	Processes  int      `json:"processes"`
 	Files      *float64 `json:"files,omitempty"`

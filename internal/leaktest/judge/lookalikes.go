@@ -27,7 +27,7 @@ func (f *facts) releasedConclusion() conclusion {
 		verdict = trend.Undecided
 	}
 	text := fmt.Sprintf("it grew to %.1f MB, then idled for %.0f s at %.1f MB; %s", h.BeforeMB, h.Seconds, h.AfterMB, then)
-	return conclusion{verdict, ByRSS, f.rss.Rate, []trend.Reason{{Code: Released, Text: text}}}
+	return conclusion{verdict, f.basis(), f.memory.Rate, []trend.Reason{{Code: Released, Text: text}}}
 }
 
 // confirmed adds to the reasons for a leak whether memory that is only held for a
@@ -43,21 +43,21 @@ func (f *facts) confirmed(reasons []trend.Reason) []trend.Reason {
 
 // unexpired reports whether growth may be sessions that have not expired yet.
 func (f *facts) unexpired() bool {
-	return f.mayHold() && f.rss.Span > 0 && (!f.cleared() || f.heapHidden())
+	return f.mayHold() && f.memory.Span > 0 && (!f.cleared() || f.heapHidden())
 }
 
 func (f *facts) unexpiredConclusion() conclusion {
-	by, rate := ByRSS, f.rss.Rate
+	by, rate := f.basis(), f.memory.Rate
 	if f.heapLeaks() {
 		by, rate = ByHeap, f.heap.Rate
 	}
 	return conclusion{trend.Undecided, by, rate, append([]trend.Reason{{Code: Unexpired, Leak: true,
-		Text: "the server may keep a session while it can still be used; --expiry gives its lifetime, and each reading waits for it"}}, f.rss.Reasons...)}
+		Text: "the server may keep a session while it can still be used; --expiry gives its lifetime, and each reading waits for it"}}, f.memory.Reasons...)}
 }
 
 // uncollected reports whether memory grew by no more than lazy collectors may leave uncollected.
 func (f *facts) uncollected() bool {
-	return (f.rssLeaks() || f.heapLeaks()) && !f.OverCollector && f.grown() <= f.CollectorMB
+	return f.outside == nil && (f.rssLeaks() || f.heapLeaks()) && !f.OverCollector && f.grown() <= f.CollectorMB
 }
 
 func (f *facts) uncollectedConclusion() conclusion {
@@ -98,8 +98,8 @@ func (f *facts) ranOut() bool {
 
 func (f *facts) outOfMemoryLeak() conclusion {
 	_, _, _, growth, rate := f.roughTrend()
-	if f.rss.Span > 0 {
-		rate = f.rss.Rate
+	if f.memory.Span > 0 {
+		rate = f.memory.Rate
 	}
 	return conclusion{trend.Leak, ByRSS, rate, []trend.Reason{{Code: OutOfMemory, Leak: true,
 		Text: fmt.Sprintf("memory grew by %s on a straight line with every round until it ran out", Bytes(growth*mib))}}}
@@ -111,15 +111,15 @@ const heapShare = 0.3
 // heapLeaks reports whether the heap that the server reports leaks and RSS confirms
 // it: its rate is a good part of the heap's, and its interval does not exclude it.
 func (f *facts) heapLeaks() bool {
-	return f.heap != nil && f.heap.Verdict == trend.Leak && f.rss.Rate.Bytes >= heapShare*f.heap.Rate.Bytes &&
-		(!f.cleared() || f.heap.Rate.Bytes <= f.rss.Rate.High)
+	return f.heap != nil && f.heap.Verdict == trend.Leak && f.memory.Rate.Bytes >= heapShare*f.heap.Rate.Bytes &&
+		(!f.cleared() || f.heap.Rate.Bytes <= f.memory.Rate.High)
 }
 
 func (f *facts) heapLeak() conclusion {
 	r := f.heap.Rate
 	reasons := []trend.Reason{{Code: HeapGrows, Leak: true, Text: fmt.Sprintf(
 		"the heap that the server reports grows by %s per %s (95 %%: %s to %s), and RSS with it", Bytes(r.Bytes), f.per, Bytes(r.Low), Bytes(r.High))}}
-	for _, reason := range f.rss.Reasons {
+	for _, reason := range f.memory.Reasons {
 		if reason.Leak {
 			reasons = append(reasons, reason)
 		}
@@ -139,7 +139,7 @@ func (f *facts) heapHidden() bool {
 }
 
 func (f *facts) hiddenHeap() conclusion {
-	return conclusion{trend.Undecided, ByRSS, f.rss.Rate, []trend.Reason{f.heapReason()}}
+	return conclusion{trend.Undecided, ByRSS, f.memory.Rate, []trend.Reason{f.heapReason()}}
 }
 
 func (f *facts) heapReason() trend.Reason {

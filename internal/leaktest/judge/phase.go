@@ -54,26 +54,49 @@ func (p *Phase) WaitsForCollector() bool { return p.has(LazyHeap) }
 type Limit struct {
 	Bytes float64
 	Per   string
+	// Outside is the limit for memory outside the live heap, 0 if Bytes is for all.
+	Outside float64
 }
 
 // Limits returns the detection limits for the operation and its shares.
 func (p *Phase) Limits() []Limit {
-	limits := []Limit{{p.Trend.Smallest, p.Per}}
+	limits := []Limit{{p.Trend.Smallest, p.Per, p.outsideLimit()}}
 	for _, s := range p.Shares {
 		if s.Of > 0 {
-			limits = append(limits, Limit{p.Trend.Smallest / s.Of, s.Per})
+			limits = append(limits, Limit{p.Trend.Smallest / s.Of, s.Per, p.outsideLimit() / s.Of})
 		}
 	}
 	return limits
 }
 
+// outsideLimit returns the detection limit for memory outside the live heap, 0 if
+// RSS decided.
+func (p *Phase) outsideLimit() float64 {
+	if p.By != ByLive || p.RSS == nil || p.RSS.Span == 0 {
+		return 0
+	}
+	return max(outsideSlack*mib/p.RSS.Span, p.RSS.Rate.High)
+}
+
+// text returns a limit in words.
+func (l Limit) text() string {
+	text := Bytes(l.Bytes) + " per " + l.Per
+	if l.Outside > 0 {
+		text += ", " + Bytes(l.Outside) + " outside the heap"
+	}
+	return text
+}
+
 // limitText returns detection limits in words.
 func limitText(limits []Limit) string {
-	parts := make([]string, len(limits))
+	parts, sep := make([]string, len(limits)), ", "
 	for i, l := range limits {
-		parts[i] = Bytes(l.Bytes) + " per " + l.Per
+		parts[i] = l.text()
+		if l.Outside > 0 {
+			sep = "; "
+		}
 	}
-	return "(detection limit " + strings.Join(parts, ", ") + ")"
+	return "(detection limit " + strings.Join(parts, sep) + ")"
 }
 
 // kept returns the rate in words.

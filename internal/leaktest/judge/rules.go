@@ -14,6 +14,8 @@ type Judgement struct {
 	By    Basis           `json:"by"`
 	// Heap is the trend of the heap that the server reports.
 	Heap *trend.Judgement `json:"heap,omitempty"`
+	// RSS is the trend of RSS where the live heap decides.
+	RSS *trend.Judgement `json:"rss,omitempty"`
 	// Counts are the sessions, sockets, files and processes before and after.
 	Counts []Count `json:"counts,omitempty"`
 }
@@ -24,6 +26,7 @@ type Basis string
 // The bases of a verdict.
 const (
 	ByRSS   Basis = "rss"
+	ByLive  Basis = "live"  // the live heap after a collection
 	ByHeap  Basis = "heap"  // as the snapshot endpoint reports it, confirmed by RSS
 	ByCount Basis = "count" // of processes, sessions, sockets, files
 )
@@ -37,13 +40,15 @@ const (
 	LazyHeap    = "lazy-heap"     // a collector may not have run yet
 	HeapGrows   = "heap"          // the heap that the server reports grows
 	OutOfMemory = "out-of-memory" // the server ran out of memory
+	Outside     = "outside"       // memory outside the live heap
 )
 
 // facts are the evidence and all that is computed from it.
 type facts struct {
 	*Evidence
 	per          string
-	rss          trend.Judgement
+	memory       trend.Judgement  // of the first witness: the live heap if all of it is known, else RSS
+	outside      *trend.Judgement // of RSS, if it is the second
 	heap         *trend.Judgement
 	counts       []Count
 	disturbances []trend.Reason
@@ -72,7 +77,8 @@ func rules() []rule {
 		{(*facts).ranOut, (*facts).outOfMemoryLeak},            // ran out of memory on a straight line
 		{(*facts).uncollected, (*facts).uncollectedConclusion}, // the collector may not have run
 		{(*facts).heapLeaks, (*facts).heapLeak},                // the heap grows and RSS confirms it
-		{(*facts).rssLeaks, (*facts).rssLeak},                  // RSS grows
+		{(*facts).rssLeaks, (*facts).rssLeak},                  // the live heap, or else RSS, grows
+		{(*facts).outsideLeaks, (*facts).outsideLeak},          // RSS grows while the live heap does not
 		{(*facts).heapHidden, (*facts).hiddenHeap},             // the heap grows into free memory
 		{(*facts).disturbed, (*facts).open},                    // no leak, but the run was disturbed
 		{(*facts).cleared, (*facts).open},                      // no leak
@@ -94,32 +100,47 @@ func (p *Phase) Judge() {
 // examine computes the figures that the rules look at.
 func examine(e *Evidence, per string) *facts {
 	f := &facts{Evidence: e, per: per, counts: countsOf(e)}
-	memory := make([]trend.Point, len(e.Rounds))
-	heap := make([]trend.Point, 0, len(e.Rounds))
-	for i, r := range e.Rounds {
-		memory[i] = trend.Point{X: float64(r.Operations), Y: r.TreeMB}
-		if r.HeapMB != nil {
-			heap = append(heap, trend.Point{X: float64(r.Operations), Y: *r.HeapMB})
-		}
-	}
-	f.rss = trend.Judge(memory)
-	if len(heap) > 0 && len(heap) == len(memory) {
-		j := trend.Judge(heap)
-		f.heap = &j
+	rss := trend.Judge(pointsOf(e, func(r *Round) *float64 { return &r.TreeMB }))
+	live := pointsOf(e, func(r *Round) *float64 { return r.LiveMB })
+	heap := pointsOf(e, func(r *Round) *float64 { return r.HeapMB })
+	f.memory = rss
+	switch {
+	case e.LiveKnown():
+		f.memory, f.outside = trend.JudgeLive(live), &rss
+	case len(live) > 0:
+		f.heap = new(trend.Judge(live)) // of a part of the server
+	case len(heap) > 0:
+		f.heap = new(trend.Judge(heap))
 	}
 	f.disturbances = f.disturbedBy()
 	return f
 }
 
+// pointsOf returns a figure of each round, nil if one of them has none.
+func pointsOf(e *Evidence, of func(*Round) *float64) []trend.Point {
+	points := make([]trend.Point, 0, len(e.Rounds))
+	for i := range e.Rounds {
+		v := of(&e.Rounds[i])
+		if v == nil {
+			return nil
+		}
+		points = append(points, trend.Point{X: float64(e.Rounds[i].Operations), Y: *v})
+	}
+	return points
+}
+
 // judgement puts a conclusion and the figures together.
 func (f *facts) judgement(c conclusion) Judgement {
-	j := Judgement{Trend: f.rss, Rate: c.rate, By: c.by, Heap: f.heap, Counts: f.counts}
+	j := Judgement{Trend: f.memory, Rate: c.rate, By: c.by, Heap: f.heap, RSS: f.outside, Counts: f.counts}
+	if c.by == ByRSS || c.by == ByCount {
+		j.Trend = *f.rss()
+	}
 	j.Trend.Verdict, j.Trend.Reasons = c.verdict, slices.Concat(c.reasons, f.disturbances)
-	if f.rss.Verdict == trend.NoLeak && f.heapGrows() {
+	if f.memory.Verdict == trend.NoLeak && f.heapGrows() {
 		j.Trend.Smallest = max(j.Trend.Smallest, f.heap.Rate.Bytes)
 	}
 	if c.verdict == trend.NoLeak && f.released() {
-		j.Trend.Smallest = max(j.Trend.Smallest, releasedShare*f.rss.Rate.Bytes) // all that the second load excludes
+		j.Trend.Smallest = max(j.Trend.Smallest, releasedShare*f.memory.Rate.Bytes) // all that the second load excludes
 	}
 	if j.Trend.Span == 0 && c.by == ByCount {
 		j.Trend.From, j.Trend.Level, j.Trend.Span, j.Trend.Growth, j.Trend.Rate = f.roughTrend()
@@ -130,23 +151,39 @@ func (f *facts) judgement(c conclusion) Judgement {
 
 // open returns the verdict of the trend of RSS, except that a disturbed run clears nothing.
 func (f *facts) open() conclusion {
-	verdict := f.rss.Verdict
+	verdict := f.memory.Verdict
 	if f.disturbed() {
 		verdict = trend.Undecided
 	}
-	reasons := f.rss.Reasons
-	if f.rss.Verdict == trend.NoLeak && f.heapGrows() {
+	reasons := f.memory.Reasons
+	if f.memory.Verdict == trend.NoLeak && f.heapGrows() {
 		reasons = append(slices.Clip(reasons), f.heapReason())
 	}
-	return conclusion{verdict, ByRSS, f.rss.Rate, reasons}
+	return conclusion{verdict, f.basis(), f.memory.Rate, append(slices.Clip(reasons), f.witness()...)}
 }
 
-func (f *facts) cleared() bool   { return f.rss.Verdict == trend.NoLeak }
+// rss returns the trend of RSS.
+func (f *facts) rss() *trend.Judgement {
+	if f.outside != nil {
+		return f.outside
+	}
+	return &f.memory
+}
+
+// basis returns the first witness.
+func (f *facts) basis() Basis {
+	if f.outside != nil {
+		return ByLive
+	}
+	return ByRSS
+}
+
+func (f *facts) cleared() bool   { return f.memory.Verdict == trend.NoLeak }
 func (f *facts) disturbed() bool { return f.cleared() && len(f.disturbances) > 0 }
-func (f *facts) rssLeaks() bool  { return f.rss.Verdict == trend.Leak }
+func (f *facts) rssLeaks() bool  { return f.memory.Verdict == trend.Leak }
 
 func (f *facts) rssLeak() conclusion {
-	return conclusion{trend.Leak, ByRSS, f.rss.Rate, f.confirmed(f.rss.Reasons)}
+	return conclusion{trend.Leak, f.basis(), f.memory.Rate, append(f.confirmed(f.memory.Reasons), f.witness()...)}
 }
 
 // accumulates reports whether a count grows with the operations and nothing
@@ -162,10 +199,10 @@ func (f *facts) countedLeak() conclusion {
 		}
 		reasons = append(reasons, trend.Reason{Code: Counted, Leak: true, Text: text})
 	}
-	if f.rss.Verdict == trend.Leak {
-		reasons = append(reasons, f.rss.Reasons...)
+	if f.rss().Verdict == trend.Leak {
+		reasons = append(reasons, f.rss().Reasons...)
 	}
-	return conclusion{trend.Leak, ByCount, f.rss.Rate, f.confirmed(reasons)}
+	return conclusion{trend.Leak, ByCount, f.rss().Rate, f.confirmed(reasons)}
 }
 
 // roughTrend returns the trend of too few rounds for an interval: from the first to the last.

@@ -1,0 +1,159 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+)
+
+// Config says which doors may be used.
+type Config struct {
+	Inspect bool // Node.js: SIGUSR1 opens the inspector on a loopback port
+	// Pprof gets a page of a Go server, nil if it has none.
+	Pprof func(ctx context.Context) ([]byte, error)
+}
+
+// Heap is the live heaps of the processes of a server.
+type Heap struct {
+	doors []door
+	// Missing names the processes whose heap is not known.
+	Missing []string
+	Doubts  []string // why a runtime did not answer
+}
+
+// door is the way into the runtime of one process.
+type door interface {
+	// live collects garbage and returns the bytes that live.
+	live(ctx context.Context) (int64, error)
+	close(ctx context.Context) error
+	describe() string
+}
+
+// openTime limits how long a runtime may take to answer, and a reading.
+const openTime = 15 * time.Second
+
+// unimportant is the resident memory below which a process without a live heap does
+// not matter: a shell, a launcher.
+const unimportant = 8 << 20
+
+// Environment returns variables for a command so that Open finds its runtimes. They
+// change nothing until Open sends a signal.
+func Environment(env []string) []string {
+	options := os.Getenv(nodeOptions)
+	for _, v := range env {
+		if text, ok := strings.CutPrefix(v, nodeOptions+"="); ok {
+			options = text
+		}
+	}
+	if strings.Contains(options, "--inspect") {
+		return env // the user has chosen a port
+	}
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, nodeOptions+"=") })
+	return append(env, nodeOptions+"="+strings.TrimSpace(options+" --inspect-port=127.0.0.1:0"))
+}
+
+const nodeOptions = "NODE_OPTIONS"
+
+// Open opens the runtimes of the processes of a server.
+func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
+	h := &Heap{}
+	for _, id := range members {
+		info, err := process.Lookup(id.PID)
+		if err != nil {
+			continue
+		}
+		r, err := open(ctx, &info, &cfg)
+		switch {
+		case err != nil:
+			h.Doubts = append(h.Doubts, err.Error())
+			h.missing(&info)
+		case r == nil:
+			h.missing(&info)
+		default:
+			h.doors = append(h.doors, r)
+		}
+	}
+	return h
+}
+
+// open opens the runtime of one process, nil if it has no door.
+func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	switch {
+	case cfg.Inspect && isNode(info):
+		return openNode(ctx, info)
+	case cfg.Pprof != nil && isGo(info):
+		r := &goRuntime{pid: info.PID, get: cfg.Pprof}
+		cfg.Pprof = nil // the page is of one process
+		if _, err := r.live(ctx); err != nil {
+			return nil, nil // most Go servers have no such page
+		}
+		return r, nil
+	}
+	return nil, nil
+}
+
+// missing notes a process whose heap is not known, unless it is small.
+func (h *Heap) missing(info *process.Info) {
+	tree, err := process.Open(info.ID)
+	if err != nil {
+		return
+	}
+	defer tree.Close()
+	if m, err := tree.Read(); err == nil && m.Self.RSS > unimportant {
+		h.Missing = append(h.Missing, fmt.Sprintf("process %d (%s)", info.PID, filepath.Base(info.Exe)))
+	}
+}
+
+// Known reports whether there is a heap to read.
+func (h *Heap) Known() bool { return len(h.doors) > 0 }
+
+// Partial reports whether processes of the server are not among the heaps.
+func (h *Heap) Partial() bool { return len(h.Missing) > 0 }
+
+// Read collects garbage and returns the live bytes of all processes.
+func (h *Heap) Read(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	total := int64(0)
+	for _, r := range h.doors {
+		bytes, err := r.live(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("reading the live heap of %s: %w", r.describe(), err)
+		}
+		total += bytes
+	}
+	return total, nil
+}
+
+// Describe says how each heap is read.
+func (h *Heap) Describe() string {
+	var all []string
+	for _, r := range h.doors {
+		all = append(all, r.describe())
+	}
+	return strings.Join(all, ", ")
+}
+
+// Close puts everything back.
+func (h *Heap) Close(ctx context.Context) error {
+	var err error
+	for _, r := range h.doors {
+		err = errors.Join(err, r.close(ctx))
+	}
+	h.doors = nil
+	return err
+}
+
+var nodeName = regexp.MustCompile(`^node(js)?[0-9.]*(\.exe)?$`)
+
+func isNode(info *process.Info) bool { return nodeName.MatchString(filepath.Base(info.Exe)) }

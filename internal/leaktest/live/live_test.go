@@ -1,0 +1,179 @@
+package live
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+)
+
+// program is a running program that answers each line that it reads.
+type program struct {
+	t     *testing.T
+	id    process.ID
+	in    interface{ Write(p []byte) (int, error) }
+	lines *bufio.Scanner
+}
+
+// start starts a program that prints a line when it is ready. It skips the test where
+// the program is not installed.
+func start(t *testing.T, env []string, name string, args ...string) *program {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skipf("%s is not installed, or this is not Linux", name)
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Env = append(os.Environ(), env...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	p := &program{t: t, in: in, lines: bufio.NewScanner(out)}
+	p.reads()
+	info, err := process.Lookup(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.id = info.ID
+	return p
+}
+
+func (p *program) reads() string {
+	p.t.Helper()
+	if !p.lines.Scan() {
+		p.t.Fatal("the program ended")
+	}
+	return p.lines.Text()
+}
+
+// asks sends a line and returns the answer.
+func (p *program) asks(line string) string {
+	p.t.Helper()
+	if _, err := p.in.Write([]byte(line + "\n")); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.reads()
+}
+
+func read(t *testing.T, h *Heap) float64 {
+	t.Helper()
+	bytes, err := h.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(bytes)
+}
+
+const keeper = `const kept = [];
+require('readline').createInterface({input: process.stdin}).on('line', (line) => {
+  for (let i = 0; i < Number(line); i++) kept.push({a: i, b: i + 0.5});
+  for (let i = 0; i < 1e5; i++) ({a: i}); // garbage
+  console.log('ok');
+});
+console.log('ready');`
+
+// The live heap of Node grows by what is kept, garbage is not part of it, the
+// inspector is closed afterwards, and the process answers as before.
+func TestNode(t *testing.T) {
+	t.Parallel()
+	p := start(t, Environment(nil), "node", "-e", keeper)
+	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
+	if !h.Known() || h.Partial() {
+		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+	}
+	p.asks("1000") // code is compiled
+	before := read(t, h)
+	p.asks("20000")
+	if grew := read(t, h) - before; grew < 20_000*24 || grew > 20_000*120 {
+		t.Errorf("20,000 objects take %.0f bytes", grew)
+	}
+	before = read(t, h)
+	p.asks("0")
+	if grew := read(t, h) - before; grew > 100_000 || grew < -100_000 {
+		t.Errorf("garbage counts %.0f bytes", grew)
+	}
+	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(h.Describe())
+	if conn, err := net.Dial("tcp", address); err != nil {
+		t.Errorf("the inspector is not at %q: %v", address, err)
+	} else {
+		_ = conn.Close()
+	}
+	if err := h.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Errorf("the inspector still listens on %s", address)
+	}
+	if got := p.asks("1"); got != "ok" {
+		t.Errorf("the process answers %q", got)
+	}
+}
+
+// A process that is no runtime is left alone, and one that SIGUSR1 would end is not
+// sent any.
+func TestOthersAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "sh", "-c", "echo ready; while read line; do echo ok; done")
+	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
+	if h.Known() || len(h.Doubts) > 0 {
+		t.Errorf("known %v, doubts %q", h.Known(), h.Doubts)
+	}
+	if got := p.asks("1"); got != "ok" {
+		t.Errorf("the process answers %q", got)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv(nodeOptions, "--no-warnings")
+	for _, c := range []struct {
+		env  []string
+		want string
+	}{
+		{nil, "NODE_OPTIONS=--no-warnings --inspect-port=127.0.0.1:0"},
+		{[]string{"A=b", "NODE_OPTIONS=--max-old-space-size=256"}, "A=b NODE_OPTIONS=--max-old-space-size=256 --inspect-port=127.0.0.1:0"},
+		{[]string{"NODE_OPTIONS=--inspect=9230"}, "NODE_OPTIONS=--inspect=9230"},
+	} {
+		if got := strings.Join(Environment(c.env), " "); got != c.want {
+			t.Errorf("%q gives %q, want %q", c.env, got, c.want)
+		}
+	}
+}
+
+func TestHeapAlloc(t *testing.T) {
+	t.Parallel()
+	page := "heap profile: 1: 2 [3: 4] @ heap/1048576\n# runtime.MemStats\n# Alloc = 7\n# HeapAlloc = 123456\n# HeapSys = 9\n"
+	if bytes, err := parseHeapAlloc([]byte(page)); err != nil || bytes != 123456 {
+		t.Errorf("%d, %v", bytes, err)
+	}
+	g := &goRuntime{get: func(context.Context) ([]byte, error) { return []byte("<html>"), nil }}
+	if _, err := g.live(t.Context()); err == nil {
+		t.Error("a page of something else is taken for statistics of Go")
+	}
+}
+
+func FuzzHeapAlloc(f *testing.F) {
+	f.Add([]byte("# HeapAlloc = 12\n"))
+	f.Add([]byte("# HeapAlloc = 99999999999999999999\n"))
+	f.Fuzz(func(t *testing.T, page []byte) {
+		if bytes, err := parseHeapAlloc(page); err == nil && bytes < 0 {
+			t.Errorf("%d bytes", bytes)
+		}
+	})
+}

@@ -1,0 +1,71 @@
+package leaktest
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
+)
+
+// openHeap opens the live heaps of the server when it is first read, after the warm-up.
+func (r *run) openHeap(ctx context.Context) {
+	cfg := live.Config{Inspect: r.server.child != nil || r.cfg.Attach}
+	if r.cfg.Pprof != nil {
+		cfg.Pprof = r.pprof
+	}
+	if r.cfg.NoHeap {
+		cfg = live.Config{}
+	}
+	r.heap = live.Open(ctx, r.server.tree.Members(), cfg)
+	for _, text := range r.heap.Doubts {
+		r.warn("the live heap is not known, so RSS decides: " + text)
+	}
+	if r.heap.Known() {
+		r.res.Environment["live heap"] = r.heap.Describe()
+	}
+	if r.heap.Known() && r.heap.Partial() {
+		r.res.Environment["live heap, not known of"] = strings.Join(r.heap.Missing, ", ")
+	}
+}
+
+// pprof gets the text form of the heap profile of a Go server, after a collection.
+func (r *run) pprof(ctx context.Context) ([]byte, error) {
+	target := *r.cfg.Pprof
+	query := url.Values{"gc": {"1"}, "debug": {"1"}}
+	target.RawQuery = query.Encode()
+	resp, err := r.cfg.Client.Get(ctx, target.String())
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// liveMB collects garbage and returns the size of the live heap, nil if it is not
+// known, and whether it is not that of the whole server.
+func (r *run) liveMB(ctx context.Context) (mb *float64, partial bool) {
+	if r.heap == nil {
+		r.openHeap(ctx)
+	}
+	if !r.heap.Known() || ctx.Err() != nil {
+		return nil, false
+	}
+	bytes, err := r.heap.Read(ctx)
+	if err != nil {
+		if r.server.end() == "" && ctx.Err() == nil {
+			r.warn(err.Error())
+		}
+		return nil, false
+	}
+	return new(float64(bytes) / mib), r.heap.Partial()
+}
+
+// closeHeap closes the inspectors.
+func (r *run) closeHeap(ctx context.Context) {
+	if r.heap == nil {
+		return
+	}
+	if err := r.heap.Close(ctx); err != nil && r.server.end() == "" {
+		r.warn(err.Error())
+	}
+}
