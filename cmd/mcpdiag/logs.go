@@ -176,9 +176,7 @@ func (l *logReader) keys() error {
 	for _, text := range l.maps {
 		name, key, ok := strings.Cut(text, "=")
 		if !ok || !slices.Contains(logline.FieldNames(), name) {
-			names := logline.FieldNames()
-			slices.Sort(names)
-			return usagef("--map %s: want FIELD=KEY with a field of %s", text, strings.Join(names, ", "))
+			return usagef("--map %s: want FIELD=KEY with a field of %s", text, strings.Join(logline.FieldNames(), ", "))
 		}
 		keys.Fields[key] = name
 	}

@@ -20,7 +20,6 @@ func unwrapHost(rest []byte, s Stamp, r *Record) ([]byte, bool) {
 	case level == NoLevel || s.Missing != NoZone:
 		return nil, false
 	}
-	s.Wrapper = true
 	r.stamp(s)
 	r.Level, r.Wrappers = level, r.Wrappers|wrapper
 	return cutTraffic(text, r), true

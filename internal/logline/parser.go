@@ -2,6 +2,8 @@ package logline
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -26,14 +28,8 @@ var fieldNames = map[string]field{
 	"stack": stackField, "duration": durationField,
 }
 
-// FieldNames returns the names that Options.Fields may map a key to.
-func FieldNames() []string {
-	names := make([]string, 0, len(fieldNames))
-	for name := range fieldNames {
-		names = append(names, name)
-	}
-	return names
-}
+// FieldNames returns the names that Options.Fields may map a key to, in order.
+func FieldNames() []string { return slices.Sorted(maps.Keys(fieldNames)) }
 
 // NewParser returns a parser that also knows the keys of o. Names of fields that
 // do not exist are ignored; the caller checks them against FieldNames.

@@ -77,7 +77,6 @@ const (
 	UnitOfPino                 // milliseconds
 	UnitOfStruct               // structlog: float seconds
 	UnitOfZerolog              // float milliseconds
-	UnitOfECS                  // nanoseconds
 	UnitGuessed                // milliseconds, for lack of anything better
 	UnitGiven                  // by the user
 )
@@ -85,7 +84,7 @@ const (
 var durationUnits = [...]string{
 	NoDuration: "", UnitInValue: "unit in the value", UnitInKey: "unit in the key", UnitOfSlog: "slog: integer nanoseconds",
 	UnitOfZap: "zap: seconds", UnitOfPino: "pino: milliseconds", UnitOfStruct: "structlog: seconds",
-	UnitOfZerolog: "zerolog: milliseconds", UnitOfECS: "ECS: nanoseconds", UnitGuessed: "assumed: milliseconds", UnitGiven: "as given",
+	UnitOfZerolog: "zerolog: milliseconds", UnitGuessed: "assumed: milliseconds", UnitGiven: "as given",
 }
 
 func (u DurationUnit) String() string { return durationUnits[u] }

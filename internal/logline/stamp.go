@@ -9,16 +9,16 @@ type Missing uint8
 const (
 	Complete Missing = iota
 	NoZone           // read as if it were UTC
-	NoYear           // and no zone: read as if it were the year 0
-	NoDate           // and no zone: the time of day
+	NoYear           // and no zone: since the start of a leap year
+	NoDate           // and no zone: since midnight
 	NoStamp
 )
 
-// Stamp is a time as a line gives it: nanoseconds since 1970 in UTC, as far as it is complete.
+// Stamp is a time as a line gives it: nanoseconds since 1970, as if its zone were UTC where
+// it has none, and as if its year or day were the first where those are missing.
 type Stamp struct {
 	Nanos   int64
 	Missing Missing
-	Wrapper bool // a wrapper wrote it, not the program
 }
 
 const (
@@ -71,7 +71,8 @@ func parseISO(text []byte) (Stamp, int) {
 	return s, n + zone
 }
 
-// timeOfDay reads 09:00:01, with a fraction of up to nine digits, or 09:00 alone.
+// timeOfDay reads 09:00:01, with or without a fraction behind a point or comma, and
+// returns nanoseconds since midnight and the length of the text, 0 if there is no time.
 func timeOfDay(text []byte) (int64, int) {
 	if len(text) < 8 || text[2] != ':' || text[5] != ':' {
 		return 0, 0
@@ -211,8 +212,8 @@ func yearZero(month, dom int) int64 {
 	return (daysSince1970(2000, month, dom) - daysSince1970(2000, 1, 1)) * day
 }
 
-// stampOfNumber reads an epoch number; its magnitude decides between seconds,
-// milliseconds, microseconds and nanoseconds. digits holds the number as text.
+// stampOfNumber reads the time since 1970 as a decimal number; its magnitude decides
+// between seconds, milliseconds, microseconds and nanoseconds.
 func stampOfNumber(number []byte) Stamp {
 	whole, frac, _ := bytes.Cut(number, []byte("."))
 	if len(whole) < 9 || len(whole) > 19 || bytes.ContainsAny(frac, "eE+-") {

@@ -50,7 +50,6 @@ func (p *Parser) unwrapJSON(line []byte, r *Record) ([]byte, bool) {
 		return nil, false
 	}
 	f.fillTime(r)
-	r.Time.Wrapper = true
 	return bytes.TrimRight(message, "\r\n"), true
 }
 
@@ -117,7 +116,6 @@ func unwrapSyslog(line []byte, r *Record) ([]byte, bool) {
 	if len(parts) < 5 {
 		return nil, false
 	}
-	s.Wrapper = true
 	r.stamp(s)
 	r.Wrappers, r.Level, r.Stream = r.Wrappers|Syslog, level, parts[1]
 	return structuredData(parts[4], r), true
@@ -155,7 +153,6 @@ func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
 	}
 	_, program, _ := bytes.Cut(rest[:end], []byte(" "))
 	program, _, _ = bytes.Cut(program, []byte("["))
-	s.Wrapper = true
 	r.stamp(s)
 	r.Wrappers, r.Stream = r.Wrappers|Journal, program
 	return rest[end+2:], true
@@ -183,7 +180,6 @@ func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
 		return nil, false
 	}
 	rest := line[n+1:]
-	s.Wrapper = true
 	if inner, partial, ok := cutCRI(rest); ok {
 		r.stamp(s)
 		r.Wrappers, r.Partial = r.Wrappers|CRI, partial

@@ -117,7 +117,7 @@ func (c *collector) count(e *input.Entry, s *subject) {
 	var t *template.Template
 	if e.RPC.Kind == logline.NoRPC && len(e.Message) > 0 {
 		if t = s.template; t == nil || !c.templates.Touch(t) {
-			t, _ = c.templates.Add(e.Level.String(), e.Message)
+			t = c.templates.Add(e.Level.String(), e.Message)
 			s.template = t
 		}
 	}
@@ -126,7 +126,12 @@ func (c *collector) count(e *input.Entry, s *subject) {
 	}
 	c.counter.Line(e.Nanos, len(e.Request) > 0)
 	c.overTime.Line(e.Nanos, false)
-	if e.Level >= logline.Warn {
+	switch {
+	case e.Level >= logline.Error:
+		c.overTime.Add(e.Nanos, levelKey(e.Level))
+	case isError(e): // also one that travels in a success: isError, status 500
+		c.overTime.Add(e.Nanos, levelKey(logline.Error))
+	case e.Level == logline.Warn:
 		c.overTime.Add(e.Nanos, levelKey(e.Level))
 	}
 	if id != "" {
@@ -202,7 +207,7 @@ func lineOf(e *input.Entry) string {
 
 // result sorts the lines by time and marks the longest gap.
 func (t *timeline) result() []TimelineRow {
-	slices.SortStableFunc(t.rows, func(a, b TimelineRow) int { return int(max(-1, min(1, a.nanos-b.nanos))) })
+	slices.SortStableFunc(t.rows, func(a, b TimelineRow) int { return cmp.Compare(a.nanos, b.nanos) })
 	longest := 0
 	for i := range t.rows {
 		row := &t.rows[i]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,7 +36,7 @@ func ParseFailOn(text string) (FailOn, error) {
 	c, err := threshold.Parse(text, func(metric string) (threshold.Unit, error) {
 		unit, ok := failMetrics[metric]
 		if !ok {
-			return unit, fmt.Errorf("unknown metric %q: want error-rate, errors, slow, unanswered, refused, rate-limited, or new-error alone", metric)
+			return unit, fmt.Errorf("unknown metric %q: want %s, or new-error alone", metric, strings.Join(slices.Sorted(maps.Keys(failMetrics)), ", "))
 		}
 		return unit, nil
 	})
@@ -64,36 +65,49 @@ func (r *Result) Judge(baseline *Result) {
 
 // figure is the value of a metric of failMetrics.
 func (r *Result) figure(metric string) float64 {
-	total := 0.0
 	switch metric {
 	case "error-rate":
-		lines, errs := 0.0, 0.0
-		for _, row := range r.ErrorRates {
-			lines, errs = lines+float64(row.Lines), errs+float64(row.Errors)
-		}
-		return errs / max(1, lines)
+		errs := total(r.ErrorRates, func(row *RateRow) int64 { return row.Errors })
+		return float64(errs) / float64(max(1, total(r.ErrorRates, func(row *RateRow) int64 { return row.Lines })))
 	case "errors":
-		for _, row := range r.Errors {
-			total += float64(row.Count)
-		}
+		return float64(r.errorCount())
 	case "slow":
 		if len(r.Slow) > 0 {
 			return r.Slow[0].MS
 		}
 	case "unanswered":
-		for _, row := range r.Calls {
-			total += float64(row.Unanswered)
-		}
+		return float64(r.unansweredCount())
 	case "refused":
-		for _, row := range r.Auth {
-			total += float64(row.Count)
-		}
+		return float64(r.refusedCount())
 	case "rate-limited":
-		for _, row := range r.RateLimit {
-			total += float64(row.Count)
-		}
+		return float64(r.limitedCount())
 	}
-	return total
+	return 0
+}
+
+func (r *Result) errorCount() int64 {
+	return total(r.Errors, func(row *ErrorRow) int64 { return row.Count })
+}
+
+func (r *Result) unansweredCount() int64 {
+	return total(r.Calls, func(row *CallRow) int64 { return row.Unanswered })
+}
+
+func (r *Result) refusedCount() int64 {
+	return total(r.Auth, func(row *RefusalRow) int64 { return row.Count })
+}
+
+func (r *Result) limitedCount() int64 {
+	return total(r.RateLimit, func(row *LimitRow) int64 { return row.Count })
+}
+
+// total adds up a column of a table.
+func total[Row any](rows []Row, column func(*Row) int64) int64 {
+	sum := int64(0)
+	for i := range rows {
+		sum += column(&rows[i])
+	}
+	return sum
 }
 
 // ReadBaseline reads the JSON document of an earlier run.

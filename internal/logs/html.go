@@ -20,8 +20,8 @@ func (r *Result) HTML(w io.Writer) error {
 		Badge: string(rep.Verdict), Style: styleOf(rep.Severity),
 	}
 	p.Facts(
-		report.Fact{Name: "lines", Value: report.Count(r.Read.Lines)}, report.Fact{Name: "errors", Value: report.Count(int64(r.figure("errors")))},
-		report.Fact{Name: "refused", Value: report.Count(int64(r.figure("refused")))}, report.Fact{Name: "slow requests", Value: report.Count(r.SlowOver)},
+		report.Fact{Name: "lines", Value: report.Count(r.Read.Lines)}, report.Fact{Name: "errors", Value: report.Count(r.errorCount())},
+		report.Fact{Name: "refused", Value: report.Count(r.refusedCount())}, report.Fact{Name: "slow requests", Value: report.Count(r.SlowOver)},
 	)
 	for _, chart := range []report.Chart{r.chart, r.slowChart()} {
 		if len(chart.Lines) > 0 {

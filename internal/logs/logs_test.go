@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -636,4 +637,61 @@ func word(r *rand.Rand) string {
 		letters[i] = byte('a' + r.IntN(26))
 	}
 	return string(letters)
+}
+
+// The verdict is OK only where nothing went wrong; errors without a known fault and
+// without a change are counted, and are no finding.
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	line := func(at time.Time, level, message, more string) string {
+		return fmt.Sprintf(`{"time":%q,"level":%q,"msg":%q%s}`+"\n", at.Format(time.RFC3339), level, message, more)
+	}
+	begin := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
+	steady := func(message, more string) string { // one in a hundred is message
+		var b strings.Builder
+		r := rand.New(rand.NewPCG(9, 9))
+		for i := range 20000 {
+			at := begin.Add(time.Duration(i) * 4 * time.Second)
+			if r.IntN(100) == 0 {
+				b.WriteString(line(at, "error", message, more))
+				continue
+			}
+			b.WriteString(line(at, "info", "call done", ""))
+		}
+		return b.String()
+	}
+	for _, test := range []struct{ name, log, verdict, headline string }{
+		{"too short to compare", line(begin, "info", "done", ""), "ok", "^no known fault in 1 line"},
+		{"a steady share of database errors", steady("query failed", `,"error":"duplicate key value violates unique constraint"`), "errors",
+			"^no known fault and no change of rates in 20,000 lines .*; [12][0-9]{2} errors of 1 kind, most: duplicate key value .* \\([12][0-9]{2}\\)$"},
+		{"unanswered", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search"}}` + "\n", "unanswered", "; 1 call without an answer$"},
+		{"refused", line(begin, "warn", "login failed", `,"user":"u1"`), "refused", "; 1 refusal$"},
+		{"over a limit", line(begin, "warn", "too many requests", `,"user":"u1"`), "limited", "; 1 request over a limit$"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			rep := read(t, test.log).Report()
+			if string(rep.Verdict) != test.verdict || !regexp.MustCompile(test.headline).MatchString(rep.Headline) || rep.Outcome != finding.Clean {
+				t.Errorf("%s: %s, outcome %v", rep.Verdict, rep.Headline, rep.Outcome)
+			}
+			if (rep.Severity == finding.Pass) != (test.verdict == "ok") {
+				t.Errorf("severity %v of %s", rep.Severity, rep.Verdict)
+			}
+		})
+	}
+}
+
+// Errors that travel in a success are in the chart of errors.
+func TestChartOfFailures(t *testing.T) {
+	t.Parallel()
+	r := read(t, hostLog)
+	sum := 0.0
+	for _, l := range r.chart.Lines {
+		for _, p := range l.Points {
+			sum += p[1]
+		}
+	}
+	if len(r.chart.Lines) != 1 || r.chart.Lines[0].Name != "error" || sum != 2 {
+		t.Errorf("chart %+v", r.chart.Lines)
+	}
 }

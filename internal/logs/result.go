@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,7 +131,7 @@ func (c *collector) templateRows(top int) []TemplateRow {
 	for _, t := range all {
 		rows = append(rows, TemplateRow{t.String(), t.Count, t.Example})
 	}
-	slices.SortStableFunc(rows, func(a, b TemplateRow) int { return int(max(-1, min(1, b.Count-a.Count))) })
+	slices.SortStableFunc(rows, func(a, b TemplateRow) int { return cmp.Compare(b.Count, a.Count) })
 	return rows[:min(len(rows), 10*top)]
 }
 
@@ -204,6 +205,9 @@ func (r *Result) Report() *finding.Report {
 	}
 	rep.Severity = finding.Worst(rep.Findings)
 	rep.Verdict, rep.Headline, rep.Outcome = r.verdict(rep)
+	if rep.Severity == finding.Pass && rep.Verdict != ok {
+		rep.Severity = finding.Warn
+	}
 	return rep
 }
 
@@ -225,8 +229,44 @@ func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.
 	case warnings > 0:
 		return "warnings", fmt.Sprintf("%s in %s", plural(warnings, "warning"), r.timeRange()), finding.Clean
 	}
-	return "ok", "no known fault and no change of rates in " + r.timeRange(), finding.Clean
+	verdict, counted := r.counted()
+	headline := "no known fault and no change of rates in " + r.timeRange()
+	if r.Anomalies.TooLittle != "" {
+		headline = "no known fault in " + r.timeRange()
+	}
+	return verdict, headline + counted, finding.Clean
 }
+
+// ok is the verdict on logs without a finding in which nothing went wrong.
+const ok finding.Verdict = "ok"
+
+// counted says what went wrong without being a finding: errors, and requests that were
+// not served. The verdict is the first of these.
+func (r *Result) counted() (verdict finding.Verdict, text string) {
+	verdict = ok
+	say := func(v finding.Verdict, what string) {
+		if text += "; " + what; verdict == ok {
+			verdict = v
+		}
+	}
+	if n := r.errorCount(); n > 0 {
+		first := r.Errors[0]
+		say("errors", fmt.Sprintf("%s of %s, most: %s (%d)", report.Plural(n, "error"), plural(len(r.Errors), "kind"), report.Cell(first.Title, titleWidth), first.Count))
+	}
+	if n := r.unansweredCount(); n > 0 {
+		say("unanswered", report.Plural(n, "call")+" without an answer")
+	}
+	if n := r.refusedCount(); n > 0 {
+		say("refused", report.Plural(n, "refusal"))
+	}
+	if n := r.limitedCount(); n > 0 {
+		say("limited", report.Plural(n, "request")+" over a limit")
+	}
+	return verdict, text
+}
+
+// titleWidth is the width of an error's title in the headline.
+const titleWidth = 60
 
 // reportRequest concludes about the one request that was asked for.
 func (r *Result) reportRequest(rep *finding.Report) *finding.Report {
@@ -234,7 +274,7 @@ func (r *Result) reportRequest(rep *finding.Report) *finding.Report {
 	id := report.RedactText(r.request)
 	if len(r.Timeline) == 0 {
 		rep.Verdict, rep.Severity, rep.Outcome = "absent", finding.Fail, finding.Failed
-		rep.Headline = fmt.Sprintf("no line of %s belongs to request %s", plural(int(r.Read.Lines), "line"), id)
+		rep.Headline = fmt.Sprintf("no line of %s belongs to request %s; --only requests lists those with an error, slow or without an answer", plural(int(r.Read.Lines), "line"), id)
 		return rep
 	}
 	failed := 0
@@ -243,7 +283,7 @@ func (r *Result) reportRequest(rep *finding.Report) *finding.Report {
 			failed++
 		}
 	}
-	rep.Verdict, rep.Severity = "ok", finding.Pass
+	rep.Verdict, rep.Severity = ok, finding.Pass
 	if failed > 0 {
 		rep.Verdict, rep.Severity = "failed", finding.Warn
 	}

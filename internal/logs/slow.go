@@ -84,7 +84,7 @@ type requests struct {
 
 	seed  maphash.Seed
 	index map[uint64]int // by the hash of the identifier
-	ring  []trace        // in the order of their first line
+	ring  []requestTrace // in the order of their first line
 	next  int
 }
 
@@ -93,7 +93,8 @@ const (
 	maxGapText  = 80
 )
 
-type trace struct {
+// requestTrace follows one request from line to line.
+type requestTrace struct {
 	hash           uint64
 	id             []byte
 	first, last    int64
@@ -146,7 +147,7 @@ func (r *requests) answered(e *input.Entry, call *pairing) {
 }
 
 // find returns the trace of a request, nil if it is not kept.
-func (r *requests) find(id []byte) *trace {
+func (r *requests) find(id []byte) *requestTrace {
 	if r.index == nil {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (r *requests) find(id []byte) *trace {
 }
 
 // trace returns the trace of an entry's request; a new one takes the place of the oldest.
-func (r *requests) trace(e *input.Entry) *trace {
+func (r *requests) trace(e *input.Entry) *requestTrace {
 	if r.index == nil {
 		r.index, r.seed = map[uint64]int{}, maphash.MakeSeed()
 	}
@@ -167,7 +168,7 @@ func (r *requests) trace(e *input.Entry) *trace {
 	}
 	i := len(r.ring)
 	if i < maxRequests {
-		r.ring = append(r.ring, trace{})
+		r.ring = append(r.ring, requestTrace{})
 	} else {
 		i = r.next
 		r.next = (r.next + 1) % maxRequests
@@ -181,7 +182,7 @@ func (r *requests) trace(e *input.Entry) *trace {
 	return t
 }
 
-func (t *trace) describe(e *input.Entry) {
+func (t *requestTrace) describe(e *input.Entry) {
 	if t.endpoint == "" {
 		t.endpoint = text(appendEndpoint(nil, e))
 	}

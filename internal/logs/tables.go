@@ -141,13 +141,11 @@ func (r *Result) sessionSection() section {
 
 func (r *Result) authSection() section {
 	s := section{id: "auth", table: finding.Table{Title: "Refused", Right: right(2), Header: []string{"who", "reason", "times", "first", "last"}}}
-	total := int64(0)
 	for _, a := range r.Auth {
 		s.table.Rows = append(s.table.Rows, []string{a.Who, a.Reason, num(a.Count), stamp(a.First), stamp(a.Last)})
-		total += a.Count
 	}
-	if total > 0 {
-		s.line, s.bad = fmt.Sprintf("%s; most: %s, %s (%d)", report.Plural(total, "refusal"), r.Auth[0].Who, r.Auth[0].Reason, r.Auth[0].Count), true
+	if n := r.refusedCount(); n > 0 {
+		s.line, s.bad = fmt.Sprintf("%s; most: %s, %s (%d)", report.Plural(n, "refusal"), r.Auth[0].Who, r.Auth[0].Reason, r.Auth[0].Count), true
 	}
 	return s
 }
@@ -170,13 +168,11 @@ func (r *Result) slowSection() section {
 
 func (r *Result) errorSection() section {
 	s := section{id: "errors", table: finding.Table{Title: "Errors", Right: right(1), Header: []string{"fingerprint", "times", "error", "first", "last", "place"}}}
-	total := int64(0)
 	for _, e := range r.Errors {
 		s.table.Rows = append(s.table.Rows, []string{e.Fingerprint, num(e.Count), e.Title, stamp(e.First), stamp(e.Last), e.Place})
-		total += e.Count
 	}
-	if total > 0 {
-		s.line, s.bad = fmt.Sprintf("%s of %s; most: %s (%d)", report.Plural(total, "error"), plural(len(r.Errors), "kind"), r.Errors[0].Title, r.Errors[0].Count), true
+	if n := r.errorCount(); n > 0 {
+		s.line, s.bad = fmt.Sprintf("%s of %s; most: %s (%d)", report.Plural(n, "error"), plural(len(r.Errors), "kind"), r.Errors[0].Title, r.Errors[0].Count), true
 	}
 	return s
 }
@@ -201,26 +197,22 @@ func (r *Result) rateSection() section {
 
 func (r *Result) databaseSection() section {
 	s := section{id: "db", table: finding.Table{Title: "Database errors", Right: right(1), Header: []string{"class", "times", "statement", "message", "last"}}}
-	total := int64(0)
 	for _, d := range r.Database {
 		s.table.Rows = append(s.table.Rows, []string{d.Class, num(d.Count), d.Statement, d.Message, stamp(d.Last)})
-		total += d.Count
 	}
-	if total > 0 {
-		s.line, s.bad = fmt.Sprintf("%s; most: %s (%d)", report.Plural(total, "database error"), r.Database[0].Class, r.Database[0].Count), true
+	if n := total(r.Database, func(row *DatabaseRow) int64 { return row.Count }); n > 0 {
+		s.line, s.bad = fmt.Sprintf("%s; most: %s (%d)", report.Plural(n, "database error"), r.Database[0].Class, r.Database[0].Count), true
 	}
 	return s
 }
 
 func (r *Result) limitSection() section {
 	s := section{id: "rate-limit", table: finding.Table{Title: "Rate limits", Right: right(2, 3), Header: []string{"who", "endpoint", "times", "peak a second", "last"}}}
-	total := int64(0)
 	for _, l := range r.RateLimit {
 		s.table.Rows = append(s.table.Rows, []string{l.Who, l.Endpoint, num(l.Count), num(l.PeakSec), stamp(l.Last)})
-		total += l.Count
 	}
-	if total > 0 {
-		s.line, s.bad = fmt.Sprintf("%s over a limit; most: %s at %s (%d)", report.Plural(total, "request"), r.RateLimit[0].Who, r.RateLimit[0].Endpoint, r.RateLimit[0].Count), true
+	if n := r.limitedCount(); n > 0 {
+		s.line, s.bad = fmt.Sprintf("%s over a limit; most: %s at %s (%d)", report.Plural(n, "request"), r.RateLimit[0].Who, r.RateLimit[0].Endpoint, r.RateLimit[0].Count), true
 	}
 	return s
 }

@@ -63,23 +63,24 @@ func asciiInUTF16(head []byte, place int) bool {
 // gzipReader decompresses the members of a gzip file one after another. Zeros may
 // follow the last one, as backups and tapes pad files.
 type gzipReader struct {
-	in *bufio.Reader
-	z  *gzip.Reader
+	in  *bufio.Reader
+	z   *gzip.Reader
+	err error // of the last read: it comes again with the next one
 }
 
 func (g *gzipReader) Read(p []byte) (n int, err error) {
-	for n == 0 && err == nil && len(p) > 0 {
+	for n == 0 && g.err == nil && len(p) > 0 {
 		if g.z == nil {
-			if g.z, err = gzip.NewReader(g.in); err != nil {
-				return 0, cutOff(err)
+			if g.z, g.err = gzip.NewReader(g.in); g.err != nil {
+				break
 			}
 			g.z.Multistream(false)
 		}
-		if n, err = g.z.Read(p); errors.Is(err, io.EOF) {
-			err = g.next()
+		if n, g.err = g.z.Read(p); errors.Is(g.err, io.EOF) {
+			g.err = g.next()
 		}
 	}
-	return n, cutOff(err)
+	return n, cutOff(g.err)
 }
 
 // next begins the next member, or returns io.EOF.

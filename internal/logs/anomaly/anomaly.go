@@ -70,10 +70,11 @@ func Judge(c *Counter, o Options) *Result {
 		return r
 	}
 	r.Dispersion = c.pooledDispersion(w)
+	recent, base := c.exposures(w)
 	var tests []test
 	var p []float64
 	for _, s := range c.sorted() {
-		t, ok := c.test(s, w, r.Dispersion)
+		t, ok := c.test(s, w, recent, base, r.Dispersion)
 		if !ok {
 			continue
 		}
@@ -145,16 +146,15 @@ type test struct {
 	change       trend.RateChange
 }
 
-// test compares the windows of one key. Keys with too few events for any finding
-// are not tested, so that they do not weaken the correction.
-func (c *Counter) test(s *Series, w windows, pooled float64) (test, bool) {
+// test compares the windows of one key, whose exposures are recent and base. Keys with too
+// few events for any finding are not tested, so that they do not weaken the correction.
+func (c *Counter) test(s *Series, w windows, recent, base, pooled float64) (test, bool) {
 	t := test{series: s, recent: s.sum(w.cut, w.to), base: s.sum(w.from, w.cut)}
-	recentExposure, baseExposure := c.exposure(w.cut, w.to), c.exposure(w.from, w.cut)
-	t.expected = t.base * recentExposure / baseExposure
+	t.expected = t.base * recent / base
 	if t.recent < s.Key.least() && t.expected < leastEvents {
 		return t, false
 	}
-	t.change = trend.CompareRates(t.recent, recentExposure, t.base, baseExposure, c.dispersion(s, w, pooled))
+	t.change = trend.CompareRates(t.recent, recent, t.base, base, c.dispersion(s, w, pooled))
 	return t, true
 }
 

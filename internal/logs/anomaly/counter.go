@@ -126,14 +126,14 @@ func (c *Counter) timeOf(at int) time.Time {
 	return time.Unix(0, c.origin+int64(at)*int64(c.width)).UTC()
 }
 
-// exposure is the denominator of rates: requests if at least half of the
-// lines belong to one, else time.
-func (c *Counter) exposure(from, to int) float64 {
-	requests := c.requests.sum(from, to)
-	if c.requests.sum(c.first, c.last+1) >= 0.5*c.lines.sum(c.first, c.last+1) && requests > 0 {
-		return requests
+// exposures returns the denominators of the rates of both windows, in one unit: requests
+// if at least half of the lines belong to one and both windows have some, else time.
+func (c *Counter) exposures(w windows) (recent, base float64) {
+	recent, base = c.requests.sum(w.cut, w.to), c.requests.sum(w.from, w.cut)
+	if recent == 0 || base == 0 || c.requests.sum(c.first, c.last+1) < 0.5*c.lines.sum(c.first, c.last+1) {
+		return float64(w.to - w.cut), float64(w.cut - w.from)
 	}
-	return float64(to - from)
+	return recent, base
 }
 
 // dispersion is the variance over the mean of a key's counts in the baseline, drawn

@@ -57,16 +57,16 @@ type node struct {
 }
 
 // Add adds a message with the key under which it may be grouped, such as its logger
-// and level, and returns its template. isNew is true for the first message of a template.
-func (m *Miner) Add(key string, message []byte) (t *Template, isNew bool) {
+// and level, and returns its template.
+func (m *Miner) Add(key string, message []byte) *Template {
 	m.split(message)
 	leaf := m.leaf(key)
 	if t := leaf.match(m.words); t != nil {
 		t.Count++
 		m.used.MoveToFront(t.element)
-		return t, false
+		return t
 	}
-	t = &Template{Words: append([]string(nil), m.words...), Count: 1, Example: string(message[:min(len(message), maxLength)]), leaf: leaf}
+	t := &Template{Words: append([]string(nil), m.words...), Count: 1, Example: string(message[:min(len(message), maxLength)]), leaf: leaf}
 	t.element = m.used.PushFront(t)
 	leaf.templates = append(leaf.templates, t)
 	switch {
@@ -77,7 +77,7 @@ func (m *Miner) Add(key string, message []byte) (t *Template, isNew bool) {
 			m.forget(oldest)
 		}
 	}
-	return t, true
+	return t
 }
 
 // Touch counts one more message of a template that Add returned; it reports false if

@@ -55,7 +55,7 @@ func (in *Input) Profile(o Options) (*stacks.Profile, error) {
 	if in.Format == HeapSnapshot {
 		return nil, fmt.Errorf("reading %s: %s", in.Name, heapSnapshotText)
 	}
-	data, err := whole(in)
+	data, err := report.ReadAtMost(in, maxWhole)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", in.Name, err)
 	}
@@ -125,15 +125,6 @@ func (in *Input) unknown(data []byte) error {
 	}
 	shown := in.Members[:min(len(in.Members), 5)]
 	return fmt.Errorf("reading %s: a JSON document with the members %.60q is neither a snapshot nor a profile that mcpdiag reads", in.Name, shown)
-}
-
-// whole reads an input that cannot be read piece by piece.
-func whole(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxWhole+1))
-	if err == nil && len(data) > maxWhole {
-		err = fmt.Errorf("it is larger than %d MiB", maxWhole>>20)
-	}
-	return data, err
 }
 
 // plainError words the errors of encoding/json without the terms of Go.
