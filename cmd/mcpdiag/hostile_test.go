@@ -113,7 +113,7 @@ func (b *badServer) speak(w http.ResponseWriter, r *http.Request) {
 	switch m.Method {
 	case "initialize":
 		w.Header().Set("Mcp-Session-Id", "session-1")
-		answer(`{"protocolVersion":"2025-11-25","serverInfo":{"name":"` + b.server + `","version":"1"}}`)
+		answer(`{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"` + b.server + `","version":"1"}}`)
 	case "tools/list":
 		answer(`{"tools":[{"name":"` + b.tool + `","inputSchema":{"type":"object"}}]}`)
 	case "tools/call":

@@ -61,7 +61,7 @@ func (s *sseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		result := `{}`
 		switch m.Method {
 		case "initialize":
-			result = `{"protocolVersion":"2024-11-05","serverInfo":{"name":"old"}}`
+			result = `{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"old","version":"1"}}`
 		case "tools/list":
 			result = `{"tools":[{"name":"echo","inputSchema":{"type":"object"}}]}`
 		}
@@ -177,7 +177,7 @@ func pipeServer(t *testing.T, reply func(started int64, m *message) (string, err
 func stdioResult(m *message) string {
 	switch m.Method {
 	case "initialize":
-		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","serverInfo":{"name":"pipe"}}}`, m.ID)
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"pipe","version":"1"}}}`, m.ID)
 	case "tools/call":
 		return result(string(m.ID))
 	}
@@ -251,7 +251,7 @@ func TestStdioForms(t *testing.T) {
 		"array":          {func(s string) string { return "[" + s + "]\n" }, ""},
 		"Content-Length": {func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }, `the first is "Content-Length: `},
 		"same line":      {func(s string) string { return "[INFO] answering: " + s + "\n" }, `the first is "[INFO] answering: `},
-		"pretty":         {func(s string) string { return strings.ReplaceAll(s, ",", ",\n") + "\n" }, `that are no messages: 4, the first is "{`},
+		"pretty":         {func(s string) string { return strings.ReplaceAll(s, ",", ",\n") + "\n" }, `that are no messages: 6, the first is "{`},
 		"another id":     {func(s string) string { return strings.Replace(s, `"id":`, `"id":77`, 1) + "\n" }, "an answer came with the id 77"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,9 @@ import (
 // oddServer is a server that departs from the protocol in one way.
 type oddServer struct {
 	version, tools, instructions, kind string
+	more                               string // members of the answer to initialize
+	page                               string // members of the answer to tools/list
+	result                             string // of a call
 	form                               func(id, result string) string
 }
 
@@ -40,15 +44,18 @@ func (o oddServer) ServeHTTP(w http.ResponseWriter, _ *http.Request, a asked) {
 	case "server/discover":
 		o.answer(w, a, `{}`)
 	case "initialize":
-		o.answer(w, a, fmt.Sprintf(`{"protocolVersion":%q,"instructions":"%s","serverInfo":{"name":"odd"}}`, o.version, o.instructions))
+		o.answer(w, a, fmt.Sprintf(`{"protocolVersion":%q,"instructions":"%s",%s}`, o.version, o.instructions, cmp.Or(o.more, info)))
 	case "tools/list":
-		o.answer(w, a, `{"tools":[`+o.tools+`]}`)
+		o.answer(w, a, `{"tools":[`+o.tools+`]`+o.page+`}`)
 	case "tools/call":
-		o.answer(w, a, `{"content":[{"type":"text","text":"done"}]}`)
+		o.answer(w, a, cmp.Or(o.result, `{"content":[{"type":"text","text":"done"}]}`))
 	default:
 		w.WriteHeader(http.StatusAccepted)
 	}
 }
+
+// info is the rest of an answer to initialize.
+const info = `"capabilities":{"tools":{}},"serverInfo":{"name":"odd","version":"1"}`
 
 // use connects to a server, lists its tools and calls the first.
 func use(t *testing.T, ep Endpoint) (tools []Tool, warnings []string, err error) {
@@ -85,7 +92,24 @@ func TestDeviations(t *testing.T) {
 		"null for a tool":     {oddServer{tools: ok + `,null`}, "has no name; it is ignored", true},
 		"tool without a name": {oddServer{tools: ok + `,{"inputSchema":{"type":"object"}}`}, "has no name; it is ignored", true},
 		"hint is a string":    {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object"},"annotations":{"destructiveHint":"false"}}`}, `member "/annotations/destructiveHint" is a string`, true},
-		"null annotations":    {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object"},"annotations":null,"execution":null}`}, "", false},
+		"null annotations":    {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object"},"annotations":null,"execution":null}`}, `in tool "echo" member "/annotations" is null`, true},
+		"null description":    {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object"},"description":null}`}, `member "/description" is null`, true},
+		"boolean property":    {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object","properties":{"a":true}}}`}, `member "/inputSchema/properties/a" is true or false`, true},
+		"null cursor":         {oddServer{page: `,"nextCursor":null`}, `in a page of tools/list member "/nextCursor" is null`, true},
+		"no capabilities":     {oddServer{more: `"serverInfo":{"name":"odd","version":"1"}`}, `in the answer to initialize member "/capabilities" is missing`, true},
+		"capabilities array":  {oddServer{more: `"capabilities":[],"serverInfo":{"name":"odd","version":"1"}`}, `member "/capabilities" is an array`, true},
+		"no server":           {oddServer{more: `"capabilities":{}`}, `member "/serverInfo" is missing`, true},
+		"server, no version":  {oddServer{more: `"capabilities":{},"serverInfo":{"name":"odd"}`}, `member "/serverInfo/version" is missing`, true},
+		"content is null":     {oddServer{result: `{"content":null}`}, `in the result of a tool member "/content" is null`, true},
+		"content is text":     {oddServer{result: `{"content":"hi"}`}, `member "/content" is a string`, true},
+		"unknown content":     {oddServer{result: `{"content":[{"type":"hologram"}]}`}, `member "/content/0/type" is "hologram"`, true},
+		"number for a text":   {oddServer{result: `{"content":[{"type":"text","text":5}]}`}, `member "/content/0/text" is a number`, true},
+		"isError is null":     {oddServer{result: `{"content":[],"isError":null}`}, `member "/isError" is null`, true},
+		"no content":          {oddServer{result: `{"zzz":1}`}, "", false},
+		"output schema":       {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object"},"outputSchema":{"type":"object"}}`}, `has an output schema, but its result has no structuredContent`, true},
+		"structured":          {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object"},"outputSchema":{"type":"object"}}`, result: `{"structuredContent":{"n":1},"content":[]}`}, "", false},
+		"another member":      {oddServer{form: func(id, r string) string { return `{"jsonrpc":"2.0","id":` + id + `,"result":` + r + `,"took":5}` }}, `answers have the member "took"`, true},
+		"error is null":       {oddServer{form: func(id, r string) string { return `{"jsonrpc":"2.0","id":` + id + `,"error":null,"result":` + r + `}` }}, `answers have both "result" and "error"`, true},
 		"HTML for a type":     {oddServer{kind: "text/html"}, `Content-Type "text/html"`, true},
 		"no type":             {oddServer{kind: " "}, "no Content-Type", true},
 		"type in upper case":  {oddServer{kind: "APPLICATION/JSON; charset=UTF-8"}, "", false},

@@ -3,6 +3,7 @@ package mcp
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/go-faster/jx"
@@ -13,6 +14,7 @@ import (
 type envelope struct {
 	version, id, method, result, err jx.Raw
 	isError, resultType              jx.Raw // of the result
+	other                            string // a member that JSON-RPC does not know
 }
 
 // errNotPlain ends the reading of an envelope.
@@ -55,8 +57,24 @@ func (e *envelope) member(d *jx.Decoder, name []byte) error {
 		return keep(d, &e.err)
 	case "result":
 		return keep(d, &e.result)
+	case "params":
+	default:
+		if e.other == "" {
+			e.other = string(name)
+		}
 	}
 	return d.Skip()
+}
+
+// deviations returns what clients on the SDK reject in an answer.
+func (e *envelope) deviations() []deviation {
+	switch {
+	case e.other != "":
+		return []deviation{{fmt.Sprintf("answers have the member %.40q, which JSON-RPC does not know", e.other), true}}
+	case e.result != nil && e.err != nil:
+		return []deviation{{`answers have both "result" and "error"`, true}}
+	}
+	return nil
 }
 
 func (e *envelope) resultMember(d *jx.Decoder, name []byte) error {
@@ -83,7 +101,7 @@ func (e *envelope) answersExactly(id int64) bool { return e.method == nil && isE
 
 // succeeded reports whether the message is a response that says success.
 func (e *envelope) succeeded() bool {
-	return len(e.result) > 0 && e.err == nil && e.method == nil && string(e.version) == `"2.0"` &&
+	return len(e.result) > 0 && e.err == nil && e.method == nil && e.other == "" && string(e.version) == `"2.0"` &&
 		(e.isError == nil || string(e.isError) == "false") &&
 		(e.resultType == nil || string(e.resultType) == `"complete"`)
 }

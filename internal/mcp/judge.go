@@ -17,12 +17,14 @@ type verdict struct {
 // judge reads the answer to the request id: its envelope where that says success,
 // otherwise, or on request, the whole of it.
 func judge(data []byte, id int64, whole bool) (verdict, error) {
-	if !whole {
-		if e, ok := openEnvelope(data); ok && e.succeeded() && isExactly(e.id, id) {
-			return verdict{result: jsontext.Value(e.result)}, nil
-		}
+	e, plain := openEnvelope(data)
+	if plain && !whole && e.succeeded() && isExactly(e.id, id) {
+		return verdict{result: jsontext.Value(e.result)}, nil
 	}
 	m, odd, err := parseMessage(data)
+	if plain {
+		odd = append(odd, e.deviations()...)
+	}
 	switch {
 	case err != nil:
 		return verdict{}, err
@@ -31,6 +33,8 @@ func judge(data []byte, id int64, whole bool) (verdict, error) {
 			odd = append(odd, deviation{"errors come without the id of their request", true})
 		}
 		return verdict{deviations: odd}, m.Error
+	case m.Method != "":
+		return verdict{}, malformed("it has a method, %.40q, as requests have", m.Method)
 	case len(m.ID) == 0 || string(m.ID) == "null":
 		return verdict{}, malformed("it has no id, so it does not answer request %d", id)
 	case !m.answers(id):

@@ -15,13 +15,14 @@ type Request struct {
 	Name   string         // of the tool or prompt, or the URI: for servers and proxies that look at headers
 	Params jsontext.Value // an object without _meta, or nothing
 
-	fields http.Header // Mcp-Param-X, for the modern revision
+	fields     http.Header // Mcp-Param-X, for the modern revision
+	structured bool        // the tool has an output schema
 }
 
 // CallTool returns a call of a tool with arguments, a JSON object.
 func CallTool(tool *Tool, arguments jsontext.Value) *Request {
 	r := &Request{Method: "tools/call", Name: tool.Name, Params: named("name", tool.Name, arguments)}
-	r.fields = tool.paramHeaders(arguments)
+	r.fields, r.structured = tool.paramHeaders(arguments), tool.OutputSchema.Kind() == '{'
 	return r
 }
 

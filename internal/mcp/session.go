@@ -26,6 +26,7 @@ type Session struct {
 
 	mu       sync.Mutex
 	warnings []string
+	judged   map[string]bool // tools of which a result was compared with its shape
 }
 
 // Open opens a session: initialize and initialized; for the modern revision, nothing.
@@ -92,6 +93,7 @@ func (s *Session) agree(result jsontext.Value) error {
 			r.ProtocolVersion = s.era.Version
 		}
 	}
+	odd = append(odd, initializeShape.deviations("the answer to initialize", result)...)
 	s.era.Version, s.era.Server = r.ProtocolVersion, r.ServerInfo.String()
 	s.wire.speak(s.era, true)
 	return s.note(odd)
@@ -194,6 +196,9 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 		v, err := judge(x.message, x.id, s.check)
 		total.At = time.Now()
 		total.Result, total.IsError, total.Text = v.result, v.isError, v.text
+		if err == nil && r.Method == "tools/call" && !v.inputRequired {
+			v.deviations = append(v.deviations, s.judgeCall(r, &v)...)
+		}
 		if noted := s.note(append(x.deviations, v.deviations...)); err == nil {
 			err = noted
 		}
@@ -206,6 +211,31 @@ func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
 	}
 	return total, malformed("the server asks for input again and again")
 }
+
+// judgeCall compares the first result of each tool with what the official clients
+// accept. With Check it compares all.
+func (s *Session) judgeCall(r *Request, v *verdict) []deviation {
+	s.mu.Lock()
+	known := s.judged[r.Name]
+	if !known && len(s.judged) < maxJudged {
+		if s.judged == nil {
+			s.judged = map[string]bool{}
+		}
+		s.judged[r.Name] = true
+	}
+	s.mu.Unlock()
+	if known && !s.check {
+		return nil
+	}
+	odd := callShape.deviations("the result of a tool", v.result)
+	if r.structured && !v.isError && structuredShape.faultOf(v.result) != "" {
+		odd = append(odd, deviation{fmt.Sprintf("tool %.60q has an output schema, but its result has no structuredContent", r.Name), true})
+	}
+	return odd
+}
+
+// maxJudged limits the tools that a session remembers.
+const maxJudged = 1000
 
 // exchange returns a request with parameters, ready to be sent. A Line keeps nothing
 // of it, so that the next one uses the same memory.

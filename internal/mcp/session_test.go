@@ -74,7 +74,7 @@ func legacySession(t *testing.T, h func(w http.ResponseWriter, r *http.Request, 
 		case "initialize":
 			w.Header().Set("Mcp-Session-Id", "SESSION-1")
 			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","serverInfo":{"name":"test"}}}`, a.ID)
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"test","version":"1"}}}`, a.ID)
 		case "notifications/initialized":
 			w.WriteHeader(http.StatusAccepted)
 		default:
@@ -315,7 +315,8 @@ func TestFailures(t *testing.T) {
 		"307":                {answer(307, ""), new(*client.StatusError), false, "the server answered 307 Temporary Redirect, to https://REDACTED@else.example/mcp?token=REDACTED, which is not followed"},
 		"a JSON-RPC error":   {answer(200, `{"jsonrpc":"2.0","id":ID,"error":{"code":-32602,"message":"no such tool"}}`), new(*RPCError), false, "JSON-RPC error -32602: no such tool"},
 		"HTML":               {answer(200, "<!doctype html>"), new(*MalformedError), false, "it is HTML, not JSON"},
-		"nothing":            {answer(202, ""), new(*MalformedError), false, "it is empty"},
+		"nothing":            {answer(202, ""), new(*MalformedError), false, "202 Accepted and no answer"},
+		"empty":              {answer(200, ""), new(*MalformedError), false, "it is empty"},
 		"cut off":            {answer(200, `{"jsonrpc":"2.0","id":ID,"resu`), new(*MalformedError), false, "the JSON ends early"},
 		"two answers":        {answer(200, result("ID")+result("ID")), new(*MalformedError), false, "malformed answer"},
 		"a batch":            {answer(200, "["+result("ID")+","+result("ID")+"]"), new(*MalformedError), false, "it is an array of 2 messages"},
@@ -344,5 +345,33 @@ func TestFailures(t *testing.T) {
 				t.Errorf("retry after %s", status.RetryAfter)
 			}
 		})
+	}
+}
+
+// TestEventsThatAreNoMessages checks that the answer after them is found, as the
+// official clients find it, with a warning; without an answer the event is the error.
+func TestEventsThatAreNoMessages(t *testing.T) {
+	t.Parallel()
+	for _, noise := range []string{"[DONE]", "{oops", "ready"} {
+		for _, answered := range []bool{true, false} {
+			ep := new(server).start(t, func(w http.ResponseWriter, _ *http.Request, a asked) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				fmt.Fprintf(w, "data: %s\n\n", noise)
+				if answered {
+					fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{}}\n\n", a.ID)
+				}
+			})
+			s, err := Open(t.Context(), ep, Era{Version: Modern})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.Call(t.Context(), Tool{Name: "echo"}, jsontext.Value(`{}`))
+			if answered && (err != nil || len(s.Warnings()) != 1 || s.Warnings()[0] != "an event of a stream is not a message; it is ignored") {
+				t.Errorf("%s: error %v, warnings %q", noise, err, s.Warnings())
+			}
+			if !answered && (err == nil || !strings.Contains(err.Error(), "it is not")) {
+				t.Errorf("%s without an answer: error %v", noise, err)
+			}
+		}
 	}
 }

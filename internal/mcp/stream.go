@@ -21,6 +21,7 @@ type position struct {
 	id    string        // of the last event that had one
 	retry time.Duration // pause that the server asks for
 	stray string        // id of an answer to another request
+	bad   error         // of an event that is no message
 }
 
 // awaitEvent reads a stream up to the answer. The server may put requests of its own
@@ -37,6 +38,8 @@ func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exc
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case at.bad != nil:
+			return at.bad
 		case err != nil && !cutOff(err):
 			return err
 		case at.id == "" && err != nil:
@@ -97,8 +100,10 @@ func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *
 	}
 	m, _, err := parseMessage(data)
 	switch {
+	case err != nil && at.bad == nil:
+		at.bad = err // official clients read on
+		x.deviations = append(x.deviations, deviation{text: "an event of a stream is not a message; it is ignored"})
 	case err != nil:
-		return false, err
 	case m.answers(x.id), m.Method == "" && m.Error != nil && string(m.ID) == "null":
 		x.message = data
 		x.noteArray()

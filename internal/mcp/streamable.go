@@ -119,6 +119,9 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 	h.buf, err = readAll(h.buf[:0], resp.Body)
 	h.drain(resp)
 	x.message, x.received = h.buf, int64(len(h.buf))
+	if err == nil && resp.StatusCode != http.StatusOK && len(bytes.TrimSpace(h.buf)) == 0 {
+		return malformed("%d %s and no answer; one on another stream is not waited for", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
 	return err
 }
 

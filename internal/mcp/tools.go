@@ -13,6 +13,9 @@ type Tool struct {
 	Name        string         `json:"name"`
 	Description string         `json:"description"`
 	InputSchema jsontext.Value `json:"inputSchema"`
+
+	OutputSchema jsontext.Value `json:"outputSchema"`
+
 	Annotations struct {
 		ReadOnly    bool `json:"readOnlyHint"`
 		Destructive bool `json:"destructiveHint"`
@@ -72,6 +75,7 @@ func (s *Session) toolsOf(result jsontext.Value) (tools []Tool, next *string, er
 	if err != nil {
 		return nil, nil, err
 	}
+	odd = append(odd, pageShape.deviations("a page of tools/list", result)...)
 	if page.Tools == nil {
 		odd = append(odd, deviation{"tools/list has no array of tools", true})
 	}
@@ -101,8 +105,12 @@ func readTool(entry jsontext.Value) (Tool, []deviation) {
 		tool = Tool{Name: part.Name, InputSchema: part.InputSchema}
 		odd = append(odd, deviation{fmt.Sprintf("an entry of tools/list cannot be read: %s", bad.What), true})
 	}
-	if tool.Name != "" && !isObjectSchema(tool.InputSchema) {
+	switch {
+	case tool.Name == "": // it is ignored
+	case !isObjectSchema(tool.InputSchema):
 		odd = append(odd, deviation{fmt.Sprintf(`the input schema of tool %.60q lacks "type": "object"`, tool.Name), true})
+	case err == nil:
+		odd = append(odd, toolShape.deviations(fmt.Sprintf("tool %.60q", tool.Name), entry)...)
 	}
 	return tool, odd
 }

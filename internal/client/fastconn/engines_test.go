@@ -3,6 +3,7 @@ package fastconn
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"context"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,13 +116,19 @@ func TestPackedAnswers(t *testing.T) {
 			t.Errorf("Accept-Encoding is %q", got)
 		}
 		how := strings.TrimPrefix(r.URL.Path, "/")
-		w.Header().Set("Content-Encoding", how)
+		w.Header().Set("Content-Encoding", strings.TrimPrefix(how, "raw-"))
 		var pack io.WriteCloser
 		switch how {
-		case "gzip":
+		case "gzip", "GZIP", "x-gzip":
 			pack = gzip.NewWriter(w)
 		case "deflate":
 			pack = zlib.NewWriter(w)
+		case "raw-deflate": // without the format of zlib
+			pack, _ = flate.NewWriter(w, flate.BestSpeed)
+		case "deflate, gzip":
+			outer := gzip.NewWriter(w)
+			defer func() { _ = outer.Close() }()
+			pack = zlib.NewWriter(outer)
 		default:
 			return
 		}
@@ -128,8 +136,8 @@ func TestPackedAnswers(t *testing.T) {
 		_ = pack.Close()
 	})
 	engines(t, u.String(), func(t *testing.T, rt http.RoundTripper) {
-		for _, how := range []string{"gzip", "deflate"} {
-			if code, body, err := post(t.Context(), rt, u.String()+"/"+how, "ping"); code != 200 || body != strings.Repeat("pong", 1000) || err != nil {
+		for _, how := range []string{"gzip", "GZIP", "x-gzip", "deflate", "raw-deflate", "deflate, gzip"} {
+			if code, body, err := post(t.Context(), rt, u.String()+"/"+url.PathEscape(how), "ping"); code != 200 || body != strings.Repeat("pong", 1000) || err != nil {
 				t.Errorf("%s: %d, %d bytes, error %v", how, code, len(body), err)
 			}
 		}
