@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -13,11 +14,30 @@ import (
 // address itself, after the lookup of its name, so that a name cannot hide one.
 type Allow func(netip.AddrPort) error
 
+// both permits what a and b permit; either may be nil.
+func both(a, b Allow) Allow {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	return func(to netip.AddrPort) error {
+		if err := a(to); err != nil {
+			return err
+		}
+		return b(to)
+	}
+}
+
 // RefusedAddressError says that an address was not connected to.
-type RefusedAddressError struct{ Addr netip.AddrPort }
+type RefusedAddressError struct {
+	Addr netip.AddrPort
+	Why  string // "" for an internal address that a server named
+}
 
 func (e *RefusedAddressError) Error() string {
-	return fmt.Sprintf("%s is an internal address that the server named; it is not connected to", e.Addr)
+	return fmt.Sprintf("%s %s; it is not connected to", e.Addr, cmp.Or(e.Why, "is an internal address that the server named"))
 }
 
 // PublicOnly allows public addresses, and those of target itself: an address that a

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 )
@@ -94,12 +95,28 @@ func (c *Client) WithoutCredentials() *Client {
 	return newWith(cfg, tlsConfig)
 }
 
-// WithAllow returns a Client with the credentials of c that connects to allowed
-// addresses only, and not through a proxy.
+// WithAllow returns a Client with the credentials of c that connects only to addresses
+// that both c and allow permit, and not through a proxy.
 func (c *Client) WithAllow(allow Allow) *Client {
 	cfg := c.cfg
-	cfg.Allow, cfg.Dial = allow, nil
+	cfg.Dial, cfg.Allow = nil, both(cfg.Allow, allow)
 	return newWith(cfg, c.tls)
+}
+
+// Permits returns why c does not connect to an address, or nil.
+func (c *Client) Permits(to netip.AddrPort) error {
+	if c.cfg.Allow == nil {
+		return nil
+	}
+	return c.cfg.Allow(to)
+}
+
+// Proxy returns the HTTP proxy through which c reaches u, nil for none.
+func (c *Client) Proxy(u *url.URL) (*url.URL, error) {
+	if c.cfg.Allow != nil {
+		return nil, nil //nolint:nilnil // a proxy would connect to addresses that are not checked
+	}
+	return http.ProxyFromEnvironment(&http.Request{URL: u})
 }
 
 // HTTP returns the client for packages that speak a protocol of their own. All

@@ -20,7 +20,7 @@ func (c *Client) Engine(target string) (Engine, bool) {
 	if err != nil || c.policy.http2.Load() {
 		return Engine{}, false
 	}
-	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
+	proxy, err := c.Proxy(u)
 	return Engine{policy: c.policy, TLS: c.tls, Dial: c.cfg.Dial}, err == nil && proxy == nil
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -105,6 +106,10 @@ func TestPublicOnly(t *testing.T) {
 	}
 	if x := record(t, newClient(t, Config{}).WithAllow(PublicOnly(t.Context(), u)), u.String(), 0); x.Err != nil || !asked {
 		t.Errorf("the target itself: %v", x.Err)
+	}
+	only := Config{Allow: func(to netip.AddrPort) error { return &RefusedAddressError{Addr: to, Why: "is not the server"} }}
+	if x := record(t, newClient(t, only).WithAllow(PublicOnly(t.Context(), u)), u.String(), 0); !strings.Contains(fmt.Sprint(x.Err), "is not the server") {
+		t.Errorf("what the client itself refuses: %v", x.Err)
 	}
 	for addr, want := range map[string]bool{
 		"127.0.0.1": true, "::1": true, "10.1.2.3": true, "172.16.0.1": true, "192.168.1.1": true, "169.254.169.254": true, "fe80::1": true, "fd00::1": true,

@@ -99,6 +99,8 @@ type Exchange struct {
 	Timing    Millis            `json:"ms"`
 	Reused    bool              `json:"reused,omitempty"`
 	At        time.Time         `json:"at"`
+
+	refused bool // the address is one that the client does not connect to
 }
 
 // Millis are the durations of the stages of an exchange, in milliseconds.

@@ -144,3 +144,14 @@ func TestInternalAddressesAreNotFetched(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 }
+
+// An authorization server that the doctor may not connect to is no fault of the server.
+func TestRefusedAuthorizationServer(t *testing.T) {
+	t.Parallel()
+	f := &Facts{Credentials: false, Exchanges: []*Exchange{{Probe: "initialize", Method: "POST", Status: 401}}, Auth: &Auth{
+		Resource: &Resource{Resource: "x", URL: "x"}, Servers: []Metadata{{Asked: "https://10.0.0.1", Refused: true}},
+	}}
+	if o := judgeServerMetadata(f); o.severity != finding.Skip {
+		t.Errorf("%+v", o)
+	}
+}

@@ -39,6 +39,7 @@ type Metadata struct {
 	Challenges   []string `json:"code_challenge_methods_supported"`
 	Registration string   `json:"registration_endpoint"`
 	ByDocument   bool     `json:"client_id_metadata_document_supported"`
+	Refused      bool     `json:"refused,omitempty"` // its address is one that the doctor does not connect to
 }
 
 // authorization looks from outside at how clients log in. Nothing is registered and
@@ -94,6 +95,7 @@ type authGatherer struct {
 
 	client  *client.Client
 	fetches int
+	refused bool // the last fetch was
 }
 
 // resource looks for the metadata of the resource at the places of RFC 9728.
@@ -122,6 +124,7 @@ func (a *authGatherer) resource(ctx context.Context) {
 // and of OpenID Connect.
 func (a *authGatherer) server(ctx context.Context, issuer string) {
 	found := Metadata{Asked: issuer}
+	a.refused = false
 	u, err := url.Parse(issuer)
 	if err == nil && isWebAddress(issuer) {
 		origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
@@ -136,7 +139,7 @@ func (a *authGatherer) server(ctx context.Context, issuer string) {
 			}
 		}
 	}
-	found.Asked = issuer
+	found.Asked, found.Refused = issuer, a.refused && found.URL == ""
 	a.f.Auth.Servers = append(a.f.Auth.Servers, found)
 }
 
@@ -153,5 +156,6 @@ func (a *authGatherer) fetch(ctx context.Context, probe, place string, v any) bo
 	}
 	r := request{probe: probe, verb: http.MethodGet, url: place, anonymous: true, client: a.client, header: map[string]string{"Accept": "application/json"}, limit: maxMetadata, timeout: connectTime}
 	x, body := a.send(ctx, r)
+	a.refused = x.refused
 	return x.ok() && json.Unmarshal(body, v) == nil
 }

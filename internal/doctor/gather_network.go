@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -34,7 +33,7 @@ func (g *gatherer) network(ctx context.Context) {
 	defer cancel()
 	n := &g.f.Network
 	n.Host = g.Target.Hostname()
-	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: g.Target}); err == nil && proxy != nil {
+	if proxy, err := g.Client.Proxy(g.Target); err == nil && proxy != nil {
 		n.Proxy = client.RedactURL(proxy)
 		return // the proxy does the rest
 	}
@@ -42,7 +41,7 @@ func (g *gatherer) network(ctx context.Context) {
 	n.Addresses = make([]Address, len(addresses))
 	var wait sync.WaitGroup
 	for i, addr := range addresses {
-		wait.Go(func() { n.Addresses[i] = connect(ctx, addr, client.Port(g.Target)) })
+		wait.Go(func() { n.Addresses[i] = g.connect(ctx, addr) })
 	}
 	wait.Wait()
 	if g.Target.Scheme == "https" {
@@ -109,11 +108,18 @@ const (
 	outcomeTimeout = "timeout"
 )
 
-func connect(ctx context.Context, addr netip.Addr, port string) Address {
+// connect opens a connection to one address of the target, if the client may.
+func (g *gatherer) connect(ctx context.Context, addr netip.Addr) Address {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	addr = addr.Unmap()
-	a := Address{Address: net.JoinHostPort(addr.String(), port), Outcome: outcomeOK, Private: addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast()}
+	a := Address{Address: net.JoinHostPort(addr.String(), client.Port(g.Target)), Outcome: outcomeOK, Private: addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast()}
+	if to, err := netip.ParseAddrPort(a.Address); err == nil {
+		if err := g.Client.Permits(to); err != nil {
+			a.Outcome = report.Line(err.Error())
+			return a
+		}
+	}
 	begin := time.Now()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", a.Address)
 	a.Ms = ms(time.Since(begin))

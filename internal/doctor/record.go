@@ -50,6 +50,7 @@ func (g *gatherer) fact(r request, rec *client.Exchange, took time.Duration) *Ex
 		x.Open = true
 	default:
 		x.Failed, x.Stage = report.Line(g.hide(rec.Err.Error())), string(rec.Stage)
+		_, x.refused = errors.AsType[*client.RefusedAddressError](rec.Err)
 	}
 	return x
 }

@@ -186,6 +186,9 @@ func judgeEach(f *Facts, right string, judge func(Metadata) (opinion, bool)) opi
 		return o
 	}
 	for _, m := range f.Auth.Servers {
+		if m.Refused {
+			return skip("not asked: the doctor does not connect to the address of %s", m.Asked)
+		}
 		if o, bad := judge(m); bad {
 			return o.saw(f.probe("server metadata")...)
 		}

@@ -3,6 +3,7 @@ package input
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -392,5 +393,30 @@ func TestUnreadable(t *testing.T) {
 	var own Stats
 	if err := Merge(t.Context(), []*Source{source("\x1f\x8bnot gzip")}, options(), &own, func(*Entry) error { return nil }); err == nil {
 		t.Error("a damaged file is no error")
+	}
+}
+
+// Names out of the folder are refused, whatever way they take.
+func TestFindIn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root")
+	for name, content := range map[string]string{"secret.log": "2026-01-01T00:00:00Z ERROR secret\n", "root/a.log": "x\n", "root/sub/b.log": "y\n", "root/sub/notes.md": "z\n"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink("../secret.log", filepath.Join(root, "link.log")), os.Symlink("..", filepath.Join(root, "up"))); err != nil {
+		t.Skip(err)
+	}
+	for name, want := range map[string]int{
+		"a.log": 1, "sub": 1, ".": 2, "sub/../a.log": 1, "../secret.log": -1, "link.log": -1, "up": -1, "up/secret.log": -1,
+		filepath.Join(dir, "secret.log"): -1, filepath.Join(root, "a.log"): -1, "absent.log": -1, "sub/../../secret.log": -1,
+	} {
+		sources, err := FindIn(root, []string{name})
+		if (err != nil) != (want < 0) || err == nil && len(sources) != want {
+			t.Errorf("%s: %d sources, error %v; want %d", name, len(sources), err, want)
+		}
 	}
 }

@@ -57,6 +57,38 @@ func Find(paths []string, stdin io.Reader) ([]*Source, error) {
 	return sources, nil
 }
 
+// FindIn is Find for names that come from a document or a program: of files and folders
+// in folder. No name leads out of it, neither by ".." nor by a symbolic link.
+func FindIn(folder string, names []string) ([]*Source, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", folder, report.Cause(err))
+	}
+	defer root.Close() //nolint:errcheck // only read
+	var sources []*Source
+	for _, name := range names {
+		info, err := root.Stat(name)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("reading %s: %w", name, report.Cause(err))
+		case info.Mode().IsRegular():
+			sources = append(sources, inRoot(folder, name, info))
+			continue
+		case !info.IsDir():
+			return nil, fmt.Errorf("reading %s: neither a file nor a folder", name)
+		}
+		found, err := logsIn(root, folder, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("reading %s: no file in it looks like a log; name the files", name)
+		}
+		sources = append(sources, found...)
+	}
+	return sources, nil
+}
+
 // FromReader returns a source that reads r once.
 func FromReader(name string, r io.Reader) *Source {
 	return &Source{Name: name, Modified: time.Now(), open: func(ctx context.Context) (io.ReadCloser, error) {
@@ -77,8 +109,13 @@ func inFolder(path string) ([]*Source, error) {
 		return nil, fmt.Errorf("reading %s: %w", path, report.Cause(err))
 	}
 	defer root.Close() //nolint:errcheck // only read
+	return logsIn(root, path, ".")
+}
+
+// logsIn lists the logs below a folder of root, which is at path.
+func logsIn(root *os.Root, path, folder string) ([]*Source, error) {
 	var sources []*Source
-	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(root.FS(), filepath.ToSlash(filepath.Clean(folder)), func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || !isLog(name) {
 			return nil //nolint:nilerr // a folder that cannot be read is left out
 		}
