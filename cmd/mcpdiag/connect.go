@@ -43,11 +43,17 @@ type connection struct {
 
 func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	fs.StringVar(&c.url, "url", defaultURL, "address of the server")
+	group(fs, connectionGroup, "url")
+	c.addCredentialFlags(fs)
+	c.addTransportFlags(fs, timeout)
+}
+
+// addCredentialFlags adds the flags for what a server asks of its clients.
+func (c *connection) addCredentialFlags(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&c.headers, "header", "H", nil, "send this header, 'Name: value' or 'Name: @file'; repeatable")
 	fs.StringVar(&c.tokenFile, "token-file", "", "send the bearer token in this file, - for standard input (or set MCPDIAG_TOKEN)")
-	group(fs, connectionGroup, "url", "header", "token-file")
+	group(fs, connectionGroup, "header", "token-file")
 	paths(fs, "token-file")
-	c.addTransportFlags(fs, timeout)
 }
 
 // addTransportFlags adds the flags that hold for any address: no server and no credentials
@@ -55,12 +61,18 @@ func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
 func (c *connection) addTransportFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	durationVar(fs, &c.timeout, "timeout", timeout, "deadline of each exchange")
 	sizeVar(fs, &c.maxBody, "max-body", client.DefaultMaxBody, "maximum size of a response, after decompression")
+	group(fs, connectionGroup, "timeout", "max-body")
+	foundMaySet(fs, "timeout", "max-body")
+	c.addTrustFlags(fs)
+}
+
+// addTrustFlags adds the flags of TLS.
+func (c *connection) addTrustFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.caCert, "cacert", "", "also trust the authorities in this PEM file")
 	fs.StringVar(&c.cert, "cert", "", "client certificate, a PEM file")
 	fs.StringVar(&c.key, "key", "", "key of the client certificate, a PEM file")
 	fs.BoolVar(&c.insecure, "insecure", false, "accept any server certificate")
-	group(fs, connectionGroup, "timeout", "max-body", "cacert", "cert", "key", "insecure")
-	foundMaySet(fs, "timeout", "max-body")
+	group(fs, connectionGroup, "cacert", "cert", "key", "insecure")
 	paths(fs, "cacert", "cert", "key")
 }
 

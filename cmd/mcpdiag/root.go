@@ -54,7 +54,7 @@ func addGroups(root *cobra.Command, a *app) {
 		{"explain", "Explain:", []*cobra.Command{newFlameCmd(a), newDiffCmd(a), newHeapCmd(a), newReportCmd(a)}},
 		{"stress", "Stress:", []*cobra.Command{newLoadtestCmd(a), newLeaktestCmd(a)}},
 		{"try", "Try:", []*cobra.Command{newDemoCmd(a)}},
-		{"more", "More:", []*cobra.Command{newBundleCmd(a), newSchemaCmd(a), newManCmd(a), newVersionCmd()}},
+		{"more", "More:", []*cobra.Command{newMCPCmd(a), newBundleCmd(a), newSchemaCmd(a), newManCmd(a), newVersionCmd()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, cmd := range g.commands {
