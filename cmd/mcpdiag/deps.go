@@ -136,20 +136,26 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 		all = append(all, deps.FromEnviron(environ, fmt.Sprintf(" of pid %d", d.pid))...)
 	}
 	if d.file != "" {
-		found, err := d.config()
+		found, err := d.a.dependenciesOf(d.file)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
 	if len(all) == 0 && d.pid == 0 && d.file == "" {
-		for _, k := range depsKinds {
-			for _, name := range k.variables {
-				all = append(all, deps.FromEnviron([]string{name + "=" + d.a.getenv(name)}, "")...)
-			}
-		}
+		all = d.a.dependencies()
 	}
 	return all, nil
+}
+
+// dependencies returns the servers that the environment names.
+func (a *app) dependencies() (all []deps.Target) {
+	for _, k := range depsKinds {
+		for _, name := range k.variables {
+			all = append(all, deps.FromEnviron([]string{name + "=" + a.getenv(name)}, "")...)
+		}
+	}
+	return all
 }
 
 // warnPassword warns of a password that other users of the machine can read.
@@ -161,8 +167,9 @@ func (d *depsChecker) warnPassword(flag, address, variable string) {
 	}
 }
 
-func (d *depsChecker) config() ([]deps.Target, error) {
-	data, name, err := d.a.readInput(d.file, maxConfig)
+// dependenciesOf returns the servers that an mcp.json names.
+func (a *app) dependenciesOf(file string) ([]deps.Target, error) {
+	data, name, err := a.readInput(file, maxConfig)
 	if err != nil {
 		return nil, err
 	}

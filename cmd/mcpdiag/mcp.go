@@ -13,7 +13,6 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/assist"
 	"github.com/mcpdiag/mcpdiag/internal/client"
-	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -40,9 +39,9 @@ loadtest and leaktest are there with --allow-load alone.
 
 An assistant reaches servers on this machine and those of --allow, and the files below
 --root. Credentials (-H, --token-file, MCPDIAG_TOKEN) are sent to the servers of --allow
-alone; addresses of dependencies come from DATABASE_URL, POSTGRES_URL, REDIS_URL and
---from-config. No tool takes a credential, and none is in a result. What servers, logs and
-files said is marked as data in each result.`,
+alone; addresses of dependencies come from the variables that deps reads, such as
+DATABASE_URL, and from --from-config. No tool takes a credential, and none is in a result.
+What servers, logs and files said is marked as data in each result.`,
 		Example: `  mcpdiag mcp --root .
   mcpdiag mcp --allow https://mcp.example.com --token-file token.txt
   mcpdiag mcp --listen 127.0.0.1:3200
@@ -130,18 +129,11 @@ func (s *assistant) configure() (err error) {
 	if _, err := client.TLS(s.cfg.Client); err != nil {
 		return err
 	}
-	s.cfg.Deps, err = s.dependencies()
-	return err
-}
-
-// dependencies returns the servers that the environment and --from-config name.
-func (s *assistant) dependencies() ([]deps.Target, error) {
-	d := depsChecker{a: s.a, file: s.config}
-	all, err := d.targets()
-	if err != nil || s.config == "" {
-		return all, err
+	s.cfg.Deps = s.a.dependencies()
+	if s.config != "" {
+		more, err := s.a.dependenciesOf(s.config)
+		s.cfg.Deps = append(s.cfg.Deps, more...)
+		return err
 	}
-	d.file = ""
-	more, err := d.targets()
-	return append(all, more...), err
+	return nil
 }

@@ -131,7 +131,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	var reached atomic.Int64
 	inner := newServer(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })
 	for name, to := range map[string]string{"another port": inner, "another host": "http://example.com"} {
-		outer := newServer(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to+r.URL.Path, http.StatusTemporaryRedirect) })
+		outer := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, to+r.URL.Path, http.StatusTemporaryRedirect)
+		})
 		s := newSession(t, Config{AllowLoad: true})
 		for tool, args := range map[string]map[string]any{
 			"doctor": {"target": outer}, "snapshot": {"target": outer}, "metrics": {"target": outer, "seconds": 0}, "diff": {"before": outer, "seconds": 1},

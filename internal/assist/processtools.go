@@ -7,8 +7,11 @@ import (
 	"path"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -27,7 +30,7 @@ func (s *Server) addProcessTools() {
 	}, s.monitor)
 	add(s, spec{
 		name: "deps", title: "Check dependencies", limit: 2 * time.Minute,
-		about: "Check the PostgreSQL and Redis servers that were configured at the start: connections, transactions that stay open, blocked sessions, slow statements and commands, memory, keys that never expire. It changes nothing.",
+		about: "Check the servers that were configured at the start. PostgreSQL and Redis: connections, transactions that stay open, blocked sessions, slow statements and commands, memory, keys that never expire. Prometheus and Alertmanager: targets that are down, alerts that fire. It changes nothing.",
 	}, s.deps)
 }
 
@@ -58,7 +61,7 @@ func (s *Server) monitor(ctx context.Context, j *job, in monitorArgs) (*monitor.
 		return nil, err
 	}
 	began := time.Now()
-	cfg := monitor.Config{PID: in.PID, Name: in.Name, Port: in.Port, Interval: interval, Duration: length, RestartWait: 5 * time.Second}
+	cfg := monitor.Config{Target: process.Target{PID: in.PID, Name: in.Name, Port: in.Port}, Interval: interval, Duration: length, RestartWait: 5 * time.Second}
 	res, err := monitor.Run(ctx, cfg, nil, func(sample *monitor.Sample) {
 		j.note(time.Since(began).Seconds(), length.Seconds(), fmt.Sprintf("process %d: %s", sample.PID, report.MB(sample.RSSTotal)))
 	})
@@ -76,7 +79,7 @@ type depsArgs struct {
 
 func (s *Server) deps(ctx context.Context, j *job, in depsArgs) (*deps.Result, error) {
 	if len(s.cfg.Deps) == 0 {
-		return nil, errors.New("no dependency is configured: start mcpdiag mcp with DATABASE_URL, POSTGRES_URL or REDIS_URL in its environment, or with --from-config FILE")
+		return nil, errors.New("no dependency is configured: start mcpdiag mcp with DATABASE_URL, REDIS_URL or PROMETHEUS_URL in its environment, or with --from-config FILE")
 	}
 	interval, err := seconds("interval", in.Interval, 0, 0, 60)
 	if err != nil {
@@ -92,5 +95,12 @@ func (s *Server) deps(ctx context.Context, j *job, in depsArgs) (*deps.Result, e
 		}
 	}
 	j.note(0, 0, "checking "+report.Plural(int64(len(s.cfg.Deps)), "server"))
-	return deps.Run(ctx, deps.Config{Targets: s.cfg.Deps, Interval: interval, Slow: slow, Pattern: "rate_limit:*", Only: in.Only})
+	transport := s.cfg.Client
+	transport.Header, transport.Timeout = nil, checks.ConnectTime // the credentials are in the addresses
+	c, err := client.New(transport)
+	if err != nil {
+		return nil, err
+	}
+	defer c.HTTP().CloseIdleConnections()
+	return deps.Run(ctx, deps.Config{Targets: s.cfg.Deps, Client: c, Interval: interval, Slow: slow, Pattern: "rate_limit:*", Only: in.Only})
 }

@@ -39,7 +39,7 @@ type document interface{ Report() *finding.Report }
 func add[In any, Out document](s *Server, sp spec, run func(context.Context, *job, In) (Out, error)) {
 	yes, no := true, false
 	tool := &mcp.Tool{
-		Name: sp.name, Title: sp.title, Description: sp.about, OutputSchema: outputSchema[Out](),
+		Name: sp.name, Title: sp.title, Description: sp.about, OutputSchema: outputSchema[Out](sp),
 		Annotations: &mcp.ToolAnnotations{Title: sp.title, ReadOnlyHint: !sp.loads, DestructiveHint: &no, IdempotentHint: !sp.loads, OpenWorldHint: &yes},
 	}
 	mcp.AddTool(s.mcp, tool, func(ctx context.Context, req *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
@@ -62,7 +62,7 @@ func add[In any, Out document](s *Server, sp spec, run func(context.Context, *jo
 func text(s string) []mcp.Content { return []mcp.Content{&mcp.TextContent{Text: s}} }
 
 // outputSchema returns the schema of a result with the members that encode adds.
-func outputSchema[Out any]() *jsonschema.Schema {
+func outputSchema[Out any](sp spec) *jsonschema.Schema {
 	t := reflect.TypeFor[Out]()
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -73,15 +73,22 @@ func outputSchema[Out any]() *jsonschema.Schema {
 	if err != nil {
 		panic(fmt.Sprintf("the schema of %s: %v", t, err)) // a mistake in the code, which the first test finds
 	}
-	loosen(schema, schemaDepth)
+	depth := schemaDepth
+	if sp.loads { // their results are the largest
+		depth--
+	}
+	schema = &jsonschema.Schema{Type: "object", Required: schema.Required, Properties: schema.Properties}
+	for _, p := range schema.Properties {
+		loosen(p, depth)
+	}
 	schema.Properties[noticeMember] = &jsonschema.Schema{Type: "string"}
 	schema.Properties[cutMember] = &jsonschema.Schema{Type: "string", Description: "what was left out"}
 	return schema
 }
 
-// schemaDepth is the number of levels of objects that the schema of a result describes:
+// schemaDepth is the number of levels of objects below a result that its schema describes:
 // all tools together take less than 10,000 tokens of a model's context.
-const schemaDepth = 2
+const schemaDepth = 1
 
 // loosen lets objects have further members, and maps be null, as encoding/json writes
 // them. It leaves out which members inner objects must have, and the members of objects
@@ -99,9 +106,7 @@ func loosen(s *jsonschema.Schema, depth int) {
 	}
 	s.PropertyOrder = nil
 	if len(s.Properties) > 0 {
-		if depth < schemaDepth {
-			s.Required = nil
-		}
+		s.Required = nil
 		if depth == 0 {
 			s.Properties = nil
 		}
