@@ -1,8 +1,9 @@
+GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.15.1
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LDFLAGS := -s -w
 export CGO_ENABLED ?= 0
 
-.PHONY: build test test-leaks test-healthy check lint demo bench fuzz clean
+.PHONY: build test test-leaks test-healthy check check-release try lint demo bench fuzz clean
 
 build: ## bin/mcpdiag, one static binary
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
@@ -22,6 +23,12 @@ check: lint ## everything that must hold before a commit
 	GOOS=linux GOARCH=arm64 go build -o /dev/null ./cmd/mcpdiag
 	GOOS=darwin go build -o /dev/null ./cmd/mcpdiag
 	GOOS=windows go build -o /dev/null ./cmd/mcpdiag
+
+try: ## from install to first diagnosis: clone, deb, npm, image; each skips with a reason what is missing
+	@for way in clone deb npm image; do echo "== $$way"; bash packaging/try/$$way.sh || exit 1; done
+
+check-release: ## the configuration of the release, checked by goreleaser, which takes minutes to build
+	TAP_TOKEN= IMAGE=mcpdiag $(GORELEASER) check
 
 lint: ## format and lint, at a pinned version
 	@test -z "$$(gofmt -l cmd internal bench)" || { gofmt -l cmd internal bench; echo 'run gofmt -w'; exit 1; }
@@ -44,4 +51,4 @@ fuzz: ## each fuzz target for a while
 	done
 
 clean:
-	rm -rf bin dist mcpdiag-demo
+	rm -rf bin build dist mcpdiag-demo

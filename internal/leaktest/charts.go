@@ -1,6 +1,7 @@
 package leaktest
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -35,6 +36,13 @@ func (r *Result) memoryChart() report.Chart {
 		}
 		addFit(&c, p, fitted)
 	}
+	return c
+}
+
+// picture is the chart of memory for a place of its own, with the verdict as its title.
+func (r *Result) picture() report.Chart {
+	c := r.memoryChart()
+	c.Title = cmp.Or(r.Sentence, c.Title)
 	return c
 }
 

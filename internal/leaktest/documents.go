@@ -2,6 +2,7 @@ package leaktest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -121,8 +122,10 @@ func decode(data []byte) (*Result, error) {
 	return &r, nil
 }
 
-// Remake writes report.html again from a saved result.
+// Remake writes the report and its picture again from a saved result.
 func Remake(dir string, res *Result) error {
 	o := &folder{dir: dir}
-	return o.write(ReportFile, func(w io.Writer) error { return res.HTML(w, dir) })
+	return errors.Join(
+		o.write(pictureFile, res.picture().WriteSVG),
+		o.write(ReportFile, func(w io.Writer) error { return res.HTML(w, dir) }))
 }

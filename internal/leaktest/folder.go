@@ -23,6 +23,7 @@ const (
 	roundsFile  = "rounds.csv"
 	traceFile   = "trace.ndjson"
 	flameFile   = "flame.svg"
+	pictureFile = "memory.svg"
 )
 
 // folder is the folder that a run writes to.
@@ -141,6 +142,7 @@ func (o *folder) finish(res *Result) error {
 	}
 	res.Files = o.files
 	return errors.Join(err, o.write(loadFile, res.writeLoad), o.write(VerdictFile, res.JSON),
+		o.write(pictureFile, res.picture().WriteSVG),
 		o.write(ReportFile, func(w io.Writer) error { return res.HTML(w, o.dir) }))
 }
 

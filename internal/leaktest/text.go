@@ -124,4 +124,5 @@ func (r *Result) outputs(b *strings.Builder) {
 	}
 	at("Flame graph:", r.Files.Flame)
 	at("Report:", ReportFile)
+	at("Picture:", pictureFile)
 }

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Makes what the packages contain besides the binary: manual pages, completions
+# and certificate authorities. Usage: packaging/extras.sh FOLDER [MCPDIAG]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=$1
+mcpdiag() { if [ -n "${binary:-}" ]; then "$binary" "$@"; else go run ./cmd/mcpdiag "$@"; fi; }
+binary=${2:-}
+
+rm -rf "$folder/man" "$folder/completions"
+mkdir -p "$folder/man" "$folder/completions"
+mcpdiag man --all "$folder/man"
+gzip -9n "$folder"/man/*.1
+for shell in bash zsh fish; do mcpdiag completion $shell >"$folder/completions/mcpdiag.$shell"; done
+cp /etc/ssl/certs/ca-certificates.crt "$folder/ca-certificates.crt"

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# A clone with nothing but Go: one command builds, the next one diagnoses.
+. "$(dirname "$0")/lib.sh"
+need go
+need git
+git clone --quiet --depth 1 "file://$root" "$work/mcpdiag"
+cd "$work/mcpdiag"
+go mod download
+begin
+show env CGO_ENABLED=0 go build -o bin/mcpdiag ./cmd/mcpdiag
+diagnose bin/mcpdiag
+bin/mcpdiag version | grep -q '^commit ' || { echo 'version does not name the commit' && exit 1; }
+finish clone
