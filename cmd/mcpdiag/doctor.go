@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
@@ -28,6 +27,12 @@ type examiner struct {
 	command  []string // after --
 	deadline time.Duration
 	quick    bool
+	deep     bool
+	slowTool string
+	slowArgs string
+	burst    int
+	yes      bool
+	also     dependencies
 	plan     bool
 	list     bool
 	describe string
@@ -79,6 +84,12 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	fs.StringSliceVar(&d.how.Skip, "skip", nil, "leave these checks out")
 	fs.BoolVar(&d.quick, "quick", false, "only the handshake and the listings, for probes and CI")
 	durationVar(fs, &d.deadline, "deadline", doctor.DefaultDeadline, "time for everything")
+	fs.BoolVar(&d.deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
+	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes seconds, up to four times: does cancelling stop it, does it hold up others?")
+	fs.StringVar(&d.slowArgs, "args", "", "arguments of the slow tool, a JSON object (default: made from its input schema)")
+	positiveVar(fs, &d.burst, "burst", 0, "send this many cheap requests at once, at most 30; a server elsewhere needs --yes")
+	fs.BoolVar(&d.yes, "yes", false, "allow --burst for a server that is not on this machine")
+	fs.Var(&d.also, "also", "reach for a server that this one depends on: NAME=tcp://host:port, or tls, https; may be repeated")
 	fs.BoolVar(&d.plan, "plan", false, "print the requests that would be sent, and send none")
 	fs.BoolVar(&d.list, "list-checks", false, "list the checks")
 	fs.StringVar(&d.describe, "describe", "", "describe the check with this id")
@@ -93,9 +104,10 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
 	group(fs, "Selection", "only", "skip", "client", "quick", "deadline", "plan", "list-checks", "describe")
+	group(fs, "More probes", "deep", "slow-tool", "args", "burst", "yes", "also")
 	group(fs, "Facts", "save", "replay", "baseline", "baseline-any")
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
-	foundMaySet(fs, "quick", "deadline", "fail-on", "format", "only", "skip")
+	foundMaySet(fs, "quick", "deep", "deadline", "fail-on", "format", "only", "skip")
 	paths(fs, "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 15*time.Second)
 	for _, flag := range []string{"only", "skip", "describe"} {
@@ -105,36 +117,13 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	return cmd
 }
 
-// clientName is the flag --client.
-type clientName string
-
-func (c *clientName) Set(text string) error {
-	names := doctor.ClientNames()
-	for _, name := range names {
-		if strings.EqualFold(name, text) {
-			*c = clientName(name)
-			return nil
-		}
-	}
-	if near := report.Closest(text, names); near != "" {
-		return fmt.Errorf("no client %q is known (did you mean %q?)", text, near)
-	}
-	return fmt.Errorf("no client %q is known; there are %s", text, strings.Join(names, ", "))
-}
-
-func (c *clientName) String() string { return string(*c) }
-func (c *clientName) Type() string   { return "name" }
-
-func clientVar(cmd *cobra.Command, fs *pflag.FlagSet, name *string) {
-	fs.Var((*clientName)(name), "client", "judge whether this client would refuse the server: Cursor, 'VS Code'")
-	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(doctor.ClientNames(), cobra.ShellCompDirectiveNoFileComp))
-}
-
 func (d *examiner) run(ctx context.Context, args []string) error {
 	d.how.FailOn, d.how.Verbose = finding.Severity(d.failOn.value), d.a.verbose
 	if err := errors.Join(doctor.CheckPatterns(d.how.Only), doctor.CheckPatterns(d.how.Skip)); err != nil {
 		return usageError{err}
+	}
+	if err := d.checkProbes(); err != nil {
+		return err
 	}
 	switch {
 	case d.list:
@@ -219,6 +208,16 @@ func (d *examiner) start(ctx context.Context) *doctor.Facts {
 }
 
 func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, error) {
+	if d.burst > 0 && !d.yes && !isLocal(target.Hostname()) {
+		return nil, usagef("--burst sends %d requests at once to a server that is not on this machine; --yes allows it", d.burst)
+	}
+	deadline := d.deadline
+	if d.deep || d.slowTool != "" {
+		d.conn.timeout = doctor.DeepDeadline
+		if deadline == doctor.DefaultDeadline {
+			deadline = doctor.DeepDeadline
+		}
+	}
 	c, err := d.conn.open(d.a, []*url.URL{target}, 2)
 	if err != nil {
 		return nil, err
@@ -228,7 +227,8 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, 
 		return nil, err
 	}
 	return doctor.Gather(ctx, doctor.Options{
-		Target: target, Client: c, TLS: tlsConfig, Deadline: d.deadline, Quick: d.quick,
+		Target: target, Client: c, TLS: tlsConfig, Deadline: deadline, Quick: d.quick,
+		Deep: d.deep, SlowTool: d.slowTool, SlowArgs: d.slowArgs, Burst: d.burst, Also: d.also,
 		Credentials: len(d.a.secrets) > 0 || d.conn.cert != "",
 	}), nil
 }

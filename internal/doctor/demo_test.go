@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,10 +37,13 @@ func TestDemoFaults(t *testing.T) {
 	for _, f := range append(demo.Faults(), demo.Fault{}, demo.Fault{Stdio: true}) {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			if f.Needs != "" {
-				t.Skip("it shows only with " + f.Needs)
+			var facts *Facts
+			if f.Needs == "" {
+				facts = demoFacts(t, f)
+			} else {
+				facts = examineMore(t, slowDemo(f.Name), Options{SlowTool: strings.TrimPrefix(f.Needs, "--slow-tool ")})
 			}
-			r := Judge(demoFacts(t, f), Judgement{})
+			r := Judge(facts, Judgement{})
 			if f.Check == "" {
 				if len(r.RootCauses) > 0 {
 					t.Errorf("the healthy server has %q\n%s", r.RootCauses, shown(r))

@@ -101,7 +101,11 @@ func TestEveryFailureHasAFault(t *testing.T) {
 	t.Parallel()
 	known := faults()
 	for _, r := range table() {
-		if _, ok := known[r.id]; r.fails && !ok && !slices.Contains(stdioFaults(), r.id) {
+		_, ok := known[r.id]
+		for _, fault := range behaviourFaults {
+			ok = ok || fault.want[r.id] == finding.Fail
+		}
+		if r.fails && !ok && !slices.Contains(stdioFaults(), r.id) && r.id != "also.reach" { // TestAlso
 			t.Errorf("%s can fail, but no faulty server shows it", r.id)
 		}
 	}

@@ -28,6 +28,8 @@ type Facts struct {
 	Auth        *Auth        `json:"auth,omitempty"`
 	Stdio       *Stdio       `json:"stdio,omitempty"`
 	OldSSE      *OldSSE      `json:"old_sse,omitempty"`
+	Behaviour   *Behaviour   `json:"behaviour,omitempty"`
+	Also        []AlsoFact   `json:"also,omitempty"`
 	Beside      int          `json:"requests_beside,omitempty"` // not recorded as exchanges
 	Sessions    int          `json:"sessions"`                  // opened
 	Ended       int          `json:"ended"`                     // sessions ended with DELETE

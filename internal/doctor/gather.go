@@ -29,6 +29,12 @@ type Options struct {
 	Deadline    time.Duration // for everything; 0 means DefaultDeadline
 	Quick       bool          // only the handshake and the listings
 	Hold        time.Duration // how long an event stream is watched; 0 means DefaultHold
+	SlowTool    string        // a tool that takes seconds and may be called
+	SlowArgs    string        // its arguments; made from its schema where empty
+	Deep        bool          // idle streams, revisions, many sessions
+	Idle        time.Duration // how long an idle stream is held; 0 means DefaultIdle
+	Burst       int           // cheap requests at the same time
+	Also        []Dependency  // reached from here
 }
 
 // gatherer collects the facts of one server.
@@ -52,6 +58,9 @@ func Gather(ctx context.Context, o Options) *Facts {
 	if o.Hold <= 0 {
 		o.Hold = DefaultHold
 	}
+	if o.Idle <= 0 {
+		o.Idle = DefaultIdle
+	}
 	g := &gatherer{Options: o, anonymous: o.Client.WithoutCredentials(), started: time.Now()}
 	g.f = &Facts{
 		Schema: FactsSchema, Target: client.RedactURL(o.Target), At: g.started.UTC(), Credentials: o.Credentials,
@@ -64,6 +73,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 			step(ctx)
 		}
 	}
+	g.also(ctx)
 	g.anonymous.HTTP().CloseIdleConnections()
 	g.f.Seconds = time.Since(g.started).Seconds()
 	return g.f
@@ -76,7 +86,7 @@ func (g *gatherer) steps() []func(context.Context) {
 	if !g.Quick {
 		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream, g.listen, g.authorization, g.exposure)
 	}
-	return append(steps, g.leave)
+	return append(steps, g.behaviour, g.leave)
 }
 
 // isLoopback reports whether host names this machine.
@@ -108,8 +118,8 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 		return &Exchange{}, nil
 	}
 	switch {
-	case len(g.f.Exchanges)+g.f.Beside >= MaxRequests-2: // two are left for ending sessions
-		g.f.Stopped = fmt.Sprintf("%d requests are the limit", MaxRequests)
+	case len(g.f.Exchanges)+g.f.Beside >= g.most()-2: // two are left for ending sessions
+		g.f.Stopped = fmt.Sprintf("%d requests are the limit", g.most())
 	case ctx.Err() != nil || time.Now().After(g.until):
 		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)
 	}

@@ -22,5 +22,11 @@ func Plan(quick bool) []string {
 			"GET /health, /healthz, /ready, /metrics, /debug/pprof/, /debug/vars, /debug/snapshot, without credentials (7)",
 		)
 	}
+	if !quick {
+		plan = append(plan,
+			"only with --slow-tool: POST tools/call up to four times, 5 pings meanwhile, notifications/cancelled; GET /debug/snapshot (at most 21)",
+			"only with --deep: GET the event stream for 130 s; POST initialize with 3 older revisions, and 20 times more; GET /debug/snapshot twice (at most 52)",
+			"only with --burst N: POST ping N times at once")
+	}
 	return append(plan, "DELETE each session that was opened, and one request after it")
 }

@@ -87,14 +87,21 @@ func group(id string) string {
 // table returns all rules, each after the rules that it needs.
 func table() []rule {
 	var all []rule
-	for _, part := range [][]rule{stdioRules(), networkRules(), httpRules(), authRules(), protocolRules(), streamRules(), toolRules(), limitRules(), exposureRules()} {
+	for _, part := range [][]rule{stdioRules(), networkRules(), httpRules(), authRules(), protocolRules(), streamRules(), toolRules(), limitRules(), exposureRules(), behaviourRules(), alsoRules()} {
 		all = append(all, part...)
 	}
 	return all
 }
 
-// applies reports whether the rule is about the transport of the server.
+// applies reports whether the rule is about the transport of the server, and about
+// something that the user asked for.
 func (r rule) applies(f *Facts) bool {
+	switch {
+	case group(r.id) == "behaviour", r.id == "limits.burst":
+		return f.Behaviour != nil && f.Stdio == nil
+	case group(r.id) == "also":
+		return len(f.Also) > 0
+	}
 	if f.Stdio == nil {
 		return group(r.id) != "stdio"
 	}

@@ -141,6 +141,9 @@ func idleLimits() map[string]int {
 }
 
 func judgeIdle(f *Facts) opinion {
+	if x := f.first("idle stream"); x.sent() && f.Behaviour != nil {
+		return judgeWatched(f, x)
+	}
 	if !f.first("stream").isStream() {
 		return skip("there is no standing event stream")
 	}
@@ -150,7 +153,7 @@ func judgeIdle(f *Facts) opinion {
 			return info("%s closes streams on which nothing comes for %d s, unless it is set otherwise", hop, limits[hop]).fix("send an SSE comment every 15 to 25 s")
 		}
 	}
-	o := skip("not watched for minutes")
+	o := skip("not watched for minutes (--deep)")
 	o.unasked = true
 	return o
 }

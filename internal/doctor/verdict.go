@@ -143,7 +143,22 @@ func notChecked(f *Facts, checks []Check) []string {
 	if f.needsToken() {
 		lines = append(lines, "what needs a token (--token-file)")
 	}
-	return append(lines, "tool calls, event streams over minutes, load")
+	return append(lines, f.beyond()...)
+}
+
+// beyond lists what takes a flag of its own, or another command.
+func (f *Facts) beyond() []string {
+	b, lines := f.Behaviour, []string{}
+	if b == nil || b.Tool == "" {
+		lines = append(lines, "tool calls (--slow-tool)")
+	}
+	if b == nil || b.IdleMs == 0 {
+		lines = append(lines, "event streams over minutes (--deep)")
+	}
+	if f.Stdio != nil {
+		lines = []string{"tool calls"}
+	}
+	return append(lines, "load (mcpdiag loadtest)")
 }
 
 // missedGroups lists the groups of which a check did not take place, by reason.

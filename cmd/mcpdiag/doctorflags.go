@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// checkProbes checks the flags of more probes.
+func (d *examiner) checkProbes() error {
+	switch {
+	case d.slowTool == "" && d.slowArgs != "":
+		return usagef("--args are those of --slow-tool")
+	case !doctor.ValidArgs(d.slowArgs):
+		return usagef("--args: not a JSON object")
+	case d.burst > doctor.MaxBurst:
+		return usagef("--burst: at most %d requests; mcpdiag loadtest sends more", doctor.MaxBurst)
+	case len(d.also) > doctor.MaxAlso:
+		return usagef("--also: at most %d dependencies", doctor.MaxAlso)
+	case d.quick && (d.deep || d.slowTool != "" || d.burst > 0):
+		return usagef("--quick leaves out what --deep, --slow-tool and --burst ask for")
+	case len(d.command) > 0 && (d.deep || d.slowTool != "" || d.burst > 0 || len(d.also) > 0):
+		return usagef("--deep, --slow-tool, --burst and --also are for servers that listen")
+	}
+	return nil
+}
+
+// dependencies is the flag --also.
+type dependencies []doctor.Dependency
+
+func (d *dependencies) Set(text string) error {
+	one, err := doctor.ParseDependency(text)
+	if err == nil {
+		*d = append(*d, one)
+	}
+	return err
+}
+
+func (d *dependencies) String() string { return "" }
+func (d *dependencies) Type() string   { return "name=url" }
+
+// clientName is the flag --client.
+type clientName string
+
+func (c *clientName) Set(text string) error {
+	names := doctor.ClientNames()
+	for _, name := range names {
+		if strings.EqualFold(name, text) {
+			*c = clientName(name)
+			return nil
+		}
+	}
+	if near := report.Closest(text, names); near != "" {
+		return fmt.Errorf("no client %q is known (did you mean %q?)", text, near)
+	}
+	return fmt.Errorf("no client %q is known; there are %s", text, strings.Join(names, ", "))
+}
+
+func (c *clientName) String() string { return string(*c) }
+func (c *clientName) Type() string   { return "name" }
+
+func clientVar(cmd *cobra.Command, fs *pflag.FlagSet, name *string) {
+	fs.Var((*clientName)(name), "client", "judge whether this client would refuse the server: Cursor, 'VS Code'")
+	// It fails only for a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(doctor.ClientNames(), cobra.ShellCompDirectiveNoFileComp))
+}

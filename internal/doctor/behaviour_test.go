@@ -1,0 +1,236 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/finding"
+)
+
+// examineMore examines a server with further probes.
+func examineMore(t *testing.T, h http.Handler, o Options) *Facts {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	u, err := url.Parse(s.URL + "/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(client.Config{Timeout: time.Minute, Origins: []*url.URL{u}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.HTTP().CloseIdleConnections)
+	o.Target, o.Client, o.TLS = u, c, &tls.Config{MinVersion: tls.VersionTLS12}
+	o.Deadline, o.Hold, o.Idle = time.Minute, 200*time.Millisecond, 1500*time.Millisecond
+	return Gather(t.Context(), o)
+}
+
+// slowDemo is a demo server whose tool search takes a second.
+func slowDemo(faults ...string) http.Handler {
+	return demo.New(demo.Config{ServiceTime: time.Second, Faults: faults}).Handler()
+}
+
+// oneAtATime answers one POST at a time.
+func oneAtATime(next http.Handler) http.Handler {
+	var mu sync.Mutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			mu.Lock()
+			defer mu.Unlock()
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// deafAfterCancel does not answer the first ping after a cancellation.
+func deafAfterCancel(next http.Handler) http.Handler {
+	var mu sync.Mutex
+	deaf := false
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := bodyOf(r)
+		mu.Lock()
+		deaf = deaf || strings.Contains(body, "notifications/cancelled")
+		silent := deaf && strings.Contains(body, `"ping"`)
+		deaf = deaf && !silent
+		mu.Unlock()
+		if silent {
+			<-r.Context().Done()
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// cutStreams ends event streams after a while.
+func cutStreams(after time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet && r.URL.Path == "/mcp" {
+				ctx, cancel := context.WithTimeout(r.Context(), after)
+				defer cancel()
+				r = r.WithContext(ctx)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// limitedBurst refuses what comes while another request is served.
+func limitedBurst(retryAfter string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		place := make(chan struct{}, 1)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPost {
+				next.ServeHTTP(w, r)
+				return
+			}
+			select {
+			case place <- struct{}{}:
+				time.Sleep(5 * time.Millisecond) // requests of a burst meet
+				next.ServeHTTP(w, r)
+				<-place
+			default:
+				if retryAfter != "" {
+					w.Header().Set("Retry-After", retryAfter)
+				}
+				w.WriteHeader(http.StatusTooManyRequests)
+			}
+		})
+	}
+}
+
+// keepSessions accepts DELETE and ends nothing.
+func keepSessions(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// behaviourFaults are servers with what the checks of further probes say of them.
+var behaviourFaults = map[string]struct {
+	server  func() http.Handler
+	options Options
+	want    map[string]finding.Severity
+}{
+	"calls go on": {func() http.Handler { return slowDemo("cancel-ignored") }, Options{SlowTool: "search"}, map[string]finding.Severity{
+		"behaviour.cancel_modern": finding.Fail, "behaviour.cancel_legacy": finding.Warn,
+	}},
+	"calls end": {func() http.Handler { return slowDemo() }, Options{SlowTool: "search", Burst: 10}, map[string]finding.Severity{
+		"behaviour.cancel_modern": finding.Pass, "behaviour.cancel_legacy": finding.Pass, "behaviour.serial": finding.Pass,
+		"behaviour.disconnect_legacy": finding.Info, "limits.burst": finding.Pass,
+	}},
+	"deaf after cancel": {func() http.Handler { return deafAfterCancel(slowDemo()) }, Options{SlowTool: "search"}, map[string]finding.Severity{
+		"behaviour.cancel_legacy": finding.Fail,
+	}},
+	"one at a time": {func() http.Handler { return oneAtATime(slowDemo()) }, Options{SlowTool: "search"}, map[string]finding.Severity{"behaviour.serial": finding.Warn}},
+	"no such tool":  {healthy, Options{SlowTool: "nothing"}, map[string]finding.Severity{"behaviour.cancel_modern": finding.Skip}},
+	"a quick tool":  {healthy, Options{SlowTool: "echo"}, map[string]finding.Severity{"behaviour.cancel_modern": finding.Skip}},
+	"healthy, deep": {healthy, Options{Deep: true}, map[string]finding.Severity{"behaviour.revisions": finding.Pass, "behaviour.leak": finding.Pass, "stream.idle": finding.Pass}},
+	"faulty, deep": {func() http.Handler {
+		return cutStreams(500 * time.Millisecond)(keepSessions(onMethod("2024-11-05", always(400, "text/plain", "no"))))
+	}, Options{Deep: true}, map[string]finding.Severity{"behaviour.revisions": finding.Warn, "behaviour.leak": finding.Warn, "stream.idle": finding.Warn}},
+	"burst limited":      {func() http.Handler { return limitedBurst("1")(healthy()) }, Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Info}},
+	"burst without wait": {func() http.Handler { return limitedBurst("")(healthy()) }, Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Warn}},
+}
+
+// onMethod is a healthy server, but for requests with a text.
+func onMethod(text string, m middleware) http.Handler {
+	next := healthy()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { when(text, m)(w, r, next) })
+}
+
+// TestBehaviour wants of each server the results of its checks, and no other failure.
+func TestBehaviour(t *testing.T) {
+	t.Parallel()
+	for name, tc := range behaviourFaults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := examineMore(t, tc.server(), tc.options)
+			r := Judge(f, Judgement{})
+			var failures []string
+			for id, severity := range tc.want {
+				i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.ID == id })
+				if i < 0 || r.Checks[i].Severity != severity {
+					t.Errorf("%s is not %s: %+v", id, severity, r.Checks[max(i, 0)])
+				}
+				if severity == finding.Fail {
+					failures = append(failures, id)
+				}
+			}
+			if !slices.Equal(r.RootCauses, failures) || t.Failed() {
+				t.Errorf("root causes %q, want %q\n%s", r.RootCauses, failures, shown(r))
+			}
+			if r.Requests > MaxDeepRequests || f.Ended != f.Sessions {
+				t.Errorf("%d requests, %d of %d sessions ended", r.Requests, f.Ended, f.Sessions)
+			}
+		})
+	}
+}
+
+// TestAlso reaches for dependencies, one of which does not listen.
+func TestAlso(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	down := httptest.NewServer(nil)
+	down.Close()
+	web := httptest.NewServer(always503())
+	t.Cleanup(web.Close)
+	secure := httptest.NewTLSServer(healthy())
+	t.Cleanup(secure.Close)
+	for name, tc := range map[string]struct {
+		also []string
+		want string // in the evidence; "" passes
+	}{
+		"up":          {[]string{"db=tcp://" + l.Addr().String()}, ""},
+		"down":        {[]string{"db=tcp://" + l.Addr().String(), "cache=tcp://" + strings.TrimPrefix(down.URL, "http://")}, "cache (tcp://127.0.0.1:"},
+		"unavailable": {[]string{"api=" + web.URL}, "it answers 503"},
+		"certificate": {[]string{"api=tls://" + strings.TrimPrefix(secure.URL, "https://")}, "certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var o Options
+			for _, text := range tc.also {
+				d, err := ParseDependency(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o.Also = append(o.Also, d)
+			}
+			r := Judge(examineMore(t, healthy(), o), Judgement{})
+			if got := shown(r); (tc.want == "") != (len(r.RootCauses) == 0) || !strings.Contains(got, tc.want) {
+				t.Errorf("root causes %q, want %q in\n%s", r.RootCauses, tc.want, got)
+			}
+		})
+	}
+	for _, text := range []string{"db", "=tcp://a:1", "db=tcp://a", "db=ftp://a:1", "db=tcp://", "a b=tcp://a:1", "db=:", "\x1b=tcp://a:1"} {
+		if d, err := ParseDependency(text); err == nil {
+			t.Errorf("%q: %+v", text, d)
+		} else if strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%q", err)
+		}
+	}
+}
+
+func always503() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+}
