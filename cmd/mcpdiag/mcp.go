@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -80,13 +79,8 @@ func (s *assistant) run(ctx context.Context) error {
 	}
 	address := "http://" + l.Addr().String() + mcpPath
 	s.a.note("mcpdiag serves MCP at %s, pid %d; Ctrl-C ends it", address, os.Getpid())
-	if s.announce != "" {
-		if err := s.a.write(s.announce, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s\n%d\n", address, os.Getpid())
-			return err
-		}); err != nil {
-			return err
-		}
+	if err := s.a.announceTo(s.announce, address); err != nil {
+		return err
 	}
 	return assist.New(ctx, s.cfg).ServeHTTP(ctx, l)
 }
