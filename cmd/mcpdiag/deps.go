@@ -15,6 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
+	"github.com/mcpdiag/mcpdiag/internal/deps/s3"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -42,6 +43,7 @@ var depsKinds = []struct {
 	{deps.Postgres, "address of a PostgreSQL server", []string{"DATABASE_URL", "POSTGRES_URL"}},
 	{deps.Redis, "address of a Redis or Valkey server", []string{"REDIS_URL"}},
 	{deps.RabbitMQ, "address of a RabbitMQ server, or of its management API", []string{"AMQP_URL", "RABBITMQ_URL"}},
+	{deps.S3, "bucket of S3-compatible storage, s3://bucket or https://host/bucket, with the keys of AWS_ACCESS_KEY_ID and others", []string{"S3_BUCKET", "AWS_S3_BUCKET"}},
 	{deps.Prometheus, "address of a Prometheus server", []string{"PROMETHEUS_URL"}},
 	{deps.Alertmanager, "address of an Alertmanager", []string{"ALERTMANAGER_URL"}},
 }
@@ -55,13 +57,14 @@ func newDepsCmd(a *app) *cobra.Command {
 		Long: `deps checks the servers that an MCP server depends on. PostgreSQL and Redis: slots and
 clients, transactions that stay open, sessions that block others, slow statements and
 commands, memory, keys that never expire, rate limits that never reset. RabbitMQ: alarms,
-queues without a consumer, messages that nobody acknowledges. Prometheus and Alertmanager:
-targets that are down, rules that fail, alerts that fire, what is silenced.
+queues without a consumer, messages that nobody acknowledges. S3: rights, clock, uploads
+that were never completed. Prometheus and Alertmanager: targets that are down, rules that
+fail, alerts that fire, what is silenced.
 
 It changes nothing: the statement that would help is printed for you to run. A check that
 the user may not make is skipped and names the missing right. Without an address it takes
-those of DATABASE_URL, POSTGRES_URL, REDIS_URL, AMQP_URL, RABBITMQ_URL, PROMETHEUS_URL and
-ALERTMANAGER_URL. A failure makes the exit code 3.`,
+those of DATABASE_URL, POSTGRES_URL, REDIS_URL, AMQP_URL, RABBITMQ_URL, S3_BUCKET,
+AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit code 3.`,
 		Example: `  DATABASE_URL=postgres://monitor@db/app mcpdiag deps
   mcpdiag deps --from-pid 4711 --interval 10s
   mcpdiag deps --from-config ~/.cursor/mcp.json --only 'pg.slots,pg.idle-tx'`,
@@ -125,7 +128,7 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 		for _, address := range *d.named[k.kind] {
 			flag := "--" + string(k.kind)
 			d.warnPassword(flag, address, k.variables[0])
-			all = append(all, deps.Target{Kind: k.kind, Address: address, Origin: flag})
+			all = append(all, deps.Named(k.kind, address, d.a.environBeside()))
 		}
 	}
 	if d.pid > 0 {
@@ -152,7 +155,17 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 func (a *app) dependencies() (all []deps.Target) {
 	for _, k := range depsKinds {
 		for _, name := range k.variables {
-			all = append(all, deps.FromEnviron([]string{name + "=" + a.getenv(name)}, "")...)
+			all = append(all, deps.FromEnviron(append(a.environBeside(), name+"="+a.getenv(name)), "")...)
+		}
+	}
+	return all
+}
+
+// environBeside returns the variables that belong to an address beside it.
+func (a *app) environBeside() (all []string) {
+	for _, name := range s3.Variables {
+		if value := a.getenv(name); value != "" {
+			all = append(all, name+"="+value)
 		}
 	}
 	return all

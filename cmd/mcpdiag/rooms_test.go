@@ -70,6 +70,7 @@ var only = map[string]struct {
 	"github.com/coder/websocket":             {[]string{"internal/inspect"}, false},
 	"github.com/mattn/go-runewidth":          {[]string{"internal/report"}, false},
 	"github.com/gomodule/":                   {[]string{"internal/deps/redis"}, true},
+	"github.com/aws/":                        {[]string{"internal/deps/s3"}, false},
 	"github.com/rabbitmq/":                   {[]string{"internal/deps/rabbitmq"}, false},
 	"github.com/jackc/":                      {[]string{"internal/deps/postgres"}, false},
 	"github.com/rogpeppe/go-internal/":       {nil, true},

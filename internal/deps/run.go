@@ -15,6 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps/prometheus"
 	"github.com/mcpdiag/mcpdiag/internal/deps/rabbitmq"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
+	"github.com/mcpdiag/mcpdiag/internal/deps/s3"
 	"github.com/mcpdiag/mcpdiag/internal/deps/webapi"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -67,6 +68,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 
 // prepare parses the address of a target.
 func (cfg Config) prepare(t Target) (Server, check, error) {
+	if t.Kind == S3 {
+		return cfg.s3(t)
+	}
 	prepare := map[Kind]func(address string) (name string, run check, err error){
 		Postgres: cfg.postgres, Redis: cfg.redis, RabbitMQ: cfg.rabbitmq, Prometheus: cfg.prometheus, Alertmanager: cfg.alertmanager,
 	}[t.Kind]
@@ -99,6 +103,15 @@ func (cfg Config) rabbitmq(address string) (string, check, error) {
 	}
 	c := rabbitmq.Config{Address: server, Client: cfg.Client, Interval: cfg.Interval, Only: cfg.wanted}
 	return server.String(), func(ctx context.Context) []finding.Finding { return rabbitmq.Check(ctx, c) }, nil
+}
+
+func (cfg Config) s3(t Target) (Server, check, error) {
+	bucket, err := s3.Parse(t.Address, t.Environ)
+	if err != nil {
+		return Server{}, nil, err
+	}
+	c := s3.Config{Bucket: bucket, Client: cfg.Client, Only: cfg.wanted}
+	return Server{t.Kind, bucket.String(), t.Origin}, func(ctx context.Context) []finding.Finding { return s3.Check(ctx, c) }, nil
 }
 
 func (cfg Config) prometheus(address string) (string, check, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/rabbitmq"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
+	"github.com/mcpdiag/mcpdiag/internal/deps/s3"
 )
 
 // Kind is a kind of server.
@@ -21,15 +22,17 @@ const (
 	Postgres     Kind = "postgres"
 	Redis        Kind = "redis"
 	RabbitMQ     Kind = "rabbitmq"
+	S3           Kind = "s3"
 	Prometheus   Kind = "prometheus"
 	Alertmanager Kind = "alertmanager"
 )
 
-// Target is the address of a server. Address may hold a password and is not printed.
+// Target is the address of a server. Address and Environ may hold secrets and are not printed.
 type Target struct {
 	Kind    Kind
 	Address string
-	Origin  string // "--postgres", "DATABASE_URL", "DATABASE_URL of pid 12"
+	Origin  string            // "--postgres", "DATABASE_URL", "DATABASE_URL of pid 12"
+	Environ map[string]string // what the environment says beside the address, such as keys of S3
 }
 
 // maxTargets bounds the servers that are checked in one run.
@@ -54,21 +57,48 @@ func kindOf(name, address string) Kind {
 		return Redis
 	case rabbitmq.IsScheme(scheme):
 		return RabbitMQ
+	case scheme == "s3":
+		return S3
 	}
 	return ""
 }
 
+// buckets are the variables that hold the name of a bucket.
+var buckets = []string{"S3_BUCKET", "AWS_S3_BUCKET", "S3_BUCKET_NAME", "AWS_BUCKET"}
+
 // FromEnviron returns the servers that the variables of an environment name, by the
-// schemes of their values, those of web servers by their names.
+// schemes of their values, those of web servers and buckets by their names.
 func FromEnviron(environ []string, origin string) []Target {
 	var all []Target
 	for _, set := range environ {
 		name, value, ok := strings.Cut(set, "=")
+		if slices.Contains(buckets, name) && value != "" && !strings.Contains(value, "://") {
+			value = "s3://" + value
+		}
 		if kind := kindOf(name, value); ok && kind != "" {
-			all = append(all, Target{kind, value, name + origin})
+			all = append(all, Target{kind, value, name + origin, nil}.with(environ))
 		}
 	}
 	return distinct(all)
+}
+
+// with returns the target with what an environment says beside its address.
+func (t Target) with(environ []string) Target {
+	for _, set := range environ {
+		if name, value, ok := strings.Cut(set, "="); ok && t.Kind == S3 && slices.Contains(s3.Variables, name) {
+			if t.Environ == nil {
+				t.Environ = map[string]string{}
+			}
+			t.Environ[name] = value
+		}
+	}
+	return t
+}
+
+// Named returns the server that a flag names, with what an environment says beside its
+// address.
+func Named(kind Kind, address string, environ []string) Target {
+	return Target{kind, address, "--" + string(kind), nil}.with(environ)
 }
 
 // distinct sorts targets by their origins, and removes addresses that are there twice.
@@ -122,7 +152,7 @@ func (s hostServer) targets(name string) []Target {
 	all := FromEnviron(environ, " of the server "+name)
 	for i, value := range s.Args {
 		if text, ok := value.(string); ok && kindOf("", text) != "" {
-			all = append(all, Target{kindOf("", text), text, fmt.Sprintf("argument %d of the server %s", i+1, name)})
+			all = append(all, Target{kindOf("", text), text, fmt.Sprintf("argument %d of the server %s", i+1, name), nil}.with(environ))
 		}
 	}
 	return all
