@@ -69,7 +69,7 @@ func TestDepsPostgres(t *testing.T) {
 	server := depstest.Postgres(t)
 	t.Setenv("DATABASE_URL", server.Address)
 	o := invoke(t, "deps", "--interval", "10ms", "--fail-on", "warn")
-	o.wants(t, exitOK, "HEALTHY  14 checks of 1 server without a finding, 1 skipped")
+	o.wants(t, exitOK, "HEALTHY  15 checks of 1 server without a finding, 1 skipped")
 	o.wants(t, exitOK, "missing: shared_preload_libraries = 'pg_stat_statements', then CREATE EXTENSION")
 	invoke(t, "deps", "--only", "pg.rates", "--interval", "10ms").wants(t, exitOK, "0 deadlocks")
 }

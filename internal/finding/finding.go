@@ -110,13 +110,19 @@ type Result interface {
 	Report() *Report
 }
 
+// Max returns the more serious of two severities.
+func Max(a, b Severity) Severity {
+	if a.Compare(b) > 0 {
+		return a
+	}
+	return b
+}
+
 // Worst returns the most serious severity among findings, Pass if there are none.
 func Worst(findings []Finding) Severity {
 	worst := Pass
 	for _, f := range findings {
-		if f.Severity.Compare(worst) > 0 {
-			worst = f.Severity
-		}
+		worst = Max(worst, f.Severity)
 	}
 	return worst
 }

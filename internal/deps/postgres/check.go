@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -36,9 +38,13 @@ func DefaultLimits() Limits {
 // checker collects the findings of one server.
 type checker struct {
 	Config
-	session *session
-	about   about
-	list    []finding.Finding
+	checks.List
+	session  *session
+	about    about
+	sessions func() ([]backend, error) // read once for all checks
+	pause    func() bool               // waits for the interval, once
+
+	transactions []row // the counters of the database before the interval, if pg.rates read them
 }
 
 // about is the server, and the rights of the role.
@@ -54,11 +60,16 @@ type about struct {
 func Check(ctx context.Context, cfg Config) []finding.Finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTime+cfg.Interval)
 	defer cancel()
-	c := &checker{Config: cfg}
+	c := &checker{Config: cfg, List: checks.List{Group: "postgres", Only: cfg.Only}}
+	c.sessions = sync.OnceValues(func() ([]backend, error) { return c.backends(ctx) })
+	c.pause = sync.OnceValue(func() bool { return checks.Wait(ctx, cfg.Interval) })
 	if !c.connect(ctx) {
-		return c.list
+		return c.Findings
 	}
 	defer c.session.close()
+	if cfg.Interval > 0 && c.about.monitors {
+		_, _ = c.sessions() // before the interval; its error is that of the checks
+	}
 	for _, check := range []struct {
 		id      string
 		monitor bool // needs the sessions or statistics of others
@@ -76,19 +87,20 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 		{"pg.horizon", true, c.horizon},
 		{"pg.replica", true, c.replica},
 		{"pg.rates", false, c.rates},
+		{"pg.conn-leak", true, c.connectionLeak},
 		{"pg.settings", false, c.settings},
 	} {
 		switch {
 		case !cfg.Only(check.id):
 		case check.monitor && !c.about.monitors:
-			c.add(check.id, finding.Skip, "", nil, "the role %s sees only its own sessions; missing: %s", c.about.role, c.grant())
+			c.Add(check.id, finding.Skip, "", nil, "the role %s sees only its own sessions; missing: %s", c.about.role, c.grant())
 		default:
 			if err := check.run(ctx, check.id); err != nil {
 				c.skipped(check.id, err)
 			}
 		}
 	}
-	return c.list
+	return c.Findings
 }
 
 // grant returns the statement that gives the role the right to see all sessions.
@@ -113,7 +125,7 @@ func (c *checker) connect(ctx context.Context) bool {
 	if c.about.standby {
 		kind = "standby"
 	}
-	c.add("pg.connect", finding.Pass, "", nil, "PostgreSQL %s, %s, answered in %s", c.about.version, kind, report.Duration(time.Since(start)))
+	c.Add("pg.connect", finding.Pass, "", nil, "PostgreSQL %s, %s, answered in %s", c.about.version, kind, report.Duration(time.Since(start)))
 	return true
 }
 
@@ -135,9 +147,9 @@ func (c *checker) refused(err error) {
 	if !known {
 		hint = "is the address right, does the server run, and does a firewall let this machine in?"
 	}
-	c.add("pg.connect", finding.Fail, hint, nil, "%s", causeOf(err))
-	if state == "53300" && c.Only("pg.slots") {
-		c.add("pg.slots", finding.Fail, hint, nil, "no slot is free: the server refused the connection with SQLSTATE 53300")
+	c.Add("pg.connect", finding.Fail, hint, nil, "%s", causeOf(err))
+	if state == "53300" && c.List.Only("pg.slots") {
+		c.Add("pg.slots", finding.Fail, hint, nil, "no slot is free: the server refused the connection with SQLSTATE 53300")
 	}
 }
 
@@ -180,9 +192,5 @@ func (c *checker) skipped(id string, err error) {
 	if sqlState(err) == "42501" {
 		hint = "; missing: " + c.grant()
 	}
-	c.add(id, finding.Skip, "", nil, "not checked: %s%s", report.Cell(err.Error(), 200), hint)
-}
-
-func (c *checker) add(id string, s finding.Severity, hint string, evidence []string, format string, args ...any) {
-	c.list = append(c.list, finding.Finding{ID: id, Group: "postgres", Severity: s, Summary: fmt.Sprintf(format, args...), Evidence: finding.Observations(evidence), Hint: hint})
+	c.Add(id, finding.Skip, "", nil, "not checked: %s%s", report.Cell(err.Error(), 200), hint)
 }

@@ -85,6 +85,7 @@ func TestRealServer(t *testing.T) {
 	t.Run("blind role", func(t *testing.T) { blind(t, server) })
 	t.Run("chain of waiters", func(t *testing.T) { chain(t, server) })
 	t.Run("idle in transaction", func(t *testing.T) { idle(t, server) })
+	t.Run("leaky pool", func(t *testing.T) { leakyPool(t, server) })
 	t.Run("slow statement", func(t *testing.T) { slow(t, server) })
 	t.Run("refusals", func(t *testing.T) { refusals(t, server) })
 	t.Run("all slots", func(t *testing.T) { allSlots(t, server) })
@@ -225,6 +226,47 @@ func idle(t *testing.T, server depstest.Server) {
 	}
 	for _, conn := range []*pgconn.PgConn{harmless, blocker, waiter} {
 		do(t, watch, fmt.Sprintf("SELECT pg_terminate_backend(%d)", conn.PID()))
+	}
+}
+
+// leakyPool opens a connection for each call and gives none back.
+func leakyPool(t *testing.T, server depstest.Server) {
+	done, ended := make(chan bool), make(chan bool)
+	var leaked []*pgconn.PgConn
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			if len(leaked) == 8 {
+				continue
+			}
+			cfg, err := pgconn.ParseConfig(as(server.Address, "app") + "?application_name=leaky-server")
+			if err != nil {
+				return
+			}
+			conn, err := pgconn.ConnectConfig(context.Background(), cfg)
+			if err != nil || conn.Exec(context.Background(), "SELECT 1").Close() != nil {
+				return
+			}
+			leaked = append(leaked, conn)
+		}
+	}()
+	cfg, err := Parse(as(server.Address, "watcher"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := Check(t.Context(), Config{Server: cfg, Interval: 500 * time.Millisecond, Only: func(id string) bool { return strings.HasPrefix(id, "pg.conn") || id == "pg.rates" }, Limits: DefaultLimits()})
+	close(done)
+	<-ended
+	depstest.Wants(t, list, "pg.conn-leak", finding.Warn, "leaky-server (app) from 127.0.0.1 opened ")
+	steady := Check(t.Context(), Config{Server: cfg, Interval: 20 * time.Millisecond, Only: func(id string) bool { return id == "pg.conn-leak" }, Limits: DefaultLimits()})
+	depstest.Wants(t, steady, "pg.conn-leak", finding.Pass, "no application opened connections")
+	for _, conn := range leaked {
+		_ = conn.Close(context.Background())
 	}
 }
 

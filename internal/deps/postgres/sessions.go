@@ -59,7 +59,7 @@ func (c *checker) backends(ctx context.Context) ([]backend, error) {
 // literal matches a string in a statement, even if its end was cut off.
 var literal = regexp.MustCompile(`(?s)'(?:[^']|'')*(?:'|$)|\$(\w*)\$.*`)
 
-// masked replaces the strings in a statement: they may be data of persons, or secrets.
+// masked replaces the strings in a statement: they may be personal data, or secrets.
 func masked(query string) string { return literal.ReplaceAllString(query, "'?'") }
 
 // identifier quotes a name for a statement.
@@ -81,8 +81,8 @@ func terminate(pid int) string {
 
 // idleInTransaction judges the transactions that no statement runs in, by the time since
 // their last one.
-func (c *checker) idleInTransaction(ctx context.Context, id string) error {
-	all, err := c.backends(ctx)
+func (c *checker) idleInTransaction(_ context.Context, id string) error {
+	all, err := c.sessions()
 	if err != nil {
 		return err
 	}
@@ -101,12 +101,12 @@ func (c *checker) idleInTransaction(ctx context.Context, id string) error {
 			continue
 		}
 		found++
-		c.add(id, severity, terminate(b.pid)+". For all sessions: idle_in_transaction_session_timeout", []string{b.String()},
+		c.Add(id, severity, terminate(b.pid)+". For all sessions: idle_in_transaction_session_timeout", []string{b.String()},
 			"pid %d (%s) is idle in a transaction for %s, open for %s, holds %s and %s", b.pid, report.Cell(b.application, 40),
 			report.Duration(b.inState), report.Duration(b.inTransaction), report.Plural(int64(b.locks), "lock"), text)
 	}
 	if found == 0 {
-		c.add(id, finding.Pass, "", nil, "no transaction is idle for %s or blocks another", report.Duration(c.Limits.IdleWarn))
+		c.Add(id, finding.Pass, "", nil, "no transaction is idle for %s or blocks another", report.Duration(c.Limits.IdleWarn))
 	}
 	return nil
 }
@@ -194,8 +194,8 @@ func (t *tree) grow(all []backend, byPID map[int]backend, pid, depth int, seen, 
 }
 
 // blocked judges each tree of waiting sessions by its longest wait.
-func (c *checker) blocked(ctx context.Context, id string) error {
-	all, err := c.backends(ctx)
+func (c *checker) blocked(_ context.Context, id string) error {
+	all, err := c.sessions()
 	if err != nil {
 		return err
 	}
@@ -210,17 +210,17 @@ func (c *checker) blocked(ctx context.Context, id string) error {
 		if t.root == 0 {
 			hint = "SELECT gid, prepared, owner FROM pg_prepared_xacts; then COMMIT PREPARED or ROLLBACK PREPARED by hand"
 		}
-		c.add(id, severity, hint, t.lines, "pid %d blocks %s, the longest for %s", t.root, report.Plural(int64(t.size), "session"), report.Duration(t.waits))
+		c.Add(id, severity, hint, t.lines, "pid %d blocks %s, the longest for %s", t.root, report.Plural(int64(t.size), "session"), report.Duration(t.waits))
 	}
 	if found == 0 {
-		c.add(id, finding.Pass, "", nil, "no session waits for a lock for %s", report.Duration(c.Limits.BlockedWarn))
+		c.Add(id, finding.Pass, "", nil, "no session waits for a lock for %s", report.Duration(c.Limits.BlockedWarn))
 	}
 	return nil
 }
 
 // long judges the statements that run for long and do not wait for a lock.
-func (c *checker) long(ctx context.Context, id string) error {
-	all, err := c.backends(ctx)
+func (c *checker) long(_ context.Context, id string) error {
+	all, err := c.sessions()
 	if err != nil {
 		return err
 	}
@@ -231,12 +231,12 @@ func (c *checker) long(ctx context.Context, id string) error {
 		}
 		if severity := finding.Graded(b.inQuery, c.Limits.LongWarn, c.Limits.LongFail); severity != finding.Pass {
 			found++
-			c.add(id, severity, fmt.Sprintf("run SELECT pg_cancel_backend(%d) to end the statement only; EXPLAIN shows why it is slow", b.pid), []string{b.String()},
+			c.Add(id, severity, fmt.Sprintf("run SELECT pg_cancel_backend(%d) to end the statement only; EXPLAIN shows why it is slow", b.pid), []string{b.String()},
 				"pid %d (%s) runs a statement for %s", b.pid, report.Cell(b.application, 40), report.Duration(b.inQuery))
 		}
 	}
 	if found == 0 {
-		c.add(id, finding.Pass, "", nil, "no statement runs for %s", report.Duration(c.Limits.LongWarn))
+		c.Add(id, finding.Pass, "", nil, "no statement runs for %s", report.Duration(c.Limits.LongWarn))
 	}
 	return nil
 }

@@ -3,11 +3,11 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -23,19 +23,19 @@ type Config struct {
 // checker collects the findings of one server.
 type checker struct {
 	Config
+	checks.List
 	session *session
 	first   facts // of the first reading; nil without --interval
 	now     facts
-	list    []finding.Finding
 }
 
 // Check connects, judges the server and returns the findings.
 func Check(ctx context.Context, cfg Config) []finding.Finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second+cfg.Interval)
 	defer cancel()
-	c := &checker{Config: cfg}
+	c := &checker{Config: cfg, List: checks.List{Group: "redis", Only: cfg.Only}}
 	if !c.connect(ctx) {
-		return c.list
+		return c.Findings
 	}
 	defer c.session.close()
 	for _, check := range []struct {
@@ -53,8 +53,8 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 		{"redis.hit", c.hits},
 		{"redis.config", c.config},
 	} {
-		if check.id == "redis.memory" && !c.again(ctx) {
-			return c.list
+		if check.id == "redis.memory" && !c.readAgain(ctx) {
+			return c.Findings
 		}
 		if cfg.Only(check.id) {
 			if err := check.run(ctx, check.id); err != nil {
@@ -62,7 +62,7 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 			}
 		}
 	}
-	return c.list
+	return c.Findings
 }
 
 func (c *checker) connect(ctx context.Context) bool {
@@ -78,35 +78,26 @@ func (c *checker) connect(ctx context.Context) bool {
 		return false
 	}
 	_, _ = c.session.ask(ctx, setName) // a name is not needed, and older users may not set one
-	c.add("redis.connect", finding.Pass, "", nil, "Redis %s, %s, answered in %s", report.Cell(c.now["redis_version"], 20), report.Cell(c.now["role"], 20), report.Duration(time.Since(start)))
+	c.Add("redis.connect", finding.Pass, "", nil, "Redis %s, %s, answered in %s", report.Cell(c.now["redis_version"], 20), report.Cell(c.now["role"], 20), report.Duration(time.Since(start)))
 	return true
 }
 
-// again takes the second reading. The interval is over: redis.no-ttl has waited for it,
+// readAgain takes the second reading. The interval is over: redis.no-ttl has waited for it,
 // unless it was not wanted.
-func (c *checker) again(ctx context.Context) bool {
+func (c *checker) readAgain(ctx context.Context) bool {
 	if c.Interval <= 0 {
 		return true
 	}
-	if !c.Only("redis.no-ttl") && !c.wait(ctx) {
+	if !c.List.Only("redis.no-ttl") && !checks.Wait(ctx, c.Interval) {
 		return false
 	}
 	second, err := c.session.info(ctx)
 	if err != nil {
-		c.add("redis.connect", finding.Fail, "the server went away between the two readings", nil, "%s", causeOf(err))
+		c.Add("redis.connect", finding.Fail, "the server went away between the two readings", nil, "%s", causeOf(err))
 		return false
 	}
 	c.first, c.now = c.now, second
 	return true
-}
-
-func (c *checker) wait(ctx context.Context) bool {
-	select {
-	case <-time.After(c.Interval):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // rise returns how much a counter grew between the readings; ok is false for one reading.
@@ -137,7 +128,7 @@ func (c *checker) refused(err error) {
 	if !known {
 		hint = "is the address right, does the server run, and does a firewall let this machine in?"
 	}
-	c.add("redis.connect", finding.Fail, hint, nil, "%s", causeOf(err))
+	c.Add("redis.connect", finding.Fail, hint, nil, "%s", causeOf(err))
 }
 
 // cause returns the innermost error.
@@ -158,10 +149,10 @@ func causeOf(err error) string {
 // skipped reports a check that the user may not make.
 func (c *checker) skipped(id string, err error) {
 	if e, ok := errors.AsType[*rightError](err); ok {
-		c.add(id, finding.Skip, "", nil, "missing right: ACL SETUSER %s %s", report.Cell(c.userName(), 40), e.command.right(report.Cell(c.RateLimit, 60)))
+		c.Add(id, finding.Skip, "", nil, "missing right: ACL SETUSER %s %s", report.Cell(c.userName(), 40), e.command.right(report.Cell(c.RateLimit, 60)))
 		return
 	}
-	c.add(id, finding.Skip, "", nil, "not checked: %s", report.Cell(err.Error(), 200))
+	c.Add(id, finding.Skip, "", nil, "not checked: %s", report.Cell(err.Error(), 200))
 }
 
 func (c *checker) userName() string {
@@ -169,10 +160,6 @@ func (c *checker) userName() string {
 		return "default"
 	}
 	return c.Server.user
-}
-
-func (c *checker) add(id string, s finding.Severity, hint string, evidence []string, format string, args ...any) {
-	c.list = append(c.list, finding.Finding{ID: id, Group: "redis", Severity: s, Summary: fmt.Sprintf(format, args...), Evidence: finding.Observations(evidence), Hint: hint})
 }
 
 // pings is how many PINGs are sent.
@@ -190,7 +177,7 @@ func (c *checker) ping(ctx context.Context, id string) error {
 	}
 	slices.Sort(times)
 	median := times[len(times)/2]
-	c.add(id, finding.Graded(median, 10*time.Millisecond, 100*time.Millisecond), "compare redis.slow: a command that takes long holds up all others; else it is the network", nil,
+	c.Add(id, finding.Graded(median, 10*time.Millisecond, 100*time.Millisecond), "compare redis.slow: a command that takes long holds up all others; else it is the network", nil,
 		"%d PINGs: median %s, slowest %s", pings, report.Duration(median), report.Duration(times[len(times)-1]))
 	return nil
 }

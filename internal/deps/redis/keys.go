@@ -10,6 +10,7 @@ import (
 
 	redigo "github.com/gomodule/redigo/redis"
 
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -91,10 +92,10 @@ func (c *checker) noExpiry(ctx context.Context, id string) error {
 		return err
 	}
 	if c.Interval <= 0 {
-		c.add(id, finding.Info, "", first.lines(nil), "%s; --interval shows whether their number grows", first.summary())
+		c.Add(id, finding.Info, "", first.lines(nil), "%s; --interval shows whether their number grows", first.summary())
 		return nil
 	}
-	if !c.wait(ctx) {
+	if !checks.Wait(ctx, c.Interval) {
 		return ctx.Err()
 	}
 	second, err := c.census(ctx)
@@ -107,11 +108,11 @@ func (c *checker) noExpiry(ctx context.Context, id string) error {
 	}
 	switch {
 	case !first.complete || !second.complete:
-		c.add(id, finding.Info, "", second.lines(first.groups), "%s: too many keys for a comparison", second.summary())
+		c.Add(id, finding.Info, "", second.lines(first.groups), "%s: too many keys for a comparison", second.summary())
 	case grown:
-		c.add(id, finding.Warn, "sessions that never expire are a leak outside the process: set them with an expiry (SET … EX), or EXPIRE them by hand", second.lines(first.groups), "%s, and their number grows", second.summary())
+		c.Add(id, finding.Warn, "sessions that never expire are a leak outside the process: set them with an expiry (SET … EX), or EXPIRE them by hand", second.lines(first.groups), "%s, and their number grows", second.summary())
 	default:
-		c.add(id, finding.Pass, "", nil, "%s, and their number does not grow", second.summary())
+		c.Add(id, finding.Pass, "", nil, "%s, and their number does not grow", second.summary())
 	}
 	return nil
 }
@@ -170,13 +171,13 @@ func (c *checker) rateLimits(ctx context.Context, id string) error {
 	}
 	switch {
 	case len(stuck) > 10:
-		c.add(id, finding.Fail, "find the code that sets them without an expiry", nil, "%d more keys of rate limits never expire", len(stuck)-10)
+		c.Add(id, finding.Fail, "find the code that sets them without an expiry", nil, "%d more keys of rate limits never expire", len(stuck)-10)
 	case len(stuck) == 0 && len(all) == 0:
-		c.add(id, finding.Skip, "", nil, "no key matches %s; --rate-limit-pattern names another", report.Cell(c.RateLimit, 60))
+		c.Add(id, finding.Skip, "", nil, "no key matches %s; --rate-limit-pattern names another", report.Cell(c.RateLimit, 60))
 	case len(stuck) == 0 && !complete:
-		c.add(id, finding.Pass, "", nil, "%s read in %s, all expire", report.Plural(int64(len(all)), "key"), report.Duration(scanTime))
+		c.Add(id, finding.Pass, "", nil, "%s read in %s, all expire", report.Plural(int64(len(all)), "key"), report.Duration(scanTime))
 	case len(stuck) == 0:
-		c.add(id, finding.Pass, "", nil, "%s, all expire", report.Plural(int64(len(all)), "key"))
+		c.Add(id, finding.Pass, "", nil, "%s, all expire", report.Plural(int64(len(all)), "key"))
 	}
 	return nil
 }
@@ -199,5 +200,5 @@ func (c *checker) stuckLimit(ctx context.Context, id, key string) {
 		}
 	}
 	name := report.Cell(key, 80)
-	c.add(id, severity, "if the limit may be lifted, run EXPIRE "+name+" 60; and find the code that sets it without an expiry: INCR and EXPIRE in one transaction", nil, "%s never resets (TTL -1), %s", name, value)
+	c.Add(id, severity, "if the limit may be lifted, run EXPIRE "+name+" 60; and find the code that sets it without an expiry: INCR and EXPIRE in one transaction", nil, "%s never resets (TTL -1), %s", name, value)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
-func client(t *testing.T, address string) redigo.Conn {
+func dial(t *testing.T, address string) redigo.Conn {
 	t.Helper()
 	conn, err := redigo.DialURL(address)
 	if err != nil {
@@ -58,7 +58,7 @@ func wants(t *testing.T, list []finding.Finding, id string, severity finding.Sev
 func TestHealthyRedis(t *testing.T) {
 	t.Parallel()
 	server := depstest.Redis(t, "--maxmemory", "100mb")
-	conn := client(t, server.Address)
+	conn := dial(t, server.Address)
 	do(t, conn, "SET", "session:1", "x", "EX", "1000")
 	do(t, conn, "SET", "config:1", "x")
 	do(t, conn, "SET", "rate_limit:a", "3", "EX", "60")
@@ -82,7 +82,7 @@ func TestHealthyRedis(t *testing.T) {
 func TestPlantedRedis(t *testing.T) {
 	t.Parallel()
 	server := depstest.Redis(t, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction", "--maxclients", "10", "--enable-debug-command", "yes")
-	conn := client(t, server.Address)
+	conn := dial(t, server.Address)
 	do(t, conn, "SET", "rate_limit:user-1", "61")
 	do(t, conn, "ZADD", "rate_limit:user-2", "1", "a")
 	do(t, conn, "SET", "rate_limit:user-3", "1", "EX", "60")
@@ -93,7 +93,7 @@ func TestPlantedRedis(t *testing.T) {
 		}
 	}
 	for range 7 {
-		do(t, client(t, server.Address), "CLIENT", "SETNAME", "leaky-pool")
+		do(t, dial(t, server.Address), "CLIENT", "SETNAME", "leaky-pool")
 	}
 	list := check(t, server.Address, 0)
 	wants(t, list, "redis.memory", finding.Fail, "policy noeviction")
@@ -107,8 +107,8 @@ func TestPlantedRedis(t *testing.T) {
 			t.Errorf("the one that expires is a finding: %+v", f)
 		}
 	}
-	client(t, server.Address)
-	client(t, server.Address)
+	dial(t, server.Address)
+	dial(t, server.Address)
 	list = check(t, server.Address, 0)
 	wants(t, list, "redis.connect", finding.Fail, "max number of clients reached")
 }
@@ -117,7 +117,7 @@ func TestPlantedRedis(t *testing.T) {
 func TestGrowingSessions(t *testing.T) {
 	t.Parallel()
 	server := depstest.Redis(t)
-	conn := client(t, server.Address)
+	conn := dial(t, server.Address)
 	done, ended := make(chan bool), make(chan bool)
 	go func() {
 		defer close(ended)
@@ -143,7 +143,7 @@ func TestGrowingSessions(t *testing.T) {
 func TestRedisRights(t *testing.T) {
 	t.Parallel()
 	server := depstest.Redis(t)
-	conn := client(t, server.Address)
+	conn := dial(t, server.Address)
 	do(t, conn, "ACL", "SETUSER", "blind", "on", ">secret-word", "-@all", "+info", "+ping")
 	do(t, conn, "ACL", "SETUSER", "default", ">other-word", "resetpass", ">other-word")
 	at := strings.TrimPrefix(server.Address, "redis://")
@@ -164,7 +164,7 @@ func TestRedisRights(t *testing.T) {
 func TestDocumentedRights(t *testing.T) {
 	t.Parallel()
 	server := depstest.Redis(t)
-	conn := client(t, server.Address)
+	conn := dial(t, server.Address)
 	do(t, conn, "SET", "rate_limit:1", "61")
 	do(t, conn, "ZADD", "rate_limit:2", "1", "a")
 	do(t, conn, "SET", "session:1", "x")
@@ -190,7 +190,7 @@ func TestDocumentedRights(t *testing.T) {
 	wants(t, list, "redis.ratelimit", finding.Fail, "its value is 61")
 	wants(t, list, "redis.ratelimit", finding.Warn, "it has 1 member")
 	for _, words := range [][]any{{"GET", "session:1"}, {"SET", "a", "b"}, {"KEYS", "*"}} {
-		if _, err := client(t, address).Do(words[0].(string), words[1:]...); err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
+		if _, err := dial(t, address).Do(words[0].(string), words[1:]...); err == nil || !strings.HasPrefix(err.Error(), "NOPERM") {
 			t.Errorf("%v: %v", words, err)
 		}
 	}
@@ -200,12 +200,12 @@ func TestDocumentedRights(t *testing.T) {
 func TestOnlyListedCommands(t *testing.T) {
 	t.Parallel()
 	server := depstest.Redis(t)
-	conn := client(t, server.Address)
+	conn := dial(t, server.Address)
 	for i := range 50 {
 		do(t, conn, "SET", fmt.Sprintf("rate_limit:%d", i), i)
 	}
 	do(t, conn, "ZADD", "rate_limit:z", "1", "a")
-	monitor := client(t, server.Address)
+	monitor := dial(t, server.Address)
 	do(t, monitor, "MONITOR")
 	list := check(t, server.Address+"/0", 10*time.Millisecond)
 	do(t, conn, "ECHO", "end of the check")

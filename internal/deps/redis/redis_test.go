@@ -68,10 +68,10 @@ func TestJudgements(t *testing.T) {
 	t.Parallel()
 	judged := func(first, now facts, run func(*checker) error) finding.Finding {
 		c := &checker{first: first, now: now, Config: Config{Interval: time.Second}}
-		if err := run(c); err != nil || len(c.list) != 1 {
-			t.Fatalf("%v, %+v", err, c.list)
+		if err := run(c); err != nil || len(c.Findings) != 1 {
+			t.Fatalf("%v, %+v", err, c.Findings)
 		}
-		return c.list[0]
+		return c.Findings[0]
 	}
 	memory := func(c *checker) error { return c.memory(t.Context(), "redis.memory") }
 	replica := func(c *checker) error { return c.replica(t.Context(), "redis.replica") }

@@ -12,6 +12,7 @@ import (
 
 	redigo "github.com/gomodule/redigo/redis"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -38,7 +39,7 @@ func (c *checker) memory(_ context.Context, id string) error {
 	if ratio := c.now.number("mem_fragmentation_ratio"); used > 100<<20 && ratio > 1.5 {
 		text += fmt.Sprintf(", fragmentation %.1f", ratio)
 	}
-	c.add(id, severity, hint, nil, "%s", text)
+	c.Add(id, severity, hint, nil, "%s", text)
 	return nil
 }
 
@@ -60,7 +61,7 @@ func (c *checker) clients(ctx context.Context, id string) error {
 	} else if total := c.now.number("rejected_connections"); total > 0 {
 		summary += fmt.Sprintf(", %.0f rejected since the start", total)
 	}
-	c.add(id, severity, "find the pool that leaks, by name or address; CLIENT KILL ID … ends one connection", holders(text), "%s", summary)
+	c.Add(id, severity, "find the pool that leaks, by name or address; CLIENT KILL ID … ends one connection", holders(text), "%s", summary)
 	return nil
 }
 
@@ -103,7 +104,7 @@ var linear = []string{"KEYS", "SMEMBERS", "HGETALL", "LRANGE", "ZRANGE", "SORT",
 const recent = time.Hour
 
 // slow judges the entries of the slow log of the last hour, by command. Arguments are
-// not shown: they may be data of persons.
+// not shown: they may be personal data.
 func (c *checker) slow(ctx context.Context, id string) error {
 	entries, err := redigo.Values(c.session.ask(ctx, slowLog))
 	if err != nil {
@@ -137,10 +138,10 @@ func (c *checker) slow(ctx context.Context, id string) error {
 		evidence = append(evidence, report.Plural(int64(len(latest)), "event")+" of the latency monitor; redis-cli LATENCY DOCTOR explains them")
 	}
 	if len(sums) == 0 {
-		c.add(id, finding.Pass, "", nil, "the slow log has no entry of the last hour")
+		c.Add(id, finding.Pass, "", nil, "the slow log has no entry of the last hour")
 		return nil
 	}
-	c.add(id, finding.Graded(slowest, 10*time.Millisecond, 100*time.Millisecond), "SCAN instead of KEYS, smaller collections, UNLINK instead of DEL", evidence,
+	c.Add(id, finding.Graded(slowest, 10*time.Millisecond, 100*time.Millisecond), "SCAN instead of KEYS, smaller collections, UNLINK instead of DEL", evidence,
 		"the slowest command of the last hour took %s, by the slow log", report.Duration(slowest))
 	return nil
 }
@@ -169,10 +170,10 @@ func (c *checker) persistence(_ context.Context, id string) error {
 		}
 	}
 	if len(wrong) > 0 {
-		c.add(id, finding.Fail, "is the disk full, or may the server not write to its folder? Its log says which", nil, "%s", strings.Join(wrong, ", "))
+		c.Add(id, finding.Fail, "is the disk full, or may the server not write to its folder? Its log says which", nil, "%s", strings.Join(wrong, ", "))
 		return nil
 	}
-	c.add(id, finding.Pass, "", nil, "no attempt to write failed; %s since the last save", report.Plural(int64(c.now.number("rdb_changes_since_last_save")), "change"))
+	c.Add(id, finding.Pass, "", nil, "no attempt to write failed; %s since the last save", report.Plural(int64(c.now.number("rdb_changes_since_last_save")), "change"))
 	return nil
 }
 
@@ -181,11 +182,11 @@ func (c *checker) replica(_ context.Context, id string) error {
 	link, isReplica := c.now["master_link_status"]
 	switch {
 	case !isReplica:
-		c.add(id, finding.Pass, "", nil, "a primary with %s", report.Plural(int64(c.now.number("connected_slaves")), "replica"))
+		c.Add(id, finding.Pass, "", nil, "a primary with %s", report.Plural(int64(c.now.number("connected_slaves")), "replica"))
 	case link != "up":
-		c.add(id, finding.Fail, "the data is old: read from the primary until the link is up", nil, "the link to the primary is %s", report.Cell(link, 20))
+		c.Add(id, finding.Fail, "the data is old: read from the primary until the link is up", nil, "the link to the primary is %s", report.Cell(link, 20))
 	default:
-		c.add(id, finding.Graded(c.now.number("master_last_io_seconds_ago"), 10, 60), "the link is up but silent: is the primary busy?", nil, "heard from the primary %.0f s ago", c.now.number("master_last_io_seconds_ago"))
+		c.Add(id, finding.Graded(c.now.number("master_last_io_seconds_ago"), 10, 60), "the link is up but silent: is the primary busy?", nil, "heard from the primary %.0f s ago", c.now.number("master_last_io_seconds_ago"))
 	}
 	return nil
 }
@@ -198,10 +199,10 @@ func (c *checker) hits(_ context.Context, id string) error {
 		missed, _ = c.rise("keyspace_misses")
 	}
 	if found+missed == 0 {
-		c.add(id, finding.Skip, "", nil, "no key was read %s", over)
+		c.Add(id, finding.Skip, "", nil, "no key was read %s", over)
 		return nil
 	}
-	c.add(id, finding.Pass, "", nil, "%s of %s reads %s found a key", report.Percent(found/(found+missed)), report.Count(int64(found+missed)), over)
+	c.Add(id, finding.Pass, "", nil, "%s of %s reads %s found a key", report.Percent(found/(found+missed)), report.Count(int64(found+missed)), over)
 	return nil
 }
 
@@ -215,16 +216,16 @@ func (c *checker) config(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	before := len(c.list)
+	before := len(c.Findings)
 	open := settings["protected-mode"] == "no" && !onlyLoopback(bind["bind"])
 	if c.Server.password == "" && (open || !c.Server.loopback()) {
-		c.add(id, finding.Warn, "set a password: an ACL user, or requirepass", nil, "the server lets anyone in who reaches %s: it wants no password", report.Cell(c.Server.host, 60))
+		c.Add(id, finding.Warn, "set a password: an ACL user, or requirepass", nil, "anyone who reaches %s can use the server: it has no password", report.Cell(c.Server.host, 60))
 	}
 	if c.now.number("maxmemory") == 0 {
-		c.add(id, finding.Info, "CONFIG SET maxmemory, below the memory of the machine", nil, "maxmemory is 0: no limit")
+		c.Add(id, finding.Info, "CONFIG SET maxmemory, below the memory of the machine", nil, "maxmemory is 0: no limit")
 	}
-	if len(c.list) == before {
-		c.add(id, finding.Pass, "", nil, "a memory limit is set, and others cannot connect without a password")
+	if len(c.Findings) == before {
+		c.Add(id, finding.Pass, "", nil, "a memory limit is set, and others cannot connect without a password")
 	}
 	return nil
 }
@@ -232,8 +233,7 @@ func (c *checker) config(ctx context.Context, id string) error {
 // onlyLoopback reports whether all addresses of the setting bind are of the machine itself.
 func onlyLoopback(bind string) bool {
 	for host := range strings.FieldsSeq(bind) {
-		ip := net.ParseIP(strings.TrimPrefix(host, "-"))
-		if ip == nil || !ip.IsLoopback() {
+		if !client.IsLoopback(strings.TrimPrefix(host, "-")) {
 			return false
 		}
 	}

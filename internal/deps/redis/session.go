@@ -11,6 +11,8 @@ import (
 	"time"
 
 	redigo "github.com/gomodule/redigo/redis"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // connectTime is the deadline of connecting and logging in.
@@ -66,8 +68,7 @@ func (s Server) String() string {
 // loopback reports whether the address is one of this machine.
 func (s Server) loopback() bool {
 	host, _, _ := net.SplitHostPort(s.host)
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return client.IsLoopback(host)
 }
 
 // session is one connection that sends only the commands of commands.go.
