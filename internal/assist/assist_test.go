@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -155,6 +156,40 @@ func TestArguments(t *testing.T) {
 		if a := use(t, s, c.tool, c.args); !a.failed || !strings.Contains(a.text, c.want) {
 			t.Errorf("%s %v: %s", c.tool, c.args, a.text)
 		}
+	}
+}
+
+// Calls leave nothing behind. It runs before the parallel tests go on.
+func TestCallsKeepNothing(t *testing.T) {
+	root := newRoot(t, map[string]string{"memory.csv": samples(0)[:2000], "server.log": logLines})
+	s := New(t.Context(), Config{Root: root})
+	calls := func(transport string, n int) {
+		c := connect(t, s, transport, eras[0], nil)
+		for range n {
+			use(t, c, "judge", map[string]any{"file": "memory.csv"})
+			use(t, c, "logs", map[string]any{"files": []string{"server.log"}})
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	held := func() (bytes int64) {
+		for range 3 {
+			runtime.GC()
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	calls("streams", 50)
+	before := held()
+	const n = 200
+	calls("streams", n)
+	if per := (held() - before) / (2 * n); per > 512 {
+		t.Errorf("%d bytes are kept per call", per)
+	}
+	if len(s.gate.running)+len(s.gate.heavy)+len(s.gate.waiting) != 0 {
+		t.Error("a place in the gate was not given back")
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
-	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+	"github.com/mcpdiag/mcpdiag/internal/schema"
 )
 
 // spec describes a tool. Nothing in it comes from outside.
@@ -39,7 +39,7 @@ type document interface{ Report() *finding.Report }
 func add[In any, Out document](s *Server, sp spec, run func(context.Context, *job, In) (Out, error)) {
 	yes, no := true, false
 	tool := &mcp.Tool{
-		Name: sp.name, Title: sp.title, Description: sp.about, OutputSchema: outputSchema[Out](sp),
+		Name: sp.name, Title: sp.title, Description: sp.about, InputSchema: inputSchema[In](), OutputSchema: outputSchema[Out](sp),
 		Annotations: &mcp.ToolAnnotations{Title: sp.title, ReadOnlyHint: !sp.loads, DestructiveHint: &no, IdempotentHint: !sp.loads, OpenWorldHint: &yes},
 	}
 	mcp.AddTool(s.mcp, tool, func(ctx context.Context, req *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
@@ -61,15 +61,28 @@ func add[In any, Out document](s *Server, sp spec, run func(context.Context, *jo
 
 func text(s string) []mcp.Content { return []mcp.Content{&mcp.TextContent{Text: s}} }
 
+// inputSchema returns the schema of arguments. Each has a single type, null left out: many
+// clients ask no more than that of a schema.
+func inputSchema[In any]() *jsonschema.Schema {
+	s, err := jsonschema.For[In](nil)
+	if err != nil {
+		panic(err) // a mistake in the code, which the first test finds
+	}
+	for _, p := range s.Properties {
+		if len(p.Types) == 2 && p.Types[0] == "null" {
+			p.Type, p.Types = p.Types[1], nil
+		}
+	}
+	return s
+}
+
 // outputSchema returns the schema of a result with the members that encode adds.
 func outputSchema[Out any](sp spec) *jsonschema.Schema {
 	t := reflect.TypeFor[Out]()
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	schema, err := jsonschema.ForType(t, &jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
-		reflect.TypeFor[snapshot.Time](): {Type: "integer", Description: "milliseconds since 1970"},
-	}})
+	inferred, err := schema.Infer(t)
 	if err != nil {
 		panic(fmt.Sprintf("the schema of %s: %v", t, err)) // a mistake in the code, which the first test finds
 	}
@@ -77,13 +90,13 @@ func outputSchema[Out any](sp spec) *jsonschema.Schema {
 	if sp.loads { // their results are the largest
 		depth--
 	}
-	schema = &jsonschema.Schema{Type: "object", Required: schema.Required, Properties: schema.Properties}
-	for _, p := range schema.Properties {
+	out := &jsonschema.Schema{Type: "object", Required: inferred.Required, Properties: inferred.Properties}
+	for _, p := range out.Properties {
 		loosen(p, depth)
 	}
-	schema.Properties[noticeMember] = &jsonschema.Schema{Type: "string"}
-	schema.Properties[cutMember] = &jsonschema.Schema{Type: "string", Description: "what was left out"}
-	return schema
+	out.Properties[noticeMember] = &jsonschema.Schema{Type: "string"}
+	out.Properties[cutMember] = &jsonschema.Schema{Type: "string", Description: "what was left out"}
+	return out
 }
 
 // schemaDepth is the number of levels of objects below a result that its schema describes:

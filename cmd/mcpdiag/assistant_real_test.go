@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// twoSnapshots writes a snapshot before and after growth into a folder.
+func twoSnapshots(t *testing.T, dir string) {
+	t.Helper()
+	for name, doc := range map[string]string{
+		"before.json": `{"timestamp":1763700000000,"activeSessions":1,"toolCallStack":[],"heapUsedMB":60}`,
+		"after.json":  `{"timestamp":1763700600000,"activeSessions":1,"toolCallStack":[],"heapUsedMB":160}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAssistantTypeScript drives the server with the clients of both TypeScript SDKs, in
+// both eras, over both transports.
+func TestAssistantTypeScript(t *testing.T) {
+	t.Parallel()
+	npmServers(t)
+	npmClients(t)
+	script, _ := filepath.Abs(filepath.Join(clientsDir, "assist.mjs"))
+	everything, _ := startNode(t, "@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp")
+	root := assistantRoot(t)
+	twoSnapshots(t, root)
+	calls, _ := json.Marshal([][]any{
+		{"doctor", map[string]any{"target": everything}}, {"diff", map[string]any{"before": "before.json", "after": "after.json"}},
+		{"logs", map[string]any{"files": []string{"mcp-server-demo.log"}}}, {"judge", map[string]any{"file": "memory.csv"}}, {"judge", map[string]any{"file": "../x"}},
+	})
+	type result struct {
+		Head               string
+		Failed, Structured bool
+		Text               int
+	}
+	for _, which := range []string{"v1", "v2", "v2-modern"} {
+		for transport, args := range map[string][]string{
+			"http":  {serveAssistant(t, "--root", root), string(calls)},
+			"stdio": {mcpdiagBinary(t), string(calls), "mcp", "--root", root},
+		} {
+			t.Run(which+" "+transport, func(t *testing.T) {
+				t.Parallel()
+				out, err := exec.CommandContext(t.Context(), clientNode(), append([]string{script, which}, args...)...).CombinedOutput()
+				var got struct {
+					Tools               []string
+					Prompts             int
+					Results             []result
+					Progress, Cancelled bool
+				}
+				if err != nil || json.Unmarshal(out, &got) != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				if len(got.Tools) != 10 || got.Prompts != 3 || !got.Progress || !got.Cancelled {
+					t.Errorf("%s", out)
+				}
+				var heads []string
+				for _, r := range got.Results {
+					heads = append(heads, r.Head)
+					if r.Structured == r.Failed || r.Text > 2000 {
+						t.Errorf("%+v", r)
+					}
+				}
+				heads[0], _, _ = strings.Cut(heads[0], ":") // what the doctor says of that server is not ours
+				if diff := cmp.Diff([]string{"doctor", "diff: leak-suspected", "logs: faults", "judge: leak", "judge could not be done"}, heads); diff != "" {
+					t.Error(diff)
+				}
+			})
+		}
+	}
+}
+
+// TestAssistantInspector drives the server with the command line of the Inspector.
+func TestAssistantInspector(t *testing.T) {
+	t.Parallel()
+	npmServers(t)
+	npmClients(t)
+	everything, _ := startNode(t, "@modelcontextprotocol/server-everything/dist/index.js", "streamableHttp")
+	root := assistantRoot(t)
+	twoSnapshots(t, root)
+	const call, name, arg = "tools/call", "--tool-name", "--tool-arg"
+	for title, c := range map[string]struct {
+		server []string
+		asked  map[string][]string // by what the answer must have
+	}{
+		"http": {[]string{serveAssistant(t, "--root", root), "--transport", "http"}, map[string][]string{
+			`"name": "heap_diff"`:    {"tools/list"},
+			`doctor: `:               {call, name, "doctor", arg, "target=" + everything},
+			`logs: faults`:           {call, name, "logs", arg, `files=["mcp-server-demo.log"]`},
+			`example.com is neither`: {call, name, "doctor", arg, "target=https://example.com"},
+		}},
+		"stdio": {[]string{mcpdiagBinary(t), "mcp", "--root", root, "--transport", "stdio"}, map[string][]string{
+			`"name": "heap_diff"`:  {"tools/list"},
+			`diff: leak-suspected`: {call, name, "diff", arg, "before=before.json", "after=after.json"},
+			`judge: leak`:          {call, name, "judge", arg, "file=memory.csv", "limit_mb=512"},
+			`reports/before.json`:  {"resources/list"},
+		}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			for want, ask := range c.asked {
+				if out := inspector(t, append(append(slices.Clone(c.server), "--method"), ask...)...); !strings.Contains(out, want) {
+					t.Errorf("%v: no %q in %.2000s", ask, want, out)
+				}
+			}
+		})
+	}
+}
+
+// conforming are the scenarios of the conformance suite that need no fixture tool.
+var conforming = []string{
+	"server-initialize", "ping", "tools-list", "resources-list", "prompts-list", "dns-rebinding-protection", "server-sse-multiple-streams",
+}
+
+// TestAssistantConformance runs the official suite.
+func TestAssistantConformance(t *testing.T) {
+	t.Parallel()
+	npmClients(t)
+	all := conformance(t, strings.TrimSuffix(serveAssistant(t), mcpPath))
+	for _, scenario := range conforming {
+		checks := all["server-"+scenario]
+		if checks == nil {
+			checks = all[scenario]
+		}
+		if len(checks) == 0 || strings.Contains(strings.Join(checks, " "), "FAILURE") {
+			t.Errorf("%s: %q", scenario, checks)
+		}
+	}
+	for name, checks := range all {
+		if !strings.Contains(strings.Join(checks, " "), "FAILURE") {
+			t.Logf("passed: %s", name)
+		}
+	}
+}
+
+// TestAssistantDoesNotLeak has our own leaktest make 10,000 calls of the server. It takes
+// minutes, so it runs with MCPDIAG_LEAKS alone.
+func TestAssistantDoesNotLeak(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("MCPDIAG_LEAKS") == "" {
+		t.Skip("it takes minutes: set MCPDIAG_LEAKS")
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	o := invoke(t, "leaktest", "--tool", "judge", "--args", `{"file": "memory.csv"}`, "--users", "10", "--calls", "100", "--rounds", "10",
+		"-o", out, "--format", "json", "--", mcpdiagBinary(t), "mcp", "--listen", "127.0.0.1:{port}", "--root", assistantRoot(t))
+	var res leaktest.Result
+	if err := json.Unmarshal([]byte(o.out), &res); err != nil || o.code != exitOK || res.Verdict != trend.NoLeak {
+		t.Fatalf("exit code %d, %v: %s\n%s", o.code, err, res.Sentence, o.err)
+	}
+	t.Log(res.Sentence)
+}
