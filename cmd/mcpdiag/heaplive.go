@@ -20,29 +20,8 @@ func (h *heaper) live(ctx context.Context) (*heap.Result, error) {
 		return nil, err
 	}
 	defer done()
-	l := heap.Live{Session: s, Name: name, Interval: h.interval, Options: h.options, Available: h.available(), Note: h.a.note}
+	l := heap.Live{Session: s, Name: name, Interval: h.interval, Options: h.options, Available: process.Available(h.running.pid), Note: h.a.note}
 	return l.Run(ctx)
-}
-
-// available returns the memory that is free for the process, within the limit of its
-// container; 0 if that is unknown.
-func (h *heaper) available() int64 {
-	system, err := process.ReadSystem()
-	if err != nil {
-		return 0
-	}
-	free := float64(system.Available)
-	if info, err := process.Lookup(h.running.pid); err == nil {
-		if tree, err := process.Open(info.ID); err == nil {
-			defer tree.Close()
-			detail := process.NoDetail()
-			tree.ReadCounts(&detail)
-			if left := detail.GroupLimit - detail.Group; left < free { // false if there is no limit
-				free = left
-			}
-		}
-	}
-	return int64(max(free, 1))
 }
 
 // fetch compares two heap profiles of a Go server.

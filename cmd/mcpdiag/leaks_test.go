@@ -24,6 +24,7 @@ type leaky struct {
 	leaks   string // the factor that is kept; "" where none is
 	flags   []string
 	command []string
+	holds   []string // what the headline names, where the runtime tells it
 }
 
 // leakyServers lists pairs of a leaking server and its fixed version. Both have the
@@ -49,17 +50,18 @@ func leakyServers(t *testing.T) []leaky {
 	}
 	calm := []string{"--stabilize=256MB"}
 	return []leaky{
-		{"go-sdk v1.7.0", true, "discover,closed", "discover", nil, gobin("gosdk-v1.7.0")},
-		{"go-sdk v1.8.0", true, "discover,closed", "", nil, gobin("gosdk-v1.8.0")},
-		{"mcp-go v0.43.2", true, "closed,call", "closed", nil, gobin("mcpgo-v0.43.2")},
-		{"mcp-go v0.44.1", true, "closed,call", "", nil, gobin("mcpgo-v0.44.1")},
-		{"supergateway 3.4.3", true, "bare-request", "bare-request", calm, gateway("leaking")},
-		{"supergateway 4.0.0", true, "bare-request", "", calm, gateway("mended")},
-		{"sdk 1.32.2 with JSON answers", false, "call,closed", "call", calm, node("sdk1.mjs", "{port}", "--json")},
-		{"sdk 1.32.2 with event streams", false, "call,closed", "", calm, node("sdk1.mjs", "{port}")},
-		{"server 2.4.0 with JSON answers", false, "call,closed", "", calm, node("sdk2.mjs", "{port}")},
-		{"mcp-proxy 6.5.4", false, "call", "call", calm, proxy("leaking")},
-		{"mcp-proxy 6.5.5", false, "call", "", calm, proxy("mended")},
+		{"go-sdk v1.7.0", true, "discover,closed", "discover", nil, gobin("gosdk-v1.7.0"), nil},
+		{"go-sdk v1.8.0", true, "discover,closed", "", nil, gobin("gosdk-v1.8.0"), nil},
+		{"mcp-go v0.43.2", true, "closed,call", "closed", nil, gobin("mcpgo-v0.43.2"), nil},
+		{"mcp-go v0.44.1", true, "closed,call", "", nil, gobin("mcpgo-v0.44.1"), nil},
+		{"supergateway 3.4.3", true, "bare-request", "bare-request", calm, gateway("leaking"), nil},
+		{"supergateway 4.0.0", true, "bare-request", "", calm, gateway("mended"), nil},
+		{"sdk 1.32.2 with JSON answers", false, "call,closed", "call", calm, node("sdk1.mjs", "{port}", "--json"),
+			[]string{"._streamMapping (Map)", "webStandardStreamableHttp.js:824"}},
+		{"sdk 1.32.2 with event streams", false, "call,closed", "", calm, node("sdk1.mjs", "{port}"), nil},
+		{"server 2.4.0 with JSON answers", false, "call,closed", "", calm, node("sdk2.mjs", "{port}"), nil},
+		{"mcp-proxy 6.5.4", false, "call", "call", calm, proxy("leaking"), nil},
+		{"mcp-proxy 6.5.5", false, "call", "", calm, proxy("mended"), nil},
 	}
 }
 
@@ -189,6 +191,11 @@ func (s *leaky) test(t *testing.T) {
 			t.Errorf("%s is judged %s: %+v", p.ID, got, p.Trend)
 		case got == trend.Undecided:
 			t.Errorf("%s stays undecided: %+v", p.ID, p.Trend)
+		}
+	}
+	for _, want := range s.holds {
+		if !strings.Contains(res.Sentence, want) {
+			t.Errorf("%q is not named", want)
 		}
 	}
 	if found := code == exitFinding; found != (s.leaks != "") {

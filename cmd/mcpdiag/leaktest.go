@@ -36,6 +36,7 @@ type leaktester struct {
 	gcURL     string
 	pprof     string
 	rss       bool
+	explain   bool
 	heap      heapFlag
 	budgets   []string
 	baseline  string
@@ -99,6 +100,7 @@ func (l *leaktester) test(ctx context.Context) error {
 	view := &screen{a: l.a}
 	l.cfg.Guard = func(w io.Writer) io.Writer { return l.a.guard(w) }
 	l.cfg.Progress = l.progress(view)
+	l.cfg.Note = func(text string) { view.clear(); l.a.note("%s", text) }
 	warned := map[string]bool{}
 	l.cfg.Warn = func(text string) {
 		view.clear()

@@ -48,6 +48,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVar(&l.pprof, "pprof", "/debug/pprof/heap", "path or URL of the heap profile of a Go server, whose live heap then decides; off for none")
 	fs.BoolVar(&l.cfg.Attach, "attach", false, "with --pid, --name or --port: open the inspector of a running Node server on a loopback port, read its live heap, close it")
 	fs.BoolVar(&l.rss, "rss", false, "judge by RSS alone: do not open the inspector of a Node server, nor ask for --pprof")
+	fs.BoolVar(&l.explain, "explain", true, "after a leak of the live heap, find out which object holds it and which line allocated it")
 	fs.StringArrayVar(&l.budgets, "budget", nil, "memory that may be kept: 10KB/session, 1KB/call, 0/FACTOR; repeatable")
 	fs.StringVar(&l.baseline, "baseline", "", "older run (its folder or verdict.json) to compare with")
 	choiceVar(cmd, fs, &l.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
@@ -58,7 +59,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	l.a.completeTools(cmd, &l.conn)
 	group(fs, "Server", "pid", "name", "port", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url", "pprof", "attach", "rss")
 	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory", "tool", "args", "protocol")
-	group(fs, "Verdict", "attribute", "factors", "budget", "baseline", "fail-on", "judge")
+	group(fs, "Verdict", "attribute", "explain", "factors", "budget", "baseline", "fail-on", "judge")
 	group(fs, "Output", "output", "format")
 	foundMaySet(fs, "match", "transport", "ready-timeout", "stabilize", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory",
 		"protocol", "attribute", "factors", "budget", "fail-on", "format")
@@ -104,7 +105,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
 	cfg.Fixed = l.a.given(cmd, "users") || l.a.given(cmd, "calls")
-	cfg.NoHeap = l.rss
+	cfg.NoHeap, cfg.NoExplain = l.rss, !l.explain
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
 	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, l.a.args...), version()
 	if l.match.value != matchOne {

@@ -4,18 +4,20 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 )
 
 const (
-	minPerOperation = 0.5 // objects per operation that a holder must keep to be reported
-	minKept         = 20  // objects: fewer prove nothing, whatever the number of operations
-	maxHolders      = 10  // holders that are listed
-	maxClasses      = 20  // classes that are listed
-	maxContents     = 5   // classes that are listed of the contents of a holder
-	fewOperations   = 100 // below this number, a result has a warning
+	minPerOperation = 0.5  // objects per operation that a holder must keep to be reported
+	minKept         = 20   // objects: fewer prove nothing, whatever the number of operations
+	maxHolders      = 10   // holders that are listed
+	maxOwners       = 2000 // objects whose path is found
+	maxClasses      = 20   // classes that are listed
+	maxContents     = 5    // classes that are listed of the contents of a holder
+	fewOperations   = 100  // below this number, a result has a warning
 )
 
 // Compare finds the objects that are new in b, and their holders. Objects that took
@@ -77,9 +79,47 @@ func (c *comparison) old(n uint32) uint32 {
 	return n
 }
 
-// holders returns the holders of the most new objects, with those contents that are growth.
+// holders returns the holders of the most new objects, with those contents that are
+// growth. Holders with the same path and class are one, such as a Map of each session.
 func (c *comparison) holders() []Holder {
 	owners := c.owners()
+	groups := c.groups(owners)
+	for n, owner := range owners {
+		if g := groups[owner]; g != nil {
+			sum := g.contents[c.b.ClassOf(uint32(n))]
+			sum.Add(graph.Sum{Count: 1, Bytes: c.b.Size(uint32(n))})
+			g.contents[c.b.ClassOf(uint32(n))] = sum
+		}
+	}
+	var holders []Holder
+	for owner, g := range groups {
+		if owner != g.owners[0] {
+			continue // one entry of the map for each group
+		}
+		if h := c.holder(g); h.Objects >= minKept {
+			holders = append(holders, h)
+		}
+	}
+	slices.SortFunc(holders, func(x, y Holder) int {
+		return cmp.Or(-compareBool(x.Judged, y.Judged), cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(y.Objects, x.Objects), cmp.Compare(x.ID, y.ID))
+	})
+	holders = holders[:min(len(holders), maxHolders)]
+	c.retained(holders)
+	return holders
+}
+
+// index is the place of an object in an array, which differs where all else is equal.
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// group is the holders with one path and class.
+type group struct {
+	path, class string
+	owners      []uint32 // the one with the most new objects first
+	contents    map[graph.Class]graph.Sum
+}
+
+// groups returns the group of each owner of the most new objects.
+func (c *comparison) groups(owners []uint32) map[uint32]*group {
 	counts := map[uint32]int{}
 	for _, owner := range owners {
 		if owner != graph.None {
@@ -89,30 +129,21 @@ func (c *comparison) holders() []Holder {
 	most := slices.SortedFunc(maps.Keys(counts), func(x, y uint32) int {
 		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
 	})
-	most = most[:min(len(most), 2*maxHolders)]
-	contents := map[uint32]map[graph.Class]graph.Sum{}
-	for _, owner := range most {
-		contents[owner] = map[graph.Class]graph.Sum{}
-	}
-	for n, owner := range owners {
-		if of := contents[owner]; of != nil {
-			sum := of[c.b.ClassOf(uint32(n))]
-			sum.Add(graph.Sum{Count: 1, Bytes: c.b.Size(uint32(n))})
-			of[c.b.ClassOf(uint32(n))] = sum
+	byName, groups := map[[2]string]*group{}, map[uint32]*group{}
+	for _, owner := range most[:min(len(most), maxOwners)] {
+		path := c.tree.Path(owner)
+		name := [2]string{index.ReplaceAllString(path, "[*]"), c.b.Class(owner)}
+		g := byName[name]
+		if g == nil {
+			g = &group{path: path, class: name[1], contents: map[graph.Class]graph.Sum{}}
+			byName[name] = g
+		} else {
+			g.path = name[0]
 		}
+		g.owners = append(g.owners, owner)
+		groups[owner] = g
 	}
-	var holders []Holder
-	for _, owner := range most {
-		if h := c.holder(owner, contents[owner]); h.Objects >= minKept {
-			holders = append(holders, h)
-		}
-	}
-	slices.SortStableFunc(holders, func(x, y Holder) int {
-		return cmp.Or(-compareBool(x.Judged, y.Judged), cmp.Compare(y.Bytes, x.Bytes))
-	})
-	holders = holders[:min(len(holders), maxHolders)]
-	c.retained(holders)
-	return holders
+	return groups
 }
 
 func compareBool(a, b bool) int {
@@ -126,9 +157,9 @@ func compareBool(a, b bool) int {
 }
 
 // holder describes a holder. Of each class not more counts than that class has grown.
-func (c *comparison) holder(owner uint32, contents map[graph.Class]graph.Sum) Holder {
-	h := Holder{Path: c.tree.Path(owner), Class: c.b.Class(owner), ID: c.b.ID(owner), node: owner}
-	for class, sum := range contents {
+func (c *comparison) holder(g *group) Holder {
+	h := Holder{Path: g.path, Class: g.class, ID: c.b.ID(g.owners[0]), Instances: len(g.owners), nodes: g.owners}
+	for class, sum := range g.contents {
 		count := min(sum.Count, max(0, c.grown[c.b.ClassName(class)].Count))
 		if count == 0 {
 			continue
@@ -154,7 +185,9 @@ func (c *comparison) retained(holders []Holder) {
 	}
 	d := c.b.Dominators()
 	for i := range holders {
-		holders[i].Retained = d.Retained[holders[i].node]
+		for _, node := range holders[i].nodes {
+			holders[i].Retained += d.Retained[node]
+		}
 	}
 }
 

@@ -87,6 +87,15 @@ func TestLeakInNode(t *testing.T) {
 	}
 }
 
+// What many objects with one path keep adds up: each of them alone would be passed over.
+func TestManyHolders(t *testing.T) {
+	t.Parallel()
+	res := run(t, 1000, node(t, "spread")...)
+	if !strings.Contains(res.Headline, "stay in clients[*].seen (Map), 100 of them") || res.Holders[0].Instances != 100 {
+		t.Errorf("%s: %s", res.Verdict, res.Headline)
+	}
+}
+
 // The mended script replaces as many objects as it makes, and is not blamed.
 func TestMendedInNode(t *testing.T) {
 	t.Parallel()

@@ -19,9 +19,14 @@ type Live struct {
 	Session  *inspect.Session
 	Name     string
 	Interval time.Duration // between the two snapshots
+	// Load, if set, is what happens between them instead of waiting. It returns the
+	// number of operations.
+	Load func(ctx context.Context) (int, error)
 	Options
 	Available int64                            // memory of the machine that is free; 0 if unknown
 	Note      func(format string, args ...any) // receives progress
+
+	Profile []byte // the sampling profile, after Run
 }
 
 // Run takes two snapshots and samples the allocations between them. Snapshots are read
@@ -51,12 +56,34 @@ func (l *Live) Run(ctx context.Context) (*Result, error) {
 	}
 	res := Compare(a, b, l.Operations)
 	res.A = &Side{Name: l.Name, Format: read.HeapSnapshot, Objects: a.Total.Count, Bytes: a.Total.Bytes}
-	res.B = Side{Name: l.Name + ", " + report.Duration(l.Interval) + " later", Format: read.HeapSnapshot, Objects: b.Total.Count, Bytes: b.Total.Bytes}
+	res.B = Side{Name: l.Name + ", later", Format: read.HeapSnapshot, Objects: b.Total.Count, Bytes: b.Total.Bytes}
 	res.Sites = sites
-	if len(sites) > 0 {
-		res.Headline += "; the largest of the sampled allocations that stay was made in " + sites[0].Name
+	if text := res.sampled(); text != "" {
+		res.Headline += "; " + text
 	}
 	return res, nil
+}
+
+// sampled says which sampled allocation that stays is the largest, "" if there is none.
+func (r *Result) sampled() string {
+	if len(r.Sites) == 0 {
+		return ""
+	}
+	return "the largest of the sampled allocations that stay was made in " + r.Sites[0].Name
+}
+
+// Kept returns in a sentence what is kept per operation, and where it was allocated;
+// "" if nothing is.
+func (r *Result) Kept() string {
+	switch {
+	case len(r.Holders) > 0 && r.Holders[0].Judged && len(r.Sites) > 0:
+		return r.Holders[0].sentence() + "; " + r.sampled()
+	case len(r.Holders) > 0 && r.Holders[0].Judged:
+		return r.Holders[0].sentence()
+	case len(r.Sites) > 0 && r.Sites[0].Judged:
+		return r.Sites[0].sentence()
+	}
+	return ""
 }
 
 // snapshot reads a snapshot while the process writes it.
@@ -88,10 +115,8 @@ func (l *Live) sample(ctx context.Context) ([]Site, error) {
 	if err := l.Session.StartSampling(ctx); err != nil {
 		return nil, err
 	}
-	l.Note("sampling allocations for %s", report.Duration(l.Interval))
-	select {
-	case <-ctx.Done():
-	case <-time.After(l.Interval):
+	if err := l.between(ctx); err != nil {
+		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx) // an interrupt ends the interval, not the run
 	if err := l.Session.Collect(ctx); err != nil {
@@ -101,6 +126,7 @@ func (l *Live) sample(ctx context.Context) ([]Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.Profile = data
 	in, err := read.Open(bytes.NewReader(data), "the sampling profile")
 	if err != nil {
 		return nil, err
@@ -111,4 +137,19 @@ func (l *Live) sample(ctx context.Context) ([]Site, error) {
 	}
 	p.Period = inspect.SamplingInterval
 	return CompareProfiles(nothing(p), Profile{Bytes: p}, l.Operations).Sites, nil
+}
+
+// between waits, or loads the process.
+func (l *Live) between(ctx context.Context) (err error) {
+	if l.Load != nil {
+		l.Note("sampling allocations under load")
+		l.Operations, err = l.Load(ctx)
+		return err
+	}
+	l.Note("sampling allocations for %s", report.Duration(l.Interval))
+	select {
+	case <-ctx.Done():
+	case <-time.After(l.Interval):
+	}
+	return nil
 }

@@ -69,8 +69,10 @@ type Holder struct {
 	Retained int64   `json:"retained_bytes"` // would be freed with the holder
 	Classes  []Class `json:"classes"`        // of the new objects
 
-	node   uint32
-	Judged bool `json:"kept_per_operation"`
+	// Instances is the number of objects with this path and class that hold new ones.
+	Instances int `json:"instances"`
+	nodes     []uint32
+	Judged    bool `json:"kept_per_operation"`
 }
 
 // name returns the path with the class.
@@ -127,7 +129,7 @@ func (r *Result) Report() *finding.Report {
 	case Steady:
 		rep.Severity = finding.Pass
 	}
-	rep.Tables = r.tables()
+	rep.Tables = r.Tables()
 	return rep
 }
 
@@ -150,7 +152,13 @@ func (k *Kept) describe() string {
 	return perOperation(*k.ObjectsPerOperation) + " objects (" + size(*k.BytesPerOperation) + ") per operation"
 }
 
-func (h *Holder) sentence() string { return h.describe() + " stay in " + h.name() }
+func (h *Holder) sentence() string {
+	text := h.describe() + " stay in " + h.name()
+	if h.Instances > 1 {
+		text += ", " + report.Count(int64(h.Instances)) + " of them"
+	}
+	return text
+}
 
 func (s *Site) sentence() string {
 	text := s.describe() + " stay, allocated in " + s.Name

@@ -15,8 +15,8 @@ const (
 	siteWidth = 100 // columns of a line of a program
 )
 
-// tables returns the tables that have rows.
-func (r *Result) tables() []finding.Table {
+// Tables returns the tables that have rows.
+func (r *Result) Tables() []finding.Table {
 	var all []finding.Table
 	for _, s := range []finding.Table{r.holderTable(), r.siteTable(), r.classTable(), r.largestTable()} {
 		if len(s.Rows) > 0 {
@@ -41,9 +41,17 @@ func (r *Result) figures(k Kept) []string {
 	}
 	cells := []string{sign + report.Count(k.Objects), sign + size(float64(k.Bytes))}
 	if r.Operations > 0 {
-		cells = append([]string{fmt.Sprintf("%.2f", *k.ObjectsPerOperation), size(*k.BytesPerOperation)}, cells...)
+		cells = append([]string{fmt.Sprintf("%.2f", value(k.ObjectsPerOperation)), size(value(k.BytesPerOperation))}, cells...)
 	}
 	return cells
+}
+
+// value returns a figure, 0 if a document that was read has none.
+func value(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
 }
 
 // rightmost returns the columns of n figures from the first column on.
@@ -63,9 +71,18 @@ func (r *Result) holderTable() finding.Table {
 		for _, c := range h.Classes[:min(len(h.Classes), 3)] {
 			contents = append(contents, report.Count(c.Objects)+" "+c.Name)
 		}
-		s.Rows = append(s.Rows, append(r.figures(h.Kept), size(float64(h.Retained)), report.CellEnd(h.name(), pathWidth), strings.Join(contents, ", ")))
+		s.Rows = append(s.Rows, append(r.figures(h.Kept), size(float64(h.Retained)), h.cell(), strings.Join(contents, ", ")))
 	}
 	return s
+}
+
+// cell returns the name for a table, with the number of objects if there are several.
+func (h *Holder) cell() string {
+	text := report.CellEnd(h.name(), pathWidth)
+	if h.Instances > 1 {
+		text = report.Count(int64(h.Instances)) + " × " + text
+	}
+	return text
 }
 
 func (r *Result) siteTable() finding.Table {
@@ -118,7 +135,7 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	}
 	sides.Row(r.B.cells("B")...)
 	_ = sides.Write(&b, paint) // a Builder takes everything
-	for _, s := range r.tables() {
+	for _, s := range r.Tables() {
 		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.Title))
 		t := report.Table{Indent: "  ", Right: s.Right}
 		t.Styled(report.Faint, s.Header...)

@@ -55,7 +55,10 @@ type Config struct {
 	Repeat   []string // the command line
 	Version  string
 	// Guard, if set, blanks secrets in the files of the run.
-	Guard func(io.Writer) io.Writer
+	Guard     func(io.Writer) io.Writer
+	NoExplain bool // do not find out what a leak keeps
+	// Note, if set, receives what is done to the server beside the load.
+	Note func(text string)
 	// Warn, if set, is called with each warning when it arises.
 	Warn func(text string)
 	// Progress, if set, is called at each change of state.

@@ -79,6 +79,9 @@ func (r *Result) phaseFinding(p *judge.Phase) finding.Finding {
 	for _, reason := range p.Trend.Reasons {
 		f.Evidence = append(f.Evidence, finding.Evidence{Source: string(p.By), Text: reason.Text})
 	}
+	if p.Holds != "" {
+		f.Evidence = append(f.Evidence, finding.Evidence{Source: "holder", Text: p.Holds})
+	}
 	for _, c := range r.Causes {
 		if c.Per == p.Per && f.Hint == "" {
 			f.Hint = c.Means + " " + c.Look

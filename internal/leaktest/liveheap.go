@@ -29,10 +29,13 @@ func (r *run) openHeap(ctx context.Context) {
 	}
 }
 
-// pprof gets the text form of the heap profile of a Go server, after a collection.
-func (r *run) pprof(ctx context.Context) ([]byte, error) {
+// pprof gets the heap profile of a Go server after a collection, as text or as a profile.
+func (r *run) pprof(ctx context.Context, text bool) ([]byte, error) {
 	target := *r.cfg.Pprof
-	query := url.Values{"gc": {"1"}, "debug": {"1"}}
+	query := url.Values{"gc": {"1"}}
+	if text {
+		query.Set("debug", "1")
+	}
 	target.RawQuery = query.Encode()
 	resp, err := r.cfg.Client.Get(ctx, target.String())
 	if err != nil {

@@ -23,6 +23,7 @@ func (r *Result) HTML(w io.Writer, dir string) error {
 	}
 	r.memoryPart(page, s.Rest())
 	r.perWhat(page)
+	r.explainedPart(page, dir)
 	r.causePart(page)
 	r.countPart(page)
 	r.latencyPart(page)

@@ -86,6 +86,36 @@ func (r *Result) failures(page *report.Page) {
 // mostFlame bounds the picture in the page.
 const mostFlame = 4 << 20
 
+// explainedPart shows what each leak keeps, with the flame graph of its allocations.
+func (r *Result) explainedPart(page *report.Page, dir string) {
+	for _, x := range r.Explained {
+		if x.Heap == nil {
+			continue
+		}
+		page.Heading("What is kept per " + report.Cell(x.Per, maxToolName))
+		page.Paragraph(report.Faint, fmt.Sprintf("Measured over %s operations after the verdict. A line is that of the largest sampled allocations, which need not be those that the holder keeps.",
+			report.Count(int64(x.Heap.Operations))))
+		for _, t := range x.Heap.Tables() {
+			page.Table(t.Right, t.Header, t.Rows, nil)
+		}
+		addFlame(page, dir, x.Flame, "Flame graph of the allocations that stay")
+	}
+}
+
+// addFlame adds a picture from the folder of the run, if there is one.
+func addFlame(page *report.Page, dir, name, alt string) {
+	if name == "" {
+		return
+	}
+	name = filepath.Base(name) // never outside the folder
+	svg, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil || len(svg) > mostFlame {
+		return
+	}
+	page.Picture(alt, svg)
+	page.Links(report.Link{Name: "With search and zoom", File: name})
+}
+
 func (r *Result) flame(page *report.Page, dir string) {
 	if r.Files.Flame == "" {
 		page.Heading("Where the time went")
@@ -96,14 +126,8 @@ func (r *Result) flame(page *report.Page, dir string) {
 		page.Paragraph(report.Faint, why)
 		return
 	}
-	name := filepath.Base(r.Files.Flame) // never outside the folder
-	svg, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil || len(svg) > mostFlame {
-		return
-	}
 	page.Heading("Where the time went")
-	page.Picture("Flame graph of the calls that the snapshots saw", svg)
-	page.Links(report.Link{Name: "With search and zoom", File: name})
+	addFlame(page, dir, r.Files.Flame, "Flame graph of the calls that the snapshots saw")
 }
 
 func (r *Result) budgetPart(page *report.Page) {

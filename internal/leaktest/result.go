@@ -24,6 +24,7 @@ type Result struct {
 	Memory      Memory              `json:"memory"`
 	Phases      []*judge.Phase      `json:"phases"`
 	Causes      []judge.Cause       `json:"causes,omitempty"`
+	Explained   []Explained         `json:"explained,omitempty"`
 	Budgets     []judge.BudgetCheck `json:"budgets,omitempty"`
 	Baseline    []judge.Comparison  `json:"baseline,omitempty"`
 	Series      []Reading           `json:"series"`

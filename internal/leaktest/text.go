@@ -39,6 +39,9 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	for _, p := range r.Phases {
 		phaseText(&b, p, paint, len(r.Phases) > 1)
 	}
+	if err := r.explained(&b, paint); err != nil {
+		return err
+	}
 	r.advice(&b)
 	r.outputs(&b)
 	b.WriteString(rule + "\n")
@@ -71,6 +74,27 @@ func phaseText(b *strings.Builder, p *judge.Phase, paint report.Painter, titled 
 	}
 	figuresText(b, p)
 }
+
+// explained writes what each leak keeps.
+func (r *Result) explained(b *strings.Builder, paint report.Painter) error {
+	for _, x := range r.Explained {
+		fmt.Fprintf(b, "\nWhat is kept per %s, measured over %s operations after the verdict:\n", report.Line(x.Per), report.Count(int64(x.Heap.Operations)))
+		for _, t := range x.Heap.Tables() {
+			table := report.Table{Indent: "  ", Right: t.Right}
+			table.Styled(report.Faint, t.Header...)
+			for _, row := range t.Rows[:min(len(t.Rows), shownRows)] {
+				table.Row(row...)
+			}
+			if err := table.Write(b, paint); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// shownRows is the number of holders, lines and classes in the text.
+const shownRows = 3
 
 // figuresText writes the counts that changed, the warm-up and the detection limit.
 func figuresText(b *strings.Builder, p *judge.Phase) {

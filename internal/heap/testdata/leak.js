@@ -1,7 +1,8 @@
-// Usage: node leak.js leak|mended FOLDER
+// Usage: node leak.js leak|mended|spread FOLDER
 //
 // Serves 500 requests, writes a heap snapshot, serves 1,000 more and writes another
-// one. "leak" keeps a session for each request, "mended" the last 50 of them.
+// one. "leak" keeps a session for each request, "mended" the last 50 of them,
+// "spread" one for each request in the log of one of 100 clients.
 const v8 = require('v8');
 const path = require('path');
 
@@ -23,7 +24,10 @@ class Hub {
 const registry = { sessions: new Map(), limit: 50 };
 const hub = new Hub();
 
+const clients = Array.from({ length: 100 }, () => ({ seen: new Map() }));
+
 function handle(id) {
+  if (mode === 'spread') return clients[id % 100].seen.set(id, new Session(id));
   const key = mode === 'leak' ? id : id % registry.limit;
   registry.sessions.set('secret-key-' + key, new Session(id));
   hub.byToken['secrettoken' + key] = { owner: 'secret-owner-' + id };

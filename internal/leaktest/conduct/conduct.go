@@ -3,6 +3,7 @@ package conduct
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,7 @@ type Conductor struct {
 	Round  func(p *judge.Phase, r *judge.Round, b *load.Batch) // called after each load
 
 	Phases []*judge.Phase
+	tasks  []Task // of the phases
 	Ended  string // how the server ended
 	Full   bool   // the memory limit was reached
 
@@ -132,7 +134,7 @@ func (c *Conductor) Conduct(ctx context.Context, start time.Time, tasks []Task, 
 		c.extendUntil = time.Now().Add(left / time.Duration(len(tasks)-i))
 		p := c.phase(ctx, t)
 		if len(p.Rounds) > 0 {
-			c.Phases = append(c.Phases, p)
+			c.Phases, c.tasks = append(c.Phases, p), append(c.tasks, *t)
 		}
 		if c.Ended != "" {
 			c.Warn(c.Ended)
@@ -148,6 +150,9 @@ func (c *Conductor) Conduct(ctx context.Context, start time.Time, tasks []Task, 
 		c.untried(tasks[min(c.phaseIndex, len(tasks)):])
 	}
 }
+
+// TaskOf returns the task of a phase.
+func (c *Conductor) TaskOf(p *judge.Phase) *Task { return &c.tasks[slices.Index(c.Phases, p)] }
 
 func (c *Conductor) untried(rest []Task) {
 	var ids []string

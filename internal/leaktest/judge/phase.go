@@ -21,6 +21,8 @@ type Phase struct {
 	ComposedOf []string `json:"composedOf,omitempty"`
 	// OpensSessions means that each operation opens a session of its own.
 	OpensSessions bool `json:"opensSessions,omitempty"`
+	// Holds says what keeps the memory, and where it was allocated; "" if that is unknown.
+	Holds string `json:"holds,omitempty"`
 	// Explained names the phases whose rates add up to this one's.
 	Explained []string `json:"explainedBy,omitempty"`
 }
@@ -102,7 +104,11 @@ func limitText(limits []Limit) string {
 // kept returns the rate in words.
 func (p *Phase) kept() string {
 	rate := p.Rate
-	return fmt.Sprintf("%s kept per %s (95 %%: %s to %s)", Bytes(rate.Bytes), p.Per, Bytes(rate.Low), Bytes(rate.High))
+	text := fmt.Sprintf("%s kept per %s (95 %%: %s to %s)", Bytes(rate.Bytes), p.Per, Bytes(rate.Low), Bytes(rate.High))
+	if p.Holds != "" {
+		text += ": " + p.Holds
+	}
+	return text
 }
 
 // unexpired returns the rate of p for sessions that may not have expired.

@@ -17,8 +17,8 @@ import (
 // Config says which doors may be used.
 type Config struct {
 	Inspect bool // Node.js: SIGUSR1 opens the inspector on a loopback port
-	// Pprof gets a page of a Go server, nil if it has none.
-	Pprof func(ctx context.Context) ([]byte, error)
+	// Pprof gets the heap profile of a Go server after a collection, with text as text; nil if it has none.
+	Pprof func(ctx context.Context, text bool) ([]byte, error)
 }
 
 // Heap is the live heaps of the processes of a server.
@@ -35,6 +35,9 @@ type door interface {
 	live(ctx context.Context) (int64, error)
 	close(ctx context.Context) error
 	describe() string
+	note(bytes int64) // of each reading
+	grown() int64
+	explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error)
 }
 
 // openTime limits how long a runtime may take to answer, and a reading.
@@ -44,23 +47,31 @@ const openTime = 15 * time.Second
 // not matter: a shell, a launcher.
 const unimportant = 8 << 20
 
-// Environment returns variables for a command so that Open finds its runtimes. They
-// change nothing until Open sends a signal.
+// Environment returns variables for a command so that Open finds its runtimes. That of
+// Node.js changes nothing until Open sends a signal; that of Go makes its profile of
+// the heap finer.
 func Environment(env []string) []string {
-	options := os.Getenv(nodeOptions)
+	env = extend(env, "NODE_OPTIONS", " ", "--inspect", "-port=127.0.0.1:0")
+	return extend(env, "GODEBUG", ",", "memprofilerate=", "4096")
+}
+
+// extend adds an option to a variable of the environment, unless the user has set it.
+func extend(env []string, name, sep, option, value string) []string {
+	options := os.Getenv(name)
 	for _, v := range env {
-		if text, ok := strings.CutPrefix(v, nodeOptions+"="); ok {
+		if text, ok := strings.CutPrefix(v, name+"="); ok {
 			options = text
 		}
 	}
-	if strings.Contains(options, "--inspect") {
-		return env // the user has chosen a port
+	if strings.Contains(options, option) {
+		return env
 	}
-	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, nodeOptions+"=") })
-	return append(env, nodeOptions+"="+strings.TrimSpace(options+" --inspect-port=127.0.0.1:0"))
+	if options != "" {
+		options += sep
+	}
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	return append(env, name+"="+options+option+value)
 }
-
-const nodeOptions = "NODE_OPTIONS"
 
 // Open opens the runtimes of the processes of a server.
 func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
@@ -130,6 +141,7 @@ func (h *Heap) Read(ctx context.Context) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("reading the live heap of %s: %w", r.describe(), err)
 		}
+		r.note(bytes)
 		total += bytes
 	}
 	return total, nil

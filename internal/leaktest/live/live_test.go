@@ -141,14 +141,17 @@ func TestOthersAreLeftAlone(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	t.Setenv(nodeOptions, "--no-warnings")
+	t.Setenv("NODE_OPTIONS", "--no-warnings")
+	t.Setenv("GODEBUG", "")
+	const fine = " GODEBUG=memprofilerate=4096"
 	for _, c := range []struct {
 		env  []string
 		want string
 	}{
-		{nil, "NODE_OPTIONS=--no-warnings --inspect-port=127.0.0.1:0"},
-		{[]string{"A=b", "NODE_OPTIONS=--max-old-space-size=256"}, "A=b NODE_OPTIONS=--max-old-space-size=256 --inspect-port=127.0.0.1:0"},
-		{[]string{"NODE_OPTIONS=--inspect=9230"}, "NODE_OPTIONS=--inspect=9230"},
+		{nil, "NODE_OPTIONS=--no-warnings --inspect-port=127.0.0.1:0" + fine},
+		{[]string{"A=b", "NODE_OPTIONS=--max-old-space-size=256"}, "A=b NODE_OPTIONS=--max-old-space-size=256 --inspect-port=127.0.0.1:0" + fine},
+		{[]string{"NODE_OPTIONS=--inspect=9230"}, "NODE_OPTIONS=--inspect=9230" + fine},
+		{[]string{"NODE_OPTIONS=--inspect=9230", "GODEBUG=madvdontneed=1"}, "NODE_OPTIONS=--inspect=9230 GODEBUG=madvdontneed=1,memprofilerate=4096"},
 	} {
 		if got := strings.Join(Environment(c.env), " "); got != c.want {
 			t.Errorf("%q gives %q, want %q", c.env, got, c.want)
@@ -162,7 +165,7 @@ func TestHeapAlloc(t *testing.T) {
 	if bytes, err := parseHeapAlloc([]byte(page)); err != nil || bytes != 123456 {
 		t.Errorf("%d, %v", bytes, err)
 	}
-	g := &goRuntime{get: func(context.Context) ([]byte, error) { return []byte("<html>"), nil }}
+	g := &goRuntime{get: func(context.Context, bool) ([]byte, error) { return []byte("<html>"), nil }}
 	if _, err := g.live(t.Context()); err == nil {
 		t.Error("a page of something else is taken for statistics of Go")
 	}

@@ -12,6 +12,7 @@ import (
 type node struct {
 	id      process.ID
 	session *inspect.Session
+	growth
 }
 
 func openNode(ctx context.Context, info *process.Info) (door, error) {
@@ -24,7 +25,7 @@ func openNode(ctx context.Context, info *process.Info) (door, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node{info.ID, s}, nil
+	return &node{id: info.ID, session: s}, nil
 }
 
 // live adds the memory outside that objects hold, such as buffers.

@@ -15,7 +15,8 @@ import (
 // memory statistics, among them the exact size of the heap.
 type goRuntime struct {
 	pid int
-	get func(ctx context.Context) ([]byte, error)
+	get func(ctx context.Context, text bool) ([]byte, error)
+	growth
 }
 
 var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d{1,18})$`)
@@ -23,7 +24,7 @@ var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d{1,18})$`)
 // live asks twice: what sync.Pool holds is released by the second collection.
 func (g *goRuntime) live(ctx context.Context) (bytes int64, err error) {
 	for range 2 {
-		page, err := g.get(ctx)
+		page, err := g.get(ctx, true)
 		if err != nil {
 			return 0, err
 		}

@@ -1,0 +1,130 @@
+package leaktest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/flame"
+	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/heap"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// Explained says what a leak keeps: the holder of the objects, or the line that
+// allocated them.
+type Explained struct {
+	Phase string       `json:"phase"`
+	Per   string       `json:"per"`
+	Heap  *heap.Result `json:"heap"`
+	Flame string       `json:"flame,omitempty"` // flame graph of the allocations that stay
+}
+
+// The operations between the two heaps: enough to tell them from caches and from the
+// error of sampling, and no more than a short load.
+const (
+	explainedOperations = 1_000
+	explainedMB         = 4.0
+	explainedLoad       = 20 * time.Second
+	fewestExplained     = 100
+	mostExplained       = 3 // phases
+)
+
+// explain names what each leak keeps, after all verdicts: the snapshots and the
+// sampling cannot disturb them.
+func (r *run) explain(ctx context.Context) {
+	if r.cfg.NoExplain || r.heap == nil || !r.heap.Known() || r.conductor.Ended != "" || r.conductor.Full {
+		return
+	}
+	judge.Explain(r.conductor.Phases)
+	for _, p := range r.conductor.Phases {
+		if p.Verdict() != trend.Leak || p.By != judge.ByLive || len(p.Explained) > 0 || ctx.Err() != nil || len(r.res.Explained) >= mostExplained {
+			continue
+		}
+		r.report(conduct.Progress{Phase: p.ID, State: "explain"})
+		if err := r.explainPhase(ctx, p); err != nil && ctx.Err() == nil {
+			r.warn(fmt.Sprintf("per %s: what is kept was not found out: %v", p.Per, err))
+		}
+	}
+}
+
+func (r *run) explainPhase(ctx context.Context, p *judge.Phase) error {
+	task := r.conductor.TaskOf(p)
+	if task.Select != nil {
+		task.Select()
+	}
+	r.load.OpenStanding(ctx, &task.Operation)
+	defer r.load.CloseStanding(context.WithoutCancel(ctx))
+	n := explainedCount(p)
+	if b, _ := r.guarded(ctx, &task.Operation, max(1, n/20)); b.Done == 0 { // its first calls open what is kept anyway
+		return errors.New("no operation succeeded")
+	}
+	load := func(ctx context.Context) (int, error) {
+		b, full := r.guarded(ctx, &task.Operation, n)
+		if full {
+			return 0, errMemory
+		}
+		r.load.CloseIdle()
+		sleep(ctx, min(r.cfg.Settle, time.Second))
+		return int(b.Done), nil
+	}
+	e, err := r.heap.Explain(ctx, load, r.note)
+	if err != nil {
+		return err
+	}
+	x := Explained{Phase: p.ID, Per: p.Per, Heap: e.Result}
+	if p.Holds = e.Kept(); p.Holds == "" {
+		return fmt.Errorf("no object and no line keeps memory in each of %d operations: what is kept lies outside the heap, or is few large blocks", e.Operations)
+	}
+	if e.Allocations != nil {
+		x.Flame = r.out.allocations(p, e.Allocations)
+	}
+	r.res.Explained = append(r.res.Explained, x)
+	return nil
+}
+
+// explainedCount returns the number of operations between the two heaps.
+func explainedCount(p *judge.Phase) int {
+	n := max(explainedOperations, int(explainedMB*mib/max(p.Rate.Bytes, 1)))
+	if last := &p.Rounds[len(p.Rounds)-1]; last.Throughput > 0 {
+		n = min(n, int(last.Throughput*explainedLoad.Seconds()))
+	}
+	return max(n, fewestExplained)
+}
+
+// note reports what is done to the server.
+func (r *run) note(format string, args ...any) {
+	if r.cfg.Note != nil {
+		r.cfg.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// allocations draws a flame graph of a sampling profile and returns its name, "" if
+// there is nothing to draw.
+func (o *folder) allocations(p *judge.Phase, profile []byte) string {
+	c := flame.Collector{Choose: read.Options{Lines: true}}
+	if err := c.Read(bytes.NewReader(profile), "the sampling profile"); err != nil {
+		return ""
+	}
+	drawn, err := c.Profile()
+	if err != nil {
+		return ""
+	}
+	tree := drawn.Tree()
+	if tree.Total() == 0 {
+		return ""
+	}
+	name := "allocations-" + p.ID + ".svg"
+	pic := drawn.Picture(drawn.Facts(tree))
+	pic.Title = "Allocations that stay, per " + p.Per
+	if o.write(name, func(w io.Writer) error { return picture.SVG(w, tree, pic, picture.MaxFrames) }) != nil {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,122 @@
+package leaktest
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
+)
+
+// shaped starts a server of testdata that keeps an object of each call in a way that
+// shape names. It skips the test where the program is not installed.
+func shaped(t *testing.T, shape, program string, args ...string) Config {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil || runtime.GOOS != "linux" {
+		t.Skipf("%s is not installed, or this is not Linux", program)
+	}
+	cfg := configOf(t, "http")
+	_, port, err := net.SplitHostPort(cfg.URL.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.URL.Path = "/mcp"
+	cfg.Command = append(append([]string{path}, args...), port, shape)
+	cfg.Rounds, cfg.Factors, cfg.Calls, cfg.Settle, cfg.Ready = 10, []string{"call"}, 50, 50*time.Millisecond, time.Minute
+	return cfg
+}
+
+// wants runs the test and wants the holder and the line to be named; "" for a server
+// that does not leak. It returns the result.
+func (cfg Config) wants(t *testing.T, holder, line string) *Result {
+	t.Helper()
+	res, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := res.Phases[0]
+	if holder == "" && line == "" {
+		if res.Verdict == trend.Leak || p.Holds != "" || len(res.Explained) > 0 {
+			t.Errorf("a server that does not leak: %s", res.Sentence)
+		}
+		return res
+	}
+	if res.Verdict != trend.Leak || p.By != judge.ByLive || len(res.Explained) != 1 {
+		t.Fatalf("%s by %s, warnings %q, log:\n%s", res.Sentence, p.By, res.Warnings, serverLog(cfg, res))
+	}
+	for _, want := range []string{holder, line} {
+		if !regexp.MustCompile(want).MatchString(res.Sentence) {
+			t.Errorf("%q is not in %s", want, res.Sentence)
+		}
+	}
+	var text, junit strings.Builder
+	if err := res.Text(&text, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Report().JUnit(&junit); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(cfg.Folder, ReportFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"text": text.String(), "JUnit": junit.String(), "page": string(page)} {
+		if !strings.Contains(text, "What is kept per") && name != "JUnit" || strings.Contains(text, "secret-argument") {
+			t.Errorf("the %s does not say what is kept, or prints a content:\n%.2000s", name, text)
+		}
+		if !regexp.MustCompile(line).MatchString(text) {
+			t.Errorf("%q is not in the %s", line, name)
+		}
+	}
+	return res
+}
+
+func serverLog(cfg Config, res *Result) string {
+	log, _ := os.ReadFile(filepath.Join(cfg.Folder, res.Files.Server))
+	return string(log)
+}
+
+// Of a leaking Node server the holder is named, by the variable and the properties that
+// lead to it, and the line of the largest sampled allocation; of the mended one nothing.
+func TestExplainNode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ shape, holder string }{
+		{"list", `stay in list \(Array\)`},
+		{"map", `stay in byId \(Map\)`},
+		{"closure", `stay in listeners \(Array\)`},
+		{"class", `stay in Registry\.seen \(Array\)`},
+		{"mended", ""},
+	} {
+		t.Run(c.shape, func(t *testing.T) {
+			t.Parallel()
+			line := ""
+			if c.holder != "" {
+				line = `server\.js:\d+`
+			}
+			res := shaped(t, c.shape, "node", "testdata/server.js").wants(t, c.holder, line)
+			if c.holder != "" && res.Explained[0].Flame == "" {
+				t.Error("there is no flame graph of the allocations")
+			}
+			if address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(res.Environment["live heap"]); address == "" {
+				t.Errorf("the report does not name the port: %v", res.Environment)
+			}
+		})
+	}
+}
+
+// Of a leaking Go server with a page of pprof the function and the line are named.
+func TestExplainGo(t *testing.T) {
+	t.Parallel()
+	cfg := configOf(t, "leaky-pprof")
+	cfg.Rounds, cfg.Factors, cfg.Calls = 10, []string{"call"}, 25
+	cfg.Pprof = cfg.URL.JoinPath("/debug/pprof/heap")
+	cfg.wants(t, `stay, allocated in \S*newServer`, `run_test\.go:\d+`)
+}
