@@ -46,7 +46,7 @@ func newLogsCmd(a *app) *cobra.Command {
 		Use:        "logs [FILE | FOLDER | -]...",
 		Short:      "Say what logs of an MCP server or its host tell: per tool, per request, since when",
 		Long: `logs reads the logs of an MCP server, of its containers, or of its host (Claude Desktop,
-VS Code, Cursor, Claude Code): JSON of any logger, logfmt and some thirty text formats,
+VS Code, Cursor, Claude Code): JSON of any logger, logfmt and some forty text formats,
 plain, gzip or zstd. The format is detected for each line.
 
 It reports calls per tool with their latency and errors (from the JSON-RPC messages in

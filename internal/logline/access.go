@@ -53,7 +53,8 @@ func readEnvoy(rest []byte, r *Record) {
 	if len(parts) == 3 {
 		r.Message = parts[1]
 		readRequestLine(parts[1], r)
-		readAccessTail(bytes.Fields(parts[2])[:1], r)
+		status, _, _ := bytes.Cut(bytes.TrimLeft(parts[2], " "), []byte(" "))
+		r.Status = int(integer(status))
 	}
 }
 
@@ -91,7 +92,11 @@ func readAccess(address, rest []byte, r *Record) bool {
 	}
 	r.stamp(s)
 	r.Format, r.Address, r.Message = Access, address, rest[open:]
-	if who := bytes.Fields(rest[:open]); len(who) == 2 && string(who[1]) != "-" {
+	who := bytes.Fields(rest[:open])
+	if len(who) == 3 { // behind the name of a virtual host
+		r.Address, who = who[0], who[1:]
+	}
+	if len(who) == 2 && string(who[1]) != "-" {
 		r.User = who[1]
 	}
 	parts := bytes.SplitN(rest[open+1+n:], []byte(`"`), 3)
@@ -110,6 +115,12 @@ func readAccessTail(fields [][]byte, r *Record) {
 	}
 	r.Status = int(integer(fields[0]))
 	last := fields[len(fields)-1]
+	if n := len(fields); n > 2 && string(last) == "ms" { // morgan
+		if d, ok := ParseDuration(append(bytes.Clone(fields[n-2]), "ms"...)); ok {
+			r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+		}
+		return
+	}
 	whole, frac, ok := bytes.Cut(last, []byte("."))
 	if len(fields) > 2 && ok && isDigits(whole) && len(frac) == 3 && isDigits(frac) {
 		r.Duration = time.Duration(integer(whole))*time.Second + time.Duration(integer(frac))*time.Millisecond

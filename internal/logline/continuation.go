@@ -63,8 +63,12 @@ func isBase64(line []byte) bool {
 	return len(line) >= 48
 }
 
-// isGoFrame recognizes the function line of a Go stack: "main.(*S).call(0xc000112000, …)".
+// isGoFrame recognizes the function line of a Go stack: "main.(*S).call(0xc000112000, …)",
+// and "main.(*S).call" as zap writes it.
 func isGoFrame(line []byte) bool {
+	if bytes.IndexByte(line, ' ') < 0 && (bytes.Contains(line, []byte(".(*")) || bytes.HasPrefix(line, []byte("main."))) {
+		return true
+	}
 	return line[len(line)-1] == ')' && bytes.IndexByte(line, ' ') != 0 && bytes.IndexByte(line, '.') > 0 &&
 		(bytes.Contains(line, []byte("(0x")) || bytes.HasSuffix(line, []byte("()")) || bytes.HasSuffix(line, []byte("(...)")))
 }

@@ -3,7 +3,7 @@
 // A line is peeled: [Parser.Parse] first removes wrappers (docker, CRI, kubectl,
 // compose, stern, journald, syslog, supervisors, the hosts of MCP servers), at most
 // four of them, and then reads the program's own text: JSON of any logger,
-// logfmt, or one of some thirty text formats. Each layer adds the fields that inner
+// logfmt, or one of some forty text formats. Each layer adds the fields that inner
 // layers leave empty, so that an inner time or level wins over a wrapper's.
 //
 // Fields are byte slices that point into the line; they are valid as long as the

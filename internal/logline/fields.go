@@ -37,6 +37,9 @@ const (
 	streamField
 	podField
 	cwdField
+	shipperField   // any key that only shippers of logs write
+	shippedField   // a line of another log
+	containerField // the stream that a shipper names
 	numFields
 )
 
@@ -52,25 +55,25 @@ type alias struct {
 // without "_", "-", "." and with the names of enclosing objects in front.
 var aliasLists = map[field][]string{
 	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
-		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond"},
-	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel"},
-	messageField:   {"message", "msg", "text", "body", "shortmessage", "log", "recordmessage", "bodystringvalue", "debug", "paramsdata", "paramsmessage"},
+		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t"},
+	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at"},
+	messageField:   {"message", "msg", "recordmessage", "text", "body", "shortmessage", "log", "bodystringvalue", "debug", "paramsdata", "paramsmessage", "@m", "renderedmessage", "@mt", "messagetemplate"},
 	eventField:     {"event", "eventname"},
 	loggerField:    {"logger", "loggername", "name", "category", "target", "caller", "component", "recordname", "paramslogger"},
-	requestField:   {"requestid", "reqid", "httprequestid", "xrequestid", "correlationid", "traceid", "logginggoogleapiscom/trace", "traceparent", "rid"},
+	requestField:   {"requestid", "reqid", "httprequestid", "xrequestid", "correlationid", "traceid", "logginggoogleapiscom/trace", "traceparent", "rid", "@tr"},
 	sessionField:   {"sessionid", "sid", "mcpsessionid", "sess", "session"},
-	userField:      {"userid", "user", "username", "uid", "sub", "clientid", "account", "tenant"},
+	userField:      {"userid", "user", "username", "uid", "sub", "clientid", "account", "tenant", "useridentityusername"},
 	toolField:      {"tool", "toolname", "paramsname", "mcptoolname", "genaitoolname"},
 	methodField:    {"method", "rpcmethod", "reqmethod", "httpmethod", "httprequestmethod", "httprequestrequestmethod", "requestmethod", "statemethod", "mcpmethodname"},
 	endpointField:  {"endpoint", "path", "url", "route", "requrl", "httproute", "requesturi", "uri", "requestpath", "urlpath", "httprequestrequesturl", "httptarget"},
 	addressField:   {"ip", "remoteaddr", "remoteaddress", "clientip", "reqremoteaddress", "clientaddress", "peer", "requestremoteip"},
 	statusField:    {"status", "statuscode", "resstatuscode", "httpresponsestatuscode", "httpstatuscode", "httprequeststatus", "httpstatus", "responsestatus"},
 	codeField:      {"code"},
-	errorTypeField: {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass"},
-	errorTextField: {"errormessage", "errmessage", "error", "err", "exceptionmessage", "exception", "errormsg", "dataerror", "paramsdataerror"},
+	errorTypeField: {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass", "thrownname"},
+	errorTextField: {"errormessage", "errmessage", "error", "err", "exceptionmessage", "exception", "errormsg", "dataerror", "paramsdataerror", "thrownmessage"},
 	reasonField:    {"reason", "failurereason", "denyreason", "paramsreason"},
 	statementField: {"query", "statement", "sql", "dbstatement", "dbquerytext"},
-	stackField:     {"stack", "stacktrace", "errstack", "errorstack", "excinfo", "errorstacktrace", "exceptionstacktrace", "errorverbose"},
+	stackField:     {"stack", "stacktrace", "errstack", "errorstack", "excinfo", "errorstacktrace", "exceptionstacktrace", "errorverbose", "@x"},
 }
 
 // journalRank is the rank of journald's key among those of timeField.
@@ -79,7 +82,7 @@ const journalRank = 11
 // durationStems are the names of durations; a unit may follow.
 var durationStems = []string{
 	"duration", "elapsed", "latency", "responsetime", "took", "processingtime", "requesttime", "totaltime", "stateelapsed", "durationsec",
-	"elapsedtime", "executiontime", "resresponsetime", "httprequestlatency", "runtime", "delta", "queryduration", "reqduration",
+	"elapsedtime", "executiontime", "resresponsetime", "httprequestlatency", "runtime", "delta", "queryduration", "reqduration", "dur",
 }
 
 // unitSuffixes are the units that may follow a stem.
@@ -98,6 +101,8 @@ func makeAliases() map[string]alias {
 		"priority": {field: syslogLevelField}, "severitynumber": {field: otelLevelField}, "eventduration": {field: durationField, unit: time.Nanosecond},
 		"jsonrpc": {field: jsonrpcField}, "id": {field: idField}, "resultiserror": {field: isErrorField}, "paramsrequestid": {field: refersField},
 		"result": {field: resultField}, "stream": {field: streamField}, "podname": {field: podField}, "cwd": {field: cwdField},
+		"sourcetype": {field: shipperField}, "ingestiontime": {field: shipperField}, "kubernetescontainername": {field: shipperField},
+		"kubernetespodname": {field: containerField}, "logstreamname": {field: containerField, rank: 1}, "textpayload": {field: shippedField},
 	}
 	for f, names := range aliasLists {
 		for rank, name := range names {
@@ -112,6 +117,16 @@ func makeAliases() map[string]alias {
 	}
 	return all
 }
+
+// containers are the names of objects whose members are fields of the record, as if they
+// stood outside: of winston, Rust tracing, Serilog, loguru, Google Cloud, OpenTelemetry.
+var containers = map[string]bool{
+	"meta": true, "metadata": true, "fields": true, "properties": true, "extra": true, "recordextra": true, "jsonpayload": true, "labels": true,
+	"attributes": true, "attrs": true, "context": true, "ctx": true, "data": true, "details": true, "span": true,
+}
+
+// inContainer is added to the rank of a name in a container: one outside wins.
+const inContainer = 100
 
 // prefixes holds the beginnings of the aliases: only objects with such a path are read.
 var prefixes = makePrefixes()

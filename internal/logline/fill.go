@@ -43,6 +43,9 @@ func tidyFields(r *Record) {
 	if len(r.Endpoint) == 0 && len(r.Method) > 0 && r.Method[0] == '/' {
 		r.Endpoint, r.Method = r.Method, nil
 	}
+	if len(r.Stack) == 0 && isStack(r.ErrorText) {
+		r.Stack, r.ErrorText = r.ErrorText, nil
+	}
 	if len(r.Stack) > 0 && len(r.ErrorType) == 0 {
 		name, text := ErrorOfStack(r.Stack)
 		r.ErrorType = name
@@ -50,6 +53,11 @@ func tidyFields(r *Record) {
 			r.ErrorText = text
 		}
 	}
+}
+
+// isStack reports whether the text of an error is a whole stack trace.
+func isStack(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("Traceback ")) || bytes.Contains(text, []byte("\n    at ")) || bytes.Contains(text, []byte("\n\tat "))
 }
 
 // ErrorOfStack returns the exception type and its text with which a stack trace

@@ -22,7 +22,7 @@ func unwrapHost(rest []byte, s Stamp, r *Record) ([]byte, bool) {
 	}
 	r.stamp(s)
 	r.Level, r.Wrappers = level, r.Wrappers|wrapper
-	return cutTraffic(text, r), true
+	return cutTraffic(bytes.TrimPrefix(text, []byte(": ")), r), true // winston writes "[level]: text"
 }
 
 // hostLevel reads the lower-case levels of the hosts; padded ones are structlog's.
@@ -73,14 +73,28 @@ func cutTraffic(text []byte, r *Record) []byte {
 
 // readCursor reads the start and the end of a call, which Cursor's log gives without an id.
 func readCursor(_ *Parser, line []byte, r *Record) bool {
-	if r.Wrappers&VSCode == 0 || len(line) < 7 || line[4] != ':' || line[5] != ' ' {
+	client, message, ok := bytes.Cut(line, []byte(": "))
+	if r.Wrappers&VSCode == 0 || !ok || !isName(client) {
 		return false
 	}
-	r.Session, r.Message, r.Format = line[:4], line[6:], Cursor
-	for _, phrase := range [...]string{"Handling CallTool action for tool '", "Successfully called tool '", "Calling tool '", "Error calling tool '"} {
-		if rest, ok := bytes.CutPrefix(r.Message, []byte(phrase)); ok {
-			r.Tool, _, _ = bytes.Cut(rest, []byte("'"))
-		}
+	tool, called := calledTool(message)
+	if !called && len(client) != 4 && !bytes.HasPrefix(client, []byte("user-")) && !bytes.HasPrefix(client, []byte("project-")) {
+		return false
+	}
+	r.Session, r.Message, r.Format, r.Tool = client, message, Cursor, tool
+	if _, text, ok := bytes.Cut(message, []byte("': ")); ok && called && r.Level >= Error {
+		r.ErrorText = text
 	}
 	return true
+}
+
+// calledTool returns the tool that a line of Cursor is about.
+func calledTool(message []byte) (tool []byte, ok bool) {
+	for _, phrase := range [...]string{"Handling CallTool action for tool '", "Successfully called tool '", "Calling tool '", "Error calling tool '"} {
+		if rest, ok := bytes.CutPrefix(message, []byte(phrase)); ok {
+			tool, _, _ = bytes.Cut(rest, []byte("'"))
+			return tool, true
+		}
+	}
+	return nil, false
 }

@@ -17,6 +17,7 @@ type value struct {
 	number bool
 	unit   time.Duration
 	given  bool // the unit is the user's
+	quoted bool // in key=value pairs
 }
 
 // fieldReader collects the fields of one object or of one list of key=value pairs.
@@ -25,6 +26,7 @@ type fieldReader struct {
 	at     int        // in line
 	dec    jx.Decoder // of strings with escapes
 	path   []byte
+	bare   int // length of path up to the end of the innermost container
 	values [numFields]value
 	found  [numFields]field // the fields that have a value
 	n      int
@@ -46,6 +48,7 @@ type keyMemo struct {
 	alias alias
 	known bool
 	open  bool // an object of this name is read
+	bare  int  // length of path up to the end of the innermost container
 }
 
 // maxKeys is how many keys of a line are remembered.
@@ -56,7 +59,7 @@ func (f *fieldReader) reset() {
 		f.values[id] = value{}
 	}
 	f.n = 0
-	f.path = f.path[:0]
+	f.path, f.bare = f.path[:0], 0
 	f.style = NoDuration
 }
 
@@ -155,7 +158,16 @@ func (f *fieldReader) key() (*keyMemo, bool) {
 	path := appendKey(bytes.Clone(f.path), key)
 	m.raw, m.above, m.path = append(m.raw[:0], f.line[start:f.at]...), string(f.path), string(path)
 	m.alias, m.known = f.lookup(path)
-	m.open = prefixes[m.path] || f.opens[m.path]
+	m.open, m.bare = prefixes[m.path] || f.opens[m.path], f.bare
+	if f.bare > 0 && !m.known {
+		if m.alias, m.known = f.lookup(path[f.bare:]); m.known {
+			m.alias.rank += inContainer
+		}
+		m.open = m.open || prefixes[m.path[f.bare:]]
+	}
+	if containers[m.path[f.bare:]] {
+		m.open, m.bare = true, len(m.path)
+	}
 	return m, true
 }
 
@@ -167,10 +179,10 @@ func (f *fieldReader) member(depth int, m *keyMemo) bool {
 		if f.at++; depth+1 >= maxDepth || !m.open {
 			return f.skipRest()
 		}
-		above := len(f.path)
-		f.path = append(f.path[:0], m.path...)
+		above, bare := len(f.path), f.bare
+		f.path, f.bare = append(f.path[:0], m.path...), m.bare
 		ended := f.members(depth + 1)
-		f.path = f.path[:above]
+		f.path, f.bare = f.path[:above], bare
 		return ended
 	case '[':
 		f.at++

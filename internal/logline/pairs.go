@@ -9,12 +9,23 @@ func readLogfmt(p *Parser, line []byte, r *Record) bool {
 		return false
 	}
 	p.fields.reset()
-	if p.pairs(line) < 2 {
+	if p.pairs(line) < 2 || p.fields.prose() {
 		return false
 	}
 	r.Format = Logfmt
 	p.fields.fill(r)
 	return true
+}
+
+// prose reports whether the value of a name or number goes on with other words: then
+// the pairs stand within a text.
+func (f *fieldReader) prose() bool {
+	for _, id := range [...]field{toolField, requestField, sessionField, statusField} {
+		if v := f.text(id); !f.values[id].quoted && bytes.IndexByte(v, ' ') >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func isKey(text []byte) bool {
@@ -40,6 +51,9 @@ func (p *Parser) splitPairs(text []byte, r *Record) {
 	}
 	if len(message) >= 2 && message[0] == '"' && message[len(message)-1] == '"' {
 		message = message[1 : len(message)-1]
+	}
+	if i := bytes.LastIndex(message, []byte(" [")); r.Format == StructlogConsole && i > 0 && message[len(message)-1] == ']' && isName(message[i+2:len(message)-1]) {
+		r.Logger, message = message[i+2:len(message)-1], bytes.TrimRight(message[:i], " ")
 	}
 	if len(message) > 0 {
 		r.Message = message
@@ -76,6 +90,7 @@ func (p *Parser) pairs(text []byte) int {
 		if i := bytes.LastIndexByte(key, ' '); i >= 0 {
 			key = key[i+1:]
 		}
+		quoted := eq+1 < len(text) && (text[eq+1] == '"' || text[eq+1] == '\'')
 		var v []byte
 		v, text = cutValue(text[eq+1:])
 		if !isKey(key) {
@@ -85,6 +100,7 @@ func (p *Parser) pairs(text []byte) int {
 		p.fields.path = appendKey(p.fields.path[:0], key)
 		if a, ok := p.fields.lookup(p.fields.path); ok {
 			p.fields.put(a, v, isNumber(v))
+			p.fields.values[a.field].quoted = quoted
 		}
 	}
 	return n
@@ -102,6 +118,11 @@ func cutValue(text []byte) (v, rest []byte) {
 			}
 		}
 		return text[1:], nil
+	}
+	if len(text) > 1 && text[0] == '\'' { // as Python writes strings
+		if end := bytes.IndexByte(text[1:], '\'') + 1; end > 0 && (end+1 == len(text) || text[end+1] == ' ') {
+			return text[1:end], text[end+1:]
+		}
 	}
 	end := bytes.IndexByte(text, ' ')
 	if end < 0 {

@@ -165,4 +165,5 @@ func (p *Parser) read(line []byte, r *Record) {
 	if r.Wrappers != 0 {
 		r.Format = Stamped
 	}
+	p.embedded(r)
 }

@@ -6,12 +6,15 @@ import "bytes"
 // (mcp-use) and "[2026-11-25 09:00:00] text".
 func readBracketed(_ *Parser, line []byte, r *Record) bool {
 	inside, rest, ok := cutBracket(line)
+	if ok && isLevelWord(inside) {
+		return readLevelInBracket(inside, rest, r)
+	}
 	if !ok || len(inside) < 8 {
 		return false
 	}
 	s, n := ParseTime(inside)
 	if n != len(inside) {
-		return false
+		return n > 0 && readLevelBehindTime(inside[n:], rest, s, r)
 	}
 	r.stamp(s)
 	rest = bytes.TrimLeft(rest, " ")
@@ -29,6 +32,9 @@ func readBracketed(_ *Parser, line []byte, r *Record) bool {
 		r.Format, r.Level, r.Message = Rich, ParseLevel(word), richMessage(after)
 	case isLevelWord(word) || isLevelWord(bytes.TrimRight(word, ":")):
 		r.Format, r.Level, r.Message = Stamped, ParseLevel(bytes.TrimRight(word, ":")), after
+		if name, message, ok := bytes.Cut(after, []byte("): ")); ok && bytes.HasPrefix(name, []byte("(")) { // pino-pretty
+			r.Logger, r.Message = name[1:], message
+		}
 	default:
 		r.Format, r.Message = Stamped, rest
 	}
@@ -40,11 +46,24 @@ func readGroups(rest []byte, r *Record) {
 	r.Format = Stamped
 	for {
 		word, after, ok := cutBracket(rest)
-		if !ok || !isDigits(word) && !isLevelWord(word) {
-			break
+		module, level, pair := bytes.Cut(word, []byte(":")) // Apache
+		name, value, two := bytes.Cut(word, []byte(" "))
+		switch {
+		case !ok:
+		case isLevelWord(word):
+			r.Level = ParseLevel(word)
+		case pair && isLevelWord(level):
+			r.Level, r.Logger = ParseLevel(level), module
+		case two && string(name) == "client":
+			r.Address = withoutPort(value)
+		case isDigits(word), two && string(name) == "pid":
+		case r.Level != NoLevel && len(r.Logger) == 0 && isName(word): // log4js
+			r.Logger = word
+		default:
+			ok = false
 		}
-		if level := ParseLevel(word); level != NoLevel {
-			r.Level = level
+		if !ok {
+			break
 		}
 		rest = after
 	}

@@ -127,6 +127,11 @@ const (
 	Tabbed
 	Logrus
 	Log4j
+	Labelled // a level, a colon and text
+	NLog
+	Gin
+	Nest
+	Serilog
 )
 
 var formats = [...]string{
@@ -136,7 +141,8 @@ var formats = [...]string{
 	NPMDebug: "npm debug", MCPUse: "mcp-use", MorganDev: "morgan", Access: "access log", Uvicorn: "uvicorn", Stamped: "time and text",
 	Redis: "Redis", Postgres: "PostgreSQL", NginxError: "nginx error log", NodeDeath: "Node crash", GoPanic: "Go panic",
 	KubectlTop: "kubectl top", Cursor: "Cursor", ErrorLine: "error line",
-	Tabbed: "tab-separated", Logrus: "logrus", Log4j: "log4j",
+	Tabbed: "tab-separated", Logrus: "logrus", Log4j: "log4j", Labelled: "level and text", NLog: "NLog",
+	Gin: "Gin", Nest: "Nest", Serilog: "time and level in brackets",
 }
 
 func (f Format) String() string { return formats[f] }
@@ -157,10 +163,11 @@ const (
 	ClaudeDesktop
 	VSCode
 	ClaudeCode
+	Shipper
 )
 
 var wrapperNames = [...]string{
-	"docker", "CRI", "kubectl", "compose", "stern", "journal", "syslog", "supervisor", "Claude Desktop", "VS Code", "Claude Code",
+	"docker", "CRI", "kubectl", "compose", "stern", "journal", "syslog", "supervisor", "Claude Desktop", "VS Code", "Claude Code", "shipper",
 }
 
 // Names lists the wrappers of w, outermost kinds first.

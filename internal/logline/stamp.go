@@ -41,6 +41,8 @@ func ParseTime(text []byte) (Stamp, int) {
 		return parseUS(text)
 	case isDigit(text[0]):
 		return parseDayFirst(text)
+	case text[0] >= 'A' && text[0] <= 'Z' && text[3] == ' ' && len(text) >= 24 && text[4] >= 'A':
+		return parseWeekday(text)
 	case text[0] >= 'A' && text[0] <= 'Z':
 		return parseMonthFirst(text)
 	}
@@ -205,6 +207,21 @@ func parseMonthFirst(text []byte) (Stamp, int) {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	return Stamp{Nanos: yearZero(month, dom) + nanos, Missing: NoYear}, 7 + n
+}
+
+// parseWeekday reads Wed Nov 25 09:00:03.123456 2026, as Apache writes it.
+func parseWeekday(text []byte) (Stamp, int) {
+	s, n := parseMonthFirst(text[4:])
+	n += 4
+	year := digits(text, n+1, 4)
+	if n == 4 || text[min(n, len(text)-1)] != ' ' || year < 1970 || year > 2260 {
+		return Stamp{Missing: NoStamp}, 0
+	}
+	month, dom := monthOf(text[4:7]), int(text[9]-'0')
+	if text[8] != ' ' {
+		dom += 10 * int(text[8]-'0')
+	}
+	return Stamp{Nanos: daysSince1970(year, month, dom)*day + s.Nanos%day, Missing: NoZone}, n + 5
 }
 
 // yearZero is the start of a day within a leap year, from the year's first day on.

@@ -4,7 +4,8 @@ import "bytes"
 
 // textFormats are tried in this order; the first that fits reads the line.
 var textFormats = []func(*Parser, []byte, *Record) bool{
-	readContinuation, readCursor, readDated, readBracketed, readLevelFirst, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readCrash,
+	readContinuation, readCursor, readGin, readNest, readDated, readBracketed, readLevelFirst, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readLambda,
+	readComment, readCrash, readLabelled,
 }
 
 // readDated reads lines that begin with a time.
@@ -26,6 +27,8 @@ func readDated(p *Parser, line []byte, r *Record) bool {
 	switch {
 	case len(rest) == 0:
 		r.Format = Stamped
+	case rest[0] == '|' && gap == 0:
+		readNLog(rest[1:], r)
 	case bytes.HasPrefix(rest, []byte("- ")):
 		readAsctime(rest[2:], r)
 	case bytes.HasPrefix(rest, []byte("| ")):
@@ -44,6 +47,9 @@ func readDated(p *Parser, line []byte, r *Record) bool {
 
 // readAsctime reads "logger - LEVEL - [process - thread [place] -] message".
 func readAsctime(rest []byte, r *Record) {
+	if readLabelled(nil, rest, r) {
+		return
+	}
 	r.Format, r.Message = PythonAsctime, rest
 	parts := bytes.Split(rest, []byte(" - "))
 	for i, part := range parts[:min(len(parts), 3)] {
@@ -87,7 +93,9 @@ func (p *Parser) readDatedBracket(rest []byte, slashes bool, r *Record) {
 		readNginxError(text, r)
 	case level != NoLevel:
 		r.Level, r.Format = level, StructlogConsole
-		p.splitPairs(bytes.TrimSpace(text), r)
+		p.splitPairs(bytes.TrimSpace(bytes.TrimPrefix(text, []byte(":"))), r)
+	case isName(word) && readLabelled(nil, text, r):
+		r.Logger = word
 	case isDigits(word) && readPostgres(text, r):
 	case readThread(text, r):
 	default:
@@ -124,7 +132,7 @@ func (p *Parser) readTabbed(fields [][]byte, r *Record) {
 	r.Format = Tabbed
 	for i, field := range fields {
 		switch {
-		case r.Level == NoLevel && isLevel(field):
+		case r.Level == NoLevel && (isLevel(field) || i == 0 && isLevelWord(field)):
 			r.Level = ParseLevel(field)
 		case len(field) == 36 && bytes.Count(field, []byte("-")) == 4:
 			r.Request = field
@@ -133,10 +141,12 @@ func (p *Parser) readTabbed(fields [][]byte, r *Record) {
 			message := r.Message
 			p.fields.fill(r)
 			r.Message = message
-		case len(r.Logger) == 0 && i+1 < len(fields) && bytes.Contains(field, []byte(".go:")):
-			r.Logger = field
+		case i+1 < len(fields) && bytes.Contains(field, []byte(".go:")):
+			if r.Logger = field; len(r.Message) > 0 { // zap's name of the logger stood in front
+				r.Logger, r.Message = r.Message, nil
+			}
 		case len(r.Message) == 0:
-			r.Message = field
+			r.Message = bytes.TrimSpace(field)
 		}
 	}
 }
@@ -197,11 +207,13 @@ func (p *Parser) readDatedWord(rest []byte, r *Record) {
 	case level != NoLevel && isLevel(word) && len(word) == 3:
 		r.Level, r.Format = level, ZerologConsole
 		p.splitPairs(bytes.TrimLeft(after, " "), r)
-	case level != NoLevel && isLevel(word) && targetEnd(after) > 0:
+	case level != NoLevel && isLevel(word) && targetEnd(withoutThread(after)) > 0:
 		r.Level, r.Format = level, Tracing
-		p.readTracing(bytes.TrimLeft(after, " "), r)
+		p.readTracing(bytes.TrimLeft(withoutThread(after), " "), r)
 	case level != NoLevel && (isLevel(word) || word[len(word)-1] == ':'):
 		r.Level, r.Format, r.Message = level, Stamped, bytes.TrimLeft(after, " ")
+		readLogger(r)
+	case readW3C(rest, r), readLambdaTimeout(rest, r):
 	case debugName(word) && bytes.HasPrefix(rest[max(0, bytes.LastIndexByte(rest, ' ')):], []byte(" +")):
 		r.Format, r.Logger = NPMDebug, word
 		r.Message = bytes.TrimSpace(after[:max(0, bytes.LastIndexByte(after, ' '))])
@@ -230,7 +242,10 @@ func isLower(c byte) bool { return c >= 'a' && c <= 'z' }
 // readSpring reads "1 --- [app] [thread] class : message".
 func readSpring(after []byte, r *Record) {
 	r.Format, r.Message = Spring, after
-	_, rest, _ := bytes.Cut(after, []byte(" --- "))
+	head, rest, _ := bytes.Cut(after, []byte(" --- "))
+	if trace := bytes.Split(head, []byte(",")); len(trace) == 3 && len(trace[1]) >= 16 && bytes.HasPrefix(trace[0], []byte("[")) {
+		r.Request = trace[1] // [app,trace,span]
+	}
 	for {
 		_, more, ok := cutBracket(bytes.TrimLeft(rest, " "))
 		if !ok {
@@ -259,6 +274,15 @@ func targetEnd(text []byte) int {
 		return 0
 	}
 	return end
+}
+
+// withoutThread cuts "ThreadId(02) " off the text of Rust tracing.
+func withoutThread(text []byte) []byte {
+	text = bytes.TrimLeft(text, " ")
+	if _, rest, ok := bytes.Cut(text, []byte(") ")); ok && bytes.HasPrefix(text, []byte("ThreadId(")) {
+		return rest
+	}
+	return text
 }
 
 // readTracing reads "span{key=value}: target: message key=value".

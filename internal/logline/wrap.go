@@ -38,6 +38,13 @@ func (p *Parser) unwrapJSON(line []byte, r *Record) ([]byte, bool) {
 	case f.has(streamField) && f.has(timeField) && bytes.HasPrefix(line, []byte(`{"log"`)):
 		r.Wrappers |= Docker
 		r.Partial = !bytes.HasSuffix(message, []byte("\n"))
+	case isShipped(f):
+		r.Wrappers |= Shipper
+		r.Stream = f.text(containerField)
+		if f.has(shippedField) {
+			message = f.text(shippedField)
+		}
+		f.fill(r)
 	case f.has(podField):
 		r.Wrappers |= Stern
 		r.Stream = f.text(podField)
@@ -51,6 +58,17 @@ func (p *Parser) unwrapJSON(line []byte, r *Record) ([]byte, bool) {
 	}
 	f.fillTime(r)
 	return bytes.TrimRight(message, "\r\n"), true
+}
+
+// isShipped reports whether an object is a record of a shipper of logs (Fluent Bit,
+// Vector, CloudWatch, Google Cloud) around a line of another log.
+func isShipped(f *fieldReader) bool {
+	if f.has(shippedField) {
+		return true
+	}
+	stream := string(f.text(streamField))
+	return f.has(messageField) && !f.has(levelField) && !f.has(jsonrpcField) &&
+		(f.has(shipperField) || f.has(containerField) || f.has(timeField) && (stream == "stdout" || stream == "stderr"))
 }
 
 // claudeCode reads a record of Claude Code: its level is the key of its text.
@@ -133,8 +151,19 @@ func structuredData(text []byte, r *Record) []byte {
 	for pair := range bytes.FieldsSeq(text[1:end]) {
 		key, quoted, ok := bytes.Cut(pair, []byte("="))
 		a, known := aliases[string(appendKey(nil, key))]
-		if ok && known && a.field == requestField {
-			r.Request = bytes.Trim(quoted, `"`)
+		if !ok || !known {
+			continue
+		}
+		switch value := bytes.Trim(quoted, `"`); a.field {
+		case requestField:
+			r.Request = value
+		case sessionField:
+			r.Session = value
+		case userField:
+			r.User = value
+		case toolField:
+			r.Tool = value
+		default:
 		}
 	}
 	return text[end+2:]
@@ -176,10 +205,13 @@ func cutProgram(rest []byte) (program, inner []byte, ok bool) {
 // "TIME stdout F ", the hosts' "TIME [level] [server] ", kubectl --timestamps.
 func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
 	s, n := ParseTime(line)
-	if n == 0 || n >= len(line) || line[n] != ' ' || s.Missing == NoDate {
+	if n == 0 || n >= len(line) || line[n] != ' ' {
 		return nil, false
 	}
 	rest := line[n+1:]
+	if s.Missing == NoDate {
+		return unwrapBar(rest, s, r)
+	}
 	if inner, partial, ok := cutCRI(rest); ok {
 		r.stamp(s)
 		r.Wrappers, r.Partial = r.Wrappers|CRI, partial
@@ -191,6 +223,11 @@ func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
 	if program, inner, ok := cutProgram(rest); ok {
 		r.stamp(s)
 		r.Wrappers, r.Stream = r.Wrappers|Journal, program
+		return inner, true
+	}
+	if stream, inner, ok := bytes.Cut(rest, []byte(" ")); ok && bytes.IndexByte(stream, '/') > 0 && nestedFormat(inner) { // aws logs tail
+		r.stamp(s)
+		r.Wrappers, r.Stream = r.Wrappers|Shipper, stream
 		return inner, true
 	}
 	if r.Wrappers&(Kubectl|Compose) != 0 || nestedFormat(rest) {
@@ -224,13 +261,8 @@ func nestedFormat(rest []byte) bool {
 
 // unwrapPrefix removes compose's "name-1  | " and stern's "pod container ".
 func unwrapPrefix(line []byte, r *Record) ([]byte, bool) {
-	head := line[:min(len(line), 120)]
-	if bar := bytes.Index(head, []byte("| ")); bar > 0 && line[bar-1] == ' ' {
-		name := bytes.TrimRight(line[:bar], " ")
-		if isName(name) && !isLevelWord(name) {
-			r.Wrappers, r.Stream = r.Wrappers|Compose, name
-			return line[bar+2:], true
-		}
+	if inner, ok := unwrapBar(line, Stamp{Missing: NoStamp}, r); ok {
+		return inner, true
 	}
 	pod, rest, ok := bytes.Cut(line, []byte(" "))
 	if !ok || bytes.Count(pod, []byte("-")) < 2 || !isName(pod) {
@@ -242,6 +274,21 @@ func unwrapPrefix(line []byte, r *Record) ([]byte, bool) {
 	}
 	r.Wrappers, r.Stream = r.Wrappers|Stern, line[:len(pod)+1+len(container)]
 	return inner, true
+}
+
+// unwrapBar removes "name  | " of compose and foreman; s is the time in front of it.
+func unwrapBar(line []byte, s Stamp, r *Record) ([]byte, bool) {
+	bar := bytes.Index(line[:min(len(line), 120)], []byte("| "))
+	if bar < 1 || line[bar-1] != ' ' {
+		return nil, false
+	}
+	name := bytes.TrimRight(line[:bar], " ")
+	if !isName(name) || isLevelWord(name) {
+		return nil, false
+	}
+	r.stamp(s)
+	r.Wrappers, r.Stream = r.Wrappers|Compose, name
+	return line[bar+2:], true
 }
 
 // isName reports whether text is a name as Kubernetes and compose allow it.

@@ -36,8 +36,8 @@ var (
 	value      = regexp.MustCompile(`^(?:\\"[^"\n]*"|"[^"\n]*"|'[^'\n]*'|[^\s"',;&-][^\s"',;&]*)`)
 	// A number that is a status, an exit code or an error code, and no secret.
 	shortNumber = regexp.MustCompile(`^-?\d{1,6}$`)
-	// A code that names an error, such as ECONNREFUSED, ERR_MODULE_NOT_FOUND or those of JSON-RPC.
-	errorName = regexp.MustCompile(`^\\?["']?(?:-\d{1,6}|E[A-Z]{3,20}|[A-Z]+(?:_[A-Z]+)+|(?i:parse ?error|invalid ?request|method ?not ?found|invalid ?params|internal ?error|server ?error))\\?["']?$`)
+	// A code that names an error, such as ECONNREFUSED, ERR_MODULE_NOT_FOUND, those of JSON-RPC or of systemd.
+	errorName = regexp.MustCompile(`^\\?["']?(?:-\d{1,6}|E[A-Z]{3,20}|[A-Z]+(?:_[A-Z]+)+|(?i:parse ?error|invalid ?request|method ?not ?found|invalid ?params|internal ?error|server ?error)|killed|exited|dumped)\\?["']?$`)
 	queryPair = regexp.MustCompile(`[^&;]+`)
 )
 

@@ -60,6 +60,7 @@ func TestErrorCodes(t *testing.T) {
 		`{"code":"Invalid params"}`:                  "",
 		`  code: 'ERR_MODULE_NOT_FOUND',`:            "",
 		`code: ECONNREFUSED`:                         "",
+		`Main process exited, code=killed, status=9`: "",
 		`{"code":"SplxlOBeZQQYbYS6WxSbIA"}`:          `{"code":"REDACTED"}`,
 		`?code=SplxlOBeZQ&state=1`:                   `?code=REDACTED&state=1`,
 		`{"code":"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}`:      `{"code":"REDACTED"}`,

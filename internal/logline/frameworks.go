@@ -1,0 +1,193 @@
+package logline
+
+import (
+	"bytes"
+	"time"
+)
+
+// readGin reads "[GIN] 2026/11/25 - 09:00:31 | 500 | 1.532s | 10.0.0.7 | POST "/mcp"",
+// whose name in brackets is a wrapper.
+func readGin(_ *Parser, line []byte, r *Record) bool {
+	if r.Wrappers&Supervisor == 0 || len(line) < 24 || line[4] != '/' || !bytes.HasPrefix(line[10:], []byte(" - ")) {
+		return false
+	}
+	s, n := ParseTime(append(append(bytes.Clone(line[:10]), ' '), line[13:]...))
+	parts := bytes.Split(line, []byte("|"))
+	if n == 0 || len(parts) < 5 {
+		return false
+	}
+	r.stamp(s)
+	r.Format, r.Message, r.Status = Gin, bytes.TrimSpace(parts[4]), int(integer(bytes.TrimSpace(parts[1])))
+	if d, ok := ParseDuration(parts[2]); ok {
+		r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+	}
+	r.Address = bytes.TrimSpace(parts[3])
+	method, path, _ := bytes.Cut(r.Message, []byte(" "))
+	path, _, _ = bytes.Cut(bytes.Trim(path, ` "`), []byte("?"))
+	r.Method, r.Endpoint = method, path
+	return true
+}
+
+// readNest reads "[Nest] 41  - 11/25/2026, 9:00:30 AM   ERROR [Handler] text", whose name
+// in brackets is a wrapper.
+func readNest(_ *Parser, line []byte, r *Record) bool {
+	pid, rest, ok := bytes.Cut(line, []byte(" - "))
+	if r.Wrappers&Supervisor == 0 || !ok || !isDigits(bytes.TrimSpace(pid)) || len(rest) < 24 {
+		return false
+	}
+	at, err := time.Parse("01/02/2006, 3:04:05 PM", string(bytes.TrimSpace(rest[:min(len(rest), 23)])))
+	if err != nil {
+		return false
+	}
+	r.stamp(Stamp{Nanos: at.UnixNano(), Missing: NoZone})
+	word, text, _ := bytes.Cut(bytes.TrimLeft(rest[23:], " "), []byte(" "))
+	r.Format, r.Level, r.Message = Nest, ParseLevel(word), text
+	if name, message, ok := cutBracket(text); ok {
+		r.Logger, r.Message = name, message
+	}
+	return true
+}
+
+// readNLog reads "LEVEL|logger|message" behind a time.
+func readNLog(rest []byte, r *Record) {
+	r.Format, r.Message = NLog, rest
+	parts := bytes.SplitN(rest, []byte("|"), 3)
+	if len(parts) == 3 && isLevelWord(parts[0]) {
+		r.Level, r.Logger, r.Message = ParseLevel(parts[0]), parts[1], parts[2]
+	}
+}
+
+// readLabelled reads "level: text" as winston writes it.
+func readLabelled(_ *Parser, line []byte, r *Record) bool {
+	word, text, ok := bytes.Cut(line, []byte(": "))
+	if !ok || len(word) < 3 || !isLower(word[0]) || ParseLevel(word) == NoLevel || len(text) == 0 {
+		return false
+	}
+	r.Format, r.Level, r.Message = Labelled, ParseLevel(word), text
+	return true
+}
+
+// readLevelInBracket reads "[INFO] 2026-11-25 09:00:29 - logger - text" and, with tabs,
+// "[ERROR] TIME REQUEST text" of AWS Lambda.
+func readLevelInBracket(level, rest []byte, r *Record) bool {
+	rest = bytes.TrimLeft(rest, " \t")
+	s, n := ParseTime(rest)
+	r.stamp(s)
+	r.Format, r.Level, r.Message = Stamped, ParseLevel(level), bytes.TrimLeft(rest[n:], " \t")
+	if id, text, ok := bytes.Cut(r.Message, []byte("\t")); ok && isUUID(id) {
+		r.Request, r.Message = id, text
+	}
+	if text, ok := bytes.CutPrefix(r.Message, []byte("- ")); ok {
+		r.Message = text
+		readLogger(r)
+	}
+	return true
+}
+
+// readLevelBehindTime reads "[09:00:01 ERR] text" (Serilog) and "[TIME ERROR target] text"
+// (env_logger).
+func readLevelBehindTime(words, text []byte, s Stamp, r *Record) bool {
+	parts := bytes.Fields(words)
+	if len(parts) == 0 || len(parts) > 2 || words[0] != ' ' || !isLevel(parts[0]) {
+		return false
+	}
+	r.stamp(s)
+	r.Format, r.Level, r.Message = Serilog, ParseLevel(parts[0]), text
+	if len(parts) == 2 {
+		r.Logger = parts[1]
+	}
+	return true
+}
+
+// readLogger cuts "[thread] ", "[logger] (thread) " and "logger - " off a message.
+func readLogger(r *Record) {
+	inside, rest, ok := cutBracket(r.Message)
+	if ok {
+		if thread, text, found := bytes.Cut(rest, []byte(") ")); found && bytes.HasPrefix(thread, []byte("(")) {
+			r.Format, r.Logger, r.Message = Log4j, inside, text
+			return
+		}
+	} else {
+		rest = r.Message
+	}
+	logger, text, found := bytes.Cut(rest, []byte(" - "))
+	if found && len(logger) > 0 && bytes.IndexByte(logger, ' ') < 0 {
+		r.Logger, r.Message = logger, text
+		if bytes.IndexByte(logger, '.') > 0 {
+			r.Format = Log4j
+		}
+	}
+}
+
+// readW3C reads the fields that IIS logs by default, behind a time: "SERVER METHOD PATH
+// QUERY PORT USER CLIENT AGENT REFERER STATUS SUBSTATUS WIN32 MILLISECONDS".
+func readW3C(rest []byte, r *Record) bool {
+	fields := bytes.Fields(rest)
+	n := len(fields)
+	if n < 12 || !isHTTPMethod(fields[1]) || fields[2][0] != '/' {
+		return false
+	}
+	for _, number := range fields[n-4:] {
+		if !isDigits(number) {
+			return false
+		}
+	}
+	r.Format, r.Message, r.Method, r.Endpoint, r.Address = Access, bytes.Join(fields[1:3], []byte(" ")), fields[1], fields[2], fields[6]
+	if string(fields[5]) != "-" {
+		r.User = fields[5]
+	}
+	r.Status = int(integer(fields[n-4]))
+	r.Duration, r.HasDuration, r.DurationUnit = time.Duration(integer(fields[n-1]))*time.Millisecond, true, UnitInKey
+	return r.Duration >= 0
+}
+
+// readComment reads the lines in front of a log of IIS.
+func readComment(_ *Parser, line []byte, r *Record) bool {
+	for _, name := range [...]string{"#Software:", "#Version:", "#Date:", "#Fields:"} {
+		if bytes.HasPrefix(line, []byte(name)) {
+			r.Format, r.Message = Access, line
+			return true
+		}
+	}
+	return false
+}
+
+// readLambda reads "START RequestId: ID", "END RequestId: ID" and "REPORT RequestId: ID
+// Duration: 1532.12 ms" of AWS Lambda.
+func readLambda(_ *Parser, line []byte, r *Record) bool {
+	word, rest, ok := bytes.Cut(line, []byte(" RequestId: "))
+	if !ok || string(word) != "START" && string(word) != "END" && string(word) != "REPORT" {
+		return false
+	}
+	id := rest[:min(len(rest), uuidLength)]
+	if !isUUID(id) {
+		return false
+	}
+	r.Format, r.Level, r.Request, r.Message = Tabbed, Info, id, line
+	if _, text, ok := bytes.Cut(rest, []byte("\tDuration: ")); ok {
+		text, _, _ = bytes.Cut(text, []byte("\t"))
+		if d, ok := ParseDuration(text); ok {
+			r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+		}
+	}
+	return true
+}
+
+// readLambdaTimeout reads "ID Task timed out after 3.00 seconds" behind a time.
+func readLambdaTimeout(rest []byte, r *Record) bool {
+	id, text, ok := bytes.Cut(rest, []byte(" "))
+	if !ok || !isUUID(id) {
+		return false
+	}
+	r.Format, r.Request, r.Message = Stamped, id, text
+	if bytes.HasPrefix(text, []byte("Task timed out")) {
+		r.Level = Error
+	}
+	return true
+}
+
+const uuidLength = 36
+
+func isUUID(id []byte) bool {
+	return len(id) == uuidLength && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-'
+}
