@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type connection struct {
 	url       string
 	headers   []string
 	tokenFile string
+	tokenCmd  string // prints a token
 	timeout   time.Duration
 	maxBody   int64
 	caCert    string
@@ -54,6 +56,12 @@ func (c *connection) addCredentialFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.tokenFile, "token-file", "", "send the bearer token in this file, - for standard input (or set MCPDIAG_TOKEN)")
 	group(fs, connectionGroup, "header", "token-file")
 	paths(fs, "token-file")
+}
+
+// addTokenCommand adds the flag for a command that prints a token.
+func (c *connection) addTokenCommand(fs *pflag.FlagSet) {
+	fs.StringVar(&c.tokenCmd, "token-command", "", "send the bearer token that this command prints, and run it again when the token is refused or about to expire")
+	group(fs, connectionGroup, "token-command")
 }
 
 // addTransportFlags adds the flags that hold for any address: no server and no credentials
@@ -110,12 +118,19 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 	for _, t := range targets {
 		fromFiles = append(fromFiles, client.SecretsIn(t)...)
 	}
+	bearer, err := c.bearer(header)
+	if err != nil {
+		return nil, err
+	}
 	a.secrets = client.SecretsOf(header, fromFiles...)
-	if a.foundURL && !c.named && (len(header) > 0 || c.cert != "") && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
+	if bearer != nil {
+		a.secrets = append(a.secrets, bearer.Secrets()...)
+	}
+	if a.foundURL && !c.named && (len(header) > 0 || c.cert != "" || bearer != nil) && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
 		return nil, usagef("url: an auto-discovered %s cannot choose the receiver of credentials; pass --url, or --config %[1]s to trust it", localConfig)
 	}
 	if c.fromPlan {
-		if len(c.headers) > 0 || c.tokenFile != "" || c.cert != "" {
+		if len(c.headers) > 0 || c.tokenFile != "" || c.cert != "" || bearer != nil {
 			return nil, usagef("the url of a plan gets no credentials; name it on the command line: mcpdiag loadtest URL --plan FILE")
 		}
 		if len(header) > 0 {
@@ -125,7 +140,30 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 	}
 	cfg := c.transport(a)
 	cfg.Header, cfg.Origins, cfg.Conns, cfg.MaxConns = header, targets, conns, c.maxConns
+	cfg.Bearer = bearer
 	return client.New(cfg)
+}
+
+// bearer runs the command of --token-command, if there is one. Its token comes instead
+// of that of MCPDIAG_TOKEN.
+func (c *connection) bearer(header http.Header) (*client.Bearer, error) {
+	if c.tokenCmd == "" {
+		return nil, nil //nolint:nilnil // no bearer
+	}
+	for _, h := range c.headers {
+		if name, _, _ := strings.Cut(h, ":"); strings.EqualFold(strings.TrimSpace(name), "Authorization") {
+			return nil, usagef("--token-command and --header Authorization both give credentials: choose one")
+		}
+	}
+	if c.tokenFile != "" {
+		return nil, usagef("--token-command and --token-file both give a token: choose one")
+	}
+	header.Del("Authorization")
+	bearer, err := client.NewBearer(context.Background(), c.tokenCmd)
+	if err != nil {
+		return nil, fmt.Errorf("--token-command: %w", err)
+	}
+	return bearer, nil
 }
 
 // transport returns the configuration of a client that has no headers to send.

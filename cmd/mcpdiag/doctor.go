@@ -110,6 +110,7 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	foundMaySet(fs, "quick", "deep", "deadline", "fail-on", "format", "only", "skip")
 	paths(fs, "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 15*time.Second)
+	d.conn.addTokenCommand(fs)
 	for _, flag := range []string{"only", "skip", "describe"} {
 		complete(cmd, flag, checksOfDoctor)
 	}

@@ -109,6 +109,7 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&l.baseline, "compare", "", "")
 	_ = fs.MarkHidden("compare") // the old name of --baseline; the flag exists
 	l.conn.addFlags(fs, 30*time.Second)
+	l.conn.addTokenCommand(fs)
 	l.a.completeServers(cmd)
 	l.a.completeTools(cmd, &l.conn)
 	group(fs, loadGroup, "shared")

@@ -80,6 +80,7 @@ func (p *poller) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.StringVar(&p.announce, "announce", "", "write the URL of --listen and the PID to this file")
 	p.from.addFlags(cmd, fs)
 	p.conn.addFlags(fs, 5*time.Second)
+	p.conn.addTokenCommand(fs)
 	complete(cmd, "alert", alertBeginnings)
 	p.a.completeServers(cmd)
 	group(fs, "Schedule", "once", "interval", "count", "duration", "fail-after")

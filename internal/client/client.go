@@ -24,7 +24,8 @@ type Config struct {
 	Timeout  time.Duration // for a whole exchange, its body included
 	MaxBody  int64         // decoded bytes of a body; 0 means DefaultMaxBody
 	Header   http.Header   // credentials and others, sent to Origins only
-	Origins  []*url.URL    // the servers that Header is meant for
+	Bearer   *Bearer       // a token for Origins that is fetched again when it is refused; may be nil
+	Origins  []*url.URL    // the servers that Header and Bearer are meant for
 	Secrets  Secrets       // blanked in bodies
 	CACert   string        // PEM file of authorities to trust in addition to the system's
 	Cert     string        // PEM file of the client certificate
@@ -91,7 +92,7 @@ func newWith(cfg Config, tlsConfig *tls.Config) *Client {
 // nor a client certificate.
 func (c *Client) WithoutCredentials() *Client {
 	cfg, tlsConfig := c.cfg, c.tls.Clone()
-	cfg.Header, cfg.Origins, tlsConfig.Certificates = nil, nil, nil
+	cfg.Header, cfg.Bearer, cfg.Origins, tlsConfig.Certificates = nil, nil, nil, nil
 	return newWith(cfg, tlsConfig)
 }
 

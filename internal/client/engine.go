@@ -14,10 +14,10 @@ type Engine struct {
 }
 
 // Engine returns the rules of c for connections to target. It reports false where
-// only net/http will do: through a proxy, and over HTTP/2.
+// only net/http will do: through a proxy, over HTTP/2, and with a token that may change.
 func (c *Client) Engine(target string) (Engine, bool) {
 	u, err := url.Parse(target)
-	if err != nil || c.policy.http2.Load() {
+	if err != nil || c.cfg.Bearer != nil || c.policy.http2.Load() {
 		return Engine{}, false
 	}
 	proxy, err := c.Proxy(u)

@@ -20,8 +20,32 @@ type policy struct {
 	resent  atomic.Int64
 }
 
-// RoundTrip does one exchange up to the header of the answer.
+// RoundTrip does one exchange up to the header of the answer. Where the server refuses
+// the token of the Bearer it does a second one with a new token.
 func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
+	if p.cfg.Bearer == nil || !p.isOrigin(req.URL) {
+		return p.roundTrip(req, "")
+	}
+	token := p.cfg.Bearer.Token(req.Context())
+	resp, err := p.roundTrip(req, token)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || req.Body != nil && req.GetBody == nil {
+		return resp, err
+	}
+	if token = p.cfg.Bearer.renew(req.Context(), token); token == "" {
+		return resp, nil
+	}
+	_ = resp.Body.Close() // the second answer counts
+	again := req.Clone(req.Context())
+	if req.GetBody != nil {
+		if again.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+	}
+	return p.roundTrip(again, token)
+}
+
+// roundTrip does one exchange, with a bearer token if it is not empty.
+func (p *policy) roundTrip(req *http.Request, token string) (*http.Response, error) {
 	stage := new(progress)
 	req = req.Clone(stage.watch(req.Context()))
 	header := p.header(req.URL)
@@ -30,6 +54,9 @@ func (p *policy) RoundTrip(req *http.Request) (*http.Response, error) {
 		header.Del("Host")
 	}
 	maps.Copy(req.Header, header)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	if _, set := req.Header["Idempotency-Key"]; !set {
 		// Without values it is not sent. It lets net/http repeat a POST of which a
 		// reused connection answered no byte, on a new connection.
@@ -78,7 +105,11 @@ func (p *policy) guard(req *http.Request, resp *http.Response) error {
 		_ = resp.Body.Close() // the encoding is the error
 		return err
 	}
-	resp.Body = redact(&body{ReadCloser: decoded, left: p.limit(req), policy: p, req: req}, p.secrets)
+	secrets := p.secrets
+	if p.cfg.Bearer != nil {
+		secrets = append(p.cfg.Bearer.Secrets().inBodies(), secrets...)
+	}
+	resp.Body = redact(&body{ReadCloser: decoded, left: p.limit(req), policy: p, req: req}, secrets)
 	return nil
 }
 

@@ -68,7 +68,7 @@ func (g *gatherer) reach(ctx context.Context, d Dependency) AlsoFact {
 	if target.Scheme == "tls" {
 		target.Scheme = "https" // for the handshake alone
 	}
-	below := &gatherer{Options: Options{Target: &target, TLS: g.TLS, Deadline: g.Deadline}, f: &Facts{}, started: g.started, until: g.until}
+	below := &gatherer{Options: Options{Target: &target, Client: g.anonymous, TLS: g.TLS, Deadline: g.Deadline}, f: &Facts{}, started: g.started, until: g.until}
 	below.network(ctx)
 	a.Network = below.f.Network
 	if !below.reachable() || d.URL.Scheme != "http" && d.URL.Scheme != "https" {
