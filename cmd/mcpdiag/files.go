@@ -105,6 +105,8 @@ func (a *app) renderReport(w io.Writer, format string, res judged, rep *finding.
 		return writeJSON(w, res)
 	case "markdown":
 		return rep.Markdown(w)
+	case shortFormat:
+		return rep.Short(w)
 	case "junit":
 		return rep.JUnit(w)
 	case "github":

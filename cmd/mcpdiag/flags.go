@@ -119,6 +119,36 @@ var resultFormats = []string{"text", "json", "markdown", "junit", "github"}
 // formatVar adds the flag --format of a result, whose command may have more formats.
 func formatVar(cmd *cobra.Command, fs *pflag.FlagSet, c *choice, more ...string) {
 	choiceVar(cmd, fs, c, "format", "format of the result", slices.Concat(resultFormats, more)...)
+	shortVar(fs, c)
+}
+
+// shortFormat is the format that --short chooses.
+const shortFormat = "short"
+
+// short is a flag that chooses a format.
+type short struct{ format *choice }
+
+func (s short) Set(text string) error {
+	on, err := strconv.ParseBool(text)
+	if on {
+		s.format.value = shortFormat
+	}
+	return err
+}
+
+func (s short) String() string   { return "false" }
+func (s short) Type() string     { return "bool" }
+func (s short) IsBoolFlag() bool { return true }
+
+// shortVar adds --short to a command with --format, unless it has one of its own.
+func shortVar(fs *pflag.FlagSet, c *choice) {
+	if fs.Lookup("short") != nil {
+		return
+	}
+	fs.Var(short{c}, "short", "print the verdict and the worst findings only, for a chat message")
+	fs.Lookup("short").NoOptDefVal = "true"
+	group(fs, "Output", "short")
+	foundMaySet(fs, "short")
 }
 
 // limit is an integer flag of 0 or more; 0 is no limit.

@@ -76,6 +76,7 @@ func (p *poller) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.BoolVar(&p.cfg.UntilAlert, "until-alert", false, "end when an alert is crossed")
 	fs.StringVarP(&p.output, "output", "o", defaultTrace, "append the trace to this file, - for standard output")
 	choiceVar(cmd, fs, &p.format, "format", "format of the summary", resultFormats...)
+	shortVar(fs, &p.format)
 	fs.StringVar(&p.listen, "listen", "", "export metrics for Prometheus at this address, such as :9464; a trace is written only with -o")
 	fs.StringVar(&p.announce, "announce", "", "write the URL of --listen and the PID to this file")
 	p.from.addFlags(cmd, fs)
