@@ -32,7 +32,7 @@ func readAction(t *testing.T) *action {
 	return &a
 }
 
-// ran is what the steps of the action left behind.
+// ran is the result of the steps of the action.
 type ran struct {
 	code                   int
 	out, summary, uploaded string

@@ -97,7 +97,7 @@ func (m *bundler) server(ctx context.Context, args []string) (*doctor.Facts, err
 	return m.doctor.facts(ctx, args)
 }
 
-// judge adds what was observed and concluded.
+// judge adds the facts and the conclusion of doctor.
 func (m *bundler) judge(facts *doctor.Facts) {
 	res := doctor.Judge(facts, m.doctor.how)
 	m.addJSON("doctor-facts.json", "what doctor observed; mcpdiag doctor --replay judges it again", facts)
@@ -182,7 +182,7 @@ func (m *bundler) add(file string) error {
 	return m.b.AddFile(filepath.ToSlash(name), in)
 }
 
-// write writes the archive and shows what it contains.
+// write writes the archive and lists its files.
 func (m *bundler) write() error {
 	if m.output == "-" && m.a.isTerminal(m.a.stdout) {
 		return usagef("the archive would go to the terminal; write it to a file with -o")

@@ -11,7 +11,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/proxy/registry"
 )
 
-// completed returns what a shell offers for the last word of a command line.
+// completed returns the words that a shell offers for the last word of a command line.
 func completed(t *testing.T, args ...string) []string {
 	t.Helper()
 	o := invoke(t, append([]string{"__complete"}, args...)...)

@@ -64,7 +64,7 @@ func TestShownCommands(t *testing.T) {
 	}
 }
 
-// recipeFaults complete the inputs of a recipe: a tool that works or one that fails, a
+// recipeFaults complete the inputs of a recipe: a tool that works or fails, a
 // server with a fault, or a leak test as short as it can be decided.
 var recipeFaults = map[string]map[string]string{
 	"":              {"args": shortLeakTest},

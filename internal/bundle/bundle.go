@@ -1,6 +1,6 @@
 // Package bundle makes one archive for a support ticket. Everything in it is text
-// without secrets: [Redactor] removes them before a file is added, and CONTENTS.txt says
-// what each file is and how many values were removed.
+// without secrets: [Redactor] removes them before a file is added, and CONTENTS.txt lists
+// the files with the number of values that were removed.
 package bundle
 
 import (
@@ -27,7 +27,7 @@ const maxFile = 8 << 20
 // Entry is one file of the archive.
 type Entry struct {
 	Name     string
-	About    string // what it is, or why it is not in the archive
+	About    string // description, or the reason why it is not in the archive
 	Size     int
 	Redacted int
 	data     []byte
@@ -55,7 +55,7 @@ func (b *Bundle) Miss(name string, err error) {
 	b.Entries = append(b.Entries, Entry{Name: name, About: "missing: " + string(reason), missing: true})
 }
 
-// AddFile adds what r holds under files/. A file that is not text is refused: a heap
+// AddFile adds the content of r under files/. A file that is not text is refused: a heap
 // snapshot holds every secret of its process.
 func (b *Bundle) AddFile(name string, r io.Reader) error {
 	text, err := report.Decode(r, maxFile)
@@ -139,7 +139,7 @@ func (b *Bundle) unused(name string) string {
 	}
 }
 
-// Table writes what the archive contains.
+// Table lists the files of the archive.
 func (b *Bundle) Table(w io.Writer, paint report.Painter) error {
 	t := report.Table{Right: map[int]bool{1: true, 2: true}}
 	t.Styled(report.Bold, "FILE", "SIZE", "REDACTED", "WHAT")

@@ -48,7 +48,7 @@ func TestAddFile(t *testing.T) {
 	}
 }
 
-// The cleaner ends on any input, and what is known is gone.
+// The cleaner ends on any input, and a known secret is gone.
 func FuzzClean(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,{"token":"x"}]}`, "-----BEGIN PRIVATE KEY-----\nx", "[[[", "a=b\n"} {
 		f.Add([]byte(seed), "sentinel-value")

@@ -26,7 +26,7 @@ import (
 // Command is a document that a command writes.
 type Command struct {
 	Name  string // command, or command and the mode that has another document: "leaktest judge"
-	About string // what the document is, and how to get it where the name does not say it
+	About string // one sentence, with the flag that chooses the document
 	Type  reflect.Type
 }
 
