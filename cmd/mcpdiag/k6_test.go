@@ -31,7 +31,7 @@ func k6Binary(t *testing.T) string {
 	return ""
 }
 
-// mcpdiag runs a command line, which must end with a code, and returns what it wrote.
+// mcpdiag runs a command line, which must end with a code, and returns its output.
 func mcpdiag(t *testing.T, code int, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -41,7 +41,7 @@ func mcpdiag(t *testing.T, code int, args ...string) string {
 	return out.String()
 }
 
-// k6Summary is what k6 says of a run.
+// k6Summary is the summary that k6 writes of a run.
 type k6Summary struct {
 	Metrics map[string]struct {
 		Count float64 `json:"count"`

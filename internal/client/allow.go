@@ -14,7 +14,7 @@ import (
 // address itself, after the lookup of its name, so that a name cannot hide one.
 type Allow func(netip.AddrPort) error
 
-// both permits what a and b permit; either may be nil.
+// both permits the addresses that a and b permit; either may be nil.
 func both(a, b Allow) Allow {
 	if a == nil || b == nil {
 		if a == nil {

@@ -87,7 +87,7 @@ const (
 	defaultCalls = 10
 )
 
-// Defaults fills in what a plan leaves open.
+// Defaults fills in the parts that a plan leaves open.
 func (p *Plan) Defaults() {
 	p.Rounds = max(p.Rounds, 1)
 	p.End = cmp.Or(p.End, EndDelete)
