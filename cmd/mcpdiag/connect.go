@@ -38,9 +38,10 @@ type connection struct {
 	caCert    string
 	cert, key string
 	insecure  bool
-	maxConns  int  // per host; 0 is no limit
-	named     bool // the targets are arguments
-	fromPlan  bool // the target is the url of a plan: it gets no credentials
+	maxConns  int         // per host; 0 is no limit
+	sent      http.Header // the credentials that open found
+	named     bool        // the targets are arguments
+	fromPlan  bool        // the target is the url of a plan: it gets no credentials
 }
 
 func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
@@ -138,6 +139,7 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 			header = nil
 		}
 	}
+	c.sent = header
 	cfg := c.transport(a)
 	cfg.Header, cfg.Origins, cfg.Conns, cfg.MaxConns = header, targets, conns, c.maxConns
 	cfg.Bearer = bearer

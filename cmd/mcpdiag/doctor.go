@@ -43,6 +43,7 @@ type examiner struct {
 	failOn   choice
 	format   choice
 	output   string
+	more     doctorExtras
 }
 
 // maxFacts is the size of the largest file of facts that is read.
@@ -86,7 +87,7 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	durationVar(fs, &d.deadline, "deadline", doctor.DefaultDeadline, "time for everything")
 	fs.BoolVar(&d.deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
 	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes seconds, up to four times: does cancelling stop it, does it hold up others?")
-	fs.StringVar(&d.slowArgs, "args", "", "arguments of the slow tool, a JSON object (default: made from its input schema)")
+	fs.StringVar(&d.slowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
 	positiveVar(fs, &d.burst, "burst", 0, "send this many cheap requests at once, at most 30; a server elsewhere needs --yes")
 	fs.BoolVar(&d.yes, "yes", false, "allow --burst for a server that is not on this machine")
 	fs.Var(&d.also, "also", "reach for a server that this one depends on: NAME=tcp://host:port, or tls, https; may be repeated")
@@ -108,6 +109,7 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	group(fs, "Facts", "save", "replay", "baseline", "baseline-any")
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
 	foundMaySet(fs, "quick", "deep", "deadline", "fail-on", "format", "only", "skip")
+	d.more.addFlags(fs)
 	paths(fs, "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 15*time.Second)
 	d.conn.addTokenCommand(fs)
@@ -138,6 +140,9 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 		})
 	}
 	if err := d.readBaseline(); err != nil {
+		return err
+	}
+	if err := d.more.check(d.command); err != nil {
 		return err
 	}
 	facts, err := d.facts(ctx, args)
@@ -205,7 +210,7 @@ func (d *examiner) start(ctx context.Context) *doctor.Facts {
 	if deadline == doctor.DefaultDeadline {
 		deadline = doctor.DefaultStart
 	}
-	return doctor.GatherCommand(ctx, d.command, deadline)
+	return doctor.GatherCommand(ctx, doctor.CommandOptions{Args: d.command, Deadline: deadline, Minimal: d.more.minimal, Call: d.more.call(d.slowArgs)})
 }
 
 func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, error) {
@@ -227,7 +232,12 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, 
 	if err != nil {
 		return nil, err
 	}
+	refresh, err := d.more.refreshToken(d.a)
+	if err != nil {
+		return nil, err
+	}
 	return doctor.Gather(ctx, doctor.Options{
+		Header: d.conn.sent, ExpectAuth: d.more.expectAuth, Refresh: refresh, Call: d.more.call(d.slowArgs),
 		Target: target, Client: c, TLS: tlsConfig, Deadline: deadline, Quick: d.quick,
 		Deep: d.deep, SlowTool: d.slowTool, SlowArgs: d.slowArgs, Burst: d.burst, Also: d.also,
 		Credentials: len(d.a.secrets) > 0 || d.conn.cert != "",

@@ -14,8 +14,8 @@ import (
 // checkProbes checks the flags of more probes.
 func (d *examiner) checkProbes() error {
 	switch {
-	case d.slowTool == "" && d.slowArgs != "":
-		return usagef("--args are those of --slow-tool")
+	case d.slowTool == "" && d.more.tool == "" && d.slowArgs != "":
+		return usagef("--args are those of --call or --slow-tool")
 	case !doctor.ValidArgs(d.slowArgs):
 		return usagef("--args: not a JSON object")
 	case d.burst > doctor.MaxBurst:

@@ -23,7 +23,7 @@ func demoFacts(t *testing.T, f demo.Fault) *Facts {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return GatherCommand(t.Context(), []string{self, "demo", f.Name}, 20*time.Second)
+		return GatherCommand(t.Context(), CommandOptions{Args: []string{self, "demo", f.Name}, Deadline: 20 * time.Second})
 	}
 	s := httptest.NewServer(demo.New(cfg).Handler())
 	t.Cleanup(s.Close)

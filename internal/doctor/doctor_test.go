@@ -23,20 +23,32 @@ func examine(t *testing.T, target, token string) *Facts {
 
 func examineWithin(t *testing.T, target, token string, deadline time.Duration) *Facts {
 	t.Helper()
+	o := withToken(token)
+	o.Deadline = deadline
+	return examineWith(t, target, o)
+}
+
+func withToken(token string) Options {
+	if token == "" {
+		return Options{}
+	}
+	return Options{Credentials: true, Header: http.Header{"Authorization": {"Bearer " + token}}}
+}
+
+func examineWith(t *testing.T, target string, o Options) *Facts {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := client.Config{Timeout: 10 * time.Second, Origins: []*url.URL{u}}
-	if token != "" {
-		cfg.Header = http.Header{"Authorization": {"Bearer " + token}}
-	}
+	cfg := client.Config{Timeout: 10 * time.Second, Origins: []*url.URL{u}, Header: o.Header}
 	c, err := client.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.HTTP().CloseIdleConnections)
-	return Gather(t.Context(), Options{Target: u, Client: c, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Credentials: token != "", Hold: 200 * time.Millisecond, Deadline: deadline})
+	o.Target, o.Client, o.TLS, o.Hold = u, c, &tls.Config{MinVersion: tls.VersionTLS12}, 200*time.Millisecond
+	return Gather(t.Context(), o)
 }
 
 // shown returns the failures and warnings of r for a message.
@@ -71,13 +83,22 @@ func TestFaults(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			token := ""
-			if id == "auth.token_works" {
+			switch id {
+			case "auth.token_works":
 				token = "wrong"
+			case "auth.header_mistakes":
+				token = `"right"`
 			}
-			f := examine(t, start(t), token)
+			o := withToken(token)
+			if id == "tools.call" {
+				o.Call = &Call{Name: "echo"}
+			}
+			f := examineWith(t, start(t), o)
 			switch id {
 			case "exposure.debug":
 				f.Loopback = false // it is a failure on public addresses only
+			case "auth.open":
+				f.ExpectAuth = true
 			case "http.coldstart":
 				f.first("initialize").Timing.Total = 11_000 // nobody waits for it here
 			}

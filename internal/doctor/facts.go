@@ -16,15 +16,18 @@ type Facts struct {
 	Schema      string       `json:"schema"`
 	Target      string       `json:"target"` // without secrets
 	At          time.Time    `json:"at"`
-	Credentials bool         `json:"credentials"`        // the user gave some
-	Quick       bool         `json:"quick,omitempty"`    // only the handshake and the listings were asked for
-	Insecure    bool         `json:"insecure,omitempty"` // certificates were not required to be valid
+	Credentials bool         `json:"credentials"`              // the user gave some
+	ExpectAuth  bool         `json:"expect_auth,omitempty"`    // the user says that the server must want a token
+	Mistakes    []string     `json:"token_mistakes,omitempty"` // in how the token is given
+	Quick       bool         `json:"quick,omitempty"`          // only the handshake and the listings were asked for
+	Insecure    bool         `json:"insecure,omitempty"`       // certificates were not required to be valid
 	SecretQuery bool         `json:"secret_query,omitempty"`
 	Loopback    bool         `json:"loopback"`
 	Network     Network      `json:"network"`
 	Exchanges   []*Exchange  `json:"exchanges"`
 	Session     *SessionID   `json:"session,omitempty"`
 	Tools       *ToolListing `json:"tools,omitempty"`
+	Call        *Called      `json:"call,omitempty"`
 	Auth        *Auth        `json:"auth,omitempty"`
 	Stdio       *Stdio       `json:"stdio,omitempty"`
 	OldSSE      *OldSSE      `json:"old_sse,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,14 +18,26 @@ type lab struct {
 	resource  map[string]any
 	server    map[string]any
 	well      middleware // answers below /.well-known/oauth-protected-resource instead
+	keys      string     // at /jwks
+	page      int        // status of the login page without parameters
+	open      bool       // initialize needs no token
+	refresh   string     // answer of the token endpoint
 }
+
+// Key sets, of one key each.
+const (
+	goodKeys    = `{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`
+	privateKeys = `{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}]}`
+)
 
 func newLab() *lab {
 	return &lab{
 		status:    http.StatusUnauthorized,
 		challenge: "Bearer resource_metadata=\"HOST/.well-known/oauth-protected-resource/mcp\"",
 		resource:  map[string]any{"resource": "/mcp", "authorization_servers": []string{""}},
-		server:    map[string]any{"issuer": "", "code_challenge_methods_supported": []string{"S256"}, "client_id_metadata_document_supported": true},
+		server: map[string]any{"issuer": "", "code_challenge_methods_supported": []string{"S256"}, "client_id_metadata_document_supported": true,
+			"authorization_endpoint": "/authorize", "token_endpoint": "/token", "jwks_uri": "/jwks", "authorization_response_iss_parameter_supported": true},
+		keys: goodKeys, page: http.StatusBadRequest, refresh: `{"access_token":"new","refresh_token":"newer","expires_in":3600}`,
 	}
 }
 
@@ -58,6 +71,20 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		document(l.resource)
 	case r.URL.Path == "/.well-known/oauth-authorization-server" && l.server != nil:
 		document(l.server)
+	case r.URL.Path == "/jwks":
+		_, _ = io.WriteString(w, l.keys)
+	case r.URL.Path == "/authorize":
+		w.WriteHeader(l.page)
+	case r.URL.Path == "/token":
+		w.Header().Set("Content-Type", "application/json")
+		if r.PostFormValue("refresh_token") != "spare" {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
+			return
+		}
+		_, _ = io.WriteString(w, l.refresh)
+	case l.open && (strings.Contains(bodyOf(r), `"initialize"`) || r.Method == http.MethodDelete):
+		next.ServeHTTP(w, r)
 	case r.URL.Path != "/mcp" || r.Header.Get("Authorization") == "Bearer right":
 		next.ServeHTTP(w, r)
 	default:
@@ -78,6 +105,8 @@ func labs() map[string]func(*lab) {
 		"auth.prm_servers":  func(l *lab) { l.resource["authorization_servers"] = []string{} },
 		"auth.as_metadata":  func(l *lab) { l.server = nil },
 		"auth.issuer":       func(l *lab) { l.server["issuer"] = "/" },
+		"auth.endpoints":    func(l *lab) { l.page = http.StatusNotFound },
+		"auth.jwks":         func(l *lab) { l.keys = privateKeys },
 		"auth.pkce":         func(l *lab) { delete(l.server, "code_challenge_methods_supported") },
 	}
 }
@@ -101,20 +130,136 @@ func TestHealthyLab(t *testing.T) {
 		if r.Verdict != want {
 			t.Errorf("with the token %q: verdict %s, want %s\n%s", token, r.Verdict, want, shown(r))
 		}
+		if f.Stopped != "" {
+			t.Errorf("with the token %q: %s", token, f.Stopped)
+		}
 		if f.Auth == nil || f.Auth.Resource == nil || len(f.Auth.Servers) != 1 || r.Requests > MaxRequests {
 			t.Errorf("%d requests, %+v", r.Requests, f.Auth)
 		}
 	}
 }
 
-// TestRegistration warns where clients cannot register.
-func TestRegistration(t *testing.T) {
+// TestAuthWarnings has labs with one warning each.
+func TestAuthWarnings(t *testing.T) {
 	t.Parallel()
-	l := newLab()
-	delete(l.server, "client_id_metadata_document_supported")
-	r := Judge(examine(t, served(t, l.serve), ""), Judgement{})
-	if r.Verdict != Degraded || r.worst().ID != "auth.registration" {
+	for id, change := range map[string]func(*lab){
+		"auth.registration": func(l *lab) { delete(l.server, "client_id_metadata_document_supported") },
+		"auth.grants":       func(l *lab) { l.server["grant_types_supported"] = []string{"authorization_code"} },
+		"auth.required":     func(l *lab) { l.open = true },
+		"auth.scope": func(l *lab) {
+			l.status, l.challenge = http.StatusForbidden, `Bearer error="insufficient_scope", scope="write", resource_metadata="HOST/.well-known/oauth-protected-resource/mcp"`
+			l.resource["scopes_supported"] = []string{"read"}
+		},
+	} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			l, token, worst := newLab(), "", id
+			change(l)
+			if id == "auth.scope" {
+				token, worst = "small", "auth.token_works" // which fails
+			}
+			r := Judge(examine(t, served(t, l.serve), token), Judgement{})
+			warned := slices.ContainsFunc(r.Checks, func(c Check) bool { return c.ID == id && c.Severity == finding.Warn })
+			if r.worst().ID != worst || !warned || r.Summary[string(finding.Warn)] != 1 {
+				t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+			}
+		})
+	}
+}
+
+// TestAnonymousLimit warns of a server that counts requests before it looks at tokens.
+func TestAnonymousLimit(t *testing.T) {
+	t.Parallel()
+	r := Judge(examine(t, served(t, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Header.Get("Authorization") == "" {
+			always(429, "text/plain", "slow down")(w, r, next)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}), "right"), Judgement{})
+	if r.Verdict != Degraded || r.worst().ID != "auth.order" {
 		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+}
+
+// TestRefresh spends a refresh token, and keeps it out of the facts.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	for spare, want := range map[string]finding.Severity{"spare": finding.Pass, "spent": finding.Warn} {
+		var rotated string
+		f := examineWith(t, served(t, newLab().serve), Options{Refresh: &Refresh{Token: spare, ClientID: "me", Rotated: func(token string) { rotated = token }}})
+		r := Judge(f, Judgement{Only: []string{"auth.refresh"}})
+		if r.Checks[0].Severity != want || (rotated == "newer") != (want == finding.Pass) {
+			t.Errorf("%s: %+v, replaced by %q", spare, r.Checks[0], rotated)
+		}
+		if saved, err := json.Marshal(f); err != nil || strings.Contains(string(saved), "newer") || strings.Contains(string(saved), spare) {
+			t.Errorf("%v, the facts hold a token:\n%s", err, saved)
+		}
+	}
+}
+
+// TestOpenServers judges who may list the tools.
+func TestOpenServers(t *testing.T) {
+	t.Parallel()
+	list := &Exchange{Probe: "tools/list", Method: "POST", Status: 200, Message: &Message{Result: []byte(`{}`)}}
+	reads, writes := ToolFact{Annotations: map[string]any{"readOnlyHint": true}}, ToolFact{Name: "drop"}
+	for name, tc := range map[string]struct {
+		f    Facts
+		want finding.Severity
+	}{
+		"this machine":    {Facts{Loopback: true, Tools: &ToolListing{Tools: []ToolFact{writes}}}, finding.Info},
+		"reads only":      {Facts{Tools: &ToolListing{Tools: []ToolFact{reads}}}, finding.Info},
+		"one writes":      {Facts{Tools: &ToolListing{Tools: []ToolFact{reads, writes}}}, finding.Warn},
+		"a token is due":  {Facts{ExpectAuth: true, Loopback: true}, finding.Fail},
+		"not asked again": {Facts{Credentials: true}, finding.Skip},
+	} {
+		tc.f.Exchanges = []*Exchange{list}
+		if got := judgeOpen(&tc.f); got.severity != tc.want {
+			t.Errorf("%s: %s %s, want %s", name, got.severity, got.summary, tc.want)
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ field, value, want string }{
+		"right":       {"Authorization", "Bearer abc", ""},
+		"basic":       {"Authorization", "Basic abc", ""},
+		"twice":       {"Authorization", "Bearer Bearer abc", "the word Bearer"},
+		"quotes":      {"Authorization", `Bearer "abc"`, "quotes"},
+		"no scheme":   {"Authorization", "abc", "Authorization without the word Bearer"},
+		"header name": {"Bearer", "abc", "a header named Bearer instead of Authorization"},
+		"cookie":      {"Cookie", "t=eyJhbGciOi", "the token in Cookie instead of Authorization"},
+		"key":         {"X-Api-Key", "abc", ""},
+	} {
+		if got := strings.Join(mistakesIn(http.Header{tc.field: {tc.value}}), ", "); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+// TestKeysOfServers judges key sets.
+func TestKeysOfServers(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]string{
+		goodKeys:      "",
+		"<html>":      "cannot be read",
+		`{"keys":[]}`: "cannot be read",
+		privateKeys:   "1 private key",
+		`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("x", 171) + `","e":"AQAB"}]}`: "1 key is too short",
+	} {
+		l := newLab()
+		l.keys = keys
+		r := Judge(examine(t, served(t, l.serve), ""), Judgement{Only: []string{"auth.jwks"}})
+		if got := r.worst().Summary; (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", keys, got, want)
+		}
+	}
+	const header = "eyJhbGciOiJFUzI1NiIsImtpZCI6Im90aGVyIn0.e30.AA" // its kid is "other"
+	l := newLab()
+	r := Judge(examine(t, served(t, l.serve), header), Judgement{Only: []string{"auth.jwks"}})
+	if got := r.worst().Summary; !strings.Contains(got, "no key with the id of the token") {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -111,13 +111,18 @@ func httpFaults() map[string]middleware {
 			r.Host = "localhost"
 			next.ServeHTTP(w, r)
 		},
-		"auth.token_works": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if r.Header.Get("Authorization") != "Bearer right" {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				w.WriteHeader(http.StatusUnauthorized)
-				return
-			}
-			next.ServeHTTP(w, r)
-		},
+		"auth.open":            nil,
+		"auth.header_mistakes": wantsRight,
+		"auth.token_works":     wantsRight,
 	}
+}
+
+// wantsRight accepts one token.
+func wantsRight(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if r.Header.Get("Authorization") != "Bearer right" {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	next.ServeHTTP(w, r)
 }

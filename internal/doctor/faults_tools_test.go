@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,6 +27,7 @@ func toolFaults() map[string]middleware {
 		"tools.list":       when("tools/list", always(200, "application/json", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"database is locked"}}`)),
 		"tools.pagination": page(goodTool, `,"nextCursor":""`),
 		"tools.schema":     page(`{"name":"echo","inputSchema":{"type":"object","properties":{"a":{"$ref":"#/$defs/missing"}}}}`, ""),
+		"tools.call":       when("tools/call", rpcError(200, -32603)),
 		"tools.names":      page(goodTool+","+goodTool, ""),
 		"exposure.debug": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.URL.Path == "/debug/pprof/" {
@@ -76,6 +78,37 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("verdict %s, want the warning %s only\n%s", r.Verdict, id, shown(r))
 			}
 		})
+	}
+}
+
+// TestCalls judges the answers of a tool that is called, and keeps its arguments and
+// its result out of the facts.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	const list = `{"name":"sum","annotations":{"readOnlyHint":true},"inputSchema":{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},
+		"outputSchema":{"type":"object","properties":{"sum":{"type":"integer"}},"required":["sum"]}}`
+	for answer, want := range map[string]string{
+		`"result":{"content":[],"structuredContent":{"sum":424242}}`:               "pass sum answers in",
+		`"result":{"content":[],"structuredContent":{"sum":"424242"}}`:             "fail the answer of sum is not what it promises",
+		`"result":{"content":[]}`:                                                  "fail the answer of sum is not what it promises",
+		`"result":{"isError":true,"content":[{"type":"text","text":"\u001b no"}]}`: "warn sum says that it failed",
+		`"result":[]`:                           "fail the answer of sum is not what it promises",
+		`"error":{"code":-32602,"message":"a"}`: "warn sum refuses arguments that were made from its own schema",
+		`"error":{"code":-32603,"message":"a"}`: "fail calling sum ends with the JSON-RPC error -32603",
+	} {
+		m := both(page(list, ""), when("tools/call", always(200, "application/json", `{"jsonrpc":"2.0","id":1,`+answer+`}`)))
+		f := examineWith(t, served(t, m), Options{Call: &Call{}})
+		c := Judge(f, Judgement{Only: []string{"tools.call"}}).Checks[0]
+		if got := string(c.Severity) + " " + c.Summary; !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", answer, got, want)
+		}
+		if saved, err := json.Marshal(f); err != nil || strings.Contains(string(saved), "424242") {
+			t.Errorf("%v: the facts hold the result", err)
+		}
+	}
+	f := examineWith(t, served(t, nil), Options{Call: &Call{Name: "missing"}})
+	if c := Judge(f, Judgement{Only: []string{"tools.call"}}).Checks[0]; c.Severity != finding.Skip || !strings.Contains(c.Summary, `no tool "missing"`) {
+		t.Errorf("%s %s", c.Severity, c.Summary)
 	}
 }
 
@@ -163,11 +196,11 @@ func TestSlowStart(t *testing.T) {
 	t.Parallel()
 	var once sync.Once
 	target := served(t, when("initialize", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		once.Do(func() { time.Sleep(1100 * time.Millisecond) })
+		once.Do(func() { time.Sleep(2100 * time.Millisecond) })
 		next.ServeHTTP(w, r)
 	}))
-	f := examineWithin(t, target, "", time.Second)
-	if !f.legacy() || f.Seconds > 1.8 || !f.first("prompts/list").sent() || f.Ended != f.Sessions {
+	f := examineWithin(t, target, "", 2*time.Second)
+	if !f.legacy() || f.Seconds > 3.5 || !f.first("prompts/list").sent() || f.Ended != f.Sessions {
 		t.Errorf("%.1f s, %s, %+v", f.Seconds, f.Stopped, f.first("initialize"))
 	}
 }

@@ -26,6 +26,10 @@ type Options struct {
 	Client      *client.Client // with the credentials of the user
 	TLS         *tls.Config    // settings of the client
 	Credentials bool
+	Header      http.Header   // the credentials, as they are sent; only their form is judged
+	ExpectAuth  bool          // the server must want a token
+	Refresh     *Refresh      // a refresh token to try
+	Call        *Call         // a tool to call
 	Deadline    time.Duration // for everything; 0 means DefaultDeadline
 	Quick       bool          // only the handshake and the listings
 	Hold        time.Duration // how long an event stream is watched; 0 means DefaultHold
@@ -64,7 +68,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 	g := &gatherer{Options: o, anonymous: o.Client.WithoutCredentials(), started: time.Now()}
 	g.f = &Facts{
 		Schema: FactsSchema, Target: client.RedactURL(o.Target), At: g.started.UTC(), Credentials: o.Credentials,
-		Quick: o.Quick, Insecure: o.TLS.InsecureSkipVerify, SecretQuery: len(client.SecretsIn(o.Target)) > 0, Loopback: isLoopback(o.Target.Hostname()),
+		Quick: o.Quick, Insecure: o.TLS.InsecureSkipVerify, ExpectAuth: o.ExpectAuth, Mistakes: mistakesIn(o.Header), SecretQuery: len(client.SecretsIn(o.Target)) > 0, Loopback: isLoopback(o.Target.Hostname()),
 	}
 	g.until = g.started.Add(o.Deadline)
 	g.network(ctx)
@@ -82,11 +86,23 @@ func Gather(ctx context.Context, o Options) *Facts {
 // steps returns the groups of probes in their order. Each decides by the facts so
 // far whether it has something to ask.
 func (g *gatherer) steps() []func(context.Context) {
-	steps := []func(context.Context){g.enter, g.listings}
+	steps := []func(context.Context){g.enter, g.listings, g.callOnce}
 	if !g.Quick {
-		steps = append(steps, g.sessions, g.protocol, g.negatives, g.stream, g.listen, g.authorization, g.exposure)
+		for _, step := range []func(context.Context){g.sessions, g.protocol, g.negatives, g.stream, g.listen} {
+			steps = append(steps, g.unlessLocked(step))
+		}
+		steps = append(steps, g.authorization, g.exposure)
 	}
 	return append(steps, g.behaviour, g.leave)
+}
+
+// unlessLocked leaves a step out where all its requests would be answered with 401.
+func (g *gatherer) unlessLocked(step func(context.Context)) func(context.Context) {
+	return func(ctx context.Context) {
+		if !g.f.needsToken() {
+			step(ctx)
+		}
+	}
 }
 
 // isLoopback reports whether host names this machine.
@@ -118,7 +134,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 		return &Exchange{}, nil
 	}
 	switch {
-	case len(g.f.Exchanges)+g.f.Beside >= g.most()-2: // two are left for ending sessions
+	case g.budgetUsed():
 		g.f.Stopped = fmt.Sprintf("%d requests are the limit", g.most())
 	case ctx.Err() != nil || time.Now().After(g.until):
 		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)
@@ -132,6 +148,9 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 	}
 	return x, body
 }
+
+// budgetUsed reports whether only the requests are left that end sessions.
+func (g *gatherer) budgetUsed() bool { return len(g.f.Exchanges)+g.f.Beside >= g.most()-2 }
 
 // exchange does one exchange, whatever the budget is.
 func (g *gatherer) exchange(ctx context.Context, r request) (*Exchange, []byte) {

@@ -22,6 +22,7 @@ type Auth struct {
 	Named    string     `json:"named,omitempty"` // resource_metadata of the challenge
 	Resource *Resource  `json:"resource,omitempty"`
 	Servers  []Metadata `json:"servers,omitempty"`
+	Refresh  *Refreshed `json:"refresh,omitempty"`
 }
 
 // Resource is the metadata of a protected resource (RFC 9728).
@@ -29,6 +30,7 @@ type Resource struct {
 	URL      string   `json:"url"` // where it was found
 	Resource string   `json:"resource"`
 	Servers  []string `json:"authorization_servers"`
+	Scopes   []string `json:"scopes_supported,omitempty"`
 }
 
 // Metadata is the metadata of an authorization server (RFC 8414).
@@ -40,22 +42,29 @@ type Metadata struct {
 	Registration string   `json:"registration_endpoint"`
 	ByDocument   bool     `json:"client_id_metadata_document_supported"`
 	Refused      bool     `json:"refused,omitempty"` // its address is one that the doctor does not connect to
+	Authorize    string   `json:"authorization_endpoint"`
+	Token        string   `json:"token_endpoint"`
+	Grants       []string `json:"grant_types_supported"`
+	NamesItself  bool     `json:"authorization_response_iss_parameter_supported"`
+	KeysURL      string   `json:"jwks_uri"`
+	Keys         *KeySet  `json:"key_set,omitempty"` // what was found there
 }
 
 // authorization looks from outside at how clients log in. Nothing is registered and
 // nobody logs in.
 func (g *gatherer) authorization(ctx context.Context) {
 	if g.Credentials {
-		r := initializePost("anonymous", legacy)
-		r.anonymous = true
-		g.send(ctx, r)
+		g.withoutCredentials(ctx)
 	}
 	challenge := g.f.challenge()
 	if !challenge.sent() {
 		return
 	}
-	invalid := initializePost("invalid token", legacy)
-	invalid.anonymous, invalid.header["Authorization"] = true, "Bearer mcpdiag-invalid"
+	invalid := initializePost("", legacy)
+	if strings.HasSuffix(challenge.Probe, "tools/list") {
+		invalid = g.list("tools", "")
+	}
+	invalid.probe, invalid.anonymous, invalid.header["Authorization"] = "invalid token", true, "Bearer mcpdiag-invalid"
 	g.send(ctx, invalid)
 	g.f.Auth = &Auth{Named: namedMetadata(challenge.Header)}
 	a := &authGatherer{gatherer: g, client: g.anonymous.WithAllow(client.PublicOnly(ctx, g.Target))}
@@ -64,14 +73,30 @@ func (g *gatherer) authorization(ctx context.Context) {
 	if g.f.Auth.Resource == nil {
 		return
 	}
-	for _, issuer := range g.f.Auth.Resource.Servers[:min(len(g.f.Auth.Resource.Servers), 2)] {
+	for i, issuer := range g.f.Auth.Resource.Servers[:min(len(g.f.Auth.Resource.Servers), 2)] {
 		a.server(ctx, issuer)
+		a.keys(ctx, &g.f.Auth.Servers[i])
+		if i == 0 {
+			a.endpoints(ctx, g.f.Auth.Servers[i])
+		}
 	}
+}
+
+// withoutCredentials opens a session, and lists the tools of the session in use.
+func (g *gatherer) withoutCredentials(ctx context.Context) {
+	r := initializePost("anonymous", legacy)
+	r.anonymous = true
+	if x, _ := g.send(ctx, r); !x.result() || !g.f.entry().result() {
+		return
+	}
+	r = g.list("tools", "")
+	r.probe, r.anonymous, r.limit = "anonymous tools/list", true, maxPage
+	g.send(ctx, r)
 }
 
 // challenge returns the exchange in which the server asked for a token.
 func (f *Facts) challenge() *Exchange {
-	for _, x := range []*Exchange{f.first("anonymous"), f.entry()} {
+	for _, x := range []*Exchange{f.first("anonymous"), f.entry(), f.first("anonymous tools/list"), f.first("tools/list")} {
 		if x.sent() && x.kind() == kindAuth {
 			return x
 		}
@@ -139,7 +164,7 @@ func (a *authGatherer) server(ctx context.Context, issuer string) {
 			}
 		}
 	}
-	found.Asked, found.Refused = issuer, a.refused && found.URL == ""
+	found.Asked, found.Keys, found.Refused = issuer, nil, a.refused && found.URL == ""
 	a.f.Auth.Servers = append(a.f.Auth.Servers, found)
 }
 
@@ -151,11 +176,24 @@ func isWebAddress(address string) bool {
 
 // fetch reads a JSON document into v.
 func (a *authGatherer) fetch(ctx context.Context, probe, place string, v any) bool {
-	if a.fetches++; a.fetches > maxAuthFetch {
-		return false
+	x, body := a.read(ctx, probe, place)
+	return x.ok() && json.Unmarshal(body, v) == nil
+}
+
+// read reads a document whose address the server chose.
+func (a *authGatherer) read(ctx context.Context, probe, place string) (*Exchange, []byte) {
+	if a.fetches++; a.fetches > maxAuthFetch || !a.secure(place) {
+		return &Exchange{}, nil
 	}
 	r := request{probe: probe, verb: http.MethodGet, url: place, anonymous: true, client: a.client, header: map[string]string{"Accept": "application/json"}, limit: maxMetadata, timeout: connectTime}
 	x, body := a.send(ctx, r)
 	a.refused = x.refused
-	return x.ok() && json.Unmarshal(body, v) == nil
+	return x, body
+}
+
+// secure reports whether an address is https, or is http as the target is: on this
+// machine, or at the same place.
+func (a *authGatherer) secure(place string) bool {
+	u, err := url.Parse(place)
+	return err == nil && isWebAddress(place) && (u.Scheme == "https" || a.f.Loopback || client.SameOrigin(u, a.Target))
 }

@@ -80,8 +80,6 @@ func (g *gatherer) protocol(ctx context.Context) {
 	}
 	g.send(ctx, g.inSession("unknown method", "1", "mcpdiag/unknown", ""))
 	g.send(ctx, g.withSession(post("bad JSON", `{"jsonrpc":`)))
-	g.send(ctx, g.inSession("string id", `"mcpdiag-1"`, "ping", ""))
-	g.send(ctx, g.inSession("zero id", "0", "ping", ""))
 	version := g.inSession("bad version header", "1", "ping", "")
 	version.header[versionHeader] = "1900-01-01"
 	g.send(ctx, version)

@@ -42,7 +42,7 @@ func follows(a, b string) bool {
 func (g *gatherer) leave(ctx context.Context) {
 	if g.session != "" {
 		g.end(ctx, "delete", g.sessionURL, g.session)
-		if x := g.f.first("delete"); x.ok() && !g.Quick {
+		if x := g.f.first("delete"); x.ok() && !g.Quick && !g.f.needsToken() {
 			g.send(ctx, g.cheap("after delete"))
 		}
 	}

@@ -34,6 +34,7 @@ type Stdio struct {
 	Stderr   string   `json:"stderr,omitempty"` // its last lines
 	ExitMs   float64  `json:"exit_ms,omitempty"`
 	Stuck    bool     `json:"stuck,omitempty"` // it went on after its input ended
+	Minimal  *Minimal `json:"minimal,omitempty"`
 }
 
 // stdioGatherer speaks to a command over its standard streams.
@@ -45,8 +46,17 @@ type stdioGatherer struct {
 	answers chan []byte // lines that are JSON objects
 }
 
+// CommandOptions say which command is examined, and how.
+type CommandOptions struct {
+	Args     []string
+	Deadline time.Duration // until the answer to initialize; 0 means DefaultStart
+	Minimal  bool          // start it again with a short environment
+	Call     *Call         // a tool to call
+}
+
 // GatherCommand starts a server, examines it over its standard streams and ends it.
-func GatherCommand(ctx context.Context, args []string, deadline time.Duration) *Facts {
+func GatherCommand(ctx context.Context, o CommandOptions) *Facts {
+	args, deadline := o.Args, o.Deadline
 	if deadline <= 0 {
 		deadline = DefaultStart
 	}
@@ -61,13 +71,22 @@ func GatherCommand(ctx context.Context, args []string, deadline time.Duration) *
 		s.NoStart = report.Line(err.Error())
 		return f
 	}
-	g := &stdioGatherer{gatherer: &gatherer{f: f, started: begin}, conn: conn, s: s, answers: make(chan []byte, 64)}
-	go g.read()
+	g := newStdioGatherer(f, conn, s)
+	g.Call = o.Call
 	g.speak(ctx)
 	g.end()
 	s.Stderr = lastLines(tail.Bytes(), stderrLines)
+	if o.Minimal && s.Answered {
+		s.Minimal = startMinimal(ctx, args)
+	}
 	f.Seconds = time.Since(begin).Seconds()
 	return f
+}
+
+func newStdioGatherer(f *Facts, conn *process.Conn, s *Stdio) *stdioGatherer {
+	g := &stdioGatherer{gatherer: &gatherer{f: f, started: time.Now()}, conn: conn, s: s, answers: make(chan []byte, 64)}
+	go g.read()
+	return g
 }
 
 // read reads lines until the end, and drops those that nobody waits for. Its notes
@@ -158,6 +177,24 @@ func (g *stdioGatherer) speak(ctx context.Context) {
 	g.ask(ctx, "string id", `{"jsonrpc":"2.0","id":"mcpdiag-1","method":"ping"}`)
 	g.ask(ctx, "zero id", `{"jsonrpc":"2.0","id":0,"method":"ping"}`)
 	g.ask(ctx, "unknown method", `{"jsonrpc":"2.0","id":1,"method":"mcpdiag/unknown","params":{}}`)
+	if tool, params := g.f.chooseTool(g.Call); tool != nil {
+		x, m := g.whole(ctx, callProbe, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s}}`, callProbe, params))
+		g.f.Call.answered(tool, m, x)
+	}
+	g.big(ctx)
+}
+
+// bigLine is the size of a message that a server must be able to read: readers with a
+// fixed buffer often end at 64 KiB.
+const bigLine = 128 << 10
+
+// big sends a long line, as the last one: some servers end at it.
+func (g *stdioGatherer) big(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	x := g.ask(ctx, "big line", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"io.mcpdiag/padding":"`+strings.Repeat("x", bigLine)+`"}}}`)
+	x.Payload = x.Payload[:100] + "…"
 }
 
 // early notes how the command ended, after it closed its streams.
@@ -174,6 +211,22 @@ func (g *stdioGatherer) tell(message string) bool {
 	return err == nil
 }
 
+// tellWithin writes a message, and returns why it could not be written. A server that
+// does not read blocks the write until end closes the pipe.
+func (g *stdioGatherer) tellWithin(ctx context.Context, message string) string {
+	written := make(chan bool, 1)
+	go func() { written <- g.tell(message) }()
+	select {
+	case ok := <-written:
+		if !ok {
+			return "the server closed its standard input"
+		}
+		return ""
+	case <-ctx.Done():
+		return "the server does not read its standard input"
+	}
+}
+
 func (g *stdioGatherer) ask(ctx context.Context, probe, message string) *Exchange {
 	x, _ := g.whole(ctx, probe, message)
 	return x
@@ -186,8 +239,7 @@ func (g *stdioGatherer) whole(ctx context.Context, probe, message string) (*Exch
 	x := &Exchange{Probe: probe, Method: methodStdio, Payload: message, At: begin.UTC()}
 	g.f.Exchanges = append(g.f.Exchanges, x)
 	var whole *Message
-	if !g.tell(message) {
-		x.Failed = "the server closed its standard input"
+	if x.Failed = g.tellWithin(ctx, message); x.Failed != "" {
 		return x, nil
 	}
 	for whole == nil {

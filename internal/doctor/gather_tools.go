@@ -111,8 +111,13 @@ func (g *gatherer) exposure(ctx context.Context) {
 	if !g.f.entry().result() && g.f.entry().kind() != kindAuth {
 		return
 	}
+	healthy := false
 	for _, path := range []string{"/health", "/healthz", "/ready", "/metrics", "/debug/pprof/", "/debug/vars", "/debug/snapshot"} {
+		if healthy && contains([]string{"/healthz", "/ready"}, path) {
+			continue // one page is enough
+		}
 		u := url.URL{Scheme: g.Target.Scheme, Host: g.Target.Host, Path: path}
-		g.send(ctx, request{probe: path, verb: http.MethodGet, url: u.String(), anonymous: true, limit: 4 << 10})
+		x, _ := g.send(ctx, request{probe: path, verb: http.MethodGet, url: u.String(), anonymous: true, limit: 4 << 10})
+		healthy = healthy || x.ok() && contentType(x.Header) != "text/html"
 	}
 }

@@ -5,7 +5,7 @@ func Plan(quick bool) []string {
 	plan := []string{
 		"look the host up, connect to each address, TLS handshake with each",
 		"POST server/discover, initialize, notifications/initialized (3 requests)",
-		"POST ping, or server/discover without sessions: 5 times, for the latency",
+		"POST ping, or server/discover without sessions: 5 times, two of them with unusual ids, for the latency",
 		"POST tools/list to its last page (at most 20), prompts/list, resources/list, the first page of tools again",
 		"POST initialize and GET at the usual paths, only if nothing is served at this one (at most 5)",
 	}
@@ -14,12 +14,12 @@ func Plan(quick bool) []string {
 	} else {
 		plan = append(plan,
 			"POST ping on 5 new connections, and with the id of a session that does not exist (6)",
-			"POST an unknown method, broken JSON, ping with other ids and version headers, initialize with a future version a batch (8, and 2 for 2026-07-28)",
+			"POST an unknown method, broken JSON, ping with other version headers, initialize with a future version a batch (6, and 2 for 2026-07-28)",
 			"GET the event stream for a second, and again (2, or 3 where it is refused)",
 			"POST subscriptions/listen, left after its first message (1, or 2 where none comes; only 2026-07-28)",
 			"POST ping with a foreign Origin, with a foreign Host, and with the Origin of a browser; OPTIONS; POST ping with the other slash (5)",
-			"only if a token is wanted: POST initialize without and with an invalid token; GET the metadata of the resource and of its authorization servers, from public addresses (at most 10)",
-			"GET /health, /healthz, /ready, /metrics, /debug/pprof/, /debug/vars, /debug/snapshot, without credentials (7)",
+			"only if a token is wanted: POST initialize and tools/list without a token, initialize with an invalid one; GET the metadata of the resource and of its authorization servers, their keys and the login page, from public addresses (at most 11)",
+			"GET /health (or /healthz, /ready), /metrics, /debug/pprof/, /debug/vars, /debug/snapshot, without credentials (5 to 7)",
 		)
 	}
 	if !quick {

@@ -9,7 +9,11 @@ func authRules() []rule {
 	entry := entryNeeds()
 	return []rule{
 		{id: "auth.required", title: "the server says whether it needs a token", shows: true, needs: entry, judge: judgeRequired},
-		{id: "auth.token_works", title: "the token is accepted", shows: true, needs: entry, fails: true, judge: judgeTokenWorks},
+		{id: "auth.open", title: "the tools are for the intended users only", needs: entry, fails: true, judge: judgeOpen},
+		{id: "auth.order", title: "anonymous requests get 401 before limits count them", needs: entry, judge: judgeAuthOrder},
+		{id: "auth.header_mistakes", title: "the token is given as it should be", needs: entry, fails: true, judge: judgeMistakes, reference: "RFC 6750, section 2.1"},
+		{id: "auth.scope", title: "a lack of scope says which is needed", needs: entry, judge: judgeScope, reference: "RFC 6750, section 3.1"},
+		{id: "auth.token_works", title: "the token is accepted", shows: true, needs: append(entry, "auth.header_mistakes"), fails: true, judge: judgeTokenWorks},
 		{id: "auth.status", title: "a missing and an invalid token are answered with 401", needs: entry, fails: true, judge: judgeAuthStatus, reference: "MCP authorization: error handling"},
 		{id: "auth.challenge", title: "the challenge says how to log in", needs: []string{"auth.status"}, fails: true, judge: judgeChallenge, reference: "RFC 9728, section 5"},
 		{id: "auth.prm_open", title: "the metadata of the resource needs no login", needs: []string{"auth.challenge"}, fails: true, judge: judgeMetadataOpen, reference: "RFC 9728, section 3"},
@@ -19,12 +23,21 @@ func authRules() []rule {
 		{id: "auth.as_metadata", title: "the authorization server has metadata", needs: []string{"auth.prm_servers"}, fails: true, judge: judgeServerMetadata, reference: "RFC 8414, section 3"},
 		{id: "auth.issuer", title: "the authorization server is the one that was asked for", needs: []string{"auth.as_metadata"}, fails: true, judge: judgeIssuer, reference: "RFC 8414, section 3.3"},
 		{id: "auth.pkce", title: "the authorization server supports PKCE", needs: []string{"auth.as_metadata"}, fails: true, judge: judgePKCE, reference: "MCP authorization: authorization code protection"},
+		{id: "auth.endpoints", title: "the endpoints of the authorization server are there", needs: []string{"auth.as_metadata"}, fails: true, judge: judgeEndpoints, reference: "RFC 8414, section 2"},
+		{id: "auth.jwks", title: "the keys of the authorization server are usable", needs: []string{"auth.as_metadata"}, fails: true, judge: judgeKeys, reference: "RFC 7517"},
+		{id: "auth.iss_param", title: "the authorization server names itself in its answers", needs: []string{"auth.as_metadata"}, judge: judgeIssParam, reference: "RFC 9207"},
+		{id: "auth.grants", title: "users stay logged in", needs: []string{"auth.as_metadata"}, judge: judgeGrants, reference: "RFC 8414, section 2"},
+		{id: "auth.refresh", title: "the refresh token works", needs: []string{"auth.endpoints"}, judge: judgeRefresh, reference: "RFC 6749, section 6"},
 		{id: "auth.registration", title: "clients can register", needs: []string{"auth.as_metadata"}, judge: judgeRegistration, reference: "MCP authorization: client registration"},
 	}
 }
 
 func judgeRequired(f *Facts) opinion {
-	if x := f.challenge(); x.sent() {
+	x := f.challenge()
+	switch {
+	case x.sent() && strings.HasSuffix(x.Probe, "tools/list"):
+		return warn("initialize needs no token, tools/list does: clients that look only at initialize never log in").fix("answer initialize with 401 as well").saw(x)
+	case x.sent():
 		return info("the server wants a token").saw(x)
 	}
 	if f.Credentials && !f.first("anonymous").sent() {

@@ -13,12 +13,12 @@ func notAsked(f *Facts) opinion {
 		o = skip("not asked: %s", f.Stopped)
 	case f.oldSSE():
 		o = skip("not asked over HTTP+SSE")
+	case f.needsToken():
+		o = skip("not asked: the server wants a token and got none")
 	case f.modern() && !f.legacy():
 		return skip("%s does without", modern)
 	case f.Quick:
 		o = skip("not asked with --quick")
-	case f.needsToken():
-		o = skip("not asked: the server wants a token and got none")
 	}
 	o.unasked = true
 	return o
@@ -26,8 +26,8 @@ func notAsked(f *Facts) opinion {
 
 // needsToken reports whether the server wants a token and the user gave none.
 func (f *Facts) needsToken() bool {
-	x := f.entry()
-	return !f.Credentials && x.sent() && x.kind() == kindAuth
+	x, list := f.entry(), f.first("tools/list")
+	return !f.Credentials && (x.sent() && x.kind() == kindAuth || list.sent() && list.kind() == kindAuth)
 }
 
 func judgeSlash(f *Facts) opinion {
@@ -105,7 +105,7 @@ func missingFields(list string, names ...string) []string {
 const slowMs = 1000
 
 func judgeLatency(f *Facts) opinion {
-	list := f.probe("latency")
+	list := slices.Concat(f.probe("latency"), f.probe("string id"), f.probe("zero id"))
 	list = slices.DeleteFunc(list, func(x *Exchange) bool { return x.Status == 0 })
 	if len(list) < 2 {
 		return notAsked(f)

@@ -210,7 +210,7 @@ func judgeVersionHeader(f *Facts) opinion {
 func judgeInitialized(f *Facts) opinion {
 	x := f.first("initialized")
 	switch {
-	case x.Status == 0:
+	case x.Status == 0, x.Status == http.StatusUnauthorized && !f.Credentials:
 		return notAsked(f)
 	case x.Status != http.StatusAccepted:
 		return fail("notifications/initialized is answered with %d: several clients give up", x.Status).fix("answer 202 without a body").saw(x)
@@ -226,7 +226,7 @@ func judgeIDs(f *Facts) opinion {
 	asked := false
 	for _, sent := range []struct{ probe, id string }{{"string id", `"mcpdiag-1"`}, {"zero id", "0"}} {
 		x := f.first(sent.probe)
-		if x.Status == 0 {
+		if x.Status == 0 || x.Status == http.StatusUnauthorized && !f.Credentials {
 			continue
 		}
 		asked = true

@@ -1,12 +1,17 @@
 package doctor
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 func stdioRules() []rule {
 	return []rule{
 		{id: "stdio.start", title: "the command starts and stays", shows: true, fails: true, judge: judgeStart, reference: "MCP transports: stdio"},
 		{id: "stdio.stdout", title: "standard output has messages only", shows: true, needs: []string{"stdio.start"}, fails: true, judge: judgeStdout, reference: "MCP transports: stdio"},
 		{id: "stdio.silent", title: "the server answers initialize", needs: []string{"stdio.start", "stdio.stdout"}, fails: true, judge: judgeSilent, reference: "MCP lifecycle"},
+		{id: "stdio.big", title: "long messages are read", needs: []string{"stdio.start", "stdio.stdout", "stdio.silent"}, fails: true, judge: judgeBig, reference: "MCP transports: stdio"},
+		{id: "stdio.env", title: "the server starts with a short environment, too", needs: []string{"stdio.start", "stdio.stdout", "stdio.silent"}, judge: judgeEnvironment},
 		{id: "stdio.exit", title: "the server ends with its input", shows: true, needs: []string{"stdio.start", "stdio.stdout", "stdio.silent"}, judge: judgeExit, reference: "MCP lifecycle: shutdown"},
 	}
 }
@@ -69,6 +74,34 @@ func judgeSilent(f *Facts) opinion {
 			fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted(s.words()...)
 	}
 	return pass("it does")
+}
+
+func judgeBig(f *Facts) opinion {
+	x := f.first("big line")
+	switch {
+	case f.Stdio == nil:
+		return skip("the server is no command")
+	case !x.sent():
+		return notAsked(f)
+	case x.Status == 0:
+		return fail("the server stops at a message of 128 KiB (%s)", cmp.Or(x.Failed, "no answer")).
+			fix("read lines without a limit of 64 KiB: clients send documents in arguments; in Go, give bufio.Scanner a larger Buffer").noted(f.Stdio.words()...)
+	}
+	return pass("128 KiB")
+}
+
+func judgeEnvironment(f *Facts) opinion {
+	switch {
+	case f.Stdio == nil:
+		return skip("the server is no command")
+	case f.Stdio.Minimal == nil:
+		return skip("not tried; --minimal-env starts it again with HOME and a short PATH only")
+	case f.Stdio.Minimal.Answered:
+		return pass("it does")
+	}
+	m := *f.Stdio.Minimal
+	return warn("the server works only with the environment of your shell: hosts with a window start it with PATH=%s", m.Path).
+		fix("give the full path of the command, and its variables in env, in the settings of the host").noted(m.Failed).noted((&Stdio{Stderr: m.Stderr}).words()...)
 }
 
 func judgeExit(f *Facts) opinion {

@@ -153,9 +153,7 @@ func judgeIdle(f *Facts) opinion {
 			return info("%s closes streams on which nothing comes for %d s, unless it is set otherwise", hop, limits[hop]).fix("send an SSE comment every 15 to 25 s")
 		}
 	}
-	o := skip("not watched for minutes (--deep)")
-	o.unasked = true
-	return o
+	return skip("not watched for minutes (--deep)")
 }
 
 func judgeOldSSE(f *Facts) opinion {

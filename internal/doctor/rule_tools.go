@@ -20,6 +20,7 @@ func toolRules() []rule {
 		{id: "tools.order", title: "tools are always listed in the same order", needs: tools, judge: judgeOrder, reference: "MCP 2026-07-28 tools: listing"},
 		{id: "tools.tokens", title: "the tools leave room in the context of a model", shows: true, needs: tools, judge: judgeTokens},
 		{id: "tools.text", title: "names and descriptions hide nothing", needs: tools, judge: judgeHidden},
+		{id: "tools.call", title: "a tool can be called", shows: true, needs: append(tools, "tools.schema"), fails: true, judge: judgeCall, reference: "MCP tools: calling"},
 		{id: "tools.annotations", title: "tools say whether they change anything", needs: tools, judge: judgeAnnotations},
 	}
 }
@@ -48,6 +49,8 @@ func judgeList(f *Facts) opinion {
 		return warn("tools are announced, but there are none").fix("register tools before clients connect, or announce none").saw(x)
 	case none:
 		return o
+	case f.Tools == nil && f.needsToken():
+		return notAsked(f)
 	case f.Tools == nil:
 		return fail("tools/list fails (%d)", x.Status).fix("the error says why").saw(x)
 	case f.Tools.Cut:

@@ -42,8 +42,17 @@ func stdioServer(fault string) {
 		os.Exit(7)
 	case "stdio.stdout":
 		fmt.Println("Server listening on stdio")
+	case "stdio.env":
+		if path, _ := minimalEnvironment(); os.Getenv("PATH") == path {
+			fmt.Fprintln(os.Stderr, "Error: cannot find the database")
+			os.Exit(7)
+		}
 	}
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+	in := bufio.NewScanner(os.Stdin)
+	if fault != "stdio.big" {
+		in.Buffer(nil, 1<<20)
+	}
+	for in.Scan() {
 		answer(in.Text(), fault)
 	}
 	if fault == "stdio.exit" {
@@ -73,7 +82,9 @@ func answer(line, fault string) {
 }
 
 // stdioFaults lists the faults of stdioServer that are failures.
-func stdioFaults() []string { return []string{"stdio.start", "stdio.stdout", "stdio.silent"} }
+func stdioFaults() []string {
+	return []string{"stdio.start", "stdio.stdout", "stdio.silent", "stdio.big"}
+}
 
 func TestStdioFaults(t *testing.T) {
 	t.Parallel()
@@ -81,21 +92,21 @@ func TestStdioFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range append(stdioFaults(), "stdio.exit", "none") {
+	for _, id := range append(stdioFaults(), "stdio.exit", "stdio.env", "none") {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			deadline := 20 * time.Second
 			if id == "stdio.silent" {
 				deadline = time.Second
 			}
-			f := GatherCommand(t.Context(), []string{self, "stdio-server", id}, deadline)
+			f := GatherCommand(t.Context(), CommandOptions{Args: []string{self, "stdio-server", id}, Deadline: deadline, Minimal: id == "stdio.env" || id == "none"})
 			r := Judge(f, Judgement{})
 			switch id {
 			case "none":
 				if r.Verdict != Healthy {
 					t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
 				}
-			case "stdio.exit":
+			case "stdio.exit", "stdio.env":
 				if r.Verdict != Degraded || r.worst().ID != id {
 					t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
 				}
@@ -110,7 +121,7 @@ func TestStdioFaults(t *testing.T) {
 
 func TestNoSuchCommand(t *testing.T) {
 	t.Parallel()
-	r := Judge(GatherCommand(t.Context(), []string{"no-such-command-of-mcpdiag"}, time.Second), Judgement{})
+	r := Judge(GatherCommand(t.Context(), CommandOptions{Args: []string{"no-such-command-of-mcpdiag"}, Deadline: time.Second}), Judgement{})
 	if r.Verdict != Unreachable || !slices.Equal(r.RootCauses, []string{"stdio.start"}) {
 		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
 	}

@@ -149,14 +149,15 @@ func notChecked(f *Facts, checks []Check) []string {
 // beyond lists what takes a flag of its own, or another command.
 func (f *Facts) beyond() []string {
 	b, lines := f.Behaviour, []string{}
-	if b == nil || b.Tool == "" {
-		lines = append(lines, "tool calls (--slow-tool)")
+	called := f.Call != nil && f.Call.Tool != "" || b != nil && b.Tool != ""
+	if !called {
+		lines = append(lines, "tool calls (--call, --slow-tool)")
 	}
 	if b == nil || b.IdleMs == 0 {
 		lines = append(lines, "event streams over minutes (--deep)")
 	}
-	if f.Stdio != nil {
-		lines = []string{"tool calls"}
+	if f.Stdio != nil && !called {
+		lines = []string{"tool calls (--call)"}
 	}
 	return append(lines, "load (mcpdiag loadtest)")
 }

@@ -26,10 +26,12 @@ type Child struct {
 	status syscall.WaitStatus // valid when exit.Known
 }
 
-// Command is a command to start. Its environment is this process's, then Env.
+// Command is a command to start. Its environment is this process's, then Env; only Env
+// if OnlyEnv is set.
 type Command struct {
 	Args           []string
 	Env            []string
+	OnlyEnv        bool
 	Stdin          io.Reader // nil: a pipe that stays open and empty until Stop, for a server that ends with its input
 	Stdout, Stderr io.Writer
 }
@@ -55,7 +57,9 @@ func Start(c Command) (*Child, error) {
 	if cmd.Err != nil {
 		return nil, explainStart(c.Args[0], cmd.Err)
 	}
-	cmd.Env = append(os.Environ(), c.Env...)
+	if cmd.Env = c.Env; !c.OnlyEnv {
+		cmd.Env = append(os.Environ(), c.Env...)
+	}
 	child := &Child{done: make(chan struct{})}
 	if err := child.stdio.open(cmd, c); err != nil {
 		return nil, explainStart(c.Args[0], err)

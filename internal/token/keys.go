@@ -55,6 +55,25 @@ func ReadKeys(data []byte, source string) (Keys, error) {
 	return k, nil
 }
 
+// Len returns the number of keys.
+func (k Keys) Len() int { return len(k.set.Keys) }
+
+// Has reports whether a key has this id, or has none.
+func (k Keys) Has(id string) bool {
+	return slices.ContainsFunc(k.set.Keys, func(key jose.JSONWebKey) bool { return key.KeyID == "" || key.KeyID == id })
+}
+
+// Weak returns how many keys are RSA keys that are too short.
+func (k Keys) Weak() int {
+	n := 0
+	for _, key := range k.set.Keys {
+		if public, ok := key.Key.(*rsa.PublicKey); ok && public.N.BitLen() < minRSA {
+			n++
+		}
+	}
+	return n
+}
+
 // Secret returns the key of an HMAC.
 func Secret(secret []byte, source string) Keys { return Keys{secret: secret, Source: source} }
 

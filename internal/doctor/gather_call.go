@@ -1,0 +1,151 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Call names the tool that doctor calls, once.
+type Call struct {
+	Name      string // empty: the first tool that only reads
+	Arguments string // a JSON object; empty: made from the schema of the tool
+}
+
+// Called is the outcome of that call.
+type Called struct {
+	Tool    string `json:"tool,omitempty"`     // empty: none was called
+	Why     string `json:"why,omitempty"`      // why none was called
+	Made    bool   `json:"made,omitempty"`     // the arguments were made from the schema
+	IsError bool   `json:"is_error,omitempty"` // the tool says that it failed
+	Text    string `json:"text,omitempty"`     // the beginning of its answer, where it failed
+	Invalid string `json:"invalid,omitempty"`  // why the answer is not what outputSchema says
+}
+
+// callProbe is the probe of a call.
+const callProbe = "tools/call"
+
+// callOnce calls the tool that the user chose.
+func (g *gatherer) callOnce(ctx context.Context) {
+	tool, params := g.f.chooseTool(g.Call)
+	if tool == nil {
+		return
+	}
+	r := g.inSession(callProbe, "1", callProbe, "{"+params+"}")
+	if !g.f.legacy() {
+		r = modernPost(callProbe, callProbe, params)
+		r.header["Mcp-Name"] = tool.Name
+	}
+	r.limit = maxPage
+	x, body := g.send(ctx, r)
+	g.f.Call.answered(tool, parseMessage(contentType(x.Header), body), x)
+}
+
+// chooseTool returns the tool that c names and the parameters of its call. It notes
+// the choice, or why there is none.
+func (f *Facts) chooseTool(c *Call) (tool *ToolFact, params string) {
+	if c == nil {
+		return nil, ""
+	}
+	f.Call = &Called{}
+	all := f.tools()
+	for i, t := range all {
+		if t.Name != "" && t.Name == c.Name || c.Name == "" && t.Annotations["readOnlyHint"] == true && t.Annotations["destructiveHint"] != true {
+			tool = &all[i]
+			break
+		}
+	}
+	switch {
+	case tool == nil && c.Name == "":
+		f.Call.Why = "no tool says that it only reads"
+		return nil, ""
+	case tool == nil:
+		f.Call.Why = fmt.Sprintf("there is no tool %q", report.Cell(c.Name, 64))
+		return nil, ""
+	}
+	values := c.Arguments
+	if values == "" {
+		f.Call.Made = true
+		values = string(arguments.Make(jsontext.Value(tool.Input), rand.New(rand.NewPCG(1, 1)))) //nolint:gosec // not for secrets
+	}
+	f.Call.Tool = tool.Name
+	return tool, fmt.Sprintf(`"name":%s,"arguments":%s`, quoteJSON(tool.Name), values)
+}
+
+// answered notes the answer m of a tool, and keeps out of x what was sent and what a
+// tool that worked has answered.
+func (c *Called) answered(tool *ToolFact, m *Message, x *Exchange) {
+	x.Payload = report.RedactText(x.Payload)
+	var result struct {
+		IsError bool `json:"isError"`
+		Content []struct {
+			Text string `json:"text"`
+		} `json:"content"`
+		Structured json.RawMessage `json:"structuredContent"`
+	}
+	if m == nil || len(m.Result) == 0 {
+		return
+	}
+	x.Body, x.Message = "", &Message{ID: m.ID, Result: json.RawMessage("null")}
+	if json.Unmarshal(m.Result, &result) != nil {
+		c.Invalid = "the result is not that of a tool"
+		return
+	}
+	if c.IsError = result.IsError; c.IsError {
+		for _, part := range result.Content[:min(len(result.Content), 3)] {
+			c.Text += part.Text[:min(len(part.Text), maxBodyKept)] + " "
+		}
+		c.Text = cutWords(report.Line(report.RedactText(c.Text)), 200)
+		return
+	}
+	if len(tool.Output) > 0 && string(tool.Output) != "null" {
+		if err := conforms(result.Structured, tool.Output); err != nil {
+			c.Invalid = err.Error()
+		}
+	}
+}
+
+// conforms returns why a value is not what a schema says. A schema that cannot be used
+// says nothing: tools.schema judges it.
+func conforms(value, schema json.RawMessage) error {
+	var s jsonschema.Schema
+	var v any
+	if json.Unmarshal(schema, &s) != nil {
+		return nil
+	}
+	resolved, err := s.Resolve(nil)
+	if err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	if len(value) == 0 || json.Unmarshal(value, &v) != nil {
+		return errors.New("there is an outputSchema, but no structuredContent")
+	}
+	return withoutValues(resolved.Validate(v))
+}
+
+// place matches the places in the schema that an error of a validation names.
+var place = regexp.MustCompile(`validating (/[^\s:]+): (?:([a-zA-Z]+): )?`)
+
+// withoutValues returns the error of a validation without values, which are those of
+// the user.
+func withoutValues(err error) error {
+	if err == nil {
+		return nil
+	}
+	where := "structuredContent is not as outputSchema says"
+	if all := place.FindAllStringSubmatch(err.Error(), -1); len(all) > 0 {
+		last := all[len(all)-1]
+		where += ", at " + last[1] + " " + last[2]
+	}
+	return errors.New(strings.TrimSpace(report.Cell(where, 160)))
+}
