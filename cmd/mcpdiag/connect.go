@@ -51,7 +51,7 @@ func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
 	c.addTransportFlags(fs, timeout)
 }
 
-// addCredentialFlags adds the flags for what a server asks of its clients.
+// addCredentialFlags adds the flags for credentials.
 func (c *connection) addCredentialFlags(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&c.headers, "header", "H", nil, "send this header, 'Name: value' or 'Name: @file'; repeatable")
 	fs.StringVar(&c.tokenFile, "token-file", "", "send the bearer token in this file, - for standard input (or set MCPDIAG_TOKEN)")

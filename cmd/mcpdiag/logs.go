@@ -77,7 +77,7 @@ Exit code 3: a known fault, a change, or a condition of --fail-on.`,
 	positiveVar(fs, &l.o.Top, "top", 20, "list this many slow requests")
 	durationVar(fs, &l.o.Recent, "recent", 0, "compare the last part of this length with the time before it (default: an hour, at most a fifth)")
 	fs.StringVar(&l.baseline, "baseline", "", "compare errors with this result of an earlier --format json")
-	fs.StringArrayVar(&l.failOn, "fail-on", nil, "exit 3 on this: new-error, error-rate>1%, errors>0, slow>5s, unanswered>0, refused>9, rate-limited>0")
+	fs.StringArrayVar(&l.failOn, "fail-on", nil, "exit 3 on one of these: new-error, error-rate>1%, errors>0, slow>5s, unanswered>0, refused>9, rate-limited>0")
 	fs.StringArrayVar(&l.maps, "map", nil, "read a field from a key: user=attributes.uid")
 	fs.StringArrayVar(&l.units, "unit", nil, "unit of a duration's key: duration=s")
 	fs.BoolVar(&l.extract, "extract", false, "write the entries as normalized JSON, one a line, instead of a report")
@@ -150,7 +150,10 @@ func (l *logReader) options() error {
 			return usageError{err}
 		}
 	}
-	for _, text := range l.failOn {
+	for text := range strings.SplitSeq(strings.Join(l.failOn, ","), ",") {
+		if text == "" {
+			continue
+		}
 		condition, err := logs.ParseFailOn(text)
 		if err != nil {
 			return usageError{fmt.Errorf("--fail-on: %w", err)}

@@ -126,7 +126,7 @@ func TestProxyTellsLastError(t *testing.T) {
 	_ = session.Close()
 	for _, want := range []string{
 		"password=hunter2hunter2\n", // the server's own line passes unchanged
-		"warning: the server's last error: panic: runtime error: index out of range", "warning: known fault: a Go server panicked: ",
+		"warning: the server's last error: panic: runtime error: index out of range", "warning: known fault: a Go server panicked. ",
 	} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("standard error lacks %q:\n%s", want, &stderr)

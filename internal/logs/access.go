@@ -81,7 +81,7 @@ func (r *refusals) add(e *input.Entry, said *wordSet) {
 	if !refused && (e.RPC.Kind != logline.NoRPC && !e.RPC.IsError || !said.any(&r.lexicon.auth)) {
 		return
 	}
-	r.rows.row(pairKey(r.names.who(e), r.reasonOf(e, said))).add(e)
+	r.rows.row(pairKey(r.names.clientOf(e), r.reasonOf(e, said))).add(e)
 }
 
 // reasonOf is the reason that the line gives, else the phrase or the status.
@@ -121,7 +121,7 @@ func (l *limits) add(e *input.Entry, said *wordSet) bool {
 	if e.Status != 429 && e.RPC.Code != -32004 && !said.any(&l.lexicon.limit) {
 		return false
 	}
-	l.rows.row(pairKey(l.names.who(e), cmp.Or(text(appendEndpoint(nil, e)), "(unknown)"))).add(e)
+	l.rows.row(pairKey(l.names.clientOf(e), cmp.Or(text(appendEndpoint(nil, e)), "(unknown)"))).add(e)
 	return true
 }
 

@@ -31,12 +31,18 @@ func appendEndpoint(dst []byte, e *input.Entry) []byte {
 }
 
 // dimensions are the names that --by takes, and the part of an entry that each counts by.
-var dimensions = map[string]func(dst []byte, e *input.Entry) []byte{
-	"endpoint": appendEndpoint,
-	"tool":     func(dst []byte, e *input.Entry) []byte { return append(dst, e.Tool...) },
-	"user":     func(dst []byte, e *input.Entry) []byte { return append(dst, e.User...) },
-	"stream":   func(dst []byte, e *input.Entry) []byte { return append(dst, e.Stream...) },
-	"source":   func(dst []byte, e *input.Entry) []byte { return append(dst, e.Source.Name...) },
+var dimensions = map[string]func(dst []byte, e *input.Entry, names *namer) []byte{
+	"endpoint": func(dst []byte, e *input.Entry, _ *namer) []byte { return appendEndpoint(dst, e) },
+	"tool":     func(dst []byte, e *input.Entry, _ *namer) []byte { return append(dst, e.Tool...) },
+	"user":     func(dst []byte, e *input.Entry, _ *namer) []byte { return append(dst, e.User...) },
+	"stream":   func(dst []byte, e *input.Entry, _ *namer) []byte { return append(dst, e.Stream...) },
+	"source":   func(dst []byte, e *input.Entry, _ *namer) []byte { return append(dst, e.Source.Name...) },
+	"session": func(dst []byte, e *input.Entry, names *namer) []byte {
+		if len(e.Session) == 0 {
+			return dst
+		}
+		return append(dst, names.session(e.Session)...)
+	},
 }
 
 // Dimensions returns the names that Options.By may have.

@@ -34,8 +34,9 @@ type collector struct {
 	first      int64
 	last       int64
 	subjects   subjects
-	name       []byte                                  // of the current entry's endpoint
-	by         func(dst []byte, e *input.Entry) []byte // appends the name under which rates are counted
+	name       []byte                                                // of the current entry's endpoint
+	by         func(dst []byte, e *input.Entry, names *namer) []byte // appends the name under which rates are counted
+	names      *namer
 	series     map[*template.Template]*anomaly.Series
 	numbered   int // templates that were given a series
 }
@@ -54,7 +55,7 @@ func newCollector(o *Options) (*collector, error) {
 		sessions: sessions{lexicon: lex}, database: database{lexicon: lex}, subjects: subjects{lexicon: lex},
 		slow: slow{threshold: o.Slow, top: o.Top}, templates: template.Miner{Limit: maxTemplates},
 		requests: requests{threshold: o.Slow}, counter: anomaly.Counter{MaxKeys: 2 * maxNames}, timeline: timeline{request: o.Request},
-		calls: calls{lexicon: lex, tools: tally[callStats]{limit: maxTools}}, series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")],
+		calls: calls{lexicon: lex, tools: tally[callStats]{limit: maxTools}}, series: map[*template.Template]*anomaly.Series{}, by: dimensions[cmp.Or(o.By, "endpoint")], names: names,
 	}
 	c.templates.OnForget = func(t *template.Template) { delete(c.series, t) }
 	return c, nil
@@ -66,7 +67,7 @@ func (c *collector) add(e *input.Entry, about *subject, call *pairing) {
 	c.levels[e.Level]++
 	c.span(e)
 	c.timeline.add(e)
-	c.name = c.by(c.name[:0], e)
+	c.name = c.by(c.name[:0], e, c.names)
 	c.timed(e, call)
 	c.sessions.add(e, &about.words)
 	c.requests.add(e, call)
@@ -79,7 +80,7 @@ func (c *collector) add(e *input.Entry, about *subject, call *pairing) {
 }
 
 // timed counts the outcome and the duration of a request. Lines that say neither are
-// no denominator of an error rate.
+// not in the denominator of an error rate.
 func (c *collector) timed(e *input.Entry, call *pairing) {
 	failed := isError(e)
 	if call != nil {
@@ -129,7 +130,7 @@ func (c *collector) count(e *input.Entry, s *subject) {
 	switch {
 	case e.Level >= logline.Error:
 		c.overTime.Add(e.Nanos, levelKey(e.Level))
-	case isError(e): // also one that travels in a success: isError, status 500
+	case isError(e): // also in a success: isError, status 500
 		c.overTime.Add(e.Nanos, levelKey(logline.Error))
 	case e.Level == logline.Warn:
 		c.overTime.Add(e.Nanos, levelKey(e.Level))

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ type fields struct {
 	Info       int           `expr:"info"`
 	Notice     int           `expr:"notice"`
 	Warn       int           `expr:"warn"`
+	Warning    int           `expr:"warning"`
 	ErrorLevel int           `expr:"err"`
 	Fatal      int           `expr:"fatal"`
 }
@@ -59,7 +61,7 @@ var levelWord = regexp.MustCompile(`\blevel\s*(==|!=|>=|<=|>|<)\s*error\b`)
 // ParseFilter compiles a condition. The language is that of github.com/expr-lang/expr,
 // with durations as 1s, levels as bare words, and =~ for regular expressions.
 func ParseFilter(condition string) (*Filter, error) {
-	text := outsideQuotes(condition, func(part string) string {
+	text := outsideQuotes(bracketLists(condition), func(part string) string {
 		part = levelWord.ReplaceAllString(part, "level $1 err")
 		part = strings.ReplaceAll(part, "=~", " matches ")
 		return durationLiteral.ReplaceAllString(part, `${1}span("${2}")`)
@@ -67,12 +69,44 @@ func ParseFilter(condition string) (*Filter, error) {
 	program, err := expr.Compile(text, expr.Env(fields{}), expr.AsBool(), expr.Function("span", func(params ...any) (any, error) {
 		s, _ := params[0].(string)
 		return time.ParseDuration(s)
-	}, new(func(string) time.Duration)))
+	}, new(func(string) time.Duration)), expr.Function("exists", func(params ...any) (any, error) {
+		return !reflect.ValueOf(params[0]).IsZero(), nil
+	}, new(func(any) bool)))
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		return nil, fmt.Errorf("condition %q: %s; %s", condition, first, filterHelp(condition))
 	}
 	return &Filter{program: program}, nil
+}
+
+// listStart is the start of a list in round brackets, as SQL writes it.
+var listStart = regexp.MustCompile(`\bin\s*\($`)
+
+// bracketLists writes the lists behind "in" with the square brackets of expr.
+func bracketLists(condition string) string {
+	text := []byte(condition)
+	var open []int // indices of brackets that are open
+	quote := byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quote != 0 && c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '(':
+			open = append(open, i)
+		case c == ')' && len(open) > 0:
+			start := open[len(open)-1]
+			if open = open[:len(open)-1]; listStart.Match(text[:start+1]) {
+				text[start], text[i] = '[', ']'
+			}
+		}
+	}
+	return string(text)
 }
 
 // singleEquals matches an assignment where a comparison is meant.
@@ -81,7 +115,7 @@ var singleEquals = regexp.MustCompile(`[^=!<>]=[^=~]`)
 // filterHelp names the way out of a condition that cannot be compiled.
 func filterHelp(condition string) string {
 	help := "fields are level, time, message, event, logger, stream, request, session, user, tool, method, endpoint, status, error, error_type, reason, duration, source; " +
-		"levels are trace, debug, info, notice, warn, error, fatal; durations are written 500ms, 1s, 2m and times date(\"2026-11-25T09:00:00Z\")"
+		"levels are trace, debug, info, notice, warn, error, fatal; durations are written 500ms, 1s, 2m and times date(\"2026-11-25T09:00:00Z\"); exists(tool) is true where there is one"
 	if singleEquals.MatchString(condition) {
 		return "compare with ==; " + help
 	}
@@ -126,7 +160,7 @@ func fieldsOf(e *input.Entry) fields {
 		Endpoint: string(e.Endpoint), Status: e.Status, Error: string(e.ErrorText), ErrorType: string(e.ErrorType), Reason: string(e.Reason),
 		Duration: e.Duration, Source: e.Source.Name,
 		TraceLevel: int(logline.Trace), Debug: int(logline.Debug), Info: int(logline.Info), Notice: int(logline.Notice),
-		Warn: int(logline.Warn), ErrorLevel: int(logline.Error), Fatal: int(logline.Fatal),
+		Warn: int(logline.Warn), Warning: int(logline.Warn), ErrorLevel: int(logline.Error), Fatal: int(logline.Fatal),
 	}
 	if e.Known {
 		f.Time = time.Unix(0, e.Nanos).UTC()

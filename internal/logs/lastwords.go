@@ -26,11 +26,11 @@ func (l *LastWords) OutOfMemory() bool {
 	return slices.ContainsFunc(l.Faults, func(f SignatureRow) bool { return slices.Contains(memoryFaults, f.ID) })
 }
 
-// Advice returns a sentence for each known fault: what it is, why, and the remedy.
+// Advice returns a sentence for each known fault: its name, its cause and the remedy.
 func (l *LastWords) Advice() []string {
 	advice := make([]string, 0, len(l.Faults))
 	for _, f := range l.Faults {
-		advice = append(advice, fmt.Sprintf("%s: %s. %s", f.Title, f.Cause, f.Remedy))
+		advice = append(advice, fmt.Sprintf("%s. %s %s", f.Title, sentence(f.Cause), sentence(f.Remedy)))
 	}
 	return advice
 }

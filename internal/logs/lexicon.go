@@ -3,7 +3,7 @@ package logs
 import "sync"
 
 // lexicon is the vocabulary of all reports: the words of the known faults, and the
-// phrases that say what a line is about.
+// phrases by which a line has a subject.
 type lexicon struct {
 	vocabulary
 

@@ -299,7 +299,7 @@ func TestFilter(t *testing.T) {
 `
 	for condition, want := range map[string]int64{
 		`level >= warn`: 2, `level == error`: 1, `level >= warn and tool == "search" and duration > 1s and message =~ "time.ut"`: 1,
-		`duration > 400ms and duration < 1m`: 3, `user in ["u1", "u2"]`: 1, `not (tool == "search")`: 1, `status >= 500 or message contains "ok"`: 2, `message contains 'level == error'`: 0, `message == "say \" 1s"`: 0, `message == "1s"`: 0,
+		`duration > 400ms and duration < 1m`: 3, `user in ["u1", "u2"]`: 1, `user in ("u1", "u)2")`: 1, `exists(user)`: 1, `not exists(user) and level >= info`: 2, `not (tool == "search")`: 1, `status >= 500 or message contains "ok"`: 2, `message contains 'level == error'`: 0, `message == "say \" 1s"`: 0, `message == "1s"`: 0,
 	} {
 		f, err := ParseFilter(condition)
 		if err != nil {

@@ -191,7 +191,7 @@ func (r *Result) Report() *finding.Report {
 	for _, s := range r.Signatures {
 		rep.Findings = append(rep.Findings, finding.Finding{
 			ID: s.ID, Group: "signature", Severity: severity(s.Warn), Summary: fmt.Sprintf("%s (%s)", s.Title, times(s.Count)),
-			Evidence: []finding.Evidence{{Source: s.Place, Text: s.Line}}, Hint: s.Cause + ". " + s.Remedy, Next: s.Next,
+			Evidence: []finding.Evidence{{Source: s.Place, Text: s.Line}}, Hint: sentence(s.Cause) + " " + sentence(s.Remedy), Next: s.Next,
 		})
 	}
 	for _, f := range r.Anomalies.Findings {
@@ -231,7 +231,7 @@ func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.
 	}
 	verdict, counted := r.counted()
 	headline := "no known fault and no change of rates in " + r.timeRange()
-	if r.Anomalies.TooLittle != "" {
+	if r.Anomalies.TooLittle != "" || r.Anomalies.Tested == 0 {
 		headline = "no known fault in " + r.timeRange()
 	}
 	return verdict, headline + counted, finding.Clean
@@ -240,7 +240,7 @@ func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.
 // ok is the verdict on logs without a finding in which nothing went wrong.
 const ok finding.Verdict = "ok"
 
-// counted says what went wrong without being a finding: errors, and requests that were
+// counted lists failures that are no finding by themselves: errors, and requests that were
 // not served. The verdict is the first of these.
 func (r *Result) counted() (verdict finding.Verdict, text string) {
 	verdict = ok

@@ -88,8 +88,8 @@ func (n *namer) session(id []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))[:6]
 }
 
-// who returns the user of an entry, else its session, else its address.
-func (n *namer) who(e *input.Entry) string {
+// clientOf returns the user of an entry, else its session, else its address.
+func (n *namer) clientOf(e *input.Entry) string {
 	switch {
 	case len(e.User) > 0:
 		return text(e.User)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
@@ -136,4 +138,10 @@ func (t *signatureTable) result() []SignatureRow {
 		})
 	}
 	return rows
+}
+
+// sentence makes a sentence of a cause or a remedy.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
 }

@@ -113,7 +113,7 @@ func (r *Result) callSection() section {
 	return s
 }
 
-// kinds names what was called: the only tool, or how many there are.
+// kinds names the tool that was called, or says how many there were.
 func kinds(calls []CallRow) string {
 	if len(calls) == 1 {
 		return calls[0].Name

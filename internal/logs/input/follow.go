@@ -33,7 +33,7 @@ func isFile(path string) bool {
 
 // follower reads a file as it grows.
 type follower struct {
-	ctx  context.Context //nolint:containedctx // Read has no context of its own
+	ctx  context.Context //nolint:containedctx // Read takes none
 	path string
 	file *os.File
 	at   int64

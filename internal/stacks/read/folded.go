@@ -61,7 +61,7 @@ type lines struct {
 	last      path
 }
 
-// ErrUnknown means that an input is of no format that is read.
+// ErrUnknown means that the format of an input is not known.
 var ErrUnknown = errors.New("it is no profile or trace of a known format")
 
 // misunderstood explains why an input is not folded stacks.
