@@ -98,12 +98,12 @@ func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *
 		x.message = data
 		return true, nil
 	}
-	m, _, err := parseMessage(data)
+	m, _, bad := parseMessage(data)
 	switch {
-	case err != nil && at.bad == nil:
-		at.bad = err // official clients read on
+	case bad != nil && at.bad == nil:
+		at.bad = bad // official clients read on
 		x.deviations = append(x.deviations, deviation{text: "an event of a stream is not a message; it is ignored"})
-	case err != nil:
+	case bad != nil:
 	case m.answers(x.id), m.Method == "" && m.Error != nil && string(m.ID) == "null":
 		x.message = data
 		x.noteArray()
