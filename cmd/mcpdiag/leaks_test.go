@@ -162,7 +162,10 @@ func TestLeaks(t *testing.T) {
 		if which == "quick" && !s.quick {
 			continue
 		}
-		t.Run(s.name, func(t *testing.T) { s.test(t) })
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel() // they wait for most of their time; make test-leaks runs three at once
+			s.test(t)
+		})
 	}
 }
 

@@ -28,6 +28,8 @@ var launchers = map[string]string{
 	"a double fork without its env":   `(setsid env -i sh -c PID &); sh -c PID`,
 	"a daemon whose launcher ends":    `(setsid env -i sh -c PID >/dev/null 2>&1 </dev/null &); until ls *.pid >/dev/null 2>&1; do sleep .01; done`,
 	"processes that ignore SIGTERM":   `trap '' TERM; sh -c PID & sh -c PID`,
+	"nohup":                           `nohup sh -c PID >/dev/null 2>&1 & sh -c PID`,
+	"a stopped process":               `sh -c PID & until ls *.pid >/dev/null 2>&1; do sleep .01; done; kill -STOP $!; sh -c PID`,
 	"a daemon that holds the streams": `(setsid sh -c PID &); until ls *.pid >/dev/null 2>&1; do sleep .01; done`,
 }
 

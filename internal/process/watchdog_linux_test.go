@@ -1,7 +1,12 @@
 package process
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -17,4 +22,45 @@ func TestKilledWatchdog(t *testing.T) {
 		t.Errorf("exit code %d, want -1 for unknown", got)
 	}
 	eventually(t, "the command has ended", func() bool { return !lives(child.Info.ID) })
+}
+
+// mcpdiag may be killed while its watchdog starts the command, before the watchdog can
+// report that. What was started ends all the same, also outside of the group.
+func TestKilledBeforeTheReport(t *testing.T) {
+	t.Parallel()
+	control, controlEnd := pipe(t)
+	reports, reportsEnd := pipe(t)
+	_ = reports.Close() // nobody reads
+	file := filepath.Join(t.TempDir(), "pid")
+	script := "setsid sh -c 'echo $$ > " + file + ".new; mv " + file + ".new " + file + "; exec sleep 300' & wait"
+	watchdog := &exec.Cmd{Path: "/proc/self/exe", Args: []string{WatchdogName}, ExtraFiles: []*os.File{control, reportsEnd}}
+	if err := watchdog.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewEncoder(controlEnd).Encode(launch{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ()}); err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	eventually(t, "the command has started", func() bool {
+		text, err := os.ReadFile(file)
+		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		return err == nil
+	})
+	_ = controlEnd.Close()
+	_ = watchdog.Wait()
+	eventually(t, "the command has ended", func() bool {
+		_, err := Lookup(pid)
+		return err != nil
+	})
+}
+
+// pipe returns the ends of a pipe, which close with the test.
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	return r, w
 }

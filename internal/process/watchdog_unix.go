@@ -61,7 +61,8 @@ func Watchdog() int {
 		return 1 // mcpdiag has ended already
 	}
 	pid, errno := l.start()
-	if err := reports.Encode(watchdogReport{PID: pid, Errno: errno}); err != nil || pid == 0 {
+	_ = reports.Encode(watchdogReport{PID: pid, Errno: errno}) // mcpdiag may be gone already, which the control pipe tells
+	if pid == 0 {
 		return 1
 	}
 	group := processGroup{leader: pid}

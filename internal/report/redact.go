@@ -17,8 +17,9 @@ var (
 		"token", "secret", "secrets", "password", "passwords", "passwd", "passphrase", "pwd", "pass", "key", "apikey", "credential",
 		"credentials", "auth", "authorization", "bearer", "cookie", "jwt", "pat", "signature", "code",
 	}
-	plainWords = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "count", "size"}
-	keyFiles   = []string{".pem", ".key", ".crt", ".p12"}
+	secretEndings = []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credentials"}
+	plainWords    = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "count", "size"}
+	keyFiles      = []string{".pem", ".key", ".crt", ".p12"}
 )
 
 var (
@@ -34,6 +35,8 @@ var (
 	assignment = regexp.MustCompile(`([A-Za-z_][\w.-]*)\\?["']?[ \t]*[:=][ \t]*`)
 	spaced     = regexp.MustCompile(`(--?[A-Za-z][\w-]*) +`)
 	value      = regexp.MustCompile(`^(?:\\"[^"\n]*"|"[^"\n]*"|'[^'\n]*'|[^\s"',;&-][^\s"',;&]*)`)
+	// A name whose value is a secret even if it is a short number.
+	passwordName = regexp.MustCompile(`(?i)pass(?:word|wd|phrase)|pwd|secret|\bpin\b`)
 	// A number that is a status, an exit code or an error code, and no secret.
 	shortNumber = regexp.MustCompile(`^-?\d{1,6}$`)
 	// A code that names an error, such as ECONNREFUSED, ERR_MODULE_NOT_FOUND, those of JSON-RPC or of systemd.
@@ -53,9 +56,19 @@ func RedactArgs(args []string) []string {
 			continue
 		}
 		out[i] = RedactText(arg)
+		if i > 0 && slices.Contains(userFlags, args[i-1]) {
+			out[i] = userPassword.ReplaceAllString(out[i], "${1}"+redacted)
+		}
 	}
 	return out
 }
+
+// userFlags are flags of curl and others whose value is NAME:PASSWORD. Numbers are the
+// user and group of docker run.
+var (
+	userFlags    = []string{"-u", "--user", "--proxy-user", "-U"}
+	userPassword = regexp.MustCompile(`^([^:]*[^:\d][^:]*:).+$`)
+)
 
 // RedactText is RedactArgs for a text, such as an argument or a line of a log.
 func RedactText(text string) string {
@@ -70,20 +83,21 @@ func RedactText(text string) string {
 
 // redactPairs blanks the values that follow secret names in text. The value of
 // another name is searched too, as in --env=DB_PASSWORD=x.
-func redactPairs(name *regexp.Regexp, text string) string {
+func redactPairs(pair *regexp.Regexp, text string) string {
 	var b strings.Builder
 	for {
-		at := name.FindStringSubmatchIndex(text)
+		at := pair.FindStringSubmatchIndex(text)
 		if at == nil {
 			return b.String() + text
 		}
 		b.WriteString(text[:at[1]])
-		secret, code := SecretName(text[at[2]:at[3]]), text[at[2]:at[3]] == "code"
+		name := text[at[2]:at[3]]
+		secret, code := SecretName(name), name == "code"
 		text = text[at[1]:]
 		if !secret {
 			continue
 		}
-		if v := value.FindString(text); v != "" && (!code || !errorName.MatchString(v)) && !isReference(v) && !shortNumber.MatchString(v) && !strings.Contains(v, redacted) {
+		if v := value.FindString(text); v != "" && (!code || !errorName.MatchString(v)) && !isReference(v) && (passwordName.MatchString(name) || !shortNumber.MatchString(v)) && !strings.Contains(v, redacted) {
 			quote := ""
 			switch v[0] {
 			case '"', '\'':
@@ -114,7 +128,15 @@ func SecretName(name string) bool {
 	if len(words) == 0 || slices.Contains(plainWords, words[len(words)-1]) {
 		return false
 	}
-	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(secretWords, word) })
+	return slices.ContainsFunc(words, secretWord)
+}
+
+// secretWord reports whether a word of a name says that the value is a secret. Some
+// names are written as one word: PGPASSWORD, accesstoken, password2.
+func secretWord(word string) bool {
+	word = strings.TrimRight(word, "0123456789")
+	return slices.Contains(secretWords, word) ||
+		slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(word, ending) })
 }
 
 // isKeyFile reports whether the value of a flag names a file, as that of --key does.
@@ -139,14 +161,15 @@ func RedactURL(u *url.URL) string {
 	return c.String()
 }
 
-// sessionKey matches the query keys in which servers over HTTP+SSE keep the session.
-var sessionKey = regexp.MustCompile(`(?i)^session[_-]?(?:id)?$`)
+// queryKey matches keys that hold secrets in addresses only: the session of servers over
+// HTTP+SSE, the signature of Azure, and what OpenID Connect and SAML pass on.
+var queryKey = regexp.MustCompile(`(?i)^(?:session[_-]?(?:id)?|sid|sig|state|nonce|ticket|assertion|saml(?:request|response)|client_assertion|otp)$`)
 
 // SecretQueryKey reports whether a query key, as it stands in a URL, looks
 // secret or cannot be read.
 func SecretQueryKey(key string) bool {
 	name, err := url.QueryUnescape(key)
-	return err != nil || SecretName(name) || sessionKey.MatchString(name)
+	return err != nil || SecretName(name) || queryKey.MatchString(name)
 }
 
 // RedactAddress is RedactURL for an address as it was typed, perhaps without a scheme.

@@ -23,6 +23,13 @@ func TestRedactArgs(t *testing.T) {
 		"DATABASE_URL=postgres://u:sesame@h/db node":              "DATABASE_URL=postgres://REDACTED@h/db node",
 		"docker run --env=DB_PASSWORD=sesame i":                   "docker run --env=DB_PASSWORD=REDACTED i",
 		"http://h/message?sessionId=sesame&session_id=s":          "http://h/message?sessionId=REDACTED&session_id=REDACTED",
+		"env PGPASSWORD=sesame MYSQL_PWD=123456 node":             "env PGPASSWORD=REDACTED MYSQL_PWD=REDACTED node",
+		"node --accesstoken sesame --password2=99 --code=404":     "node --accesstoken REDACTED --password2=REDACTED --code=404",
+		"curl -u admin:sesame --user root:12 http://h":            "curl -u admin:REDACTED --user root:REDACTED http://h",
+		"docker run -u 1000:1000 --user 0 i":                      "docker run -u 1000:1000 --user 0 i",
+		"https://b.test/x?sv=1&sig=sesame&state=s&nonce=n":        "https://b.test/x?sv=1&sig=REDACTED&state=REDACTED&nonce=REDACTED",
+		"node --dsn Server=db;Password=sesame;User=sa":            "node --dsn Server=db;Password=REDACTED;User=sa",
+		"-H|Cookie: a=sesame; b=c":                                "-H|Cookie: REDACTED",
 		"http://h/mcp?token=sesame&x=1":                           "http://h/mcp?token=REDACTED&x=1",
 		"run ghp_0123456789abcdefghijklmnopqrstuvwxyz":            "run REDACTED",
 		"mcpdiag leaktest --users 4 -- npx -y server /tmp":        "mcpdiag leaktest --users 4 -- npx -y server /tmp",
@@ -40,7 +47,7 @@ func TestRedactArgs(t *testing.T) {
 func TestSecretName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
-		"DB_PASSWORD": true, "--api-token": true, "X-Api-Key": true, "clientSecret": true, "access_token": true, "code": true, "passwd": true,
+		"DB_PASSWORD": true, "--api-token": true, "X-Api-Key": true, "clientSecret": true, "access_token": true, "code": true, "passwd": true, "PGPASSWORD": true, "authtoken": true, "password2": true, "refreshToken1": true,
 		"--token-file": false, "max-tokens": false, "keyboard": false, "PATH": false, "author": false, "": false, "compass": false, "AUTH_URL": false,
 	} {
 		if got := SecretName(name); got != want {

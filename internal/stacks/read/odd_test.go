@@ -69,6 +69,7 @@ func TestOddInputs(t *testing.T) {
 		{"Go: CRLF", strings.ReplaceAll(goPanic, "\n", "\r\n"), "main.main;main.f 1\n", ""},
 		{"Go: cut off within a frame", goPanic[:strings.Index(goPanic, "main()")+3], "main.f 1\n", ""},
 		{"perf script without -g", "node 12 1.5: 10 cycles: 7f01 fib+0x10 (/b)\nnode 12 1.6: 10 cycles: 7f02 [unknown] ([kernel])\n", "node;[unknown] 1\nnode;fib 1\n", ""},
+		{"perf script without -g, aligned", "   node 12 1.5: 10 cycles:  7f01 fib+0x10 (/b)\n     sh 13 1.6: 10 cycles:  7f02 f+0x1 (/b)\n", "node;fib 1\nsh;f 1\n", ""},
 		{"perf script: odd processes", ":-1 0 1.6: cycles: \n\t1 f (inlined)\n\nWeb Content 12/13 1.7: 5 cycles: \n\t1 g+0x1 (/x (deleted))\n\n", ":-1;f 1\nWeb Content;g 1\n", ""},
 		{"gecko: tables of all threads", sharedGecko(`{"stack":[1,0,null],"length":3}`), "a 1\na;b 1\n", ""},
 		{"gecko: negative weights", sharedGecko(`{"stack":[1,0],"weight":[5,-2],"weightType":"bytes","length":2}`), "a;b 5\n", "1 weight negative and left out"},

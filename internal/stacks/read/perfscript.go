@@ -45,6 +45,7 @@ type perfReader struct {
 
 	process, event string
 	stack          []string
+	inline         bool // the place stands on the line of the sample
 }
 
 func (r *perfReader) line(text string) {
@@ -53,20 +54,28 @@ func (r *perfReader) line(text string) {
 	case len(fields) == 0:
 		r.end()
 	case text[0] == '#':
-	case text[0] == ' ' || text[0] == '\t':
+	case (text[0] == ' ' || text[0] == '\t') && !r.isSample(text):
 		r.stack = append(r.stack, perfFrame(fields))
 	default:
 		r.end()
+		text = strings.TrimSpace(text)
 		found := r.head.FindStringSubmatch(text)
 		if found == nil {
 			r.bad++
 			return
 		}
 		r.process, r.event = found[1], strings.TrimSuffix(found[5], ":")
-		if at := strings.Fields(text[len(found[0]):]); len(at) > 1 {
+		at := strings.Fields(text[len(found[0]):])
+		if r.inline = len(at) > 1; r.inline {
 			r.stack = append(r.stack, perfFrame(at)) // without -g the place stands on the line of the sample
 		}
 	}
+}
+
+// isSample reports whether an indented line begins a sample: without -g perf aligns
+// the names of processes on the right.
+func (r *perfReader) isSample(text string) bool {
+	return (len(r.stack) == 0 || r.inline) && strings.Contains(text, ": ") && r.head.MatchString(strings.TrimSpace(text))
 }
 
 // perfFrame returns the function of a line such as "7f01 fib+0x10 (/usr/bin/b)".

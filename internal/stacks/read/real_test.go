@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
@@ -154,4 +156,69 @@ func toolTotal(t *testing.T, data []byte) float64 {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// TestPerfScript records a program with perf and compares the samples of each pair of
+// process and innermost function with those that an awk script counts.
+func TestPerfScript(t *testing.T) {
+	t.Parallel()
+	perf, err := exec.LookPath("perf")
+	if err != nil || testing.Short() {
+		t.Skip("needs perf, of Debian's linux-perf, and no -short")
+	}
+	for _, deep := range []bool{true, false} {
+		record := []string{"record", "-q", "-e", "cpu-clock", "-o", filepath.Join(t.TempDir(), "perf.data")}
+		file := record[len(record)-1]
+		if deep {
+			record = append(record, "-g")
+		}
+		record = append(record, "--", "sh", "-c", "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done")
+		if out, err := exec.CommandContext(t.Context(), perf, record...).CombinedOutput(); err != nil {
+			t.Skipf("perf record: %v %s", err, out)
+		}
+		text, err := exec.CommandContext(t.Context(), perf, "script", "-i", file).Output()
+		if err != nil || len(text) == 0 {
+			t.Skipf("perf script: %v, %d bytes", err, len(text))
+		}
+		p, err := open(text, read.Options{})
+		if err != nil {
+			t.Fatalf("-g %t: %v\n%.400s", deep, err, text)
+		}
+		want := countPerf(t, text, deep)
+		got := map[string]float64{}
+		for i := 1; i < len(p.Nodes); i++ {
+			if path := p.Path(int32(i)); p.Nodes[i].Self > 0 {
+				got[path[0]+" "+path[len(path)-1]] += p.Nodes[i].Self
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+			t.Errorf("-g %t (-awk +read): %s", deep, diff)
+		}
+	}
+}
+
+// countPerf counts the samples of a perf script by process and innermost function.
+func countPerf(t *testing.T, text []byte, deep bool) map[string]float64 {
+	t.Helper()
+	// With -g the frames follow the line of the sample, the innermost first.
+	program := `function fn(from,  s, k) { s = $from; for (k = from + 1; k < NF; k++) s = s " " $k; sub(/\+0x[0-9a-f]+$/, "", s); return s }
+/cpu-clock:/ { comm = $1; if (!deep) { for (i = 1; $i !~ /^cpu-clock:/; i++); n[comm " " fn(i + 2)]++ } open = 1; next }
+deep && open && NF > 1 { n[comm " " fn(2)]++; open = 0 }
+END { for (k in n) print n[k], k }`
+	flag := "0"
+	if deep {
+		flag = "1"
+	}
+	cmd := exec.CommandContext(t.Context(), "awk", "-v", "deep="+flag, program)
+	cmd.Stdin = bytes.NewReader(text)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Skipf("awk: %v", err)
+	}
+	counts := map[string]float64{}
+	for line := range strings.Lines(string(out)) {
+		count, key, _ := strings.Cut(strings.TrimSpace(line), " ")
+		counts[key], _ = strconv.ParseFloat(count, 64)
+	}
+	return counts
 }
