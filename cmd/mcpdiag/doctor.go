@@ -38,6 +38,7 @@ type examiner struct {
 	describe string
 	save     string
 	replay   string
+	servers  string
 	baseline string
 	anyOld   bool // the baseline may be of another target
 	failOn   choice
@@ -53,7 +54,7 @@ func newDoctorCmd(a *app) *cobra.Command {
 	d := examiner{a: a}
 	cmd := &cobra.Command{
 		SuggestFor: []string{"check", "diagnose"},
-		Use:        "doctor [URL | -- COMMAND]",
+		Use:        "doctor [URL | --servers FILE [NAME...] | -- COMMAND]",
 		Short:      "Say what is wrong with a server, and what to do",
 		Long: `doctor examines an MCP server in at most ten seconds (15 where initialize is slow) and
 50 requests, names the cause of what is wrong, shows the exchange that proves it, and
@@ -62,12 +63,14 @@ says how to mend it.
 It calls no tool, ends each session that it opens, stops at the first answer that limits
 the rate, and sends credentials to the server alone. A server that wants a token and gets
 none is not sick. A command is started, spoken to over its standard streams, and ended;
-it gets a minute to start.
+it gets a minute to start. Without a server, doctor looks for the files in which hosts on
+this machine keep theirs, and asks.
 
 Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 		Example: `  mcpdiag doctor https://mcp.example.com/mcp
   mcpdiag doctor https://mcp.example.com/mcp --token-file token.txt --format markdown
   mcpdiag doctor -- npx -y @modelcontextprotocol/server-everything
+  mcpdiag doctor --servers ~/.cursor/mcp.json
   mcpdiag doctor localhost:3000 --only http,network --curl
   mcpdiag doctor localhost:3000 --save facts.json
   mcpdiag doctor --replay facts.json`,
@@ -98,19 +101,20 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	fs.StringVar(&d.replay, "replay", "", "judge what --save wrote, without the server; - is standard input")
 	clientVar(cmd, fs, &d.how.Client)
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "what makes the exit code 3", "fail", "warn", "new", "never")
+	fs.StringVar(&d.servers, "servers", "", "examine the servers of this file of Claude, VS Code or Cursor, all or those named; starts their commands")
 	fs.StringVar(&d.baseline, "baseline", "", "compare with the JSON of an earlier run: failures, tools, latency")
 	fs.BoolVar(&d.anyOld, "baseline-any", false, "compare with a baseline of another server")
 	fs.BoolVar(&d.how.Short, "short", false, "print the verdict and the problems only")
 	fs.BoolVar(&d.how.Curl, "curl", false, "print a command that repeats the exchange of each problem")
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
-	group(fs, "Selection", "only", "skip", "client", "quick", "deadline", "plan", "list-checks", "describe")
+	group(fs, "Selection", "servers", "only", "skip", "client", "quick", "deadline", "plan", "list-checks", "describe")
 	group(fs, "More probes", "deep", "slow-tool", "args", "burst", "yes", "also")
 	group(fs, "Facts", "save", "replay", "baseline", "baseline-any")
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
 	foundMaySet(fs, "quick", "deep", "deadline", "fail-on", "format", "only", "skip")
 	d.more.addFlags(fs)
-	paths(fs, "save", "replay", "baseline", "output")
+	paths(fs, "servers", "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 15*time.Second)
 	d.conn.addTokenCommand(fs)
 	for _, flag := range []string{"only", "skip", "describe"} {
@@ -144,6 +148,17 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 	}
 	if err := d.more.check(d.command); err != nil {
 		return err
+	}
+	if d.servers == "" && len(args)+len(d.command) == 0 && d.replay == "" && d.conn.url == defaultURL {
+		if _, err := d.choose(); err != nil {
+			return err
+		}
+	}
+	if d.servers != "" {
+		if err := d.checkServers(); err != nil {
+			return err
+		}
+		return d.examineServers(ctx, args)
 	}
 	facts, err := d.facts(ctx, args)
 	if err != nil {

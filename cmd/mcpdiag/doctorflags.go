@@ -30,6 +30,19 @@ func (d *examiner) checkProbes() error {
 	return nil
 }
 
+// checkServers checks that the other flags hold for several servers.
+func (d *examiner) checkServers() error {
+	switch {
+	case len(d.command) > 0, d.replay != "":
+		return usagef("--servers names the servers; leave the command and --replay out")
+	case d.save != "", d.baseline != "", d.deep, d.slowTool != "", d.burst > 0, len(d.also) > 0:
+		return usagef("--save, --baseline, --deep, --slow-tool, --burst and --also are for one server")
+	case len(d.conn.headers) > 0, d.conn.tokenFile != "", d.conn.tokenCmd != "":
+		return usagef("the servers of a file get the credentials that the file has, and no others")
+	}
+	return nil
+}
+
 // dependencies is the flag --also.
 type dependencies []doctor.Dependency
 

@@ -127,7 +127,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// parseToken reads what the command printed. The time of expiry is zero if it is not known.
+// parseToken reads the output of the command. The time of expiry is zero if it is not known.
 func parseToken(out []byte, now time.Time) (token string, expires time.Time, err error) {
 	text := strings.TrimSpace(string(out))
 	if strings.HasPrefix(text, "{") {

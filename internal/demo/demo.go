@@ -71,7 +71,7 @@ func (s *Server) Handler() http.Handler {
 	return g.Protect(s.cfg.spoil(mux))
 }
 
-// unguarded returns next behind a proxy that hides from it who asks.
+// unguarded returns next behind a proxy that hides the client from it.
 func unguarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())

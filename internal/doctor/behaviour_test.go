@@ -87,7 +87,7 @@ func cutStreams(after time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-// limitedBurst refuses what comes while another request is served.
+// limitedBurst refuses requests that come while another one is served.
 func limitedBurst(retryAfter string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		place := make(chan struct{}, 1)
@@ -122,7 +122,7 @@ func keepSessions(next http.Handler) http.Handler {
 	})
 }
 
-// behaviourFaults are servers with what the checks of further probes say of them.
+// behaviourFaults are servers with the results of further probes.
 var behaviourFaults = map[string]struct {
 	server  func() http.Handler
 	options Options

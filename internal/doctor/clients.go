@@ -16,7 +16,7 @@ import (
 //go:embed clients.json
 var clientsJSON []byte
 
-// clientTable is the document of clients.json: what is known of clients at a date.
+// clientTable is the document of clients.json, with the date of the last look at it.
 type clientTable struct {
 	AsOf    string       `json:"as_of"`
 	Clients []clientRows `json:"clients"`
@@ -182,7 +182,7 @@ const clientGroup = "clients"
 // staleAfter is the age from which on the table is said to be old.
 const staleAfter = 120 * 24 * time.Hour
 
-// writeClients writes who would refuse the server, in one line for each such client.
+// writeClients writes a line for each client that would refuse the server.
 func (r *Result) writeClients(b *strings.Builder, paint report.Painter) {
 	if len(r.Clients) == 0 {
 		return

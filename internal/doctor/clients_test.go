@@ -42,8 +42,8 @@ func TestClientTable(t *testing.T) {
 	}
 }
 
-// TestClients judges servers for one client: what the vendor says fails, what others
-// say warns, and other faults change nothing.
+// TestClients judges servers for one client: reasons of the vendor fail, those of
+// others warn, and other faults change nothing.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	private := func(f *Facts) {

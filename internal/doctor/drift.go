@@ -72,7 +72,7 @@ func observe(f *Facts) Observed {
 	return o
 }
 
-// hash returns a short hash of what a model sees of the tool.
+// hash returns a short hash of the name, the texts and the schemas of the tool.
 func (t ToolFact) hash() string {
 	t.Page, t.Bytes, t.Annotations = 0, 0, nil
 	data, err := json.Marshal(t)
@@ -209,7 +209,7 @@ func latencyDrift(was, now Observed) Check {
 	return drifted("latency", finding.Pass, text, "")
 }
 
-// identityDrift compares what may change without a fault.
+// identityDrift compares versions and addresses, which may change without a fault.
 func identityDrift(was, now Observed) Check {
 	var changes []string
 	for _, part := range []struct{ name, was, now string }{

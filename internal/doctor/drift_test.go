@@ -23,7 +23,7 @@ func again(t *testing.T, r *Result) *Result {
 	return old
 }
 
-// TestDrift compares runs with a baseline: what changed is named, all else passes.
+// TestDrift compares runs with a baseline: changes are named, all else passes.
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	healthy, sick := demoFacts(t, demo.Fault{}), demoFacts(t, demo.Fault{Name: "stream-404"})

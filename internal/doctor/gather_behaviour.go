@@ -27,7 +27,7 @@ const (
 	pingTime        = 3 * time.Second // for a cheap request after a cancelled call
 )
 
-// Behaviour is what was observed of calls of the tool that the user named, and over
+// Behaviour holds the observations of calls of the tool that the user named, and over
 // minutes.
 type Behaviour struct {
 	Tool         string    `json:"tool,omitempty"`
@@ -127,7 +127,7 @@ func (g *gatherer) leak(ctx context.Context) {
 	}
 }
 
-// witness reads what the server says of its sessions and calls in flight.
+// witness reads the sessions and the calls in flight from /debug/snapshot.
 func (g *gatherer) witness(ctx context.Context) (*snapshot.Snapshot, bool) {
 	u := url.URL{Scheme: g.Target.Scheme, Host: g.Target.Host, Path: "/debug/snapshot"}
 	x, body := g.send(ctx, request{probe: "witness", verb: http.MethodGet, url: u.String(), anonymous: true})

@@ -49,6 +49,7 @@ type stdioGatherer struct {
 // CommandOptions say which command is examined, and how.
 type CommandOptions struct {
 	Args     []string
+	Env      []string      // added to the environment
 	Deadline time.Duration // until the answer to initialize; 0 means DefaultStart
 	Minimal  bool          // start it again with a short environment
 	Call     *Call         // a tool to call
@@ -66,7 +67,7 @@ func GatherCommand(ctx context.Context, o CommandOptions) *Facts {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	var tail process.Tail
-	conn, err := process.Dial(process.Command{Args: args, Stderr: &tail})
+	conn, err := process.Dial(process.Command{Args: args, Env: o.Env, Stderr: &tail})
 	if err != nil {
 		s.NoStart = report.Line(err.Error())
 		return f

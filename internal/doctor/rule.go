@@ -27,7 +27,7 @@ type opinion struct {
 	next     string
 	seen     []*Exchange // the evidence
 	facts    []string    // more evidence, one observation each
-	unasked  bool        // a skip: what it judges was not looked at
+	unasked  bool        // a skip: its subject was not looked at
 	quiet    bool        // it needs no place in the line of a group without problems
 	cause    string      // a skip: the check that reports the same
 }

@@ -146,7 +146,7 @@ func notChecked(f *Facts, checks []Check) []string {
 	return append(lines, f.beyond()...)
 }
 
-// beyond lists what takes a flag of its own, or another command.
+// beyond lists observations that take a flag of their own, or another command.
 func (f *Facts) beyond() []string {
 	b, lines := f.Behaviour, []string{}
 	called := f.Call != nil && f.Call.Tool != "" || b != nil && b.Tool != ""

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// examineServers examines the servers of a host's settings, or those that are named.
+// It starts their commands: the user named the file, or chose it.
+func (d *examiner) examineServers(ctx context.Context, names []string) error {
+	data, file, err := d.a.readInput(d.servers, doctor.MaxServerFile)
+	if err != nil {
+		return err
+	}
+	folder, err := filepath.Abs(filepath.Dir(d.servers))
+	if err != nil {
+		return err
+	}
+	list, err := doctor.ReadServers(data, folder, d.a.getenv)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", file, err)
+	}
+	if list, err = chosen(list, names); err != nil {
+		return err
+	}
+	var results []doctor.ServerResult
+	for _, s := range list {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r := doctor.ServerResult{Name: s.Name, Skipped: s.Problem}
+		if s.Problem == "" {
+			if !d.a.quiet {
+				fmt.Fprintf(d.a.stderr, "examining %s\n", report.Line(s.Name))
+			}
+			facts, err := d.examineServer(ctx, s)
+			if err != nil {
+				r.Skipped = report.Line(err.Error())
+			} else {
+				r.Result = doctor.Judge(facts, d.how)
+			}
+		}
+		results = append(results, r)
+	}
+	return d.a.conclude(d.output, d.format.value, doctor.JudgeServers(file, results, d.how))
+}
+
+// chosen returns the servers with these names, all without names.
+func chosen(list []doctor.Server, names []string) ([]doctor.Server, error) {
+	if len(names) == 0 {
+		return list, nil
+	}
+	var have []string
+	for _, s := range list {
+		have = append(have, s.Name)
+	}
+	var some []doctor.Server
+	for _, name := range names {
+		i := slices.Index(have, name)
+		if i < 0 {
+			return nil, usagef("there is no server %q in the file; there are %s", name, strings.Join(have, ", "))
+		}
+		some = append(some, list[i])
+	}
+	return some, nil
+}
+
+// examineServer gathers the facts of one server, with its own credentials alone.
+func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*doctor.Facts, error) {
+	if len(s.Command) > 0 {
+		deadline := d.deadline
+		if deadline == doctor.DefaultDeadline {
+			deadline = doctor.DefaultStart
+		}
+		return s.Redact(doctor.GatherCommand(ctx, doctor.CommandOptions{Args: s.Command, Env: s.Env, Deadline: deadline}))
+	}
+	target, err := client.ParseTarget(s.URL, "")
+	if err != nil {
+		return nil, err
+	}
+	cfg := d.conn.transport(d.a)
+	cfg.Header, cfg.Origins, cfg.Conns = s.Header, []*url.URL{target}, 2
+	cfg.Secrets = client.SecretsOf(s.Header)
+	c, err := client.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := client.TLS(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s.Redact(doctor.Gather(ctx, doctor.Options{Target: target, Client: c, TLS: tlsConfig, Deadline: d.deadline, Quick: d.quick, Credentials: len(s.Header) > 0}))
+}
+
+// choose looks for the settings of hosts where no server was named. On a terminal it
+// asks which file to use; elsewhere it lists them. It reports false if there are none.
+func (d *examiner) choose() (bool, error) {
+	home := d.a.getenv("HOME")
+	if runtime.GOOS == "windows" {
+		home = d.a.getenv("USERPROFILE")
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		return false, err
+	}
+	found := doctor.FindServers(runtime.GOOS, home, folder, d.a.getenv)
+	if home == "" || len(found) == 0 {
+		return false, nil
+	}
+	var list strings.Builder
+	for i, f := range found {
+		fmt.Fprintf(&list, "  %d  %-24s  %s\n", i+1, f.Host, report.Line(f.Path))
+	}
+	if !d.a.isTerminal(d.a.stdin) || !d.a.isTerminal(d.a.stderr) {
+		return true, usagef("no server is named, and hosts have servers in these files:\n%stype: mcpdiag doctor --servers FILE, which starts them, or mcpdiag doctor URL", list.String())
+	}
+	fmt.Fprintf(d.a.stderr, "Hosts have servers in these files:\n%sExamine those of which file? Their commands are started. [1-%d, or Enter for none] ", list.String(), len(found))
+	answer, err := bufio.NewReader(d.a.stdin).ReadString('\n')
+	n, wrong := strconv.Atoi(strings.TrimSpace(answer))
+	if err != nil || wrong != nil || n < 1 || n > len(found) {
+		return true, usagef("no file was chosen; mcpdiag doctor URL examines one server")
+	}
+	d.servers = found[n-1].Path
+	return true, nil
+}

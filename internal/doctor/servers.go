@@ -1,0 +1,290 @@
+package doctor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// MaxServers limits the servers of a file, and MaxServerFile its bytes.
+const (
+	MaxServers    = 50
+	MaxServerFile = 16 << 20 // the file of Claude Code holds more than servers
+)
+
+// Server is a server as a host's settings have it. Its environment and header are secrets.
+type Server struct {
+	Name    string
+	Command []string
+	Env     []string
+	URL     string
+	Header  http.Header
+	Problem string // why it cannot be examined
+}
+
+// hostEntry is a server in a host's settings.
+type hostEntry struct {
+	Command  string            `json:"command"`
+	Args     []string          `json:"args"`
+	Env      map[string]any    `json:"env"`
+	Dir      string            `json:"cwd"`
+	URL      string            `json:"url"`
+	Other    string            `json:"serverUrl"`
+	Headers  map[string]string `json:"headers"`
+	Disabled bool              `json:"disabled"`
+}
+
+// hostFile is a file of settings: Claude Desktop, Claude Code and Cursor have mcpServers,
+// VS Code has servers, also below mcp, and Claude Code more of them below projects.
+type hostFile struct {
+	MCPServers map[string]hostEntry `json:"mcpServers"`
+	Servers    map[string]hostEntry `json:"servers"`
+	MCP        struct {
+		Servers map[string]hostEntry `json:"servers"`
+	} `json:"mcp"`
+	Projects map[string]struct {
+		MCPServers map[string]hostEntry `json:"mcpServers"`
+	} `json:"projects"`
+}
+
+// ReadServers reads the servers of a file of settings. getenv gives the values of
+// placeholders such as ${env:NAME}; folder is that of the file.
+func ReadServers(data []byte, folder string, getenv func(string) string) ([]Server, error) {
+	var f hostFile
+	if err := json.Unmarshal(withoutComments(data), &f); err != nil {
+		return nil, errors.New("not JSON with mcpServers or servers: " + report.Line(err.Error()))
+	}
+	fill := placeholders{getenv, folder}
+	var list []Server
+	for _, part := range []map[string]hostEntry{f.MCPServers, f.Servers, f.MCP.Servers} {
+		for _, name := range sortedKeys(part) {
+			list = append(list, fill.server(name, part[name]))
+		}
+	}
+	for _, project := range sortedKeys(f.Projects) {
+		part := f.Projects[project].MCPServers
+		for _, name := range sortedKeys(part) {
+			s := fill.server(name, part[name])
+			s.Name += " (" + report.Cell(filepath.Base(project), 40) + ")"
+			list = append(list, s)
+		}
+	}
+	switch {
+	case len(list) == 0:
+		return nil, errors.New("no mcpServers and no servers in it")
+	case len(list) > MaxServers:
+		return nil, fmt.Errorf("it has %d servers; at most %d are examined", len(list), MaxServers)
+	}
+	return list, nil
+}
+
+// withoutComments returns JSON without comments and trailing commas, which VS Code and
+// Cursor allow. What is left out becomes spaces, so that offsets in errors stay.
+func withoutComments(data []byte) []byte {
+	data = slices.Clone(data)
+	if string(data[:min(3, len(data))]) == "\xef\xbb\xbf" {
+		copy(data, "   ")
+	}
+	comma, text := -1, false
+	for i := 0; i < len(data); i++ {
+		c := data[i]
+		switch {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text, comma = !text, -1
+		case text:
+		case c == '/' && i+1 < len(data) && (data[i+1] == '/' || data[i+1] == '*'):
+			i = blankComment(data, i)
+		case c == ',':
+			comma = i
+		case (c == '}' || c == ']') && comma >= 0:
+			data[comma], comma = ' ', -1
+		case c != ' ' && c != '\t' && c != '\n' && c != '\r':
+			comma = -1
+		}
+	}
+	return data
+}
+
+// blankComment blanks the comment that begins at i and returns its last byte.
+func blankComment(data []byte, i int) int {
+	end := "\n"
+	if data[i+1] == '*' {
+		end = "*/"
+	}
+	last := len(data)
+	if n := strings.Index(string(data[i+2:]), end); n >= 0 {
+		last = i + 2 + n + len(end)
+	}
+	for ; i < last; i++ {
+		if data[i] != '\n' {
+			data[i] = ' '
+		}
+	}
+	return last - 1
+}
+
+// placeholders fills in values as hosts do.
+type placeholders struct {
+	getenv func(string) string
+	folder string
+}
+
+// server returns a server with its placeholders filled in.
+func (p placeholders) server(name string, e hostEntry) Server {
+	s := Server{Name: report.Cell(name, 60), Header: http.Header{}}
+	var missing []string
+	fill := func(text string) string { return p.fill(text, &missing) }
+	if e.Command != "" {
+		s.Command = []string{fill(e.Command)}
+		for _, arg := range e.Args {
+			s.Command = append(s.Command, fill(arg))
+		}
+	}
+	if dir := fill(e.Dir); dir != "" && len(s.Command) > 0 {
+		if runtime.GOOS == "windows" {
+			s.Problem = "its folder (cwd) cannot be set here; start it there: mcpdiag doctor -- COMMAND"
+		}
+		s.Command = append([]string{"sh", "-c", `cd "$0" && exec "$@"`, dir}, s.Command...)
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.Env)) {
+		s.Env = append(s.Env, key+"="+fill(fmt.Sprint(e.Env[key])))
+	}
+	for key, value := range e.Headers {
+		s.Header.Set(key, fill(value))
+	}
+	s.URL = fill(e.URL + e.Other)
+	switch {
+	case e.Disabled:
+		s.Problem = "it is disabled"
+	case len(missing) > 0:
+		s.Problem = "its host asks for " + report.Line(strings.Join(missing, ", "))
+	case len(s.Command) == 0 && s.URL == "":
+		s.Problem = "it has neither a command nor a url"
+	}
+	return s
+}
+
+var placeholder = regexp.MustCompile(`\$\{([A-Za-z]+:)?([A-Za-z_][A-Za-z0-9_-]*)(:-[^}]*)?\}`)
+
+func (p placeholders) fill(text string, missing *[]string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+		m := placeholder.FindStringSubmatch(found)
+		kind, name, otherwise := m[1], m[2], m[3]
+		switch {
+		case kind == "" && name == "workspaceFolder":
+			return strings.TrimSuffix(p.folder, string(filepath.Separator)+".vscode")
+		case kind == "" && name == "userHome":
+			home, _ := os.UserHomeDir() // an empty one leads nowhere, which shows
+			return home
+		case kind == "" || kind == "env:":
+			if value := p.getenv(name); value != "" {
+				return value
+			}
+			if otherwise != "" {
+				return strings.TrimPrefix(otherwise, ":-")
+			}
+		}
+		*missing = append(*missing, found)
+		return ""
+	})
+}
+
+// secrets returns the values that must not be printed.
+func (s Server) secrets() client.Secrets {
+	var values []string
+	for _, pair := range s.Env {
+		if _, value, _ := strings.Cut(pair, "="); len(value) >= 6 {
+			values = append(values, value)
+		}
+	}
+	for _, list := range s.Header {
+		for _, value := range list {
+			values = append(values, value)
+			if _, credential, ok := strings.Cut(value, " "); ok {
+				values = append(values, credential)
+			}
+		}
+	}
+	return client.SecretsOf(http.Header{}, values...)
+}
+
+// Redact returns facts without the values of the server's environment and header.
+func (s Server) Redact(f *Facts) (*Facts, error) {
+	var tree any
+	data, err := json.Marshal(f)
+	if err == nil {
+		err = json.Unmarshal(data, &tree)
+	}
+	if err == nil {
+		data, err = json.Marshal(redactValues(tree, s.secrets()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var clean Facts
+	return &clean, json.Unmarshal(data, &clean)
+}
+
+// redactValues blanks secrets in the strings of a JSON value, and leaves its names.
+func redactValues(v any, secrets client.Secrets) any {
+	switch v := v.(type) {
+	case string:
+		return secrets.Redact(v)
+	case []any:
+		for i := range v {
+			v[i] = redactValues(v[i], secrets)
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = redactValues(v[name], secrets)
+		}
+	}
+	return v
+}
+
+// ServerFile is a place where a host keeps its servers.
+type ServerFile struct{ Host, Path string }
+
+// FindServers returns the files of settings that exist, of hosts on this system and in
+// the current folder.
+func FindServers(goos, home, folder string, getenv func(string) string) []ServerFile {
+	settings := filepath.Join(home, ".config")
+	switch goos {
+	case "darwin":
+		settings = filepath.Join(home, "Library", "Application Support")
+	case "windows":
+		settings = getenv("APPDATA")
+	default:
+		if dir := getenv("XDG_CONFIG_HOME"); dir != "" {
+			settings = dir
+		}
+	}
+	var found []ServerFile
+	for _, f := range []ServerFile{
+		{"Claude Desktop", filepath.Join(settings, "Claude", "claude_desktop_config.json")},
+		{"Claude Code", filepath.Join(home, ".claude.json")},
+		{"Claude Code, this folder", filepath.Join(folder, ".mcp.json")},
+		{"VS Code", filepath.Join(settings, "Code", "User", "mcp.json")},
+		{"VS Code, this folder", filepath.Join(folder, ".vscode", "mcp.json")},
+		{"Cursor", filepath.Join(home, ".cursor", "mcp.json")},
+		{"Cursor, this folder", filepath.Join(folder, ".cursor", "mcp.json")},
+	} {
+		if info, err := os.Stat(f.Path); err == nil && info.Mode().IsRegular() {
+			found = append(found, f)
+		}
+	}
+	return found
+}

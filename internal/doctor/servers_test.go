@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadServers reads the files of each host.
+func TestReadServers(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"KEY": "sesame"}
+	for name, tc := range map[string]struct{ file, want string }{
+		"Claude Desktop": {`{"mcpServers":{"a":{"command":"npx","args":["-y","x"],"env":{"K":"v","N":1}}}}`, `a [npx -y x] [K=v N=1] "" map[] ""`},
+		"VS Code": {"{\n// comment, \"with\" quotes\n\"servers\": {\"a\": {\"type\":\"http\", \"url\": \"https://a/mcp\", /* one\nmore */ \"headers\": {\"X-Key\": \"${env:KEY}\"},},},\n}",
+			`a [] [] "https://a/mcp" map[X-Key:[sesame]] ""`},
+		"VS Code, settings": {`{"mcp":{"servers":{"a":{"command":"x"}}}}`, `a [x] [] "" map[] ""`},
+		"VS Code, input":    {`{"servers":{"a":{"command":"x","env":{"K":"${input:key}"}}}}`, `a [x] [K=] "" map[] "its host asks for ${input:key}"`},
+		"workspace folder":  {`{"servers":{"a":{"command":"${workspaceFolder}/run"}}}`, `a [/project/run] [] "" map[] ""`},
+		"Claude Code, project": {`{"numStartups":3,"projects":{"/home/u/shop":{"mcpServers":{"a":{"type":"stdio","command":"x"}}},"/other":{}}}`,
+			`a (shop) [x] [] "" map[] ""`},
+		"Claude Code, default":  {`{"mcpServers":{"a":{"url":"${HOST:-http://localhost:1}/mcp","headers":{"Authorization":"Bearer ${KEY}"}}}}`, `a [] [] "http://localhost:1/mcp" map[Authorization:[Bearer sesame]] ""`},
+		"Cursor, no variable":   {`{"mcpServers":{"a":{"url":"https://a/${env:NONE}"}}}`, `a [] [] "https://a/" map[] "its host asks for ${env:NONE}"`},
+		"disabled":              {`{"mcpServers":{"a":{"command":"x","disabled":true}}}`, `a [x] [] "" map[] "it is disabled"`},
+		"neither":               {`{"mcpServers":{"a":{}}}`, `a [] [] "" map[] "it has neither a command nor a url"`},
+		"folder":                {`{"mcpServers":{"a":{"command":"x","cwd":"/d"}}}`, `a [sh -c cd "$0" && exec "$@" /d x] [] "" map[] ""`},
+		"address, no comment":   {`{"mcpServers":{"a":{"url":"http://a//b","args":["/*","*/",",}"]}}}`, `a [] [] "http://a//b" map[] ""`},
+		"byte order mark":       {"\xef\xbb\xbf" + `{"mcpServers":{"a":{"command":"x"}}}`, `a [x] [] "" map[] ""`},
+		"control characters":    {`{"mcpServers":{"a\u001b[2J":{"command":"x"}}}`, `a [x] [] "" map[] ""`},
+		"no servers":            {`{"theme":"dark"}`, "no mcpServers and no servers in it"},
+		"an unfinished comment": {`{"a":1 /*`, "not JSON with mcpServers or servers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			list, err := ReadServers([]byte(tc.file), "/project/.vscode", func(name string) string { return env[name] })
+			var got string
+			if err != nil {
+				got = err.Error()
+			} else {
+				s := list[0]
+				got = fmt.Sprintf("%s %v %v %q %v %q", s.Name, s.Command, s.Env, s.URL, s.Header, s.Problem)
+			}
+			if !strings.HasPrefix(got, strings.TrimSuffix(tc.want, "[2J")) || strings.Contains(got, "\x1b") {
+				if name != "control characters" || strings.Contains(got, "\x1b") {
+					t.Errorf("got  %s\nwant %s", got, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// TestServerRedact leaves no value of the environment or the header in the facts, and
+// the names of their members.
+func TestServerRedact(t *testing.T) {
+	t.Parallel()
+	s := Server{Env: []string{"API_KEY=sentinel-1", "WORD=exchanges"}, Header: map[string][]string{"Authorization": {"Bearer sentinel-2"}}}
+	f := &Facts{Target: "x", Stdio: &Stdio{Stderr: "bad key sentinel-1"}, Exchanges: []*Exchange{{
+		Probe: "initialize", Method: "POST", Body: "sentinel-2", Message: &Message{Result: json.RawMessage(`{"exchanges":"sentinel-1"}`)},
+	}}}
+	clean, err := s.Redact(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(clean)
+	if err != nil || strings.Contains(string(data), "sentinel") || clean.first("initialize").Method != "POST" || !strings.Contains(string(data), `"exchanges":[`) {
+		t.Errorf("%v %s", err, data)
+	}
+}
+
+func TestFindServers(t *testing.T) {
+	t.Parallel()
+	home, folder := t.TempDir(), t.TempDir()
+	for _, path := range []string{
+		filepath.Join(home, ".config", "Claude", "claude_desktop_config.json"), filepath.Join(home, "Library", "Application Support", "Claude", "claude_desktop_config.json"),
+		filepath.Join(home, "Roaming", "Code", "User", "mcp.json"), filepath.Join(home, ".claude.json"), filepath.Join(folder, ".vscode", "mcp.json"), filepath.Join(home, ".cursor", "mcp.json", "x"),
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for goos, want := range map[string]string{
+		"linux":   "Claude Desktop, Claude Code, VS Code, this folder",
+		"darwin":  "Claude Desktop, Claude Code, VS Code, this folder",
+		"windows": "Claude Code, VS Code, VS Code, this folder",
+	} {
+		var hosts []string
+		for _, f := range FindServers(goos, home, folder, func(name string) string {
+			if name == "APPDATA" {
+				return filepath.Join(home, "Roaming")
+			}
+			return ""
+		}) {
+			hosts = append(hosts, f.Host)
+		}
+		if got := strings.Join(hosts, ", "); got != want {
+			t.Errorf("%s: %s, want %s", goos, got, want)
+		}
+	}
+}
+
+func FuzzReadServers(f *testing.F) {
+	f.Add([]byte(`{"mcpServers":{"a":{"command":"npx","args":["${env:X}"],"env":{"K":[1]},"headers":{"\u0000":"b"}}}} // x`))
+	f.Add([]byte("{\"servers\":{\"\\u001b[2J\":{\"url\":\"\\\\\",},},}/*"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := ReadServers(data, "/", func(string) string { return "" })
+		if (err == nil) != (len(list) > 0) || len(list) > MaxServers {
+			t.Errorf("%d servers, %v", len(list), err)
+		}
+		for _, s := range list {
+			if strings.ContainsAny(s.Name+s.Problem, "\x1b\n") {
+				t.Errorf("%q %q", s.Name, s.Problem)
+			}
+		}
+	})
+}
