@@ -197,6 +197,6 @@ func (m *bundler) write() error {
 	if err := m.b.Table(out, m.a.painter(out)); err != nil {
 		return err
 	}
-	m.a.note("wrote %s; read it before you pass it on", m.output)
+	m.a.note("read it before you pass it on")
 	return nil
 }

@@ -40,9 +40,6 @@ func (a *app) concludeReport(path, format string, res judged, rep *finding.Repor
 	if err := a.write(path, func(w io.Writer) error { return a.renderReport(w, format, res, rep) }); err != nil {
 		return err
 	}
-	if path != "" && path != "-" {
-		a.note("wrote %s", path)
-	}
 	if err := a.stepSummary(format, rep); err != nil {
 		return err
 	}

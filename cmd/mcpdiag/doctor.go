@@ -251,6 +251,9 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, 
 	if err != nil {
 		return nil, err
 	}
+	if d.a.live() || deadline > doctor.DefaultDeadline {
+		defer d.a.countdown("examining the server", deadline)()
+	}
 	return doctor.Gather(ctx, doctor.Options{
 		Header: d.conn.sent, ExpectAuth: d.more.expectAuth, Refresh: refresh, Call: d.more.call(d.slowArgs),
 		Target: target, Client: c, TLS: tlsConfig, Deadline: deadline, Quick: d.quick,

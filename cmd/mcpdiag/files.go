@@ -13,8 +13,20 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
-// write writes a result to path, "-" being standard output. A file appears whole or not at all.
+// write writes a result to path, "-" being standard output, and says so of a file, which
+// appears whole or not at all.
 func (a *app) write(path string, write func(io.Writer) error) error {
+	if err := a.writeFile(path, write); err != nil {
+		return err
+	}
+	if path != "" && path != "-" {
+		a.note("wrote %s", path)
+	}
+	return nil
+}
+
+// writeFile is write without a note.
+func (a *app) writeFile(path string, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
 		if err := write(a.stdout); err != nil {
 			return fmt.Errorf("writing standard output: %w", err)
@@ -38,7 +50,7 @@ func (a *app) announceTo(path, url string) error {
 	if path == "" {
 		return nil
 	}
-	return a.write(path, func(w io.Writer) error {
+	return a.writeFile(path, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "%s\n%d\n", url, os.Getpid())
 		return err
 	})

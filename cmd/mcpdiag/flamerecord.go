@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/flame"
@@ -37,7 +38,7 @@ func (f *flamer) recordNode(ctx context.Context) (data []byte, name string, err 
 		return nil, "", err
 	}
 	defer done()
-	f.a.note("recording %s for %s", name, f.duration)
+	defer f.a.countdown("recording "+name, f.duration)()
 	data, err = s.CPUProfile(ctx, f.duration)
 	return data, name, err
 }
@@ -51,7 +52,7 @@ func (f *flamer) recordGo(ctx context.Context) (data []byte, name string, err er
 		return nil, "", err
 	}
 	name = client.RedactURL(target)
-	f.a.note("recording %s for %g s", name, seconds)
+	defer f.a.countdown("recording "+name, time.Duration(seconds)*time.Second)()
 	data, err = getProfile(ctx, c, target)
 	return data, name, err
 }

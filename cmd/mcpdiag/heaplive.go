@@ -41,7 +41,7 @@ func (h *heaper) fetch(ctx context.Context) (*heap.Result, error) {
 		}}
 	}
 	name := client.RedactURL(target)
-	h.a.note("comparing two heap profiles, %s apart", h.interval)
+	defer h.a.countdown("comparing two heap profiles", h.interval)()
 	return heap.Run([]heap.Source{source(name, 0), source(name+", later", h.interval)}, h.options)
 }
 

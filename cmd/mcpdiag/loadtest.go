@@ -287,6 +287,10 @@ func (l *loader) openLog(steps []plan.Step) (done func() error, err error) {
 		if err := l.calls.Close(); err != nil {
 			return fmt.Errorf("writing %s: %w", l.log, err)
 		}
-		return f.Close()
+		if err := f.Close(); err != nil {
+			return err
+		}
+		l.a.note("wrote %s", l.log)
+		return nil
 	}, nil
 }

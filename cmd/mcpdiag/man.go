@@ -32,6 +32,7 @@ func newManCmd(a *app) *cobra.Command {
 			case len(rest) > 0:
 				return usagef("there is no command %q%s", strings.Join(args, " "), didYouMean(suggestion(about, rest[0])))
 			case folder != "":
+				defer a.note("wrote %s", folder)
 				return a.writePages(cmd.Root(), folder)
 			}
 			return a.write("-", func(w io.Writer) error { return manPage(w, about) })
@@ -47,7 +48,7 @@ func (a *app) writePages(cmd *cobra.Command, folder string) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}
-	err := a.write(filepath.Join(folder, pageName(cmd)+".1"), func(w io.Writer) error { return manPage(w, cmd) })
+	err := a.writeFile(filepath.Join(folder, pageName(cmd)+".1"), func(w io.Writer) error { return manPage(w, cmd) })
 	for _, sub := range cmd.Commands() {
 		if sub.IsAvailableCommand() && sub.Name() != "completion" {
 			err = errors.Join(err, a.writePages(sub, folder))

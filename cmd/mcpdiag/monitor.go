@@ -148,7 +148,7 @@ func (w *watcher) watch(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	samples, view := &lateFile{a: w.a, path: w.output}, newMonitorView(w.a)
+	samples, view := &lateFile{a: w.a, path: w.output}, newMonitorView(w.a, endOf(w.cfg.Duration, w.cfg.Count, w.cfg.Interval))
 	res, err := monitor.Run(cmd.Context(), w.cfg, samples, view.show)
 	view.end()
 	err = errors.Join(err, samples.close(), closeLog())
@@ -284,19 +284,23 @@ func (l *lateFile) close() error {
 type monitorView struct {
 	live   monitor.Live
 	screen *screen
+	ends   time.Time // zero if unknown
 }
 
-func newMonitorView(a *app) *monitorView {
+func newMonitorView(a *app, ends time.Time) *monitorView {
 	if !a.live() {
 		return &monitorView{}
 	}
-	return &monitorView{screen: &screen{a: a}}
+	return &monitorView{screen: &screen{a: a}, ends: ends}
 }
 
 func (v *monitorView) show(s *monitor.Sample) {
 	if v.screen != nil {
 		v.live.Add(s)
-		v.screen.draw(v.live.Write)
+		v.screen.draw(func(w io.Writer, paint report.Painter, width, height int) error {
+			err := v.live.Write(w, paint, width, height-1)
+			return errors.Join(err, writeTimeLeft(w, v.ends))
+		})
 	}
 }
 

@@ -154,7 +154,7 @@ func (p *poller) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	view := newPollView(p.a, p.cfg.Targets)
+	view := newPollView(p.a, p.cfg.Targets, endOf(p.cfg.Duration, p.cfg.Count, p.cfg.Interval))
 	res, err := poll.Run(ctx, p.cfg, c, func(e poll.Event) error {
 		if err := trace.Write(e.Snapshot); err != nil {
 			return fmt.Errorf("writing trace %s: %w", p.output, report.Cause(err))

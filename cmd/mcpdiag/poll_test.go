@@ -18,7 +18,7 @@ func TestPollViewOnAPausedTerminal(t *testing.T) {
 	a := sealedApp()
 	a.stderr = a.guard(terminal)
 	target := &url.URL{Scheme: "http", Host: "server"}
-	v := newPollView(a, []*url.URL{target})
+	v := newPollView(a, []*url.URL{target}, time.Time{})
 	v.screen = &screen{a: a}
 	go v.follow()
 	for range 100 {

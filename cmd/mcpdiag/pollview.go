@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/url"
 	"sync"
@@ -15,6 +16,7 @@ import (
 type pollView struct {
 	a      *app
 	screen *screen // nil if standard error is not a terminal
+	ends   time.Time
 	ended  chan struct{}
 
 	mu   sync.Mutex // guards live
@@ -22,8 +24,8 @@ type pollView struct {
 	news chan struct{} // there are polls that were not drawn
 }
 
-func newPollView(a *app, targets []*url.URL) *pollView {
-	v := &pollView{a: a, live: poll.NewLive(targets), news: make(chan struct{}, 1), ended: make(chan struct{})}
+func newPollView(a *app, targets []*url.URL, ends time.Time) *pollView {
+	v := &pollView{a: a, ends: ends, live: poll.NewLive(targets), news: make(chan struct{}, 1), ended: make(chan struct{})}
 	if a.live() {
 		v.screen = &screen{a: a}
 		go v.follow()
@@ -62,7 +64,7 @@ func (v *pollView) draw() {
 	v.screen.draw(func(w io.Writer, paint report.Painter, width, height int) error {
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		return v.live.Write(w, paint, width, height, time.Now())
+		return errors.Join(v.live.Write(w, paint, width, height-1, time.Now()), writeTimeLeft(w, v.ends))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -41,6 +42,16 @@ func chance(p float64) string {
 	return fmt.Sprintf("p = %.4f", p)
 }
 
+// left estimates the time until the wanted rounds are over, 0 before the third round. A
+// hold time and rounds that the verdict wants besides are not in it.
+func (p Progress) left() time.Duration {
+	done, all := (p.Index-1)*p.Rounds+p.Round-1, p.Count*p.Rounds
+	if done < 2 || done > all {
+		return 0
+	}
+	return (p.Elapsed * time.Duration(all-done) / time.Duration(done)).Round(time.Second)
+}
+
 // Line returns the progress on one line.
 func (p Progress) Line() string {
 	line := fmt.Sprintf("%s  %s", report.Duration(p.Elapsed), p.State)
@@ -56,6 +67,9 @@ func (p Progress) Line() string {
 	}
 	if p.Latest != "" {
 		line += "  " + p.Latest
+	}
+	if left := p.left(); left > 0 {
+		line += fmt.Sprintf("  about %s left", report.Duration(left))
 	}
 	return line
 }

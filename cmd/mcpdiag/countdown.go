@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// countdown shows on a terminal how much of a known time is left, until stop is called.
+// Elsewhere it prints one line.
+func (a *app) countdown(doing string, length time.Duration) (stop func()) {
+	if !a.live() {
+		a.note("%s: %s", doing, report.Duration(length))
+		return func() {}
+	}
+	view := &screen{a: a}
+	end := time.Now().Add(length)
+	show := func() {
+		view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
+			_, err := fmt.Fprintln(w, report.Cut(doing+": "+timeLeft(end, time.Now()), width))
+			return err
+		})
+	}
+	done := make(chan struct{})
+	var shown sync.WaitGroup
+	shown.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for show(); ; show() {
+			select {
+			case <-done:
+				view.clear()
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() {
+		close(done)
+		shown.Wait()
+	}
+}
+
+// timeLeft returns the time until end as a text, in whole seconds.
+func timeLeft(end, now time.Time) string {
+	left := end.Sub(now).Round(time.Second)
+	if left <= 0 {
+		return "about to end"
+	}
+	return report.Duration(left) + " left"
+}
+
+// writeTimeLeft writes the line of a live view for a run that ends at a known time.
+func writeTimeLeft(w io.Writer, end time.Time) error {
+	if end.IsZero() {
+		return nil
+	}
+	_, err := fmt.Fprintln(w, timeLeft(end, time.Now()))
+	return err
+}
+
+// endOf returns the end of a run of that length or number of steps that begins now, the
+// earlier one; zero if it has none.
+func endOf(length time.Duration, count int, interval time.Duration) time.Time {
+	steps := time.Duration(count) * interval
+	if length == 0 || steps > 0 && steps < length {
+		length = steps
+	}
+	if length == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(length)
+}

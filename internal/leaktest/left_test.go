@@ -1,0 +1,22 @@
+package leaktest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
+)
+
+func TestTimeLeft(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		index, round int
+		want         time.Duration
+	}{{1, 1, 0}, {1, 3, 22 * time.Second}, {1, 11, 14 * time.Second}, {2, 12, time.Second}} {
+		done := (test.index-1)*12 + test.round - 1
+		p := Progress{Progress: conduct.Progress{Phase: "everyday", Index: test.index, Count: 2, Round: test.round, Rounds: 12}, Elapsed: time.Duration(done) * time.Second}
+		if got := p.left(); got != test.want {
+			t.Errorf("%+v: got %s", test, got)
+		}
+	}
+}
