@@ -229,7 +229,7 @@ func (d *examiner) start(ctx context.Context) *doctor.Facts {
 }
 
 func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, error) {
-	if d.burst > 0 && !d.yes && !isLocal(target.Hostname()) {
+	if d.burst > 0 && !d.yes && !client.IsLoopback(target.Hostname()) {
 		return nil, usagef("--burst sends %d requests at once to a server that is not on this machine; --yes allows it", d.burst)
 	}
 	deadline := d.deadline

@@ -167,7 +167,7 @@ the key token of the Secret mcpdiag-token, if there is one.`,
 			if pods == 0 {
 				return a.write(output, func(w io.Writer) error { return k6.Export(w, p) })
 			}
-			if isLocal(target.Hostname()) {
+			if client.IsLoopback(target.Hostname()) {
 				return usagef("%s is the pod itself in a cluster; name the service with --url, such as http://server.default:3000/mcp", target.Host)
 			}
 			return a.write(output, func(w io.Writer) error { return k6.Manifests(w, p, pods) })

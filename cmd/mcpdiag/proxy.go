@@ -178,7 +178,7 @@ func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
 		return nil, usagef("name the process with one of --pid and --name")
 	case f.pid == 0 && f.name == "":
 		port, err := strconv.Atoi(to.Port())
-		if err != nil || !isLocal(to.Hostname()) {
+		if err != nil || !client.IsLoopback(to.Hostname()) {
 			return nil, nil //nolint:nilerr,nilnil // the process of a remote server is not known
 		}
 		return &proxy.Process{Target: process.Target{Port: port}}, nil
@@ -192,11 +192,6 @@ func (f *proxyFlags) process(to *url.URL) (*proxy.Process, error) {
 		err = nil
 	}
 	return &proxy.Process{Target: target}, err
-}
-
-func isLocal(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() || host == "localhost"
 }
 
 // logTo is a writer of log lines.

@@ -45,7 +45,7 @@ func newTokenCmd(a *app) *cobra.Command {
 		Long: `token reads an access token from a file, from MCPDIAG_TOKEN or from standard input (-) and
 judges it: its form, algorithm and type, its times, and its issuer, audience, scope and
 signature if they are given to compare with. The token is never printed and never sent
-anywhere but to --introspect; names of persons are masked.
+anywhere but to --introspect; personal data is masked.
 
 A token that would be refused makes the exit code 3.`,
 		Example: `  mcpdiag token token.txt --resource https://mcp.example.com/mcp --scope read
@@ -66,7 +66,7 @@ A token that would be refused makes the exit code 3.`,
 	fs.StringVar(&t.clientKey, "client-secret-file", "", "file with the client secret for --introspect")
 	fs.StringVar(&t.at, "at", "", "judge the times at this time, such as 2026-11-25T09:00:00Z (default now)")
 	fs.StringVar(&t.dateFrom, "date-from", "", "judge the times by the clock of this server (its Date header)")
-	fs.BoolVar(&t.show, "show-claims", false, "do not mask names of persons")
+	fs.BoolVar(&t.show, "show-claims", false, "do not mask personal data")
 	formatVar(cmd, fs, &t.format)
 	fs.StringVarP(&t.output, "output", "o", "", "write the result to this file")
 	t.conn.addTransportFlags(fs, 10*time.Second)

@@ -66,13 +66,10 @@ func New(ctx context.Context, cfg Config) *Server {
 	return s
 }
 
-// secretsOf returns the passwords in the addresses of dependencies.
+// secretsOf returns the secrets that belong to the addresses of dependencies.
 func secretsOf(targets []deps.Target) (all []string) {
 	for _, t := range targets {
-		if u, err := url.Parse(t.Address); err == nil && u.User != nil {
-			password, _ := u.User.Password()
-			all = append(all, password)
-		}
+		all = append(all, t.Secrets()...)
 	}
 	return all
 }

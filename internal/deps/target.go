@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -33,6 +34,21 @@ type Target struct {
 	Address string
 	Origin  string            // "--postgres", "DATABASE_URL", "DATABASE_URL of pid 12"
 	Environ map[string]string // what the environment says beside the address, such as keys of S3
+}
+
+// Secrets returns the secrets of the target, which must not be printed.
+func (t Target) Secrets() (all []string) {
+	if u, err := url.Parse(t.Address); err == nil {
+		if password, set := u.User.Password(); set {
+			all = append(all, password)
+		}
+	}
+	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
+		if v := t.Environ[name]; v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // maxTargets bounds the servers that are checked in one run.

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -68,7 +67,7 @@ func Gather(ctx context.Context, o Options) *Facts {
 	g := &gatherer{Options: o, anonymous: o.Client.WithoutCredentials(), started: time.Now()}
 	g.f = &Facts{
 		Schema: FactsSchema, Target: client.RedactURL(o.Target), At: g.started.UTC(), Credentials: o.Credentials,
-		Quick: o.Quick, Insecure: o.TLS.InsecureSkipVerify, ExpectAuth: o.ExpectAuth, Mistakes: mistakesIn(o.Header), SecretQuery: len(client.SecretsIn(o.Target)) > 0, Loopback: isLoopback(o.Target.Hostname()),
+		Quick: o.Quick, Insecure: o.TLS.InsecureSkipVerify, ExpectAuth: o.ExpectAuth, Mistakes: mistakesIn(o.Header), SecretQuery: len(client.SecretsIn(o.Target)) > 0, Loopback: client.IsLoopback(o.Target.Hostname()),
 	}
 	g.until = g.started.Add(o.Deadline)
 	g.network(ctx)
@@ -103,12 +102,6 @@ func (g *gatherer) unlessLocked(step func(context.Context)) func(context.Context
 			step(ctx)
 		}
 	}
-}
-
-// isLoopback reports whether host names this machine.
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // request is one request to send.

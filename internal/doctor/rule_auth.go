@@ -3,6 +3,8 @@ package doctor
 import (
 	"net/http"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 func authRules() []rule {
@@ -177,7 +179,7 @@ func judgeServers(f *Facts) opinion {
 	}
 	for _, issuer := range list {
 		u := mustURL(issuer)
-		if !isWebAddress(issuer) || u.Scheme != "https" && !isLoopback(u.Hostname()) {
+		if !isWebAddress(issuer) || u.Scheme != "https" && !client.IsLoopback(u.Hostname()) {
 			return fail("an authorization server is no https address: %s", issuer).fix("name its issuer").noted(issuer)
 		}
 	}

@@ -99,7 +99,7 @@ func targetPath(list []byte) (string, error) {
 		URL string `json:"webSocketDebuggerUrl"`
 	}
 	if err := json.Unmarshal(list, &targets); err != nil || len(targets) == 0 {
-		return "", errors.New("no inspector answers there: its answer is no list of targets")
+		return "", errors.New("no inspector answers there: its answer is not a list of targets")
 	}
 	u, err := url.Parse(targets[0].URL)
 	if err != nil || u.Scheme != "ws" || !strings.HasPrefix(u.Path, "/") {
@@ -176,9 +176,9 @@ func (s *Session) End(ctx context.Context) error {
 	s.event = nil
 	err := s.end(ctx)
 	if err != nil {
-		var again *Session
-		if again, err = Dial(ctx, s.address); err == nil {
-			err = errors.Join(again.end(ctx), again.Close())
+		var fresh *Session
+		if fresh, err = Dial(ctx, s.address); err == nil {
+			err = errors.Join(fresh.end(ctx), fresh.Close())
 		}
 	}
 	_ = s.Close() // it may be closed already

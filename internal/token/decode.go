@@ -128,7 +128,7 @@ func decodeJSON(name string, data []byte) (map[string]any, error) {
 	dec.UseNumber()
 	object := map[string]any{}
 	if err := dec.Decode(&object); err != nil || object == nil {
-		return nil, fmt.Errorf("the %s is no JSON object", name)
+		return nil, fmt.Errorf("the %s is not a JSON object", name)
 	}
 	return object, nil
 }

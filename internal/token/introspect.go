@@ -17,7 +17,7 @@ func (r *Result) Introspected(status int, body []byte) {
 	case status == 401 || status == 403:
 		j.add("introspect", finding.Skip, "", "the endpoint refuses the client: %d; check --client-id and --client-secret-file", status)
 	case err != nil || !known:
-		j.add("introspect", finding.Skip, "", "the endpoint's answer (status %d) is no introspection response", status)
+		j.add("introspect", finding.Skip, "", "the endpoint's answer (status %d) is not an introspection response", status)
 	case !active:
 		j.add("introspect", finding.Fail, "it expired, was revoked, or is of another server: fetch a new one", "the authorization server says that the token is not active")
 	default:

@@ -19,7 +19,7 @@ type judge struct {
 	*Token
 
 	expect Expect
-	show   bool // names of persons are not masked
+	show   bool // personal data is not masked
 	list   []finding.Finding
 }
 

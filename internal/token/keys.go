@@ -104,7 +104,10 @@ func (k Keys) verify(raw, alg, kid string) (s finding.Severity, hint, summary st
 		return finding.Fail, "", "the signature cannot be read"
 	}
 	if k.secret != nil {
-		return result(jws, k.secret, k.Source)
+		if _, err := jws.Verify(k.secret); err != nil {
+			return finding.Fail, "another secret, or the token was changed", "the signature does not verify with " + k.Source
+		}
+		return finding.Pass, "", "verified with " + k.Source
 	}
 	keys := k.set.Keys
 	if kid != "" {
@@ -130,11 +133,4 @@ func (k Keys) verify(raw, alg, kid string) (s finding.Severity, hint, summary st
 		return finding.Fail, "use RSA keys of at least 2048 bits", fmt.Sprintf("no key of %s verifies it, and a key of %d bits was not tried", k.Source, small)
 	}
 	return finding.Fail, "the keys were rotated, the token is of another issuer, or it was changed", "the signature does not verify with " + k.Source
-}
-
-func result(jws *jose.JSONWebSignature, key any, source string) (finding.Severity, string, string) {
-	if _, err := jws.Verify(key); err != nil {
-		return finding.Fail, "another secret, or the token was changed", "the signature does not verify with " + source
-	}
-	return finding.Pass, "", "verified with " + source
 }
