@@ -127,7 +127,10 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 	for _, k := range depsKinds {
 		for _, address := range *d.named[k.kind] {
 			flag := "--" + string(k.kind)
-			d.warnPassword(flag, address, k.variables[0])
+			address, err := d.a.databaseURL(flag, address)
+			if err != nil {
+				return nil, err
+			}
 			all = append(all, deps.Named(k.kind, address, d.a.environBeside()))
 		}
 	}
@@ -172,10 +175,10 @@ func (a *app) environBeside() (all []string) {
 }
 
 // warnPassword warns of a password that other users of the machine can read.
-func (d *depsChecker) warnPassword(flag, address, variable string) {
+func (a *app) warnPassword(flag, address string) {
 	if u, err := url.Parse(address); err == nil && u.User != nil {
 		if _, set := u.User.Password(); set {
-			d.a.warn(flag + ": a password on the command line can be read by every user of this machine; set " + variable + " instead")
+			a.warn(flag + ": a password on the command line can be read by every user of this machine; set a variable, and give its name: " + flag + " DATABASE_URL")
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 // leaktester is a run of the leaktest command.
 type leaktester struct {
+	held heldFlags
 	a    *app
 	conn connection
 	cfg  leaktest.Config
@@ -92,6 +93,10 @@ ops_total and rss_tree_kb, and optionally round and nproc.`,
 // test runs the test.
 func (l *leaktester) test(ctx context.Context) error {
 	if err := l.connect(); err != nil {
+		return err
+	}
+	var err error
+	if l.cfg.Held, err = l.held.reader(ctx, l.a); err != nil {
 		return err
 	}
 	if n := l.cfg.Rounds; n > 0 && n < leaktest.DecidingRounds {

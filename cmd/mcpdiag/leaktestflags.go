@@ -20,6 +20,7 @@ import (
 )
 
 func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
+	l.held.addFlags(fs)
 	fs.IntVar(&l.cfg.Target.PID, "pid", 0, "test the server with this process ID")
 	fs.StringVar(&l.cfg.Target.Name, "name", "", "test the server whose name, executable or arguments contain this")
 	positiveVar(fs, &l.cfg.Target.Port, "port", 0, "test the server that listens on this TCP port")

@@ -23,6 +23,7 @@ type loader struct {
 	plan planFlags
 	opts engine.Options
 	knee kneeFlags
+	held heldFlags
 
 	format    choice
 	output    string
@@ -103,6 +104,7 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&l.baseline, "baseline", "", "compare with this older result, a JSON file")
 	fs.Float64Var(&l.tolerance, "tolerance", 100*result.DefaultTolerance, "with --baseline: the smallest change that matters, in per cent")
 	l.knee.addFlags(fs)
+	l.held.addFlags(fs)
 	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
 	formatVar(cmd, fs, &l.format, "html")
 	fs.StringVar(&l.log, "log", "", "write one row per call to this CSV file")
@@ -158,8 +160,8 @@ func (l *loader) check(knee bool, operands []string) error {
 		return usagef("a URL and a command after -- exclude each other")
 	case l.opts.Shared && !stdio:
 		return usagef("--shared needs a server command after --")
-	case knee && (l.baseline != "" || l.log != ""):
-		return usagef("--find-knee makes many runs: it excludes --baseline and --log")
+	case knee && (l.baseline != "" || l.log != "" || l.held != heldFlags{}):
+		return usagef("--find-knee makes many runs: it excludes --baseline, --log, --postgres and --redis")
 	case !(l.tolerance >= 0 && l.tolerance < 1000):
 		return usagef("--tolerance must be 0 to 1000, in per cent")
 	}
@@ -252,13 +254,39 @@ func (l *loader) progress(p engine.Progress) {
 	}
 }
 
+// countHeld plays the plan, and counts before and after what is held on the databases
+// that were named.
+func (l *loader) countHeld(ctx context.Context, runner *engine.Runner) (*result.Result, error) {
+	read, err := l.held.reader(ctx, l.a)
+	if err != nil {
+		return nil, err
+	}
+	if read == nil {
+		return runner.Run(ctx)
+	}
+	before, err := read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res, err := runner.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	after, err := read(context.WithoutCancel(ctx)) // also after an interrupt
+	if err != nil {
+		l.a.warn(err.Error())
+	}
+	res.Held = heldPerCall(before, after, res.Calls)
+	return res, nil
+}
+
 // measure runs the plan, judges the result and writes it.
 func (l *loader) measure(ctx context.Context, runner *engine.Runner, before *result.Result) error {
 	closeLog, err := l.openLog(runner.Plan().Steps)
 	if err != nil {
 		return err
 	}
-	res, err := runner.Run(ctx)
+	res, err := l.countHeld(ctx, runner)
 	l.view.clear()
 	if err := errors.Join(err, closeLog()); err != nil {
 		return err

@@ -103,6 +103,12 @@ func (r *run) counts(ctx context.Context, round *judge.Round) {
 	}
 	round.Files, round.Sockets = known(d.Files), known(d.Sockets)
 	round.CloseWait, round.Threads = known(d.CloseWait), known(d.Threads)
+	if r.cfg.Held != nil {
+		var err error
+		if round.Held, err = r.cfg.Held(ctx); err != nil {
+			r.warn(err.Error())
+		}
+	}
 	if !r.snapshot {
 		return
 	}

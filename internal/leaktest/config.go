@@ -1,6 +1,7 @@
 package leaktest
 
 import (
+	"context"
 	"io"
 	"net/url"
 	"time"
@@ -48,6 +49,9 @@ type Config struct {
 	Pprof     *url.URL // heap profile of a Go server, tried once; nil for none
 	Attach    bool     // the inspector of a running Node server may be opened
 	NoHeap    bool     // judge by RSS alone
+
+	// Held, if set, counts what is held on the databases of the server.
+	Held func(ctx context.Context) (map[string]float64, error)
 
 	Folder   string
 	Budgets  []judge.Budget

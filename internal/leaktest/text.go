@@ -99,10 +99,14 @@ const shownRows = 3
 // figuresText writes the counts that changed, the warm-up and the detection limit.
 func figuresText(b *strings.Builder, p *judge.Phase) {
 	for _, c := range p.Counts {
-		if c.Before == c.After && !c.IsSessions() {
+		if c.Before == c.After && !c.IsSessions() && !c.IsHeld() {
 			continue
 		}
-		fmt.Fprintf(b, "  %s: %.0f before, %.0f after\n", c.What, c.Before, c.After)
+		fmt.Fprintf(b, "  %s: %.0f before, %.0f after", c.What, c.Before, c.After)
+		if c.IsHeld() {
+			fmt.Fprintf(b, " (%.2f per %s)", c.PerOperation, p.Per)
+		}
+		b.WriteByte('\n')
 	}
 	if note := p.CountNote(); note != "" {
 		fmt.Fprintf(b, "  %s\n", note)

@@ -86,6 +86,7 @@ func TestRealServer(t *testing.T) {
 	t.Run("chain of waiters", func(t *testing.T) { chain(t, server) })
 	t.Run("idle in transaction", func(t *testing.T) { idle(t, server) })
 	t.Run("leaky pool", func(t *testing.T) { leakyPool(t, server) })
+	t.Run("held", func(t *testing.T) { held(t, server) })
 	t.Run("slow statement", func(t *testing.T) { slow(t, server) })
 	t.Run("refusals", func(t *testing.T) { refusals(t, server) })
 	t.Run("all slots", func(t *testing.T) { allSlots(t, server) })
@@ -267,6 +268,32 @@ func leakyPool(t *testing.T, server depstest.Server) {
 	depstest.Wants(t, steady, "pg.conn-leak", finding.Pass, "no application opened connections")
 	for _, conn := range leaked {
 		_ = conn.Close(context.Background())
+	}
+}
+
+// held counts connections and idle transactions. A role that may not see the state of all
+// sessions gets no number of the idle ones.
+func held(t *testing.T, server depstest.Server) {
+	read := func(user string) Held {
+		cfg, err := Parse(as(server.Address, user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := ReadHeld(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	before := read("watcher")
+	app := as(server.Address, "app")
+	client(t, app, "mcp-server")
+	do(t, client(t, app, "mcp-server"), "BEGIN; SELECT 1")
+	if after := read("watcher"); after.Connections < before.Connections+1 || after.Idle != before.Idle+1 {
+		t.Errorf("%+v, before %+v", after, before)
+	}
+	if blind := read("blind"); blind.Idle != -1 || blind.Connections < 2 {
+		t.Errorf("%+v", blind)
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	heldHorizon
 	replicationLag
 	databaseCounters
+	heldSessions
 	rollBack
 )
 
@@ -77,17 +78,19 @@ var texts = map[statement]string{
 	replicationLag: `SELECT coalesce(nullif(application_name, ''), pid::text), extract(epoch FROM replay_lag) FROM pg_stat_replication
  UNION ALL SELECT 'this standby', extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) WHERE pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn() LIMIT 20`,
 	databaseCounters: `SELECT deadlocks, temp_bytes, xact_commit, xact_rollback, blks_hit, blks_read FROM pg_stat_database WHERE datname = current_database()`,
-	rollBack:         `ROLLBACK`,
+	heldSessions: `SELECT count(*), count(*) FILTER (WHERE state LIKE 'idle in transaction%'), count(*) FILTER (WHERE state IS NULL) FROM pg_stat_activity
+ WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend' AND pid <> pg_backend_pid()`,
+	rollBack: `ROLLBACK`,
 }
 
 // columns are the numbers of columns that the answers have.
 var columns = map[statement]int{
 	aboutServer: 5, slotsUsed: 2, slotHolders: 5, slotLimits: 3, allSessions: 15, allSessions13: 15,
 	slowStatements: 10, slowStatements12: 10, timeouts: 2, invalidIndexes: 1, sequentialScans: 4, deadRows: 4,
-	oldestTransactionID: 2, heldHorizon: 4, replicationLag: 2, databaseCounters: 6,
+	oldestTransactionID: 2, heldHorizon: 4, replicationLag: 2, databaseCounters: 6, heldSessions: 3,
 }
 
 // alwaysAnswered reports whether the answer has a row on any PostgreSQL.
 func (s statement) alwaysAnswered() bool {
-	return s == aboutServer || s == slotsUsed || s == databaseCounters
+	return s == aboutServer || s == slotsUsed || s == databaseCounters || s == heldSessions
 }

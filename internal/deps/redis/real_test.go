@@ -77,6 +77,24 @@ func TestHealthyRedis(t *testing.T) {
 	}
 }
 
+// Connections and keys are counted without the connection that counts.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	server := depstest.Redis(t)
+	conn := dial(t, server.Address)
+	dial(t, server.Address)
+	do(t, conn, "SET", "a", "x")
+	do(t, conn, "SELECT", "3")
+	do(t, conn, "SET", "b", "x")
+	s, err := Parse(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := ReadHeld(t.Context(), s); err != nil || h != (Held{2, 2}) {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
 // Planted faults are named: memory at its limit, a rate limit that never resets, a slow
 // command, many clients, a save that failed.
 func TestPlantedRedis(t *testing.T) {

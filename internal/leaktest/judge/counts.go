@@ -3,6 +3,7 @@ package judge
 import (
 	"slices"
 
+	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -28,8 +29,12 @@ type Counter struct {
 // IsSessions reports whether c counts sessions.
 func (c *Count) IsSessions() bool { return c.What == sessionsCounter }
 
-// half of the operations must leave something: no noise does that.
-const half = 0.5
+// half of the operations must leave something: no noise does that. Of connections to a
+// database one in ten is enough, since slots are few.
+const (
+	half  = 0.5
+	tenth = 0.1
+)
 
 const (
 	processesCounter = "processes"
@@ -45,7 +50,26 @@ func Counters() []Counter {
 		{"sockets in CLOSE_WAIT", func(r *Round) *float64 { return r.CloseWait }, half, true},
 		{"open files", func(r *Round) *float64 { return r.Files }, half, true},
 		{"threads", func(r *Round) *float64 { return r.Threads }, half, false},
+		{deps.PostgresConnections, held(deps.PostgresConnections), tenth, false},
+		{deps.PostgresIdle, held(deps.PostgresIdle), tenth, false},
+		{deps.RedisConnections, held(deps.RedisConnections), tenth, false},
+		{deps.RedisKeys, held(deps.RedisKeys), half, false},
 	}
+}
+
+// held returns the reader of a count on a database.
+func held(name string) func(*Round) *float64 {
+	return func(r *Round) *float64 {
+		if v, ok := r.Held[name]; ok {
+			return &v
+		}
+		return nil
+	}
+}
+
+// IsHeld reports whether c counts what is held on a database.
+func (c *Count) IsHeld() bool {
+	return slices.Contains([]string{deps.PostgresConnections, deps.PostgresIdle, deps.RedisConnections, deps.RedisKeys}, c.What)
 }
 
 // countsOf compares the counts before and after the load.

@@ -37,18 +37,20 @@ type Round struct {
 	Loaded     float64 `json:"loaded"` // end of the load
 	Settled    float64 `json:"settled"`
 
-	TreeMB     float64  `json:"rssTreeMB"`
-	LiveMB     *float64 `json:"liveMB,omitempty"` // live heap: objects and what they hold outside, after a collection
-	RootMB     float64  `json:"rssRootMB"`
-	Processes  int      `json:"processes"`
-	Files      *float64 `json:"files,omitempty"`
-	Sockets    *float64 `json:"sockets,omitempty"`
-	CloseWait  *float64 `json:"closeWait,omitempty"`
-	Threads    *float64 `json:"threads,omitempty"`
-	Sessions   *float64 `json:"sessions,omitempty"` // as the server reports
-	HeapMB     *float64 `json:"heapMB,omitempty"`   // as the server reports
-	Latency    *Latency `json:"latencyMs,omitempty"`
-	Throughput float64  `json:"perSecond,omitempty"`
+	TreeMB    float64  `json:"rssTreeMB"`
+	LiveMB    *float64 `json:"liveMB,omitempty"` // live heap: objects and what they hold outside, after a collection
+	RootMB    float64  `json:"rssRootMB"`
+	Processes int      `json:"processes"`
+	Files     *float64 `json:"files,omitempty"`
+	Sockets   *float64 `json:"sockets,omitempty"`
+	CloseWait *float64 `json:"closeWait,omitempty"`
+	Threads   *float64 `json:"threads,omitempty"`
+	Sessions  *float64 `json:"sessions,omitempty"` // as the server reports
+	HeapMB    *float64 `json:"heapMB,omitempty"`   // as the server reports
+	// Held is what is held on the databases that were named, such as connections.
+	Held       map[string]float64 `json:"held,omitempty"`
+	Latency    *Latency           `json:"latencyMs,omitempty"`
+	Throughput float64            `json:"perSecond,omitempty"`
 }
 
 // Latency is a distribution in milliseconds.

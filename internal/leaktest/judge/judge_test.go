@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -61,6 +62,15 @@ func TestJudge(t *testing.T) {
 		{"ended", phaseOf("call", line(13, 20, 0)...), func(p *Phase) { p.Ended = "killed" }, false, trend.Undecided, ByRSS, ""},
 		{"children", phaseOf("call", line(7, 20, 0)...), everyRound(func(r *Round) { r.Processes = 1 + int(r.Operations) }), false, trend.Leak, ByCount, Counted},
 		{"sockets", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = new(float64(r.Operations)) }), false, trend.Leak, ByCount, Counted},
+		{"connections to a database, one in five calls", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) {
+			r.Held = map[string]float64{deps.PostgresConnections: float64(r.Operations / 5), deps.RedisKeys: 7}
+		}), false, trend.Leak, ByCount, Counted},
+		{"keys, one in five calls", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) {
+			r.Held = map[string]float64{deps.RedisKeys: float64(r.Operations / 5)}
+		}), false, trend.NoLeak, ByRSS, ""},
+		{"a pool of connections that fills", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) {
+			r.Held = map[string]float64{deps.PostgresConnections: min(20, float64(r.Operations))}
+		}), false, trend.NoLeak, ByRSS, ""},
 		{"sessions that are abandoned", phaseOf("abandoned", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sessions = new(float64(r.Operations)) }), false, trend.NoLeak, ByRSS, ""},
 		{"a pool that fills", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Sockets = new(min(250, float64(r.Operations))) }), false, trend.NoLeak, ByRSS, ""},
 		{"a few threads", phaseOf("call", line(13, 20, 0)...), everyRound(func(r *Round) { r.Threads = new(float64(r.Number)) }), false, trend.NoLeak, ByRSS, ""},

@@ -52,8 +52,19 @@ type Result struct {
 	Checks     []Check     `json:"thresholds,omitempty"` // set by Judge
 	Comparison *Comparison `json:"comparison,omitempty"` // set by Compare
 
+	Held []Held `json:"held,omitempty"` // on the databases that were named
+
 	Interrupted bool     `json:"interrupted,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"`
+}
+
+// Held is something that is held on a database before and right after the load, such as
+// connections. A pool may keep some; the leak test decides whether each call adds one.
+type Held struct {
+	What    string  `json:"what"`
+	Before  float64 `json:"before"`
+	After   float64 `json:"after"`
+	PerCall float64 `json:"perCall"`
 }
 
 // Phases are the times around calls, one per connection or session.

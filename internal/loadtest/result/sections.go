@@ -83,7 +83,7 @@ func label(s string) string {
 // sections returns the tables of the result that are not empty.
 func (r *Result) sections() []Section {
 	var out []Section
-	for _, s := range []Section{r.latencySection(), r.phaseSection(), r.openSection(), r.checkSection(), r.comparisonSection(), r.errorSection()} {
+	for _, s := range []Section{r.latencySection(), r.phaseSection(), r.openSection(), r.heldSection(), r.checkSection(), r.comparisonSection(), r.errorSection()} {
 		if len(s.Rows) > 0 {
 			out = append(out, s)
 		}
@@ -137,6 +137,14 @@ func (r *Result) latencySection() Section {
 			s.addLatency(label(step.Label), &step.Latency)
 		}
 		s.addLatency(label(step.Label)+", failed", step.FailedLatency)
+	}
+	return s
+}
+
+func (r *Result) heldSection() Section {
+	s := newSection("Held on databases", 3, report.Plain, "Held on databases", "before", "after", "per call")
+	for _, h := range r.Held {
+		s.Add(h.What, report.Count(int64(h.Before)), report.Count(int64(h.After)), fmt.Sprintf("%.2f", h.PerCall))
 	}
 	return s
 }

@@ -20,7 +20,7 @@ const (
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	Head(&b, paint, "LOAD TEST SUMMARY", r.summary())
-	for i, s := range []Section{r.latencySection(), r.phaseSection(), r.openSection(), r.checkSection(), r.comparisonSection()} {
+	for i, s := range []Section{r.latencySection(), r.phaseSection(), r.openSection(), r.heldSection(), r.checkSection(), r.comparisonSection()} {
 		s.Text(&b, paint, i > 0)
 		if i == 0 {
 			r.writeSpread(&b)
