@@ -15,22 +15,26 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
+	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 	"github.com/mcpdiag/mcpdiag/internal/deps/s3"
+	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // depsChecker is one run of the deps command.
 type depsChecker struct {
-	a      *app
-	conn   connection
-	named  map[deps.Kind]*[]string // the addresses of the flags
-	pid    int
-	file   string
-	match  []string
-	cfg    deps.Config
-	failOn choice
-	format choice
-	output string
+	a        *app
+	conn     connection
+	named    map[deps.Kind]*[]string // the addresses of the flags
+	pid      int
+	file     string
+	match    []string
+	snapshot string
+	sessions string // pattern of their keys
+	cfg      deps.Config
+	failOn   choice
+	format   choice
+	output   string
 }
 
 // depsKinds are the kinds of servers that can be checked, with the variables that name
@@ -81,6 +85,8 @@ AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit cod
 	durationVar(fs, &d.cfg.Interval, "interval", 0, "read counters twice, this far apart, for rates")
 	durationVar(fs, &d.cfg.Slow, "slow", time.Second, "warn of statements that take longer on average")
 	fs.StringVar(&d.cfg.Pattern, "rate-limit-pattern", "rate_limit:*", "keys of rate limits in Redis")
+	fs.StringVar(&d.snapshot, "sessions-of", "", "compare the sessions in Redis with those that the snapshot at this URL counts, of the server or of the proxy")
+	fs.StringVar(&d.sessions, "session-pattern", "*session:*", "keys of sessions in Redis")
 	fs.StringSliceVar(&d.match, "match", nil, "judge only alerts, targets and metrics with this label, such as job=mcp; repeatable")
 	fs.StringSliceVar(&d.cfg.Only, "only", nil, "run these checks only, such as pg.slots or 'pg.*'; repeatable")
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
@@ -88,7 +94,7 @@ AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit cod
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
 	d.conn.addTransportFlags(fs, checks.ConnectTime)
 	group(fs, "Servers", "from-pid", "from-config")
-	group(fs, "Checks", "interval", "slow", "rate-limit-pattern", "match", "only")
+	group(fs, "Checks", "interval", "slow", "rate-limit-pattern", "sessions-of", "session-pattern", "match", "only")
 	group(fs, "Output", "fail-on", "format", "output")
 	foundMaySet(fs, "interval", "slow", "only", "fail-on", "format")
 	paths(fs, "from-config", "output")
@@ -111,6 +117,9 @@ func (d *depsChecker) run(ctx context.Context) error {
 	if d.cfg.Client, err = client.New(d.conn.transport(d.a)); err != nil {
 		return err
 	}
+	if err := d.compareSessions(); err != nil {
+		return err
+	}
 	if len(d.cfg.Targets) == 0 {
 		return usagef("no server to check: name one with a flag such as --postgres, set DATABASE_URL or REDIS_URL, or take the addresses of a server with --from-pid or --from-config")
 	}
@@ -119,6 +128,29 @@ func (d *depsChecker) run(ctx context.Context) error {
 		return err
 	}
 	return d.a.concludeOn(d.failOn.value, d.output, d.format.value, res)
+}
+
+// compareSessions sets up the comparison of the sessions in Redis with those of a server.
+func (d *depsChecker) compareSessions() error {
+	if d.snapshot == "" {
+		return nil
+	}
+	target, err := client.ParseTarget(d.snapshot, snapshotPath)
+	if err != nil {
+		return usageError{fmt.Errorf("--sessions-of: %w", err)}
+	}
+	count := func(ctx context.Context) (float64, error) {
+		s, err := poll.Once(ctx, d.cfg.Client, target)
+		if err != nil {
+			return 0, err
+		}
+		if s.ActiveSessions == nil {
+			return 0, errors.New("the snapshot does not count sessions; put mcpdiag proxy before the server")
+		}
+		return float64(*s.ActiveSessions), nil
+	}
+	d.cfg.Sessions = &redis.Sessions{Pattern: d.sessions, Count: count, Of: client.RedactURL(target)}
+	return nil
 }
 
 // targets returns the servers that flags name, or else those of the environment.

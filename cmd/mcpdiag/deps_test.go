@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
 )
@@ -100,3 +104,32 @@ func TestDepsRedis(t *testing.T) {
 	}
 	invoke(t, "deps", "--only", "redis.ping").wants(t, exitOK, "HEALTHY  2 checks of 1 server")
 }
+
+// A store of sessions that outlives those of the server is found.
+func TestDepsSessions(t *testing.T) {
+	store := depstest.Redis(t)
+	t.Setenv("DATABASE_URL", "")
+	t.Setenv("REDIS_URL", store.Address)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(store.Address, "redis://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	answers := bufio.NewReader(conn)
+	for i := range 20 {
+		fmt.Fprintf(conn, "*3\r\n$3\r\nSET\r\n$10\r\nsession:%02d\r\n$1\r\nx\r\n", i)
+		if answer, err := answers.ReadString('\n'); err != nil || answer != "+OK\r\n" {
+			t.Fatal(answer, err)
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"timestamp": %d, "activeSessions": 3, "toolCallStack": [], "handlerQueue": {}, "heapUsedMB": 9}`, time.Now().UnixMilli())
+	}))
+	defer server.Close()
+	o := invoke(t, "deps", "--sessions-of", server.URL, "--fail-on", "warn")
+	o.wants(t, exitFinding, "20 sessions in the store (*session:*), 3 counted by "+server.URL+"/debug/snapshot")
+	invoke(t, "deps", "--sessions-of", unreachableSnapshot, "--only", "redis.sessions").wants(t, exitOK, "reading the sessions of the server: polling ")
+	invoke(t, "deps", "--sessions-of", "http://h:port").wants(t, exitUsage, "--sessions-of")
+}
+
+const unreachableSnapshot = "http://127.0.0.1:1"

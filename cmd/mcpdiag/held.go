@@ -11,7 +11,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
-// heldFlags name the databases on which a load test counts what the server holds.
+// heldFlags name the databases on which a load test counts connections and keys.
 type heldFlags struct{ postgres, redis string }
 
 func (h *heldFlags) addFlags(fs *pflag.FlagSet) {
@@ -67,7 +67,7 @@ func (h *heldFlags) reader(ctx context.Context, a *app) (func(context.Context) (
 	return read, err
 }
 
-// heldPerCall compares what was held before and after a load.
+// heldPerCall compares the counts before and after a load.
 func heldPerCall(before, after map[string]float64, calls int64) []result.Held {
 	var all []result.Held
 	for what, v := range after {

@@ -254,8 +254,8 @@ func (l *loader) progress(p engine.Progress) {
 	}
 }
 
-// countHeld plays the plan, and counts before and after what is held on the databases
-// that were named.
+// countHeld plays the plan, and reads the counts of the databases that were named before
+// and after it.
 func (l *loader) countHeld(ctx context.Context, runner *engine.Runner) (*result.Result, error) {
 	read, err := l.held.reader(ctx, l.a)
 	if err != nil {

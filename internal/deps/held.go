@@ -9,8 +9,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// What clients hold on the servers that an MCP server depends on, as it is counted beside
-// a load.
+// The counts that clients hold on the servers that an MCP server depends on, read beside a
+// load.
 const (
 	PostgresConnections = "PostgreSQL connections"
 	PostgresIdle        = "PostgreSQL sessions idle in transaction"
@@ -18,7 +18,7 @@ const (
 	RedisKeys           = "Redis keys"
 )
 
-// Held counts what clients hold on the servers, by the names above. A count that the user
+// Held reads the counts of the servers, by the names above. A count that the user
 // may not see is absent.
 func Held(ctx context.Context, targets []Target) (map[string]float64, error) {
 	all := map[string]float64{}

@@ -24,12 +24,13 @@ import (
 // Config describes a run.
 type Config struct {
 	Targets  []Target
-	Client   *client.Client // for the servers that speak HTTP
-	Match    checks.Labels  // of the alerts and metrics that are judged; empty is all
-	Interval time.Duration  // between two readings of counters; 0 reads once
-	Slow     time.Duration  // a statement that takes longer on average is a warning
-	Pattern  string         // of the keys of rate limits in Redis
-	Only     []string       // ids of checks, such as pg.slots or pg.*; empty runs all
+	Client   *client.Client  // for the servers that speak HTTP
+	Match    checks.Labels   // of the alerts and metrics that are judged; empty is all
+	Interval time.Duration   // between two readings of counters; 0 reads once
+	Slow     time.Duration   // a statement that takes longer on average is a warning
+	Pattern  string          // of the keys of rate limits in Redis
+	Sessions *redis.Sessions // compared with those in Redis; nil for none
+	Only     []string        // ids of checks, such as pg.slots or pg.*; empty runs all
 }
 
 // check judges one server.
@@ -92,7 +93,7 @@ func (cfg Config) redis(address string) (string, check, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	c := redis.Config{Server: server, Interval: cfg.Interval, RateLimit: cfg.Pattern, Only: cfg.wanted}
+	c := redis.Config{Server: server, Interval: cfg.Interval, RateLimit: cfg.Pattern, Sessions: cfg.Sessions, Only: cfg.wanted}
 	return server.String(), func(ctx context.Context) []finding.Finding { return redis.Check(ctx, c) }, nil
 }
 

@@ -33,7 +33,7 @@ type Target struct {
 	Kind    Kind
 	Address string
 	Origin  string            // "--postgres", "DATABASE_URL", "DATABASE_URL of pid 12"
-	Environ map[string]string // what the environment says beside the address, such as keys of S3
+	Environ map[string]string // more of its environment, such as the keys of S3
 }
 
 // Secrets returns the secrets of the target, which must not be printed.
@@ -98,7 +98,7 @@ func FromEnviron(environ []string, origin string) []Target {
 	return distinct(all)
 }
 
-// with returns the target with what an environment says beside its address.
+// with returns the target with the variables of an environment that belong to it.
 func (t Target) with(environ []string) Target {
 	for _, set := range environ {
 		if name, value, ok := strings.Cut(set, "="); ok && t.Kind == S3 && slices.Contains(s3.Variables, name) {
@@ -111,8 +111,8 @@ func (t Target) with(environ []string) Target {
 	return t
 }
 
-// Named returns the server that a flag names, with what an environment says beside its
-// address.
+// Named returns the server that a flag names, with the variables of an environment that
+// belong to it.
 func Named(kind Kind, address string, environ []string) Target {
 	return Target{kind, address, "--" + string(kind), nil}.with(environ)
 }

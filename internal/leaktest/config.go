@@ -50,7 +50,7 @@ type Config struct {
 	Attach    bool     // the inspector of a running Node server may be opened
 	NoHeap    bool     // judge by RSS alone
 
-	// Held, if set, counts what is held on the databases of the server.
+	// Held, if set, reads the counts of the databases of the server.
 	Held func(ctx context.Context) (map[string]float64, error)
 
 	Folder   string

@@ -1,4 +1,4 @@
-// Package checks has what the checks of all kinds of servers share.
+// Package checks is shared by the checks of all kinds of servers: findings, clocks, labels.
 package checks
 
 import (
@@ -39,7 +39,7 @@ type Check struct {
 	Run func(ctx context.Context, id string) error
 }
 
-// Run makes the checks that are wanted. One that cannot be made is skipped, with the
+// Run makes the checks that are wanted. A check that cannot be made is skipped, with the
 // right that is missing if that is the reason.
 func (l *List) Run(ctx context.Context, all []Check) {
 	for _, check := range all {

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Held is what clients hold in a database. Idle are the sessions that are idle in a
+// Held counts the sessions of a database. Idle are those that are idle in a
 // transaction, -1 if the role may not see the state of all sessions.
 type Held struct{ Connections, Idle float64 }
 

@@ -98,7 +98,7 @@ func (c *checker) growingPools(id string, first, second map[pool]poolUse, calls 
 	c.Found(before, id, "no application opened connections in %s that it kept", report.Duration(c.Interval))
 }
 
-// largestPool shows who holds the most connections.
+// largestPool shows the application with the most connections.
 func (c *checker) largestPool(id string, all map[pool]poolUse) {
 	names := sortedPools(all)
 	if len(names) == 0 {

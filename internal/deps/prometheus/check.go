@@ -102,8 +102,8 @@ type target struct {
 // maxScrape is the share of its interval from which a scrape takes too long.
 const maxScrape = 0.8
 
-// targets judges the scrapes of all targets. One that is down is a failure: what it would
-// show is missing from every graph and alert.
+// targets judges the scrapes of all targets. A target that is down is a failure: its
+// figures are missing from every graph and alert.
 func (c *checker) targets(ctx context.Context, id string) error {
 	var data struct {
 		Active []target `json:"activeTargets"`

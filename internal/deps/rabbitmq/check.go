@@ -62,7 +62,7 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 	return c.Findings
 }
 
-// connect reads what the server says of itself before a login.
+// connect reads how the server introduces itself before a login.
 func (c *checker) connect(ctx context.Context) bool {
 	const id = "rabbit.connect"
 	start := time.Now()

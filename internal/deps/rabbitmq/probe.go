@@ -33,7 +33,7 @@ func (a Address) dial(ctx context.Context) (net.Conn, error) {
 	return dialer.DialContext(ctx, "tcp", a.broker.Host)
 }
 
-// probe returns what the server says of itself before a login.
+// probe returns the names by which the server introduces itself before a login.
 func (a Address) probe(ctx context.Context) (product, version string, err error) {
 	conn, err := a.dial(ctx)
 	if err != nil {

@@ -121,7 +121,7 @@ func (c *checker) queues(ctx context.Context, id string) error {
 	return nil
 }
 
-// problem is what is wrong with a queue; its rank orders them.
+// problem is a fault of a queue.
 type problem struct {
 	severity   finding.Severity
 	messages   int64

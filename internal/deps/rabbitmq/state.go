@@ -65,7 +65,7 @@ func (c *checker) alarms(ctx context.Context, id string) error {
 	return nil
 }
 
-// healthChecks are the checks of the server itself, with what to do.
+// healthChecks are the checks of the server itself, with advice.
 var healthChecks = []struct{ path, hint string }{
 	{"virtual-hosts", "a virtual host is down: rabbitmqctl restart_vhost, and the log"},
 	{"node-is-quorum-critical", "if this node stops, queues lose their majority: add a replica before a restart"},

@@ -17,6 +17,7 @@ type Config struct {
 	Server    Server
 	Interval  time.Duration // between two readings; 0 reads once
 	RateLimit string        // pattern of the keys of rate limits
+	Sessions  *Sessions     // nil if they are not compared
 	Only      func(id string) bool
 }
 
@@ -27,6 +28,8 @@ type checker struct {
 	session *session
 	first   facts // of the first reading; nil without --interval
 	now     facts
+
+	firstGap *gap // of the sessions; nil without --interval
 }
 
 // Check connects, judges the server and returns the findings.
@@ -38,6 +41,7 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 		return c.Findings
 	}
 	defer c.session.close()
+	c.beginSessions(ctx)
 	for _, check := range []struct {
 		id  string
 		run func(context.Context, string) error
@@ -50,13 +54,14 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 		{"redis.persist", c.persistence},
 		{"redis.replica", c.replica},
 		{"redis.ratelimit", c.rateLimits},
+		{"redis.sessions", c.sessions},
 		{"redis.hit", c.hits},
 		{"redis.config", c.config},
 	} {
 		if check.id == "redis.memory" && !c.readAgain(ctx) {
 			return c.Findings
 		}
-		if cfg.Only(check.id) {
+		if cfg.Only(check.id) && (check.id != "redis.sessions" || cfg.Sessions != nil) {
 			if err := check.run(ctx, check.id); err != nil {
 				c.skipped(check.id, err)
 			}

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Held is what clients hold on a server: connections but the one that asks, and the keys
-// of all databases.
+// Held counts the connections to a server, without the connection that asks, and the keys of
+// all databases.
 type Held struct{ Connections, Keys float64 }
 
 // ReadHeld connects, counts, and closes the connection.

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"regexp"
@@ -93,6 +94,39 @@ func TestHeld(t *testing.T) {
 	if h, err := ReadHeld(t.Context(), s); err != nil || h != (Held{2, 2}) {
 		t.Errorf("%+v, %v", h, err)
 	}
+}
+
+// A store that outlives the server's sessions is found, also that the difference grows;
+// a server that forgets late is found the other way round; equal counts pass.
+func TestSessionStore(t *testing.T) {
+	t.Parallel()
+	server := depstest.Redis(t)
+	conn := dial(t, server.Address)
+	for i := range 30 {
+		do(t, conn, "SET", fmt.Sprintf("mcp:session:%d", i), "x", "EX", 3600)
+	}
+	address, err := Parse(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readings := 0
+	compared := func(interval time.Duration, counted func() float64) []finding.Finding {
+		readings = 0
+		count := func(context.Context) (float64, error) { readings++; return counted(), nil }
+		return Check(t.Context(), Config{Server: address, Interval: interval, Only: func(id string) bool { return id == "redis.sessions" }, Sessions: &Sessions{"*session:*", count, "http://server/debug/snapshot"}})
+	}
+	constant := func(n float64) func() float64 { return func() float64 { return n } }
+	depstest.Wants(t, compared(0, constant(30)), "redis.sessions", finding.Pass, "30 sessions in the store (*session:*), 30 counted by")
+	depstest.Wants(t, compared(0, constant(12)), "redis.sessions", finding.Warn, "sessions in the store outlive those of the server")
+	depstest.Wants(t, compared(0, constant(50)), "redis.sessions", finding.Warn, "the server keeps sessions that have expired")
+	depstest.Wants(t, compared(10*time.Millisecond, constant(12)), "redis.sessions", finding.Warn, "went from +18 to +18")
+	list := compared(10*time.Millisecond, func() float64 { // sessions end in the server, and stay in the store
+		if readings == 1 {
+			return 20
+		}
+		return 5
+	})
+	depstest.Wants(t, list, "redis.sessions", finding.Fail, "went from +10 to +25 in ")
 }
 
 // Planted faults are named: memory at its limit, a rate limit that never resets, a slow

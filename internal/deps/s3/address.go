@@ -56,8 +56,8 @@ func Parse(address string, environ map[string]string) (Bucket, error) {
 	return b, nil
 }
 
-// baseOf returns the address of a bucket: below the endpoint, or the one that Amazon
-// gives it.
+// baseOf returns the address of a bucket: below the endpoint, or as Amazon names
+// it.
 func baseOf(name, region, endpoint string) (*url.URL, error) {
 	if endpoint == "" {
 		host := "s3." + region + ".amazonaws.com"

@@ -139,11 +139,11 @@ func (c *checker) latency(ctx context.Context, id string) error {
 	return nil
 }
 
-// stale is the age from which an upload is taken for one that will never be completed.
+// stale is the age from which an upload is taken to be abandoned.
 const stale = 24 * time.Hour
 
-// uploads counts the uploads in parts that were begun and never ended: they take space
-// that no list of objects shows.
+// uploads counts the uploads in parts that were begun and never ended: they take space,
+// and lists of objects do not show them.
 func (c *checker) uploads(ctx context.Context, id string) error {
 	var all struct {
 		XMLName   xml.Name `xml:"ListMultipartUploadsResult"`

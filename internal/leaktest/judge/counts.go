@@ -67,7 +67,7 @@ func held(name string) func(*Round) *float64 {
 	}
 }
 
-// IsHeld reports whether c counts what is held on a database.
+// IsHeld reports whether c is a count of a database.
 func (c *Count) IsHeld() bool {
 	return slices.Contains([]string{deps.PostgresConnections, deps.PostgresIdle, deps.RedisConnections, deps.RedisKeys}, c.What)
 }

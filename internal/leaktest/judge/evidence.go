@@ -47,7 +47,7 @@ type Round struct {
 	Threads   *float64 `json:"threads,omitempty"`
 	Sessions  *float64 `json:"sessions,omitempty"` // as the server reports
 	HeapMB    *float64 `json:"heapMB,omitempty"`   // as the server reports
-	// Held is what is held on the databases that were named, such as connections.
+	// Held has the counts of the databases that were named, such as connections.
 	Held       map[string]float64 `json:"held,omitempty"`
 	Latency    *Latency           `json:"latencyMs,omitempty"`
 	Throughput float64            `json:"perSecond,omitempty"`
