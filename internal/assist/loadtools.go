@@ -172,7 +172,7 @@ func (s *Server) leaktest(ctx context.Context, j *job, in leakArgs) (*leaktest.R
 		return nil, err
 	}
 	defer t.close()
-	if !isLoopback(t.url.Hostname()) {
+	if !client.IsLoopback(t.url.Hostname()) {
 		return nil, errors.New("leaktest reads the memory of the server: it must run on this machine")
 	}
 	if cfg.Target.Port, err = strconv.Atoi(client.Port(t.url)); err != nil {

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 )
@@ -65,7 +64,7 @@ func (t *targets) open(ctx context.Context, address, path string) (*target, erro
 		for _, a := range t.allowed {
 			cfg.Origins = append(cfg.Origins, a.url)
 		}
-	case isLoopback(u.Hostname()):
+	case client.IsLoopback(u.Hostname()):
 		cfg.Header, cfg.Cert, cfg.Key = nil, "", ""
 		cfg.Allow = loopbackOnly(client.Port(u))
 	default:
@@ -81,16 +80,6 @@ func (t *targets) open(ctx context.Context, address, path string) (*target, erro
 
 // close ends the idle connections to the target.
 func (t *target) close() { t.client.HTTP().CloseIdleConnections() }
-
-// isLoopback reports whether host is a name or an address of this machine.
-func isLoopback(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
-}
 
 // loopbackOnly permits one port of this machine, whatever its name resolves to.
 func loopbackOnly(port string) client.Allow {

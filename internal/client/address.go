@@ -31,8 +31,12 @@ func HostPort(u *url.URL) string { return net.JoinHostPort(u.Hostname(), Port(u)
 
 // IsLoopback reports whether a host, a name or an address, is this machine.
 func IsLoopback(host string) bool {
+	host = strings.ToLower(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
 	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
+	return err == nil && addr.Unmap().IsLoopback()
 }
 
 var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)

@@ -343,7 +343,7 @@ func TestStopwatchIsZeroUntilWatched(t *testing.T) {
 
 func TestIsLoopback(t *testing.T) {
 	t.Parallel()
-	for host, want := range map[string]bool{"localhost": true, "127.0.0.9": true, "::1": true, "10.0.0.1": false, "localhost.example.com": false, "": false} {
+	for host, want := range map[string]bool{"localhost": true, "Demo.Localhost": true, "::ffff:127.0.0.1": true, "127.0.0.9": true, "::1": true, "10.0.0.1": false, "localhost.example.com": false, "": false} {
 		if got := IsLoopback(host); got != want {
 			t.Errorf("%q: %t", host, got)
 		}

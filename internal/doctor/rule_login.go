@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -111,7 +112,7 @@ func judgeEndpoints(f *Facts) opinion {
 			switch {
 			case e.address == "":
 				return fail("%s has no %s: clients cannot log in", m.Asked, e.name).fix("add it to the metadata"), true
-			case !isWebAddress(e.address) || u.Scheme != "https" && !isLoopback(u.Hostname()):
+			case !isWebAddress(e.address) || u.Scheme != "https" && !client.IsLoopback(u.Hostname()):
 				return fail("the %s is no https address: %s", e.name, e.address).fix("name an absolute https address"), true
 			}
 		}
