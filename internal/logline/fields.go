@@ -55,8 +55,8 @@ type alias struct {
 // without "_", "-", "." and with the names of enclosing objects in front.
 var aliasLists = map[field][]string{
 	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
-		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t"},
-	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at"},
+		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t", "t$date"},
+	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at", "s"},
 	messageField:   {"message", "msg", "recordmessage", "text", "body", "shortmessage", "log", "bodystringvalue", "debug", "paramsdata", "paramsmessage", "@m", "renderedmessage", "@mt", "messagetemplate"},
 	eventField:     {"event", "eventname"},
 	loggerField:    {"logger", "loggername", "name", "category", "target", "caller", "component", "recordname", "paramslogger"},
@@ -122,7 +122,7 @@ func makeAliases() map[string]alias {
 // stood outside: of winston, Rust tracing, Serilog, loguru, Google Cloud, OpenTelemetry.
 var containers = map[string]bool{
 	"meta": true, "metadata": true, "fields": true, "properties": true, "extra": true, "recordextra": true, "jsonpayload": true, "labels": true,
-	"attributes": true, "attrs": true, "context": true, "ctx": true, "data": true, "details": true, "span": true,
+	"attributes": true, "attrs": true, "context": true, "ctx": true, "data": true, "details": true, "span": true, "mcp": true,
 }
 
 // inContainer is added to the rank of a name in a container: one outside wins.

@@ -105,7 +105,9 @@ func (f *fieldReader) fillLevel(r *Record) {
 	case v.number:
 		level = levelOfNumber(integer(v.text))
 	case v.text != nil:
-		if level = ParseLevel(v.text); level == NoLevel && len(v.text) > 1 && isDigit(v.text[0]) {
+		if level = ParseLevel(v.text); len(v.text) == 1 {
+			level = levelOfLetter(v.text[0])
+		} else if level == NoLevel && len(v.text) > 1 && isDigit(v.text[0]) {
 			level = levelOfNumber(integer(v.text))
 		}
 	case f.has(syslogLevelField):

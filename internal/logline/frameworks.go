@@ -57,13 +57,46 @@ func readNLog(rest []byte, r *Record) {
 	}
 }
 
-// readLabelled reads "level: text" as winston writes it.
+// readLabelled reads "level: text" as winston writes it, and "LEVEL text".
 func readLabelled(_ *Parser, line []byte, r *Record) bool {
-	word, text, ok := bytes.Cut(line, []byte(": "))
-	if !ok || len(word) < 3 || !isLower(word[0]) || ParseLevel(word) == NoLevel || len(text) == 0 {
+	word, text, ok := bytes.Cut(line, []byte(" "))
+	if !ok || len(word) < 4 || len(text) == 0 {
 		return false
 	}
-	r.Format, r.Level, r.Message = Labelled, ParseLevel(word), text
+	level, label := ParseLevel(bytes.TrimSuffix(word, []byte(":"))), word[len(word)-1] == ':'
+	switch {
+	case level == NoLevel, label != isLower(word[0]), !label && !isLevel(word):
+		return false
+	case !label && level < Warn && string(word) != "INFO" && string(word) != "DEBUG" && string(word) != "TRACE":
+		return false // a word of a sentence: LOG, DETAIL
+	}
+	r.Format, r.Level, r.Message = Labelled, level, bytes.TrimLeft(text, " ")
+	return true
+}
+
+// readNamedLevel reads "logger LEVEL text" and "level [logger] text" behind a time.
+func readNamedLevel(word, after []byte, r *Record) bool {
+	level, text, ok := bytes.Cut(bytes.TrimLeft(after, " "), []byte(" "))
+	if ok && isName(word) && len(level) > 3 && isLevel(level) {
+		r.Format, r.Logger, r.Level, r.Message = Stamped, word, ParseLevel(level), bytes.TrimLeft(text, " ")
+		return true
+	}
+	logger, text, ok := cutBracket(after)
+	if ok && isLevelWord(word) && isName(logger) {
+		r.Format, r.Logger, r.Level, r.Message = Stamped, logger, ParseLevel(word), text
+		return true
+	}
+	return false
+}
+
+// readAirflow reads "{file.py:1} LEVEL - text" behind a time in brackets.
+func readAirflow(rest []byte, r *Record) bool {
+	place, after, ok := bytes.Cut(rest[1:], []byte("} "))
+	level, text, dash := bytes.Cut(after, []byte(" - "))
+	if !ok || !dash || !isLevel(level) {
+		return false
+	}
+	r.Format, r.Logger, r.Level, r.Message = Stamped, place, ParseLevel(level), text
 	return true
 }
 

@@ -10,6 +10,11 @@ func unwrapHost(rest []byte, s Stamp, r *Record) ([]byte, bool) {
 	if !ok || len(first) > 100 {
 		return nil, false
 	}
+	if isHostChannel(first) {
+		r.stamp(s)
+		r.Wrappers |= VSCode
+		return cutTraffic(rest, r), true
+	}
 	level, wrapper := hostLevel(first), VSCode
 	second, after, two := cutBracket(text)
 	switch {

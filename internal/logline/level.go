@@ -42,6 +42,23 @@ func levelOfWord(word []byte) Level {
 	return NoLevel
 }
 
+// levelOfLetter reads the levels of glog, klog and MongoDB.
+func levelOfLetter(c byte) Level {
+	switch c {
+	case 'D':
+		return Debug
+	case 'I':
+		return Info
+	case 'W':
+		return Warn
+	case 'E':
+		return Error
+	case 'F':
+		return Fatal
+	}
+	return NoLevel
+}
+
 const longestLevel = 16
 
 // ParseLevel reads a level word in any case; "ERROR+2" (log/slog) is an error.

@@ -26,6 +26,7 @@ func readBracketed(_ *Parser, line []byte, r *Record) bool {
 		readEnvoy(rest, r)
 	case len(rest) > 0 && rest[0] == '[':
 		readGroups(rest, r)
+	case len(rest) > 0 && rest[0] == '{' && readAirflow(rest, r):
 	case monologLevel(word) != NoLevel:
 		r.Format, r.Level, r.Message = Stamped, monologLevel(word), after
 	case isLevel(word) && len(inside) == 17:
@@ -201,19 +202,28 @@ func readPython(_ *Parser, line []byte, r *Record) bool {
 	return true
 }
 
-// readKlog reads `E1125 09:00:23.104512       1 server.go:142] "Tool call failed" err="…"`.
+// readKlog reads `E1125 09:00:23.104512       1 server.go:142] "Tool call failed" err="…"`,
+// and glog's lines, which may have a year.
 func readKlog(p *Parser, line []byte, r *Record) bool {
-	if len(line) < 22 || line[5] != ' ' || !isDigits(line[1:5]) {
+	at := 1 // of the month
+	if len(line) > 26 && line[9] == ' ' {
+		at = 5
+	}
+	if len(line) < 22 || line[at+4] != ' ' || !isDigits(line[1:at+4]) {
 		return false
 	}
-	level := map[byte]Level{'I': Info, 'W': Warn, 'E': Error, 'F': Fatal}[line[0]]
-	month, dom := digits(line, 1, 2), digits(line, 3, 2)
-	nanos, n := timeOfDay(line[6:])
+	level := levelOfLetter(line[0])
+	month, dom := digits(line, at, 2), digits(line, at+2, 2)
+	nanos, n := timeOfDay(line[at+5:])
 	head, rest, ok := bytes.Cut(line, []byte("] "))
 	if level == NoLevel || month < 1 || month > 12 || dom < 1 || dom > 31 || n == 0 || !ok {
 		return false
 	}
-	r.stamp(Stamp{Nanos: yearZero(month, dom) + nanos, Missing: NoYear})
+	stamp := Stamp{Nanos: yearZero(month, dom) + nanos, Missing: NoYear}
+	if at == 5 {
+		stamp = Stamp{Nanos: daysSince1970(digits(line, 1, 4), month, dom)*day + nanos, Missing: NoZone}
+	}
+	r.stamp(stamp)
 	r.Format, r.Level = Klog, level
 	r.Logger = head[bytes.LastIndexByte(head, ' ')+1:]
 	p.splitPairs(rest, r)

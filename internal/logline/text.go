@@ -47,7 +47,7 @@ func readDated(p *Parser, line []byte, r *Record) bool {
 
 // readAsctime reads "logger - LEVEL - [process - thread [place] -] message".
 func readAsctime(rest []byte, r *Record) {
-	if readLabelled(nil, rest, r) {
+	if len(rest) > 0 && isLower(rest[0]) && readLabelled(nil, rest, r) {
 		return
 	}
 	r.Format, r.Message = PythonAsctime, rest
@@ -94,7 +94,7 @@ func (p *Parser) readDatedBracket(rest []byte, slashes bool, r *Record) {
 	case level != NoLevel:
 		r.Level, r.Format = level, StructlogConsole
 		p.splitPairs(bytes.TrimSpace(bytes.TrimPrefix(text, []byte(":"))), r)
-	case isName(word) && readLabelled(nil, text, r):
+	case isName(word) && len(text) > 0 && isLower(text[0]) && readLabelled(nil, text, r):
 		r.Logger = word
 	case isDigits(word) && readPostgres(text, r):
 	case readThread(text, r):
@@ -213,7 +213,7 @@ func (p *Parser) readDatedWord(rest []byte, r *Record) {
 	case level != NoLevel && (isLevel(word) || word[len(word)-1] == ':'):
 		r.Level, r.Format, r.Message = level, Stamped, bytes.TrimLeft(after, " ")
 		readLogger(r)
-	case readW3C(rest, r), readLambdaTimeout(rest, r):
+	case readW3C(rest, r), readLambdaTimeout(rest, r), readNamedLevel(word, after, r):
 	case debugName(word) && bytes.HasPrefix(rest[max(0, bytes.LastIndexByte(rest, ' ')):], []byte(" +")):
 		r.Format, r.Logger = NPMDebug, word
 		r.Message = bytes.TrimSpace(after[:max(0, bytes.LastIndexByte(after, ' '))])

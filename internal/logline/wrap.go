@@ -98,6 +98,9 @@ func unwrapBracket(line []byte, r *Record) ([]byte, bool) {
 	case bytes.HasPrefix(name, []byte("pod/")):
 		r.Wrappers |= Kubectl
 		name = name[4:]
+	case isDigits(name): // a process number
+		r.Wrappers |= Supervisor
+		return inner, true
 	case isDigit(name[0]) || isLevelWord(name) || bytes.ContainsAny(name, " :="):
 		return nil, false
 	default:
@@ -177,10 +180,15 @@ func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
 	}
 	rest := bytes.TrimLeft(line[n:], " ")
 	end := bytes.Index(rest[:min(len(rest), 200)], []byte(": "))
-	if end < 0 || bytes.Count(rest[:end], []byte(" ")) != 1 {
+	if end < 1 {
 		return nil, false
 	}
-	_, program, _ := bytes.Cut(rest[:end], []byte(" "))
+	host, program, ok := bytes.Cut(rest[:end], []byte(" "))
+	if !ok && rest[end-1] == ']' { // the socket of the machine: no host
+		program = host
+	} else if !ok || bytes.IndexByte(program, ' ') >= 0 {
+		return nil, false
+	}
 	program, _, _ = bytes.Cut(program, []byte("["))
 	r.stamp(s)
 	r.Wrappers, r.Stream = r.Wrappers|Journal, program
@@ -191,7 +199,9 @@ func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
 func cutProgram(rest []byte) (program, inner []byte, ok bool) {
 	end := bytes.Index(rest[:min(len(rest), 200)], []byte("]: "))
 	if end < 0 {
-		return nil, nil, false
+		host, after, _ := bytes.Cut(rest, []byte(" "))
+		name, inner, ok := bytes.Cut(after, []byte(": "))
+		return name, inner, ok && isName(host) && isName(name) && bytes.HasPrefix(inner, []byte("{"))
 	}
 	host, program, ok := bytes.Cut(rest[:end], []byte(" "))
 	name, pid, bracket := bytes.Cut(program, []byte("["))
