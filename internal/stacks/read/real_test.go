@@ -2,6 +2,7 @@ package read_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"math"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -221,4 +223,65 @@ END { for (k in n) print n[k], k }`
 		counts[key], _ = strconv.ParseFloat(count, 64)
 	}
 	return counts
+}
+
+// TestFirefoxProfile records the start of Firefox and compares the total with the
+// number of samples that have a stack, counted over all threads and processes.
+func TestFirefoxProfile(t *testing.T) {
+	t.Parallel()
+	firefox, err := exec.LookPath("firefox-esr")
+	if err != nil || testing.Short() {
+		t.Skip("needs firefox-esr of Debian, and no -short")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "profile.json")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, firefox, "--headless", "--no-remote", "--profile", t.TempDir(), "--screenshot", filepath.Join(dir, "x.png"), "about:blank")
+	cmd.Env = append(os.Environ(), "HOME="+dir, "MOZ_PROFILER_STARTUP=1", "MOZ_PROFILER_SHUTDOWN="+file)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("Firefox: %v %.300s", err, out)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Skipf("Firefox wrote no profile: %v", err)
+	}
+	p, err := open(data, read.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := firefoxSamples(t, data); p.Weight() != want || want == 0 || p.Format != read.Gecko {
+		t.Errorf("read %g %s, the threads have %g samples with a stack", p.Weight(), p.Unit, want)
+	}
+	if !strings.Contains(folded(t, p), "XREMain::XRE_main") {
+		t.Errorf("the main function is missing in %.1000s", folded(t, p))
+	}
+}
+
+func firefoxSamples(t *testing.T, data []byte) (n float64) {
+	t.Helper()
+	type process struct {
+		Threads []struct {
+			Samples struct {
+				Schema struct{ Stack int }
+				Data   [][]any
+			}
+		}
+		Processes []json.RawMessage
+	}
+	var p process
+	if err := json.Unmarshal(data, &p); err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range p.Threads {
+		for _, row := range thread.Samples.Data {
+			if at := thread.Samples.Schema.Stack; at < len(row) && row[at] != nil {
+				n++
+			}
+		}
+	}
+	for _, other := range p.Processes {
+		n += firefoxSamples(t, other)
+	}
+	return n
 }
