@@ -4,8 +4,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/proxy/registry"
@@ -59,6 +62,7 @@ func TestCompletion(t *testing.T) {
 		{"doctor|--only|", "network.tcp", ""},
 		{"doctor|--skip|http,net", "http,network.tcp", "http,http"},
 		{"doctor|--describe|", "tools.schema", ""},
+		{"deps|--only|pg.s", "pg.slots", "redis.ping"},
 		{"logs|--only|", "error-rate", ""},
 		{"schema|", "loadtest", ""},
 		{"diff|--format|", "junit", ""},
@@ -67,5 +71,17 @@ func TestCompletion(t *testing.T) {
 		if !strings.Contains(got, "\n"+test.want+"\n") || test.not != "" && strings.Contains(got, "\n"+test.not+"\n") {
 			t.Errorf("%s: want %q and not %q in %s", test.line, test.want, test.not, got)
 		}
+	}
+}
+
+// The checks of deps that a shell offers are those of the document.
+func TestDepsChecksAreDocumented(t *testing.T) {
+	t.Parallel()
+	var documented []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `?((?:pg|redis|rabbit|s3|prom|am)\\.[a-z-]+)").FindAllStringSubmatch(textOf(t, "../../docs/deps.md"), -1) {
+		documented = append(documented, m[1])
+	}
+	if diff := cmp.Diff(documented, checksOfDeps()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -89,6 +89,7 @@ AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit cod
 	fs.StringVar(&d.sessions, "session-pattern", "*session:*", "keys of sessions in Redis")
 	fs.StringSliceVar(&d.match, "match", nil, "judge only alerts, targets and metrics with this label, such as job=mcp; repeatable")
 	fs.StringSliceVar(&d.cfg.Only, "only", nil, "run these checks only, such as pg.slots or 'pg.*'; repeatable")
+	complete(cmd, "only", checksOfDeps)
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
