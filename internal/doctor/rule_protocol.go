@@ -85,14 +85,22 @@ func (x *Exchange) mentionsSession() bool {
 	return (x.Status == http.StatusBadRequest || x.Status == http.StatusNotFound) && strings.Contains(strings.ToLower(x.Body), "session")
 }
 
+// errorSays reports whether x is a JSON-RPC error with a word in its message.
+func (x *Exchange) errorSays(word string) bool {
+	return x.Message != nil && x.Message.Error != nil && strings.Contains(strings.ToLower(x.Message.Error.Message), word)
+}
+
 func judgeHeaderLost(f *Facts) opinion {
 	switch {
 	case !f.legacy():
 		return notAsked(f)
 	case f.Session != nil:
 		return pass("it does")
-	case f.first("latency").mentionsSession():
-		return fail("the server wants a session id, but initialize gave none").fix("a proxy removes Mcp-Session-Id: pass it in both directions").saw(f.first("initialize"), f.first("latency"))
+	}
+	for _, x := range []*Exchange{f.first("latency"), f.first("tools/list")} {
+		if x.mentionsSession() || x.errorSays("session") {
+			return fail("the server wants a session id, but initialize gave none").fix("a proxy removes Mcp-Session-Id: pass it in both directions").saw(f.first("initialize"), x)
+		}
 	}
 	return pass("the server keeps no sessions")
 }
