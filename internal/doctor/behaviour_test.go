@@ -87,18 +87,18 @@ func cutStreams(after time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
-// limitedBurst refuses requests that come while another one is served.
+// limitedBurst refuses pings that come while two others are served.
 func limitedBurst(retryAfter string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		place := make(chan struct{}, 1)
+		place := make(chan struct{}, 2)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodPost {
+			if !strings.Contains(bodyOf(r), `"ping"`) {
 				next.ServeHTTP(w, r)
 				return
 			}
 			select {
 			case place <- struct{}{}:
-				time.Sleep(5 * time.Millisecond) // requests of a burst meet
+				time.Sleep(20 * time.Millisecond) // requests of a burst meet
 				next.ServeHTTP(w, r)
 				<-place
 			default:
