@@ -19,7 +19,8 @@ func (r *Result) Introspected(status int, body []byte) {
 	case err != nil || !known:
 		j.add("introspect", finding.Skip, "", "the endpoint's answer (status %d) is not an introspection response", status)
 	case !active:
-		j.add("introspect", finding.Fail, "it expired, was revoked, or is of another server: fetch a new one", "the authorization server says that the token is not active")
+		j.add("introspect", finding.Info, "", "the authorization server says that the token is not active")
+		r.judgeRevoked(j)
 	default:
 		j.add("introspect", finding.Pass, "", "the authorization server says that the token is active")
 		if !r.known {
@@ -31,6 +32,20 @@ func (r *Result) Introspected(status int, body []byte) {
 	r.decide()
 	if known && len(r.Claims) == 0 {
 		r.Claims = listClaims("", definedMembers(answer), r.expect.Now, r.show)
+	}
+}
+
+// judgeRevoked judges a token that is not active. If it is over by itself, a rule of the
+// token has said so; else somebody revoked it, as far as can be seen.
+func (r *Result) judgeRevoked(j *judge) {
+	failed := slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.Severity == finding.Fail })
+	switch {
+	case failed:
+		j.add("revoked", finding.Skip, "", "not judged: the token fails by itself")
+	case r.known:
+		j.add("revoked", finding.Fail, "fetch a new one; if it is refused again, ask the authorization server that issued it", "by itself the token is fine, but it is not active: it was revoked, or another server issued it")
+	default:
+		j.add("revoked", finding.Fail, "fetch a new one", "the token was revoked or has expired: it is opaque, so only the authorization server knows which")
 	}
 }
 

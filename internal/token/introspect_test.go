@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -24,7 +26,7 @@ func TestIntrospected(t *testing.T) {
 		verdict  finding.Verdict
 	}{
 		{`{"active":true,"scope":"read"}`, 200, Expect{Now: now}, "token.introspect", finding.Pass, "usable"},
-		{`{"active":false}`, 200, Expect{Now: now}, "token.introspect", finding.Fail, "unusable"},
+		{`{"active":false}`, 200, Expect{Now: now}, "token.revoked", finding.Fail, "unusable"},
 		{`<html>`, 200, Expect{Now: now}, "token.introspect", finding.Skip, "unknown"},
 		{`{}`, 200, Expect{Now: now}, "token.introspect", finding.Skip, "unknown"},
 		{`{"active":true,"active":false}`, 200, Expect{Now: now}, "token.introspect", finding.Skip, "unknown"},
@@ -41,6 +43,23 @@ func TestIntrospected(t *testing.T) {
 		found := slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.ID == test.id && f.Severity == test.severity })
 		if !found || r.Verdict != test.verdict {
 			t.Errorf("%s: verdict %s: %+v", test.body, r.Verdict, r.Findings)
+		}
+	}
+}
+
+// A JWT that is fine by itself, but not active, was revoked as far as can be seen; one
+// that has expired was not.
+func TestRevoked(t *testing.T) {
+	t.Parallel()
+	for claim, want := range map[string]finding.Severity{"": finding.Fail, "exp": finding.Skip} {
+		change := map[string]any{}
+		if claim != "" {
+			change[claim] = now.Add(-time.Hour).Unix()
+		}
+		r := judged(t, sign(t, jose.HS256, []byte("a secret of thirty-two characters"), nil, change), Expect{Now: now})
+		r.Introspected(200, []byte(`{"active":false}`))
+		if !slices.ContainsFunc(r.Findings, func(f finding.Finding) bool { return f.ID == "token.revoked" && f.Severity == want }) || r.Verdict != "unusable" {
+			t.Errorf("%s: %s %+v", claim, r.Verdict, r.Findings)
 		}
 	}
 }
