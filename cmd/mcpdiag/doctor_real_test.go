@@ -12,6 +12,9 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
+// playwright is a server whose tools need a browser; doctor calls none.
+var playwright = npmServer{script: "@playwright/mcp/cli.js", http: []string{"--port", "{port}"}}
+
 // TestDoctorOfRealServers examines published servers. The failures listed are true:
 // http.rebinding, since these servers accept a foreign Origin on this machine; and
 // session.delete, since server-everything answers 400 after DELETE.
@@ -29,11 +32,15 @@ func TestDoctorOfRealServers(t *testing.T) {
 		"TypeScript SDK 2":       {script: "../ts2.mjs", path: "/mcp", true: []string{"http.rebinding"}},
 		"server-everything":      {script: everything, args: []string{"streamableHttp"}, path: "/mcp", true: []string{"http.rebinding", "session.delete"}},
 		"server-everything, SSE": {script: everything, args: []string{"sse"}, path: "/sse"},
+		"playwright":             {script: playwright.script, args: playwright.http, path: "/mcp"},
 		"context7":               {script: publishedServers["context7"].script, args: publishedServers["context7"].http, path: "/mcp", true: []string{"http.rebinding"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, _ := startNode(t, s.script, s.args...)
+			if name == "playwright" { // it serves no other name
+				url = strings.Replace(url, "127.0.0.1", "localhost", 1)
+			}
 			var stdout, stderr bytes.Buffer
 			run(t.Context(), []string{"doctor", url + s.path, "--format", "json"}, strings.NewReader(""), &stdout, &stderr)
 			var r doctor.Result
@@ -59,10 +66,13 @@ func TestDoctorOfRealServers(t *testing.T) {
 func TestDoctorOfRealCommands(t *testing.T) {
 	t.Parallel()
 	npmServers(t)
+	servers := map[string]npmServer{"playwright": playwright}
 	for _, name := range []string{"everything", "filesystem", "memory", "sequential-thinking", "context7"} {
+		servers[name] = publishedServers[name]
+	}
+	for name, s := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := publishedServers[name]
 			script, err := filepath.Abs(filepath.Join(serversDir, "node_modules", s.script))
 			if err != nil {
 				t.Fatal(err)

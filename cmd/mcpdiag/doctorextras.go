@@ -59,7 +59,7 @@ func (e *doctorExtras) call(args string) *doctor.Call {
 	return &doctor.Call{Name: e.tool, Arguments: args}
 }
 
-// refreshToken reads the refresh token, and says what happens to it.
+// refreshToken reads the refresh token, and warns that it is spent.
 func (e *doctorExtras) refreshToken(a *app) (*doctor.Refresh, error) {
 	if e.refresh == "" {
 		return nil, nil //nolint:nilnil // none is wanted

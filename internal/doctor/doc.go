@@ -1,5 +1,5 @@
-// Package doctor finds out whether an MCP server is healthy, and if it is not, what
-// is wrong and how to mend it.
+// Package doctor finds out whether an MCP server is healthy, and if it is not, the
+// cause and how to mend it.
 //
 // Gather sends a bounded number of requests and records redacted Facts. Judge is
 // pure: it applies the rules of one table to the facts, skips the rules that depend

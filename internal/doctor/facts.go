@@ -105,7 +105,7 @@ type Exchange struct {
 	Reused    bool              `json:"reused,omitempty"`
 	At        time.Time         `json:"at"`
 
-	refused bool // the address is one that the client does not connect to
+	refused bool // the client does not connect to the address
 }
 
 // Millis are the durations of the stages of an exchange, in milliseconds.

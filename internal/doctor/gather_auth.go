@@ -17,7 +17,7 @@ const (
 	maxAuthFetch = 8
 )
 
-// Auth is what the server and its authorization server publish.
+// Auth holds the documents that the server and its authorization server publish.
 type Auth struct {
 	Named    string     `json:"named,omitempty"` // resource_metadata of the challenge
 	Resource *Resource  `json:"resource,omitempty"`
@@ -41,13 +41,13 @@ type Metadata struct {
 	Challenges   []string `json:"code_challenge_methods_supported"`
 	Registration string   `json:"registration_endpoint"`
 	ByDocument   bool     `json:"client_id_metadata_document_supported"`
-	Refused      bool     `json:"refused,omitempty"` // its address is one that the doctor does not connect to
+	Refused      bool     `json:"refused,omitempty"` // doctor does not connect to its address
 	Authorize    string   `json:"authorization_endpoint"`
 	Token        string   `json:"token_endpoint"`
 	Grants       []string `json:"grant_types_supported"`
 	NamesItself  bool     `json:"authorization_response_iss_parameter_supported"`
 	KeysURL      string   `json:"jwks_uri"`
-	Keys         *KeySet  `json:"key_set,omitempty"` // what was found there
+	Keys         *KeySet  `json:"key_set,omitempty"` // that were found there
 }
 
 // authorization looks from outside at how clients log in. Nothing is registered and

@@ -29,7 +29,7 @@ type Called struct {
 	Made    bool   `json:"made,omitempty"`     // the arguments were made from the schema
 	IsError bool   `json:"is_error,omitempty"` // the tool says that it failed
 	Text    string `json:"text,omitempty"`     // the beginning of its answer, where it failed
-	Invalid string `json:"invalid,omitempty"`  // why the answer is not what outputSchema says
+	Invalid string `json:"invalid,omitempty"`  // how the answer breaks outputSchema
 }
 
 // callProbe is the probe of a call.
@@ -82,8 +82,8 @@ func (f *Facts) chooseTool(c *Call) (tool *ToolFact, params string) {
 	return tool, fmt.Sprintf(`"name":%s,"arguments":%s`, quoteJSON(tool.Name), values)
 }
 
-// answered notes the answer m of a tool, and keeps out of x what was sent and what a
-// tool that worked has answered.
+// answered notes the answer m of a tool, and keeps the arguments, and the
+// result of a tool that worked, out of x.
 func (c *Called) answered(tool *ToolFact, m *Message, x *Exchange) {
 	x.Payload = report.RedactText(x.Payload)
 	var result struct {
@@ -115,7 +115,7 @@ func (c *Called) answered(tool *ToolFact, m *Message, x *Exchange) {
 	}
 }
 
-// conforms returns why a value is not what a schema says. A schema that cannot be used
+// conforms returns how a value breaks a schema. A schema that cannot be used
 // says nothing: tools.schema judges it.
 func conforms(value, schema json.RawMessage) error {
 	var s jsonschema.Schema
@@ -140,7 +140,7 @@ var place = regexp.MustCompile(`validating (/[^\s:]+): (?:([a-zA-Z]+): )?`)
 // the user.
 func withoutValues(err error) error {
 	if err == nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	where := "structuredContent is not as outputSchema says"
 	if all := place.FindAllStringSubmatch(err.Error(), -1); len(all) > 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/token"
 )
 
-// KeySet is what was found at the jwks_uri of an authorization server.
+// KeySet describes the keys at the jwks_uri of an authorization server.
 type KeySet struct {
 	Failed  string `json:"failed,omitempty"`
 	Keys    int    `json:"keys"`

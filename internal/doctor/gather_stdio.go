@@ -20,7 +20,7 @@ const (
 	exitTime     = 5 * time.Second  // for its end after its input ended
 )
 
-// Stdio is what was observed of a server that is a command.
+// Stdio holds the observations of a server that is a command.
 type Stdio struct {
 	Command  string   `json:"command"` // without secrets
 	NoStart  string   `json:"no_start,omitempty"`

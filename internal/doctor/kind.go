@@ -94,6 +94,9 @@ func (x *Exchange) refusesHost() bool {
 		return true
 	}
 	body := strings.ToLower(x.Body)
+	if x.Status == http.StatusForbidden && strings.HasPrefix(body, "access is only allowed at ") {
+		return true
+	}
 	return (x.Status == http.StatusForbidden || x.Status == http.StatusBadRequest) && strings.Contains(body, "host") &&
 		(strings.Contains(body, "invalid") || strings.Contains(body, "not allowed") || strings.Contains(body, "forbidden"))
 }
