@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -23,8 +24,20 @@ type action struct {
 	}
 }
 
+// readAction reads action.yml. It skips the test where its steps cannot run.
 func readAction(t *testing.T) *action {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("paths of Windows are no words of a command for bash; a runner there has Git's bash and its paths")
+	}
+	for _, program := range []string{"bash", "curl", "xargs"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(program + " is missing")
+		}
+	}
 	var a action
 	if err := yaml.Unmarshal([]byte(textOf(t, "../../action.yml")), &a); err != nil {
 		t.Fatal(err)
@@ -98,14 +111,8 @@ func (a *action) run(t *testing.T, inputs map[string]string) (r ran) {
 
 // The steps of action.yml on a server that leaks, on the mended one, and on wrong inputs.
 func TestAction(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes some seconds")
-	}
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is missing")
-	}
-	t.Parallel()
 	a := readAction(t)
+	t.Parallel()
 	program := mcpdiagBinary(t)
 	serve := program + " demo --serve --listen 127.0.0.1:{port}"
 	const short = "--delay 200ms --hold 400ms --factors everyday\n--users 4 --calls 5 --rounds 12"

@@ -79,11 +79,8 @@ const shortLeakTest = " --delay 200ms --hold 400ms --factors everyday --users 4 
 // The recipes of the README for GitHub Actions, with a demo server in place of the
 // user's: a healthy one passes, and one with a fault does not.
 func TestRecipes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes some seconds")
-	}
-	t.Parallel()
 	a := readAction(t)
+	t.Parallel()
 	seen := 0
 	for _, block := range regexp.MustCompile("(?s)```yaml\n(- uses: mcpdiag/mcpdiag@v1\n.*?)```").FindAllStringSubmatch(textOf(t, "../../README.md"), -1) {
 		var steps []struct{ With map[string]string }
