@@ -12,6 +12,7 @@ test: ## all tests, in about two minutes
 	go test -parallel 4 ./...
 
 test-leaks: ## real servers that leak, and the versions with the fix: over half an hour
+	MCPDIAG_LEAKS=all go test ./internal/leaktest -run TestExplain -count 1 -timeout 30m
 	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -parallel 3 -timeout 3h -v
 
 test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru for one shape; results go to healthy.csv, and it resumes

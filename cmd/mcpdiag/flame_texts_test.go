@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A server without pprof: the error says what was asked for and the way out, once.
+// A server without pprof: the error names the request and the way out, once.
 func TestServerWithoutPprof(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())

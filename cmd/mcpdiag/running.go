@@ -67,7 +67,7 @@ func (r *runningFlags) session(ctx context.Context, a *app) (s *inspect.Session,
 	s, err = inspect.Open(ctx, inspect.Process{
 		PID: r.pid, Program: info.Exe,
 		Ports:   func() ([]int, error) { return process.Ports(r.pid) },
-		Catches: func() bool { return process.Catches(r.pid, "SIGUSR1") },
+		Catches: func() bool { return process.Catches(r.pid, process.SignalNumber("USR1")) },
 		Signal:  func() error { return process.Signal(info.ID, "SIGUSR1") },
 	})
 	if err != nil {

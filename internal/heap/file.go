@@ -126,6 +126,13 @@ func (s *side) readProfile(in *read.Input) error {
 		again := &read.Input{Reader: bufio.NewReader(bytes.NewReader(data)), Name: in.Name, Shape: in.Shape}
 		return again.Profile(read.Options{Sample: sample, Lines: true})
 	}
+	if isTracemalloc(in) {
+		if s.profile, err = parseTracemalloc(data); err != nil {
+			return fmt.Errorf("reading %s (%s): %w", s.Name, Tracemalloc, err)
+		}
+		s.Format, s.Bytes = Tracemalloc, int64(s.profile.Bytes.Weight())
+		return nil
+	}
 	s.profile = &Profile{}
 	switch in.Format {
 	case read.Pprof, read.Binary, read.GoText:
@@ -141,7 +148,7 @@ func (s *side) readProfile(in *read.Input) error {
 			return err
 		}
 	default:
-		return fmt.Errorf("reading %s: neither a .heapsnapshot or .heapprofile of V8 nor a heap profile of pprof", s.Name)
+		return fmt.Errorf("reading %s: none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof and a document of tracemalloc", s.Name)
 	}
 	s.Format, s.Bytes = s.profile.Bytes.Format, int64(s.profile.Bytes.Weight())
 	return nil

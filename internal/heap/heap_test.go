@@ -130,7 +130,7 @@ func TestNotComparable(t *testing.T) {
 	}{
 		"the older one second": {[]heap.Source{pair[1], pair[0]}, "name the older one first"},
 		"two kinds":            {[]heap.Source{pair[0], pprof}, "compare two of one kind"},
-		"neither":              {[]heap.Source{content("x.folded", []byte("a;b 1\n"))}, "neither a .heapsnapshot or .heapprofile of V8 nor a heap profile of pprof"},
+		"neither":              {[]heap.Source{content("x.folded", []byte("a;b 1\n"))}, "none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof and a document of tracemalloc"},
 		"empty":                {[]heap.Source{content("x", nil)}, "it is empty"},
 	} {
 		if _, err := heap.Run(c.sources, heap.Options{Memory: graph.DefaultLimit}); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -224,7 +224,28 @@ func TestOwnCode(t *testing.T) {
 	}
 }
 
+// Documents of tracemalloc are compared by line; those that lie are refused.
+func TestTracemalloc(t *testing.T) {
+	t.Parallel()
+	doc := func(bytes, blocks int) []byte {
+		return fmt.Appendf(nil, `{"tracemalloc": 1, "traces": [{"stack": ["main.py:1", "store.py:7"], "bytes": %d, "blocks": %d}, {"stack": ["main.py:1"], "bytes": 900, "blocks": 3}]}`, bytes, blocks)
+	}
+	res := run(t, 100, content("a", doc(1000, 10)), content("b", doc(21000, 210)))
+	if want := "2.0 objects (200 B) per operation stay, allocated in store.py:7, called by main.py:1"; res.Headline != want {
+		t.Errorf("%q, want %q", res.Headline, want)
+	}
+	for _, bad := range []string{
+		`{"tracemalloc": 1}`, `{"tracemalloc": 1, "traces": [{"stack": [], "bytes": 1}]}`, `{"tracemalloc": 1, "traces": [{"stack": ["a"], "bytes": -1}]}`,
+		`{"tracemalloc": 1, "traces": [{"stack": ["a"], "bytes": 9223372036854775807}, {"stack": ["b"], "bytes": 1}]}`, `{"tracemalloc": 1, "traces": 7}`,
+	} {
+		if _, err := heap.Run([]heap.Source{content("bad", []byte(bad))}, heap.Options{}); err == nil {
+			t.Errorf("%s is read", bad)
+		}
+	}
+}
+
 func FuzzRun(f *testing.F) {
+	f.Add([]byte(`{"tracemalloc": 1, "traces": [{"stack": ["a.py:1"], "bytes": 5, "blocks": 1}]}`))
 	f.Add(v8Profile("8192", "{}"))
 	f.Add([]byte(`{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["synthetic","object"]],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property"]]}},"nodes":[0,0,1,0,1,1,0,3,9,0],"edges":[0,1,5],"strings":["","x"]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

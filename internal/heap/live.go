@@ -19,7 +19,7 @@ type Live struct {
 	Session  *inspect.Session
 	Name     string
 	Interval time.Duration // between the two snapshots
-	// Load, if set, is what happens between them instead of waiting. It returns the
+	// Load, if set, is called between them instead of waiting. It returns the
 	// number of operations.
 	Load func(ctx context.Context) (int, error)
 	Options
@@ -72,8 +72,8 @@ func (r *Result) sampled() string {
 	return "the largest of the sampled allocations that stay was made in " + r.Sites[0].Name
 }
 
-// Kept returns in a sentence what is kept per operation, and where it was allocated;
-// "" if nothing is.
+// Kept returns in a sentence the memory kept per operation, and where it was allocated;
+// "" if there is none.
 func (r *Result) Kept() string {
 	switch {
 	case len(r.Holders) > 0 && r.Holders[0].Judged && len(r.Sites) > 0:

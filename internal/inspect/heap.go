@@ -56,7 +56,7 @@ func (s *Session) Usage(ctx context.Context) (u Usage, err error) {
 }
 
 // Collect collects garbage twice: finalizers run between the two. While an inspector is
-// open, V8 keeps what the process wrote to its console: that is released first.
+// open, V8 keeps the output of the process's console: it is released first.
 func (s *Session) Collect(ctx context.Context) error {
 	if err := s.call(ctx, "Runtime.discardConsoleEntries", nil, nil); err != nil {
 		return err

@@ -24,7 +24,7 @@ func (r *run) newConductor() *conduct.Conductor {
 			Begin: r.load.OpenStanding, End: func(ctx context.Context, _ *load.Operation) { r.load.CloseStanding(ctx) },
 			Collectors: func() (float64, func() bool) {
 				if r.heap.Known() && !r.heap.Partial() {
-					return 0, func() bool { return false } // garbage is not among what lives
+					return 0, func() bool { return false } // the live heap contains no garbage
 				}
 				c := collectorsOf(r.server, r.cfg)
 				return c.mayMB(), c.beyond

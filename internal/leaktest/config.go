@@ -60,8 +60,8 @@ type Config struct {
 	Version  string
 	// Guard, if set, blanks secrets in the files of the run.
 	Guard     func(io.Writer) io.Writer
-	NoExplain bool // do not find out what a leak keeps
-	// Note, if set, receives what is done to the server beside the load.
+	NoExplain bool // do not look for the holder and the line of a leak
+	// Note, if set, receives a line for each step that affects the server beside the load.
 	Note func(text string)
 	// Warn, if set, is called with each warning when it arises.
 	Warn func(text string)

@@ -17,7 +17,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
-// Explained says what a leak keeps: the holder of the objects, or the line that
+// Explained is the explanation of a leak: the holder of the objects, or the line that
 // allocated them.
 type Explained struct {
 	Phase string       `json:"phase"`
@@ -36,10 +36,10 @@ const (
 	mostExplained       = 3 // phases
 )
 
-// explain names what each leak keeps, after all verdicts: the snapshots and the
+// explain names the holder and the line of each leak, after all verdicts: the snapshots and the
 // sampling cannot disturb them.
 func (r *run) explain(ctx context.Context) {
-	if r.cfg.NoExplain || r.heap == nil || !r.heap.Known() || r.conductor.Ended != "" || r.conductor.Full {
+	if r.cfg.NoExplain || !r.heap.Known() || r.conductor.Ended != "" || r.conductor.Full {
 		return
 	}
 	judge.Explain(r.conductor.Phases)
@@ -62,7 +62,7 @@ func (r *run) explainPhase(ctx context.Context, p *judge.Phase) error {
 	r.load.OpenStanding(ctx, &task.Operation)
 	defer r.load.CloseStanding(context.WithoutCancel(ctx))
 	n := explainedCount(p)
-	if b, _ := r.guarded(ctx, &task.Operation, max(1, n/20)); b.Done == 0 { // its first calls open what is kept anyway
+	if b, _ := r.guarded(ctx, &task.Operation, max(1, n/20)); b.Done == 0 { // the first calls open sessions and connections
 		return errors.New("no operation succeeded")
 	}
 	load := func(ctx context.Context) (int, error) {
@@ -98,7 +98,7 @@ func explainedCount(p *judge.Phase) int {
 	return max(n, fewestExplained)
 }
 
-// note reports what is done to the server.
+// note reports a step that affects the server.
 func (r *run) note(format string, args ...any) {
 	if r.cfg.Note != nil {
 		r.cfg.Note(fmt.Sprintf(format, args...))

@@ -8,9 +8,10 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 )
 
-// openHeap opens the live heaps of the server when it is first read, after the warm-up.
+// openHeap opens the live heaps of the server, before the warm-up finds the size of a
+// round: a Python process that is traced is slower.
 func (r *run) openHeap(ctx context.Context) {
-	cfg := live.Config{Inspect: r.server.child != nil || r.cfg.Attach}
+	cfg := live.Config{Inspect: r.server.child != nil || r.cfg.Attach, Hook: r.server.hook}
 	if r.cfg.Pprof != nil {
 		cfg.Pprof = r.pprof
 	}
@@ -47,9 +48,7 @@ func (r *run) pprof(ctx context.Context, text bool) ([]byte, error) {
 // liveMB collects garbage and returns the size of the live heap, nil if it is not
 // known, and whether it is not that of the whole server.
 func (r *run) liveMB(ctx context.Context) (mb *float64, partial bool) {
-	if r.heap == nil {
-		r.openHeap(ctx)
-	}
+	r.heap.Follow(r.server.tree.Members())
 	if !r.heap.Known() || ctx.Err() != nil {
 		return nil, false
 	}
@@ -65,9 +64,6 @@ func (r *run) liveMB(ctx context.Context) (mb *float64, partial bool) {
 
 // closeHeap closes the inspectors.
 func (r *run) closeHeap(ctx context.Context) {
-	if r.heap == nil {
-		return
-	}
 	if err := r.heap.Close(ctx); err != nil && r.server.end() == "" {
 		r.warn(err.Error())
 	}

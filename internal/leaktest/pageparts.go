@@ -86,7 +86,7 @@ func (r *Result) failures(page *report.Page) {
 // mostFlame bounds the picture in the page.
 const mostFlame = 4 << 20
 
-// explainedPart shows what each leak keeps, with the flame graph of its allocations.
+// explainedPart shows the holders and lines of each leak, with the flame graph of its allocations.
 func (r *Result) explainedPart(page *report.Page, dir string) {
 	for _, x := range r.Explained {
 		if x.Heap == nil {

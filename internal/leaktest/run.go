@@ -29,7 +29,7 @@ type run struct {
 	server    *server
 	load      *load.Load
 	watch     *watch
-	heap      *live.Heap // nil until the first reading
+	heap      *live.Heap
 	conductor *conduct.Conductor
 
 	snapshot bool   // the server has a snapshot endpoint
@@ -84,6 +84,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	r.watch.follow(ctx, r.server.info.PID, r.out.memory)
 	r.snapshots(ctx)
 	r.describe()
+	r.openHeap(ctx)
 	r.conductor = r.newConductor()
 	if r.cfg.started != nil {
 		r.cfg.started(r.server.info.PID)

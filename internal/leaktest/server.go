@@ -25,6 +25,7 @@ type server struct {
 	since     time.Time      // when it was found
 	env       []string       // variables set for it
 	heapLimit int64          // set for it, 0 for none
+	hook      *live.Hook     // of its Python processes, nil for none
 }
 
 // attach finds the running server, or starts the command. The output of the command
@@ -96,11 +97,13 @@ func portFree(ctx context.Context, cfg *Config) error {
 }
 
 func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*server, error) {
-	if !cfg.NoHeap {
-		env = live.Environment(env)
-	}
 	s := &server{env: env}
-	if err := s.run(cfg, process.Command{Args: cfg.Command, Env: env, Stdout: log, Stderr: log}); err != nil {
+	if !cfg.NoHeap {
+		s.hook, _ = live.NewHook() // without it, RSS decides for Python
+		s.env = live.Environment(env, s.hook)
+	}
+	if err := s.run(cfg, process.Command{Args: cfg.Command, Env: s.env, Stdout: log, Stderr: log}); err != nil {
+		s.unhook()
 		return nil, err
 	}
 	s.info = s.child.Info
@@ -164,9 +167,18 @@ func (s *server) stop() {
 	}
 	if s.conn != nil {
 		_ = s.conn.Close() // it ends the child
-		return
+	} else {
+		s.child.Stop()
 	}
-	s.child.Stop()
+	s.unhook()
+}
+
+// unhook removes the files through which Python processes answered.
+func (s *server) unhook() {
+	if s.hook != nil {
+		_ = s.hook.Remove() // a folder in the temporary one, without contents of the heap
+		s.hook = nil
+	}
 }
 
 // again says whether the server was started again meanwhile.

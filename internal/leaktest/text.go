@@ -75,7 +75,7 @@ func phaseText(b *strings.Builder, p *judge.Phase, paint report.Painter, titled 
 	figuresText(b, p)
 }
 
-// explained writes what each leak keeps.
+// explained writes the holders and lines of each leak.
 func (r *Result) explained(b *strings.Builder, paint report.Painter) error {
 	for _, x := range r.Explained {
 		fmt.Fprintf(b, "\nWhat is kept per %s, measured over %s operations after the verdict:\n", report.Line(x.Per), report.Count(int64(x.Heap.Operations)))

@@ -4,4 +4,4 @@ package process
 
 // Catches reports whether a process has a handler for a signal. It is known on Linux only; elsewhere it is
 // assumed.
-func Catches(int, string) bool { return true }
+func Catches(int, int) bool { return true }

@@ -16,10 +16,15 @@ func Signal(id ID, name string) error {
 	if sig == 0 {
 		return fmt.Errorf("unknown signal %q", name)
 	}
+	return SignalBy(id, sig)
+}
+
+// SignalBy sends a signal, by its number, to one run of a process.
+func SignalBy(id ID, number int) error {
 	if !lives(id) {
 		return ErrEnded
 	}
-	return syscall.Kill(id.PID, syscall.Signal(sig))
+	return syscall.Kill(id.PID, syscall.Signal(number))
 }
 
 // SignalNumber returns the number of the signal with this name, with or without

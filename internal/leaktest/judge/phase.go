@@ -21,7 +21,7 @@ type Phase struct {
 	ComposedOf []string `json:"composedOf,omitempty"`
 	// OpensSessions means that each operation opens a session of its own.
 	OpensSessions bool `json:"opensSessions,omitempty"`
-	// Holds says what keeps the memory, and where it was allocated; "" if that is unknown.
+	// Holds names the holder of the memory, and its line; "" if both are unknown.
 	Holds string `json:"holds,omitempty"`
 	// Explained names the phases whose rates add up to this one's.
 	Explained []string `json:"explainedBy,omitempty"`

@@ -19,14 +19,14 @@ type Load func(ctx context.Context) (int, error)
 // explainTime limits an explanation beside its load.
 const explainTime = 2 * time.Minute
 
-// Explanation says what a process keeps.
+// Explanation is the holders and lines of the memory that a process keeps.
 type Explanation struct {
 	*heap.Result
 	Allocations []byte // profile of the allocations that stay, nil without sampling
 }
 
-// Explain finds what the process that grew most keeps of the operations of load. note
-// receives what is done to the process.
+// Explain finds the memory that the process that grew most keeps of the operations of
+// load. note receives a line for each step that affects the process.
 func (h *Heap) Explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error) {
 	var most door
 	grown := int64(0)
@@ -72,21 +72,26 @@ func (n *node) explain(ctx context.Context, load Load, note func(format string, 
 // explain compares two heap profiles around the load.
 func (g *goRuntime) explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error) {
 	note("comparing two heap profiles of process %d", g.pid)
-	var operations int
 	source := func(name string) (heap.Source, error) {
 		ctx, cancel := context.WithTimeout(ctx, explainTime)
 		defer cancel()
 		data, err := g.get(ctx, false)
 		return heap.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}, err
 	}
-	before, err := source("the heap profile before")
+	return around(ctx, load, source)
+}
+
+// around compares the profiles before and after the load.
+func around(ctx context.Context, load Load, profile func(name string) (heap.Source, error)) (*Explanation, error) {
+	before, err := profile("before")
 	if err != nil {
 		return nil, err
 	}
-	if operations, err = load(ctx); err != nil {
+	operations, err := load(ctx)
+	if err != nil {
 		return nil, err
 	}
-	after, err := source("the heap profile after")
+	after, err := profile("after")
 	if err != nil {
 		return nil, err
 	}

@@ -16,13 +16,15 @@ import (
 
 // Config says which doors may be used.
 type Config struct {
-	Inspect bool // Node.js: SIGUSR1 opens the inspector on a loopback port
+	Inspect bool  // Node.js: SIGUSR1 opens the inspector on a loopback port
+	Hook    *Hook // of the command, nil without one
 	// Pprof gets the heap profile of a Go server after a collection, with text as text; nil if it has none.
 	Pprof func(ctx context.Context, text bool) ([]byte, error)
 }
 
 // Heap is the live heaps of the processes of a server.
 type Heap struct {
+	known map[process.ID]bool
 	doors []door
 	// Missing names the processes whose heap is not known.
 	Missing []string
@@ -49,8 +51,11 @@ const unimportant = 8 << 20
 
 // Environment returns variables for a command so that Open finds its runtimes. That of
 // Node.js changes nothing until Open sends a signal; that of Go makes its profile of
-// the heap finer.
-func Environment(env []string) []string {
+// the heap finer. hook may be nil.
+func Environment(env []string, hook *Hook) []string {
+	if hook != nil {
+		env = hook.environment(env)
+	}
 	env = extend(env, "NODE_OPTIONS", " ", "--inspect", "-port=127.0.0.1:0")
 	return extend(env, "GODEBUG", ",", "memprofilerate=", "4096")
 }
@@ -75,12 +80,13 @@ func extend(env []string, name, sep, option, value string) []string {
 
 // Open opens the runtimes of the processes of a server.
 func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
-	h := &Heap{}
+	h := &Heap{known: map[process.ID]bool{}}
 	for _, id := range members {
 		info, err := process.Lookup(id.PID)
 		if err != nil {
 			continue
 		}
+		h.known[id] = true
 		r, err := open(ctx, &info, &cfg)
 		switch {
 		case err != nil:
@@ -102,6 +108,8 @@ func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
 	switch {
 	case cfg.Inspect && isNode(info):
 		return openNode(ctx, info)
+	case cfg.Hook != nil && isPython(info):
+		return openPython(ctx, info, cfg.Hook)
 	case cfg.Pprof != nil && isGo(info):
 		r := &goRuntime{pid: info.PID, get: cfg.Pprof}
 		cfg.Pprof = nil // the page is of one process
@@ -111,6 +119,19 @@ func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
 		return r, nil
 	}
 	return nil, nil
+}
+
+// Follow notes the members of the server that have come since: their heap is not known.
+func (h *Heap) Follow(members []process.ID) {
+	for _, id := range members {
+		if h.known[id] {
+			continue
+		}
+		h.known[id] = true
+		if info, err := process.Lookup(id.PID); err == nil {
+			h.missing(&info)
+		}
+	}
 }
 
 // missing notes a process whose heap is not known, unless it is small.
@@ -167,5 +188,9 @@ func (h *Heap) Close(ctx context.Context) error {
 }
 
 var nodeName = regexp.MustCompile(`^node(js)?[0-9.]*(\.exe)?$`)
+
+var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*$`)
+
+func isPython(info *process.Info) bool { return pythonName.MatchString(filepath.Base(info.Exe)) }
 
 func isNode(info *process.Info) bool { return nodeName.MatchString(filepath.Base(info.Exe)) }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -88,11 +89,11 @@ require('readline').createInterface({input: process.stdin}).on('line', (line) =>
 });
 console.log('ready');`
 
-// The live heap of Node grows by what is kept, garbage is not part of it, the
+// The live heap of Node grows by the objects kept, garbage is not part of it, the
 // inspector is closed afterwards, and the process answers as before.
 func TestNode(t *testing.T) {
 	t.Parallel()
-	p := start(t, Environment(nil), "node", "-e", keeper)
+	p := start(t, Environment(nil, nil), "node", "-e", keeper)
 	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
 	if !h.Known() || h.Partial() {
 		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
@@ -126,8 +127,52 @@ func TestNode(t *testing.T) {
 	}
 }
 
-// A process that is no runtime is left alone, and one that SIGUSR1 would end is not
-// sent any.
+// The hook of Python counts the blocks kept, names their line, and lets the sitecustomize that
+// it hides run.
+func TestPython(t *testing.T) {
+	t.Parallel()
+	hook, err := NewHook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hook.Remove() })
+	hidden := t.TempDir()
+	if err := os.WriteFile(filepath.Join(hidden, "sitecustomize.py"), []byte("import sys\nsys.hidden_was_run = True\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(hidden, "keeper.py")
+	if err := os.WriteFile(script, []byte("import sys\nprint('ready', flush=True)\nkept = []\nfor line in sys.stdin:\n    for i in range(int(line)):\n        kept.append(bytearray(100))\n    print(sys.hidden_was_run, flush=True)\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := Environment(nil, hook)
+	for i, v := range env {
+		if strings.HasPrefix(v, "PYTHONPATH=") {
+			env[i] = v + ":" + hidden
+		}
+	}
+	p := start(t, env, "python3", script)
+	h := Open(t.Context(), []process.ID{p.id}, Config{Hook: hook})
+	if !h.Known() || h.Partial() {
+		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+	}
+	before := read(t, h)
+	if got := p.asks("10000"); got != "True" {
+		t.Errorf("the hidden sitecustomize did not run: %q", got)
+	}
+	if grew := read(t, h) - before; grew < 1_000_000 || grew > 2_500_000 {
+		t.Errorf("10,000 blocks of 100 bytes take %.0f bytes", grew)
+	}
+	e, err := h.Explain(t.Context(), func(context.Context) (int, error) { p.asks("1000"); return 1000, nil }, func(string, ...any) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := e.Kept(); !strings.Contains(kept, "keeper.py:6") {
+		t.Errorf("the line is not named: %q", kept)
+	}
+}
+
+// A process without a known runtime is left alone, and SIGUSR1, which would end it, is not
+// sent to it.
 func TestOthersAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	p := start(t, nil, "sh", "-c", "echo ready; while read line; do echo ok; done")
@@ -153,7 +198,7 @@ func TestEnvironment(t *testing.T) {
 		{[]string{"NODE_OPTIONS=--inspect=9230"}, "NODE_OPTIONS=--inspect=9230" + fine},
 		{[]string{"NODE_OPTIONS=--inspect=9230", "GODEBUG=madvdontneed=1"}, "NODE_OPTIONS=--inspect=9230 GODEBUG=madvdontneed=1,memprofilerate=4096"},
 	} {
-		if got := strings.Join(Environment(c.env), " "); got != c.want {
+		if got := strings.Join(Environment(c.env, nil), " "); got != c.want {
 			t.Errorf("%q gives %q, want %q", c.env, got, c.want)
 		}
 	}

@@ -19,7 +19,7 @@ func openNode(ctx context.Context, info *process.Info) (door, error) {
 	s, err := inspect.Open(ctx, inspect.Process{
 		PID: info.PID, Program: info.Exe,
 		Ports:   func() ([]int, error) { return process.Ports(info.PID) },
-		Catches: func() bool { return process.Catches(info.PID, "SIGUSR1") },
+		Catches: func() bool { return process.Catches(info.PID, process.SignalNumber("USR1")) },
 		Signal:  func() error { return process.Signal(info.ID, "SIGUSR1") },
 	})
 	if err != nil {

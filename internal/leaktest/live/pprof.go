@@ -21,7 +21,7 @@ type goRuntime struct {
 
 var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d{1,18})$`)
 
-// live asks twice: what sync.Pool holds is released by the second collection.
+// live asks twice: the contents of sync.Pool are released by the second collection.
 func (g *goRuntime) live(ctx context.Context) (bytes int64, err error) {
 	for range 2 {
 		page, err := g.get(ctx, true)

@@ -1,0 +1,94 @@
+# mcpdiag leaktest puts the folder of this file in front of PYTHONPATH of a server that
+# it starts. It does nothing until mcpdiag sends a real-time signal: then it traces
+# allocations with tracemalloc, collects garbage and writes what lives into a file.
+import os
+import sys
+
+_FRAMES = 10
+_MOST = 5000  # stacks
+
+
+def _own(frames):
+    """Drop the frames of the standard library at the end: the line is that of their caller."""
+    library = os.path.dirname(os.__file__)
+    for i in range(len(frames), 0, -1):
+        name = frames[i - 1].filename
+        if not name.startswith("<frozen") and (not name.startswith(library) or "site-packages" in name):
+            return frames[:i]
+    return frames
+
+
+def _traces(snapshot):
+    stacks = {}
+    for stat in snapshot.statistics("traceback"):
+        frames = list(stat.traceback)
+        if any(f.filename == __file__ for f in frames):
+            continue
+        stack = tuple("%s:%d" % (f.filename, f.lineno) for f in _own(frames))
+        size, count = stacks.get(stack, (0, 0))
+        stacks[stack] = (size + stat.size, count + stat.count)
+    most = sorted(stacks.items(), key=lambda item: -item[1][0])[:_MOST]
+    return [{"stack": stack, "bytes": size, "blocks": count} for stack, (size, count) in most]
+
+
+def _reply(folder):
+    import gc
+    import json
+    import tracemalloc
+
+    name = os.path.join(folder, str(os.getpid()))
+    with open(name + ".ask") as f:
+        number, what = f.read().split()
+    if not tracemalloc.is_tracing():
+        tracemalloc.start(_FRAMES)
+    gc.collect()
+    reply = {"tracemalloc": 1, "ask": int(number), "live": tracemalloc.get_traced_memory()[0]}
+    if what == "traces":
+        reply["traces"] = _traces(tracemalloc.take_snapshot())
+    with open(name + ".new", "w") as f:
+        json.dump(reply, f)
+    os.replace(name + ".new", name + ".answer")
+
+
+def _install():
+    folder = os.environ.get("MCPDIAG_HEAP")
+    try:
+        import signal
+
+        number = signal.SIGRTMIN + 9
+        if not folder or signal.getsignal(number) is not signal.SIG_DFL:
+            return
+    except (ImportError, AttributeError):
+        return
+
+    def answer(signum, frame):
+        try:
+            _reply(folder)
+        except Exception:  # mcpdiag says that there was no answer
+            pass
+
+    def ready():
+        try:
+            with open(os.path.join(folder, "%d.ready" % os.getpid()), "w") as f:
+                f.write(str(int(number)))
+        except OSError:
+            pass
+
+    signal.signal(number, answer)
+    os.register_at_fork(after_in_child=ready)
+    ready()
+
+
+def _hidden():
+    """Import the sitecustomize that this one hides."""
+    import importlib.machinery
+    import importlib.util
+
+    here = os.path.dirname(os.path.abspath(__file__))
+    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", [p for p in sys.path if os.path.abspath(p) != here])
+    if spec and spec.loader:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+_install()
+_hidden()

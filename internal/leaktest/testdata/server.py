@@ -1,0 +1,91 @@
+# An MCP server on the standard library: python3 server.py PORT SHAPE. Each call keeps an
+# object in a way that the shape names, or releases it ("mended").
+import http.server
+import json
+import sys
+
+
+class Entry:
+    def __init__(self, n):
+        self.n = n
+        self.args = {"text": "secret-argument-%d" % n}
+        self.numbers = [n + i + 0.5 for i in range(40)]
+
+
+class Registry:
+    seen = []
+
+
+kept, by_id, listeners = [], {}, []
+calls = 0
+
+
+def listen(entry):
+    listeners.append(lambda: entry.n)
+
+
+def mend(entry):
+    by_id[entry.n] = entry
+    del by_id[entry.n]
+
+
+SHAPES = {
+    "list": kept.append,
+    "dict": lambda e: by_id.setdefault(e.n, e),
+    "closure": listen,
+    "class": lambda e: Registry.seen.append(e),
+    "mended": mend,
+}
+
+
+def call(params):
+    global calls
+    calls += 1
+    SHAPES[sys.argv[2]](Entry(calls))
+    return {"content": [{"type": "text", "text": "hi"}]}
+
+
+METHODS = {
+    "initialize": lambda p: {
+        "protocolVersion": p["protocolVersion"],
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "shapes", "version": "1"},
+    },
+    "ping": lambda p: {},
+    "tools/list": lambda p: {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]},
+    "tools/call": call,
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one write for the answer
+
+    def do_POST(self):
+        message = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if "id" not in message:
+            return self.answer(202, b"")
+        reply = {"jsonrpc": "2.0", "id": message["id"]}
+        if message["method"] in METHODS:
+            reply["result"] = METHODS[message["method"]](message.get("params") or {})
+        else:
+            reply["error"] = {"code": -32601, "message": "no such method"}
+        self.answer(200, json.dumps(reply).encode())
+
+    def do_GET(self):
+        self.answer(405, b"")
+
+    do_DELETE = do_GET
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
