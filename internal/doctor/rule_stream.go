@@ -17,6 +17,7 @@ func streamRules() []rule {
 		{id: "stream.reconnect", title: "a closed event stream can be opened again", shows: true, needs: append(needs, "stream.get"), fails: true, judge: judgeReconnect, reference: "MCP transports: resumability"},
 		{id: "stream.buffered", title: "events pass at once", shows: true, needs: []string{"protocol.era", "stream.headers", "http.compress"}, fails: true, judge: judgeBuffered, reference: "MCP 2026-07-28: subscriptions/listen"},
 		{id: "stream.idle", title: "event streams stay open while nothing happens", needs: append(needs, "stream.get"), judge: judgeIdle},
+		{id: "stream.long", title: "answers that take long arrive", needs: []string{"protocol.era"}, judge: judgeLong},
 		{id: "stream.oldsse", title: "a session over HTTP+SSE opens", shows: true, needs: entryNeeds(), fails: true, judge: judgeOldSSE, reference: "MCP 2024-11-05 transports: HTTP with SSE"},
 	}
 }
@@ -154,6 +155,31 @@ func judgeIdle(f *Facts) opinion {
 		}
 	}
 	return skip("not watched for minutes (--deep)")
+}
+
+// cuts are usual limits in seconds on the time of an answer.
+func cuts() map[int]string {
+	return map[int]string{30: "CloudFront, Heroku", 60: "nginx, AWS load balancer", 100: "Cloudflare", 240: "Azure"}
+}
+
+func judgeLong(f *Facts) opinion {
+	x := f.first("slow call")
+	seconds := x.Timing.Total / 1000
+	switch {
+	case !x.sent():
+		return skip("no call that takes long was made (--slow-tool)")
+	case x.result():
+		return pass("an answer after %.0f s arrives", seconds)
+	case !x.isGateway() && (x.Failed == "" || strings.HasPrefix(x.Failed, "no answer")):
+		return skip("the call did not succeed")
+	}
+	o := warn("a call is cut off after %.0f s", seconds)
+	for limit, usual := range cuts() {
+		if seconds > float64(limit)-0.5 && seconds < float64(limit)+2 {
+			o = warn("a call is cut off after %.0f s, a usual limit of %s", seconds, usual)
+		}
+	}
+	return o.fix("send progress notifications, or raise the limit of the proxy (nginx: proxy_read_timeout)").saw(x)
 }
 
 func judgeOldSSE(f *Facts) opinion {

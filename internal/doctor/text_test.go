@@ -52,6 +52,31 @@ func TestNotCheckedInPart(t *testing.T) {
 	}
 }
 
+// TestLongAnswers judges a call that takes long.
+func TestLongAnswers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		x    Exchange
+		want string
+	}{
+		{Exchange{}, "skip no call"},
+		{Exchange{Status: 504, Timing: Millis{Total: 60_100}}, "warn a call is cut off after 60 s, a usual limit of nginx"},
+		{Exchange{Failed: "connection reset", Timing: Millis{Total: 42_000}}, "warn a call is cut off after 42 s"},
+		{Exchange{Failed: "no answer within 5m", Timing: Millis{Total: 300_000}}, "skip the call did not"},
+		{Exchange{Status: 200, Message: &Message{Result: []byte("{}")}, Timing: Millis{Total: 9_000}}, "pass an answer after 9 s"},
+	} {
+		f := &Facts{}
+		if tc.x.Timing.Total > 0 {
+			tc.x.Probe, tc.x.Method = "slow call", http.MethodPost
+			f.Exchanges = []*Exchange{&tc.x}
+		}
+		o := judgeLong(f)
+		if got := string(o.severity) + " " + o.summary; !strings.HasPrefix(got, tc.want) {
+			t.Errorf("%+v: %s, want %s", tc.x, got, tc.want)
+		}
+	}
+}
+
 func TestCutWords(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
