@@ -50,6 +50,7 @@ var depsKinds = []struct {
 	{deps.S3, "bucket of S3-compatible storage, s3://bucket or https://host/bucket, with the keys of AWS_ACCESS_KEY_ID and others", []string{"S3_BUCKET", "AWS_S3_BUCKET"}},
 	{deps.Prometheus, "address of a Prometheus server", []string{"PROMETHEUS_URL"}},
 	{deps.Alertmanager, "address of an Alertmanager", []string{"ALERTMANAGER_URL"}},
+	{deps.Kube, "pods in Kubernetes, CONTEXT/NAMESPACE/SELECTOR as kubectl has them, each may be empty", nil},
 }
 
 func newDepsCmd(a *app) *cobra.Command {
@@ -63,7 +64,8 @@ clients, transactions that stay open, sessions that block others, slow statement
 commands, memory, keys that never expire, rate limits that never reset. RabbitMQ: alarms,
 queues without a consumer, messages that nobody acknowledges. S3: rights, clock, uploads
 that were never completed. Prometheus and Alertmanager: targets that are down, rules that
-fail, alerts that fire, what is silenced.
+fail, alerts that fire, what is silenced. Kubernetes, by kubectl: pods that ran out of
+memory, limits, probes, replicas without session affinity.
 
 It changes nothing: the statement that would help is printed for you to run. A check that
 the user may not make is skipped and names the missing right. Without an address it takes

@@ -11,13 +11,16 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
 
+// heldGroup is the heading of the flags that name databases.
+const heldGroup = "Dependencies"
+
 // heldFlags name the databases on which a load test counts connections and keys.
 type heldFlags struct{ postgres, redis string }
 
 func (h *heldFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&h.postgres, "postgres", "", "count connections and idle transactions per call on the PostgreSQL database at this URL, or the one in this variable")
 	fs.StringVar(&h.redis, "redis", "", "count connections and keys per call on the Redis server at this URL, or the one in this variable")
-	group(fs, "Dependencies", "postgres", "redis")
+	group(fs, heldGroup, "postgres", "redis")
 }
 
 // targets returns the databases that were named.

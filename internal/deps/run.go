@@ -11,6 +11,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps/alertmanager"
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
+	"github.com/mcpdiag/mcpdiag/internal/deps/kube"
 	"github.com/mcpdiag/mcpdiag/internal/deps/postgres"
 	"github.com/mcpdiag/mcpdiag/internal/deps/prometheus"
 	"github.com/mcpdiag/mcpdiag/internal/deps/rabbitmq"
@@ -73,7 +74,7 @@ func (cfg Config) prepare(t Target) (Server, check, error) {
 		return cfg.s3(t)
 	}
 	prepare := map[Kind]func(address string) (name string, run check, err error){
-		Postgres: cfg.postgres, Redis: cfg.redis, RabbitMQ: cfg.rabbitmq, Prometheus: cfg.prometheus, Alertmanager: cfg.alertmanager,
+		Postgres: cfg.postgres, Redis: cfg.redis, RabbitMQ: cfg.rabbitmq, Prometheus: cfg.prometheus, Alertmanager: cfg.alertmanager, Kube: cfg.kube,
 	}[t.Kind]
 	name, run, err := prepare(t.Address)
 	return Server{t.Kind, name, t.Origin}, run, err
@@ -122,6 +123,15 @@ func (cfg Config) prometheus(address string) (string, check, error) {
 	}
 	c := prometheus.Config{Server: webapi.New(cfg.Client, base, prometheus.Paths...), Match: cfg.Match, Slow: cfg.Slow, Only: cfg.wanted}
 	return webapi.Name(base), func(ctx context.Context) []finding.Finding { return prometheus.Check(ctx, c) }, nil
+}
+
+func (cfg Config) kube(address string) (string, check, error) {
+	c, err := kube.Parse(address)
+	if err != nil {
+		return "", nil, err
+	}
+	c.Program, c.Only = "kubectl", cfg.wanted
+	return c.String(), func(ctx context.Context) []finding.Finding { return kube.Check(ctx, c) }, nil
 }
 
 func (cfg Config) alertmanager(address string) (string, check, error) {

@@ -26,6 +26,7 @@ const (
 	S3           Kind = "s3"
 	Prometheus   Kind = "prometheus"
 	Alertmanager Kind = "alertmanager"
+	Kube         Kind = "kube"
 )
 
 // Target is the address of a server. Address and Environ may hold secrets and are not printed.
