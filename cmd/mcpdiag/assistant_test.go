@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -201,6 +202,39 @@ func TestAssistantTools(t *testing.T) {
 	for _, tool := range list.Tools {
 		if !strings.Contains(table, "\n| "+tool.Name+" |") {
 			t.Errorf("the table has no row for %s", tool.Name)
+		}
+	}
+}
+
+// The structured content of a tool is what its command writes with --format json.
+func TestAssistantSaysWhatTheCommandSays(t *testing.T) {
+	t.Parallel()
+	root := assistantRoot(t)
+	twoSnapshots(t, root)
+	file := func(name string) string { return filepath.Join(root, name) }
+	s := startAssistant(t, root, nil, "mcp", "--root", ".")
+	for tool, c := range map[string]struct {
+		args    map[string]any
+		command []string
+	}{
+		"judge": {map[string]any{"file": "memory.csv"}, []string{"monitor", "--read", file("memory.csv")}},
+		"diff":  {map[string]any{"before": "before.json", "after": "after.json"}, []string{"diff", file("before.json"), file("after.json")}},
+		"logs":  {map[string]any{"files": []string{"mcp-server-demo.log"}}, []string{"logs", file("mcp-server-demo.log")}},
+	} {
+		res, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: tool, Arguments: c.args})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := json.Marshal(res.StructuredContent)
+		var said, want map[string]any
+		out := strings.ReplaceAll(invoke(t, append(c.command, "--format", "json")...).out, root+"/", "")
+		text := strings.ReplaceAll(string(got), root+"/", "")
+		if err := errors.Join(json.Unmarshal([]byte(text), &said), json.Unmarshal([]byte(out), &want)); err != nil {
+			t.Fatal(err)
+		}
+		delete(said, "_notice")
+		if diff := cmp.Diff(want, said); diff != "" {
+			t.Errorf("%s:\n%s", tool, diff)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
 // Each transport and each era has the tools, and they answer.
@@ -345,5 +348,63 @@ func TestDepsPassword(t *testing.T) {
 	a := use(t, s, "deps", nil)
 	if raw, _ := json.Marshal(a.doc); strings.Contains(a.text+string(raw), "pass-of-redis") || a.failed {
 		t.Errorf("%s\n%s", a.text, raw)
+	}
+}
+
+// nothing is a result without content.
+type nothing struct {
+	Verdict string `json:"verdict"`
+}
+
+func (*nothing) Report() *finding.Report { return &finding.Report{Verdict: "ok"} }
+
+// A call that takes too long, or panics, is an error, and gives its place back.
+func TestBrokenTools(t *testing.T) {
+	t.Parallel()
+	server := New(t.Context(), Config{})
+	sp := spec{name: "broken", about: "x", limit: 50 * time.Millisecond, heavy: true}
+	add(server, sp, func(ctx context.Context, _ *job, in struct {
+		Panic bool `json:"panic,omitempty"`
+	}) (*nothing, error) {
+		if in.Panic {
+			panic("at once")
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	s := connect(t, server, "streams", eras[0], nil)
+	for range 3 {
+		for want, args := range map[string]map[string]any{"took longer than 50ms": nil, "internal error: at once": {"panic": true}} {
+			if a := use(t, s, "broken", args); !a.failed || !strings.Contains(a.text, want) {
+				t.Errorf("%s", a.text)
+			}
+		}
+	}
+}
+
+// What processes are called is shown without the secrets in their arguments.
+func TestProcesses(t *testing.T) {
+	t.Parallel()
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no shell here")
+	}
+	name := "assist-" + strconv.Itoa(os.Getpid())
+	for range 2 {
+		cmd := exec.CommandContext(t.Context(), shell, "-c", "read line", name, "--token=hidden-value")
+		if _, err := cmd.StdinPipe(); err != nil { // it waits for a line
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	}
+	s := newSession(t, Config{})
+	if a := use(t, s, "monitor", map[string]any{"name": name, "seconds": 1}); !a.failed || strings.Count(a.text, name) != 2 || strings.Contains(a.text, "hidden-value") {
+		t.Errorf("%s", a.text)
+	}
+	if a := use(t, s, "monitor", map[string]any{"name": "no-process-has-this-name-" + name, "seconds": 1}); !a.failed {
+		t.Errorf("%s", a.text)
 	}
 }

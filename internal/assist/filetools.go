@@ -33,7 +33,7 @@ const (
 // addFileTools adds the tools that read files.
 func (s *Server) addFileTools() {
 	add(s, spec{
-		name: "diff", title: "Compare two snapshots", limit: 150 * time.Second, heavy: true,
+		name: "diff", title: "Compare two snapshots", limit: 150 * time.Second,
 		about: "Compare two snapshots or traces of a server: memory, sessions, queues, calls that are new, gone or stuck, and whether a leak is suspected. Each side is an id of snapshot, a file, or an address; one address alone is asked twice.",
 	}, s.diff)
 	add(s, spec{

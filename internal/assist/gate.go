@@ -38,30 +38,36 @@ func (g *gate) enter(ctx context.Context, name string, heavy bool) (leave func()
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
+	alone := func() {}
 	if heavy {
-		select {
-		case g.heavy <- struct{}{}:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%s was not run: %s; one such tool runs at a time; call again later", name, g.holder())
+		if alone, err = g.alone(ctx, name); err != nil {
+			return nil, err
 		}
 	}
 	select {
 	case g.running <- struct{}{}:
 	case <-ctx.Done():
-		if heavy {
-			<-g.heavy
-		}
+		alone()
 		return nil, fmt.Errorf("%s was not run: %d calls are running; call again later", name, maxRunning)
-	}
-	if heavy {
-		g.hold(name)
 	}
 	return func() {
 		<-g.running
-		if heavy {
-			<-g.heavy
-		}
+		alone()
 	}, nil
+}
+
+// alone waits, at most maxWait, until no heavy work runs. The function that it returns ends
+// that of the caller.
+func (g *gate) alone(ctx context.Context, name string) (end func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	select {
+	case g.heavy <- struct{}{}:
+		g.hold(name)
+		return func() { <-g.heavy }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s was not run: %s; one such tool runs at a time; call again later", name, g.holder())
+	}
 }
 
 func (g *gate) hold(name string) {

@@ -22,6 +22,9 @@ const (
 	monitorMost    = 900
 )
 
+// listedProcesses is the number of processes that an error lists.
+const listedProcesses = 10
+
 // addProcessTools adds the tools that look at processes and dependencies.
 func (s *Server) addProcessTools() {
 	add(s, spec{
@@ -68,7 +71,19 @@ func (s *Server) monitor(ctx context.Context, j *job, in monitorArgs) (*monitor.
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if several := new(process.AmbiguousError); errors.As(err, &several) {
+		return nil, choose(several.Found)
+	}
 	return res, err
+}
+
+// choose returns an error that lists processes, one of which must be chosen.
+func choose(found []process.Info) error {
+	text := "several processes match; give the pid of one:"
+	for _, p := range found[:min(len(found), listedProcesses)] {
+		text += fmt.Sprintf("\n%d %s", p.PID, report.Cell(p.Command(), 100))
+	}
+	return errors.New(text)
 }
 
 type depsArgs struct {

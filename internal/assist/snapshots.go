@@ -178,8 +178,14 @@ func (t *target) snapshot(ctx context.Context) (*snapshot.Snapshot, error) {
 	return source.Once(ctx, t.client, t.url)
 }
 
-// trace reads the snapshots of one server from a file.
+// trace reads the snapshots of one server from a file, while no other heavy work runs: a
+// call that only waits between two snapshots holds up nobody.
 func (s *Server) trace(ctx context.Context, name, only string) (*diff.Collector, []string, error) {
+	end, err := s.gate.alone(ctx, "diff")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer end()
 	in, err := s.files.open(ctx, name, maxTrace)
 	if err != nil {
 		return nil, nil, err

@@ -180,7 +180,10 @@ func (s *Server) call(ctx context.Context, sp spec, req *mcp.CallToolRequest, ru
 	for {
 		select {
 		case o := <-done:
-			if o.err != nil {
+			switch {
+			case o.err != nil && limited.Err() != nil && ctx.Err() == nil:
+				return nil, fmt.Errorf("%s took longer than %s, its limit", sp.name, sp.limit)
+			case o.err != nil:
 				return nil, o.err
 			}
 			return s.answer(sp, o.doc)
