@@ -74,7 +74,7 @@ func TestAssistantTypeScript(t *testing.T) {
 						t.Errorf("%+v", r)
 					}
 				}
-				heads[0], _, _ = strings.Cut(heads[0], ":") // what the doctor says of that server is not ours
+				heads[0], _, _ = strings.Cut(heads[0], ":") // the verdict on that server is not ours
 				if diff := cmp.Diff([]string{"doctor", "diff: leak-suspected", "logs: faults", "judge: leak", "judge could not be done"}, heads); diff != "" {
 					t.Error(diff)
 				}
@@ -94,7 +94,7 @@ func TestAssistantInspector(t *testing.T) {
 	const call, name, arg = "tools/call", "--tool-name", "--tool-arg"
 	for title, c := range map[string]struct {
 		server []string
-		asked  map[string][]string // by what the answer must have
+		asked  map[string][]string // by the text that the answer must have
 	}{
 		"http": {[]string{serveAssistant(t, "--root", root), "--transport", "http"}, map[string][]string{
 			`"name": "heap_diff"`:    {"tools/list"},

@@ -60,7 +60,7 @@ func growingCSV() string {
 	return b.String()
 }
 
-// assistantRoot returns a folder with what the session of the README reads.
+// assistantRoot returns a folder with the files of the session in the README.
 func assistantRoot(t *testing.T) string {
 	t.Helper()
 	example, err := os.ReadFile("../../examples/mcp-server-demo.log")
@@ -114,7 +114,7 @@ func TestAssistantSession(t *testing.T) {
 
 var jsonBlock = regexp.MustCompile("(?s)```json\n(.*?)```")
 
-// TestAssistantEntries starts what each entry for a host names.
+// TestAssistantEntries starts the command of each entry for a host.
 func TestAssistantEntries(t *testing.T) {
 	t.Parallel()
 	blocks := jsonBlock.FindAllStringSubmatch(textOf(t, "../../docs/assistant.md"), -1)
@@ -206,7 +206,7 @@ func TestAssistantTools(t *testing.T) {
 	}
 }
 
-// The structured content of a tool is what its command writes with --format json.
+// The structured content of a tool is the output of its command with --format json.
 func TestAssistantSaysWhatTheCommandSays(t *testing.T) {
 	t.Parallel()
 	root := assistantRoot(t)

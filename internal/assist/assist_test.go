@@ -63,7 +63,7 @@ func TestTransportsAndEras(t *testing.T) {
 }
 
 // Each tool answers with the JSON of its command, which its schema describes: the SDK
-// refuses what it does not.
+// refuses any other.
 func TestTools(t *testing.T) {
 	t.Parallel()
 	url := newDemo(t, demo.Config{})
@@ -131,7 +131,7 @@ func TestDiffOfKeptSnapshots(t *testing.T) {
 	}
 }
 
-// Arguments out of bounds are refused, and the error says what is right.
+// Arguments out of bounds are refused, and the error names the bounds.
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	s := newSession(t, Config{AllowLoad: true})
@@ -382,7 +382,7 @@ func TestBrokenTools(t *testing.T) {
 	}
 }
 
-// What processes are called is shown without the secrets in their arguments.
+// Names of processes are shown without the secrets in their arguments.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	shell, err := exec.LookPath("sh")

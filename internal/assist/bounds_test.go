@@ -18,7 +18,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 )
 
-// No name of a file leads out of the folder, whatever tool gets it.
+// A name of a file never leads out of the folder, in any tool.
 func TestFilesStayInTheFolder(t *testing.T) {
 	t.Parallel()
 	outside := newRoot(t, map[string]string{"secret.csv": samples(1), "secret.log": logLines, "secret.ndjson": trace, "secret.pb.gz": "x"})
@@ -301,4 +301,24 @@ func FuzzQuote(f *testing.F) {
 			t.Errorf("%q", out)
 		}
 	})
+}
+
+// Requests before the end of the input get their answers, and a message has a bound.
+func TestEndOfInput(t *testing.T) {
+	t.Parallel()
+	var in, out strings.Builder
+	in.WriteString(`{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}` + "\n")
+	for i := range 50 {
+		fmt.Fprintf(&in, `{"jsonrpc":"2.0","id":%d,"method":"ping"}`+"\n", i)
+	}
+	text := strings.TrimSuffix(in.String(), "\n") // the last line may have no end
+	if err := New(t.Context(), Config{}).ServeStreams(t.Context(), strings.NewReader(text), &out); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 51 {
+		t.Errorf("%d answers, want 51", n)
+	}
+	if err := New(t.Context(), Config{}).ServeStreams(t.Context(), strings.NewReader(strings.Repeat("x", maxMessage+1)), &out); err == nil {
+		t.Error("a message without end is read")
+	}
 }

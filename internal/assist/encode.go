@@ -34,7 +34,7 @@ const structMembers = 100
 var shorter = []bounds{{1000, 1000}, {200, 500}, {50, 300}, {20, 150}, {8, 80}, {3, 40}}
 
 // encode returns v as JSON of at most maxResult bytes: without secrets, with all its texts
-// sanitized, and with the notice that they are data. What does not fit is cut.
+// sanitized, and with the notice that they are data. A larger document is cut.
 func encode(v any, secrets client.Secrets) (json.RawMessage, error) {
 	data, err := json.Marshal(v)
 	if err != nil {

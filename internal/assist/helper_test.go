@@ -66,7 +66,7 @@ func newSession(t *testing.T, cfg Config) *mcp.ClientSession {
 	return connect(t, New(t.Context(), cfg), "streams", eras[0], nil)
 }
 
-// answer is what a tool answered.
+// answer is the answer of a tool.
 type answer struct {
 	failed bool
 	text   string
@@ -84,7 +84,7 @@ func use(t *testing.T, s *mcp.ClientSession, tool string, args map[string]any) a
 	return inBounds(t, tool, res)
 }
 
-// inBounds checks what holds for each answer.
+// inBounds checks the bounds of an answer.
 func inBounds(t *testing.T, tool string, res *mcp.CallToolResult) answer {
 	t.Helper()
 	if len(res.Content) != 1 {

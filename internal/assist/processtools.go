@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -79,11 +80,12 @@ func (s *Server) monitor(ctx context.Context, j *job, in monitorArgs) (*monitor.
 
 // choose returns an error that lists processes, one of which must be chosen.
 func choose(found []process.Info) error {
-	text := "several processes match; give the pid of one:"
+	var b strings.Builder
+	b.WriteString("several processes match; give the pid of one:")
 	for _, p := range found[:min(len(found), listedProcesses)] {
-		text += fmt.Sprintf("\n%d %s", p.PID, report.Cell(p.Command(), 100))
+		fmt.Fprintf(&b, "\n%d %s", p.PID, report.Cell(p.Command(), 100))
 	}
-	return errors.New(text)
+	return errors.New(b.String())
 }
 
 type depsArgs struct {

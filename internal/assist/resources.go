@@ -24,7 +24,7 @@ const (
 	maxResources   = 200
 	maxVisited     = 5000 // files and folders that are looked at
 	maxDepth       = 4
-	maxHead        = 4 << 10 // bytes that tell what a file is
+	maxHead        = 4 << 10 // bytes that tell the kind of a file
 	maxResource    = 64 << 10
 	listTime       = 5 * time.Second
 )
@@ -61,7 +61,7 @@ func (s *Server) listResources(ctx context.Context) []*mcp.Resource {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
 	visited := 0
-	_ = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error { // what cannot be read is left out
+	_ = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error { // unreadable files are left out
 		visited++
 		switch {
 		case ctx.Err() != nil, len(all) == maxResources, visited > maxVisited:
@@ -91,7 +91,7 @@ func resourceURI(name string) string {
 	return resourcePrefix + (&url.URL{Path: name}).EscapedPath()
 }
 
-// kindOf returns what a file of mcpdiag is, "" for any other file.
+// kindOf describes a file of mcpdiag; it returns "" for any other file.
 func (s *Server) kindOf(name string) string {
 	kind := path.Ext(name)
 	if kind != ".json" && kind != ".ndjson" && kind != ".csv" {

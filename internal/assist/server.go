@@ -16,7 +16,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
 
-// Config says what the tools may reach.
+// Config sets the bounds of the tools.
 type Config struct {
 	Version   string
 	Root      string         // the folder whose files may be read, "" for none
@@ -76,17 +76,13 @@ func secretsOf(targets []deps.Target) (all []string) {
 
 // ServeStreams serves one client over its streams until it ends or ctx does.
 func (s *Server) ServeStreams(ctx context.Context, in io.Reader, out io.Writer) error {
-	err := s.mcp.Run(ctx, &mcp.IOTransport{Reader: io.NopCloser(in), Writer: keepOpen{out}})
+	both := &streams{in: in, out: out}
+	err := s.mcp.Run(ctx, &mcp.IOTransport{Reader: both, Writer: both})
 	if ctx.Err() == nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
 }
-
-// keepOpen is a writer that belongs to the caller.
-type keepOpen struct{ io.Writer }
-
-func (keepOpen) Close() error { return nil }
 
 // Handler serves /mcp for clients of this machine, in both eras: the SDK's handler with
 // sessions does not speak the revision without.

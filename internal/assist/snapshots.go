@@ -78,7 +78,7 @@ func (s *Server) takeSnapshot(ctx context.Context, t *target) (*Snapshot, error)
 	return out, nil
 }
 
-// Text writes the result of poll, and what it leaves out of the document.
+// Text writes the result of poll, the queues and the retained memory.
 func (s *Snapshot) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(s.Document.HandlerQueue)) {
