@@ -92,7 +92,7 @@ func TestTools(t *testing.T) {
 		{"judge", "verdict", map[string]any{"file": "flat.csv"}, "no-leak", ""},
 		{"monitor", "verdict", map[string]any{"pid": pid, "seconds": 1, "interval": 0.2}, "undecided", ""},
 		{"heap_diff", "schema", map[string]any{"before": "before.pb.gz", "after": "after.pb.gz", "operations": 10}, "mcpdiag.heap/1", ""},
-		{"loadtest", "verdict", map[string]any{"target": url, "tool": "echo", "seconds": 1, "users": 2}, "ok", ""},
+		{"loadtest", "schema", map[string]any{"target": url, "tool": "echo", "seconds": 1, "users": 2}, "mcpdiag.loadtest/1", ""},
 	} {
 		a := use(t, s, c.tool, c.args)
 		if a.failed || a.doc[c.member] != c.want || !strings.Contains(a.text, c.text) {
