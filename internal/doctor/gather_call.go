@@ -121,7 +121,7 @@ func conforms(value, schema json.RawMessage) error {
 	var s jsonschema.Schema
 	var v any
 	if json.Unmarshal(schema, &s) != nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	resolved, err := s.Resolve(nil)
 	if err != nil {
@@ -140,7 +140,7 @@ var place = regexp.MustCompile(`validating (/[^\s:]+): (?:([a-zA-Z]+): )?`)
 // the user.
 func withoutValues(err error) error {
 	if err == nil {
-		return nil //nolint:nilerr // see above
+		return nil
 	}
 	where := "structuredContent is not as outputSchema says"
 	if all := place.FindAllStringSubmatch(err.Error(), -1); len(all) > 0 {
