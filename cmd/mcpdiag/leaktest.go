@@ -65,7 +65,7 @@ http://127.0.0.1:{port}/mcp then. Fewer than 8 --rounds decide nothing but count
 The command and its descendants end with the test.
 
 --judge judges settled readings that were recorded before: CSV with the columns
-ops_total and rss_tree_kb, and optionally round and nproc.`,
+ops_total and rss_tree_kb, and optionally live_kb, round and nproc.`,
 		Example: `  mcpdiag leaktest --url http://localhost:9901/mcp -- nat mcp serve --port 9901
   mcpdiag leaktest --users 40 --calls 10 --rounds 12 --delay 10 --name uvicorn --url http://localhost:9901
   mcpdiag leaktest --attribute -- node server.js --port {port}

@@ -49,7 +49,11 @@ func (r *Result) writeLoad(w io.Writer) error {
 func writeRounds(w io.Writer, p *judge.Phase) error {
 	var b strings.Builder
 	b.WriteString("round,ops_total,rss_root_kb,rss_tree_kb,live_kb,nproc,fds,sockets,sessions,heap_mb,failed,p50_ms,p99_ms\n")
+	known := p.LiveKnown()
 	for _, r := range p.Rounds {
+		if !known {
+			r.LiveMB = nil // that of a part does not decide
+		}
 		fmt.Fprintf(&b, "%d,%d,%.0f,%.0f,%s,%d,%s,%s,%s,%s,%d,", r.Number, r.Operations, r.RootMB*1024, r.TreeMB*1024, kilobytes(r.LiveMB), r.Processes,
 			optional(r.Files), optional(r.Sockets), optional(r.Sessions), optional(r.HeapMB), r.Failed)
 		if r.Latency != nil {

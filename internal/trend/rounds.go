@@ -17,6 +17,7 @@ type Round struct {
 	Number     int
 	Operations float64 // since the start
 	MB         float64 // RSS of the process tree
+	LiveMB     float64 // live heap after a collection; 0 if it was not read
 	Processes  int     // in the tree; 0 if it was not counted
 }
 
@@ -25,13 +26,14 @@ const (
 	columnRound     = "round"
 	columnOps       = "ops_total"
 	columnTree      = "rss_tree_kb"
+	columnLive      = "live_kb"
 	columnProcesses = "nproc"
 )
 
 const maxRounds = 100_000
 
 // ReadRounds reads recorded settled readings: CSV with the columns ops_total and
-// rss_tree_kb, and optionally round and nproc. It skips incomplete rows and names
+// rss_tree_kb, and optionally round, live_kb and nproc. It skips incomplete rows and names
 // them in the warnings.
 func ReadRounds(r io.Reader) (rounds []Round, warnings []string, err error) {
 	in := csv.NewReader(report.SkipByteOrderMark(r))
@@ -78,8 +80,9 @@ func roundOf(row []string, column func(string) int) (Round, bool) {
 	ops, okOps := cell(row, column(columnOps))
 	kb, okKB := cell(row, column(columnTree))
 	number, _ := cell(row, column(columnRound))
+	live, _ := cell(row, column(columnLive))
 	processes, _ := cell(row, column(columnProcesses))
-	return Round{Number: int(number), Operations: ops, MB: kb / 1024, Processes: int(processes)}, okOps && okKB
+	return Round{Number: int(number), Operations: ops, MB: kb / 1024, LiveMB: live / 1024, Processes: int(processes)}, okOps && okKB
 }
 
 // cell parses a cell. Numbers are not negative and below 1e18.
@@ -100,15 +103,20 @@ func warn(warnings []string, text string) []string {
 	return warnings
 }
 
-// JudgeRounds judges rounds. Processes that accumulate are a leak without any
+// JudgeRounds judges rounds: by the live heap if all of them have it. Processes that accumulate are a leak without any
 // statistics: a count has no noise.
 func JudgeRounds(rounds []Round) Judgement {
-	memory, processes := make([]Point, len(rounds)), make([]Point, len(rounds))
+	known := len(rounds) > 0
+	live, memory, processes := make([]Point, len(rounds)), make([]Point, len(rounds)), make([]Point, len(rounds))
 	for i, r := range rounds {
-		memory[i] = Point{r.Operations, r.MB}
+		memory[i], live[i] = Point{r.Operations, r.MB}, Point{r.Operations, r.LiveMB}
+		known = known && r.LiveMB > 0
 		processes[i] = Point{r.Operations, float64(r.Processes)}
 	}
 	j := Judge(memory)
+	if known {
+		j = JudgeLive(live)
+	}
 	if grown, ok := Accumulates(processes, 0); ok {
 		reason := Reason{Code: Processes, Leak: true, Text: fmt.Sprintf("%.0f more processes after the warm-up, and none ended", grown)}
 		if j.Verdict != Leak {

@@ -2,6 +2,7 @@ package trend
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -9,7 +10,7 @@ import (
 func TestReadRounds(t *testing.T) {
 	in := "\ufeffround, ops_total,note,rss_tree_kb,nproc\r\n0,0,x,1024,1\r\n1,100,\"a\nb\",2048,2\r\n2,200,,,3\r\n3,300,y,-5,3\n4,400,z,4096,5"
 	rounds, warnings, err := ReadRounds(strings.NewReader(in))
-	want := []Round{{0, 0, 1, 1}, {1, 100, 2, 2}, {4, 400, 4, 5}}
+	want := []Round{{0, 0, 1, 0, 1}, {1, 100, 2, 0, 2}, {4, 400, 4, 0, 5}}
 	if err != nil || len(rounds) != 3 || rounds[0] != want[0] || rounds[1] != want[1] || rounds[2] != want[2] {
 		t.Errorf("%v, %v; want %v", rounds, err, want)
 	}
@@ -54,4 +55,27 @@ func FuzzJudgeFile(f *testing.F) {
 			t.Errorf("%+v", j)
 		}
 	})
+}
+
+// The live heap decides if each round has it.
+func TestRoundsWithLiveHeap(t *testing.T) {
+	t.Parallel()
+	var whole, part strings.Builder
+	whole.WriteString("ops_total,rss_tree_kb,live_kb\n")
+	part.WriteString("ops_total,rss_tree_kb,live_kb\n")
+	for i := range 14 {
+		rss, live := 90_000+[]int{0, 9000, 3000, 14000, 6000}[i%5], 17_000+200*i+i%3
+		fmt.Fprintf(&whole, "%d,%d,%d\n", 1000*i, rss, live)
+		if i == 5 {
+			fmt.Fprintf(&part, "%d,%d,\n", 1000*i, rss)
+		} else {
+			fmt.Fprintf(&part, "%d,%d,%d\n", 1000*i, rss, live)
+		}
+	}
+	for text, want := range map[string]Verdict{whole.String(): Leak, part.String(): Undecided} {
+		j, err := JudgeFile(strings.NewReader(text))
+		if err != nil || (j.Verdict == Leak) != (want == Leak) {
+			t.Errorf("%s, %v, want %s", j.Verdict, err, want)
+		}
+	}
 }
