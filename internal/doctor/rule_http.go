@@ -101,7 +101,7 @@ func judgeWAF(f *Facts) opinion {
 func judgeGateway(f *Facts) opinion {
 	return f.only(kindGateway, "reached", func(x *Exchange) opinion {
 		return fail("the proxy answers %d: it runs, the server behind it does not", x.Status).
-			fix("start the server behind the proxy, and compare its port with the one in the proxy's settings").saw(x)
+			fix("start the server behind the proxy, and compare its port with the one in the proxy's settings").leads("mcpdiag logs").saw(x)
 	})
 }
 

@@ -185,7 +185,7 @@ func (p placeholders) fill(text string, missing *[]string) string {
 		kind, name, otherwise := m[1], m[2], m[3]
 		switch {
 		case kind == "" && name == "workspaceFolder":
-			return strings.TrimSuffix(p.folder, string(filepath.Separator)+".vscode")
+			return strings.TrimSuffix(strings.TrimSuffix(p.folder, "/.vscode"), `\.vscode`)
 		case kind == "" && name == "userHome":
 			home, _ := os.UserHomeDir() // an empty one leads nowhere, which shows
 			return home

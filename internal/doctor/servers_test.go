@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -35,6 +36,9 @@ func TestReadServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name == "folder" && runtime.GOOS == "windows" {
+				t.Skip("the folder is set by a POSIX shell")
+			}
 			list, err := ReadServers([]byte(tc.file), "/project/.vscode", func(name string) string { return env[name] })
 			var got string
 			if err != nil {
