@@ -21,7 +21,7 @@ import (
 const (
 	defaultURL   = "http://localhost:3100"
 	snapshotPath = "/debug/snapshot"
-	mcpPath      = "/mcp"
+	mcpPath      = client.MCPPath
 )
 
 // connectionGroup is the heading of the connection flags in the help.

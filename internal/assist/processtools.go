@@ -34,7 +34,7 @@ func (s *Server) addProcessTools() {
 	}, s.monitor)
 	add(s, spec{
 		name: "deps", title: "Check dependencies", limit: 2 * time.Minute,
-		about: "Check the servers that were configured at the start. PostgreSQL and Redis: connections, transactions that stay open, blocked sessions, slow statements and commands, memory, keys that never expire. Prometheus and Alertmanager: targets that are down, alerts that fire. It changes nothing.",
+		about: "Check the servers that were configured at the start. PostgreSQL and Redis: connections, transactions that stay open, blocked sessions, slow statements and commands, memory, keys that never expire. RabbitMQ: alarms, queues without a consumer. Buckets: reach, clock, rights. Kubernetes: pods that restart. Prometheus and Alertmanager: targets that are down, alerts that fire. It changes nothing.",
 	}, s.deps)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps/metrics"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
@@ -13,7 +14,7 @@ import (
 
 // Default paths of addresses.
 const (
-	mcpPath      = "/mcp"
+	mcpPath      = client.MCPPath
 	snapshotPath = "/debug/snapshot"
 	metricsPath  = "/metrics"
 )
@@ -31,8 +32,8 @@ func (s *Server) addTools() {
 }
 
 type doctorArgs struct {
-	Target string   `json:"target" jsonschema:"address of the server, such as http://localhost:3100 (path /mcp unless it has one); only servers on this machine and those that the user allowed"`
-	Only   []string `json:"only,omitempty" jsonschema:"run these checks only: ids, groups or patterns such as tools or network.t*"`
+	Target string   `json:"target" jsonschema:"address of the server, such as http://localhost:3100 (path /mcp unless it has one; a final slash alone is the root); only servers on this machine and those that the user allowed"`
+	Only   []string `json:"only,omitempty" jsonschema:"run these checks only: ids, patterns such as network.t*, or the groups network, http, protocol, session, stream, auth, limits, tools, exposure, behaviour"`
 	Quick  bool     `json:"quick,omitempty" jsonschema:"only the handshake and the listings"`
 }
 

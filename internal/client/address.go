@@ -41,8 +41,12 @@ func IsLoopback(host string) bool {
 
 var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
 
+// MCPPath is the usual path of an MCP endpoint.
+const MCPPath = "/mcp"
+
 // ParseTarget parses the address of a server as users type it: host:port is
-// enough. An address without a path gets the one given.
+// enough. An address without a path gets the one given. A final slash is no path, but
+// where MCPPath is given: some servers speak MCP at the root.
 func ParseTarget(target, path string) (*url.URL, error) {
 	full := target
 	if digits.MatchString(target) {
@@ -58,7 +62,7 @@ func ParseTarget(target, path string) (*url.URL, error) {
 	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n > 65535) {
 		return nil, fmt.Errorf("invalid port in %q (maximum 65535)", Redact(target))
 	}
-	if u.Path == "" || u.Path == "/" {
+	if u.Path == "" || u.Path == "/" && path != MCPPath {
 		u.Path = path
 	}
 	u.Fragment = ""

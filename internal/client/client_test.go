@@ -322,6 +322,11 @@ func TestLogHasNoSecrets(t *testing.T) {
 }
 
 func TestParseTarget(t *testing.T) {
+	for in, want := range map[string]string{"http://h": "http://h/mcp", "http://h/": "http://h/"} {
+		if u, err := ParseTarget(in, MCPPath); err != nil || u.String() != want {
+			t.Errorf("%q: %v, %v; want %q", in, u, err, want)
+		}
+	}
 	for in, want := range map[string]string{
 		"localhost:3100": "http://localhost:3100/p", "http://h": "http://h/p", "https://h/": "https://h/p", "h/x?a=b#c": "http://h/x?a=b",
 		"[::1]:80": "http://[::1]:80/p", "http://h:1/mcp": "http://h:1/mcp",

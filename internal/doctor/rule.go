@@ -126,18 +126,13 @@ type Check struct {
 
 // judgeAll applies the rules that are selected. Rules that are not selected still
 // decide about those that need them.
-func judgeAll(f *Facts, selected func(id string) bool) (checks, done []Check) {
+func judgeAll(f *Facts) (done []Check) {
 	for _, r := range table() {
-		if !r.applies(f) {
-			continue
-		}
-		c := r.apply(f, done)
-		done = append(done, c)
-		if selected(r.id) {
-			checks = append(checks, c)
+		if r.applies(f) {
+			done = append(done, r.apply(f, done))
 		}
 	}
-	return checks, done
+	return done
 }
 
 // apply judges f by one rule, unless a rule that it needs failed.

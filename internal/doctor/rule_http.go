@@ -69,10 +69,11 @@ func judgeRedirect(f *Facts) opinion {
 	return f.only(kindRedirect, "none", func(x *Exchange) opinion {
 		to, from := x.Header.Get("Location"), mustURL(x.URL)
 		target, err := from.Parse(to)
-		fixed := "use the exact address " + to + "; behind a proxy, let the framework trust X-Forwarded-Proto, and mount the path without redirects"
-		switch {
-		case err != nil || to == "":
+		if err != nil || to == "" {
 			return fail("the server redirects to nowhere").fix("answer requests at this address").saw(x)
+		}
+		fixed := "use the exact address " + target.String() + "; behind a proxy, let the framework trust X-Forwarded-Proto, and mount the path without redirects"
+		switch {
 		case from.Scheme == "https" && target.Scheme == "http":
 			return fail("the server redirects from https to http").fix("let the framework trust X-Forwarded-Proto, or use the address with the right slash").saw(x)
 		case target.Host != from.Host:

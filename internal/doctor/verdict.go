@@ -17,6 +17,7 @@ const Schema = "mcpdiag.doctor/1"
 const (
 	Healthy     finding.Verdict = "healthy"
 	NoToken     finding.Verdict = "healthy as far as can be seen without a token"
+	NotChecked  finding.Verdict = "not checked" // no check that was selected took place
 	Degraded    finding.Verdict = "degraded"
 	Sick        finding.Verdict = "sick"
 	Unreachable finding.Verdict = "unreachable"
@@ -63,8 +64,8 @@ func Judge(f *Facts, how Judgement) *Result {
 		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
 		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
 	}
-	var done []Check
-	r.Checks, done = judgeAll(f, how.selects)
+	done := judgeAll(f)
+	r.Checks = how.choose(done)
 	r.Clients, r.Observed = judgeClients(f, done), observe(f)
 	if how.Client != "" {
 		r.Checks = append(r.Checks, r.clientCheck(how.Client))
@@ -84,7 +85,23 @@ func Judge(f *Facts, how Judgement) *Result {
 	return r
 }
 
-// selects reports whether a check is to be shown and counted.
+// choose returns the checks to show and to count: those that were selected, and the
+// failures that kept them from taking place.
+func (how Judgement) choose(done []Check) (chosen []Check) {
+	causes := map[string]bool{}
+	for _, c := range done {
+		if how.selects(c.ID) && c.CausedBy != "" {
+			causes[c.CausedBy] = true
+		}
+	}
+	for _, c := range done {
+		if how.selects(c.ID) || causes[c.ID] && !matchesAny(how.Skip, c.ID) {
+			chosen = append(chosen, c)
+		}
+	}
+	return chosen
+}
+
 func (how Judgement) selects(id string) bool {
 	return (len(how.Only) == 0 || matchesAny(how.Only, id)) && !matchesAny(how.Skip, id)
 }
@@ -97,6 +114,8 @@ func (r *Result) verdict(f *Facts) finding.Verdict {
 		return Sick
 	case r.Summary[string(finding.Warn)] > 0:
 		return Degraded
+	case r.Summary[string(finding.Pass)]+r.Summary[string(finding.Info)] == 0:
+		return NotChecked
 	case f.needsToken():
 		return NoToken
 	}
@@ -105,6 +124,9 @@ func (r *Result) verdict(f *Facts) finding.Verdict {
 
 func (r *Result) headline() string {
 	faults, warnings := r.Summary[string(finding.Fail)], r.Summary[string(finding.Warn)]
+	if r.Verdict == NotChecked {
+		return "none of the selected checks took place"
+	}
 	if faults+warnings == 0 {
 		return report.Plural(int64(r.Summary[string(finding.Pass)]), "check") + " passed"
 	}

@@ -113,7 +113,7 @@ func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *
 	case m.Method == "" && at.stray == "":
 		at.stray = fmt.Sprintf("; it had an answer with the id %.40s", m.ID)
 	}
-	return false, nil
+	return false, nil //nolint:nilerr // bad is told when the stream ends
 }
 
 // answer answers a request of the server.
