@@ -3,13 +3,16 @@ GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v
 LDFLAGS := -s -w
 export CGO_ENABLED ?= 0
 
-.PHONY: build test test-leaks test-healthy check check-release try lint demo bench fuzz clean
+.PHONY: build test test-real test-leaks test-healthy check check-release try lint demo bench fuzz clean
 
 build: ## bin/mcpdiag, one static binary
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
 
-test: ## all tests, in about two minutes
+test: ## the tests, in about two minutes
 	go test -parallel 4 ./...
+
+test-real: ## all tests, also those with servers and clients from the npm registry and RabbitMQ
+	MCPDIAG_REAL=1 $(MAKE) test
 
 test-leaks: ## real servers that leak, and the versions with the fix: over half an hour
 	MCPDIAG_LEAKS=all go test ./internal/leaktest -run TestExplain -count 1 -timeout 30m
