@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // inspected is a process of Node.js that serves 100 requests for each line that it reads.
@@ -150,12 +152,7 @@ func startLeak(t *testing.T, args ...string) (url, pid string) {
 		t.Skip("this is not Linux")
 	}
 	npmInstall(t, leaksDir)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := processtest.FreeAddress(t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)

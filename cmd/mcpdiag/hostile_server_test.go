@@ -10,17 +10,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // Servers that are not there, hang, or break off.
 func TestBrokenServers(t *testing.T) {
 	t.Parallel()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refused := "http://" + l.Addr().String()
-	_ = l.Close()
+	refused := "http://" + processtest.FreeAddress(t)
 	reset := func(conn net.Conn) {
 		after("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"heap")(noClose{conn})
 		_ = conn.(*net.TCPConn).SetLinger(0)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/logs"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // hostLog starts the command in os.Args and passes its standard streams on. It
@@ -295,7 +296,7 @@ func TestLogsOfNginx(t *testing.T) {
 		t.Skip("nginx is missing")
 	}
 	dir := t.TempDir()
-	listen, dead := freePort(t), freePort(t)
+	listen, dead := processtest.FreeAddress(t), processtest.FreeAddress(t)
 	conf := fmt.Sprintf(`pid %[1]s/nginx.pid; error_log %[1]s/error.log; events {}
 http {
   access_log %[1]s/access.log; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;

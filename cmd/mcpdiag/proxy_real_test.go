@@ -20,6 +20,7 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -71,7 +72,7 @@ func TestConformance(t *testing.T) {
 	}
 	for _, stateless := range []bool{true, false} {
 		t.Run(fmt.Sprintf("stateless=%t", stateless), func(t *testing.T) {
-			addr := freePort(t)
+			addr := processtest.FreeAddress(t)
 			cmd := exec.Command(server, "-http", addr, fmt.Sprintf("-stateless=%t", stateless))
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -122,16 +123,6 @@ func conformance(t *testing.T, url string) map[string][]string {
 		}
 	}
 	return all
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func waitFor(t *testing.T, addr string) {

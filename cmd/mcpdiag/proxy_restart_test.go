@@ -12,6 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -23,7 +24,7 @@ func TestServerRestart(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the server is ended by a signal")
 	}
-	self, addr := buildSelf(t), freePort(t)
+	self, addr := buildSelf(t), processtest.FreeAddress(t)
 	start := func() *exec.Cmd {
 		cmd := exec.Command(self, "demo", "--serve", "--listen", addr, "-q")
 		if err := cmd.Start(); err != nil {

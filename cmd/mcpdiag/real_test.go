@@ -17,6 +17,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 const serversDir = "../../testdata/servers"
@@ -61,12 +62,7 @@ func npmInstall(t *testing.T, dir string) {
 // startNode starts a server of testdata/servers on a free port and waits until it listens.
 func startNode(t *testing.T, script string, args ...string) (url string, pid int) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := processtest.FreeAddress(t)
 	_, port, _ := net.SplitHostPort(addr)
 	args = slices.Clone(args)
 	for i := range args {

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func newClient(t *testing.T, cfg Config) *Client {
@@ -80,12 +81,7 @@ func TestGet(t *testing.T) {
 // TestGetErrors checks that each failure names its stage and what to try.
 func TestGetErrors(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	refused := "http://" + l.Addr().String()
+	refused := "http://" + processtest.FreeAddress(t)
 	status := func(code int, header, body string) string {
 		return serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			if name, value, ok := strings.Cut(header, ": "); ok {

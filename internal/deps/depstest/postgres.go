@@ -4,8 +4,6 @@ package depstest
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -13,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // Server is a server that runs until the end of a test.
@@ -34,7 +34,7 @@ func Postgres(t testing.TB) Server {
 	dir := sharedDir(t)
 	data, log := filepath.Join(dir, "data"), filepath.Join(dir, "log")
 	asPostgres(t, "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync")
-	port := freePort(t)
+	port := processtest.FreePort(t)
 	options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=20 -c superuser_reserved_connections=3 -c shared_preload_libraries=pg_stat_statements"+
 		" -c log_statement=all -c log_line_prefix='%%a|' -c deadlock_timeout=60s", port, dir)
 	asPostgres(t, "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
@@ -85,18 +85,4 @@ func asPostgres(t testing.TB, program string, args ...string) {
 		text, _ := os.ReadFile(out.Name())
 		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, text)
 	}
-}
-
-// freePort returns a port below those that outgoing connections take.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 2000 {
-		port := 20000 + rand.IntN(10000)
-		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port below 30000 is free")
-	return 0
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // Prometheus starts Prometheus with a configuration, in which %d stands for its own port,
@@ -22,7 +24,7 @@ func Prometheus(t testing.TB, config, rules string) Server {
 	if err != nil {
 		t.Skip("Prometheus is missing: it comes with Debian's prometheus")
 	}
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), processtest.FreePort(t)
 	write(t, filepath.Join(dir, "rules.yml"), rules)
 	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(config, port)+"\nrule_files: [rules.yml]\n")
 	at := fmt.Sprintf("127.0.0.1:%d", port)
@@ -40,7 +42,7 @@ func Alertmanager(t testing.TB) Server {
 		t.Skip("Alertmanager is missing: it comes with Debian's prometheus-alertmanager")
 	}
 	dir := t.TempDir()
-	at := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	at := fmt.Sprintf("127.0.0.1:%d", processtest.FreePort(t))
 	write(t, filepath.Join(dir, "config.yml"), "route: {receiver: none}\nreceivers: [{name: none}]\n")
 	log := run(t, dir, program, "--config.file="+filepath.Join(dir, "config.yml"), "--storage.path="+filepath.Join(dir, "data"), "--web.listen-address="+at, "--cluster.listen-address=")
 	answers(t, "http://"+at+"/-/ready", log)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // rabbitProgram is where Debian keeps the script that starts RabbitMQ as any user.
@@ -27,7 +29,7 @@ func RabbitMQ(t testing.TB) Server {
 		t.Skip("RabbitMQ is missing: it comes with Debian's rabbitmq-server")
 	}
 	dir := t.TempDir()
-	port, names, inner := rabbitPort(t), freePort(t), freePort(t)
+	port, names, inner := rabbitPort(t), processtest.FreePort(t), processtest.FreePort(t)
 	write(t, filepath.Join(dir, "plugins"), "[rabbitmq_management].\n")
 	write(t, filepath.Join(dir, "rabbit.conf"), fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\nmanagement.tcp.port = %d\nmanagement.tcp.ip = 127.0.0.1\n"+
 		"management.http_log_dir = %s\ncollect_statistics_interval = 200\ndisk_free_limit.absolute = 1MB\n", port, port+10_000, filepath.Join(dir, "http")))

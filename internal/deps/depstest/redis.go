@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // Redis starts Redis with more settings, as on its command line. It skips the test where
@@ -21,7 +23,7 @@ func Redis(t testing.TB, settings ...string) Server {
 		t.Skip("Redis is missing: it comes with Debian's redis-server")
 	}
 	for range 5 { // another test may take the port first
-		if server, ok := startRedis(t, program, freePort(t), settings); ok {
+		if server, ok := startRedis(t, program, processtest.FreePort(t), settings); ok {
 			return server
 		}
 	}

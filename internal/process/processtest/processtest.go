@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -91,4 +93,25 @@ func Start(t testing.TB, role string, args ...string) (cmd *exec.Cmd, stop func(
 	})
 	t.Cleanup(stop)
 	return cmd, stop
+}
+
+// FreePort returns a port on loopback for a server that the test starts: below those that
+// listeners on port 0 and outgoing connections take, since another test may open one first.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 2000 {
+		port := 20000 + rand.IntN(10000)
+		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no port below 30000 is free")
+	return 0
+}
+
+// FreeAddress returns an address on loopback with a FreePort.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 }
