@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -219,8 +220,12 @@ func TestCompressed(t *testing.T) {
 // TestOutage: an outage is reported, and traffic goes on when the server is back.
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	f := newFake()
-	server := httptest.NewServer(f)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", processtest.FreeAddress(t)) // a port that nobody else takes while it is closed
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: newFake()}}
+	server.Start()
 	to, _ := url.Parse(server.URL)
 	var reported []string
 	p, front := serve(t, Config{To: to, OnChange: func(u snapshot.Upstream, _ time.Duration) {
@@ -233,8 +238,7 @@ func TestOutage(t *testing.T) {
 			t.Errorf("with the server down: %d %s", status, body)
 		}
 	}
-	l, err := net.Listen("tcp", to.Host)
-	if err != nil {
+	if l, err = net.Listen("tcp", to.Host); err != nil {
 		t.Skipf("the port was taken: %v", err)
 	}
 	again := &httptest.Server{Listener: l, Config: &http.Server{Handler: newFake()}}

@@ -26,7 +26,8 @@ while IFS= read -r -d '' word; do args+=("$word"); done < <(printf '%s' "${MCPDI
 pid=
 start() {
   local port
-  while port=$((20000 + RANDOM % 20000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done # until nobody listens there
+  # A port where nobody listens, below those of outgoing connections.
+  while port=$((20000 + RANDOM % 10000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
   [ -n "$url" ] || url=http://127.0.0.1:$port/mcp
   url=${url//\{port\}/$port}
   bash -c "${server//\{port\}/$port}" >"$report/server.log" 2>&1 &

@@ -91,8 +91,13 @@ func openPython(ctx context.Context, info *process.Info, hook *Hook) (door, erro
 	return p, nil
 }
 
-// askEvery is the interval at which an answer is looked for.
-const askEvery = 10 * time.Millisecond
+// askEvery is the interval at which an answer is looked for; after again without one the
+// signal is sent once more, later each time. A signal that comes just before a system call
+// that blocks is handled only when that returns, or by the next signal.
+const (
+	askEvery = 10 * time.Millisecond
+	again    = 250 * time.Millisecond
+)
 
 const maxAnswer = 64 << 20
 
@@ -108,6 +113,7 @@ func (p *python) ask(ctx context.Context, what string) ([]byte, error) {
 	}
 	ticker := time.NewTicker(askEvery)
 	defer ticker.Stop()
+	start, next := time.Now(), again
 	for {
 		if data, err := p.answer(name + ".answer"); err == nil {
 			return data, nil
@@ -116,6 +122,12 @@ func (p *python) ask(ctx context.Context, what string) ([]byte, error) {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("process %d (Python) did not answer about its heap: its main thread is busy in native code, or handles signals itself", p.id.PID)
 		case <-ticker.C:
+		}
+		if time.Since(start) > next {
+			next *= 2
+			if err := process.SignalBy(p.id, p.signal); err != nil {
+				return nil, err
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import sys
 
 _FRAMES = 10
 _MOST = 5000  # stacks
+_answered = 0  # the number of the last question: a signal may come twice for one
 
 
 def _own(frames):
@@ -36,9 +37,12 @@ def _reply(folder):
     import json
     import tracemalloc
 
+    global _answered
     name = os.path.join(folder, str(os.getpid()))
     with open(name + ".ask") as f:
         number, what = f.read().split()
+    if int(number) == _answered:
+        return
     if not tracemalloc.is_tracing():
         tracemalloc.start(_FRAMES)
     gc.collect()
@@ -48,6 +52,7 @@ def _reply(folder):
     with open(name + ".new", "w") as f:
         json.dump(reply, f)
     os.replace(name + ".new", name + ".answer")
+    _answered = int(number)
 
 
 def _install():
@@ -68,6 +73,8 @@ def _install():
             pass
 
     def ready():
+        global _answered
+        _answered = 0
         try:
             with open(os.path.join(folder, "%d.ready" % os.getpid()), "w") as f:
                 f.write(str(int(number)))
