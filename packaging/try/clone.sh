@@ -6,6 +6,7 @@ need git
 git clone --quiet --depth 1 "file://$root" "$work/mcpdiag"
 cd "$work/mcpdiag"
 go mod download
+export GOFLAGS=-buildvcs=auto # whatever the settings of this machine: version names the commit
 begin
 show env CGO_ENABLED=0 go build -o bin/mcpdiag ./cmd/mcpdiag
 diagnose bin/mcpdiag
