@@ -32,6 +32,9 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 		return
 	}
 	h.Seconds = Seconds(took)
+	if p.By != judge.ByLive {
+		h.SlackMB = slackShare * h.AfterMB
+	}
 	if !h.Counted {
 		c.secondLoad(ctx, t, p, h, n, took)
 	}
@@ -74,7 +77,9 @@ func fell(kept []judge.Count, r *judge.Round) bool {
 // smaller one could not be told from noise.
 const (
 	secondShare = 3
-	secondNoise = 4 // times the noise by which a leak must grow
+	secondNoise = 4   // times the noise by which a leak must grow
+	slackShare  = 0.5 // of RSS that may be free: Go collects when the heap has doubled
+	overSlack   = 1.2 // times the slack by which a leak must grow
 )
 
 // secondLoad loads the server once more and lets it idle for the time of the first
@@ -82,6 +87,9 @@ const (
 func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *judge.Hold, n int, took time.Duration) {
 	rate := p.Rate.Bytes / mib
 	n = max(n, int(p.Trend.Span/secondShare), int(secondNoise*p.Trend.Noise/max(rate, 1e-9)))
+	if !h.Fell() {
+		n = max(n, min(int(overSlack*h.SlackMB/max(rate, 1e-9)), c.affordable(p, took)))
+	}
 	n = min(n, secondShare*mostOperations, int(c.headroom()/max(rate, 1e-9)))
 	if !h.Fell() {
 		took /= secondShare
@@ -99,6 +107,12 @@ func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *
 	if whole && b.Done > 0 {
 		h.AgainMB, h.LeakMB = lowest, rate*float64(b.Done)
 	}
+}
+
+// affordable returns the operations for which there is time, beside an idle time.
+func (c *Conductor) affordable(p *judge.Phase, idle time.Duration) int {
+	left := c.MaxTime - time.Since(c.start) - c.reserved - idle
+	return int(p.Rounds[len(p.Rounds)-1].Throughput * left.Seconds() / 2)
 }
 
 // idle reads the idle server repeatedly, until done returns true or the limit is

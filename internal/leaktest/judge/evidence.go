@@ -74,6 +74,8 @@ type Hold struct {
 
 	Counted    bool `json:"counted,omitempty"`    // counts had accumulated
 	CountsFell bool `json:"countsFell,omitempty"` // and fell during the idle time
+
+	SlackMB float64 `json:"slackMB,omitempty"` // free memory that a collector may have had, into which a leak grows unseen
 }
 
 const (
@@ -104,8 +106,12 @@ func (h *Hold) Released() bool {
 	if h.Counted {
 		return h.CountsFell
 	}
-	return h.LeakMB > 0 && h.AgainMB-h.AfterMB <= releasedShare*h.LeakMB
+	return h.LeakMB > 0 && h.AgainMB-h.AfterMB <= releasedShare*h.LeakMB && !h.Hidden()
 }
+
+// Hidden reports whether a leak by the second load may have found room in memory that was
+// free: RSS did not fall while the server idled, and the load was not larger than that.
+func (h *Hold) Hidden() bool { return !h.Fell() && h.LeakMB <= h.SlackMB }
 
 // last returns the last round. There is at least one.
 func (e *Evidence) last() *Round { return &e.Rounds[len(e.Rounds)-1] }

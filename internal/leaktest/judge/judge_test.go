@@ -181,15 +181,17 @@ func TestHold(t *testing.T) {
 		want trend.Verdict
 		code string
 	}{
-		"kept":                     {Hold{90, 20, 33, 33, 37, 4, false, false}, trend.Leak, trend.Rising},
-		"kept, after a collection": {Hold{90, 20, 33, 27, 30, 4, false, false}, trend.Leak, trend.Rising},
-		"released":                 {Hold{33, 20, 33, 21, 21, 4, false, false}, trend.NoLeak, Released},
-		"released, RSS stays":      {Hold{90, 20, 33, 33, 33, 4, false, false}, trend.NoLeak, Released},
-		"a part is kept":           {Hold{33, 20, 33, 21, 22.5, 4, false, false}, trend.Undecided, Released},
-		"kept, no second load":     {Hold{90, 20, 33, 33, 0, 0, false, false}, trend.Leak, trend.Rising},
-		"released, no second load": {Hold{33, 20, 33, 21, 0, 0, false, false}, trend.Undecided, Released},
-		"counts that stand":        {Hold{90, 20, 33, 21, 0, 0, true, false}, trend.Leak, trend.Rising},
-		"counts that are released": {Hold{33, 20, 33, 32, 0, 0, true, true}, trend.NoLeak, Released},
+		"kept":                      {Hold{90, 20, 33, 33, 37, 4, false, false, 0}, trend.Leak, trend.Rising},
+		"kept, after a collection":  {Hold{90, 20, 33, 27, 30, 4, false, false, 0}, trend.Leak, trend.Rising},
+		"released":                  {Hold{33, 20, 33, 21, 21, 4, false, false, 0}, trend.NoLeak, Released},
+		"released, RSS stays":       {Hold{90, 20, 33, 33, 33, 4, false, false, 0}, trend.NoLeak, Released},
+		"RSS stays, by free memory": {Hold{90, 20, 33, 33, 33, 4, false, false, 16}, trend.Undecided, Released},
+		"RSS stays, by more load":   {Hold{90, 20, 33, 33, 33, 20, false, false, 16}, trend.NoLeak, Released},
+		"a part is kept":            {Hold{33, 20, 33, 21, 22.5, 4, false, false, 0}, trend.Undecided, Released},
+		"kept, no second load":      {Hold{90, 20, 33, 33, 0, 0, false, false, 0}, trend.Leak, trend.Rising},
+		"released, no second load":  {Hold{33, 20, 33, 21, 0, 0, false, false, 0}, trend.Undecided, Released},
+		"counts that stand":         {Hold{90, 20, 33, 21, 0, 0, true, false, 0}, trend.Leak, trend.Rising},
+		"counts that are released":  {Hold{33, 20, 33, 32, 0, 0, true, true, 0}, trend.NoLeak, Released},
 	} {
 		p := phaseOf("call", line(13, 20, 1)...)
 		p.Hold = &c.hold

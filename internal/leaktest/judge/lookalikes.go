@@ -20,6 +20,8 @@ func (f *facts) releasedConclusion() conclusion {
 		then = "the counts fell"
 	case h.LeakMB == 0:
 		then = "there was no time to load it again; --max-time allows more"
+	case h.Hidden():
+		then += fmt.Sprintf(", but as much as %.1f MB may have been free", h.SlackMB)
 	case !h.Released():
 		then += ", so a part may be retained"
 	}

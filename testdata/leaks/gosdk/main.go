@@ -7,6 +7,7 @@ import (
 	"flag"
 	"log"
 	"net/http"
+	_ "net/http/pprof" // the live heap
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )

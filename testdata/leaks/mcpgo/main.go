@@ -6,6 +6,8 @@ import (
 	"context"
 	"flag"
 	"log"
+	"net/http"
+	_ "net/http/pprof" // the live heap
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -19,5 +21,6 @@ func main() {
 		func(_ context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			return mcp.NewToolResultText(req.GetString("text", "")), nil
 		})
-	log.Fatal(server.NewStreamableHTTPServer(s).Start(*listen))
+	http.Handle("/mcp", server.NewStreamableHTTPServer(s))
+	log.Fatal(http.ListenAndServe(*listen, nil))
 }
