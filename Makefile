@@ -8,7 +8,7 @@ export CGO_ENABLED ?= 0
 build: ## bin/mcpdiag, one static binary
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
 
-test: ## the tests, in about two minutes
+test: ## the tests, in about three minutes
 	go test -parallel 4 ./...
 
 test-real: ## all tests, also those with servers and clients from the npm registry and RabbitMQ
