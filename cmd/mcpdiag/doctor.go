@@ -83,6 +83,15 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 			return d.run(cmd.Context(), operands)
 		},
 	}
+	d.addFlags(cmd)
+	for _, flag := range []string{"only", "skip", "describe"} {
+		complete(cmd, flag, checksOfDoctor)
+	}
+	a.completeServers(cmd)
+	return cmd
+}
+
+func (d *examiner) addFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringSliceVar(&d.how.Only, "only", nil, "show these checks, by id, group or pattern: http, 'network.t*'")
 	fs.StringSliceVar(&d.how.Skip, "skip", nil, "leave these checks out")
@@ -117,11 +126,6 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 	paths(fs, "servers", "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 15*time.Second)
 	d.conn.addTokenCommand(fs)
-	for _, flag := range []string{"only", "skip", "describe"} {
-		complete(cmd, flag, checksOfDoctor)
-	}
-	a.completeServers(cmd)
-	return cmd
 }
 
 func (d *examiner) run(ctx context.Context, args []string) error {

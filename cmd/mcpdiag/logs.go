@@ -195,17 +195,11 @@ func (l *logReader) keys() error {
 	return nil
 }
 
-// parseMoment reads a time as a duration before now or as RFC 3339.
+// parseMoment reads a time as logs.ParseMoment does.
 func parseMoment(flag, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return time.Now().Add(-d), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := logs.ParseMoment(text)
 	if err != nil {
-		return t, usagef("--%s %s: want a duration before now, such as 2h, or a time such as 2026-11-25T09:00:00Z", flag, text)
+		return t, usagef("--%s %s: %v", flag, text, err)
 	}
 	return t, nil
 }

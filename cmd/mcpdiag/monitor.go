@@ -69,6 +69,11 @@ docker stats, ps, pidstat or cat memory.current; the JSON of a Prometheus range 
 			return w.watch(cmd)
 		},
 	}
+	w.addFlags(cmd)
+	return cmd
+}
+
+func (w *watcher) addFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	positiveVar(fs, &w.cfg.PID, "pid", 0, "watch the process with this PID")
 	fs.StringVar(&w.cfg.Name, "name", "", "watch the process whose name, executable or arguments contain this")
@@ -93,7 +98,6 @@ docker stats, ps, pidstat or cat memory.current; the JSON of a Prometheus range 
 	group(fs, "Output", "output", "plot", "log", "format")
 	foundMaySet(fs, "match", "restart-wait", "interval", "duration", "count", "fail-on", "format")
 	paths(fs, "output", "plot", "log", "read")
-	return cmd
 }
 
 const matchOne = "one" // several are an error

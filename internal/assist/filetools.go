@@ -117,17 +117,11 @@ func (s *Server) logFiles(names []string) ([]*input.Source, error) {
 	return sources, nil
 }
 
-// moment reads a time as a duration before now or as RFC 3339.
+// moment reads a time as logs.ParseMoment does.
 func moment(name, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return time.Now().Add(-d), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := logs.ParseMoment(text)
 	if err != nil {
-		return t, fmt.Errorf("%s: want a duration before now, such as 2h, or a time such as 2026-11-25T09:00:00Z", name)
+		return t, fmt.Errorf("%s: %w", name, err)
 	}
 	return t, nil
 }

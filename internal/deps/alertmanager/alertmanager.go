@@ -7,7 +7,6 @@ package alertmanager
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -56,11 +55,7 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 }
 
 func (c *checker) get(ctx context.Context, path string, query url.Values, into any) error {
-	err := c.Server.Get(ctx, path, query, into)
-	if status := webapi.Status(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return &checks.MissingRightError{Right: fmt.Sprintf("the server refused %s with status %d; a user and a password go into the address", path, status)}
-	}
-	return err
+	return webapi.MissingRight(c.Server.Get(ctx, path, query, into), path)
 }
 
 func (c *checker) connect(ctx context.Context) bool {

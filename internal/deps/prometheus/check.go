@@ -59,10 +59,7 @@ func (c *checker) get(ctx context.Context, path string, query url.Values, into a
 		Status string `json:"status"`
 		Data   any    `json:"data"`
 	}{Data: into}
-	err := c.Server.Get(ctx, path, query, &answer)
-	if status := webapi.Status(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return &checks.MissingRightError{Right: fmt.Sprintf("the server refused %s with status %d; a user and a password go into the address", path, status)}
-	}
+	err := webapi.MissingRight(c.Server.Get(ctx, path, query, &answer), path)
 	if err == nil && answer.Status != "success" {
 		return fmt.Errorf("%s: the answer is not one of Prometheus", path)
 	}

@@ -70,6 +70,15 @@ func Status(err error) int {
 	return 0
 }
 
+// MissingRight returns an error about path as one of a missing right if the server refused
+// the credentials, and as it is otherwise.
+func MissingRight(err error, path string) error {
+	if status := Status(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return &checks.MissingRightError{Right: fmt.Sprintf("the server refused %s with status %d; a user and a password go into the address", path, status)}
+	}
+	return err
+}
+
 // Get asks for a path and reads the JSON of the answer into a value, nil to ignore it.
 func (s *Server) Get(ctx context.Context, path string, query url.Values, into any) error {
 	body, err := s.Text(ctx, path, query)
