@@ -52,7 +52,7 @@ func (a *app) databaseURL(flag, value string) (string, error) {
 	if address := a.getenv(value); address != "" {
 		return address, nil
 	}
-	return "", usagef("%s %s: neither an address nor a variable that is set", flag, value)
+	return "", usagef("%s %s: neither an address nor a variable that is set; want %s://HOST:PORT or the name of a variable", flag, value, strings.TrimPrefix(flag, "--"))
 }
 
 // reader returns a function that counts, nil if no database was named. It counts once, so

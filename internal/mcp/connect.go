@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -90,7 +91,11 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 	if sseErr == nil {
 		return old, nil
 	}
-	return nil, fmt.Errorf("%w; over HTTP+SSE (--protocol %s): %w", err, rev1105, client.Cause(sseErr))
+	cause := client.Cause(sseErr)
+	if strings.HasSuffix(err.Error(), cause.Error()) {
+		return nil, fmt.Errorf("%w; the same over HTTP+SSE (--protocol %s)", err, rev1105)
+	}
+	return nil, fmt.Errorf("%w; over HTTP+SSE (--protocol %s): %w", err, rev1105, cause)
 }
 
 // probed returns a session that was probed, and the era that the probe found. A

@@ -143,6 +143,16 @@ func TestFallbackError(t *testing.T) {
 	}
 }
 
+// TestSameFallbackError checks that a hint is not given twice.
+func TestSameFallbackError(t *testing.T) {
+	t.Parallel()
+	ep := new(server).start(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { w.WriteHeader(http.StatusNotFound) })
+	_, err := Connect(t.Context(), ep, "")
+	if err == nil || strings.Count(err.Error(), "usually at /mcp") != 1 || !strings.HasSuffix(err.Error(), "; the same over HTTP+SSE (--protocol 2024-11-05)") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // pipeServer returns an Endpoint of servers over standard streams. Each one reads
 // lines and answers with what reply returns, until that is an error.
 func pipeServer(t *testing.T, reply func(started int64, m *message) (string, error)) Endpoint {
