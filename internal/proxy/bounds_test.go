@@ -158,6 +158,20 @@ func TestBoundedInFlight(t *testing.T) {
 	}
 }
 
+// TestNoNegativeAges: a session and a call that began after the document read the
+// clock, while it waited for the lock, have the age 0.
+func TestNoNegativeAges(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	tr := newTracker(&Config{})
+	tr.opened("id", "/mcp", nil, now.Add(time.Millisecond))
+	tr.begin(tr.sessions.open["id"], &message{id: []byte("1"), method: []byte(`"tools/call"`), name: []byte(`"t"`)}, now.Add(time.Millisecond))
+	d := tr.snapshot(now)
+	if d.Sessions[0].AgeMs != 0 || d.Sessions[0].IdleMs != 0 || *d.OldestSessionAgeMs != 0 || *d.ToolCallStack[0].DurationMs != 0 {
+		t.Errorf("ages below zero: %+v, %+v", d.Sessions, d.ToolCallStack)
+	}
+}
+
 // TestUploadDeadline: a body that stalls is given up, a slow and steady one is not.
 func TestUploadDeadline(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -80,7 +80,7 @@ func (t *tracker) fillSessions(d *Document, now time.Time) {
 	oldest := 0.0
 	d.Sessions = make([]Session, 0, len(t.sessions.open))
 	for _, s := range t.sessions.open {
-		age := millis(now.Sub(s.start))
+		age := ageMs(s.start, now)
 		oldest = max(oldest, age)
 		d.Sessions = append(d.Sessions, Session{ID: s.alias, AgeMs: age, IdleMs: millis(s.idle(now)), Streams: s.streams,
 			Calls: s.calls, Errors: s.errors, InBytes: s.in.Load(), OutBytes: s.out.Load(), Probe: string(s.probe)})
@@ -110,10 +110,14 @@ func (t *tracker) fillCalls(d *Document, now time.Time) {
 	}
 }
 
+// ageMs returns the milliseconds from start to now, 0 for what began after now: the
+// document waits for the lock after it has read the clock.
+func ageMs(start, now time.Time) float64 { return max(0, millis(now.Sub(start))) }
+
 // entry returns op as the document lists it: under the name of its tool, or of
 // its method.
 func (op *operation) entry(now time.Time) snapshot.Call {
-	c := snapshot.Call{ID: op.shown(), Name: op.tool, DurationMs: new(millis(now.Sub(op.start))), StartedAt: &snapshot.Time{Time: op.start}}
+	c := snapshot.Call{ID: op.shown(), Name: op.tool, DurationMs: new(ageMs(op.start, now)), StartedAt: &snapshot.Time{Time: op.start}}
 	if !op.isCall() {
 		c.Name = op.method
 	}

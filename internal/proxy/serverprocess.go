@@ -39,7 +39,7 @@ func (p *Process) fill(d *Document, now time.Time) {
 	d.PID = new(int64(p.info.PID))
 	if !p.info.Started.IsZero() {
 		d.StartTime = &snapshot.Time{Time: p.info.Started}
-		d.UptimeMs = new(max(0, millis(now.Sub(p.info.Started))))
+		d.UptimeMs = new(ageMs(p.info.Started, now))
 	}
 }
 

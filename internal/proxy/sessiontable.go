@@ -34,7 +34,7 @@ func (s *session) idle(now time.Time) time.Duration {
 	if s.streams > 0 || s.exchanges > 0 {
 		return 0
 	}
-	return now.Sub(s.seen)
+	return max(0, now.Sub(s.seen)) // a document waits for the lock after it has read the clock
 }
 
 // sessionTable holds the open sessions. Callers hold the lock of the tracker.
