@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -108,15 +109,28 @@ func (c *checker) grant() string { return "GRANT pg_monitor TO " + identifier(c.
 
 func (c *checker) connect(ctx context.Context) bool {
 	start := time.Now()
+	within, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
 	var err error
-	if c.session, err = connect(ctx, c.Server); err != nil {
+	if c.session, err = connect(within, c.Server); err != nil {
 		c.refused(err)
 		return false
 	}
-	rows, err := c.session.ask(ctx, aboutServer)
+	if version, ok := strings.CutSuffix(c.session.conn.ParameterStatus("server_version"), bouncer); ok {
+		c.Add("pg.connect", finding.Pass, "", nil, "admin console of PgBouncer %s, answered in %s", report.Cell(version, 20), report.Duration(time.Since(start)))
+		c.pooler(ctx)
+		c.session.close()
+		return false
+	}
+	rows, err := c.session.ask(within, aboutServer)
+	if errors.Is(err, context.DeadlineExceeded) {
+		c.Add("pg.connect", finding.Fail, "a pooler whose pool has no free connection takes logins and lets statements wait. Of PgBouncer ask the admin console: the same address with the database pgbouncer", nil,
+			"the login succeeded, and no statement was answered within %s", report.Duration(connectTime))
+	} else if err != nil {
+		c.refused(err)
+	}
 	if err != nil {
 		c.session.close()
-		c.refused(err)
 		return false
 	}
 	r := rows[0]
@@ -136,12 +150,15 @@ var hints = map[string]string{
 	"3D000": "the database does not exist; compare the name with: psql -l",
 	"53300": "all slots are taken: close connections or make pools smaller; PgBouncer lets many clients share few slots",
 	"57P03": "the server starts, stops or recovers; its log says which",
-	"08P01": "a pooler refused the connection; give the address of PostgreSQL itself",
+	"08P01": "a pooler refused the connection, at max_client_conn or for a database that it does not know; compare with the address of PostgreSQL itself",
 }
 
 // refused reports a connection that failed. A server without a free slot is the
 // finding pg.slots, too.
 func (c *checker) refused(err error) {
+	if c.deniedConsole(err) {
+		return
+	}
 	state := sqlState(err)
 	hint, known := hints[state]
 	if !known {

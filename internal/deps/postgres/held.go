@@ -13,6 +13,8 @@ type Held struct{ Connections, Idle float64 }
 
 // ReadHeld connects, counts the other sessions of the database, and closes the connection.
 func ReadHeld(ctx context.Context, server *pgconn.Config) (Held, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
 	s, err := connect(ctx, server)
 	if err != nil {
 		return Held{}, errors.New(causeOf(err))

@@ -86,21 +86,7 @@ func (r row) seconds(i int) time.Duration {
 
 // ask sends a statement and returns the rows of its answer.
 func (s *session) ask(ctx context.Context, st statement) ([]row, error) {
-	answers := s.conn.Exec(ctx, st.text())
-	var rows []row
-	for answers.NextResult() {
-		for r := answers.ResultReader(); r.NextRow(); {
-			if len(rows) >= maxRows {
-				continue
-			}
-			values := make(row, 0, len(r.Values()))
-			for _, v := range r.Values() {
-				values = append(values, string(v))
-			}
-			rows = append(rows, values)
-		}
-	}
-	err := answers.Close()
+	_, rows, err := s.read(ctx, st.text())
 	if s.conn.TxStatus() == 'E' || s.conn.TxStatus() == 'T' {
 		err = errors.Join(err, s.conn.Exec(ctx, rollBack.text()).Close())
 	}
@@ -111,6 +97,32 @@ func (s *session) ask(ctx context.Context, st statement) ([]row, error) {
 		return nil, fmt.Errorf("asking PostgreSQL: %w", err)
 	}
 	return rows, nil
+}
+
+// read sends a text of one of the lists. It returns the rows of all answers, and the names
+// of the columns of the last.
+func (s *session) read(ctx context.Context, text string) (names []string, rows []row, err error) {
+	answers := s.conn.Exec(ctx, text)
+	for answers.NextResult() {
+		r := answers.ResultReader()
+		if fields := r.FieldDescriptions(); len(fields) > 0 {
+			names = names[:0]
+			for _, f := range fields {
+				names = append(names, f.Name)
+			}
+		}
+		for r.NextRow() {
+			if len(rows) >= maxRows {
+				continue
+			}
+			values := make(row, 0, len(r.Values()))
+			for _, v := range r.Values() {
+				values = append(values, string(v))
+			}
+			rows = append(rows, values)
+		}
+	}
+	return names, rows, answers.Close()
 }
 
 // check refuses rows that PostgreSQL does not send.
