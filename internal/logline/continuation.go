@@ -5,7 +5,7 @@ import "bytes"
 // continuations begin lines that belong to the record before them.
 var continuations = []string{
 	"at ", "Caused by:", "-----END ", "... ", "Traceback (most recent call last)", "goroutine ", "created by ", "During handling of the above",
-	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution",
+	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution", "stack backtrace:", "note: run with `RUST_BACKTRACE",
 }
 
 // readContinuation recognizes lines that continue the record before: indented ones,

@@ -1,6 +1,9 @@
 package logline
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // field is a member of Record that a key of JSON or logfmt can set.
 type field uint8
@@ -22,7 +25,9 @@ const (
 	endpointField
 	addressField
 	statusField
-	codeField // an HTTP status if it is between 100 and 599
+	requestLineField // POST /mcp HTTP/1.1
+	nanosField       // the rest of a time that is whole seconds
+	codeField        // an HTTP status if it is between 100 and 599
 	errorTypeField
 	errorTextField
 	reasonField
@@ -55,34 +60,45 @@ type alias struct {
 // without "_", "-", "." and with the names of enclosing objects in front.
 var aliasLists = map[field][]string{
 	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
-		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t", "t$date"},
-	levelField:     {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at", "s"},
-	messageField:   {"message", "msg", "recordmessage", "text", "body", "shortmessage", "log", "bodystringvalue", "debug", "paramsdata", "paramsmessage", "@m", "renderedmessage", "@mt", "messagetemplate"},
-	eventField:     {"event", "eventname"},
-	loggerField:    {"logger", "loggername", "name", "category", "target", "caller", "component", "recordname", "paramslogger"},
-	requestField:   {"requestid", "reqid", "httprequestid", "xrequestid", "correlationid", "traceid", "logginggoogleapiscom/trace", "traceparent", "rid", "@tr"},
-	sessionField:   {"sessionid", "sid", "mcpsessionid", "sess", "session"},
-	userField:      {"userid", "user", "username", "uid", "sub", "clientid", "account", "tenant", "useridentityusername"},
-	toolField:      {"tool", "toolname", "paramsname", "mcptoolname", "genaitoolname"},
-	methodField:    {"method", "rpcmethod", "reqmethod", "httpmethod", "httprequestmethod", "httprequestrequestmethod", "requestmethod", "statemethod", "mcpmethodname"},
-	endpointField:  {"endpoint", "path", "url", "route", "requrl", "httproute", "requesturi", "uri", "requestpath", "urlpath", "httprequestrequesturl", "httptarget"},
-	addressField:   {"ip", "remoteaddr", "remoteaddress", "clientip", "reqremoteaddress", "clientaddress", "peer", "requestremoteip"},
-	statusField:    {"status", "statuscode", "resstatuscode", "httpresponsestatuscode", "httpstatuscode", "httprequeststatus", "httpstatus", "responsestatus"},
-	codeField:      {"code"},
-	errorTypeField: {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass", "thrownname"},
-	errorTextField: {"errormessage", "errmessage", "error", "err", "exceptionmessage", "exception", "errormsg", "dataerror", "paramsdataerror", "thrownmessage"},
-	reasonField:    {"reason", "failurereason", "denyreason", "paramsreason"},
-	statementField: {"query", "statement", "sql", "dbstatement", "dbquerytext"},
-	stackField:     {"stack", "stacktrace", "errstack", "errorstack", "excinfo", "errorstacktrace", "exceptionstacktrace", "errorverbose", "@x"},
+		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t", "t$date", "timelocal", "timeiso8601", "timestampseconds"},
+	levelField:       {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at", "s"},
+	messageField:     {"message", "msg", "recordmessage", "text", "body", "shortmessage", "log", "bodystringvalue", "debug", "paramsdata", "paramsmessage", "@m", "renderedmessage", "@mt", "messagetemplate"},
+	eventField:       {"event", "eventname"},
+	loggerField:      {"logger", "loggername", "name", "category", "target", "caller", "component", "recordname", "paramslogger", "sourcecontext"},
+	requestField:     {"requestid", "reqid", "httprequestid", "xrequestid", "correlationid", "traceid", "logginggoogleapiscom/trace", "traceparent", "rid", "@tr", "recordrequestid"},
+	sessionField:     {"sessionid", "sid", "mcpsessionid", "sess", "session", "reqheadersmcpsessionid", "requestheadersmcpsessionid"},
+	userField:        {"userid", "user", "username", "uid", "sub", "clientid", "account", "tenant", "useridentityusername"},
+	toolField:        {"tool", "toolname", "paramsname", "mcptoolname", "genaitoolname"},
+	methodField:      {"method", "rpcmethod", "reqmethod", "httpmethod", "httprequestmethod", "httprequestrequestmethod", "requestmethod", "statemethod", "mcpmethodname"},
+	endpointField:    {"endpoint", "path", "url", "route", "requrl", "httproute", "requesturi", "uri", "requestpath", "urlpath", "httprequestrequesturl", "httptarget"},
+	addressField:     {"ip", "remoteaddr", "remoteaddress", "clientip", "reqremoteaddress", "clientaddress", "peer", "requestremoteip", "clienthost", "fwd"},
+	statusField:      {"status", "statuscode", "resstatuscode", "httpresponsestatuscode", "httpstatuscode", "httprequeststatus", "httpstatus", "responsestatus", "downstreamstatus"},
+	requestLineField: {"request"},
+	nanosField:       {"instantnanoofsecond", "timestampnanos"},
+	codeField:        {"code"},
+	errorTypeField:   {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass", "thrownname"},
+	errorTextField:   {"errormessage", "errmessage", "error", "err", "exceptionmessage", "exception", "errormsg", "dataerror", "paramsdataerror", "thrownmessage"},
+	reasonField:      {"reason", "failurereason", "denyreason", "paramsreason"},
+	statementField:   {"query", "statement", "sql", "dbstatement", "dbquerytext"},
+	stackField:       {"stack", "stacktrace", "errstack", "errorstack", "excinfo", "errorstacktrace", "exceptionstacktrace", "errorverbose", "@x"},
 }
 
-// journalRank is the rank of journald's key among those of timeField.
-const journalRank = 11
+// Ranks of names that only one program writes.
+var (
+	journalRank       = uint8(rankOf(timeField, "realtimetimestamp"))
+	rankOfSerilog     = uint8(rankOf(timeField, "@t"))
+	rankOfTemplates   = uint8(rankOf(messageField, "@m"))
+	rankOfTraefik     = rankOf(statusField, "downstreamstatus")
+	rankOfRequestTime = slices.Index(durationStems, "requesttime")
+	rankOfRT          = slices.Index(durationStems, "rt")
+)
+
+func rankOf(f field, name string) int { return slices.Index(aliasLists[f], name) }
 
 // durationStems are the names of durations; a unit may follow.
 var durationStems = []string{
 	"duration", "elapsed", "latency", "responsetime", "took", "processingtime", "requesttime", "totaltime", "stateelapsed", "durationsec",
-	"elapsedtime", "executiontime", "resresponsetime", "httprequestlatency", "runtime", "delta", "queryduration", "reqduration", "dur",
+	"elapsedtime", "executiontime", "resresponsetime", "httprequestlatency", "runtime", "delta", "queryduration", "reqduration", "dur", "reqdur", "rt", "recordmetricsduration", "service",
 }
 
 // unitSuffixes are the units that may follow a stem.
@@ -122,7 +138,8 @@ func makeAliases() map[string]alias {
 // stood outside: of winston, Rust tracing, Serilog, loguru, Google Cloud, OpenTelemetry.
 var containers = map[string]bool{
 	"meta": true, "metadata": true, "fields": true, "properties": true, "extra": true, "recordextra": true, "jsonpayload": true, "labels": true,
-	"attributes": true, "attrs": true, "context": true, "ctx": true, "data": true, "details": true, "span": true, "mcp": true,
+	"attributes": true, "attrs": true, "context": true, "ctx": true, "data": true, "details": true, "span": true, "mcp": true, "mdc": true, "message": true,
+	"logginggoogleapiscom/labels": true,
 }
 
 // inContainer is added to the rank of a name in a container: one outside wins.

@@ -26,6 +26,12 @@ func (f *fieldReader) fill(r *Record) {
 	if len(r.Message) == 0 {
 		r.Message = r.Event
 	}
+	if line := f.text(requestLineField); bytes.IndexByte(line, ' ') > 0 {
+		readRequestLine(line, r)
+		if len(r.Message) == 0 {
+			r.Message = line
+		}
+	}
 	f.fillStatus(r)
 	f.fillDuration(r)
 	f.fillRPC(r)
@@ -53,11 +59,14 @@ func tidyFields(r *Record) {
 			r.ErrorText = text
 		}
 	}
+	if len(r.Message) == 0 {
+		r.Message = r.ErrorText
+	}
 }
 
 // isStack reports whether the text of an error is a whole stack trace.
 func isStack(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("Traceback ")) || bytes.Contains(text, []byte("\n    at ")) || bytes.Contains(text, []byte("\n\tat "))
+	return bytes.HasPrefix(text, []byte("Traceback ")) || bytes.Contains(text, []byte("\n   at ")) || bytes.Contains(text, []byte("\n    at ")) || bytes.Contains(text, []byte("\n\tat "))
 }
 
 // ErrorOfStack returns the exception type and its text with which a stack trace
@@ -86,6 +95,9 @@ func (f *fieldReader) fillTime(r *Record) {
 	s, _ := ParseTime(bytes.TrimSpace(v.text))
 	if s.Missing == NoStamp {
 		s = stampOfNumber(v.text)
+	}
+	if nanos := integer(f.text(nanosField)); nanos > 0 && nanos < second && s.Missing == Complete && s.Nanos%second == 0 {
+		s.Nanos += nanos
 	}
 	r.stamp(s)
 }
@@ -116,6 +128,9 @@ func (f *fieldReader) fillLevel(r *Record) {
 		}
 	case f.has(otelLevelField):
 		level = levelOfOTel(integer(f.text(otelLevelField)))
+	}
+	if level == NoLevel && f.values[timeField].rank == rankOfSerilog && f.has(timeField) {
+		level = Info // Serilog leaves it out
 	}
 	if level != NoLevel {
 		r.Level = level
@@ -162,8 +177,16 @@ func (f *fieldReader) unitByLogger(v value) (time.Duration, DurationUnit) {
 	float := bytes.IndexByte(v.text, '.') >= 0
 	level, stamp := f.values[levelField], f.values[timeField]
 	switch {
+	case f.style == UnitOfZerolog:
+		return time.Millisecond, f.style
 	case f.style != NoDuration:
 		return time.Second, f.style
+	case int(f.values[statusField].rank) == rankOfTraefik:
+		return time.Nanosecond, UnitOfProxy
+	case isNginxTime(v):
+		return time.Second, UnitOfProxy
+	case stamp.rank == rankOfSerilog, f.hasTemplate():
+		return time.Millisecond, UnitOfSerilog
 	case level.number:
 		return time.Millisecond, UnitOfPino
 	case stamp.number && bytes.IndexByte(stamp.text, '.') > 0:
@@ -176,6 +199,12 @@ func (f *fieldReader) unitByLogger(v value) (time.Duration, DurationUnit) {
 		return time.Millisecond, UnitOfZerolog
 	}
 	return time.Millisecond, UnitGuessed
+}
+
+// isNginxTime reports whether v is $request_time, under its own name or the short one.
+func isNginxTime(v value) bool {
+	_, decimals, _ := bytes.Cut(v.text, []byte("."))
+	return (int(v.rank) == rankOfRequestTime || int(v.rank) == rankOfRT) && len(decimals) == 3
 }
 
 // fillRPC recognizes a JSON-RPC message.
@@ -225,4 +254,10 @@ func rpcMessage(r *Record) []byte {
 		return []byte("result with isError")
 	}
 	return []byte("result")
+}
+
+// hasTemplate reports whether the message stands under one of Serilog's names.
+func (f *fieldReader) hasTemplate() bool {
+	v := f.values[messageField]
+	return v.text != nil && v.rank >= rankOfTemplates && v.rank < inContainer
 }

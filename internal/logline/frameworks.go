@@ -32,15 +32,15 @@ func readGin(_ *Parser, line []byte, r *Record) bool {
 // in brackets is a wrapper.
 func readNest(_ *Parser, line []byte, r *Record) bool {
 	pid, rest, ok := bytes.Cut(line, []byte(" - "))
-	if r.Wrappers&Supervisor == 0 || !ok || !isDigits(bytes.TrimSpace(pid)) || len(rest) < 24 {
+	if r.Wrappers&Supervisor == 0 || !ok || !isDigits(bytes.TrimSpace(pid)) {
 		return false
 	}
-	at, err := time.Parse("01/02/2006, 3:04:05 PM", string(bytes.TrimSpace(rest[:min(len(rest), 23)])))
-	if err != nil {
+	s, n := ParseTime(rest)
+	if n == 0 {
 		return false
 	}
-	r.stamp(Stamp{Nanos: at.UnixNano(), Missing: NoZone})
-	word, text, _ := bytes.Cut(bytes.TrimLeft(rest[23:], " "), []byte(" "))
+	r.stamp(s)
+	word, text, _ := bytes.Cut(bytes.TrimLeft(rest[n:], " "), []byte(" "))
 	r.Format, r.Level, r.Message = Nest, ParseLevel(word), text
 	if name, message, ok := cutBracket(text); ok {
 		r.Logger, r.Message = name, message
@@ -51,6 +51,9 @@ func readNest(_ *Parser, line []byte, r *Record) bool {
 // readNLog reads "LEVEL|logger|message" behind a time.
 func readNLog(rest []byte, r *Record) {
 	r.Format, r.Message = NLog, rest
+	if id, after, ok := bytes.Cut(rest, []byte("|")); ok && isDigits(id) {
+		rest = after
+	}
 	parts := bytes.SplitN(rest, []byte("|"), 3)
 	if len(parts) == 3 && isLevelWord(parts[0]) {
 		r.Level, r.Logger, r.Message = ParseLevel(parts[0]), parts[1], parts[2]
@@ -77,6 +80,9 @@ func readLabelled(_ *Parser, line []byte, r *Record) bool {
 // readNamedLevel reads "logger LEVEL text" and "level [logger] text" behind a time.
 func readNamedLevel(word, after []byte, r *Record) bool {
 	level, text, ok := bytes.Cut(bytes.TrimLeft(after, " "), []byte(" "))
+	if name, pid, bracket := bytes.Cut(word, []byte("[")); bracket && isDigits(bytes.TrimSuffix(pid, []byte("]"))) {
+		word = name
+	}
 	if ok && isName(word) && len(level) > 3 && isLevel(level) {
 		r.Format, r.Logger, r.Level, r.Message = Stamped, word, ParseLevel(level), bytes.TrimLeft(text, " ")
 		return true
@@ -132,23 +138,35 @@ func readLevelBehindTime(words, text []byte, s Stamp, r *Record) bool {
 	return true
 }
 
-// readLogger cuts "[thread] ", "[logger] (thread) " and "logger - " off a message.
+// readLogger cuts "[thread] ", "[logger] (thread) ", "[logger] ", "logger - ", "logger -- ",
+// "[thread] logger " and "logger [place] " off a message.
 func readLogger(r *Record) {
 	inside, rest, ok := cutBracket(r.Message)
-	if ok {
-		if thread, text, found := bytes.Cut(rest, []byte(") ")); found && bytes.HasPrefix(thread, []byte("(")) {
-			r.Format, r.Logger, r.Message = Log4j, inside, text
-			return
-		}
-	} else {
+	if !ok {
 		rest = r.Message
+	} else if thread, text, found := bytes.Cut(rest, []byte(") ")); found && bytes.HasPrefix(thread, []byte("(")) {
+		r.Format, r.Logger, r.Message = Log4j, inside, text
+		return
 	}
-	logger, text, found := bytes.Cut(rest, []byte(" - "))
-	if found && len(logger) > 0 && bytes.IndexByte(logger, ' ') < 0 {
+	logger, text, found := bytes.Cut(rest, []byte(" "))
+	class, _, _ := bytes.Cut(logger, []byte(":"))
+	dotted := found && bytes.IndexByte(class, '.') > 0 && logger[len(logger)-1] != ':' && isName(class)
+	dash := bytes.HasPrefix(text, []byte("- ")) || bytes.HasPrefix(text, []byte("-- "))
+	place, message, bracket := cutBracket(text)
+	switch {
+	case found && dash && len(logger) > 0:
+		r.Logger, r.Message = logger, bytes.TrimLeft(text, "- ")
+	case dotted && bracket && isPlace(place):
+		r.Logger, r.Message = logger, message
+		return
+	case dotted && ok:
 		r.Logger, r.Message = logger, text
-		if bytes.IndexByte(logger, '.') > 0 {
-			r.Format = Log4j
-		}
+	case ok && isName(inside) && !isDigits(inside):
+		r.Logger, r.Message = inside, rest
+		return
+	}
+	if dotted {
+		r.Format = Log4j
 	}
 }
 
@@ -174,7 +192,7 @@ func readW3C(rest []byte, r *Record) bool {
 	return r.Duration >= 0
 }
 
-// readComment reads the lines in front of a log of IIS.
+// readComment reads the lines in front of a log of IIS, and those that journalctl adds.
 func readComment(_ *Parser, line []byte, r *Record) bool {
 	for _, name := range [...]string{"#Software:", "#Version:", "#Date:", "#Fields:"} {
 		if bytes.HasPrefix(line, []byte(name)) {
@@ -182,12 +200,20 @@ func readComment(_ *Parser, line []byte, r *Record) bool {
 			return true
 		}
 	}
+	if bytes.HasPrefix(line, []byte("-- ")) && bytes.HasSuffix(line, []byte(" --")) {
+		r.Format, r.Message = JournalExport, line
+		return true
+	}
 	return false
 }
 
 // readLambda reads "START RequestId: ID", "END RequestId: ID" and "REPORT RequestId: ID
 // Duration: 1532.12 ms" of AWS Lambda.
 func readLambda(_ *Parser, line []byte, r *Record) bool {
+	if bytes.HasPrefix(line, []byte("INIT_START ")) {
+		r.Format, r.Level, r.Message = Tabbed, Info, line
+		return true
+	}
 	word, rest, ok := bytes.Cut(line, []byte(" RequestId: "))
 	if !ok || string(word) != "START" && string(word) != "END" && string(word) != "REPORT" {
 		return false

@@ -22,12 +22,19 @@ func unwrapHost(rest []byte, s Stamp, r *Record) ([]byte, bool) {
 		wrapper, r.Stream, text = ClaudeDesktop, second, after
 	case two && level == NoLevel && hostLevel(second) != NoLevel:
 		wrapper, r.Stream, level, text = ClaudeDesktop, first, hostLevel(second), after
-	case level == NoLevel || s.Missing != NoZone:
+	case level == NoLevel || s.Missing != NoZone, isNginxError(text):
 		return nil, false
 	}
 	r.stamp(s)
 	r.Level, r.Wrappers = level, r.Wrappers|wrapper
 	return cutTraffic(bytes.TrimPrefix(text, []byte(": ")), r), true // winston writes "[level]: text"
+}
+
+// isNginxError reports whether text goes on as nginx's error log: "12#12: ".
+func isNginxError(text []byte) bool {
+	pid, rest, ok := bytes.Cut(text[:min(len(text), 40)], []byte("#"))
+	tid, _, colon := bytes.Cut(rest, []byte(":"))
+	return ok && colon && isDigits(pid) && isDigits(tid)
 }
 
 // hostLevel reads the lower-case levels of the hosts; padded ones are structlog's.

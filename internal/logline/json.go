@@ -187,7 +187,7 @@ func (f *fieldReader) member(depth int, m *keyMemo) bool {
 	case '[':
 		f.at++
 		f.putResult(m)
-		return f.skipRest()
+		return f.array(depth, m)
 	case '"':
 		if !m.known {
 			return f.skipQuoted()
@@ -199,6 +199,76 @@ func (f *fieldReader) member(depth int, m *keyMemo) bool {
 		return ok
 	default:
 		return f.literal(m)
+	}
+}
+
+// array reads the attributes of OpenTelemetry, which are a list of keys and values, and the
+// first text of a list under a known key, such as a header's. It skips the rest.
+func (f *fieldReader) array(depth int, m *keyMemo) bool {
+	switch c := f.blanks(); {
+	case c == '{' && m.open && depth+1 < maxDepth && m.bare == len(m.path):
+		above, bare := len(f.path), f.bare
+		f.path, f.bare = append(f.path[:0], m.path...), m.bare
+		ended := f.attributes()
+		f.path, f.bare = f.path[:above], bare
+		return ended
+	case c == '"' && m.known:
+		text, ok := f.quoted()
+		if !ok {
+			return false
+		}
+		f.put(m.alias, text, false)
+	}
+	return f.skipRest()
+}
+
+// attributes reads [{"key":"tool.name","value":{"stringValue":"search"}}, …] behind the bracket.
+func (f *fieldReader) attributes() bool {
+	for {
+		switch f.blanks() {
+		case ']':
+			f.at++
+			return true
+		case ',':
+			f.at++
+		case '{':
+			start := f.at
+			if f.at++; !f.skipRest() {
+				return false
+			}
+			f.attribute(f.line[start:f.at])
+		default:
+			return f.skipRest()
+		}
+	}
+}
+
+// attribute keeps the value of one such object if its key has a meaning.
+func (f *fieldReader) attribute(object []byte) {
+	_, rest, found := bytes.Cut(object, []byte(`"key"`))
+	_, rest, quoted := bytes.Cut(rest, []byte(`"`))
+	key, rest, ended := bytes.Cut(rest, []byte(`"`))
+	_, rest, valued := bytes.Cut(rest, []byte(`Value"`))
+	if !found || !quoted || !ended || !valued {
+		return
+	}
+	a, known := f.lookup(appendKey(bytes.Clone(f.path), key))
+	if !known {
+		if a, known = f.lookup(appendKey(nil, key)); !known {
+			return
+		}
+		a.rank += inContainer
+	}
+	rest = bytes.TrimLeft(rest, " :")
+	v := fieldReader{line: rest}
+	if len(rest) > 0 && rest[0] == '"' {
+		if text, ok := v.quoted(); ok {
+			f.put(a, text, isNumber(text))
+		}
+		return
+	}
+	if end := bytes.IndexAny(rest, " ,}"); end > 0 {
+		f.put(a, rest[:end], isNumber(rest[:end]))
 	}
 }
 

@@ -43,8 +43,12 @@ func (p *Parser) splitPairs(text []byte, r *Record) {
 	start := firstPair(text)
 	message := bytes.TrimRight(text[:start], " ")
 	p.fields.reset()
-	if r.Format == StructlogConsole {
+	switch r.Format {
+	case StructlogConsole:
 		p.fields.style = UnitOfStruct
+	case ZerologConsole:
+		p.fields.style = UnitOfZerolog
+	default:
 	}
 	if p.pairs(text[start:]) > 0 {
 		p.fields.fill(r)

@@ -83,21 +83,14 @@ func (p *Parser) Parse(line []byte, r *Record) {
 // embedded reads the key=value pairs within a message, such as "request_id=r-1
 // tool=search finished duration_ms=229". Fields that the line has already stay.
 func (p *Parser) embedded(r *Record) {
-	if r.Format == Logfmt || bytes.IndexByte(r.Message, '=') < 0 {
-		return
+	if tool, ok := calledTool(r.Message); ok && len(r.Tool) == 0 {
+		r.Tool = tool
 	}
 	f := &p.fields
-	f.reset()
-	for word := range bytes.FieldsSeq(r.Message) {
-		key, v, ok := bytes.Cut(word, []byte("="))
-		if !ok || !isKey(key) || len(v) == 0 {
-			continue
-		}
-		f.path = appendKey(f.path[:0], key)
-		if a, known := f.lookup(f.path); known && embeddable[a.field] {
-			v = bytes.Trim(v, `"',;`)
-			f.put(a, v, isNumber(v))
-		}
+	if object := finalObject(r.Message); len(object) > 0 && r.Format != Tabbed {
+		f.object(object)
+	} else if f.reset(); r.Format != Logfmt && bytes.IndexByte(r.Message, '=') >= 0 {
+		p.words(r.Message)
 	}
 	if f.n == 0 {
 		return
@@ -106,7 +99,7 @@ func (p *Parser) embedded(r *Record) {
 	f.fill(&found)
 	for _, m := range [...]struct{ to, from *[]byte }{
 		{&r.Request, &found.Request}, {&r.Session, &found.Session}, {&r.User, &found.User}, {&r.Tool, &found.Tool}, {&r.Endpoint, &found.Endpoint},
-		{&r.ErrorType, &found.ErrorType}, {&r.Reason, &found.Reason},
+		{&r.ErrorType, &found.ErrorType}, {&r.Reason, &found.Reason}, {&r.ErrorText, &found.ErrorText}, {&r.Stack, &found.Stack},
 	} {
 		if len(*m.to) == 0 {
 			*m.to = *m.from
@@ -118,6 +111,33 @@ func (p *Parser) embedded(r *Record) {
 	if !r.HasDuration {
 		r.Duration, r.HasDuration, r.DurationUnit = found.Duration, found.HasDuration, found.DurationUnit
 	}
+}
+
+// words collects the pairs among the words of a text.
+func (p *Parser) words(text []byte) {
+	f := &p.fields
+	for word := range bytes.FieldsSeq(text) {
+		key, v, ok := bytes.Cut(word, []byte("="))
+		key = bytes.TrimLeft(key, "([{")
+		if !ok || !isKey(key) || len(v) == 0 {
+			continue
+		}
+		f.path = appendKey(f.path[:0], key)
+		if a, known := f.lookup(f.path); known && embeddable[a.field] {
+			v = bytes.Trim(v, `"',;)]}`)
+			f.put(a, v, isNumber(v))
+		}
+	}
+}
+
+// finalObject returns the JSON object with which a text ends, as winston and Monolog append it.
+func finalObject(text []byte) []byte {
+	text = bytes.TrimSuffix(text, []byte(" []")) // Monolog's empty extra
+	start := bytes.Index(text, []byte(` {"`))
+	if start < 0 || text[len(text)-1] != '}' {
+		return nil
+	}
+	return text[start+1:]
 }
 
 // embeddable are the fields that are read from pairs within a message.

@@ -33,13 +33,34 @@ func readBracketed(_ *Parser, line []byte, r *Record) bool {
 		r.Format, r.Level, r.Message = Rich, ParseLevel(word), richMessage(after)
 	case isLevelWord(word) || isLevelWord(bytes.TrimRight(word, ":")):
 		r.Format, r.Level, r.Message = Stamped, ParseLevel(bytes.TrimRight(word, ":")), after
-		if name, message, ok := bytes.Cut(after, []byte("): ")); ok && bytes.HasPrefix(name, []byte("(")) { // pino-pretty
-			r.Logger, r.Message = name[1:], message
-		}
+		readPretty(r)
 	default:
 		r.Format, r.Message = Stamped, rest
 	}
 	return true
+}
+
+// readPretty reads "(logger): text" (pino-pretty), "logger/12 on host: text" (bunyan),
+// "text (logger)" (Kafka) and a padded text with a place (rich).
+func readPretty(r *Record) {
+	text := r.Message
+	name, message, ok := bytes.Cut(text, []byte(": "))
+	switch {
+	case ok && bytes.HasPrefix(name, []byte("(")) && name[len(name)-1] == ')':
+		r.Logger, r.Message = name[1:len(name)-1], message
+		return
+	case ok && len(name) < 100 && bytes.Contains(name, []byte(" on ")) && bytes.IndexByte(name, '/') > 0 && bytes.Count(name, []byte(" ")) == 2:
+		r.Logger, r.Message = name, message
+		return
+	case bytes.HasPrefix(text, []byte("   ")) || len(richMessage(text)) < len(bytes.TrimSpace(text)):
+		r.Format, r.Message = Rich, richMessage(text)
+		return
+	}
+	if open := bytes.LastIndexByte(text, '('); open > 0 && text[len(text)-1] == ')' {
+		if name := text[open+1 : len(text)-1]; isName(name) && bytes.IndexByte(name, '.') > 0 {
+			r.Logger, r.Message = name, bytes.TrimRight(text[:open], " ")
+		}
+	}
 }
 
 // readGroups reads "[41] [INFO] message" (gunicorn).
@@ -58,7 +79,7 @@ func readGroups(rest []byte, r *Record) {
 		case two && string(name) == "client":
 			r.Address = withoutPort(value)
 		case isDigits(word), two && string(name) == "pid":
-		case r.Level != NoLevel && len(r.Logger) == 0 && isName(word): // log4js
+		case len(r.Logger) == 0 && isName(word) && (r.Level != NoLevel || bytes.HasPrefix(after, []byte("["))): // log4js, Hydra
 			r.Logger = word
 		default:
 			ok = false
@@ -68,7 +89,10 @@ func readGroups(rest []byte, r *Record) {
 		}
 		rest = after
 	}
-	r.Message = rest
+	r.Message = bytes.TrimPrefix(rest, []byte("- "))
+	if name, text, ok := bytes.Cut(rest, []byte(" - ")); ok && r.Level != NoLevel && len(r.Logger) == 0 && isName(name) {
+		r.Logger, r.Message = name, text
+	}
 }
 
 // monologLevel reads "app.ERROR:".
@@ -165,20 +189,40 @@ func readRuby(line []byte, r *Record) bool {
 		level, _, _ = bytes.Cut(bytes.TrimLeft(level, " "), []byte(" "))
 		r.Level = ParseLevel(level)
 	}
+	if id, text, ok := cutBracket(message); ok && isUUID(id) { // Rails
+		r.Request, r.Message = id, text
+	}
+	readCompleted(r)
 	return true
 }
 
-// readDotNet reads "info: Category[id]"; the text is in the next line.
+// readCompleted reads "Completed 500 Internal Server Error in 1532ms (…)" of Rails.
+func readCompleted(r *Record) {
+	rest, ok := bytes.CutPrefix(r.Message, []byte("Completed "))
+	status, rest, _ := bytes.Cut(rest, []byte(" "))
+	_, took, found := bytes.Cut(rest, []byte(" in "))
+	if !ok || len(status) != 3 || !isDigits(status) || !found {
+		return
+	}
+	r.Status = int(integer(status))
+	took, _, _ = bytes.Cut(took, []byte(" "))
+	if d, ok := ParseDuration(took); ok {
+		r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+	}
+}
+
+// readDotNet reads "info: Category[id]"; the text follows, or is in the next line.
 func readDotNet(_ *Parser, line []byte, r *Record) bool {
-	if len(line) < 8 || line[4] != ':' || line[5] != ' ' || line[len(line)-1] != ']' || !isLower(line[0]) {
+	if len(line) < 8 || line[4] != ':' || line[5] != ' ' || !isLower(line[0]) {
 		return false
 	}
 	level := ParseLevel(line[:4])
-	end := bytes.LastIndexByte(line, '[')
-	if level == NoLevel || end < 6 || !isDigits(line[end+1:len(line)-1]) {
+	logger, rest, ok := bytes.Cut(line[6:], []byte("["))
+	id, text, closed := bytes.Cut(rest, []byte("]"))
+	if level == NoLevel || !ok || !closed || !isName(logger) || !isDigits(id) {
 		return false
 	}
-	r.Format, r.Level, r.Logger = DotNet, level, line[6:end]
+	r.Format, r.Level, r.Logger, r.Message = DotNet, level, logger, bytes.TrimLeft(text, " ")
 	return true
 }
 
@@ -258,6 +302,8 @@ func readCrash(_ *Parser, line []byte, r *Record) bool {
 		r.Format, r.Level = NodeDeath, Fatal
 	case bytes.HasPrefix(line, []byte("panic: ")), bytes.HasPrefix(line, []byte("fatal error: ")):
 		r.Format, r.Level = GoPanic, Fatal
+	case bytes.HasPrefix(line, []byte("thread '")) && bytes.Contains(line, []byte(" panicked at ")):
+		r.Format, r.Level = RustPanic, Fatal
 	case bytes.HasPrefix(line, []byte("NAME ")), bytes.HasPrefix(line, []byte("POD ")):
 		r.Format = KubectlTop
 	default:

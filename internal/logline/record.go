@@ -77,6 +77,8 @@ const (
 	UnitOfPino                 // milliseconds
 	UnitOfStruct               // structlog: float seconds
 	UnitOfZerolog              // float milliseconds
+	UnitOfSerilog              // float milliseconds
+	UnitOfProxy                // nginx: seconds with three decimals; Traefik: integer nanoseconds
 	UnitGuessed                // milliseconds, for lack of anything better
 	UnitGiven                  // by the user
 )
@@ -84,7 +86,7 @@ const (
 var durationUnits = [...]string{
 	NoDuration: "", UnitInValue: "unit in the value", UnitInKey: "unit in the key", UnitOfSlog: "slog: integer nanoseconds",
 	UnitOfZap: "zap: seconds", UnitOfPino: "pino: milliseconds", UnitOfStruct: "structlog: seconds",
-	UnitOfZerolog: "zerolog: milliseconds", UnitGuessed: "assumed: milliseconds", UnitGiven: "as given",
+	UnitOfZerolog: "zerolog: milliseconds", UnitOfSerilog: "Serilog: milliseconds", UnitOfProxy: "unit of the proxy", UnitGuessed: "assumed: milliseconds", UnitGiven: "as given",
 }
 
 func (u DurationUnit) String() string { return durationUnits[u] }
@@ -132,6 +134,11 @@ const (
 	Gin
 	Nest
 	Serilog
+	MySQL
+	HAProxy
+	JavaLogging // two lines: the second has the level and the text
+	RustPanic
+	JournalExport // one field of a record
 )
 
 var formats = [...]string{
@@ -143,6 +150,7 @@ var formats = [...]string{
 	KubectlTop: "kubectl top", Cursor: "Cursor", ErrorLine: "error line",
 	Tabbed: "tab-separated", Logrus: "logrus", Log4j: "log4j", Labelled: "level and text", NLog: "NLog",
 	Gin: "Gin", Nest: "Nest", Serilog: "time and level in brackets",
+	MySQL: "MySQL", HAProxy: "HAProxy", JavaLogging: "Java logging", RustPanic: "Rust panic", JournalExport: "journal",
 }
 
 func (f Format) String() string { return formats[f] }

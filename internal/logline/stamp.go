@@ -39,14 +39,36 @@ func ParseTime(text []byte) (Stamp, int) {
 		return parseClock(text)
 	case isDigit(text[0]) && len(text) > 16 && text[2] == '/' && text[5] == '/':
 		return parseUS(text)
+	case isDigit(text[0]) && isDigit(text[2]) || text[0] == '1' && text[1] == '.':
+		return parseEpoch(text)
 	case isDigit(text[0]):
 		return parseDayFirst(text)
 	case text[0] >= 'A' && text[0] <= 'Z' && text[3] == ' ' && len(text) >= 24 && text[4] >= 'A':
 		return parseWeekday(text)
+	case text[0] >= 'A' && text[0] <= 'Z' && text[3] == ' ' && len(text) > 10 && text[8] == '-': // Wed 2026-11-25 09:00:02 UTC
+		if s, n := ParseTime(text[4:]); n > 0 {
+			return s, n + 4
+		}
 	case text[0] >= 'A' && text[0] <= 'Z':
 		return parseMonthFirst(text)
 	}
 	return Stamp{Missing: NoStamp}, 0
+}
+
+// Seconds from 2015 to 2035: what a number at the start of a line must be to be a time.
+const earliestEpoch, latestEpoch = 1420070400, 2051222400
+
+// parseEpoch reads 1764061201.250 and 1.764061201250e+09, in any unit, up to a blank.
+func parseEpoch(text []byte) (Stamp, int) {
+	n := 0
+	for n < len(text) && n < 32 && (isDigit(text[n]) || bytes.IndexByte([]byte(".e+"), text[n]) >= 0) {
+		n++
+	}
+	s := stampOfNumber(text[:n])
+	if s.Missing == NoStamp || s.Nanos < earliestEpoch*second || s.Nanos > latestEpoch*second || n < len(text) && bytes.IndexByte([]byte(" \t]"), text[n]) < 0 {
+		return Stamp{Missing: NoStamp}, 0
+	}
+	return s, n
 }
 
 // parseISO reads 2026-11-25T09:00:01.250Z and its relatives: blank or T, dash or
@@ -61,6 +83,9 @@ func parseISO(text []byte) (Stamp, int) {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	nanos, n := timeOfDay(text[11:])
+	if n == 0 {
+		nanos, n = shortTimeOfDay(text[11:])
+	}
 	if n == 0 {
 		return Stamp{Missing: NoStamp}, 0
 	}
@@ -94,11 +119,58 @@ func timeOfDay(text []byte) (int64, int) {
 	return nanos, n
 }
 
+// shortTimeOfDay reads a time whose hour has one digit behind a blank, as MariaDB writes
+// it (" 9:00:03"), or none, and that may have a half of the day: "9:00:05 AM".
+func shortTimeOfDay(text []byte) (int64, int) {
+	hour := bytes.TrimPrefix(text, []byte(" "))
+	blank := len(text) - len(hour)
+	nanos, n := timeOfDay(hour)
+	if len(hour) > 7 && hour[1] == ':' {
+		var padded [32]byte
+		padded[0] = '0'
+		nanos, n = timeOfDay(padded[:1+copy(padded[1:], hour)])
+		n--
+	}
+	if n <= 0 {
+		return 0, 0
+	}
+	half := hour[n:min(len(hour), n+3)]
+	switch {
+	case string(half) == " AM" && nanos >= day/2:
+		nanos -= day / 2
+	case string(half) == " PM" && nanos < day/2:
+		nanos += day / 2
+	case string(half) != " AM" && string(half) != " PM":
+		return nanos, blank + n
+	}
+	return nanos, blank + n + 3
+}
+
+// zones are the abbreviations that PostgreSQL and journalctl write and that have one
+// meaning, in hours from UTC.
+var zones = map[string]int64{
+	"UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11,
+	"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}
+
+// namedZone reads " CET".
+func namedZone(text []byte) (int64, int) {
+	n := 1
+	for n < len(text) && n < 6 && text[n] >= 'A' && text[n] <= 'Z' {
+		n++
+	}
+	hours, ok := zones[string(text[1:n])]
+	if !ok || n < len(text) && text[n] != ' ' && text[n] != ']' {
+		return 0, 0
+	}
+	return hours * 3600 * second, n
+}
+
 // parseZone returns the offset from UTC in nanoseconds and the length of its text, 0 if there is none.
 func parseZone(text []byte) (int64, int) {
 	n := 0
-	if bytes.HasPrefix(text, []byte(" UTC")) || bytes.HasPrefix(text, []byte(" GMT")) {
-		return 0, 4
+	if len(text) > 3 && text[0] == ' ' && text[1] >= 'A' && text[1] <= 'Z' && text[3] >= 'A' && text[3] <= 'Z' {
+		return namedZone(text)
 	}
 	if n < len(text) && text[n] == ' ' && n+1 < len(text) && (text[n+1] == '+' || text[n+1] == '-') {
 		n++
@@ -140,6 +212,9 @@ func parseClock(text []byte) (Stamp, int) {
 	if n == 0 {
 		return Stamp{Missing: NoStamp}, 0
 	}
+	if bytes.HasPrefix(text[n:], []byte(" UTC")) {
+		n += 4
+	}
 	return Stamp{Nanos: nanos, Missing: NoDate}, n
 }
 
@@ -160,22 +235,30 @@ func parseKitchen(text []byte) (Stamp, int) {
 	return Stamp{Nanos: int64(h*3600+m*60) * second, Missing: NoDate}, colon + 5
 }
 
-// parseUS reads 11/25/26 09:00:18, month first, as rich writes it.
+// parseUS reads 11/25/26 09:00:18, month first, as rich writes it, and
+// 11/25/2026, 9:00:30 AM, as JavaScript does.
 func parseUS(text []byte) (Stamp, int) {
-	month, dom, year := digits(text, 0, 2), digits(text, 3, 2), digits(text, 6, 2)
-	if month < 1 || month > 12 || dom < 1 || dom > 31 || year < 0 || text[8] != ' ' {
+	month, dom, year, n := digits(text, 0, 2), digits(text, 3, 2), 2000+digits(text, 6, 2), 8
+	if isDigit(text[8]) {
+		year, n = digits(text, 6, 4), 10
+	}
+	if text[n] == ',' {
+		n++
+	}
+	if month < 1 || month > 12 || dom < 1 || dom > 31 || year < 1970 || text[n] != ' ' {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	nanos, n := timeOfDay(text[9:])
-	if n == 0 {
+	nanos, length := shortTimeOfDay(text[n+1:])
+	if length == 0 {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	return Stamp{Nanos: daysSince1970(2000+year, month, dom)*day + nanos, Missing: NoZone}, 9 + n
+	return Stamp{Nanos: daysSince1970(year, month, dom)*day + nanos, Missing: NoZone}, n + 1 + length
 }
 
-// parseDayFirst reads 25/Nov/2026:09:00:30 +0000 (access logs) and 25 Nov 2026 09:00:56.789 (Redis).
+// parseDayFirst reads 25/Nov/2026:09:00:30 +0000 (access logs), 25 Nov 2026 09:00:56.789 (Redis)
+// and 25-Nov-2026 09:00:04.123 (Tomcat).
 func parseDayFirst(text []byte) (Stamp, int) {
-	if len(text) < 20 || text[2] != text[6] || text[2] != '/' && text[2] != ' ' {
+	if len(text) < 20 || text[2] != text[6] || text[2] != '/' && text[2] != ' ' && text[2] != '-' {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	dom, month, year := digits(text, 0, 2), monthOf(text[3:6]), digits(text, 7, 4)
@@ -195,12 +278,19 @@ func parseDayFirst(text []byte) (Stamp, int) {
 // parseMonthFirst reads Nov 25 09:00:53, as syslog writes it: no year, no zone.
 func parseMonthFirst(text []byte) (Stamp, int) {
 	month := monthOf(text[:3])
-	if month == 0 || len(text) < 15 || text[3] != ' ' || text[6] != ' ' {
+	if month == 0 || len(text) < 15 || text[3] != ' ' || text[6] != ' ' && text[6] != ',' {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	dom := digits(text, 4, 2)
 	if text[4] == ' ' {
 		dom = digits(text, 5, 1)
+	}
+	if year := digits(text, 8, 4); text[6] == ',' && year >= 1970 && dom > 0 && len(text) > 13 { // Java: Nov 25, 2026 9:00:05 AM
+		nanos, n := shortTimeOfDay(text[13:])
+		if n == 0 {
+			return Stamp{Missing: NoStamp}, 0
+		}
+		return Stamp{Nanos: daysSince1970(year, month, dom)*day + nanos, Missing: NoZone}, 13 + n
 	}
 	nanos, n := timeOfDay(text[7:])
 	if dom < 1 || dom > 31 || n == 0 {
@@ -233,6 +323,14 @@ func yearZero(month, dom int) int64 {
 // between seconds, milliseconds, microseconds and nanoseconds.
 func stampOfNumber(number []byte) Stamp {
 	whole, frac, _ := bytes.Cut(number, []byte("."))
+	if i := bytes.IndexAny(number, "eE"); len(whole) == 1 && i > 0 { // zap's encoder: 1.764061210451234e+09
+		exponent := digits(number, i+2, 2)
+		if i+4 != len(number) || number[i+1] != '+' || exponent < 9 || exponent > 18 {
+			return Stamp{Missing: NoStamp}
+		}
+		frac = append(bytes.Clone(number[2:max(2, i)]), "000000000000000000"...)
+		whole, frac = append(bytes.Clone(whole), frac[:exponent]...), frac[exponent:]
+	}
 	if len(whole) < 9 || len(whole) > 19 || bytes.ContainsAny(frac, "eE+-") {
 		return Stamp{Missing: NoStamp}
 	}

@@ -4,7 +4,7 @@ import "bytes"
 
 // textFormats are tried in this order; the first that fits reads the line.
 var textFormats = []func(*Parser, []byte, *Record) bool{
-	readContinuation, readCursor, readGin, readNest, readDated, readBracketed, readLevelFirst, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readLambda,
+	readContinuation, readExport, readCursor, readGin, readNest, readDated, readBracketed, readLevelFirst, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readLambda,
 	readComment, readCrash, readLabelled,
 }
 
@@ -25,6 +25,9 @@ func readDated(p *Parser, line []byte, r *Record) bool {
 	rest := bytes.TrimLeft(line[n:], " ")
 	gap := len(line) - n - len(rest)
 	switch {
+	case line[n-1] == 'M' && bytes.IndexByte(rest, '.') > 0 && bytes.Count(rest, []byte(" ")) == 1:
+		r.Format = JavaLogging
+		r.Logger, _, _ = bytes.Cut(rest, []byte(" "))
 	case len(rest) == 0:
 		r.Format = Stamped
 	case rest[0] == '|' && gap == 0:
@@ -60,6 +63,7 @@ func readAsctime(rest []byte, r *Record) {
 		if i > 0 {
 			r.Logger = parts[0]
 		}
+		readUvicornAccess(r.Message, r)
 		if n := len(parts) - i - 1; n == 3 && isDigits(parts[i+1]) {
 			r.Message = parts[len(parts)-1]
 		}
@@ -92,14 +96,43 @@ func (p *Parser) readDatedBracket(rest []byte, slashes bool, r *Record) {
 		r.Level = level
 		readNginxError(text, r)
 	case level != NoLevel:
-		r.Level, r.Format = level, StructlogConsole
+		if r.Level, r.Format = level, StructlogConsole; !isLower(word[0]) {
+			r.Format = Serilog
+		}
 		p.splitPairs(bytes.TrimSpace(bytes.TrimPrefix(text, []byte(":"))), r)
+		if r.Format == Serilog {
+			readName(r)
+		}
 	case isName(word) && len(text) > 0 && isLower(text[0]) && readLabelled(nil, text, r):
 		r.Logger = word
+	case readSecondBracket(text, r):
 	case isDigits(word) && readPostgres(text, r):
 	case readThread(text, r):
 	default:
 		r.Format, r.Message = Stamped, rest
+	}
+}
+
+// readSecondBracket reads "[LEVEL] logger: message" behind the name of a thread.
+func readSecondBracket(text []byte, r *Record) bool {
+	word, message, ok := cutBracket(text)
+	if !ok || !isLevel(word) {
+		return false
+	}
+	r.Format, r.Level, r.Message = Serilog, ParseLevel(word), message
+	readName(r)
+	return true
+}
+
+// readName cuts "logger: " and "(logger) " off a message, and the colon that hclog writes
+// in front of the pairs.
+func readName(r *Record) {
+	name, text, ok := bytes.Cut(r.Message, []byte(": "))
+	if bracketed, after, closed := bytes.Cut(r.Message, []byte(") ")); closed && bracketed[0] == '(' {
+		name, text, ok = bracketed[1:], after, true
+	}
+	if ok && isName(name) && len(r.Logger) == 0 {
+		r.Logger, r.Message = name, bytes.TrimSuffix(text, []byte(":"))
 	}
 }
 
@@ -110,9 +143,8 @@ func readThread(text []byte, r *Record) bool {
 		return false
 	}
 	r.Format, r.Level, r.Message = Log4j, ParseLevel(word), bytes.TrimLeft(rest, " ")
-	if logger, message, ok := bytes.Cut(r.Message, []byte(" - ")); ok && bytes.IndexByte(logger, ' ') < 0 {
-		r.Logger, r.Message = logger, message
-	}
+	readLogger(r)
+	r.Format = Log4j
 	return true
 }
 
@@ -141,7 +173,7 @@ func (p *Parser) readTabbed(fields [][]byte, r *Record) {
 			message := r.Message
 			p.fields.fill(r)
 			r.Message = message
-		case i+1 < len(fields) && bytes.Contains(field, []byte(".go:")):
+		case i+1 < len(fields) && isPlace(field):
 			if r.Logger = field; len(r.Message) > 0 { // zap's name of the logger stood in front
 				r.Logger, r.Message = r.Message, nil
 			}
@@ -149,6 +181,35 @@ func (p *Parser) readTabbed(fields [][]byte, r *Record) {
 			r.Message = bytes.TrimSpace(field)
 		}
 	}
+}
+
+// isPlace reports whether text is a place in the source: call.go:88.
+func isPlace(text []byte) bool {
+	file, line, ok := bytes.Cut(text, []byte(":"))
+	return ok && isDigits(line) && bytes.IndexByte(file, '.') > 0 && bytes.IndexByte(file, ' ') < 0
+}
+
+// readMySQL reads "8 [ERROR] [MY-010119] [Server] text" and, of MariaDB, "8 [Warning] text".
+func readMySQL(thread, after []byte, r *Record) bool {
+	word, text, ok := cutBracket(after)
+	level := ParseLevel(word)
+	if name := string(word); name == "Note" || name == "System" {
+		level = Notice
+	}
+	if !ok || level == NoLevel || !isDigits(thread) && !bytes.HasPrefix(thread, []byte("0x")) {
+		return false
+	}
+	r.Format, r.Level, r.Message = MySQL, level, text
+	if code, rest, ok := cutBracket(text); ok && bytes.HasPrefix(code, []byte("MY-")) {
+		r.ErrorType, r.Message = code, rest
+		if level < Warn {
+			r.ErrorType = nil
+		}
+		if name, rest, ok := cutBracket(rest); ok {
+			r.Logger, r.Message = name, rest
+		}
+	}
+	return true
 }
 
 // readNginxError reads "12#34: *5 text, client: A, server: S, request: "GET / HTTP/1.1"".
@@ -201,17 +262,25 @@ func (p *Parser) readDatedWord(rest []byte, r *Record) {
 	word, after, _ := bytes.Cut(rest, []byte(" "))
 	level := ParseLevel(bytes.TrimRight(word, ":"))
 	switch {
+	case readMySQL(word, after, r), readDotNet(p, rest, r):
 	case level != NoLevel && isLevel(word) && bytes.Contains(after[:min(len(after), 100)], []byte(" --- [")):
 		r.Level = level
 		readSpring(after, r)
 	case level != NoLevel && isLevel(word) && len(word) == 3:
 		r.Level, r.Format = level, ZerologConsole
 		p.splitPairs(bytes.TrimLeft(after, " "), r)
+		if place, text, ok := bytes.Cut(r.Message, []byte(" > ")); ok && isPlace(place) {
+			r.Logger, r.Message = place, text
+		}
 	case level != NoLevel && isLevel(word) && targetEnd(withoutThread(after)) > 0:
 		r.Level, r.Format = level, Tracing
 		p.readTracing(bytes.TrimLeft(withoutThread(after), " "), r)
 	case level != NoLevel && (isLevel(word) || word[len(word)-1] == ':'):
 		r.Level, r.Format, r.Message = level, Stamped, bytes.TrimLeft(after, " ")
+		if readUvicornAccess(r.Message, r); len(r.Address) > 0 {
+			r.Format = Uvicorn
+			break
+		}
 		readLogger(r)
 	case readW3C(rest, r), readLambdaTimeout(rest, r), readNamedLevel(word, after, r):
 	case debugName(word) && bytes.HasPrefix(rest[max(0, bytes.LastIndexByte(rest, ' ')):], []byte(" +")):

@@ -16,11 +16,14 @@ func (p *Parser) unwrap(line []byte, r *Record) (inner []byte, ok bool) {
 		r.Format = JSON
 		return nil, false
 	case c == '[':
-		return unwrapBracket(line, r)
+		return p.unwrapBracket(line, r)
 	case c == '<':
 		return unwrapSyslog(line, r)
 	case isDigit(c):
 		return unwrapStamped(line, r)
+	case c == 'M' && bytes.HasPrefix(line, []byte("MESSAGE=")): // journalctl -o export
+		r.Wrappers |= Journal
+		return line[len("MESSAGE="):], true
 	case c >= 'A' && c <= 'Z':
 		if inner, ok := unwrapJournal(line, r); ok {
 			return inner, true
@@ -84,11 +87,29 @@ func claudeCode(f *fieldReader, r *Record) []byte {
 	if tool, ok := bytes.CutPrefix(message, []byte("Calling MCP tool: ")); ok {
 		r.Tool = tool
 	}
+	readToolEnd(message, r)
 	return message
 }
 
+// readToolEnd reads "Tool 'search' completed successfully in 1.5s" and "Tool 'search' failed
+// after 2s: text".
+func readToolEnd(message []byte, r *Record) {
+	rest, ok := bytes.CutPrefix(message, []byte("Tool '"))
+	tool, rest, quoted := bytes.Cut(rest, []byte("' "))
+	if !ok || !quoted {
+		return
+	}
+	for _, phrase := range [...]string{"completed successfully in ", "failed after "} {
+		took, found := bytes.CutPrefix(rest, []byte(phrase))
+		took, _, _ = bytes.Cut(took, []byte(":"))
+		if d, timed := ParseDuration(took); found && timed {
+			r.Tool, r.Duration, r.HasDuration, r.DurationUnit = tool, d, true, UnitInValue
+		}
+	}
+}
+
 // unwrapBracket removes "[pod/name/container] " and "[name] ".
-func unwrapBracket(line []byte, r *Record) ([]byte, bool) {
+func (p *Parser) unwrapBracket(line []byte, r *Record) ([]byte, bool) {
 	end := bytes.IndexByte(line, ']')
 	if end < 2 || end > 200 || end+2 > len(line) || line[end+1] != ' ' {
 		return nil, false
@@ -99,8 +120,17 @@ func unwrapBracket(line []byte, r *Record) ([]byte, bool) {
 		r.Wrappers |= Kubectl
 		name = name[4:]
 	case isDigits(name): // a process number
+		if text, ok := p.unwrapFluentBit(inner, r); ok {
+			return text, text != nil
+		}
 		r.Wrappers |= Supervisor
 		return inner, true
+	case isNumber(bytes.TrimLeft(name, " ")): // seconds since the start: journalctl -o short-monotonic
+		if program, text, ok := cutProgram(inner); ok {
+			r.Wrappers, r.Stream = r.Wrappers|Journal, program
+			return text, true
+		}
+		return nil, false
 	case isDigit(name[0]) || isLevelWord(name) || bytes.ContainsAny(name, " :="):
 		return nil, false
 	default:
@@ -175,8 +205,8 @@ func structuredData(text []byte, r *Record) []byte {
 // unwrapJournal removes "Nov 25 09:00:53 host program[41]: ".
 func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
 	s, n := ParseTime(line)
-	if n == 0 || s.Missing != NoYear {
-		return nil, false
+	if n == 0 || s.Missing != NoYear && line[3] != ' ' || s.Missing != NoYear && line[4] != '2' {
+		return nil, false // neither "Nov 25 …" nor "Wed 2026-…"
 	}
 	rest := bytes.TrimLeft(line[n:], " ")
 	end := bytes.Index(rest[:min(len(rest), 200)], []byte(": "))
@@ -198,10 +228,13 @@ func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
 // cutProgram cuts "host program[41]: " off a line.
 func cutProgram(rest []byte) (program, inner []byte, ok bool) {
 	end := bytes.Index(rest[:min(len(rest), 200)], []byte("]: "))
+	if name, dyno, ok := bytes.Cut(rest[:max(0, end)], []byte("[")); ok && (string(name) == "heroku" || string(name) == "app") && isName(dyno) {
+		return dyno, rest[end+3:], true
+	}
 	if end < 0 {
 		host, after, _ := bytes.Cut(rest, []byte(" "))
 		name, inner, ok := bytes.Cut(after, []byte(": "))
-		return name, inner, ok && isName(host) && isName(name) && bytes.HasPrefix(inner, []byte("{"))
+		return name, inner, ok && isName(host) && isName(name) && (bytes.HasPrefix(inner, []byte("{")) || string(name) == "kernel")
 	}
 	host, program, ok := bytes.Cut(rest[:end], []byte(" "))
 	name, pid, bracket := bytes.Cut(program, []byte("["))
@@ -275,7 +308,7 @@ func unwrapPrefix(line []byte, r *Record) ([]byte, bool) {
 		return inner, true
 	}
 	pod, rest, ok := bytes.Cut(line, []byte(" "))
-	if !ok || bytes.Count(pod, []byte("-")) < 2 || !isName(pod) {
+	if !ok || bytes.Count(pod, []byte("-")) < 2 || !isName(pod) || pod[0] == '-' {
 		return nil, false
 	}
 	container, inner, ok := bytes.Cut(rest, []byte(" "))

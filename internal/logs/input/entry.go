@@ -46,12 +46,46 @@ func (e *Entry) extend(r *logline.Record) {
 		return
 	case len(e.Message) == 0:
 		e.Message = r.Message
+		if e.Level == logline.NoLevel {
+			e.Level = r.Level // of Java's logging
+		}
 		return
+	case e.Format == logline.RustPanic && len(e.More) == 0:
+		e.ErrorText = r.Message
 	case e.Format == logline.Postgres && len(r.Statement) > 0:
 		e.Statement = r.Statement
 	}
 	e.More = append(e.More, text)
 	e.moreBytes += len(text)
+}
+
+// extendExport adds a line of journalctl -o export: one field, or the message.
+func (e *Entry) extendExport(r *logline.Record) {
+	before := *e.Record
+	if r.Format != logline.JournalExport && len(before.Message) == 0 {
+		e.Record, e.held = r, false // the program's own line
+	}
+	if e.Time.Missing == logline.NoStamp {
+		e.Time = before.Time
+	}
+	if e.Level == logline.NoLevel {
+		e.Level = before.Level
+	}
+	if len(e.Stream) == 0 {
+		e.Stream = before.Stream
+	}
+	if r.Format != logline.JournalExport {
+		return
+	}
+	if e.Time.Missing == logline.NoStamp {
+		e.Time = r.Time
+	}
+	if e.Level == logline.NoLevel {
+		e.Level = r.Level
+	}
+	if len(e.Stream) == 0 {
+		e.Stream = r.Logger
+	}
 }
 
 // finish completes an entry whose continuation has been read: a stack trace makes a
@@ -116,6 +150,7 @@ type stream struct {
 	entry   Entry
 	open    bool   // entry waits for continuation lines
 	partial []byte // pieces of a line that a wrapper has split
+	export  bool   // a record of journalctl -o export is open
 	python  bool   // a traceback is open: the line without indentation ends it
 }
 
@@ -169,11 +204,17 @@ func (j *joiner) line(b *block, l *line) error {
 	j.last = s
 	if s.continues(r) {
 		if s.entry.held {
-			r.Inner, r.Message, r.Statement = bytes.Clone(r.Inner), bytes.Clone(r.Message), bytes.Clone(r.Statement)
+			r.Inner, r.Message, r.Statement, r.Logger = bytes.Clone(r.Inner), bytes.Clone(r.Message), bytes.Clone(r.Statement), bytes.Clone(r.Logger)
+		}
+		if s.export {
+			s.entry.extendExport(r)
+			s.entry.Nanos, s.entry.Inherited, s.entry.Known = j.clock.Resolve(s.entry.Time)
+			return nil
 		}
 		s.entry.extend(r)
 		return nil
 	}
+	s.export = r.Format == logline.JournalExport && len(r.Message) == 0
 	if err := j.close(s); err != nil {
 		return err
 	}
@@ -190,6 +231,14 @@ func (j *joiner) line(b *block, l *line) error {
 func (s *stream) continues(r *logline.Record) bool {
 	if !s.open {
 		return false
+	}
+	if s.export {
+		return r.Format != logline.JournalExport || r.Continues
+	}
+	if e := &s.entry; len(e.More) == 0 && r.Time.Missing == logline.NoStamp && r.Format != logline.JSON {
+		if e.Format == logline.JavaLogging && len(e.Message) == 0 || e.Format == logline.RustPanic {
+			return true
+		}
 	}
 	last := s.python && (r.Format == logline.Unknown || r.Format == logline.ErrorLine) && !r.Continues
 	s.python = (s.python || bytes.HasPrefix(r.Inner, []byte("Traceback "))) && r.Continues

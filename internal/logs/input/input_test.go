@@ -57,6 +57,10 @@ func TestContinuation(t *testing.T) {
 		{"CRI partial", "2026-11-25T09:00:47Z stdout P begin \n2026-11-25T09:00:47Z stdout F end\n", []string{"begin end"}},
 		{"two pods", "[pod/a/c] 2026-11-25T09:00:49Z panic: x\n[pod/b/c] 2026-11-25T09:00:49Z other\n[pod/a/c] 2026-11-25T09:00:49Z goroutine 1 [running]:\n", []string{"other", "panic: x +1"}},
 		{"a log that begins within a stack", "\tat org.acme.A.b(A.java:1)\nINFO:mcp:next\n", []string{"at org.acme.A.b(A.java:1)", "next"}},
+		{"Java logging in two lines", "Nov 25, 2026 9:00:05 AM org.acme.mcp.Tools call\nSEVERE: failed\njava.lang.IllegalStateException: no\n\tat org.acme.A.b(A.java:1)\nNov 25, 2026 9:00:06 AM org.acme.mcp.Tools call\nINFO: next\n", []string{"failed +2", "next"}},
+		{"Rust panic", "thread 'main' panicked at src/main.rs:42:5:\nno pool\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\nINFO:mcp:next\n", []string{"thread 'main' panicked at src/main.rs:42:5: +2", "next"}},
+		{"journal export", "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1764061204123456\nPRIORITY=3\nSYSLOG_IDENTIFIER=mcp\nMESSAGE=WARNING:mcp:slow\n_PID=41\n\n__CURSOR=s=2\n__REALTIME_TIMESTAMP=1764061205123456\nMESSAGE=boom\n", []string{"slow", "boom"}},
+		{"OTLP batch", `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1764061201250000000","body":{"stringValue":"one \"logRecords\":[{"}},{"timeUnixNano":"1764061202250000000","body":{"stringValue":"two"}}]}]},{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"three"}}]}]}]}` + "\n" + `{"resourceLogs":[]}` + "\n", []string{"one \"logRecords\":[{", "two", "three", ""}},
 		{"no newline at the end", "INFO:mcp:a\nINFO:mcp:b", []string{"a", "b"}},
 		{"empty", "", nil},
 	} {
