@@ -72,7 +72,7 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 			if f.chosen == "" && cmd.Flags().Changed("duration") {
 				return usagef("--duration is for a running process: name it with --pid, --inspect or --url")
 			}
-			f.onlyFindings = f.findings && !a.given(cmd, "output") && !a.given(cmd, "format")
+			f.onlyFindings = f.findings && !a.given(cmd, "output") && !a.given(cmd, "format") && f.format.value != shortFormat
 			f.paletteSet = a.given(cmd, "palette")
 			f.framesSet = a.given(cmd, "max-frames")
 			f.icicleSet = a.given(cmd, "icicle")
@@ -291,7 +291,7 @@ func filesIn(folder string) ([]string, error) {
 func (f *flamer) printFindings(findings []rules.Finding) error {
 	const few = 3
 	switch f.format.value {
-	case "text", "json", "markdown", "junit", "github":
+	case "text", "json", "markdown", "junit", "github", shortFormat:
 		return nil
 	}
 	shown := findings

@@ -33,6 +33,7 @@ func (f *flameFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVarP(&f.output, "output", "o", "-", "write the result to this file")
 	choiceVar(cmd, fs, &f.format, "format", "how the result is written", "svg", "folded", "speedscope", "pprof", "chrome", "text", "json", "markdown", "junit", "github")
+	shortVar(fs, &f.format)
 	f.addInput(cmd)
 	f.addPicture(cmd)
 	fs.BoolVar(&f.findings, "findings", false, "report everything that stands out: alone, or on standard error beside a picture (-o, --format)")

@@ -50,6 +50,8 @@ func (f *flamer) render(w io.Writer, p *flame.Profile, tree *stacks.Tree, result
 		return result.JSON(w)
 	case "markdown":
 		return result.Report().Markdown(w)
+	case shortFormat:
+		return result.Report().Short(w)
 	case "junit":
 		return result.Report().JUnit(w)
 	case "github":
