@@ -1,15 +1,20 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -144,6 +149,78 @@ func TestAssistantConformance(t *testing.T) {
 			t.Logf("passed: %s", name)
 		}
 	}
+}
+
+// TestLeaksByAssistant has the load tools come to a verdict about demo servers, with progress
+// on the way and a short text. Two of the loads take a minute each, so it runs with MCPDIAG_LEAKS alone.
+func TestLeaksByAssistant(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("MCPDIAG_LEAKS") == "" {
+		t.Skip("it takes minutes: set MCPDIAG_LEAKS=quick")
+	}
+	for _, c := range []struct {
+		demo          []string
+		tool, verdict string
+		args          map[string]any
+		says          string
+	}{
+		{[]string{"--leak-call", "64KB"}, "leaktest", "leak", map[string]any{"tool": "echo", "minutes": 1, "users": 4}, "64.0 KB kept per call of echo"},
+		{nil, "leaktest", "no-leak", map[string]any{"tool": "echo", "minutes": 1}, "no leak detected (detection limit"},
+		{nil, "loadtest", "ok", map[string]any{"tool": "echo", "users": 2, "seconds": 3}, "Failed calls:       0"},
+		{nil, "loadtest", "failed", map[string]any{"tool": "flaky", "args": map[string]any{"fail": true}, "users": 2, "seconds": 3}, "the backend did not answer"},
+	} {
+		t.Run(c.tool+" "+c.verdict, func(t *testing.T) {
+			t.Parallel()
+			c.args["target"] = startDemo(t, c.demo...)
+			res, told := loadByAssistant(t, c.tool, c.args)
+			text := res.Content[0].(*mcp.TextContent).Text
+			doc, _ := res.StructuredContent.(map[string]any)
+			if res.IsError || doc["verdict"] != c.verdict || !strings.Contains(text, c.says) || utf8.RuneCountInString(text) > 2000 {
+				t.Errorf("the verdict is %v, want %q\n%s", doc["verdict"], c.verdict, text)
+			}
+			if len(told) < 2 || !slices.IsSorted(told) || len(slices.Compact(told)) != len(told) {
+				t.Errorf("progress does not rise: %v", told)
+			}
+		})
+	}
+}
+
+// startDemo starts a demo server, a process of its own, and returns its address.
+func startDemo(t *testing.T, args ...string) string {
+	t.Helper()
+	announced := filepath.Join(t.TempDir(), "url")
+	cmd := exec.CommandContext(t.Context(), mcpdiagBinary(t), append([]string{"demo", "--serve", "-q", "--listen", "127.0.0.1:0", "--announce", announced}, args...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() })
+	return firstLine(t, announced)
+}
+
+// loadByAssistant calls a tool of a new "mcpdiag mcp" and returns the progress, too.
+func loadByAssistant(t *testing.T, tool string, args map[string]any) (*mcp.CallToolResult, []float64) {
+	t.Helper()
+	var mu sync.Mutex
+	var told []float64
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, &mcp.ClientOptions{
+		ProgressNotificationHandler: func(_ context.Context, req *mcp.ProgressNotificationClientRequest) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, req.Params.Progress)
+		}})
+	s, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: serveAssistant(t, "--allow-load")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params := &mcp.CallToolParams{Name: tool, Arguments: args}
+	params.SetProgressToken(tool)
+	res, err := s.CallTool(t.Context(), params)
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return res, slices.Clone(told)
 }
 
 // TestLeaksOfAssistant has our own leaktest make 10,000 calls of the server. It takes

@@ -154,11 +154,22 @@ func TestArguments(t *testing.T) {
 		{"loadtest", "seconds must be", map[string]any{"target": local, "seconds": 61}},
 		{"leaktest", "minutes must be", map[string]any{"target": local, "tool": "echo", "minutes": 11}},
 		{"leaktest", "users must be", map[string]any{"target": local, "tool": "echo", "users": -1}},
+		{"leaktest", `"memory"`, map[string]any{"target": local, "tool": "echo", "memory": 1 << 40}}, // no argument raises it
 		{"snapshot", "target", map[string]any{}},
 	} {
 		if a := use(t, s, c.tool, c.args); !a.failed || !strings.Contains(a.text, c.want) {
 			t.Errorf("%s %v: %s", c.tool, c.args, a.text)
 		}
+	}
+}
+
+// A leak test stops the load at the caps, whatever the machine has.
+func TestCapsOfLeaktest(t *testing.T) {
+	t.Parallel()
+	longest := maxLeakTime
+	cfg, err := (&leakArgs{Tool: "echo", Users: maxUsers, Minutes: &longest}).config()
+	if err != nil || cfg.MaxMemory <= 0 || cfg.MaxMemory > maxLeakMemory || cfg.MaxTime != 10*time.Minute || cfg.Users != 50 || !cfg.Harmless {
+		t.Errorf("%v, %+v", err, cfg)
 	}
 }
 

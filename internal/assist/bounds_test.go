@@ -1,6 +1,7 @@
 package assist
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/demo"
@@ -163,6 +166,30 @@ func TestDoctorStaysAtTheServer(t *testing.T) {
 	use(t, newSession(t, Config{}), "doctor", map[string]any{"target": outer})
 	if n := reached.Load(); n > 0 {
 		t.Errorf("another server got %d requests", n)
+	}
+}
+
+// A tool that is declared destructive or open to the world is not called, also if it is named.
+func TestRiskyToolsAreNotCalled(t *testing.T) {
+	t.Parallel()
+	var called atomic.Int64
+	server := mcp.NewServer(&mcp.Implementation{Name: "risky", Version: "1"}, nil)
+	yes := true
+	for name, hints := range map[string]*mcp.ToolAnnotations{"wipe": {DestructiveHint: &yes}, "tweet": {OpenWorldHint: &yes}} {
+		mcp.AddTool(server, &mcp.Tool{Name: name, Annotations: hints}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+			called.Add(1)
+			return &mcp.CallToolResult{}, nil, nil
+		})
+	}
+	address := newServer(t, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil).ServeHTTP)
+	s := newSession(t, Config{AllowLoad: true})
+	for _, load := range []string{"loadtest", "leaktest"} {
+		for _, tool := range []string{"wipe", "tweet"} {
+			a := use(t, s, load, map[string]any{"target": address, "tool": tool})
+			if n := called.Load(); !a.failed || n > 0 || !strings.Contains(a.text, tool+" destructive or open to the world") {
+				t.Errorf("%s of %s: %d calls: %s", load, tool, n, a.text)
+			}
+		}
 	}
 }
 

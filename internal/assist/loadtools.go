@@ -111,7 +111,7 @@ func (s *Server) loadtest(ctx context.Context, j *job, in loadArgs) (*result.Res
 	}
 	defer runner.Close()
 	for _, step := range runner.Plan().Steps {
-		if step.Tool.Annotations.Destructive || step.Tool.Annotations.OpenWorld {
+		if step.Tool.Risky() {
 			return nil, fmt.Errorf("the server declares %s destructive or open to the world: it is not called", step.Label())
 		}
 	}
@@ -148,7 +148,7 @@ func (in *leakArgs) config() (*leaktest.Config, error) {
 		memory = min(memory, int64(system.Available/2))
 	}
 	cfg := &leaktest.Config{
-		Tools: []string{in.Tool}, Users: in.Users, Calls: 10, Settle: 3 * time.Second, Hold: 30 * time.Second,
+		Tools: []string{in.Tool}, Harmless: true, Users: in.Users, Calls: 10, Settle: 3 * time.Second, Hold: 30 * time.Second,
 		MaxTime: time.Duration(minutes * float64(time.Minute)), MaxMemory: memory, Ready: exchangeTime,
 		Repeat: []string{"mcpdiag", "leaktest"},
 	}

@@ -207,16 +207,15 @@ func protect(ctx context.Context, j *job, run func(context.Context, *job) (docum
 	return run(ctx, j)
 }
 
-// notify sends the newest state, if the client asked for it, and returns it.
+// notify sends the newest state, if the client asked for it, and returns it. Each
+// notification must be above the one before, also if nothing is new.
 func (s *Server) notify(ctx context.Context, req *mcp.CallToolRequest, j *job, last progress) progress {
+	above := last.done + 0.001
 	select {
-	case p := <-j.state:
-		last = p
+	case last = <-j.state:
 	default:
-		if last.total == 0 {
-			last.done++ // each notification must be above the one before
-		}
 	}
+	last.done = max(last.done, above)
 	if token := req.Params.GetProgressToken(); token != nil {
 		// A client that is gone ends the context.
 		_ = req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: token, Progress: last.done, Total: last.total, Message: last.text})

@@ -27,6 +27,7 @@ type Config struct {
 	Protocol string           // revision to ask for; "" is the newest with sessions
 	Tools    []string         // to call, each judged on its own; none is the first of the server
 	Args     []jsontext.Value // of the tools: none, one for all, or one each
+	Harmless bool             // refuse tools that are declared destructive or open to the world
 
 	// Users and Calls make a round of the everyday load. Fixed means that the user
 	// chose them.

@@ -28,6 +28,10 @@ type Tool struct {
 	Headers map[string]string `json:"-"` // property → X of its header Mcp-Param-X, as the schema says
 }
 
+// Risky reports whether the server declares that the tool destroys something or acts
+// outside the server.
+func (t *Tool) Risky() bool { return t.Annotations.Destructive || t.Annotations.OpenWorld }
+
 // maxListing limits the pages of a listing, in bytes together.
 const maxListing = 32 << 20
 

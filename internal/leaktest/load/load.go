@@ -30,6 +30,7 @@ type Config struct {
 	Protocol string           // revision to ask for; "" is the newest with sessions
 	Tools    []string         // tools to call; none is the first that the server offers
 	Args     []jsontext.Value // of the tools: none, one for all, or one each
+	Harmless bool             // refuse tools that are declared destructive or open to the world
 
 	Users int // virtual users
 	// Calls is the number of calls of a user in a session, 0 for the usual number.
@@ -112,6 +113,8 @@ func (l *Load) choose(tools []mcp.Tool) error {
 	for i, name := range names {
 		tool, err := find(tools, name)
 		switch {
+		case err == nil && l.cfg.Harmless && tool.Risky():
+			return fmt.Errorf("the server declares %s destructive or open to the world: it is not called", report.Cell(tool.Name, 60))
 		case err == nil:
 			l.tools = append(l.tools, called{tool, l.arguments(&tool, i)})
 		case name != "":
