@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"runtime"
 	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
@@ -183,6 +184,8 @@ func (c *comparison) retained(holders []Holder) {
 	if len(holders) == 0 {
 		return
 	}
+	c.tree = nil // it takes as much memory as the work below
+	runtime.GC()
 	d := c.b.Dominators()
 	for i := range holders {
 		for _, node := range holders[i].nodes {

@@ -3,6 +3,7 @@ package heap
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
@@ -14,6 +15,7 @@ const maxLargest = 10 // objects that are listed
 // Inspect describes one snapshot: its largest classes, and the objects that hold most.
 func Inspect(g *graph.Graph) *Result {
 	d := g.Dominators()
+	runtime.GC() // finding them took as much memory as what follows
 	retained := map[string]int64{}
 	for class, bytes := range d.ByClass(g) {
 		retained[g.ClassName(class)] += bytes
@@ -30,18 +32,19 @@ func Inspect(g *graph.Graph) *Result {
 
 // largestObjects returns the objects of the program that hold the most memory.
 func largestObjects(g *graph.Graph, d *graph.Dominators) []Object {
-	var nodes []uint32
+	var nodes []uint32 // the largest first
 	for n := range uint32(g.Len()) {
-		if kind := g.Kind(n); kind == graph.Object || kind == graph.Closure {
-			nodes = append(nodes, n)
+		if kind := g.Kind(n); kind != graph.Object && kind != graph.Closure {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(nodes, d.Retained[n]-1, func(m uint32, than int64) int { return cmp.Compare(than, d.Retained[m]) })
+		if at < maxLargest {
+			nodes = slices.Insert(nodes, at, n)[:min(len(nodes)+1, maxLargest)]
 		}
 	}
-	slices.SortFunc(nodes, func(x, y uint32) int {
-		return cmp.Or(cmp.Compare(d.Retained[y], d.Retained[x]), cmp.Compare(x, y))
-	})
 	tree := g.Tree()
 	var list []Object
-	for _, n := range nodes[:min(len(nodes), maxLargest)] {
+	for _, n := range nodes {
 		list = append(list, Object{Path: tree.Path(n), Class: g.Class(n), ID: g.ID(n), Retained: d.Retained[n]})
 	}
 	return list

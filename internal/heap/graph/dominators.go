@@ -19,102 +19,101 @@ func (g *Graph) Dominators() *Dominators {
 	return d.result()
 }
 
-// dominator works on numbers of a depth-first search. The root has the number 0.
+// dominator works on numbers of a depth-first search. The root has the number 0. An
+// array that is no longer needed becomes the next one: there may be millions of nodes.
 type dominator struct {
-	g                          *Graph
-	order                      []uint32 // node by number
-	number                     []uint32 // number by node, None for those that cannot be reached
-	parent, semi, label, above []uint32 // above is the forest with compressed paths
-	begin, sources             []uint32 // the holders of number i: sources[begin[i]:begin[i+1]]
+	g              *Graph
+	order          []uint32 // node by number
+	number         []uint32 // number by node, None for those that cannot be reached
+	parent, semi   []uint32
+	label, above   []uint32 // least semidominator on the compressed path to above
+	begin, sources []uint32 // holders of number i with larger numbers: sources[begin[i]:begin[i+1]]
 }
 
 // search numbers the nodes depth-first.
 func (d *dominator) search() {
 	n := d.g.Len()
-	d.number = make([]uint32, n)
-	for i := range d.number {
-		d.number[i] = None
-	}
+	d.number = slices.Repeat([]uint32{None}, n)
 	d.order, d.parent = make([]uint32, 0, n), make([]uint32, 0, n)
-	type place struct{ node, edge uint32 }
-	visit := func(node, parent uint32) place {
+	next := make([]uint32, 0, n) // edge of each number
+	visit := func(node, parent uint32) {
 		d.number[node] = uint32(len(d.order))
-		d.order, d.parent = append(d.order, node), append(d.parent, parent)
-		return place{node, d.g.first[node]}
+		d.order, d.parent, next = append(d.order, node), append(d.parent, parent), append(next, d.g.first[node])
 	}
-	open := []place{visit(0, 0)}
-	for len(open) > 0 {
-		top := &open[len(open)-1]
-		if top.edge == d.g.first[top.node+1] {
-			open = open[:len(open)-1]
+	visit(0, None)
+	for at := uint32(0); at != None; {
+		edge := next[at]
+		if edge == d.g.first[d.order[at]+1] {
+			at = d.parent[at]
 			continue
 		}
-		edge, target := top.edge, d.g.targets[top.edge]
-		top.edge++
-		if d.g.edgeKinds[edge] != Weak && d.number[target] == None {
-			open = append(open, visit(target, d.number[top.node]))
+		next[at]++
+		if target := d.g.targets[edge]; d.g.edgeKind(edge) != Weak && d.number[target] == None {
+			visit(target, at)
+			at = d.number[target]
 		}
 	}
+	d.semi = next
 }
 
-// link lists the holders of each node.
+// link begins semi with the holders that have smaller numbers, and lists the others.
 func (d *dominator) link() {
-	d.begin = make([]uint32, len(d.order)+1)
-	for _, node := range d.order {
-		for _, target := range d.g.edges(node) {
-			d.begin[d.number[target]+1]++
-		}
-	}
-	for i := range d.order {
-		d.begin[i+1] += d.begin[i]
-	}
-	next := append([]uint32(nil), d.begin...)
-	d.sources = make([]uint32, d.begin[len(d.order)])
+	n := len(d.order)
+	copy(d.semi, d.parent)
+	d.begin = make([]uint32, n+2)
 	for i, node := range d.order {
 		for _, target := range d.g.edges(node) {
-			at := &next[d.number[target]]
-			d.sources[*at] = uint32(i)
-			*at++
+			if t := d.number[target]; uint32(i) > t {
+				d.begin[t+2]++
+			} else if uint32(i) < t {
+				d.semi[t] = min(d.semi[t], uint32(i))
+			}
+		}
+	}
+	for i := range n {
+		d.begin[i+2] += d.begin[i+1]
+	}
+	d.sources = make([]uint32, d.begin[n+1])
+	for i, node := range d.order {
+		for _, target := range d.g.edges(node) {
+			if t := d.number[target]; uint32(i) > t {
+				d.sources[d.begin[t+1]] = uint32(i)
+				d.begin[t+1]++
+			}
 		}
 	}
 }
 
-// semidominators computes semi of each number, from the last on.
+// semidominators completes semi of each number, from the last on.
 func (d *dominator) semidominators() {
-	n := len(d.order)
-	d.semi, d.label, d.above = make([]uint32, n), make([]uint32, n), make([]uint32, n)
-	for i := range d.semi {
-		d.semi[i], d.label[i], d.above[i] = uint32(i), uint32(i), None
-	}
+	d.label, d.number = d.number, nil
+	d.above = slices.Repeat([]uint32{None}, len(d.order))
 	var path []uint32
-	for i := n - 1; i > 0; i-- {
+	for i := len(d.order) - 1; i > 0; i-- {
 		for _, source := range d.sources[d.begin[i]:d.begin[i+1]] {
 			path = d.compress(source, path[:0])
-			d.semi[i] = min(d.semi[i], d.semi[d.label[source]])
+			d.semi[i] = min(d.semi[i], d.label[source])
 		}
-		d.above[i] = d.parent[i]
+		d.label[i], d.above[i] = d.semi[i], d.parent[i]
 	}
 }
 
-// compress lets label of v be the node with the least semidominator between v and
-// the root of its tree in the forest.
+// compress lets label of v be the least semidominator between v and the root of its
+// tree in the forest.
 func (d *dominator) compress(v uint32, path []uint32) []uint32 {
 	for u := v; d.above[u] != None && d.above[d.above[u]] != None; u = d.above[u] {
 		path = append(path, u)
 	}
 	for _, u := range slices.Backward(path) {
 		up := d.above[u]
-		if d.semi[d.label[up]] < d.semi[d.label[u]] {
-			d.label[u] = d.label[up]
-		}
-		d.above[u] = d.above[up]
+		d.label[u], d.above[u] = min(d.label[u], d.label[up]), d.above[up]
 	}
 	return path
 }
 
 // result derives the dominators and adds up the bytes.
 func (d *dominator) result() *Dominators {
-	res := &Dominators{Parent: make([]uint32, d.g.Len()), Retained: make([]int64, d.g.Len())}
+	res := &Dominators{Parent: d.label, Retained: make([]int64, d.g.Len())}
 	for i := range res.Parent {
 		res.Parent[i] = None
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 
@@ -15,12 +16,12 @@ type Graph struct {
 	kinds []Kind
 	names []uint32 // indexes of strings
 	ids   []uint32
-	sizes []uint64
-	first []uint32 // edges of node n: first[n] to first[n+1]
+	sizes []uint32
+	large map[uint32]uint64 // sizes of nodes that are larger
+	first []uint32          // edges of node n: first[n] to first[n+1]
 
-	edgeKinds []Kind
-	labels    []uint32
-	targets   []uint32
+	labels  []uint32 // of an edge; above labelBits its kind
+	targets []uint32
 
 	text []byte
 	ends []uint32 // of each string in text
@@ -100,7 +101,7 @@ func (g *Graph) weaken() {
 			continue
 		}
 		for e := g.first[n]; e < g.first[n+1]; e++ {
-			g.edgeKinds[e] = Weak
+			g.labels[e] |= uint32(Weak) << labelBits
 		}
 	}
 }
@@ -115,7 +116,12 @@ func (g *Graph) Kind(n uint32) Kind { return g.kinds[n] }
 func (g *Graph) ID(n uint32) uint32 { return g.ids[n] }
 
 // Size returns the own bytes of a node.
-func (g *Graph) Size(n uint32) int64 { return int64(g.sizes[n]) }
+func (g *Graph) Size(n uint32) int64 {
+	if g.sizes[n] == math.MaxUint32 {
+		return int64(g.large[n])
+	}
+	return int64(g.sizes[n])
+}
 
 // ClassOf returns the class of a node.
 func (g *Graph) ClassOf(n uint32) Class { return Class{g.kinds[n], g.names[n]} }
@@ -123,11 +129,21 @@ func (g *Graph) ClassOf(n uint32) Class { return Class{g.kinds[n], g.names[n]} }
 // Class returns the name of the class of a node.
 func (g *Graph) Class(n uint32) string { return g.ClassName(g.ClassOf(n)) }
 
+// labelBits are those of labels that hold the label: the index of a string, or of an
+// element, of which maxLabel is the largest that is told apart.
+const (
+	labelBits = 29
+	maxLabel  = 1<<labelBits - 1
+)
+
+// edgeKind returns the kind of an edge.
+func (g *Graph) edgeKind(edge uint32) Kind { return Kind(g.labels[edge] >> labelBits) }
+
 // edges yields the edges of a node that keep their target alive.
 func (g *Graph) edges(n uint32) iter.Seq2[uint32, uint32] {
 	return func(yield func(edge, target uint32) bool) {
 		for e := g.first[n]; e < g.first[n+1]; e++ {
-			if g.edgeKinds[e] != Weak && !yield(e, g.targets[e]) {
+			if g.edgeKind(e) != Weak && !yield(e, g.targets[e]) {
 				return
 			}
 		}
@@ -137,13 +153,14 @@ func (g *Graph) edges(n uint32) iter.Seq2[uint32, uint32] {
 // Label returns the name of the variable or property of an edge, or its index; ""
 // for references within V8.
 func (g *Graph) Label(edge uint32) (text string, variable bool) {
-	switch g.edgeKinds[edge] {
+	label := g.labels[edge] & maxLabel
+	switch g.edgeKind(edge) {
 	case Context:
-		return safe(g.str(g.labels[edge])), true
+		return safe(g.str(label)), true
 	case Property:
-		return safe(g.str(g.labels[edge])), false
+		return safe(g.str(label)), false
 	case Element:
-		return "[" + strconv.FormatUint(uint64(g.labels[edge]), 10) + "]", false
+		return "[" + strconv.FormatUint(uint64(label), 10) + "]", false
 	}
 	return "", false
 }

@@ -126,6 +126,26 @@ func TestFieldsInAnyOrder(t *testing.T) {
 	}
 }
 
+// A size of more than 32 bits is exact, and an index of more than 29 is still an index.
+func TestLargeNumbers(t *testing.T) {
+	t.Parallel()
+	const large = 5 << 30
+	g, err := graph.Read(bytes.NewReader(snapshot(sixFields, []node{
+		{"synthetic", "", 1, 0, []edge{{kind: "element", index: 1, to: 1}}},
+		{"object", "Array", 3, 1<<32 - 1, []edge{{kind: "element", index: 1 << 30, to: 2}}},
+		{"native", "ArrayBuffer", 5, large, nil},
+	})), graph.DefaultLimit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Size(1) != 1<<32-1 || g.Size(2) != large || g.Dominators().Retained[1] != large+1<<32-1 {
+		t.Errorf("the sizes are %d and %d, and %d are retained", g.Size(1), g.Size(2), g.Dominators().Retained[1])
+	}
+	if path := g.Tree().Path(2); !strings.HasPrefix(path, "Array[") {
+		t.Errorf("the path is %q", path)
+	}
+}
+
 // Files that are damaged or made to harm are refused with a reason.
 func TestHostile(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,8 @@ const (
 	maxName   = 200     // bytes of a name that are kept
 	maxString = 1 << 28 // strings of a snapshot
 
-	nodeBytes = 21 // memory of a node
-	edgeBytes = 9  // memory of an edge
+	nodeBytes = 65 // memory of a node, with that of its place in trees
+	edgeBytes = 10 // memory of an edge
 
 	claimed = 1 << 23 // nodes, and a quarter of the edges, for which memory is reserved because a snapshot claims them
 )
@@ -69,7 +69,7 @@ type reader struct {
 }
 
 func read(in io.Reader, limit int64, keep bool) (*Graph, error) {
-	r := &reader{scanner: newScanner(in), g: &Graph{}, limit: limit, keep: keep, sums: map[Class]Sum{}}
+	r := &reader{scanner: newScanner(in), g: &Graph{large: map[uint32]uint64{}}, limit: limit, keep: keep, sums: map[Class]Sum{}}
 	if err := r.object(r.member); err != nil {
 		return nil, err
 	}
@@ -120,9 +120,9 @@ func (r *reader) reserve() {
 	}
 	nodes, edges := min(r.nodeCount, claimed), min(r.edgeCount, 4*claimed)
 	r.g.kinds, r.g.names = make([]Kind, 0, nodes), make([]uint32, 0, nodes)
-	r.g.ids, r.g.sizes = make([]uint32, 0, nodes), make([]uint64, 0, nodes)
+	r.g.ids, r.g.sizes = make([]uint32, 0, nodes), make([]uint32, 0, nodes)
 	r.g.first = make([]uint32, 0, nodes+1)
-	r.g.edgeKinds, r.g.labels, r.g.targets = make([]Kind, 0, edges), make([]uint32, 0, edges), make([]uint32, 0, edges)
+	r.g.labels, r.g.targets = make([]uint32, 0, edges), make([]uint32, 0, edges)
 }
 
 // node adds a node.
@@ -157,7 +157,10 @@ func (r *reader) node(record []uint64) error {
 		return nil
 	}
 	g.kinds, g.names, g.ids = append(g.kinds, c.kind), append(g.names, c.name), append(g.ids, uint32(id))
-	g.sizes, g.first = append(g.sizes, record[r.size]), append(g.first, uint32(r.edges))
+	if record[r.size] >= math.MaxUint32 {
+		g.large[uint32(n)] = record[r.size]
+	}
+	g.sizes, g.first = append(g.sizes, uint32(min(record[r.size], math.MaxUint32))), append(g.first, uint32(r.edges))
 	if r.edges += record[r.meta.edges]; r.edges > math.MaxUint32 {
 		return fmt.Errorf("node %d: the nodes have %d edges or more", n, r.edges)
 	}
@@ -190,7 +193,8 @@ func (r *reader) edge(record []uint64) error {
 		}
 		r.needed.set(uint32(label))
 	}
-	g.edgeKinds, g.labels, g.targets = append(g.edgeKinds, k), append(g.labels, uint32(label)), append(g.targets, uint32(target/width))
+	g.labels = append(g.labels, uint32(k)<<labelBits|uint32(min(label, maxLabel)))
+	g.targets = append(g.targets, uint32(target/width))
 	return r.fits()
 }
 
