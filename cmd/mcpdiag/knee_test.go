@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/engine"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/knee"
@@ -20,37 +19,6 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
-
-// pipes is a listener whose connections are in memory: virtual time passes on them.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, its := net.Pipe()
-	select {
-	case p.conns <- its:
-		return ours, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
 
 // The demo server has so many workers, of which each takes so long for a call:
 // the knee is as many users as workers, five times out of five. In virtual time
@@ -115,10 +83,10 @@ func searchKnee(t *testing.T, cfg engine.Config) *knee.Knee {
 func demoInMemory(t *testing.T, cfg demo.Config) engine.Config {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	p := clienttest.NewMemory()
 	served := make(chan error, 1)
 	go func() { served <- demo.New(cfg).Serve(ctx, p) }()
-	c, err := client.New(client.Config{Dial: p.dial, Timeout: 30 * time.Second})
+	c, err := client.New(client.Config{Dial: p.Dial, Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

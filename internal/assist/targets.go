@@ -56,7 +56,7 @@ func (t *targets) open(ctx context.Context, address, path string) (*target, erro
 		return nil, errors.New("the address holds a credential: credentials are never arguments; start mcpdiag mcp with MCPDIAG_TOKEN or --token-file, and --allow URL")
 	}
 	cfg := t.cfg
-	cfg.Timeout, cfg.Secrets = exchangeTime, client.SecretsOf(t.cfg.Header)
+	cfg.Timeout, cfg.Secrets = targetTime, client.SecretsOf(t.cfg.Header)
 	named := slices.ContainsFunc(t.allowed, func(a allowed) bool { return client.SameOrigin(a.url, u) })
 	switch {
 	case named:

@@ -19,8 +19,11 @@ const (
 	metricsPath  = "/metrics"
 )
 
-// exchangeTime is the deadline of one exchange with a server.
-const exchangeTime = 10 * time.Second
+// Deadlines of one exchange with a server.
+const (
+	exchangeTime = 10 * time.Second // for a call under load
+	targetTime   = 15 * time.Second // doctor waits for initialize for longer than clients do
+)
 
 func (s *Server) addTools() {
 	s.addServerTools()

@@ -104,6 +104,22 @@ func (c *Client) WithAllow(allow Allow) *Client {
 	return newWith(cfg, c.tls)
 }
 
+// Fresh returns a Client like c whose first request opens a connection. opened, which
+// may be nil, receives each connection that it opens, and returns the one to use.
+func (c *Client) Fresh(opened func(net.Conn) net.Conn) *Client {
+	cfg := c.cfg
+	if opened != nil {
+		cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := c.cfg.Dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return opened(conn), nil
+		}
+	}
+	return newWith(cfg, c.tls)
+}
+
 // Permits returns why c does not connect to an address, or nil.
 func (c *Client) Permits(to netip.AddrPort) error {
 	if c.cfg.Allow == nil {

@@ -32,6 +32,7 @@ type Facts struct {
 	Stdio       *Stdio       `json:"stdio,omitempty"`
 	OldSSE      *OldSSE      `json:"old_sse,omitempty"`
 	Behaviour   *Behaviour   `json:"behaviour,omitempty"`
+	Kept        *KeptAlive   `json:"kept_alive,omitempty"`
 	Also        []AlsoFact   `json:"also,omitempty"`
 	Beside      int          `json:"requests_beside,omitempty"` // not recorded as exchanges
 	Sessions    int          `json:"sessions"`                  // opened
@@ -50,6 +51,7 @@ type Network struct {
 	Listener  *Listener   `json:"listener,omitempty"` // of a target on this machine
 	Addresses []Address   `json:"addresses,omitempty"`
 	TLS       []Handshake `json:"tls,omitempty"`
+	PlainH2   bool        `json:"plain_h2,omitempty"` // it speaks HTTP/2 without TLS, and no HTTP/1.1
 }
 
 // Listener is the process that listens on the port of the target.
@@ -73,7 +75,8 @@ type Handshake struct {
 	Invalid     string    `json:"invalid,omitempty"` // why the certificate is not accepted
 	Kind        string    `json:"kind,omitempty"`    // of that reason: expired, name, authority, chain, other
 	Version     string    `json:"version,omitempty"`
-	ALPN        string    `json:"alpn,omitempty"` // the version of HTTP that was agreed on
+	ALPN        string    `json:"alpn,omitempty"`    // the version of HTTP that was agreed on
+	OnlyH2      bool      `json:"only_h2,omitempty"` // clients that offer HTTP/1.1 alone are refused
 	Subject     string    `json:"subject,omitempty"`
 	Issuer      string    `json:"issuer,omitempty"`
 	Names       []string  `json:"names,omitempty"`
@@ -106,6 +109,13 @@ type Exchange struct {
 	At        time.Time         `json:"at"`
 
 	refused bool // the client does not connect to the address
+}
+
+// KeptAlive is the observation of a connection on which nothing was sent for a time.
+type KeptAlive struct {
+	IdleMs float64 `json:"idle_ms"`           // until it was closed, or watched no longer
+	Closed bool    `json:"closed"`            // by the server
+	Watch  bool    `json:"watched,omitempty"` // so that IdleMs is exact
 }
 
 // Millis are the durations of the stages of an exchange, in milliseconds.
@@ -185,6 +195,22 @@ func (f *Facts) modern() bool {
 
 // oldSSE reports whether the target is the event stream of HTTP+SSE.
 func (f *Facts) oldSSE() bool {
-	x := f.first("oldsse")
-	return x.ok() && contentType(x.Header) == "text/event-stream" && strings.Contains(x.Body, "event: endpoint")
+	for _, probe := range []string{"oldsse", lateSSE} {
+		if x := f.first(probe); x.isStream() && strings.Contains(x.Body, "event: endpoint") {
+			return true
+		}
+	}
+	return f.silentSSE()
+}
+
+// silentSSE reports whether the target refuses POST and holds a GET without an event,
+// which HTTP+SSE begins with: something on the way collects it.
+func (f *Facts) silentSSE() bool {
+	x := f.first(lateSSE)
+	return x.isStream() && x.Open && x.Size == 0 || x.timedOut()
+}
+
+// timedOut reports whether x got no answer, neither a status nor an error.
+func (x *Exchange) timedOut() bool {
+	return x.sent() && x.Status == 0 && strings.HasPrefix(x.Failed, "no answer")
 }

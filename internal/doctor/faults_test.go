@@ -20,16 +20,20 @@ type middleware func(w http.ResponseWriter, r *http.Request, next http.Handler)
 // served starts a healthy server behind m and returns its address.
 func served(t *testing.T, m middleware) string {
 	t.Helper()
-	next := healthy()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		m(w, r, next)
-	}))
+	s := httptest.NewServer(behind(m))
 	t.Cleanup(s.Close)
 	return s.URL + "/mcp"
+}
+
+// behind returns a healthy server behind m.
+func behind(m middleware) http.Handler { return through(m, healthy()) }
+
+// through returns next behind m, which may be nil.
+func through(m middleware, next http.Handler) http.Handler {
+	if m == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m(w, r, next) })
 }
 
 // always answers every request alike.
@@ -72,6 +76,8 @@ func faults() map[string]func(t *testing.T) string {
 			s.Close()
 			return s.URL + "/mcp"
 		},
+		"network.alpn":   func(t *testing.T) string { return speaking(t, false, protocols((*http.Protocols).SetUnencryptedHTTP2)) },
+		"exposure.debug": func(t *testing.T) string { return exposed(t, ownHost(openDebug)) },
 		"network.tls": func(t *testing.T) string {
 			s := httptest.NewTLSServer(healthy()) // its authority is unknown
 			t.Cleanup(s.Close)
@@ -88,7 +94,6 @@ func faults() map[string]func(t *testing.T) string {
 
 func httpFaults() map[string]middleware {
 	return map[string]middleware{
-		"http.coldstart":    nil,
 		"limits.hit":        always(429, "text/plain", "slow down", "Retry-After", "15"),
 		"http.answer":       func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) },
 		"http.redirect":     always(307, "text/plain", "", "Location", "/mcp/"),

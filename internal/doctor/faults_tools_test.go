@@ -29,13 +29,26 @@ func toolFaults() map[string]middleware {
 		"tools.schema":     page(`{"name":"echo","inputSchema":{"type":"object","properties":{"a":{"$ref":"#/$defs/missing"}}}}`, ""),
 		"tools.call":       when("tools/call", rpcError(200, -32603)),
 		"tools.names":      page(goodTool+","+goodTool, ""),
-		"exposure.debug": func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if r.URL.Path == "/debug/pprof/" {
-				_, _ = fmt.Fprint(w, "<html><title>/debug/pprof/</title>heap</html>")
-				return
-			}
-			next.ServeHTTP(w, r)
-		},
+	}
+}
+
+// openDebug serves the profiles of the server to everyone.
+func openDebug(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if r.URL.Path == "/debug/pprof/" {
+		_, _ = fmt.Fprint(w, "<html><title>/debug/pprof/</title>heap</html>")
+		return
+	}
+	next.ServeHTTP(w, r)
+}
+
+// ownHost lets the healthy server, which serves this machine, answer for another name
+// of its own; foreign ones reach it as they are.
+func ownHost(m middleware) middleware {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Host != "evil.example" {
+			r.Host = "localhost"
+		}
+		m(w, r, next)
 	}
 }
 

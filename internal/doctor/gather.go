@@ -48,6 +48,8 @@ type gatherer struct {
 	session    string         // id of the session in use
 	ids        []string       // of all sessions that were opened; they are secrets
 	sessionURL string         // where it was opened, if not at the target
+	idle       *client.Client // has a connection on which nothing is sent until the end
+	idleSince  time.Time
 	started    time.Time
 	until      time.Time // when everything is to be over
 }
@@ -78,6 +80,9 @@ func Gather(ctx context.Context, o Options) *Facts {
 	}
 	g.also(ctx)
 	g.anonymous.HTTP().CloseIdleConnections()
+	if g.idle != nil {
+		g.idle.HTTP().CloseIdleConnections()
+	}
 	g.f.Seconds = time.Since(g.started).Seconds()
 	return g.f
 }
@@ -92,7 +97,7 @@ func (g *gatherer) steps() []func(context.Context) {
 		}
 		steps = append(steps, g.authorization, g.exposure)
 	}
-	return append(steps, g.behaviour, g.leave)
+	return append(steps, g.behaviour, g.unlessLocked(g.keptAlive), g.leave)
 }
 
 // unlessLocked leaves a step out where all its requests would be answered with 401.
@@ -127,7 +132,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 		return &Exchange{}, nil
 	}
 	switch {
-	case g.budgetUsed():
+	case g.budgetUsed(0):
 		g.f.Stopped = fmt.Sprintf("%d requests are the limit", g.most())
 	case ctx.Err() != nil || time.Now().After(g.until):
 		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)
@@ -142,8 +147,11 @@ func (g *gatherer) send(ctx context.Context, r request) (*Exchange, []byte) {
 	return x, body
 }
 
-// budgetUsed reports whether only the requests are left that end sessions.
-func (g *gatherer) budgetUsed() bool { return len(g.f.Exchanges)+g.f.Beside >= g.most()-2 }
+// budgetUsed reports whether only the requests are left that end sessions, and so many
+// others.
+func (g *gatherer) budgetUsed(others int) bool {
+	return len(g.f.Exchanges)+g.f.Beside >= g.most()-2-others
+}
 
 // exchange does one exchange, whatever the budget is.
 func (g *gatherer) exchange(ctx context.Context, r request) (*Exchange, []byte) {
@@ -177,6 +185,9 @@ func (g *gatherer) exchange(ctx context.Context, r request) (*Exchange, []byte) 
 		g.ids = append(g.ids, id)
 	}
 	x := g.fact(r, rec, took)
+	if rec.Err == nil && ctx.Err() != nil && x.isStream() { // the end of the stream answers that of the connection
+		x.Open = true
+	}
 	x.At = begin.UTC()
 	g.f.Exchanges = append(g.f.Exchanges, x)
 	if r.opens {

@@ -62,6 +62,9 @@ func (g *gatherer) aside(probes func(*gatherer)) (join func()) {
 	return func() {
 		<-done
 		g.f.Exchanges = append(g.f.Exchanges, facts.Exchanges[before:]...)
+		if facts.Kept != nil {
+			g.f.Kept = facts.Kept
+		}
 	}
 }
 
@@ -82,7 +85,9 @@ func (g *gatherer) behaviour(ctx context.Context) {
 	join := func() {}
 	if g.Deep {
 		g.f.Behaviour.IdleMs = ms(g.Idle)
-		join = g.aside(func(child *gatherer) { child.idle(ctx) })
+		stream := g.aside(func(child *gatherer) { child.idleStream(ctx) })
+		connection := g.aside(func(child *gatherer) { child.watchIdle(ctx) })
+		join = func() { connection(); stream() }
 		g.revisions(ctx)
 		g.leak(ctx)
 	}
@@ -95,8 +100,8 @@ func (g *gatherer) behaviour(ctx context.Context) {
 	join()
 }
 
-// idle holds an event stream on which nothing happens.
-func (g *gatherer) idle(ctx context.Context) {
+// idleStream holds an event stream on which nothing happens.
+func (g *gatherer) idleStream(ctx context.Context) {
 	if g.f.legacy() {
 		g.get(ctx, "idle stream", g.Idle)
 		return

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
@@ -84,8 +85,13 @@ func (g *gatherer) enter(ctx context.Context) {
 		return
 	}
 	switch entry.kind() {
+	case kindNone:
+		g.plainH2(ctx)
 	case kindPath:
-		g.askOldSSE(ctx)
+		g.askOldSSE(ctx, "oldsse", endTime)
+		if x := g.f.first("oldsse"); x.Open && x.Size == 0 || x.timedOut() {
+			g.askOldSSE(ctx, lateSSE, connectTime)
+		}
 		if g.f.oldSSE() {
 			g.openOldSSE(ctx)
 			return
@@ -122,16 +128,16 @@ func (g *gatherer) measure(ctx context.Context) {
 	if !g.Quick && g.f.legacy() {
 		list[3], list[4] = g.inSession("string id", `"mcpdiag-1"`, "ping", ""), g.inSession("zero id", "0", "ping", "")
 	}
-	c := g.fresh()
-	defer c.HTTP().CloseIdleConnections()
+	g.idle = g.fresh()
 	for _, r := range list {
-		r.client = c
+		r.client = g.idle
 		g.send(ctx, r)
 	}
+	g.idleSince = time.Now()
 }
 
 // fresh returns a client with the credentials whose first request opens a connection.
-func (g *gatherer) fresh() *client.Client { return g.Client.WithAllow(nil) }
+func (g *gatherer) fresh() *client.Client { return g.Client.Fresh(nil) }
 
 // otherPaths asks the usual paths of the target for a server.
 func (g *gatherer) otherPaths(ctx context.Context) {
@@ -187,7 +193,10 @@ func otherSlash(target *url.URL) string {
 	return u.String()
 }
 
+// lateSSE is the probe that waits longer for the event stream of HTTP+SSE.
+const lateSSE = "oldsse, longer"
+
 // askOldSSE asks for the event stream of HTTP+SSE at the target itself.
-func (g *gatherer) askOldSSE(ctx context.Context) {
-	g.send(ctx, request{probe: "oldsse", verb: http.MethodGet, header: map[string]string{"Accept": "text/event-stream"}, timeout: endTime})
+func (g *gatherer) askOldSSE(ctx context.Context, probe string, wait time.Duration) {
+	g.send(ctx, request{probe: probe, verb: http.MethodGet, header: map[string]string{"Accept": "text/event-stream"}, timeout: wait})
 }

@@ -113,7 +113,7 @@ func (a *authGatherer) endpoints(ctx context.Context, m Metadata) {
 // recorded.
 func (a *authGatherer) refresh(ctx context.Context, to string) *Refreshed {
 	done := &Refreshed{}
-	if a.f.Stopped != "" || a.budgetUsed() || time.Now().After(a.until) {
+	if a.f.Stopped != "" || a.budgetUsed(0) || time.Now().After(a.until) {
 		return nil
 	}
 	a.f.Beside++

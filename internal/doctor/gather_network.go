@@ -7,10 +7,12 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -157,22 +159,70 @@ func (g *gatherer) handshakes(ctx context.Context) {
 func (g *gatherer) handshake(ctx context.Context, address string) Handshake {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	cfg := g.TLS.Clone()
-	cfg.NextProtos = []string{"h2", "http/1.1"}
-	cfg.InsecureSkipVerify, cfg.ServerName, cfg.MinVersion = true, g.Target.Hostname(), tls.VersionTLS10 //nolint:gosec // nothing is sent on it
 	h := Handshake{Address: address}
-	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address)
+	state, err := g.greet(ctx, address, "h2", "http/1.1")
 	if err != nil {
 		h.Failed = report.Line(err.Error())
 		return h
 	}
-	defer conn.Close() //nolint:errcheck // nothing was sent
-	state := conn.(*tls.Conn).ConnectionState()
 	h.Version, h.ALPN = tls.VersionName(state.Version), report.Line(state.NegotiatedProtocol)
 	if len(state.PeerCertificates) > 0 {
 		h.certificate(state.PeerCertificates, g.TLS.RootCAs, g.Target.Hostname(), g.started)
 	}
+	if h.ALPN == "h2" {
+		_, err := g.greet(ctx, address, "http/1.1")
+		h.OnlyH2 = err != nil && isNoProtocol(err.Error())
+	}
 	return h
+}
+
+// greet does one handshake that offers these versions of HTTP.
+func (g *gatherer) greet(ctx context.Context, address string, versions ...string) (tls.ConnectionState, error) {
+	cfg := g.TLS.Clone()
+	cfg.NextProtos = versions
+	cfg.InsecureSkipVerify, cfg.ServerName, cfg.MinVersion = true, g.Target.Hostname(), tls.VersionTLS10 //nolint:gosec // nothing is sent on it
+	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer conn.Close() //nolint:errcheck // nothing was sent
+	return conn.(*tls.Conn).ConnectionState(), nil
+}
+
+// isNoProtocol reports whether a handshake failed because the server knows none of the
+// versions of HTTP that were offered.
+func isNoProtocol(failed string) bool { return strings.Contains(failed, "no application protocol") }
+
+// Parts of HTTP/2: what a client sends first, and the type of the frame that answers it.
+const (
+	h2Preface  = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	h2Header   = 9 // bytes of the header of a frame
+	h2Settings = 4
+)
+
+// plainH2 finds out whether a server that does not answer over HTTP/1.1 speaks HTTP/2
+// without TLS.
+func (g *gatherer) plainH2(ctx context.Context) {
+	i := slices.IndexFunc(g.f.Network.Addresses, func(a Address) bool { return a.Outcome == outcomeOK })
+	if i < 0 || g.Target.Scheme != "http" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", g.f.Network.Addresses[i].Address)
+	if err != nil {
+		return
+	}
+	defer conn.Close() //nolint:errcheck // it was read, or is abandoned
+	if until, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(until) // a connection that is closed fails below
+	}
+	var frame [h2Header]byte
+	if _, err := io.WriteString(conn, h2Preface); err != nil {
+		return
+	}
+	_, err = io.ReadFull(conn, frame[:])
+	g.f.Network.PlainH2 = err == nil && frame[3] == h2Settings && frame[0] == 0
 }
 
 // certificate records the certificate and why a client would not accept it.

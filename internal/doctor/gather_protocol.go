@@ -191,6 +191,9 @@ const oldSSERequests = 3
 
 // openOldSSE opens a session over HTTP+SSE, whose answers come on its event stream.
 func (g *gatherer) openOldSSE(ctx context.Context) {
+	if g.f.silentSSE() {
+		return
+	}
 	ctx, cancel := context.WithDeadline(ctx, g.until)
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, requestTime)

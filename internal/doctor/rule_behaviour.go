@@ -171,13 +171,14 @@ func judgeWatched(f *Facts, x *Exchange) opinion {
 	return warn("an idle event stream is closed after %.0f s", lasted).fix(strings.Join(hints, "; ")).saw(x)
 }
 
-// heartbeats counts the comment lines and pings of a stream.
+// heartbeats counts the comment lines and pings of a stream. One alone is that with
+// which servers open it.
 func heartbeats(x *Exchange) string {
 	n := strings.Count("\n"+x.Body, "\n:") + strings.Count(x.Body, `"ping"`)
-	if n == 0 {
+	if n < 2 {
 		return "without heartbeats"
 	}
-	return fmt.Sprintf("with %s", counted(n, "heartbeat", "heartbeats"))
+	return fmt.Sprintf("with %d heartbeats", n)
 }
 
 func judgeBurst(f *Facts) opinion {

@@ -18,7 +18,7 @@ func networkRules() []rule {
 		{id: "network.listener", title: "the process that listens on this machine", needs: []string{"network.tcp"}, judge: judgeListener},
 		{id: "network.tls", title: "the certificate and the TLS version are accepted", shows: true, needs: []string{"network.tcp"}, fails: true, judge: judgeTLS},
 		{id: "network.cert_days", title: "the certificate is valid for long enough", shows: true, needs: []string{"network.tls"}, judge: judgeCertDays},
-		{id: "network.alpn", title: "the version of HTTP that TLS agrees on", needs: []string{"network.tls"}, judge: judgeALPN, reference: "RFC 7301"},
+		{id: "network.alpn", title: "the version of HTTP that TLS agrees on", needs: []string{"network.tls"}, fails: true, judge: judgeALPN, reference: "RFC 7301"},
 		{id: "network.path", title: "the proxies on the way that name themselves", shows: true, needs: []string{"network.tls"}, judge: judgePathTaken},
 		{id: "network.clock", title: "the clock of the server is right", needs: []string{"network.tls"}, judge: judgeClock},
 	}
@@ -145,6 +145,8 @@ func (h Handshake) judge(insecure bool) (opinion, bool) {
 	}
 	seen := []string{h.Address + ": " + h.Subject, "issued by " + h.Issuer, "for " + strings.Join(h.Names, ", "), "valid until " + h.NotAfter.Format(time.DateOnly)}
 	switch {
+	case isNoProtocol(h.Failed): // network.alpn says so
+		return opinion{}, false
 	case strings.Contains(h.Failed, "first record does not look like a TLS handshake"):
 		return fail("the server speaks http on this port, not TLS").fix("use http:// in the address, or turn TLS on at the server").noted(h.Address + ": " + h.Failed), true
 	case h.Failed != "":

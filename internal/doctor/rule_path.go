@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,16 +22,22 @@ func judgeListener(f *Facts) opinion {
 }
 
 func judgeALPN(f *Facts) opinion {
+	if f.Network.PlainH2 {
+		return fail("the server speaks only HTTP/2 on this port, without TLS: clients begin with HTTP/1.1 there").
+			fix("let it speak HTTP/1.1, too, or put TLS in front of it").saw(f.entry())
+	}
 	var agreed []string
 	for _, h := range f.Network.TLS {
-		name := h.ALPN
-		if h.Failed != "" {
+		switch {
+		case isNoProtocol(h.Failed):
+			return fail("TLS agrees on no version of HTTP: the server knows neither h2 nor http/1.1").fix("add http/1.1 to the protocols of ALPN at the server").noted(h.Address + ": " + h.Failed)
+		case h.Failed != "":
 			continue
+		case h.OnlyH2:
+			return fail("the server speaks only HTTP/2: clients that speak HTTP/1.1, as those of the Python SDK do, cannot connect").
+				fix("add http/1.1 to the protocols of ALPN at the server").noted(h.Address + ": a handshake that offers http/1.1 alone is refused")
 		}
-		if name == "" {
-			name = "http/1.1"
-		}
-		agreed = append(agreed, name)
+		agreed = append(agreed, cmp.Or(h.ALPN, "http/1.1"))
 	}
 	if len(agreed) == 0 {
 		return skip("no TLS handshake was done")

@@ -114,6 +114,9 @@ func judgeEvents(f *Facts) opinion {
 func judgeBuffered(f *Facts) opinion {
 	packed, plain := f.first("listen gzip"), f.first("listen identity")
 	switch {
+	case f.silentSSE():
+		return fail("no event comes while the stream of HTTP+SSE is open: something collects the answer").
+			fix("send the endpoint event at once and flush it; turn buffering off on the way: X-Accel-Buffering: no, proxy_buffering off for nginx; no compression").saw(f.first("oldsse"), f.first(lateSSE))
 	case packed.acknowledged(), plain.acknowledged():
 		return pass("events pass at once")
 	case packed.Status != 0 && !packed.isStream():

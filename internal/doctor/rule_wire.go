@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,20 +33,31 @@ func judgeCompress(f *Facts) opinion {
 // Idle times in seconds. Balancers use a connection again within a minute.
 const balancerIdle = 60
 
+// earlySeconds is how much earlier than announced a server may close a connection.
+const earlySeconds = 2
+
 func judgeKeepAlive(f *Facts) opinion {
-	for _, x := range f.Exchanges {
-		if x == nil || mustURL(x.URL).Host != mustURL(f.Target).Host {
-			continue
-		}
-		seconds, ok := keepAlive(x.Header.Get("Keep-Alive"))
-		switch {
-		case !ok:
-		case seconds < balancerIdle && len(f.path()) > 0:
-			return warn("idle connections are closed after %d s, and there is a proxy (%s): now and then it sends a request on a closed one, which gives 502", seconds, strings.Join(f.path(), ", ")).
-				fix("keep idle connections longer than the proxy does, for example 75 s: keepAliveTimeout in Node").saw(x)
-		default:
-			return info("idle connections are kept for %d s", seconds).saw(x)
-		}
+	announced, x := f.announcedIdle()
+	kept, seconds := f.Kept, announced
+	if kept == nil {
+		kept = &KeptAlive{}
+	}
+	measured := kept.IdleMs / 1000
+	if kept.Closed && (x == nil || measured < float64(announced)) {
+		seconds = int(measured)
+	}
+	const fix = "keep idle connections longer than the proxy does, for example 75 s: keepAliveTimeout in Node"
+	switch {
+	case x != nil && kept.Closed && measured < float64(announced-earlySeconds):
+		return warn("the server closes an idle connection after %.1f s, though it announces %d s: a client that believes it sends a request on a closed one", measured, announced).
+			fix("announce what holds: Keep-Alive: timeout must be less than the idle limit of the server and of each proxy").saw(x).noted(kept.text())
+	case (x != nil || kept.Closed) && seconds < balancerIdle && len(f.path()) > 0:
+		return warn("idle connections are closed after %d s, and there is a proxy (%s): now and then it sends a request on a closed one, which gives 502", seconds, strings.Join(f.path(), ", ")).
+			fix(fix).saw(f.probe("idle connection")...).noted(kept.text())
+	case kept.Closed || x == nil && kept.IdleMs > 0:
+		return info("%s", kept.text())
+	case x != nil:
+		return info("idle connections are kept for %d s, as the server says", seconds).saw(x)
 	}
 	list := slices.DeleteFunc(f.probe("latency"), func(x *Exchange) bool { return x.Status == 0 })
 	switch {
@@ -55,6 +67,34 @@ func judgeKeepAlive(f *Facts) opinion {
 		return info("each answer closes its connection").saw(list[:2]...)
 	}
 	return pass("connections are used again")
+}
+
+// announcedIdle returns how many seconds the server says that it keeps connections,
+// and the first answer that says so, nil for none.
+func (f *Facts) announcedIdle() (int, *Exchange) {
+	for _, x := range f.Exchanges {
+		if x == nil || mustURL(x.URL).Host != mustURL(f.Target).Host {
+			continue
+		}
+		if seconds, ok := keepAlive(x.Header.Get("Keep-Alive")); ok {
+			return seconds, x
+		}
+	}
+	return 0, nil
+}
+
+// text says what was measured, "" for nothing.
+func (k *KeptAlive) text() string {
+	seconds := k.IdleMs / 1000
+	switch {
+	case k.IdleMs == 0:
+		return ""
+	case k.Closed && k.Watch:
+		return fmt.Sprintf("an idle connection is closed after %.1f s", seconds)
+	case k.Closed:
+		return fmt.Sprintf("an idle connection is closed within %.1f s", seconds)
+	}
+	return fmt.Sprintf("a connection stays open for %.1f s without a request", seconds)
 }
 
 // keepAlive returns the timeout of a Keep-Alive field.
@@ -76,7 +116,10 @@ const (
 
 func judgeColdStart(f *Facts) opinion {
 	first, second := f.first("initialize"), f.first("future version")
-	if !first.result() {
+	switch {
+	case first.sent() && first.Status == 0 && first.Timing.Total > tooColdStart && f.modern():
+		return fail("initialize has no answer after %.0f s: clients of revisions with sessions give up", first.Timing.Total/1000).fix("answer it, or refuse it at once").saw(first)
+	case !first.result():
 		return notAsked(f)
 	}
 	took := first.Timing.Total / 1000

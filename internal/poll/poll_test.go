@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -228,7 +229,7 @@ func TestRunDoesNotDrift(t *testing.T) {
 		const interval = 100 * time.Millisecond
 		latency := []time.Duration{0, 30, 250, 5, 99}
 		n := 0
-		l := newPipeListener()
+		l := clienttest.NewMemory()
 		srv := &http.Server{ReadHeaderTimeout: time.Hour, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(latency[n%len(latency)] * time.Millisecond)
 			n++
@@ -237,7 +238,7 @@ func TestRunDoesNotDrift(t *testing.T) {
 		go srv.Serve(l)
 		defer srv.Close()
 		c := newClient(t, client.Config{})
-		transport := &http.Transport{DialContext: l.dial}
+		transport := &http.Transport{DialContext: l.Dial}
 		c.HTTP().Transport = transport
 		defer transport.CloseIdleConnections()
 		start := time.Now()
@@ -259,40 +260,6 @@ func TestRunDoesNotDrift(t *testing.T) {
 		}
 	})
 }
-
-// pipeListener is a listener in memory, for virtual time.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case l.conns <- there:
-		return here, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { close(l.done); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "unix"} }
 
 func TestParseAlert(t *testing.T) {
 	s, err := snapshot.Decode([]byte(`{"heapUsedMB": 512, "rssMB": 1, "activeSessions": 5, "toolCallStack": [{"id": "a", "durationMs": 31000}],

@@ -12,26 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
-
-// pipeListener is a listener whose connections stay in the process.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { close(l.done); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // slowServer reads a request, then answers after an hour.
 type slowServer struct{ got *int }
@@ -98,11 +81,13 @@ func TestSlowUploads(t *testing.T) {
 func servePipe(t *testing.T, server http.RoundTripper) net.Conn {
 	p := New(Config{To: &url.URL{Scheme: "http", Host: "server"}, Guard: guard.Guard{Private: true}})
 	p.forward.transport = server
-	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	l := clienttest.NewMemory()
 	srv := &http.Server{Handler: p, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout}
 	go srv.Serve(l)
-	client, far := net.Pipe()
-	l.conns <- far
+	client, err := l.Dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { srv.Close() })
 	return client
 }

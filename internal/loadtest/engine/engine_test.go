@@ -16,49 +16,19 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
-// memory is a listener whose connections are pipes: virtual time passes on them.
-type memory struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (m *memory) Accept() (net.Conn, error) {
-	select {
-	case c := <-m.conns:
-		return c, nil
-	case <-m.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (m *memory) Close() error   { m.once.Do(func() { close(m.done) }); return nil }
-func (m *memory) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (m *memory) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, its := net.Pipe()
-	select {
-	case m.conns <- its:
-		return ours, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-m.done:
-		return nil, &net.OpError{Op: "dial", Err: net.ErrClosed}
-	}
-}
-
 // inMemory serves h in virtual time and returns how to reach it.
 func inMemory(t *testing.T, h http.Handler) Config {
 	t.Helper()
-	l := &memory{conns: make(chan net.Conn), done: make(chan struct{})}
+	l := clienttest.NewMemory()
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Hour}
 	go func() { _ = srv.Serve(l) }()
-	c, err := client.New(client.Config{Dial: l.dial, Timeout: 30 * time.Second})
+	c, err := client.New(client.Config{Dial: l.Dial, Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
