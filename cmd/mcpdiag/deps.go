@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +18,9 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 	"github.com/mcpdiag/mcpdiag/internal/deps/s3"
+	"github.com/mcpdiag/mcpdiag/internal/doctor"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -82,7 +85,7 @@ AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit cod
 		d.named[k.kind] = fs.StringArray(string(k.kind), nil, k.usage+"; repeatable")
 		group(fs, "Servers", string(k.kind))
 	}
-	positiveVar(fs, &d.pid, "from-pid", 0, "take the addresses from the environment of this process (Linux)")
+	positiveVar(fs, &d.pid, "from-pid", 0, "take the addresses from the environment and the arguments of this process (Linux)")
 	fs.StringVar(&d.file, "from-config", "", "take the addresses from the servers of this mcp.json")
 	durationVar(fs, &d.cfg.Interval, "interval", 0, "read counters twice, this far apart, for rates")
 	durationVar(fs, &d.cfg.Slow, "slow", time.Second, "warn of statements that take longer on average")
@@ -170,11 +173,11 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 		}
 	}
 	if d.pid > 0 {
-		environ, err := environOf(d.pid)
+		found, err := dependenciesOfPID(d.pid)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, deps.FromEnviron(environ, fmt.Sprintf(" of pid %d", d.pid))...)
+		all = append(all, found...)
 	}
 	if d.file != "" {
 		found, err := d.a.dependenciesOf(d.file)
@@ -218,22 +221,67 @@ func (a *app) warnPassword(flag, address string) {
 	}
 }
 
-// dependenciesOf returns the servers that an mcp.json names.
+// dependenciesOf returns the servers that the servers of an mcp.json name.
 func (a *app) dependenciesOf(file string) ([]deps.Target, error) {
-	data, name, err := a.readInput(file, maxConfig)
+	data, name, err := a.readInput(file, doctor.MaxServerFile)
 	if err != nil {
 		return nil, err
 	}
-	found, err := deps.FromConfig(data)
+	servers, err := doctor.ReadServers(data, filepath.Dir(file), a.getenv)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return found, nil
+	var all []deps.Target
+	problem := ""
+	for _, s := range servers {
+		all = append(all, deps.FromServer("the server "+s.Name, s.Env, s.Command)...)
+		if s.Problem != "" {
+			problem = fmt.Sprintf(" (server %s: %s)", s.Name, s.Problem)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("reading %s: no environment and no argument in it is the address of a dependency%s; name one with a flag such as --postgres", name, problem)
+	}
+	return all, nil
 }
 
-// environOf returns the environment that a process was started with.
-func environOf(pid int) ([]string, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+// dependenciesOfPID returns the servers that the environment and the arguments of a process
+// name, with which it was started.
+func dependenciesOfPID(pid int) ([]deps.Target, error) {
+	environ, err := listOf(pid, "environ")
+	if err != nil {
+		return nil, err
+	}
+	args, err := listOf(pid, "cmdline")
+	if err != nil {
+		return nil, err
+	}
+	if all := deps.FromServer(fmt.Sprintf("pid %d", pid), environ, args); len(all) > 0 {
+		return all, nil
+	}
+	var open []string
+	for _, peer := range process.Peers(pid) {
+		if flag := usualPorts[peer.Port()]; flag != "" {
+			open = append(open, fmt.Sprintf("--%s %s", flag, fmt.Sprintf(addressForms[flag], peer)))
+		}
+	}
+	if len(open) == 0 {
+		return nil, fmt.Errorf("the environment and the arguments of process %d name no dependency; name one with a flag such as --postgres", pid)
+	}
+	return nil, fmt.Errorf("the environment and the arguments of process %d name no dependency, but by its connections, on usual ports, it uses some; name them: %s", pid, strings.Join(open, " "))
+}
+
+// usualPorts are the ports of servers that say what they are.
+var usualPorts = map[uint16]deps.Kind{5432: deps.Postgres, 6432: deps.Postgres, 6379: deps.Redis, 5672: deps.RabbitMQ, 9090: deps.Prometheus, 9093: deps.Alertmanager}
+
+// addressForms are the addresses of kinds of servers, to be completed by the user.
+var addressForms = map[deps.Kind]string{
+	deps.Postgres: "postgres://USER@%s/DATABASE", deps.Redis: "redis://%s", deps.RabbitMQ: "amqp://USER@%s", deps.Prometheus: "http://%s", deps.Alertmanager: "http://%s",
+}
+
+// listOf returns a list that Linux keeps of a process: its environment or its arguments.
+func listOf(pid int, file string) ([]string, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	switch {
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("reading the environment of process %d: it belongs to another user; run as that user", pid)

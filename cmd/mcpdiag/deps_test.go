@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,11 +11,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
 )
 
@@ -51,18 +56,121 @@ func TestDepsSources(t *testing.T) {
 	}
 	invoke(t, "deps", "--from-config", file).wants(t, exitFinding, "DB of the server db")
 	invoke(t, "deps", "--from-config", "go.mod").wants(t, exitFailure, "reading go.mod")
+	if runtime.GOOS == "linux" {
+		invoke(t, "deps", "--from-pid", "99999999").wants(t, exitFailure, "reading the environment of process 99999999")
+	}
+}
+
+// surroundings are the variables of a server that uses one dependency of each kind. Redis
+// runs; no other does.
+func surroundings(redis string) map[string]string {
+	return map[string]string{
+		"CACHE": redis, "QUEUE_URL": "amqp://u:topsecret@127.0.0.1:1", "DB": unreachable, "PROMETHEUS_URL": "http://127.0.0.1:2", "ALERTMANAGER_URL": "http://127.0.0.1:3", "API_URL": "http://127.0.0.1:4",
+		"S3_BUCKET": "files", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:5", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "topsecret",
+	}
+}
+
+// wantSurroundings wants all dependencies of the surroundings, each with its origin.
+func wantSurroundings(t *testing.T, redis, of string, args ...string) {
+	t.Helper()
+	o := invoke(t, append([]string{"deps", "--format", "json"}, args...)...)
+	if o.code != exitFinding || strings.Contains(o.out+o.err, "topsecret") {
+		t.Fatalf("exit code %d\n%s%s", o.code, o.out, o.err)
+	}
+	var got struct {
+		Servers []deps.Server `json:"servers"`
+		Results []struct{ ID, Severity, Summary string }
+	}
+	if err := json.Unmarshal([]byte(o.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := []deps.Server{
+		{Kind: deps.Alertmanager, Address: "http://127.0.0.1:3", Origin: "ALERTMANAGER_URL of " + of}, {Kind: deps.Redis, Address: redis + "/0", Origin: "CACHE of " + of},
+		{Kind: deps.Postgres, Address: "postgres://u@127.0.0.1:1/app", Origin: "DB of " + of}, {Kind: deps.Prometheus, Address: "http://127.0.0.1:2", Origin: "PROMETHEUS_URL of " + of},
+		{Kind: deps.RabbitMQ, Address: "amqp://u@127.0.0.1:1", Origin: "QUEUE_URL of " + of}, {Kind: deps.S3, Address: "http://127.0.0.1:5/files", Origin: "S3_BUCKET of " + of},
+		{Kind: deps.Postgres, Address: "postgres://arg@127.0.0.1:1/", Origin: "an argument of " + of},
+	}
+	if diff := cmp.Diff(want, got.Servers); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if !slices.ContainsFunc(got.Results, func(f struct{ ID, Severity, Summary string }) bool {
+		return f.ID == "redis.connect" && f.Severity == "pass"
+	}) {
+		t.Errorf("Redis was not reached: %+v", got.Results)
+	}
+}
+
+// The dependencies of a server that runs are found in its environment and its arguments,
+// and of one that names none by its connections.
+func TestDepsFromPID(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		return
+		t.Skip("it needs /proc")
 	}
-	cmd := exec.Command("sleep", "60")
-	cmd.Env = []string{"PG_URL=" + unreachable}
-	if err := cmd.Start(); err != nil {
-		t.Skip("there is no sleep here")
+	redis := depstest.Redis(t).Address
+	start := func(environ []string, shell string, args ...string) string {
+		cmd := exec.Command(shell, args...)
+		cmd.Env = append(environ, "PATH="+os.Getenv("PATH"))
+		stdin, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Skip("there is no shell here: ", err)
+		}
+		t.Cleanup(func() { _ = stdin.Close(); _ = cmd.Wait() })
+		return strconv.Itoa(cmd.Process.Pid)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	pid := strconv.Itoa(cmd.Process.Pid)
-	invoke(t, "deps", "--from-pid", pid).wants(t, exitFinding, "PG_URL of pid "+pid)
-	invoke(t, "deps", "--from-pid", "99999999").wants(t, exitFailure, "reading the environment of process 99999999")
+	var environ []string
+	for name, value := range surroundings(redis) {
+		environ = append(environ, name+"="+value)
+	}
+	pid := start(environ, "sh", "-c", "read line", "server", "postgresql://arg@127.0.0.1:1/")
+	wantSurroundings(t, redis, "pid "+pid, "--from-pid", pid)
+
+	l, err := net.Listen("tcp", "127.0.9.16:6379") // an address of its own, with the usual port
+	if err != nil {
+		t.Skip("the usual port of Redis is taken: ", err)
+	}
+	defer l.Close()
+	pid = start(nil, "bash", "-c", "exec 3<>/dev/tcp/127.0.9.16/6379; read line")
+	if conn, err := l.Accept(); err != nil {
+		t.Fatal(err)
+	} else {
+		defer conn.Close()
+	}
+	invoke(t, "deps", "--from-pid", pid).wants(t, exitFailure, "name them: --redis redis://127.0.9.16:6379")
+	pid = start(nil, "sh", "-c", "read line")
+	invoke(t, "deps", "--from-pid", pid).wants(t, exitFailure, "name no dependency; name one with a flag")
+}
+
+// The dependencies in an mcp.json are found with its placeholders filled in as its host does.
+func TestDepsFromConfig(t *testing.T) {
+	redis := depstest.Redis(t).Address
+	file := filepath.Join(t.TempDir(), "mcp.json")
+	write := func(env map[string]string, arg string) {
+		doc := map[string]any{"mcpServers": map[string]any{"shop": map[string]any{"command": "npx", "args": []string{"-y", "server", arg}, "env": env}}}
+		data, err := json.Marshal(doc)
+		if err == nil {
+			err = os.WriteFile(file, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(surroundings(redis), "postgresql://arg@127.0.0.1:1/")
+	wantSurroundings(t, redis, "the server shop", "--from-config", file)
+
+	env := surroundings(redis)
+	t.Setenv("SHOP_CACHE", redis)
+	t.Setenv("SHOP_PASSWORD", "topsecret")
+	env["CACHE"], env["DB"], env["QUEUE_URL"] = "${SHOP_CACHE}", "postgres://u:${env:SHOP_PASSWORD}@127.0.0.1:1/app", "${SHOP_QUEUE:-amqp://u:topsecret@127.0.0.1:1}"
+	write(env, "postgresql://${SHOP_USER:-arg}@127.0.0.1:1/")
+	wantSurroundings(t, redis, "the server shop", "--from-config", file)
+
+	write(map[string]string{"DB": "postgres://u:${input:password}@h/b"}, "x")
+	invoke(t, "deps", "--from-config", file).wants(t, exitFailure, "DB of the server shop: the address holds ${input:password}")
+	write(map[string]string{"DB": "${input:database}"}, "x")
+	invoke(t, "deps", "--from-config", file).wants(t, exitFailure, "server shop: its host asks for ${input:database}")
 }
 
 // A healthy server is exit code 0, also with --fail-on warn and two readings.

@@ -13,21 +13,14 @@ import (
 // Servers are found by the schemes of values in environments, and in arguments.
 func TestTargets(t *testing.T) {
 	t.Parallel()
-	got, err := FromConfig([]byte(`{"mcpServers": {
-		"db": {"command": "npx", "args": ["-y", "server-postgres", "postgresql://u:p@h/b"], "env": {"DATABASE_URL": "postgres://h/a", "PORT": 3000, "API_URL": "https://h", "PROMETHEUS_URL": "http://p:9090", "QUEUE": "amqp://q", "S3_BUCKET": "store", "AWS_SECRET_ACCESS_KEY": "x", "REDIS_URL": "rediss://c"}},
-		"twin": {"env": {"PG": "postgres://h/a"}}}}`))
-	want := []Target{{Postgres, "postgres://h/a", "DATABASE_URL of the server db", nil}, {Prometheus, "http://p:9090", "PROMETHEUS_URL of the server db", nil}, {RabbitMQ, "amqp://q", "QUEUE of the server db", nil}, {Redis, "rediss://c", "REDIS_URL of the server db", nil}, {S3, "s3://store", "S3_BUCKET of the server db", map[string]string{"AWS_SECRET_ACCESS_KEY": "x"}}, {Postgres, "postgresql://u:p@h/b", "argument 3 of the server db", nil}}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("%v (-want +got)\n%s", err, diff)
+	environ := []string{"DATABASE_URL=postgres://h/a", "PORT=3000", "API_URL=https://h", "PROMETHEUS_URL=http://p:9090", "QUEUE=amqp://q", "S3_BUCKET=store", "AWS_SECRET_ACCESS_KEY=x", "REDIS_URL=rediss://c", "TWIN=postgres://h/a", "X", "HOME=/root://x"}
+	got := FromServer("pid 7", environ, []string{"npx", "-y", "server-postgres", "Postgresql://u:p@h/b", "https://h"})
+	want := []Target{
+		{Postgres, "postgres://h/a", "DATABASE_URL of pid 7", nil}, {Prometheus, "http://p:9090", "PROMETHEUS_URL of pid 7", nil}, {RabbitMQ, "amqp://q", "QUEUE of pid 7", nil},
+		{Redis, "rediss://c", "REDIS_URL of pid 7", nil}, {S3, "s3://store", "S3_BUCKET of pid 7", map[string]string{"AWS_SECRET_ACCESS_KEY": "x"}}, {Postgres, "Postgresql://u:p@h/b", "an argument of pid 7", nil},
 	}
-	got = FromEnviron([]string{"PATH=/bin", "DATABASE_URL=Postgres://u@h/b", "X", "HOME=/root://x"}, " of pid 7")
-	if diff := cmp.Diff([]Target{{Postgres, "Postgres://u@h/b", "DATABASE_URL of pid 7", nil}}, got); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
-	}
-	for text, want := range map[string]string{`{"mcpServers": {}}`: "has neither", `{"a": "postgres://u:topsecret@h"`: "not the JSON"} {
-		if _, err := FromConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {
-			t.Errorf("%s: %v", text, err)
-		}
 	}
 }
 
@@ -38,6 +31,7 @@ func TestRunRefuses(t *testing.T) {
 		"no server":        nil,
 		"DATABASE_URL: no": {{Postgres, "postgres://u:topsecret@h:port/b", "DATABASE_URL", nil}},
 		"REDIS: the path":  {{Redis, "redis://:topsecret@h/x", "REDIS", nil}},
+		"holds ${input:a}": {{Postgres, "postgres://u:${input:a}@h/b", "DB", nil}},
 		"PROM: not an":     {{Prometheus, "http://u:topsecret@h:port", "PROM", nil}},
 		"at most 10":       make([]Target, 11),
 	} {
@@ -60,16 +54,16 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
-// FuzzFromConfig wants every address that is found to be one of a known kind.
-func FuzzFromConfig(f *testing.F) {
-	f.Add([]byte(`{"servers": {"a": {"env": {"B": "postgres://h"}, "args": ["postgresql://c", 1]}}}`))
+// FuzzFromServer wants every address that is found to be one of a known kind.
+func FuzzFromServer(f *testing.F) {
+	f.Add("B=postgres://h", "postgresql://c")
 	kinds := []Kind{Postgres, Redis, RabbitMQ, S3, Prometheus, Alertmanager}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		targets, err := FromConfig(data)
-		for _, target := range targets {
-			if err != nil || !slices.Contains(kinds, target.Kind) {
-				t.Errorf("%v, %+v", err, target)
+	f.Fuzz(func(t *testing.T, variable, arg string) {
+		for _, target := range FromServer("x", []string{variable}, []string{arg}) {
+			if !slices.Contains(kinds, target.Kind) {
+				t.Errorf("%+v", target)
 			}
+			_ = target.unset()
 		}
 	})
 }

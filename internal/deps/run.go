@@ -70,6 +70,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 
 // prepare parses the address of a target.
 func (cfg Config) prepare(t Target) (Server, check, error) {
+	if name := t.unset(); name != "" {
+		return Server{}, nil, fmt.Errorf("the address holds %s, which its host fills in; set that variable, or name the server with --%s", name, t.Kind)
+	}
 	if t.Kind == S3 {
 		return cfg.s3(t)
 	}

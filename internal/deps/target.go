@@ -2,10 +2,6 @@ package deps
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps/rabbitmq"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 	"github.com/mcpdiag/mcpdiag/internal/deps/s3"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Kind is a kind of server.
@@ -129,48 +126,25 @@ func distinct(all []Target) []Target {
 	})
 }
 
-// hostConfig is the part of an mcp.json that names dependencies. VS Code calls its
-// servers "servers".
-type hostConfig struct {
-	MCPServers map[string]hostServer `json:"mcpServers"`
-	Servers    map[string]hostServer `json:"servers"`
-}
-
-type hostServer struct {
-	Env  map[string]any `json:"env"`
-	Args []any          `json:"args"`
-}
-
-// FromConfig returns the servers that the environments and arguments in an mcp.json name.
-func FromConfig(data []byte) ([]Target, error) {
-	var doc hostConfig
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, errors.New("not the JSON of an mcp.json") // its error may repeat a password
-	}
-	if len(doc.MCPServers)+len(doc.Servers) == 0 {
-		return nil, errors.New(`an mcp.json has "mcpServers" or "servers"; this file has neither`)
-	}
-	var all []Target
-	for _, servers := range []map[string]hostServer{doc.MCPServers, doc.Servers} {
-		for _, name := range slices.Sorted(maps.Keys(servers)) {
-			all = append(all, servers[name].targets(name)...)
+// FromServer returns the servers that the environment and the arguments of an MCP server
+// name; of is that server, such as "pid 12".
+func FromServer(of string, environ, args []string) []Target {
+	all := FromEnviron(environ, " of "+of)
+	for _, arg := range args {
+		if kind := kindOf("", arg); kind != "" {
+			all = append(all, Target{kind, arg, "an argument of " + of, nil}.with(environ))
 		}
 	}
-	return distinct(all), nil
+	return distinct(all)
 }
 
-func (s hostServer) targets(name string) []Target {
-	var environ []string
-	for key, value := range s.Env {
-		if text, ok := value.(string); ok {
-			environ = append(environ, key+"="+text)
-		}
+// unset returns a placeholder of an mcp.json in the address that its reader could not fill
+// in, such as ${input:password}.
+func (t Target) unset() string {
+	_, rest, begins := strings.Cut(t.Address, "${")
+	name, _, ends := strings.Cut(rest, "}")
+	if !begins || !ends {
+		return ""
 	}
-	all := FromEnviron(environ, " of the server "+name)
-	for i, value := range s.Args {
-		if text, ok := value.(string); ok && kindOf("", text) != "" {
-			all = append(all, Target{kindOf("", text), text, fmt.Sprintf("argument %d of the server %s", i+1, name), nil}.with(environ))
-		}
-	}
-	return all
+	return "${" + report.Cell(name, 60) + "}"
 }

@@ -142,7 +142,8 @@ type placeholders struct {
 	folder string
 }
 
-// server returns a server with its placeholders filled in.
+// server returns a server with its placeholders filled in. Those without a value stay, and
+// are its problem.
 func (p placeholders) server(name string, e hostEntry) Server {
 	s := Server{Name: report.Cell(name, 60), Header: http.Header{}}
 	var missing []string
@@ -198,7 +199,7 @@ func (p placeholders) fill(text string, missing *[]string) string {
 			}
 		}
 		*missing = append(*missing, found)
-		return ""
+		return found
 	})
 }
 

@@ -3,7 +3,9 @@ package process
 import (
 	"math"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -88,7 +90,38 @@ func FuzzCountStates(f *testing.F) {
 	f.Add([]byte("  sl  local_address\n 0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 1\n"))
 	f.Fuzz(func(_ *testing.T, table []byte) {
 		countStates(table, map[string]bool{"12345": true}, map[byte]float64{})
+		peersIn(table, map[string]bool{"12345": true})
 	})
+}
+
+// The servers that a process is connected to are found over both protocols, those that
+// connect to it as well; sockets that listen are none.
+func TestPeers(t *testing.T) {
+	for _, host := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", host)
+		if err != nil {
+			t.Log("skipped: ", err)
+			continue
+		}
+		defer l.Close()
+		before := netip.MustParseAddrPort(l.Addr().String())
+		if slices.Contains(Peers(os.Getpid()), before) {
+			t.Errorf("%s is only listened at", before)
+		}
+		conn, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if all := Peers(os.Getpid()); !slices.Contains(all, before) {
+			t.Errorf("%s is not in %v", before, all)
+		}
+	}
+	for text, want := range map[string]string{"0100007F:1538": "127.0.0.1:5432", "0000000000000000FFFF00000100007F:18EB": "127.0.0.1:6379", "00000000000000000000000001000000:0001": "[::1]:1", "01:1": "", "0100007F": "", "zz:1": ""} {
+		if got, ok := parsePeer(text); ok != (want != "") || ok && got.String() != want {
+			t.Errorf("%s is %s, %v", text, got, ok)
+		}
+	}
 }
 
 func BenchmarkDetail(b *testing.B) {

@@ -2,7 +2,10 @@
 
 package process
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // counts reads CPU and threads. Only Linux provides the rest at a low cost.
 func (t *Tree) counts(d *Detail) map[ID]time.Duration {
@@ -26,3 +29,6 @@ func (t *Tree) ReadPages(*Detail) {}
 
 // ReadSockets does nothing: only Linux provides the figures.
 func (t *Tree) ReadSockets(*Detail) {}
+
+// Peers returns nothing: only Linux provides the addresses.
+func Peers(int) []netip.AddrPort { return nil }

@@ -2,9 +2,13 @@ package process
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // stat holds the fields of /proc/<pid>/stat that are needed.
@@ -121,4 +125,35 @@ func countStates(table []byte, own map[string]bool, states map[byte]float64) (fo
 		}
 	}
 	return found
+}
+
+// peersIn returns the remote addresses of the connections of /proc/net/tcp or tcp6 whose
+// inodes are in own.
+func peersIn(table []byte, own map[string]bool) (all []netip.AddrPort) {
+	for line := range bytes.Lines(table) {
+		fields := bytes.Fields(line)
+		if len(fields) < 10 || !own[string(fields[9])] || string(fields[3]) != "01" { // tcpEstablished
+			continue
+		}
+		if peer, ok := parsePeer(string(fields[2])); ok {
+			all = append(all, peer)
+		}
+	}
+	return all
+}
+
+// parsePeer reads 0100007F:1538: the address in words of the byte order of the machine,
+// which is little-endian on all that are built for, and the port.
+func parsePeer(text string) (netip.AddrPort, bool) {
+	host, portText, _ := strings.Cut(text, ":")
+	b, err := hex.DecodeString(host)
+	port, portErr := strconv.ParseUint(portText, 16, 16)
+	if err != nil || portErr != nil || len(b)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for word := range slices.Chunk(b, 4) {
+		slices.Reverse(word)
+	}
+	addr, ok := netip.AddrFromSlice(b)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(port)), ok
 }
