@@ -1,9 +1,9 @@
 package logs
 
 import (
-	"fmt"
+	"errors"
 	"reflect"
-	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,126 +24,101 @@ type Filter struct {
 
 // fields are the names that a condition may use.
 type fields struct {
-	Level      int           `expr:"level"`
-	Time       time.Time     `expr:"time"`
-	Message    string        `expr:"message"`
-	Event      string        `expr:"event"`
-	Logger     string        `expr:"logger"`
-	Stream     string        `expr:"stream"`
-	Request    string        `expr:"request"`
-	Session    string        `expr:"session"`
-	User       string        `expr:"user"`
-	Tool       string        `expr:"tool"`
-	Method     string        `expr:"method"`
-	Endpoint   string        `expr:"endpoint"`
-	Status     int           `expr:"status"`
-	Error      string        `expr:"error"`
-	ErrorType  string        `expr:"error_type"`
-	Reason     string        `expr:"reason"`
-	Duration   time.Duration `expr:"duration"`
-	Source     string        `expr:"source"`
-	TraceLevel int           `expr:"trace"`
-	Debug      int           `expr:"debug"`
-	Info       int           `expr:"info"`
-	Notice     int           `expr:"notice"`
-	Warn       int           `expr:"warn"`
-	Warning    int           `expr:"warning"`
-	ErrorLevel int           `expr:"err"`
-	Fatal      int           `expr:"fatal"`
+	Level     int           `expr:"level"`
+	Time      time.Time     `expr:"time"`
+	Message   string        `expr:"message"`
+	Event     string        `expr:"event"`
+	Logger    string        `expr:"logger"`
+	Stream    string        `expr:"stream"`
+	Request   string        `expr:"request"`
+	Session   string        `expr:"session"`
+	User      string        `expr:"user"`
+	Tool      string        `expr:"tool"`
+	Method    string        `expr:"method"`
+	Endpoint  string        `expr:"endpoint"`
+	Status    int           `expr:"status"`
+	Error     string        `expr:"error"`
+	ErrorType string        `expr:"error_type"`
+	Reason    string        `expr:"reason"`
+	Duration  time.Duration `expr:"duration"`
+	Source    string        `expr:"source"`
+
+	Has        func(string) bool   `expr:"has"`
+	Text       func(string) string `expr:"text"`
+	Number     func(string) any    `expr:"number"`
+	DurationOf func(string) any    `expr:"duration_of"`
+	Raw        func(string) any    `expr:"raw"`
 }
 
-// durationLiteral is a duration as people write it: 1s, 500ms, 1.5m.
-var durationLiteral = regexp.MustCompile(`(^|[^\w."'])(\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))\b`)
+// fieldNames are the fields that a condition may use.
+var fieldNames = []string{
+	"level", "time", "message", "event", "logger", "stream", "request", "session", "user", "tool", "method", "endpoint", "status", "error", "error_type",
+	"reason", "duration", "source",
+}
 
-// levelWord is a level as a bare word behind a comparison; "error" would be the text of an error.
-var levelWord = regexp.MustCompile(`\blevel\s*(==|!=|>=|<=|>|<)\s*error\b`)
-
-// ParseFilter compiles a condition. The language is that of github.com/expr-lang/expr,
-// with durations as 1s, levels as bare words, and =~ for regular expressions.
+// ParseFilter compiles a condition. The language is that of github.com/expr-lang/expr, with
+// durations as 1s, levels as bare words, =~ and !~ for regular expressions, and .a.b for the
+// key a.b of the line. An error shows its place in the condition.
 func ParseFilter(condition string) (*Filter, error) {
-	text := outsideQuotes(bracketLists(condition), func(part string) string {
-		part = levelWord.ReplaceAllString(part, "level $1 err")
-		part = strings.ReplaceAll(part, "=~", " matches ")
-		return durationLiteral.ReplaceAllString(part, `${1}span("${2}")`)
-	})
-	program, err := expr.Compile(text, expr.Env(fields{}), expr.AsBool(), expr.Function("span", func(params ...any) (any, error) {
+	if strings.TrimSpace(condition) == "" {
+		return nil, errors.New("the condition is empty; fields are " + strings.Join(fieldNames, ", "))
+	}
+	t, err := translate(condition)
+	if err != nil {
+		return nil, err
+	}
+	program, err := expr.Compile(t.out.String(), expr.Env(fields{}), expr.AsBool(), expr.Function("span", func(params ...any) (any, error) {
 		s, _ := params[0].(string)
 		return time.ParseDuration(s)
 	}, new(func(string) time.Duration)), expr.Function("exists", func(params ...any) (any, error) {
-		return !reflect.ValueOf(params[0]).IsZero(), nil
+		return params[0] != nil && !reflect.ValueOf(params[0]).IsZero(), nil
 	}, new(func(any) bool)))
 	if err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, fmt.Errorf("condition %q: %s; %s", condition, first, filterHelp(condition))
+		return nil, t.explain(err)
 	}
 	return &Filter{program: program}, nil
 }
 
-// listStart is the start of a list in round brackets, as SQL writes it.
-var listStart = regexp.MustCompile(`\bin\s*\($`)
+// keys are the functions that read a key of the line.
+type keys struct{ record *logline.Record }
 
-// bracketLists writes the lists behind "in" with the square brackets of expr.
-func bracketLists(condition string) string {
-	text := []byte(condition)
-	var open []int // indices of brackets that are open
-	quote := byte(0)
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quote != 0 && c == '\\':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '(':
-			open = append(open, i)
-		case c == ')' && len(open) > 0:
-			start := open[len(open)-1]
-			if open = open[:len(open)-1]; listStart.Match(text[:start+1]) {
-				text[start], text[i] = '[', ']'
-			}
-		}
-	}
+func (k keys) has(key string) bool {
+	_, kind := logline.Lookup(k.record, key)
+	return kind != logline.NoValue
+}
+
+func (k keys) text(key string) string {
+	text, _ := logline.Lookup(k.record, key)
 	return string(text)
 }
 
-// singleEquals matches an assignment where a comparison is meant.
-var singleEquals = regexp.MustCompile(`[^=!<>]=[^=~]`)
-
-// filterHelp names the way out of a condition that cannot be compiled.
-func filterHelp(condition string) string {
-	help := "fields are level, time, message, event, logger, stream, request, session, user, tool, method, endpoint, status, error, error_type, reason, duration, source; " +
-		"levels are trace, debug, info, notice, warn, error, fatal; durations are written 500ms, 1s, 2m and times date(\"2026-11-25T09:00:00Z\"); exists(tool) is true where there is one"
-	if singleEquals.MatchString(condition) {
-		return "compare with ==; " + help
+// number returns nil for a value that is no number; a comparison with it is false.
+func (k keys) number(key string) any {
+	if n, err := strconv.ParseFloat(k.text(key), 64); err == nil {
+		return n
 	}
-	return help
+	return nil
 }
 
-// outsideQuotes applies replace to the parts of s that are not quoted.
-func outsideQuotes(s string, replace func(string) string) string {
-	var b strings.Builder
-	for s != "" {
-		open := strings.IndexAny(s, `"'`)
-		if open < 0 {
-			b.WriteString(replace(s))
-			break
-		}
-		b.WriteString(replace(s[:open]))
-		end := open + 1
-		for end < len(s) && s[end] != s[open] {
-			if s[end] == '\\' {
-				end++
-			}
-			end++
-		}
-		end = min(end+1, len(s))
-		b.WriteString(s[open:end])
-		s = s[end:]
+func (k keys) duration(key string) any {
+	if d, ok := logline.ParseDuration([]byte(k.text(key))); ok {
+		return d
 	}
-	return b.String()
+	return nil
+}
+
+func (k keys) raw(key string) any {
+	text, kind := logline.Lookup(k.record, key)
+	switch kind {
+	case logline.NoValue:
+		return nil
+	case logline.Number:
+		return k.number(key)
+	case logline.Bool:
+		return string(text) == "true"
+	case logline.Text:
+	}
+	return string(text)
 }
 
 // Match reports whether e fulfils the condition. A condition that cannot be evaluated is not fulfilled.
@@ -154,13 +129,13 @@ func (f *Filter) Match(e *input.Entry) bool {
 }
 
 func fieldsOf(e *input.Entry) fields {
+	k := keys{e.Record}
 	f := fields{
 		Level: int(e.Level), Message: string(e.Message), Event: string(e.Event), Logger: string(e.Logger), Stream: string(e.Stream),
 		Request: string(e.Request), Session: string(e.Session), User: string(e.User), Tool: string(e.Tool), Method: string(e.Method),
 		Endpoint: string(e.Endpoint), Status: e.Status, Error: string(e.ErrorText), ErrorType: string(e.ErrorType), Reason: string(e.Reason),
 		Duration: e.Duration, Source: e.Source.Name,
-		TraceLevel: int(logline.Trace), Debug: int(logline.Debug), Info: int(logline.Info), Notice: int(logline.Notice),
-		Warn: int(logline.Warn), Warning: int(logline.Warn), ErrorLevel: int(logline.Error), Fatal: int(logline.Fatal),
+		Has: k.has, Text: k.text, Number: k.number, DurationOf: k.duration, Raw: k.raw,
 	}
 	if e.Known {
 		f.Time = time.Unix(0, e.Nanos).UTC()

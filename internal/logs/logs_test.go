@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/logline"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 )
 
@@ -310,14 +311,57 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s: %d entries, want %d", condition, r.Read.Entries, want)
 		}
 	}
-	if _, err := ParseFilter(`tool = "search"`); err == nil || !strings.Contains(err.Error(), "compare with ==") {
-		t.Errorf("got %v", err)
-	}
-	for _, condition := range []string{"levl > warn", "level", "duration >", `"`, "tool = 1"} {
-		if _, err := ParseFilter(condition); err == nil || !strings.Contains(err.Error(), "fields are") {
-			t.Errorf("%s: got %v", condition, err)
+}
+
+// A condition may use any key of the line, and "not" comes after the comparisons.
+func TestFilterKeys(t *testing.T) {
+	const log = `{"level":"error","tool":"search","msg":"a","status":500,"http":{"route":"/mcp","bytes":512,"ok":false},"a.b":"flat","labels":{"app.io/name":"x"},"took":"1.5s","quoted":"17"}
+{"level":"warn","tool":"search","msg":"say \"hi\"","k8s.pod.name":"p-1","x":{"y":{"z":true}},"none":null}
+level=info tool=fetch msg=ok region=eu retries=3 took=2.5s
+2026-11-25 09:00:03 warn: retrying {"attempt":2,"region":"us"}
+`
+	for condition, want := range map[string]int64{
+		`.http.route == "/mcp"`: 1, `.http.bytes > 511.5`: 1, `.a.b == "flat"`: 1, `.labels.app.io/name == "x"`: 1, `.labels["app.io/name"] == "x"`: 1, `.k8s.pod.name =~ "^p"`: 1,
+		`.x.y.z`: 1, `.x.y.z == true`: 1, `.x.y.z.w == 1`: 0, `exists(.x.y)`: 1, `exists(.http.ok)`: 1, `exists(.none)`: 0, `not exists(.http)`: 3, `.none > 5`: 0, `.none != 5`: 4,
+		`.took > 1s`: 2, `.took > 2s`: 1, `.took > 1s500ms`: 1, `.quoted == 17`: 1, `.quoted == "17"`: 1, `.retries >= 3 and .region == "eu"`: 1, `.region in ("eu", "us")`: 2, `.attempt == 2`: 1,
+		`not tool == "search"`: 2, `not tool == "search" and level == info`: 1, `not (tool == "search" or level == info)`: 1, `not not tool == "search"`: 2, `(not tool == "search") or level == error`: 3,
+		`tool == "fetch" or tool == "search" and status == 500`: 2, `(tool == "fetch" or tool == "search") and status == 500`: 1, `tool not in ("search")`: 2,
+		`message contains "\"hi\""`: 1, `message == 'say "hi"'`: 1, `message !~ "^(a|ok)$"`: 2, `level in ("warn", error)`: 3, `level == "ERROR"`: 1, `error == ""`: 4, `duration > 1m30s`: 0,
+	} {
+		f, err := ParseFilter(condition)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if r := read(t, log, func(o *Options) { o.Where = f }); r.Read.Entries != want {
+			t.Errorf("%s: %d entries, want %d", condition, r.Read.Entries, want)
 		}
 	}
+}
+
+// An error in a condition names its place.
+func TestFilterErrors(t *testing.T) {
+	for condition, want := range map[string]string{
+		`tool = "search"`: `column 6, at "=": an assignment; compare with ==`, `levl > warn`: `column 1, at "levl": no field "levl" (did you mean level?)`,
+		`level > wran`: `column 9, at "wran": no level "wran" (did you mean warn?)`, `level`: `column 1, at "level": it is a value`, `duration >`: `at the end: something is missing`,
+		`not (tool == "a"`: `at the end: something is missing`, `message == "x`: `column 12, at "\"x": the text that begins here has no closing quote`, `status >= 500ms`: `column 8, at ">=": >= does not compare a number with a duration`,
+		`duration > 5`: `column 10, at ">": > does not compare a duration such as 1s with a number`, `message == "ä" and tool == nope`: `column 28, at "nope": no field`, `message =~ "["`: `column 9, at "=~": error parsing regexp`,
+		`tool == "a" )`: `column 13, at ")": unexpected here`, `time > date("yesterday")`: `column 13, at "\"yesterday\")": no time`, ` `: "the condition is empty", `.a ==`: "at the end", `..a == 1`: "column 1",
+	} {
+		if _, err := ParseFilter(condition); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", condition, err, want)
+		}
+	}
+}
+
+// No condition ends the program.
+func FuzzFilter(f *testing.F) {
+	f.Add(`level >= warn and tool in ("a", 'b') and not .a["b"].c > 1s500ms or message !~ "x"`)
+	f.Fuzz(func(_ *testing.T, condition string) {
+		if filter, err := ParseFilter(condition); err == nil {
+			filter.Match(&input.Entry{Record: &logline.Record{Inner: []byte(`{"a":{"b":1}}`)}, Source: &input.Source{}})
+		}
+	})
 }
 
 func TestFailOn(t *testing.T) {
