@@ -1,10 +1,10 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -49,7 +49,22 @@ func (b *Batch) record(took time.Duration, err error, meantToFail bool) {
 	if kind == Refused {
 		b.Refused++
 	}
-	b.example(kind, client.Cause(err).Error())
+	b.example(kind, exampleOf(err))
+}
+
+// exampleOf returns the text of an error beside its kind, which it does not repeat.
+func exampleOf(err error) string {
+	var tool *toolError
+	var rpc *mcp.RPCError
+	var s *client.StatusError
+	switch {
+	case errors.As(err, &tool):
+		return cmp.Or(tool.text, "a result without text")
+	case errors.As(err, &s):
+	case errors.As(err, &rpc):
+		return fmt.Sprintf("%d: %s", rpc.Code, rpc.Message)
+	}
+	return client.Cause(err).Error()
 }
 
 // maxKinds bounds the kinds of error that have an example.
@@ -85,18 +100,17 @@ const (
 	noAnswer  = "no answer"
 )
 
-// errTool is a result with isError.
-var errTool = errors.New("the result has isError")
+// toolError is a result with isError.
+type toolError struct{ text string }
 
-func failedTool(text string) error {
-	return fmt.Errorf("%w: %s", errTool, strings.ToValidUTF8(text, ""))
-}
+func (e *toolError) Error() string { return "the result has isError: " + e.text }
 
 func kindOf(err error) string {
 	var s *client.StatusError
 	var rpc *mcp.RPCError
+	var tool *toolError
 	switch {
-	case errors.Is(err, errTool):
+	case errors.As(err, &tool):
 		return ToolError
 	case errors.As(err, &s) && (s.Code == http.StatusTooManyRequests || s.Code == http.StatusServiceUnavailable):
 		return Refused

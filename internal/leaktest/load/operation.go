@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -67,7 +68,7 @@ func (l *Load) call(ctx context.Context, s *mcp.Session, tool *called) error {
 	}
 	answer, err := s.Do(ctx, mcp.CallTool(&tool.Tool, tool.args))
 	if err == nil && answer.IsError {
-		return failedTool(answer.Text)
+		return &toolError{strings.ToValidUTF8(answer.Text, "")}
 	}
 	return err
 }

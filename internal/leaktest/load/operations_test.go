@@ -1,11 +1,15 @@
 package load
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
 // What is kept per call names the tool: a leak of one tool says nothing about the others.
@@ -86,5 +90,27 @@ func TestLatencyOfAllBatches(t *testing.T) {
 	}
 	if l := (&Batch{}).Latency(); l != nil {
 		t.Errorf("no operations: %+v", l)
+	}
+}
+
+// An example of an error stands beside its kind and does not repeat it.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err        error
+		kind, want string
+	}{
+		"JSON-RPC":          {fmt.Errorf("calling echo: %w", &mcp.RPCError{Code: -32602, Message: "no such tool"}), protocol, "-32602: no such tool"},
+		"isError":           {&toolError{"disk full"}, ToolError, "disk full"},
+		"isError, no text":  {&toolError{}, ToolError, "a result without text"},
+		"status":            {&client.StatusError{Code: 500, Status: "500 Internal Server Error"}, status, "the server answered 500 Internal Server Error"},
+		"status and detail": {&client.StatusError{Code: 429, Status: "429 Too Many Requests", Detail: &mcp.RPCError{Code: 1, Message: "slow down"}}, Refused, "the server answered 429 Too Many Requests (JSON-RPC error 1: slow down); the server limits the rate"},
+		"none":              {errors.New("connection reset"), noAnswer, "connection reset"},
+	} {
+		var b Batch
+		b.record(0, c.err, false)
+		if b.Errors[c.kind] != c.want {
+			t.Errorf("%s: %q, want %s: %s", name, b.Errors, c.kind, c.want)
+		}
 	}
 }
