@@ -7,6 +7,7 @@ import "fmt"
 const (
 	minReadings = 9    // fewer readings are not judged
 	minKept     = 6    // readings after the warm-up
+	minLate     = 8    // the last readings, which may show that it stopped to rise
 	warmUpMin   = 3    // readings dropped as warm-up
 	significant = 0.01 // p of a leak
 	chance      = 0.05 // p above which there may be no trend
@@ -62,19 +63,48 @@ func judge(points []Point, per string, strict float64) Judgement {
 		j.Kept = len(points)
 		return j.undecided(TooFew, fmt.Sprintf("%d readings; at least %d are needed", len(points), minReadings))
 	}
-	kept := cutWarmUp(points)
-	j.Kept = len(kept)
-	blank := j
-	j.WarmUp = kept[0].Y - points[0].Y
-	if !j.measure(points, kept, strict) {
-		return blank.undecided(TooFew, "all readings are at the same X, or out of range")
+	if !j.decide(points, cutWarmUp(points), strict) {
+		return j.undecided(TooFew, "all readings are at the same X, or out of range")
 	}
-	j.conclude(points, kept)
+	j.levelOff(points, strict)
 	if j.Verdict != Leak && j.WarmUp > j.Limit {
 		j.Reasons = append(j.Reasons, Reason{Code: WarmUp, Text: fmt.Sprintf(
 			"before that it grew %.1f MB, which counts as warm-up", j.WarmUp)})
 	}
 	return j
+}
+
+// decide computes the figures of kept and concludes. It reports whether there are any.
+func (j *Judgement) decide(points, kept []Point, strict float64) bool {
+	measured := *j
+	measured.WarmUp = kept[0].Y - points[0].Y
+	j.Kept, measured.Kept = len(kept), len(kept)
+	if !measured.measure(points, kept, strict) {
+		return false
+	}
+	*j = measured
+	j.conclude(points, kept)
+	return true
+}
+
+// levelOff clears a series that is undecided because it rose for longer than a warm-up
+// and then stopped, as a cache that fills does. A leak does not stop: the last readings
+// exclude a good part of the rate before them, and show no growth of their own.
+func (j *Judgement) levelOff(points []Point, strict float64) {
+	n := len(points)
+	late := points[n-min(n, max(minLate, thirdOf(n))):]
+	if j.Verdict != Undecided || len(late) >= j.Kept {
+		return
+	}
+	from, to := points[n-j.Kept], late[0]
+	rose := (to.Y - from.Y) / (to.X - from.X) * bytesPerMB
+	end := Judgement{Per: j.Per, Readings: n, P: 1, Steps: []Step{}}
+	if !end.decide(points, late, strict) || end.Verdict == Leak || end.Rate.Low > 0 && end.Growth > end.Limit || end.Rate.High >= stopShare*rose {
+		return
+	}
+	*j = end
+	j.Verdict, j.Smallest = NoLeak, max(j.Smallest, j.Rate.High)
+	j.Reasons = []Reason{{Code: LevelledOff, Text: fmt.Sprintf("it rose by %.1f MB and stopped: in the last %d rounds it grew %.1f MB at most", to.Y-points[0].Y, len(late), max(0, j.most()))}}
 }
 
 // cutWarmUp drops the first third, at least three readings, and keeps at least

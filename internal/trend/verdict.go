@@ -77,19 +77,20 @@ type Reason struct {
 const (
 	TooFew      = "too-few"
 	TooShort    = "too-short"
-	Rising      = "rising"      // the interval of the slope against zero
-	Chance      = "chance"      // the significance of the trend
-	Small       = "small"       // the growth is below the limit
-	Noisy       = "noisy"       // the growth is at most noiseFactor times the noise
-	Settling    = "settling"    // growth slows down
-	NotThirds   = "not-thirds"  // the minima of the three thirds do not rise
-	NotHighest  = "not-highest" // it was as high before
-	Jumps       = "jumps"       // one or two jumps are most of the growth
-	WarmUp      = "warm-up"     // growth in the readings that were dropped
-	Processes   = "processes"   // processes accumulate
-	Flat        = "flat"        // no growth
-	NoTrend     = "no-trend"    // no significant trend
-	FellBack    = "fell-back"   // it returned below its first reading
-	Bounded     = "bounded"     // the interval excludes growth above the limit
-	Interrupted = "interrupted" // the run was disturbed
+	Rising      = "rising"       // the interval of the slope against zero
+	Chance      = "chance"       // the significance of the trend
+	Small       = "small"        // the growth is below the limit
+	Noisy       = "noisy"        // the growth is at most noiseFactor times the noise
+	Settling    = "settling"     // growth slows down
+	NotThirds   = "not-thirds"   // the minima of the three thirds do not rise
+	NotHighest  = "not-highest"  // it was as high before
+	Jumps       = "jumps"        // one or two jumps are most of the growth
+	WarmUp      = "warm-up"      // growth in the readings that were dropped
+	Processes   = "processes"    // processes accumulate
+	Flat        = "flat"         // no growth
+	NoTrend     = "no-trend"     // no significant trend
+	FellBack    = "fell-back"    // it returned below its first reading
+	LevelledOff = "levelled-off" // it rose and stopped
+	Bounded     = "bounded"      // the interval excludes growth above the limit
+	Interrupted = "interrupted"  // the run was disturbed
 )
