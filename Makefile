@@ -18,7 +18,7 @@ test-leaks: ## real servers that leak, and the versions with the fix: over half 
 	MCPDIAG_LEAKS=all go test ./internal/leaktest -run TestExplain -count 1 -timeout 30m
 	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -parallel 3 -timeout 3h -v
 
-test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru for one shape; results go to healthy.csv, and it resumes
+test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru10000 for one shape; results go to healthy.csv, and it resumes
 	MCPDIAG_LEAKS=healthy HEALTHY_SHAPE=$(SHAPE) go test ./cmd/mcpdiag -run TestHealthy -count 1 -timeout 3h -v
 
 check: lint ## everything that must hold before a commit

@@ -5,8 +5,12 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"log"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +21,7 @@ import (
 type keeper struct {
 	entries, leak int
 	shape         string
+	number, entry int // of the shape
 
 	mu    sync.Mutex
 	calls int
@@ -31,14 +36,14 @@ type kept struct {
 	all    [1024][]byte
 }
 
-const entry = 32 << 10
+const cacheEntry = 32 << 10
 
 func (k *keeper) call(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.calls++
 	if k.entries > 0 && k.cache[k.calls%k.entries] == nil {
-		k.cache[k.calls%k.entries] = filled(entry)
+		k.cache[k.calls%k.entries] = filled(cacheEntry)
 	}
 	k.grow()
 	if k.leak > 0 {
@@ -50,44 +55,55 @@ func (k *keeper) call(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.Cal
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "hi"}}}, nil, nil
 }
 
-// The healthy shapes.
+// The healthy shapes, each a name with a number: what is held for so many seconds, an
+// LRU cache of so many entries that fills slowly, a cache that stops at so many entries,
+// all released every so many seconds, a warm-up of so many calls.
 const (
-	small     = 4 << 10
-	heldFor   = 30 * time.Second
-	lruSize   = 10_000
-	lruEvery  = 4 // calls
-	capSize   = 5_000
-	clearTime = time.Minute
-	warmCalls = 250
-	warmEach  = 128 << 10
+	held, lru, stops, cleared, warm = "held", "lru", "cap", "clear", "warm"
+
+	lruEvery = 4 // calls
+	warmEach = 128 << 10
 )
 
 // grow allocates the memory of one call in the chosen shape.
 func (k *keeper) grow() {
 	switch k.shape {
-	case "held30":
-		held := filled(small)
-		time.AfterFunc(heldFor, func() { held[0]++ })
-	case "lru":
+	case held:
+		held := filled(k.entry)
+		time.AfterFunc(k.seconds(), func() { held[0]++ })
+	case lru:
 		if k.calls%lruEvery == 0 {
-			k.cache[-1-k.calls/lruEvery%lruSize] = filled(small)
+			k.cache[-1-k.calls/lruEvery%k.number] = filled(k.entry)
 		}
-	case "cap5000":
-		if len(k.cache) < capSize {
-			k.cache[-k.calls] = filled(small)
+	case stops:
+		if len(k.cache) < k.number {
+			k.cache[-k.calls] = filled(k.entry)
 		}
-	case "clear60":
-		k.list = append(k.list, filled(small))
-	case "warm250":
-		if k.calls <= warmCalls {
+	case cleared:
+		k.list = append(k.list, filled(k.entry))
+	case warm:
+		if k.calls <= k.number {
 			k.list = append(k.list, filled(warmEach))
 		}
 	}
 }
 
+func (k *keeper) seconds() time.Duration { return time.Duration(k.number) * time.Second }
+
+// setShape sets the shape from a name with a number, such as lru10000.
+func (k *keeper) setShape(text string) error {
+	k.shape = strings.TrimRight(text, "0123456789")
+	if !slices.Contains([]string{held, lru, stops, cleared, warm}, k.shape) {
+		return fmt.Errorf("unknown shape %q", text)
+	}
+	n, err := strconv.Atoi(text[len(k.shape):])
+	k.number = n
+	return err
+}
+
 // clear releases everything now and then.
 func (k *keeper) clear() {
-	for range time.Tick(clearTime) {
+	for range time.Tick(k.seconds()) {
 		k.mu.Lock()
 		k.list = nil
 		k.mu.Unlock()
@@ -108,9 +124,10 @@ func main() {
 	k := &keeper{cache: map[int][]byte{}, kept: &kept{}}
 	flag.IntVar(&k.entries, "cache", 0, "entries of 32 KB in a cache that the first calls fill")
 	flag.IntVar(&k.leak, "leak", 0, "bytes that are kept of each call")
-	flag.StringVar(&k.shape, "shape", "", "healthy shape: held30, lru, cap5000, clear60 or warm250")
+	flag.Func("shape", "healthy shape, such as held30, lru10000, cap5000, clear60 or warm250", k.setShape)
+	flag.IntVar(&k.entry, "entry", 4<<10, "bytes of an entry of the shape")
 	flag.Parse()
-	if k.shape == "clear60" {
+	if k.shape == cleared {
 		go k.clear()
 	}
 	server := mcp.NewServer(&mcp.Implementation{Name: "memory", Version: "1"}, nil)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,12 +66,25 @@ func leakyServers(t *testing.T) []leaky {
 	}
 }
 
-// healthyShapes lists memory behaviours that look like a leak for a while, with the
-// number of runs of each; see bench/memory.
-var healthyShapes = []struct {
+// shape is a memory behaviour that looks like a leak for a while, and the number of
+// runs of it; see bench/memory.
+type shape struct {
 	name string
 	runs int
-}{{"held30", 10}, {"lru", 10}, {"cap5000", 3}, {"clear60", 3}, {"warm250", 3}, {"cache1000", 3}}
+}
+
+// healthyShapes returns all shapes, or the one with this name, which may have another
+// number than those of the list, such as lru20000.
+func healthyShapes(only string) []shape {
+	all := []shape{{"held30", 10}, {"lru10000", 10}, {"cap5000", 3}, {"clear60", 3}, {"warm250", 3}, {"cache1000", 3}}
+	if only == "" {
+		return all
+	}
+	if i := slices.IndexFunc(all, func(s shape) bool { return s.name == only }); i >= 0 {
+		return all[i : i+1]
+	}
+	return []shape{{only, 3}}
+}
 
 // healthyServers returns servers of a healthy shape in Go and in Node.
 func healthyServers(t *testing.T, shape string) []leaky {
@@ -105,14 +119,11 @@ const healthyResults = "../../healthy.csv"
 // file of results has already are not repeated.
 func TestHealthy(t *testing.T) {
 	if os.Getenv("MCPDIAG_LEAKS") != "healthy" {
-		t.Skip("it takes hours; make test-healthy runs it, SHAPE=lru one shape")
+		t.Skip("it takes hours; make test-healthy runs it, SHAPE=lru10000 one shape")
 	}
 	installLeaks(t)
 	done, _ := os.ReadFile(healthyResults) // none at first
-	for _, shape := range healthyShapes {
-		if only := os.Getenv("HEALTHY_SHAPE"); only != "" && only != shape.name {
-			continue
-		}
+	for _, shape := range healthyShapes(os.Getenv("HEALTHY_SHAPE")) {
 		for _, s := range healthyServers(t, shape.name) {
 			for nth := range shape.runs {
 				key := fmt.Sprintf("%s,%s,%d,", shape.name, s.name, nth+1)
