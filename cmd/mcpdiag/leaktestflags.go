@@ -30,7 +30,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	positiveVar(fs, &l.cfg.Users, "users", 40, "virtual users")
 	positiveVar(fs, &l.cfg.Calls, "calls", 10, "calls of each user in a round")
 	positiveVar(fs, &l.cfg.Rounds, "rounds", 0, "run exactly this many rounds (default: until decided)")
-	durationVar(fs, &l.cfg.Settle, "delay", 3*time.Second, "settle time: idle time after each round")
+	durationVar(fs, &l.cfg.Settle, "delay", 3*time.Second, "settle time: idle time after each round; by default half as long where the live heap is read")
 	durationVar(fs, &l.cfg.Expiry, "expiry", 0, "lifetime of abandoned sessions; readings of them wait for it")
 	durationVar(fs, &l.cfg.Hold, "hold", 90*time.Second, "idle this long before a leak is believed; 0 to skip")
 	durationVar(fs, &l.cfg.MaxTime, "max-time", 15*time.Minute, "start no round after this time")
@@ -106,6 +106,9 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
 	cfg.Fixed = l.a.given(cmd, "users") || l.a.given(cmd, "calls")
+	if !l.a.given(cmd, "delay") {
+		cfg.LiveSettle = cfg.Settle / 2
+	}
 	cfg.NoHeap, cfg.NoExplain = l.rss, !l.explain
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
 	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, l.a.args...), version()

@@ -148,7 +148,7 @@ func (in *leakArgs) config() (*leaktest.Config, error) {
 		memory = min(memory, int64(system.Available/2))
 	}
 	cfg := &leaktest.Config{
-		Tools: []string{in.Tool}, Harmless: true, Users: in.Users, Calls: 10, Settle: 3 * time.Second, Hold: 30 * time.Second,
+		Tools: []string{in.Tool}, Harmless: true, Users: in.Users, Calls: 10, Settle: 3 * time.Second, LiveSettle: 3 * time.Second / 2, Hold: 30 * time.Second,
 		MaxTime: time.Duration(minutes * float64(time.Minute)), MaxMemory: memory, Ready: exchangeTime,
 		Repeat: []string{"mcpdiag", "leaktest"},
 	}

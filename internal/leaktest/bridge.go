@@ -17,7 +17,7 @@ import (
 // newConductor returns a conductor of the server.
 func (r *run) newConductor() *conduct.Conductor {
 	return &conduct.Conductor{
-		Config: conduct.Config{Users: r.cfg.Users, Calls: r.cfg.Calls, Fixed: r.cfg.Fixed, Rounds: r.cfg.Rounds, Settle: r.cfg.Settle,
+		Config: conduct.Config{Users: r.cfg.Users, Calls: r.cfg.Calls, Fixed: r.cfg.Fixed, Rounds: r.cfg.Rounds, Settle: r.cfg.Settle, LiveSettle: r.cfg.LiveSettle,
 			Expiry: r.cfg.Expiry, Hold: r.cfg.Hold, MaxTime: r.cfg.MaxTime, MaxMB: float64(r.cfg.MaxMemory) / mib, HeapMB: float64(r.server.heapLimit) / mib},
 		Server: conduct.Server{
 			Run: r.guarded, Settle: r.settle, Memory: r.server.memory, Files: r.server.files, FileLimit: fileLimit(r.server.info.PID),
@@ -67,7 +67,7 @@ func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 	r.load.CloseIdle()
 	sleep(ctx, (wait-last)/2)
 	r.collect(ctx)
-	_, _ = r.liveMB(ctx) // RSS is quieter after it
+	before, _ := r.liveMB(ctx) // RSS is quieter after it
 	sleep(ctx, (wait-last)/2)
 	reading := conduct.Reading{}
 	reading.TreeMB = math.Inf(1)
@@ -90,6 +90,9 @@ func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 	}
 	r.counts(ctx, &reading.Round)
 	reading.LiveMB, reading.Partial = r.liveMB(ctx)
+	if reading.LiveMB != nil && before != nil { // buffers of requests come and go
+		*reading.LiveMB = min(*reading.LiveMB, *before)
+	}
 	return reading
 }
 

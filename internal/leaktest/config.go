@@ -37,6 +37,7 @@ type Config struct {
 	Attribute    bool     // Factors were not named one by one
 	Rounds       int      // exactly this many; 0 is as many as the verdict needs
 	Settle       time.Duration
+	LiveSettle   time.Duration // where the live heap is read, 0 for Settle
 	Expiry       time.Duration // lifetime of abandoned sessions, 0 if unknown
 	Hold         time.Duration // idle time before a leak is believed, 0 for none
 	MaxTime      time.Duration

@@ -18,6 +18,7 @@ type Config struct {
 	Fixed        bool // the user chose them
 	Rounds       int  // exactly this many; 0 is as many as the verdict needs
 	Settle       time.Duration
+	LiveSettle   time.Duration // where the live heap of the whole server is read, 0 for Settle
 	Expiry       time.Duration // lifetime of abandoned sessions, 0 if unknown
 	Hold         time.Duration // idle time before a leak is believed, 0 for none
 	MaxTime      time.Duration
@@ -96,6 +97,7 @@ type Conductor struct {
 	named       int           // tasks that do not run unasked
 	extendUntil time.Time     // the phase may get more rounds until then
 	reserved    time.Duration // for the tasks after this one
+	room        float64       // MB by which the server might grow when the phase began
 	current     *judge.Phase
 	task        *Task
 }

@@ -77,9 +77,11 @@ func fell(kept []judge.Count, r *judge.Round) bool {
 // smaller one could not be told from noise.
 const (
 	secondShare = 3
-	secondNoise = 4   // times the noise by which a leak must grow
-	slackShare  = 0.5 // of RSS that may be free: Go collects when the heap has doubled
-	overSlack   = 1.2 // times the slack by which a leak must grow
+	secondNoise = 4    // times the noise by which a leak must grow
+	leastSecond = 1000 // operations, where the live heap is read
+	liveNoise   = 40   // times its noise by which a leak must grow then
+	slackShare  = 0.5  // of RSS that may be free: Go collects when the heap has doubled
+	overSlack   = 1.2  // times the slack by which a leak must grow
 )
 
 // secondLoad loads the server once more and lets it idle for the time of the first
@@ -87,13 +89,15 @@ const (
 func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *judge.Hold, n int, took time.Duration) {
 	rate := p.Rate.Bytes / mib
 	n = max(n, int(p.Trend.Span/secondShare), int(secondNoise*p.Trend.Noise/max(rate, 1e-9)))
-	if !h.Fell() {
+	switch {
+	case h.Fell():
+	case p.By == judge.ByLive: // nothing delays its readings
+		n, took = min(n, max(leastSecond, int(liveNoise*p.Trend.Noise/max(rate, 1e-9)))), 0
+	default:
 		n = max(n, min(int(overSlack*h.SlackMB/max(rate, 1e-9)), c.affordable(p, took)))
-	}
-	n = min(n, secondShare*mostOperations, int(c.headroom()/max(rate, 1e-9)))
-	if !h.Fell() {
 		took /= secondShare
 	}
+	n = min(n, secondShare*mostOperations, int(c.headroom()/max(rate, 1e-9)))
 	if c.Full || n <= 0 || c.MaxTime-time.Since(c.start) < took {
 		return
 	}

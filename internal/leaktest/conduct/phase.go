@@ -1,6 +1,7 @@
 package conduct
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,6 +20,7 @@ func (c *Conductor) phase(ctx context.Context, t *Task) *judge.Phase {
 		t.Select()
 	}
 	defer c.Server.End(context.WithoutCancel(ctx), &t.Operation)
+	c.room = c.roomFor(t)
 	n := c.calibrate(ctx, t)
 	c.Server.Begin(ctx, &t.Operation)
 	base := c.settle(ctx, t, judge.Round{From: c.elapsed(), Loaded: c.elapsed()})
@@ -116,10 +118,14 @@ func (c *Conductor) settle(ctx context.Context, t *Task, round judge.Round) judg
 
 // wait returns the settle time of a task.
 func (c *Conductor) wait(t *Task) time.Duration {
-	if t.Has(load.HeldByTime) {
-		return c.Settle + c.Expiry
+	settle := c.Settle
+	if c.current != nil && c.current.LiveKnown() {
+		settle = cmp.Or(c.LiveSettle, c.Settle)
 	}
-	return c.Settle
+	if t.Has(load.HeldByTime) {
+		return settle + c.Expiry
+	}
+	return settle
 }
 
 // more decides whether p needs another round.
@@ -131,29 +137,40 @@ func (c *Conductor) more(t *Task, p *judge.Phase) bool {
 	if time.Since(c.start) > c.MaxTime {
 		return false
 	}
+	return wants(p, n, c.usual(t), c.suspected(p)) && (n < c.usual(t) || time.Now().Before(c.until(p)))
+}
+
+// until returns when the phase gets no more rounds. The hold time is worth more than
+// longer load, and a suspected cache more than the share of a single load.
+func (c *Conductor) until(p *judge.Phase) time.Time {
 	until := c.extendUntil
-	if p.Verdict() == trend.Leak && p.By == judge.ByLive { // the hold time is worth more than longer load
+	if c.suspected(p) && c.named <= 1 {
+		until = c.start.Add(c.MaxTime - c.reserved)
+	}
+	if p.Verdict() == trend.Leak && p.By != judge.ByCount {
 		until = until.Add(-c.holdTime() - secondLoadTime)
 	}
-	return wants(p, n, c.usual(t)) && (n < c.usual(t) || time.Now().Before(until))
+	return until
 }
 
-// A leak of the live heap is believed early if it is larger than most caches, or has
-// lasted for more operations than caches take to fill.
+// Growth is hardly that of a cache that fills if it has lasted for more operations than
+// caches take to fill, exceeds the size of most caches of most numbers of entries, or
+// takes a share of what the server may hold.
 const (
-	believedMB         = 64.0
-	believedOperations = 100_000
+	believedOperations = 150_000
+	believedMB         = 256.0
+	believedEntries    = 25_000
+	believedShare      = 0.5
 )
 
-// believed reports whether growth of the live heap is hardly that of a cache.
-func believed(p *judge.Phase) bool {
-	first, last := &p.Rounds[0], &p.Rounds[len(p.Rounds)-1]
-	return p.Measured(last, judge.ByLive)-p.Measured(first, judge.ByLive) >= believedMB || last.Operations >= believedOperations
-}
-
-// suspected reports whether the live heap grows, but may yet be a cache that fills.
-func suspected(p *judge.Phase) bool {
-	return p.Verdict() == trend.Leak && p.By == judge.ByLive && !believed(p)
+// suspected reports whether the memory of p grows, but may yet be that of a cache that fills.
+func (c *Conductor) suspected(p *judge.Phase) bool {
+	if p.Verdict() != trend.Leak || p.By == judge.ByCount {
+		return false
+	}
+	last := &p.Rounds[len(p.Rounds)-1]
+	grown := p.Measured(last, p.By) - p.Measured(&p.Rounds[0], p.By)
+	return last.Operations < believedOperations && (grown < believedMB || last.Operations < believedEntries) && grown < believedShare*c.room
 }
 
 // usual returns the number of rounds of a phase that is decided early: fewer if the
@@ -179,19 +196,17 @@ func keptTime(p *judge.Phase) time.Duration {
 }
 
 // wants reports whether the verdict on p after n rounds can still change.
-func wants(p *judge.Phase, n, usual int) bool {
+func wants(p *judge.Phase, n, usual int, suspected bool) bool {
 	t := &p.Trend
 	switch {
 	case n >= mostRounds:
-		return false
+		return suspected
 	case n >= countedRounds && p.By == judge.ByCount:
 		return false
-	case n < usual:
+	case n < usual || suspected:
 		return true
 	case t.Verdict == trend.Leak && t.Bends && n < bentRounds:
 		return p.By != judge.ByCount
-	case suspected(p):
-		return true
 	case t.Verdict == trend.Leak && p.By == judge.ByLive:
 		return false
 	case t.Verdict == trend.Leak:

@@ -18,6 +18,7 @@ const (
 	slowest        = 4     // times the load time that a round of all users may take
 	coldSteps      = 3     // of the ramp: the server is cold
 	resizedRounds  = 3     // whose size may differ: at least three are dropped as warm-up
+	roomShare      = 10    // a longer round may take a tenth of the room for growth
 	probeShare     = 20    // the ramp may take a twentieth of the memory
 	mostHeldMB     = 100.0 // that a load may keep which the user did not name
 )
@@ -52,6 +53,14 @@ func (c *Conductor) headroom() float64 {
 	return max(0, room)
 }
 
+// roomFor returns how much the server may grow under a load, in MB.
+func (c *Conductor) roomFor(t *Task) float64 {
+	if t.Has(load.Unasked) {
+		return min(c.headroom(), mostHeldMB/believedShare)
+	}
+	return c.headroom()
+}
+
 // size returns the number of operations in a round.
 func (c *Conductor) size(t *Task, each cost) int {
 	n, least := int(each.rate*c.loadTime(t).Seconds()), leastOther
@@ -81,8 +90,8 @@ func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 	if c.chosen(t) || last.Operations == 0 {
 		return n
 	}
-	if (p.WaitsForCollector() || suspected(p)) && last.Loaded-last.From < slowest*c.loadTime(t).Seconds() {
-		return min(2*n, mostOperations)
+	if (p.WaitsForCollector() || c.suspected(p)) && last.Loaded-last.From < slowest*c.loadTime(t).Seconds() {
+		return min(2*n, max(n, c.affords(p)))
 	}
 	if last.Number >= resizedRounds {
 		return n
@@ -95,6 +104,12 @@ func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 		return min(s, 4*n)
 	}
 	return n
+}
+
+// affords returns the operations of a round that takes little of the room for growth.
+func (c *Conductor) affords(p *judge.Phase) int {
+	each := max(p.Rate.Bytes/mib, 1e-9)
+	return int(min(mostOperations, c.room/roomShare/each))
 }
 
 // ramp makes growing numbers of operations, up to half a second of them, and

@@ -43,6 +43,12 @@ func (f *facts) confirmed(reasons []trend.Reason) []trend.Reason {
 		"it was still retained after %.0f s of idleness, so it is not memory held for a shorter time", f.Hold.Seconds)})
 }
 
+// steady says which caches the operations rule out.
+func (f *facts) steady() trend.Reason {
+	return trend.Reason{Code: Unfilled, Leak: true, Text: fmt.Sprintf(
+		"it grew to the end of %s operations, so it is not a cache that fewer fill; a larger one is not ruled out", report.Count(f.Operations))}
+}
+
 // unexpired reports whether growth may be sessions that have not expired yet.
 func (f *facts) unexpired() bool {
 	return f.mayHold() && f.memory.Span > 0 && (!f.cleared() || f.heapHidden())
@@ -126,7 +132,7 @@ func (f *facts) heapLeak() conclusion {
 			reasons = append(reasons, reason)
 		}
 	}
-	return conclusion{trend.Leak, ByHeap, r, f.confirmed(reasons)}
+	return conclusion{trend.Leak, ByHeap, r, append(f.confirmed(reasons), f.steady())}
 }
 
 // heapGrows reports whether the heap grew by more than is passed over.

@@ -35,7 +35,7 @@ func (f *facts) outsideLeak() conclusion {
 	reasons := append([]trend.Reason{{Code: Outside, Leak: true, Text: fmt.Sprintf(
 		"RSS grew by %s while the live heap grew by %s: what is kept is not objects of the runtime, but native memory, such as that of an addon, of worker threads or of buffers",
 		Bytes(f.outside.Growth*mib), Bytes(max(0, f.memory.Growth)*mib))}}, f.outside.Reasons...)
-	return conclusion{trend.Leak, ByRSS, f.outside.Rate, f.confirmed(reasons)}
+	return conclusion{trend.Leak, ByRSS, f.outside.Rate, append(f.confirmed(reasons), f.steady())}
 }
 
 // witness says where RSS and the live heap differ.

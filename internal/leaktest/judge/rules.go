@@ -37,6 +37,7 @@ const (
 	Unexpired   = "unexpired"     // sessions may not have expired
 	Released    = "released"      // the server released it after a while
 	KeptIdle    = "kept-idle"     // it did not
+	Unfilled    = "unfilled"      // the operations filled no cache
 	LazyHeap    = "lazy-heap"     // a collector may not have run yet
 	HeapGrows   = "heap"          // the heap that the server reports grows
 	OutOfMemory = "out-of-memory" // the server ran out of memory
@@ -183,7 +184,7 @@ func (f *facts) disturbed() bool { return f.cleared() && len(f.disturbances) > 0
 func (f *facts) rssLeaks() bool  { return f.memory.Verdict == trend.Leak }
 
 func (f *facts) rssLeak() conclusion {
-	return conclusion{trend.Leak, f.basis(), f.memory.Rate, append(f.confirmed(f.memory.Reasons), f.witness()...)}
+	return conclusion{trend.Leak, f.basis(), f.memory.Rate, append(append(f.confirmed(f.memory.Reasons), f.steady()), f.witness()...)}
 }
 
 // accumulates reports whether a count grows with the operations and nothing
