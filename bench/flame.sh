@@ -15,22 +15,7 @@ rounds=${FLAME_ROUNDS:-5}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# measure COMMAND… prints the least wall seconds of some rounds, the largest memory in
-# KiB, and the least CPU seconds, which other work on the machine disturbs less.
-measure() {
-  python3 - "$rounds" "$@" <<'PY'
-import os, resource, subprocess, sys, time
-def cpu():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-best = least = float("inf")
-for _ in range(int(sys.argv[1])):
-    start, before = time.perf_counter(), cpu()
-    subprocess.run(sys.argv[2:], check=True, stdout=open(os.devnull, "w"), stderr=subprocess.DEVNULL)
-    best, least = min(best, time.perf_counter() - start), min(least, cpu() - before)
-print(f"{best:.3f} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss} {least:.3f}")
-PY
-}
+measure() { python3 bench/measure.py "$rounds" "$@"; }
 row() { printf '%-34s %9s s %9s KiB %9s s of CPU\n' "$@"; }
 ratio() { python3 -c "print(f'{$1/$2:.1f}')"; }
 
