@@ -32,6 +32,7 @@ type differ struct {
 	threshold int64
 	exact     bool // the threshold was given
 	command   []string
+	heap      bool
 
 	warnings   []string
 	commandErr error
@@ -70,7 +71,7 @@ a leak from a warm-up.`,
 			operands, command := splitDash(cmd, args)
 			d.command, d.exact = command, a.given(cmd, "threshold")
 			around := len(operands) == 1 && isURL(operands[0])
-			for _, flag := range []string{"wait", "settle"} {
+			for _, flag := range []string{"wait", "settle", "heap"} {
 				if cmd.Flags().Changed(flag) && !around {
 					return usagef("--%s is for one URL, which is asked twice", flag)
 				}
@@ -82,12 +83,13 @@ a leak from a warm-up.`,
 	durationVar(fs, &d.wait, "wait", 10*time.Second, "with one URL and no command: time to wait before the second snapshot")
 	durationVar(fs, &d.settle, "settle", 10*time.Second, "with one URL: idle time for the garbage collector, before the second snapshot")
 	sizeVar(fs, &d.threshold, "threshold", 0, "tolerated growth; 0: none (default a quarter, and at least 8MB of a heap, 16MB of the memory of a process)")
+	fs.BoolVar(&d.heap, "heap", false, "with one URL: name the object or line that keeps memory; opens the inspector of a Node.js server on a loopback port for two heap snapshots, reads /debug/pprof/heap of a Go server")
 	fs.StringVar(&d.target, "target", "", "for a trace of several targets: part of the address of the one to compare")
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
 	formatVar(cmd, fs, &format)
 	d.from.addFlags(cmd, fs)
 	d.conn.addFlags(fs, 10*time.Second)
-	group(fs, "Comparison", "threshold", "wait", "settle", "target")
+	group(fs, "Comparison", "threshold", "wait", "settle", "heap", "target")
 	group(fs, "Output", "output", "format")
 	foundMaySet(fs, "url", "threshold", "wait", "settle", "target", "format")
 	paths(fs, "output")
@@ -111,14 +113,21 @@ func refuseNothing(cmd *cobra.Command, args []string) error {
 }
 
 func (d *differ) run(ctx context.Context, operands []string, output string, format choice) error {
-	before, after, err := d.sides(ctx, operands)
+	targets, err := d.connect(operands)
+	if err != nil {
+		return err
+	}
+	compare := d.compare
+	if d.heap {
+		compare = d.withHeap
+	}
+	res, err := compare(ctx, operands, targets)
 	if errors.Is(err, diff.ErrChoose) {
 		return usageError{err}
 	}
 	if err != nil {
 		return err
 	}
-	res := diff.Compare(before, after, diff.Options{ThresholdMB: float64(d.threshold) / (1 << 20), Lenient: !d.exact})
 	res.Warnings = append(res.Warnings, d.warnings...)
 	if d.commandErr != nil {
 		res.Command = d.commandErr.Error()
@@ -127,16 +136,17 @@ func (d *differ) run(ctx context.Context, operands []string, output string, form
 	return d.a.conclude(output, format.value, res)
 }
 
-// sides takes or reads both sides.
-func (d *differ) sides(ctx context.Context, operands []string) (before, after diff.Window, err error) {
-	if d.source, err = d.from.source(); err != nil {
-		return before, after, err
-	}
-	d.source.Collect = true
-	targets, err := d.connect(operands)
+// compare takes or reads both sides, and compares them.
+func (d *differ) compare(ctx context.Context, operands []string, targets []*url.URL) (*diff.Result, error) {
+	before, after, err := d.sides(ctx, operands, targets)
 	if err != nil {
-		return before, after, err
+		return nil, err
 	}
+	return diff.Compare(before, after, diff.Options{ThresholdMB: float64(d.threshold) / (1 << 20), Lenient: !d.exact}), nil
+}
+
+// sides takes or reads both sides.
+func (d *differ) sides(ctx context.Context, operands []string, targets []*url.URL) (before, after diff.Window, err error) {
 	single := len(operands) == 1
 	switch {
 	case single && targets[0] != nil:
@@ -161,7 +171,11 @@ func (d *differ) sides(ctx context.Context, operands []string) (before, after di
 }
 
 // connect finds the operands that are URLs, and opens a client for them.
-func (d *differ) connect(operands []string) ([]*url.URL, error) {
+func (d *differ) connect(operands []string) (_ []*url.URL, err error) {
+	if d.source, err = d.from.source(); err != nil {
+		return nil, err
+	}
+	d.source.Collect = true
 	targets := make([]*url.URL, len(operands))
 	var urls []*url.URL
 	for i, operand := range operands {
@@ -178,7 +192,6 @@ func (d *differ) connect(operands []string) ([]*url.URL, error) {
 	if len(urls) == 0 {
 		return targets, nil
 	}
-	var err error
 	d.client, err = d.conn.open(d.a, urls, len(urls))
 	return targets, err
 }

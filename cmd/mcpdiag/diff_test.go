@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/pprof"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -79,4 +82,65 @@ func TestDiffOfAColdGoServer(t *testing.T) {
 	if code != 0 || asked.Load() != uri || !strings.Contains(out.String(), srv.URL+uri) || !strings.Contains(out.String(), "no leak seen: heap") {
 		t.Errorf("exit code %d, asked %v: %s%s", code, asked.Load(), out.String(), errs.String())
 	}
+}
+
+// The holder of what a Node server keeps per call is named, and its inspector closed again.
+func TestDiffNamesTheHolder(t *testing.T) {
+	t.Parallel()
+	s := startInspected(t, "testdata/node/leaky.js")
+	line, err := s.lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := strings.TrimSpace(line)
+	load := `const http = require('http'), agent = new http.Agent({keepAlive: true});
+		const go = (n) => n ? http.get(process.argv[1], {agent}, r => r.resume().on('end', () => go(n - 1))) : agent.destroy();
+		go(1000)`
+	o := invoke(t, "diff", url, "--heap", "--settle", "0", "--", "node", "-e", load, url)
+	for _, want := range []string{"objects (", "per operation stay in registry.sessions (Map)", "was made in Session ", "callsTotal           0    1000"} {
+		o.wants(t, exitOK, want)
+	}
+	if strings.Contains(o.out, "secret") {
+		t.Errorf("a content was printed:\n%s", o.out)
+	}
+	address := regexp.MustCompile(`127\.0\.0\.1:\d+$`).FindString(strings.Split(o.err, "\n")[0])
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Errorf("the inspector still listens on %q", address)
+	}
+}
+
+var remembered [][]byte
+
+// remember keeps 16 MB for 200 calls.
+func remember() {
+	for range 200 {
+		remembered = append(remembered, make([]byte, 80<<10))
+	}
+}
+
+// The line of what a Go server keeps per call is named. It is this process that is
+// measured, so no other test may run beside it.
+func TestDiffNamesTheLine(t *testing.T) {
+	defer func() { remembered = nil }()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/heap", pprof.Index)
+	calls := 0
+	mux.HandleFunc("/debug/snapshot", func(w http.ResponseWriter, _ *http.Request) {
+		remember()
+		calls += 200
+		fmt.Fprintf(w, `{"heapUsedMB": %d, "activeSessions": 0, "callsTotal": %d}`, 10+calls/12, calls)
+	})
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	o := invoke(t, "diff", srv.URL, "--heap", "--wait", "0", "--settle", "0", "--format", "markdown")
+	for _, want := range []string{"per operation stay, allocated in ", "remember ", "test.go:"} {
+		o.wants(t, exitFinding, want)
+	}
+}
+
+func TestDiffWithoutARuntime(t *testing.T) {
+	t.Parallel()
+	invoke(t, "diff", "a.json", "b.json", "--heap").wants(t, exitUsage, "--heap is for one URL")
+	invoke(t, "diff", "http://127.0.0.1:1", "--heap").wants(t, exitFailure, "--heap: ")
 }

@@ -48,6 +48,8 @@ type Result struct {
 	StuckCalls      []Call        `json:"stuckToolCalls"` // in flight in A and still in B
 	Queues          []Row         `json:"queues"`
 	Handlers        []HandlerDiff `json:"handlers"`
+	Calls           int64         `json:"calls,omitempty"`        // made between A and B, if known
+	Kept            string        `json:"kept,omitempty"`         // what the heap of the runtime keeps per call, and its holder or line
 	Command         string        `json:"commandError,omitempty"` // failure of the command in between
 	Warnings        []string      `json:"warnings,omitempty"`
 	sessionsUnknown bool

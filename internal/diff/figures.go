@@ -14,7 +14,7 @@ var figures = snapshot.Figures(func(f *snapshot.Field) int { return f.Rank })
 
 // compareFigures fills Rows with the figures that at least one side gives.
 func (r *Result) compareFigures(a, b Window) {
-	calls := r.callsBetween(a, b)
+	r.Calls = r.callsBetween(a, b)
 	r.Rows = []Row{}
 	for i, f := range figures {
 		before, after := a.of(i), b.of(i)
@@ -24,8 +24,8 @@ func (r *Result) compareFigures(a, b Window) {
 		row := row(f.Name, string(f.Unit), median(before), median(after))
 		row.Noise = row.Change != nil && *row.Change != 0 && !differ(before, after)
 		perCall := f.PerCall && (f.Name != "heapUsedMB" || !ofWholeProcess(a, b)) // see perSession
-		if perCall && row.Change != nil && calls > 0 {
-			row.PerCall = new(*row.Change / calls)
+		if perCall && row.Change != nil && r.Calls > 0 {
+			row.PerCall = new(*row.Change / float64(r.Calls))
 		}
 		r.Rows = append(r.Rows, row)
 	}
@@ -49,12 +49,12 @@ func (w Window) of(i int) []float64 {
 }
 
 // callsBetween returns the number of calls between the ends of both sides, 0 if unknown.
-func (r *Result) callsBetween(a, b Window) float64 {
+func (r *Result) callsBetween(a, b Window) int64 {
 	before, after := a.last.CallsTotal, b.last.CallsTotal
 	if before == nil || after == nil || r.Process == "restarted" {
 		return 0
 	}
-	return float64(*after - *before)
+	return int64(*after - *before)
 }
 
 func row(name, unit string, a, b *float64) Row {

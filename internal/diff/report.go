@@ -19,6 +19,9 @@ func (r *Result) Report() *finding.Report {
 	if r.Verdict == VerdictUndecided {
 		rep.Severity = finding.Warn
 	}
+	if r.Kept != "" {
+		rep.Findings = append(rep.Findings, finding.Finding{ID: "heap", Severity: finding.Warn, Summary: r.Kept})
+	}
 	for _, c := range r.StuckCalls[:min(len(r.StuckCalls), maxShown)] {
 		rep.Findings = append(rep.Findings, finding.Finding{
 			ID: "stuck-call", Severity: finding.Warn,

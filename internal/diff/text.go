@@ -35,7 +35,11 @@ func (v Verdict) Style() report.Style {
 // stuck, new and gone.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
-	b.WriteString(paint.Paint(r.Verdict.Style(), report.Line(r.Reason)) + "\n\n")
+	b.WriteString(paint.Paint(r.Verdict.Style(), report.Line(r.Reason)) + "\n")
+	if r.Kept != "" {
+		b.WriteString("heap of the runtime: " + report.Line(r.Kept) + "\n")
+	}
+	b.WriteString("\n")
 	sides := report.Table{Indent: "  "}
 	sides.Row("A", r.A.describe())
 	sides.Row("B", r.B.describe()+r.between())

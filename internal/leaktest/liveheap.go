@@ -2,7 +2,6 @@ package leaktest
 
 import (
 	"context"
-	"net/url"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
@@ -13,7 +12,7 @@ import (
 func (r *run) openHeap(ctx context.Context) {
 	cfg := live.Config{Inspect: r.server.child != nil || r.cfg.Attach, Hook: r.server.hook}
 	if r.cfg.Pprof != nil {
-		cfg.Pprof = r.pprof
+		cfg.Pprof = live.PagesBeside(r.cfg.Client, r.cfg.Pprof)
 	}
 	if r.cfg.NoHeap {
 		cfg = live.Config{}
@@ -28,21 +27,6 @@ func (r *run) openHeap(ctx context.Context) {
 	if r.heap.Known() && r.heap.Partial() {
 		r.res.Environment["live heap, not known of"] = strings.Join(r.heap.Missing, ", ")
 	}
-}
-
-// pprof gets the heap profile of a Go server after a collection, as text or as a profile.
-func (r *run) pprof(ctx context.Context, text bool) ([]byte, error) {
-	target := *r.cfg.Pprof
-	query := url.Values{"gc": {"1"}}
-	if text {
-		query.Set("debug", "1")
-	}
-	target.RawQuery = query.Encode()
-	resp, err := r.cfg.Client.Get(ctx, target.String())
-	if err != nil {
-		return nil, err
-	}
-	return resp.Body, nil
 }
 
 // liveMB collects garbage and returns the size of the live heap, nil if it is not

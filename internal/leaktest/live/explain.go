@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap"
@@ -71,11 +72,11 @@ func (n *node) explain(ctx context.Context, load Load, note func(format string, 
 
 // explain compares two heap profiles around the load.
 func (g *goRuntime) explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error) {
-	note("comparing two heap profiles of process %d", g.pid)
+	note("comparing two heap profiles of %s", g.name())
 	source := func(name string) (heap.Source, error) {
 		ctx, cancel := context.WithTimeout(ctx, explainTime)
 		defer cancel()
-		data, err := g.get(ctx, false)
+		data, err := g.get(ctx, "heap", url.Values{"gc": {"1"}})
 		return heap.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}, err
 	}
 	return around(ctx, load, source)

@@ -18,8 +18,7 @@ import (
 type Config struct {
 	Inspect bool  // Node.js: SIGUSR1 opens the inspector on a loopback port
 	Hook    *Hook // of the command, nil without one
-	// Pprof gets the heap profile of a Go server after a collection, with text as text; nil if it has none.
-	Pprof func(ctx context.Context, text bool) ([]byte, error)
+	Pprof   Pages // of a Go server, nil if it has none
 }
 
 // Heap is the live heaps of the processes of a server.
@@ -39,6 +38,8 @@ type door interface {
 	describe() string
 	note(bytes int64) // of each reading
 	grown() int64
+	// cpu records a CPU profile until ctx ends, for limit at most.
+	cpu(ctx context.Context, limit time.Duration) ([][]byte, error)
 	explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error)
 }
 
@@ -78,7 +79,8 @@ func extend(env []string, name, sep, option, value string) []string {
 	return append(env, name+"="+options+option+value)
 }
 
-// Open opens the runtimes of the processes of a server.
+// Open opens the runtimes of the processes of a server. Of a server without processes
+// on this machine it is the pages of pprof alone.
 func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
 	h := &Heap{known: map[process.ID]bool{}}
 	for _, id := range members {
@@ -97,6 +99,9 @@ func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
 		default:
 			h.doors = append(h.doors, r)
 		}
+	}
+	if len(members) == 0 && cfg.Pprof != nil {
+		h.doors = append(h.doors, &goRuntime{get: cfg.Pprof})
 	}
 	return h
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -210,7 +211,7 @@ func TestHeapAlloc(t *testing.T) {
 	if bytes, err := parseHeapAlloc([]byte(page)); err != nil || bytes != 123456 {
 		t.Errorf("%d, %v", bytes, err)
 	}
-	g := &goRuntime{get: func(context.Context, bool) ([]byte, error) { return []byte("<html>"), nil }}
+	g := &goRuntime{get: func(context.Context, string, url.Values) ([]byte, error) { return []byte("<html>"), nil }}
 	if _, err := g.live(t.Context()); err == nil {
 		t.Error("a page of something else is taken for statistics of Go")
 	}

@@ -5,18 +5,38 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"fmt"
+	"net/url"
+	"path"
 	"regexp"
 	"strconv"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // goRuntime is a process of Go with a page of pprof: its text form ends with the
 // memory statistics, among them the exact size of the heap.
 type goRuntime struct {
-	pid int
-	get func(ctx context.Context, text bool) ([]byte, error)
+	pid int // 0 if unknown
+	get Pages
 	growth
+}
+
+// Pages gets a page of pprof, such as "heap".
+type Pages func(ctx context.Context, page string, query url.Values) ([]byte, error)
+
+// PagesBeside returns the pages beside that of the heap profile at an address.
+func PagesBeside(c *client.Client, heap *url.URL) Pages {
+	return func(ctx context.Context, page string, query url.Values) ([]byte, error) {
+		target := *heap
+		target.Path = path.Join(path.Dir(heap.Path), page)
+		target.RawQuery = query.Encode()
+		resp, err := c.Get(ctx, target.String())
+		if err != nil {
+			return nil, fmt.Errorf("GET %s: %w", client.RedactURL(&target), err)
+		}
+		return resp.Body, nil
+	}
 }
 
 var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d{1,18})$`)
@@ -24,7 +44,7 @@ var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d{1,18})$`)
 // live asks twice: the contents of sync.Pool are released by the second collection.
 func (g *goRuntime) live(ctx context.Context) (bytes int64, err error) {
 	for range 2 {
-		page, err := g.get(ctx, true)
+		page, err := g.get(ctx, "heap", url.Values{"gc": {"1"}, "debug": {"1"}})
 		if err != nil {
 			return 0, err
 		}
@@ -46,7 +66,14 @@ func parseHeapAlloc(page []byte) (int64, error) {
 
 func (g *goRuntime) close(context.Context) error { return nil }
 
-func (g *goRuntime) describe() string { return fmt.Sprintf("process %d by its pprof page", g.pid) }
+func (g *goRuntime) name() string {
+	if g.pid == 0 {
+		return "the server"
+	}
+	return fmt.Sprintf("process %d", g.pid)
+}
+
+func (g *goRuntime) describe() string { return g.name() + " by its pprof page" }
 
 func isGo(info *process.Info) bool {
 	if info.Exe == "" {
