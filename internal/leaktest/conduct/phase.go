@@ -137,14 +137,14 @@ func (c *Conductor) more(t *Task, p *judge.Phase) bool {
 	if time.Since(c.start) > c.MaxTime {
 		return false
 	}
-	return wants(p, n, c.usual(t), c.suspected(p)) && (n < c.usual(t) || time.Now().Before(c.until(p)))
+	return (wants(p, n, c.usual(t)) || n >= c.usual(t) && c.fills(p)) && (n < c.usual(t) || time.Now().Before(c.until(p)))
 }
 
 // until returns when the phase gets no more rounds. The hold time is worth more than
 // longer load, and a suspected cache more than the share of a single load.
 func (c *Conductor) until(p *judge.Phase) time.Time {
 	until := c.extendUntil
-	if c.suspected(p) && c.named <= 1 {
+	if c.fills(p) && c.named <= 1 {
 		until = c.start.Add(c.MaxTime - c.reserved)
 	}
 	if p.Verdict() == trend.Leak && p.By != judge.ByCount {
@@ -173,6 +173,12 @@ func (c *Conductor) suspected(p *judge.Phase) bool {
 	return last.Operations < believedOperations && (grown < believedMB || last.Operations < believedEntries) && grown < believedShare*c.room
 }
 
+// fills reports whether the memory of p may be that of a cache that fills, or that is full
+// since a few rounds.
+func (c *Conductor) fills(p *judge.Phase) bool {
+	return c.suspected(p) || p.Verdict() == trend.Undecided && p.Trend.Slowing && !p.Unexpired()
+}
+
 // usual returns the number of rounds of a phase that is decided early: fewer if the
 // user named several loads.
 func (c *Conductor) usual(t *Task) int {
@@ -196,14 +202,14 @@ func keptTime(p *judge.Phase) time.Duration {
 }
 
 // wants reports whether the verdict on p after n rounds can still change.
-func wants(p *judge.Phase, n, usual int, suspected bool) bool {
+func wants(p *judge.Phase, n, usual int) bool {
 	t := &p.Trend
 	switch {
 	case n >= mostRounds:
-		return suspected
+		return false
 	case n >= countedRounds && p.By == judge.ByCount:
 		return false
-	case n < usual || suspected:
+	case n < usual:
 		return true
 	case t.Verdict == trend.Leak && t.Bends && n < bentRounds:
 		return p.By != judge.ByCount
