@@ -153,7 +153,7 @@ func TestFloods(t *testing.T) { // not parallel: it counts what the process allo
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				sent.Store(0)
-				invoke(t, args...).wants(t, exitFailure, "the answer is larger than 8 MiB; --max-body raises the limit|which was not asked for")
+				invoke(t, args...).wants(t, exitFailure, "the answer is larger than 8 MiB; --max-body raises the limit|neither asked for")
 				runtime.ReadMemStats(&after)
 				if grew := (after.TotalAlloc - before.TotalAlloc) >> 20; grew > 200 {
 					t.Errorf("%d MiB were allocated", grew)

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +216,26 @@ func TestMaxBody(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzDecode checks that packed bodies, whatever their bytes, end.
+func FuzzDecode(f *testing.F) {
+	for _, name := range slices.Sorted(maps.Keys(decoders)) {
+		f.Add(name, []byte("not packed"))
+		f.Add("identity, "+name, []byte{})
+	}
+	f.Add("br", []byte{0x0b, 0x03, 0x80, '{', '"', 'a', '"', ':', '1', '}', 0x03})
+	f.Add("zstd", []byte{0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x00, 0x11, 0x00, 0x00, '{', '}', 0x3f, 0x6c, 0x9f, 0x5d})
+	f.Fuzz(func(t *testing.T, encoding string, data []byte) {
+		plain, err := Decode(http.Header{"Content-Encoding": {encoding}}, io.NopCloser(bytes.NewReader(data)))
+		if err != nil {
+			return
+		}
+		if _, err := io.Copy(io.Discard, io.LimitReader(plain, 1<<20)); errors.Is(err, io.EOF) {
+			t.Errorf("%q is an error", err)
+		}
+		_ = plain.Close()
+	})
 }
 
 // TestRedirectsAreNotFollowed checks that the target of a redirect receives no request.

@@ -5,34 +5,51 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 )
 
-// decoded returns the body of resp without its content encoding. None is asked
-// for, but some servers pack all the same, and other clients read it.
-func decoded(resp *http.Response) (io.ReadCloser, error) {
-	packed := strings.Join(resp.Header.Values("Content-Encoding"), ",")
+// Decode returns body without the content encodings of header. Requests ask for none,
+// but some servers pack all the same, and other clients read it.
+func Decode(header http.Header, body io.ReadCloser) (io.ReadCloser, error) {
+	packed := strings.Join(header.Values("Content-Encoding"), ",")
 	names := strings.Split(strings.ToLower(packed), ",")
 	if len(names) > maxEncodings {
-		return nil, protocolError("it has %d content encodings", len(names))
+		return nil, &ProtocolError{fmt.Sprintf("the answer has %d content encodings", len(names))}
 	}
-	body := resp.Body
 	for _, name := range slices.Backward(names) { // the last one was applied last
-		switch strings.TrimSpace(name) {
-		case "", "identity":
-		case "gzip", "x-gzip":
-			body = &unpacker{Closer: body, packed: body, open: func(r *bufio.Reader) (io.Reader, error) { return gzip.NewReader(r) }}
-		case "deflate":
-			body = &unpacker{Closer: body, packed: body, open: inflate}
-		default:
-			return nil, protocolError("its Content-Encoding is %.20q, which was not asked for", packed)
+		name = strings.TrimSpace(name)
+		if name == "" || name == "identity" {
+			continue
 		}
+		open, ok := decoders[name]
+		if !ok {
+			return nil, &ProtocolError{fmt.Sprintf("the answer has the Content-Encoding %.20q, which mcpdiag neither asked for nor reads", packed)}
+		}
+		body = &unpacker{Closer: body, packed: body, open: open}
 	}
 	return body, nil
 }
+
+// decoders has a decoder for each content encoding that official clients read.
+var decoders = map[string]func(*bufio.Reader) (io.Reader, error){
+	"gzip":    func(r *bufio.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+	"x-gzip":  func(r *bufio.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+	"deflate": inflate,
+	"br":      func(r *bufio.Reader) (io.Reader, error) { return brotli.NewReader(r), nil },
+	"zstd": func(r *bufio.Reader) (io.Reader, error) {
+		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	},
+}
+
+// maxWindow is the window of zstd that RFC 9659 allows servers.
+const maxWindow = 8 << 20
 
 const maxEncodings = 5
 

@@ -142,10 +142,10 @@ func IsTimeout(err error) bool {
 // ProtocolError is an answer that breaks HTTP.
 type ProtocolError struct{ What string }
 
-func (e *ProtocolError) Error() string { return "the answer is not HTTP/1.1: " + e.What }
+func (e *ProtocolError) Error() string { return e.What }
 
 func protocolError(format string, args ...any) *ProtocolError {
-	return &ProtocolError{What: fmt.Sprintf(format, args...)}
+	return &ProtocolError{What: "the answer is not HTTP/1.1: " + fmt.Sprintf(format, args...)}
 }
 
 // protocolCause returns the *ProtocolError that err of net/http stands for, or nil.
@@ -164,7 +164,8 @@ func protocolCause(err error) *ProtocolError {
 	case strings.HasPrefix(text, "malformed "), strings.HasPrefix(text, "invalid "), strings.HasPrefix(text, "bad Content-Length"),
 		strings.HasPrefix(text, "chunked encoding contains"), strings.HasPrefix(text, "http: suspiciously long trailer"),
 		strings.HasPrefix(text, "http: message cannot contain multiple Content-Length"), strings.HasPrefix(text, "unsupported transfer encoding"),
-		strings.HasPrefix(text, "header line too long"), strings.HasPrefix(text, "too many transfer encodings"), strings.HasPrefix(text, "gzip: "), strings.HasPrefix(text, "zlib: "), strings.HasPrefix(text, "flate: "):
+		strings.HasPrefix(text, "header line too long"), strings.HasPrefix(text, "too many transfer encodings"),
+		strings.HasPrefix(text, "gzip: "), strings.HasPrefix(text, "zlib: "), strings.HasPrefix(text, "flate: "), strings.HasPrefix(text, "brotli: "):
 		return protocolError("%.120s", text)
 	}
 	return nil

@@ -100,7 +100,7 @@ func (p *policy) guard(req *http.Request, resp *http.Response) error {
 		_ = resp.Body.Close() // nothing is expected of it
 		resp.Body = http.NoBody
 	}
-	decoded, err := decoded(resp)
+	decoded, err := Decode(resp.Header, resp.Body)
 	if err != nil {
 		_ = resp.Body.Close() // the encoding is the error
 		return err

@@ -54,6 +54,13 @@ func (o oddServer) ServeHTTP(w http.ResponseWriter, _ *http.Request, a asked) {
 	}
 }
 
+// inEvent returns the form of an answer in an event whose lines have this end.
+func inEvent(end string) func(id, result string) string {
+	return func(id, result string) string {
+		return "event: message" + end + `data: {"jsonrpc":"2.0","id":` + id + `,"result":` + result + "}" + end + end
+	}
+}
+
 // info is the rest of an answer to initialize.
 const info = `"capabilities":{"tools":{}},"serverInfo":{"name":"odd","version":"1"}`
 
@@ -110,6 +117,9 @@ func TestDeviations(t *testing.T) {
 		"structured":          {oddServer{tools: `{"name":"echo","inputSchema":{"type":"object"},"outputSchema":{"type":"object"}}`, result: `{"structuredContent":{"n":1},"content":[]}`}, "", false},
 		"another member":      {oddServer{form: func(id, r string) string { return `{"jsonrpc":"2.0","id":` + id + `,"result":` + r + `,"took":5}` }}, `answers have the member "took"`, true},
 		"error is null":       {oddServer{form: func(id, r string) string { return `{"jsonrpc":"2.0","id":` + id + `,"error":null,"result":` + r + `}` }}, `answers have both "result" and "error"`, true},
+		"events, CR alone":    {oddServer{kind: "text/event-stream", form: inEvent("\r")}, "end in CR without LF", true},
+		"events, CR LF":       {oddServer{kind: "text/event-stream", form: inEvent("\r\n")}, "", false},
+		"CR, and more":        {oddServer{kind: "text/event-stream", form: func(id, r string) string { return inEvent("\r")(id, r) + ": more\r" }}, "", false},
 		"HTML for a type":     {oddServer{kind: "text/html"}, `Content-Type "text/html"`, true},
 		"no type":             {oddServer{kind: " "}, "no Content-Type", true},
 		"type in upper case":  {oddServer{kind: "APPLICATION/JSON; charset=UTF-8"}, "", false},

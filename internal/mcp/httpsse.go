@@ -26,13 +26,17 @@ func dialSSE(ctx context.Context, ep Endpoint) (transport, error) {
 	}
 	stop := sync.OnceFunc(func() { cancel(); _ = resp.Body.Close() })
 	events := sse.NewReader(resp.Body, ep.maxMessage())
-	address, err := endpointOf(events, ep.URL)
+	address, held, err := endpointOf(events, ep.URL)
 	if !opened() || err != nil {
 		stop()
 		return nil, openingError(ctx, err)
 	}
 	write := func(ctx context.Context, body []byte) error { return post(ctx, ep.HTTP, address, body) }
-	return newLink(write, func() ([]byte, error) { return nextMessage(events) }, stop), nil
+	l := newLink(write, func() ([]byte, error) { return nextMessage(events) }, stop)
+	if held {
+		l.odd = []deviation{heldBack}
+	}
+	return l, nil
 }
 
 // openingError returns why a stream could not be opened.
@@ -66,15 +70,16 @@ func get(ctx context.Context, ep Endpoint) (*http.Response, error) {
 }
 
 // endpointOf waits for the event that names the address. The address must have the
-// same origin, since requests carry credentials.
-func endpointOf(events *sse.Reader, stream string) (string, error) {
+// same origin, since requests carry credentials. held says that official clients wait longer.
+func endpointOf(events *sse.Reader, stream string) (address string, held bool, err error) {
 	for {
 		e, err := events.Next()
 		if err != nil {
-			return "", fmt.Errorf("waiting for the endpoint event: %w", unexpected(err))
+			return "", false, fmt.Errorf("waiting for the endpoint event: %w", unexpected(err))
 		}
 		if e.Name == "endpoint" && len(e.Data) > 0 {
-			return resolveEndpoint(stream, string(e.Data))
+			address, err = resolveEndpoint(stream, string(e.Data))
+			return address, events.Held(e), err
 		}
 	}
 }

@@ -15,6 +15,7 @@ type link struct {
 	write     func(ctx context.Context, body []byte) error
 	stop      func()        // ends the stream or process of the link; may be called again
 	lastWords func() string // returns the end of its standard error; may be nil
+	odd       []deviation   // of the stream
 
 	replies chan []byte // to requests of the server
 	done    chan struct{}
@@ -183,7 +184,7 @@ func (l *link) request(ctx context.Context, x *exchange) error {
 			return l.endError()
 		}
 	}
-	x.received = int64(len(x.message))
+	x.received, x.deviations = int64(len(x.message)), append(x.deviations, l.odd...)
 	x.noteArray()
 	return nil
 }

@@ -86,11 +86,18 @@ func (h *streamable) scan(ctx context.Context, stream io.Reader, x *exchange, at
 		if !e.IsMessage() {
 			continue
 		}
-		if done, err := h.receive(ctx, e.Data, x, at); done || err != nil {
+		done, err := h.receive(ctx, e.Data, x, at)
+		if done && h.events.Held(e) {
+			x.deviations = append(x.deviations, heldBack)
+		}
+		if done || err != nil {
 			return err
 		}
 	}
 }
+
+// heldBack is an event that official clients do not see in time.
+var heldBack = deviation{"lines of event streams end in CR without LF, after which clients wait for more", true}
 
 // receive takes one message of a stream and reports whether it is the answer.
 func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *position) (done bool, err error) {

@@ -98,12 +98,12 @@ func (x *exchange) head(resp *http.Response) {
 	kind := resp.Header.Get("Content-Type")
 	x.stream = strings.HasPrefix(kind, "text/event-stream")
 	x.text = x.stream || strings.HasPrefix(kind, "application/json")
-	switch resp.Header.Get("Content-Encoding") {
-	case "", "identity":
-	case "gzip":
-		x.packed = newInflater(x.read, x.tracker.rescue)
-	default:
-		x.text, x.opaque = false, true
+	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		var err error
+		x.packed, err = newInflater(resp.Header, x.read, x.tracker.rescue)
+		if x.opaque = err != nil; x.opaque {
+			x.text = false
+		}
 	}
 	x.judgeSession(resp, now)
 	if x.stream {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
@@ -190,30 +194,48 @@ func TestHostileStreams(t *testing.T) { // not parallel: it reads the size of th
 
 // TestCompressed: compressed replies are read, a bomb not to its end.
 func TestCompressed(t *testing.T) {
-	var bomb bytes.Buffer
-	z := gzip.NewWriter(&bomb)
-	_, _ = z.Write(make([]byte, 2*maxInflated))
-	z.Close()
-	answers := [][]byte{zipped([]byte(`{"id":1,"result":{"isError":true}}`)), zipped([]byte(`{"id":1,"result":{}}`)), bomb.Bytes(), []byte("no gzip")}
-	next := 0
-	p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write(answers[next])
-	}), Config{})
-	for i, wantErrors := range []int64{1, 1, 2, 3} {
-		next = i
-		req := request(t.Context(), http.MethodPost, url, "", callOf(1, "t"))
-		req.Header.Set("Accept-Encoding", "gzip")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		if d := eventually(t, p, "counted", func(d *Document) bool { return *d.CallsTotal == int64(i+1) }); *d.ErrorsTotal != wantErrors {
-			t.Errorf("answer %d: %s, want %d errors", i, counts(d), wantErrors)
-		}
+	t.Parallel()
+	packers := map[string]func(io.Writer) io.WriteCloser{
+		"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"deflate": func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
+		"br":      func(w io.Writer) io.WriteCloser { return brotli.NewWriterLevel(w, brotli.BestSpeed) },
+		"zstd":    func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
+	}
+	for name, packer := range packers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			packed := func(data []byte) []byte {
+				var b bytes.Buffer
+				z := packer(&b)
+				_, _ = z.Write(data)
+				_ = z.Close()
+				return b.Bytes()
+			}
+			answers := [][]byte{packed([]byte(`{"id":1,"result":{"isError":true}}`)), packed([]byte(`{"id":1,"result":{}}`)), packed(make([]byte, 2*maxInflated)), []byte("not packed")}
+			next := 0
+			p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.Header().Set("Content-Encoding", name)
+				_, _ = w.Write(answers[next])
+			}), Config{})
+			for i, wantErrors := range []int64{1, 1, 2, 3} {
+				next = i
+				req := request(t.Context(), http.MethodPost, url, "", callOf(1, "t"))
+				req.Header.Set("Accept-Encoding", name)
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				back, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if !bytes.Equal(back, answers[i]) {
+					t.Errorf("answer %d changed: %d bytes, want %d", i, len(back), len(answers[i]))
+				}
+				if d := eventually(t, p, "counted", func(d *Document) bool { return *d.CallsTotal == int64(i+1) }); *d.ErrorsTotal != wantErrors {
+					t.Errorf("answer %d: %s, want %d errors", i, counts(d), wantErrors)
+				}
+			}
+		})
 	}
 }
 

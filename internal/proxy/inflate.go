@@ -1,8 +1,10 @@
 package proxy
 
 import (
-	"compress/gzip"
 	"io"
+	"net/http"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
 // maxInflated is how much of a compressed response is unpacked.
@@ -15,19 +17,22 @@ type inflater struct {
 	done chan struct{}
 }
 
-// newInflater returns an inflater that shows the unpacked bytes to observe.
-func newInflater(observe func([]byte), rescue func()) *inflater {
+// newInflater returns an inflater that shows the unpacked bytes to observe, or an
+// error if one of the encodings in header is unknown.
+func newInflater(header http.Header, observe func([]byte), rescue func()) (*inflater, error) {
 	r, w := io.Pipe()
+	plain, err := client.Decode(header, r)
+	if err != nil {
+		return nil, err
+	}
 	f := &inflater{in: w, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		defer r.Close() //nolint:errcheck // it unblocks write
 		defer rescue()
-		if z, err := gzip.NewReader(r); err == nil {
-			_, _ = io.Copy(observer(observe), io.LimitReader(z, maxInflated)) // malformed data is ignored
-		}
+		_, _ = io.Copy(observer(observe), io.LimitReader(plain, maxInflated)) // malformed data is ignored
 	}()
-	return f
+	return f, nil
 }
 
 func (f *inflater) write(p []byte) { _, _ = f.in.Write(p) }

@@ -80,7 +80,7 @@ func (b *body) trailer() error {
 		}
 		size += len(line)
 	}
-	return &client.ProtocolError{What: "its trailer is too large"}
+	return &client.ProtocolError{What: "the answer is not HTTP/1.1: its trailer is too large"}
 }
 
 // The rest of a body that is not wanted is read where it is short and arrives

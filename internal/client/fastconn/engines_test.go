@@ -17,6 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 )
@@ -129,6 +132,10 @@ func TestPackedAnswers(t *testing.T) {
 			outer := gzip.NewWriter(w)
 			defer func() { _ = outer.Close() }()
 			pack = zlib.NewWriter(outer)
+		case "br":
+			pack = brotli.NewWriter(w)
+		case "zstd":
+			pack, _ = zstd.NewWriter(w)
 		default:
 			return
 		}
@@ -136,14 +143,57 @@ func TestPackedAnswers(t *testing.T) {
 		_ = pack.Close()
 	})
 	engines(t, u.String(), func(t *testing.T, rt http.RoundTripper) {
-		for _, how := range []string{"gzip", "GZIP", "x-gzip", "deflate", "raw-deflate", "deflate, gzip"} {
+		for _, how := range []string{"gzip", "GZIP", "x-gzip", "deflate", "raw-deflate", "deflate, gzip", "br", "zstd"} {
 			if code, body, err := post(t.Context(), rt, u.String()+"/"+url.PathEscape(how), "ping"); code != 200 || body != strings.Repeat("pong", 1000) || err != nil {
 				t.Errorf("%s: %d, %d bytes, error %v", how, code, len(body), err)
 			}
 		}
 		var protocol *client.ProtocolError
-		if _, _, err := post(t.Context(), rt, u.String()+"/br", "ping"); !errors.As(err, &protocol) || !strings.Contains(err.Error(), `"br"`) {
-			t.Errorf("br: error %v", err)
+		if _, _, err := post(t.Context(), rt, u.String()+"/lzma", "ping"); !errors.As(err, &protocol) || !strings.Contains(err.Error(), `the Content-Encoding "lzma"`) {
+			t.Errorf("lzma: error %v", err)
+		}
+	})
+}
+
+// TestPackedStreams checks that what a server packed is read before the stream ends.
+func TestPackedStreams(t *testing.T) {
+	t.Parallel()
+	u := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		how := strings.TrimPrefix(r.URL.Path, "/")
+		var pack interface {
+			io.Writer
+			Flush() error
+		}
+		switch how {
+		case "gzip":
+			pack = gzip.NewWriter(w)
+		case "deflate":
+			pack = zlib.NewWriter(w)
+		case "br":
+			pack = brotli.NewWriter(w)
+		case "zstd":
+			pack, _ = zstd.NewWriter(w)
+		}
+		w.Header().Set("Content-Encoding", how)
+		_, _ = io.WriteString(pack, "data: {}\n\n")
+		_ = pack.Flush()
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	engines(t, u.String(), func(t *testing.T, rt http.RoundTripper) {
+		for _, how := range []string{"gzip", "deflate", "br", "zstd"} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			req, _ := http.NewRequestWithContext(ctx, http.MethodGet, u.String()+"/"+how, nil)
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, 10)
+			if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != "data: {}\n\n" {
+				t.Errorf("%s: %q, error %v", how, got, err)
+			}
+			cancel()
+			_ = resp.Body.Close()
 		}
 	})
 }

@@ -44,7 +44,7 @@ func (r *response) read(c *Conn, req *http.Request) (*http.Response, error) {
 			return &r.Response, nil
 		}
 	}
-	return nil, &client.ProtocolError{What: "too many interim answers"}
+	return nil, &client.ProtocolError{What: "the answer is not HTTP/1.1: too many interim answers"}
 }
 
 // readHead reads up to the empty line that ends a header, into r.next.
@@ -64,7 +64,7 @@ func (r *response) readHead(c *Conn) error {
 		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
 			return unexpected(err, len(r.next) > 0)
 		case len(r.next) > client.MaxHeader:
-			return &client.ProtocolError{What: fmt.Sprintf("its header is larger than %d KiB", client.MaxHeader>>10)}
+			return &client.ProtocolError{What: fmt.Sprintf("the answer is not HTTP/1.1: its header is larger than %d KiB", client.MaxHeader>>10)}
 		case begin && len(r.next) > 2 && (string(line) == "\r\n" || string(line) == "\n"):
 			return nil
 		}

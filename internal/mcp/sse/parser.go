@@ -16,6 +16,8 @@ type Event struct {
 	ID    string
 	Data  []byte        // its lines joined by \n; nil where the event has none, which a browser would not dispatch
 	Retry time.Duration // 0 where the event has none
+
+	LoneCR bool // a line of it ended in a carriage return alone, which the standard allows
 }
 
 // IsMessage reports whether e carries a message: it has data and no other name.
@@ -62,6 +64,7 @@ func (p *Parser) Next(in []byte) (e Event, rest []byte, ok bool, err error) {
 				in = in[1:]
 				continue
 			}
+			p.event.LoneCR = p.some
 		}
 		n := lineEnd(in)
 		if n < 0 {

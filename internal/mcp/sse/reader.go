@@ -33,6 +33,11 @@ func (r *Reader) Reset(stream io.Reader) {
 	r.stream, r.rest, r.read = stream, nil, 0
 }
 
+// Held reports whether e, the last event, is one that the official TypeScript client holds
+// back until more data arrives: its blank line ends in a carriage return, after which
+// that client waits for a line feed.
+func (r *Reader) Held(e Event) bool { return e.LoneCR && r.cr && len(r.rest) == 0 }
+
 // BytesRead returns how much of the stream was read.
 func (r *Reader) BytesRead() int64 { return r.read }
 

@@ -45,7 +45,7 @@ func TestEvents(t *testing.T) {
 		"NUL in the id":         {"id: a\x00b\ndata: a\n\n", []Event{{Data: []byte("a")}}},
 		"unknown fields":        {"dat: x\ndatax: y\nabcdefghijklmnopqrstuvwxyz: 1\n\ndata: a\n\n", []Event{{Data: []byte("a")}}},
 		"comments only":         {": a\n\n: b\n\n", nil},
-		"line ends":             {"data: a\r\rdata: b\r\n\r\ndata: c\n\n", []Event{{Data: []byte("a")}, {Data: []byte("b")}, {Data: []byte("c")}}},
+		"line ends":             {"data: a\r\rdata: b\r\n\r\ndata: c\n\n", []Event{{Data: []byte("a"), LoneCR: true}, {Data: []byte("b")}, {Data: []byte("c")}}},
 		"byte order mark":       {byteOrderMark + "data: a\n\n" + byteOrderMark + "data: b\n\n", []Event{{Data: []byte("a")}}},
 		"incomplete at the end": {"data: a\n\ndata: b\n", []Event{{Data: []byte("a")}}},
 	} {
