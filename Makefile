@@ -1,17 +1,16 @@
 GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.15.1
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LDFLAGS := -s -w
-export CGO_ENABLED ?= 0
 
 .PHONY: build test test-real test-leaks test-healthy check check-release try lint demo bench fuzz clean
 
 build: ## bin/mcpdiag, one static binary
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
 
-test: ## the tests, in about three minutes
+test: ## the tests, in under two minutes; tests that take long are skipped unless CI or MCPDIAG_REAL is set
 	go test -parallel 4 ./...
 
-test-real: ## all tests, also those with servers and clients from the npm registry and RabbitMQ
+test-real: ## all tests, also those with servers and clients from the npm registry, RabbitMQ and a browser
 	MCPDIAG_REAL=1 $(MAKE) test
 
 test-leaks: ## real servers that leak, and the versions with the fix: over half an hour

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // unquoted returns the text of a hostile name, which stands as in JSON.
@@ -21,10 +22,15 @@ func unquoted(name string) string {
 	return s
 }
 
-// meetsServer runs a command that judges in each of its formats and checks its output.
-func meetsServer(t *testing.T, args ...string) {
+// meetsServer runs a command that judges and checks its output: in each of its formats, or,
+// unless all tests run, in one that depends on the title of the case.
+func meetsServer(t *testing.T, title string, args ...string) {
 	t.Helper()
-	for _, format := range []string{"text", "json", "markdown", "junit", "github"} {
+	formats := []string{"text", "json", "markdown", "junit", "github"}
+	if n := len(title) % len(formats); !processtest.Thorough() {
+		formats = formats[n : n+1]
+	}
+	for _, format := range formats {
 		o := invoke(t, append(args, "--format", format)...)
 		o.harmless(t)
 		if o.code == exitUsage {
@@ -54,7 +60,7 @@ func TestHostileNamesInDoctor(t *testing.T) {
 				_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":` + string(request.ID) + `,"result":` + result + `}`))
 			}))
 			defer srv.Close()
-			meetsServer(t, "doctor", srv.URL+"/mcp")
+			meetsServer(t, title, "doctor", srv.URL+"/mcp")
 		})
 	}
 }
@@ -73,7 +79,7 @@ func TestHostileNamesInDeps(t *testing.T) {
 					}
 				}
 			})
-			meetsServer(t, "deps", "--redis", strings.Replace(address, "http:", "redis:", 1))
+			meetsServer(t, title, "deps", "--redis", strings.Replace(address, "http:", "redis:", 1))
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // The demo server has so many workers, of which each takes so long for a call:
@@ -25,7 +26,7 @@ import (
 // no other program has a part in it.
 func TestKneeOfTheDemoServer(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
+	for i, c := range []struct {
 		workers int
 		service time.Duration
 		version string
@@ -33,6 +34,9 @@ func TestKneeOfTheDemoServer(t *testing.T) {
 		{2, 100 * time.Millisecond, mcp.Modern}, {3, 150 * time.Millisecond, mcp.Legacy}, {5, 100 * time.Millisecond, mcp.Modern},
 		{6, 50 * time.Millisecond, mcp.Legacy}, {10, 150 * time.Millisecond, mcp.Modern},
 	} {
+		if i > 1 && !processtest.Thorough() {
+			break
+		}
 		t.Run(fmt.Sprintf("%d workers of %s", c.workers, c.service), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -182,7 +182,7 @@ func TestInspectorStdio(t *testing.T) {
 	t.Parallel()
 	npmServers(t)
 	npmClients(t)
-	self, dir := buildSelf(t), t.TempDir()
+	self, dir := mcpdiagBinary(t), t.TempDir()
 	script, _ := filepath.Abs(filepath.Join(serversDir, "node_modules/@modelcontextprotocol/server-everything/dist/index.js"))
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -207,16 +207,6 @@ func TestInspectorStdio(t *testing.T) {
 	if _, err := os.ReadFile(filepath.Join(dir, "proxy.txt")); err != nil {
 		t.Error(err)
 	}
-}
-
-// buildSelf builds mcpdiag.
-func buildSelf(t *testing.T) string {
-	t.Helper()
-	self := filepath.Join(t.TempDir(), "mcpdiag")
-	if out, err := exec.Command("go", "build", "-o", self, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return self
 }
 
 // TestTypeScriptClients: the clients of both TypeScript SDKs, in both eras.
@@ -284,7 +274,7 @@ func TestGoClientStdio(t *testing.T) {
 	npmServers(t)
 	announce := filepath.Join(t.TempDir(), "proxy.txt")
 	script, _ := filepath.Abs(filepath.Join(serversDir, "node_modules/@modelcontextprotocol/server-everything/dist/index.js"))
-	cmd := exec.Command(buildSelf(t), "proxy", "--announce", announce, "--", "node", script, "stdio")
+	cmd := exec.Command(mcpdiagBinary(t), "proxy", "--announce", announce, "--", "node", script, "stdio")
 	session, err := goClient().Connect(t.Context(), &sdk.CommandTransport{Command: cmd, TerminateDuration: 2 * time.Second}, nil)
 	if err != nil {
 		t.Fatal(err)

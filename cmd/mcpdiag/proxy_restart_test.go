@@ -24,7 +24,7 @@ func TestServerRestart(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the server is ended by a signal")
 	}
-	self, addr := buildSelf(t), processtest.FreeAddress(t)
+	self, addr := mcpdiagBinary(t), processtest.FreeAddress(t)
 	start := func() *exec.Cmd {
 		cmd := exec.Command(self, "demo", "--serve", "--listen", addr, "-q")
 		if err := cmd.Start(); err != nil {

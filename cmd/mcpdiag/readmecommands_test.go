@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 var (
@@ -79,6 +81,7 @@ const shortLeakTest = " --delay 200ms --hold 400ms --factors everyday --users 4 
 // The recipes of the README for GitHub Actions, with a demo server in place of the
 // user's: a healthy one passes, and one with a fault does not.
 func TestRecipes(t *testing.T) {
+	processtest.NeedsThorough(t)
 	a := readAction(t)
 	t.Parallel()
 	seen := 0

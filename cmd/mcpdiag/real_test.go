@@ -35,9 +35,7 @@ var installing sync.Mutex
 // npmInstall installs the packages that are locked in dir, unless they are there.
 func npmInstall(t *testing.T, dir string) {
 	t.Helper()
-	if os.Getenv("CI") == "" && os.Getenv("MCPDIAG_REAL") == "" {
-		t.Skip("servers and clients from the npm registry take minutes: make test-real")
-	}
+	processtest.NeedsThorough(t)
 	installing.Lock()
 	defer installing.Unlock()
 	npm, err := exec.LookPath("npm")

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // browser is a headless Chromium that is spoken to over a pipe, with the
@@ -31,6 +33,7 @@ type browser struct {
 // newBrowser starts Chromium, and skips the test where there is none.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
+	processtest.NeedsThorough(t)
 	if testing.Short() || runtime.GOOS == "windows" {
 		t.Skip("not started under -short, nor on Windows, where it cannot be given a pipe")
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -96,6 +97,7 @@ func serverLog(cfg Config, res *Result) string {
 // Of a leaking Node server the holder is named, by the variable and the properties that
 // lead to it, and the line of the largest sampled allocation; of the mended one nothing.
 func TestExplainNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	for _, c := range []struct{ shape, holder string }{
 		{"list", `stay in list \(Array\)`},
@@ -125,6 +127,7 @@ func TestExplainNode(t *testing.T) {
 // Of a leaking Python server the line that allocated what stays is named; of the mended
 // one nothing. The folder through which it answers is removed.
 func TestExplainPython(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	for _, c := range []struct{ shape, line string }{
 		{"list", `stay, allocated in \S*server\.py:1[123]\b`},
@@ -151,11 +154,21 @@ func TestExplainPython(t *testing.T) {
 	}
 }
 
-// Of a leaking Go server with a page of pprof the function and the line are named.
+// A Go server with a page of pprof is judged by its live heap, to which a leak of 4 KB is
+// no noise, and the function and the line are named.
 func TestExplainGo(t *testing.T) {
 	t.Parallel()
 	cfg := configOf(t, "leaky-pprof")
 	cfg.Rounds, cfg.Factors, cfg.Calls = 10, []string{"call"}, 25
 	cfg.Pprof = cfg.URL.JoinPath("/debug/pprof/heap")
-	cfg.wants(t, `stay, allocated in \S*newServer`, `run_test\.go:\d+`)
+	res := cfg.wants(t, `stay, allocated in \S*newServer`, `run_test\.go:\d+`)
+	if p := res.Phases[0]; p.Rate.Bytes < 4<<10 || p.Rate.Bytes > 6<<10 || p.RSS == nil {
+		t.Errorf("%s, warnings %q", res.Sentence, res.Warnings)
+	}
+	if !strings.Contains(res.Environment["live heap"], "by its pprof page") {
+		t.Errorf("environment %v", res.Environment)
+	}
+	if chart := res.memoryChart(); len(chart.Lines) != 4 || chart.Lines[2].Name != "live heap" || chart.Areas[0].Line != 3 {
+		t.Errorf("the chart has %d lines", len(chart.Lines))
+	}
 }

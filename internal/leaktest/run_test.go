@@ -19,7 +19,6 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
-	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
@@ -132,29 +131,6 @@ func TestStdio(t *testing.T) {
 	}
 	if _, err := process.Lookup(res.Target.PID); err == nil {
 		t.Error("the server was left behind")
-	}
-}
-
-// A Go server with a page of pprof is judged by its live heap, to which a leak of 4 KB
-// is no noise; without the page by RSS.
-func TestLiveHeapOfGo(t *testing.T) {
-	t.Parallel()
-	cfg := configOf(t, "leaky-pprof")
-	cfg.Rounds, cfg.Factors, cfg.Calls = 10, []string{"call"}, 25
-	cfg.Pprof = cfg.URL.JoinPath("/debug/pprof/heap")
-	res, err := Run(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := res.Phases[0]
-	if res.Verdict != trend.Leak || p.By != judge.ByLive || p.Rate.Bytes < 4<<10 || p.Rate.Bytes > 6<<10 {
-		t.Errorf("%s by %s, warnings %q", res.Sentence, p.By, res.Warnings)
-	}
-	if p.RSS == nil || !strings.Contains(res.Environment["live heap"], "by its pprof page") {
-		t.Errorf("environment %v", res.Environment)
-	}
-	if chart := res.memoryChart(); len(chart.Lines) != 4 || chart.Lines[2].Name != "live heap" || chart.Areas[0].Line != 3 {
-		t.Errorf("the chart has %d lines", len(chart.Lines))
 	}
 }
 

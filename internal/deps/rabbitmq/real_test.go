@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // agent marks the requests of mcpdiag in the log of the server.
@@ -88,8 +88,9 @@ func management(address string) string {
 // The checks of a real server: first healthy, then with planted faults.
 func TestRealServer(t *testing.T) {
 	t.Parallel()
-	if testing.Short() || os.Getenv("CI") == "" && os.Getenv("MCPDIAG_REAL") == "" {
-		t.Skip("RabbitMQ takes most of a minute: make test-real")
+	processtest.NeedsThorough(t)
+	if testing.Short() {
+		t.Skip("RabbitMQ takes most of a minute")
 	}
 	server := depstest.RabbitMQ(t)
 	ch := channel(t, server.Address)

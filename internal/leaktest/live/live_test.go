@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // program is a running program that answers each line that it reads.
@@ -131,6 +132,7 @@ func TestNode(t *testing.T) {
 // The hook of Python counts the blocks kept, names their line, and lets the sitecustomize that
 // it hides run.
 func TestPython(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	hook, err := NewHook()
 	if err != nil {

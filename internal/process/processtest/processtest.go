@@ -29,6 +29,18 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
+// Thorough reports whether the tests run that take long and whose subject others cover
+// in part: in CI, and by make test-real.
+func Thorough() bool { return os.Getenv("CI") != "" || os.Getenv("MCPDIAG_REAL") != "" }
+
+// NeedsThorough skips a test unless Thorough holds.
+func NeedsThorough(t *testing.T) {
+	t.Helper()
+	if !Thorough() {
+		t.Skip("it takes long: make test-real and CI run it")
+	}
+}
+
 // play plays a role: "wait" waits until its standard input ends; "tree 2 3"
 // starts 2 children, each with a tree of 3 generations below, and waits; "quit"
 // starts a "wait" and ends at once; "adopt" starts a "quit", whose child becomes an
