@@ -130,6 +130,9 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 
 func (d *examiner) run(ctx context.Context, args []string) error {
 	d.how.FailOn, d.how.Verbose = finding.Severity(d.failOn.value), d.a.verbose
+	if d.output == "" && d.a.isTerminal(d.a.stdout) {
+		d.how.Width, _ = d.a.size(d.a.stdout)
+	}
 	if err := errors.Join(doctor.CheckPatterns(d.how.Only), doctor.CheckPatterns(d.how.Skip)); err != nil {
 		return usageError{err}
 	}

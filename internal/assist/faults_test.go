@@ -2,6 +2,8 @@ package assist
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +47,9 @@ func TestFaultsOfServers(t *testing.T) {
 			}
 			if !strings.Contains(a.text, check) {
 				t.Errorf("the text does not name it: %s", a.text)
+			}
+			if said := a.text + fmt.Sprint(a.doc); regexp.MustCompile(`--[a-z]|mcpdiag (logs|loadtest|metrics)`).MatchString(said) {
+				t.Errorf("flags and commands, for a caller of tools: %s", said)
 			}
 		})
 	}

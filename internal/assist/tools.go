@@ -79,7 +79,7 @@ func (s *Server) doctor(ctx context.Context, j *job, in doctorArgs) (*doctor.Res
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return doctor.Judge(facts, doctor.Judgement{Only: in.Only, FailOn: finding.Fail, Short: true}), nil
+	return doctor.Judge(facts, doctor.Judgement{Only: in.Only, FailOn: finding.Fail, Short: true, Tool: true}), nil
 }
 
 func (s *Server) snapshot(ctx context.Context, _ *job, in snapshotArgs) (*Snapshot, error) {

@@ -182,46 +182,29 @@ const clientGroup = "clients"
 // staleAfter is the age from which on the table is said to be old.
 const staleAfter = 120 * 24 * time.Hour
 
-// writeClients writes a line for each client that would refuse the server.
-func (r *Result) writeClients(b *strings.Builder, paint report.Painter) {
-	if len(r.Clients) == 0 {
+// clients writes a line for each client that would refuse the server.
+func (p *sheet) clients() {
+	if len(p.Clients) == 0 {
 		return
 	}
 	var fine []string
-	asOf := r.Clients[0].AsOf
-	for _, v := range r.Clients {
+	asOf := p.Clients[0].AsOf
+	for _, v := range p.Clients {
 		switch {
-		case v.Name == r.how.Client: // its check says so
+		case v.Name == p.how.Client: // its check says so
 		case v.Works == clientWorks:
 			fine = append(fine, v.Name)
-		default:
-			writeNote(b, paint, v)
+		default: // it is no warning: the check that it rests on is one
+			reason := v.Reasons[0]
+			p.labelled(fmt.Sprintf(" %s  %-9s  ", p.paint.Paint(report.Caution, "· NOTE"), clientGroup), headIndent,
+				fmt.Sprintf("%s %s (%s; as of %s: %s)", v.Name, reason.Why, reason.Because, v.AsOf, reason.Source))
 		}
 	}
-	if len(fine) > 0 && !r.how.Short {
+	if len(fine) > 0 && !p.how.Short && len(p.RootCauses) == 0 {
 		old := ""
-		if t, err := time.Parse(time.DateOnly, asOf); err == nil && r.At.Sub(t) > staleAfter {
+		if t, err := time.Parse(time.DateOnly, asOf); err == nil && p.At.Sub(t) > staleAfter {
 			old = " (what is known is from " + asOf + ")"
 		}
-		m := marks[finding.Pass]
-		writeClientLines(b, paint.Paint(m.style, m.word), "no reason to refuse known of "+strings.Join(fine, ", ")+old)
-	}
-}
-
-// writeNote writes why a client does not work with the server. It is no warning: the
-// check that it rests on is one.
-func writeNote(b *strings.Builder, paint report.Painter, v ClientView) {
-	reason := v.Reasons[0]
-	writeClientLines(b, paint.Paint(report.Caution, "· NOTE"), fmt.Sprintf("%s %s (%s; as of %s: %s)", v.Name, reason.Why, reason.Because, v.AsOf, reason.Source))
-}
-
-// writeClientLines writes a text behind a mark, in as many lines as it takes.
-func writeClientLines(b *strings.Builder, mark, text string) {
-	for i, line := range report.WrapWords(strings.Fields(text), " ", textWidth-len(indent)) {
-		if i == 0 {
-			fmt.Fprintf(b, " %s  %-9s  %s\n", mark, clientGroup, line)
-			continue
-		}
-		fmt.Fprintf(b, "%20s%s\n", "", line)
+		p.head(finding.Pass, clientGroup, "no reason to refuse known of "+strings.Join(fine, ", ")+old)
 	}
 }

@@ -256,7 +256,9 @@ func (g *gatherer) abandoned(ctx context.Context, r request, after time.Duration
 	}
 	r.timeout = after
 	begin := time.Now()
-	g.send(ctx, r)
+	if x, _ := g.send(ctx, r); x.sent() {
+		x.Failed = fmt.Sprintf("closed by the client after %.0f ms", x.Timing.Total)
+	}
 	full := time.Duration(g.f.Behaviour.FullMs) * time.Millisecond
 	var seen []Flight
 	for range 4 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 func behaviourRules() []rule {
@@ -54,7 +56,7 @@ func judgeCancelModern(f *Facts) opinion {
 	}
 	return fail("the server goes on with a call %.0f ms after its client closed the answer", last.Ms-f.Behaviour.CancelMs).
 		fix("pass the end of the request on to the tool (Go SDK: PropagateRequestCancellation), and let the tool stop").saw(f.first("call, closed")).
-		noted(fmt.Sprintf("/debug/snapshot: %d calls in flight; a whole call takes %.0f ms", last.Calls, f.Behaviour.FullMs))
+		noted(fmt.Sprintf("/debug/snapshot: %s in flight; a whole call takes %.0f ms", report.Plural(int64(last.Calls), "call"), f.Behaviour.FullMs))
 }
 
 func judgeCancelLegacy(f *Facts) opinion {
@@ -164,7 +166,7 @@ func judgeWatched(f *Facts, x *Exchange) opinion {
 	hints := []string{"send an SSE comment every 15 to 25 s, and raise the idle limit of proxies"}
 	limits := idleLimits()
 	for _, hop := range sortedKeys(limits) {
-		if seconds := float64(limits[hop]); lasted > seconds-2 && lasted < seconds+3 {
+		if seconds := float64(limits[hop]); lasted > seconds-2 && lasted < seconds+3 && (!f.Loopback || f.through(hop)) {
 			hints = append(hints, fmt.Sprintf("%d s is a default of %s", limits[hop], hop))
 		}
 	}

@@ -3,6 +3,8 @@ package doctor
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -140,10 +142,31 @@ func judgePath(f *Facts) opinion {
 func judgeContentType(f *Facts) opinion {
 	return f.only(kindContentType, "right", func(x *Exchange) opinion {
 		if strings.Contains(contentType(x.Header), "html") {
-			return fail("the answer is a web page, not MCP").fix("a login page, a website or its fallback route answers at this path: check the path and the rules of the proxy").saw(x)
+			return judgeWebPage(x)
 		}
 		return fail("the answer is %q, neither JSON nor events", contentType(x.Header)).fix("send the Content-Type application/json or text/event-stream").saw(x)
 	})
+}
+
+// pageTitle and loginWords tell what a web page is for.
+var (
+	pageTitle  = regexp.MustCompile(`(?is)<title[^>]*>(.{1,200}?)</title>`)
+	loginWords = regexp.MustCompile(`(?i)\b(sign[ -]?in|log[ -]?in|sso|single sign-on|type=["']?password)\b`)
+)
+
+// judgeWebPage judges a web page at the place of MCP.
+func judgeWebPage(x *Exchange) opinion {
+	title := ""
+	if m := pageTitle.FindStringSubmatch(x.Body); m != nil {
+		title = " (" + strconv.Quote(report.Cell(strings.TrimSpace(m[1]), 60)) + ")"
+	}
+	path := mustURL(x.URL).EscapedPath()
+	if loginWords.MatchString(x.Body) {
+		return fail("the answer is a login page%s, not MCP", title).
+			fix("MCP clients fill in no form: let the login before the server (a gateway, oauth2-proxy, Cloudflare Access) leave out " + path + " and /.well-known, and let the server itself answer 401").saw(x)
+	}
+	return fail("the answer is a web page%s, not MCP", title).
+		fix("a website answers at " + path + ": route this path to the MCP server, before the fallback route of the website, or use the path at which MCP is").saw(x)
 }
 
 func judgeStatus(f *Facts) opinion {
@@ -164,7 +187,7 @@ func judgeLimit(f *Facts) opinion {
 		if x == nil || x.Probe == burstProbe || !isLimited(x) || f.Credentials && x.Anonymous { // auth.order is about those
 			continue
 		}
-		o := fail("the server limits the rate after %s; a plain handshake takes 3 or 4", report.Plural(int64(i+1), "request")).saw(x)
+		o := fail("the server refuses request %d, to limit the rate; a plain handshake takes 3 or 4", i+1).saw(x)
 		if wait := x.Header.Get("Retry-After"); wait != "" {
 			return o.fix("raise the limit, or wait: Retry-After is " + wait)
 		}

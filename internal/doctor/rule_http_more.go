@@ -14,7 +14,7 @@ func notAsked(f *Facts) opinion {
 	case f.oldSSE():
 		o = skip("not asked over HTTP+SSE")
 	case f.needsToken():
-		o = skip("not asked: the server wants a token and got none")
+		o = skip("not asked: the server wants a token (--token-file)")
 	case f.modern() && !f.legacy():
 		return skip("%s does without", modern)
 	case f.Quick:

@@ -49,7 +49,7 @@ func judgeEra(f *Facts) opinion {
 	case f.oldSSE():
 		return warn("the server speaks only HTTP+SSE, which 2025-03-26 replaced").fix("offer Streamable HTTP as well").saw(f.first("oldsse"))
 	case x.kind() == kindAuth:
-		return skip("the server wants a token and got none; add --token-file")
+		return skip("not asked: the server wants a token (--token-file)")
 	case !x.sent():
 		return notAsked(f)
 	}

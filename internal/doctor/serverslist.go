@@ -59,7 +59,7 @@ func (r *ServerResults) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	for _, s := range r.Servers {
 		m := marks[s.severity()]
-		fmt.Fprintf(&b, " %s  %-*s  %s\n", paint.Paint(m.style, m.word), width, s.Name, cutWords(report.Line(s.headline()), textWidth))
+		fmt.Fprintf(&b, " %s  %-*s  %s\n", paint.Paint(m.style, m.word), width, s.Name, cutWords(report.Line(s.headline()), r.how.width()-width-len(" ✗ FAIL  ")))
 	}
 	for _, s := range r.Servers {
 		if s.severity() != finding.Fail && !r.how.Verbose || s.Result == nil {

@@ -22,35 +22,136 @@ var marks = map[finding.Severity]struct {
 
 // Layout of the text.
 const (
-	textWidth     = 96
-	evidenceShown = 4 // observations of a check
-	evidenceLines = 3 // of each observation
+	defaultWidth  = 100 // columns, where they are not known
+	leastWidth    = 60
+	mostWidth     = 120 // longer lines are hard to read
+	evidenceShown = 4   // observations of a check
+	evidenceLines = 3   // of each observation
+	headIndent    = 20  // columns before the text of a group
 	indent        = "           "
+	mostMissed    = 2 // lines about what was not checked
 )
+
+// width returns how many columns a line has.
+func (how Judgement) width() int {
+	if how.Width == 0 {
+		return defaultWidth
+	}
+	return min(max(how.Width, leastWidth), mostWidth)
+}
 
 // Text writes the verdict, then a line per group, opened where there is a problem.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
-	var b strings.Builder
-	command := "mcpdiag doctor " + r.Target
-	fmt.Fprintf(&b, "%s\n\n", report.Line(command))
+	p := sheet{Result: r, paint: paint, width: r.how.width()}
+	p.wrapped(report.Line("mcpdiag doctor " + r.Target))
+	p.b.WriteString("\n")
 	style := marks[finding.Worst(r.findings())].style
 	if r.Verdict == NoToken {
 		style = report.Good
 	}
-	fmt.Fprintf(&b, "%s  %s\n\n", paint.Paint(style, strings.ToUpper(string(r.Verdict))), report.Line(r.Headline))
-	head := b.Len()
-	for _, name := range r.groups() {
-		r.writeGroup(&b, paint, name)
+	verdict := strings.ToUpper(string(r.Verdict)) + "  "
+	p.labelled(paint.Paint(style, strings.TrimSpace(verdict))+"  ", min(report.Width(verdict), headIndent), r.Headline)
+	p.b.WriteString("\n")
+	head := p.b.Len()
+	p.groups()
+	p.clients()
+	if p.b.Len() > head {
+		p.b.WriteString("\n")
 	}
-	r.writeClients(&b, paint)
-	if b.Len() > head {
-		b.WriteString("\n")
+	if line := r.passed(); line != "" && !r.how.Short {
+		p.wrapped(line)
 	}
-	fmt.Fprintf(&b, "Not checked: %s.\n", report.Line(strings.Join(r.NotChecked, "; ")))
-	fmt.Fprintf(&b, "%s, %d of %s ended, %.1f s\n", report.Plural(int64(r.Requests), "request"), r.Ended, report.Plural(int64(r.Sessions), "session"), r.Seconds)
-	_, err := io.WriteString(w, b.String())
+	p.notChecked()
+	p.wrapped(fmt.Sprintf("%s, %d of %s ended, %.1f s", report.Plural(int64(r.Requests), "request"), r.Ended, report.Plural(int64(r.Sessions), "session"), r.Seconds))
+	_, err := io.WriteString(w, p.b.String())
 	return err
 }
+
+// sheet is the text of a result while it is written.
+type sheet struct {
+	*Result
+
+	b     strings.Builder
+	paint report.Painter
+	width int
+}
+
+// split splits a text into lines of at most width columns. Unlike those of a table,
+// words that are wider stay whole: they are addresses to copy.
+func split(text string, width int) []string {
+	var list []string
+	for word := range strings.FieldsSeq(report.Line(text)) {
+		if last := len(list) - 1; last >= 0 && report.Width(list[last])+1+report.Width(word) <= width {
+			list[last] += " " + word
+			continue
+		}
+		list = append(list, word)
+	}
+	return list
+}
+
+// wrapped writes a text in as many lines as it takes.
+func (p *sheet) wrapped(text string) { p.labelled("", 0, text) }
+
+// labelled writes a text behind a label that takes so many columns.
+func (p *sheet) labelled(label string, columns int, text string) {
+	for i, line := range split(text, p.width-columns) {
+		if i > 0 {
+			label = strings.Repeat(" ", columns)
+		}
+		p.b.WriteString(label + line + "\n")
+	}
+}
+
+// head writes a text behind a mark and the name of a group.
+func (p *sheet) head(s finding.Severity, name, text string) {
+	m := marks[s]
+	p.labelled(fmt.Sprintf(" %s  %-9s  ", p.paint.Paint(m.style, m.word), name), headIndent, text)
+}
+
+// detail writes a labelled text below a head.
+func (p *sheet) detail(label, text string) {
+	p.labelled(indent+label, len(indent)+len(label), text)
+}
+
+// passed says how many checks passed, by group.
+func (r *Result) passed() string {
+	counts, all := map[string]int{}, 0
+	var names []string
+	for _, c := range r.Checks {
+		if c.Severity != finding.Pass {
+			continue
+		}
+		all++
+		counts[c.Group]++
+	}
+	for _, name := range r.groupNames() {
+		if counts[name] > 0 {
+			names = append(names, fmt.Sprintf("%s %d", name, counts[name]))
+		}
+	}
+	if all == 0 {
+		return ""
+	}
+	return report.Plural(int64(all), "check") + " passed: " + strings.Join(names, ", ")
+}
+
+// notChecked writes what was not looked at: in two lines, if need be without the names
+// of the groups, which -v and the JSON have.
+func (p *sheet) notChecked() {
+	list := p.NotChecked
+	for _, short := range []bool{false, true} {
+		if list = p.missed(short); len(split(lastLine(list), p.width)) <= mostMissed {
+			break
+		}
+	}
+	if p.how.Verbose {
+		list = p.missed(false)
+	}
+	p.wrapped(lastLine(list))
+}
+
+func lastLine(list []string) string { return "Not checked: " + strings.Join(list, "; ") + "." }
 
 func (r *Result) findings() []finding.Finding {
 	var list []finding.Finding
@@ -60,8 +161,8 @@ func (r *Result) findings() []finding.Finding {
 	return list
 }
 
-// groups returns the names of the groups in the order of the checks.
-func (r *Result) groups() []string {
+// groupNames returns the names of the groups in the order of the page.
+func (r *Result) groupNames() []string {
 	order := []string{"stdio", "network", "limits", "http", "auth", "protocol", "session", "stream", "tools", "exposure"}
 	var names []string
 	for _, c := range r.Checks {
@@ -75,31 +176,45 @@ func (r *Result) groups() []string {
 	return names
 }
 
-// writeGroup writes one line for a group without problems, and its problems.
-func (r *Result) writeGroup(b *strings.Builder, paint report.Painter, name string) {
-	var all, problems []Check
-	for _, c := range r.Checks {
-		if c.Group != name {
+// groups writes the groups. Those that were skipped for one reason share a line.
+func (p *sheet) groups() {
+	var skipped []string
+	reason := ""
+	flush := func() {
+		switch {
+		case len(skipped) == 1:
+			p.head(finding.Skip, skipped[0], reason)
+		case len(skipped) > 1:
+			p.head(finding.Skip, fmt.Sprintf("%d groups", len(skipped)), strings.Join(skipped, ", ")+": "+reason)
+		}
+		skipped = nil
+	}
+	for _, name := range p.groupNames() {
+		all := slices.DeleteFunc(slices.Clone(p.Checks), func(c Check) bool { return c.Group != name })
+		problems := slices.DeleteFunc(slices.Clone(all), func(c Check) bool { return c.Severity != finding.Warn && c.Severity != finding.Fail })
+		if p.how.Verbose {
+			problems = all
+		}
+		if len(problems) == 0 && p.how.Short {
 			continue
 		}
-		all = append(all, c)
-		if c.Severity == finding.Warn || c.Severity == finding.Fail {
-			problems = append(problems, c)
+		worst, line := groupLine(all)
+		if len(problems) == 0 && worst == finding.Skip {
+			if line != reason {
+				flush()
+			}
+			skipped, reason = append(skipped, name), line
+			continue
+		}
+		flush()
+		if len(problems) == 0 {
+			p.head(worst, name, line)
+		}
+		for _, c := range problems {
+			p.problem(c)
 		}
 	}
-	switch {
-	case r.how.Verbose:
-		problems = all
-	case len(problems) == 0 && r.how.Short:
-		return
-	case len(problems) == 0:
-		worst, line := groupLine(all)
-		writeHead(b, paint, worst, name, cutWords(report.Line(line), textWidth))
-		return
-	}
-	for _, c := range problems {
-		r.writeProblem(b, paint, c)
-	}
+	flush()
 }
 
 // groupLine returns the facts of a group without problems.
@@ -122,11 +237,6 @@ func groupLine(all []Check) (finding.Severity, string) {
 	return finding.Pass, strings.Join(facts, ", ")
 }
 
-func writeHead(b *strings.Builder, paint report.Painter, s finding.Severity, name, text string) {
-	m := marks[s]
-	fmt.Fprintf(b, " %s  %-9s  %s\n", paint.Paint(m.style, m.word), name, text)
-}
-
 // cutWords shortens s to width columns. The cut is between words, and is marked.
 func cutWords(s string, width int) string {
 	if report.Width(s) <= width {
@@ -139,13 +249,12 @@ func cutWords(s string, width int) string {
 	return strings.TrimRight(s, " ,;:(") + "…"
 }
 
-func (r *Result) writeProblem(b *strings.Builder, paint report.Painter, c Check) {
+func (p *sheet) problem(c Check) {
 	known := ""
 	if c.Known {
 		known = " (the baseline has it, too)"
 	}
-	summary := report.WrapWords(strings.Fields(report.Line(c.ID+": "+c.Summary+known)), " ", textWidth)
-	writeHead(b, paint, c.Severity, c.Group, strings.Join(summary, "\n"+strings.Repeat(" ", len(indent)+10)))
+	p.head(c.Severity, c.Group, c.ID+": "+c.Summary+known)
 	if c.Severity != finding.Warn && c.Severity != finding.Fail {
 		return
 	}
@@ -158,27 +267,14 @@ func (r *Result) writeProblem(b *strings.Builder, paint report.Painter, c Check)
 		if e.Source != "" {
 			text = e.Source + " → " + e.Text
 		}
-		writeWrapped(b, "", cutWords(report.Line(text), evidenceLines*(textWidth-len(indent))))
+		p.detail("", cutWords(report.Line(text), evidenceLines*(p.width-len(indent))))
 	}
-	writeWrapped(b, "Fix: ", c.Hint)
-	writeWrapped(b, "Next: ", c.Next)
-	writeWrapped(b, "See: ", c.Reference)
-	if r.how.Curl {
+	p.detail("Fix: ", c.Hint)
+	p.detail("Next: ", c.Next)
+	p.detail("See: ", c.Reference)
+	if p.how.Curl {
 		for _, command := range c.Curl {
-			b.WriteString(indent + report.Line(command) + "\n")
+			p.b.WriteString(indent + report.Line(command) + "\n")
 		}
-	}
-}
-
-// writeWrapped writes a labelled text in lines of the usual width.
-func writeWrapped(b *strings.Builder, label, text string) {
-	if text == "" {
-		return
-	}
-	for i, line := range report.WrapWords(strings.Fields(report.Line(text)), " ", textWidth-len(indent)) {
-		if i > 0 {
-			label = strings.Repeat(" ", len(label))
-		}
-		b.WriteString(indent + label + line + "\n")
 	}
 }

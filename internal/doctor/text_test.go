@@ -3,11 +3,13 @@ package doctor
 import (
 	"bytes"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // textOf returns the page of r.
@@ -25,7 +27,7 @@ func TestOldSSE(t *testing.T) {
 	t.Parallel()
 	r := Judge(examine(t, served(t, streamFaults()["stream.oldsse"]), ""), Judgement{})
 	text := textOf(t, r)
-	for _, want := range []string{" – SKIP  session    not asked over HTTP+SSE\n", " – SKIP  tools      not asked over HTTP+SSE\n", "session, part of stream, tools (not asked over HTTP+SSE)"} {
+	for _, want := range []string{" – SKIP  session    not asked over HTTP+SSE\n", " – SKIP  2 groups   tools, exposure: not asked over HTTP+SSE\n", "session 5, stream 3, tools 9 (not asked over"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -37,18 +39,79 @@ func TestOldSSE(t *testing.T) {
 	}
 }
 
-// TestNotCheckedInPart names the groups of which a part was not looked at.
-func TestNotCheckedInPart(t *testing.T) {
+// TestNotChecked counts by group what was not looked at; where that takes more than two
+// lines, the checks alone.
+func TestNotChecked(t *testing.T) {
 	t.Parallel()
-	r := &Result{}
-	r.NotChecked = notChecked(&Facts{}, []Check{
+	r := &Result{Checks: []Check{
 		{Finding: finding.Finding{ID: "http.a", Group: "http"}},
 		{Finding: finding.Finding{ID: "http.b", Group: "http", Severity: finding.Skip, Summary: "not asked: x"}, unasked: true},
 		{Finding: finding.Finding{ID: "tools.a", Group: "tools", Severity: finding.Skip}, unasked: true, CausedBy: "session.affinity"},
 		{Finding: finding.Finding{ID: "auth.a", Group: "auth", Severity: finding.Skip, Summary: "the server wants no token"}},
-	})
-	if want := []string{"tools (because of session.affinity)", "part of http (not asked: x)"}; !slices.Equal(r.NotChecked[:2], want) || len(r.NotChecked) != 5 {
+	}}
+	r.notChecked(&Facts{})
+	if want := []string{"tools 1 (because of session.affinity)", "http 1 (not asked: x)"}; !slices.Equal(r.NotChecked[:2], want) || len(r.NotChecked) != 5 {
 		t.Errorf("%q", r.NotChecked)
+	}
+	for id, want := range map[string]string{
+		"http.gateway": `\nNot checked: [0-9]+ checks \(because of http.gateway\); tool calls \(--call,\n--slow-tool\); idle streams \(--deep\); load \(mcpdiag loadtest\).\n`,
+		"stream.get":   `\nNot checked: stream [0-9]+ \(because of stream.get\); tool calls \(--call, --slow-tool\);\nidle streams \(--deep\); load \(mcpdiag loadtest\).\n`,
+	} {
+		f := examine(t, faults()[id](t), "")
+		if text := textOf(t, Judge(f, Judgement{Width: 80})); !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("%s: no %q in\n%s", id, want, text)
+		}
+		if text := textOf(t, Judge(f, Judgement{Tool: true})); strings.Contains(text, "--") || strings.Contains(text, "mcpdiag loadtest") {
+			t.Errorf("flags in the text for a caller of tools:\n%s", text)
+		}
+	}
+}
+
+// TestWidth wants lines that fit, whole addresses, and one line for all groups that were
+// skipped for one reason.
+func TestWidth(t *testing.T) {
+	t.Parallel()
+	f := examine(t, faults()["http.gateway"](t), "")
+	f.Target = "http://" + strings.Repeat("long", 30) + ".example/mcp"
+	for _, width := range []int{1, 60, 80, 100, 120, 400} {
+		how := Judgement{Width: width}
+		text := textOf(t, Judge(f, how))
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); report.Width(line) > how.width() && strings.Contains(line, " ") {
+				t.Errorf("%d columns: %q", width, line)
+			}
+		}
+		if !strings.Contains(text, f.Target) || strings.Count(text, "SKIP") != 1 {
+			t.Errorf("%d columns:\n%s", width, text)
+		}
+	}
+	if all := textOf(t, Judge(f, Judgement{Verbose: true})); !regexp.MustCompile(`Not checked: auth [0-9]+, exposure 3, http`).MatchString(all) {
+		t.Error(all)
+	}
+}
+
+// TestPassed says of which groups checks passed.
+func TestPassed(t *testing.T) {
+	t.Parallel()
+	r := Judge(examine(t, faults()["http.gateway"](t), ""), Judgement{})
+	if want := `\n[0-9]+ checks passed: network [0-9]+, limits 1, http [0-9]+\n`; !regexp.MustCompile(want).MatchString(textOf(t, r)) {
+		t.Errorf("no %q in\n%s", want, textOf(t, r))
+	}
+}
+
+// TestWebPages says what a web page is for.
+func TestWebPages(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		"<title>Sign in - Acme</title><form>":    `the answer is a login page ("Sign in - Acme"), not MCP`,
+		"<html><input type=\"password\"></html>": "the answer is a login page, not MCP",
+		"<title>Welcome to nginx!</title>":       `the answer is a web page ("Welcome to nginx!"), not MCP`,
+		"<html>blogin</html>":                    "the answer is a web page, not MCP",
+	} {
+		o := judgeWebPage(&Exchange{URL: "https://a.example/mcp", Body: body})
+		if o.summary != want || !strings.Contains(o.hint, " /mcp ") && !strings.Contains(o.hint, " /mcp:") {
+			t.Errorf("%s: %q, %q", body, o.summary, o.hint)
+		}
 	}
 }
 

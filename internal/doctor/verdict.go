@@ -34,6 +34,8 @@ type Judgement struct {
 	Curl       bool             // the text has the commands that repeat the exchanges
 	Verbose    bool             // the text has each check
 	Client     string           // a client whose refusal counts
+	Width      int              // columns of the text; 0 is unknown
+	Tool       bool             // the reader calls a tool and has no flags
 	Baseline   *Result          // of an earlier run
 }
 
@@ -55,7 +57,9 @@ type Result struct {
 	Ended      int             `json:"sessions_ended"`
 	Seconds    float64         `json:"seconds"`
 
-	how Judgement
+	how       Judgement
+	notLooked []notLooked
+	beyond    []string
 }
 
 // Judge applies the rules to facts.
@@ -81,7 +85,7 @@ func Judge(f *Facts, how Judgement) *Result {
 	}
 	r.Verdict = r.verdict(f)
 	r.Headline = r.headline()
-	r.NotChecked = append(r.NotChecked, notChecked(f, r.Checks)...)
+	r.notChecked(f)
 	return r
 }
 
@@ -155,40 +159,77 @@ func (r *Result) worst() *Check {
 	return found
 }
 
-// notChecked lists in words which checks did not take place, and why.
-func notChecked(f *Facts, checks []Check) []string {
-	var lines []string
-	if f.Stopped != "" {
-		lines = append(lines, "stopped early: "+f.Stopped)
+// notLooked are the checks that did not take place, of which each group has a count.
+type notLooked struct {
+	reason string
+	groups map[string]int
+}
+
+// text lists the groups, or how many checks they are.
+func (m notLooked) text(short bool) string {
+	var groups []string
+	all := 0
+	for _, name := range sortedKeys(m.groups) {
+		groups = append(groups, fmt.Sprintf("%s %d", name, m.groups[name]))
+		all += m.groups[name]
 	}
-	lines = append(lines, missedGroups(checks)...)
-	if f.needsToken() {
-		lines = append(lines, "what needs a token (--token-file)")
+	if short {
+		groups = []string{report.Plural(int64(all), "check")}
 	}
-	return append(lines, f.beyond()...)
+	return strings.Join(groups, ", ") + " (" + m.reason + ")"
+}
+
+// missed lists in words which checks did not take place, and why.
+func (r *Result) missed(short bool) []string {
+	var list []string
+	for _, m := range r.notLooked {
+		list = append(list, m.text(short))
+	}
+	return append(list, r.beyond...)
+}
+
+// notChecked notes which checks did not take place, and what else was not looked at.
+func (r *Result) notChecked(f *Facts) {
+	r.notLooked, r.beyond = missedGroups(r.Checks), f.beyond(r.how.Tool)
+	if f.Stopped != "" && len(r.notLooked) == 0 { // else it is the reason
+		r.beyond = append(r.beyond, "stopped early: "+f.Stopped)
+	}
+	if r.how.Tool {
+		r.forTool()
+	}
+	r.NotChecked = append(r.NotChecked, r.missed(false)...)
 }
 
 // beyond lists observations that take a flag of their own, or another command.
-func (f *Facts) beyond() []string {
-	b, lines := f.Behaviour, []string{}
+func (f *Facts) beyond(tool bool) []string {
+	b := f.Behaviour
 	called := f.Call != nil && f.Call.Tool != "" || b != nil && b.Tool != ""
-	if !called {
-		lines = append(lines, "tool calls (--call, --slow-tool)")
+	var list []string
+	add := func(what, flag string) {
+		if tool || flag == "" {
+			list = append(list, what)
+			return
+		}
+		list = append(list, what+" ("+flag+")")
 	}
-	if b == nil || b.IdleMs == 0 {
-		lines = append(lines, "event streams over minutes (--deep)")
+	switch {
+	case called:
+	case f.Stdio != nil:
+		add("tool calls", "--call")
+	default:
+		add("tool calls", "--call, --slow-tool")
 	}
-	if f.Stdio != nil && !called {
-		lines = []string{"tool calls (--call)"}
+	if f.Stdio == nil && (b == nil || b.IdleMs == 0) {
+		add("idle streams", "--deep")
 	}
-	return append(lines, "load (mcpdiag loadtest)")
+	add("load", "mcpdiag loadtest")
+	return list
 }
 
-// missedGroups lists the groups of which a check did not take place, by reason.
-func missedGroups(checks []Check) []string {
-	size, missed := map[string]int{}, map[string]map[string]int{}
+// missedGroups counts the checks that did not take place, by reason and group.
+func missedGroups(checks []Check) []notLooked {
+	missed := map[string]map[string]int{}
 	for _, c := range checks {
-		size[c.Group]++
 		if !c.unasked {
 			continue
 		}
@@ -201,17 +242,11 @@ func missedGroups(checks []Check) []string {
 		}
 		missed[reason][c.Group]++
 	}
-	var lines []string
+	var list []notLooked
 	for _, reason := range sortedKeys(missed) {
-		groups := sortedKeys(missed[reason])
-		for i, name := range groups {
-			if missed[reason][name] < size[name] {
-				groups[i] = "part of " + name
-			}
-		}
-		lines = append(lines, strings.Join(groups, ", ")+" ("+reason+")")
+		list = append(list, notLooked{reason, missed[reason]})
 	}
-	return lines
+	return list
 }
 
 // Report implements finding.Result.

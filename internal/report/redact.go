@@ -18,7 +18,7 @@ var (
 		"credentials", "auth", "authorization", "bearer", "cookie", "jwt", "pat", "signature", "code",
 	}
 	secretEndings = []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credentials"}
-	plainWords    = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "count", "size"}
+	plainWords    = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "methods", "count", "size", "server", "servers", "supported"}
 	keyFiles      = []string{".pem", ".key", ".crt", ".p12"}
 )
 
