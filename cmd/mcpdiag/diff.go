@@ -83,7 +83,7 @@ a leak from a warm-up.`,
 	durationVar(fs, &d.wait, "wait", 10*time.Second, "with one URL and no command: time to wait before the second snapshot")
 	durationVar(fs, &d.settle, "settle", 10*time.Second, "with one URL: idle time for the garbage collector, before the second snapshot")
 	sizeVar(fs, &d.threshold, "threshold", 0, "tolerated growth; 0: none (default a quarter, and at least 8MB of a heap, 16MB of the memory of a process)")
-	fs.BoolVar(&d.heap, "heap", false, "with one URL: name the object or line that keeps memory; opens the inspector of a Node.js server on a loopback port for two heap snapshots, reads /debug/pprof/heap of a Go server")
+	fs.BoolVar(&d.heap, "heap", false, "with one URL: name the object or line that keeps memory; opens the inspector of a Node.js server on a loopback port for two heap snapshots, asks Java by jcmd, reads /debug/pprof/heap of a Go server")
 	fs.StringVar(&d.target, "target", "", "for a trace of several targets: part of the address of the one to compare")
 	fs.StringVarP(&output, "output", "o", "-", "write the result to this file")
 	formatVar(cmd, fs, &format)

@@ -83,7 +83,7 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 	f.completeFrames(cmd, "sandwich")
 	f.completeFrames(cmd, "focus")
 	durationVar(cmd.Flags(), &f.duration, "duration", 30*time.Second, "record a running process for this time")
-	f.running.add(cmd, "record a CPU profile")
+	f.running.add(cmd, "Node.js", "record a CPU profile, close the inspector")
 	group(cmd.Flags(), "Running process", "duration")
 	return cmd
 }

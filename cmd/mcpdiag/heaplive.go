@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -13,46 +13,64 @@ import (
 
 const defaultRunningTimeout = 30 * time.Second
 
-// live compares the heap of a running process of Node.js with itself.
-func (h *heaper) live(ctx context.Context) (*heap.Result, error) {
+// live compares the heap of a running process with itself, or with a file.
+func (h *heaper) live(ctx context.Context, keep *heap.Keep) (*heap.Result, error) {
+	if info, err := process.Lookup(h.running.pid); err == nil && heap.IsJVM(&info) {
+		h.a.note("process %d stops for a collection each time", info.PID)
+		return h.twice(ctx, fmt.Sprintf("process %d", info.PID), "txt", keep, func(ctx context.Context) ([]byte, error) { return heap.ClassHistogram(ctx, &info) })
+	}
 	s, name, done, err := h.running.session(ctx, h.a)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	l := heap.Live{Session: s, Name: name, Interval: h.interval, Options: h.options, Available: process.Available(h.running.pid), Note: h.a.note}
+	l := heap.Live{Session: s, Name: name, Interval: h.interval, Options: h.options, Available: process.Available(h.running.pid), Keep: keep, Note: h.a.note}
+	if len(h.files) > 0 {
+		l.Before = &h.sources()[0]
+	}
 	return l.Run(ctx)
 }
 
 // fetch compares two heap profiles of a Go server.
-func (h *heaper) fetch(ctx context.Context) (*heap.Result, error) {
+func (h *heaper) fetch(ctx context.Context, keep *heap.Keep) (*heap.Result, error) {
 	target, c, err := h.running.pprof(h.a, "/debug/pprof/heap", "gc", "1") // collect garbage first
 	if err != nil {
 		return nil, err
 	}
-	source := func(name string, wait time.Duration) heap.Source {
-		return heap.Source{Name: name, Open: func() (io.ReadCloser, error) {
+	return h.twice(ctx, client.RedactURL(target), "pb.gz", keep, func(ctx context.Context) ([]byte, error) { return getProfile(ctx, c, target) })
+}
+
+// twice compares two heaps that take returns, or a file and one. They are stored with
+// the extension ext.
+func (h *heaper) twice(ctx context.Context, name, ext string, keep *heap.Keep, take func(context.Context) ([]byte, error)) (*heap.Result, error) {
+	taken := func(name string, wait time.Duration) heap.Source {
+		return heap.Taken(name, func() ([]byte, error) {
 			select {
 			case <-ctx.Done(): // an interrupt ends the interval, not the run
 			case <-time.After(wait):
 			}
-			data, err := getProfile(context.WithoutCancel(ctx), c, target)
-			return io.NopCloser(bytes.NewReader(data)), err
-		}}
+			return take(context.WithoutCancel(ctx))
+		})
 	}
-	name := client.RedactURL(target)
-	defer h.a.countdown("comparing two heap profiles", h.interval)()
-	return heap.Run([]heap.Source{source(name, 0), source(name+", later", h.interval)}, h.options)
+	first := keep.Source(taken(name, 0), "a."+ext)
+	wait := h.interval
+	if len(h.files) > 0 {
+		first, wait = h.sources()[0], 0
+	} else {
+		name += ", later"
+		defer h.a.countdown("comparing two heaps", h.interval)()
+	}
+	return heap.Run([]heap.Source{first, keep.Source(taken(name, wait), "b."+ext)}, h.options)
 }
 
-// files compares two files, or describes one.
-func (h *heaper) files(args []string) (*heap.Result, error) {
+// sources returns the files.
+func (h *heaper) sources() []heap.Source {
 	var sources []heap.Source
-	for _, arg := range args {
-		sources = append(sources, heap.Source{Name: arg, Open: func() (io.ReadCloser, error) {
-			in, _, err := h.a.openInput(arg)
+	for _, file := range h.files {
+		sources = append(sources, heap.Source{Name: file, Open: func() (io.ReadCloser, error) {
+			in, _, err := h.a.openInput(file)
 			return in, err
 		}})
 	}
-	return heap.Run(sources, h.options)
+	return sources
 }

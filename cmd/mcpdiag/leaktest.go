@@ -38,6 +38,7 @@ type leaktester struct {
 	pprof     string
 	rss       bool
 	explain   bool
+	keep      keepFlags
 	heap      heapFlag
 	budgets   []string
 	baseline  string

@@ -50,6 +50,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.BoolVar(&l.cfg.Attach, "attach", false, "with --pid, --name or --port: open the inspector of a running Node server on a loopback port, read its live heap, close it")
 	fs.BoolVar(&l.rss, "rss", false, "judge by RSS alone: do not open the inspector of a Node server, trace Python or ask for --pprof")
 	fs.BoolVar(&l.explain, "explain", true, "after a leak of the live heap, find out which object holds it and which line allocated it")
+	l.keep.add(fs)
 	fs.StringArrayVar(&l.budgets, "budget", nil, "memory that may be kept: 10KB/session, 1KB/call, 0/FACTOR; repeatable")
 	fs.StringVar(&l.baseline, "baseline", "", "older run (its folder or verdict.json) to compare with")
 	choiceVar(cmd, fs, &l.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
@@ -61,7 +62,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	group(fs, "Server", "pid", "name", "port", "match", "transport", "ready-timeout", "snapshot", "stabilize", "gc-signal", "gc-url", "pprof", "attach", "rss")
 	group(fs, "Load", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory", "tool", "args", "protocol")
 	group(fs, "Verdict", "attribute", "explain", "factors", "budget", "baseline", "fail-on", "judge")
-	group(fs, "Output", "output", "format")
+	group(fs, "Output", "output", "format", "keep", "scrub")
 	foundMaySet(fs, "match", "transport", "ready-timeout", "stabilize", "users", "calls", "rounds", "delay", "expiry", "hold", "max-time", "max-memory",
 		"protocol", "attribute", "factors", "budget", "fail-on", "format")
 	paths(fs, "output", "baseline", "judge")
@@ -103,6 +104,9 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	if l.judge != "" {
 		return onlyJudges(cmd)
 	}
+	if err := l.keep.check(); err != nil {
+		return err
+	}
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
 	cfg.Fixed = l.a.given(cmd, "users") || l.a.given(cmd, "calls")
@@ -110,6 +114,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		cfg.LiveSettle = cfg.Settle / 2
 	}
 	cfg.NoHeap, cfg.NoExplain = l.rss, !l.explain
+	cfg.Keep, cfg.Scrub = l.keep.dir, l.keep.scrub
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
 	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, l.a.args...), version()
 	if l.match.value != matchOne {
@@ -132,6 +137,8 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		return usagef("--stabilize sets variables of the server: it needs the command after --")
 	case cfg.Attach && len(command) > 0:
 		return usagef("--attach is for a running server; the inspector of a command after -- is opened without it")
+	case cfg.Keep != "" && (l.rss || !l.explain):
+		return usagef("--keep stores the heaps that --explain compares")
 	case cfg.Attach && l.rss:
 		return usagef("--attach reads the live heap, and --rss judges without it")
 	case cfg.GCSignal != "" && process.SignalNumber(cfg.GCSignal) == 0:

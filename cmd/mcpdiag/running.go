@@ -14,7 +14,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// runningFlags choose a running process: of Node.js by its inspector, of Go by pprof.
+// runningFlags choose a running process: of Node.js by its inspector, of Go by pprof; a
+// command may take other runtimes.
 type runningFlags struct {
 	pid     int
 	consent bool // to open the inspector of the process
@@ -22,11 +23,12 @@ type runningFlags struct {
 	conn    connection
 }
 
-// add adds the flags; effect says in the help how the process is affected.
-func (r *runningFlags) add(cmd *cobra.Command, effect string) {
+// add adds the flags; runtimes and effect say in the help of which runtimes a process
+// may be, and how it is affected.
+func (r *runningFlags) add(cmd *cobra.Command, runtimes, effect string) {
 	fs := cmd.Flags()
-	positiveVar(fs, &r.pid, "pid", 0, "running process of Node.js; needs --attach")
-	fs.BoolVar(&r.consent, "attach", false, "with --pid: open the inspector of the process on a loopback port, "+effect+", close the inspector")
+	positiveVar(fs, &r.pid, "pid", 0, "running process of "+runtimes+"; needs --attach")
+	fs.BoolVar(&r.consent, "attach", false, "with --pid: open the inspector of the process on a loopback port, "+effect)
 	fs.StringVar(&r.address, "inspect", "", "running process of Node.js whose inspector is open at this loopback address, such as 127.0.0.1:9229")
 	r.conn.addFlags(fs, defaultRunningTimeout)
 	group(fs, "Running process", "pid", "attach", "inspect")
@@ -46,7 +48,7 @@ func (r *runningFlags) choose(cmd *cobra.Command) (string, error) {
 		chosen = flag
 	}
 	if r.consent != (r.pid != 0) {
-		return "", usagef("--pid opens the inspector of the process on a loopback port and needs --attach to say that this is acceptable; --attach goes with --pid only")
+		return "", usagef("--pid affects the process, for which it opens its inspector on a loopback port if it is Node.js, and needs --attach to say that this is acceptable; --attach goes with --pid only")
 	}
 	return chosen, nil
 }

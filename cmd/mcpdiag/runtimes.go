@@ -15,8 +15,8 @@ import (
 )
 
 // runtimes opens the runtimes of the server at an address: the inspectors of the
-// processes of Node.js that listen there or that these started, if it is on this
-// machine, and the pages of pprof of a Go server.
+// processes of Node.js and the JVMs that listen there or that these started, if it is
+// on this machine, and the pages of pprof of a Go server.
 func (a *app) runtimes(ctx context.Context, target *url.URL, c *client.Client) (*live.Heap, error) {
 	cfg := live.Config{Inspect: true}
 	var members []process.ID
@@ -49,7 +49,7 @@ func (a *app) openRuntimes(ctx context.Context, members []process.ID, cfg live.C
 	for _, text := range h.Doubts {
 		doubts = append(doubts, errors.New(text))
 	}
-	return nil, errors.Join(append(doubts, errors.New("the server has no runtime that can be asked: Node.js is asked by its inspector, a Go server by its /debug/pprof"))...)
+	return nil, errors.Join(append(doubts, errors.New("the server has no runtime that can be asked: Node.js is asked by its inspector, Java by jcmd, a Go server by its /debug/pprof"))...)
 }
 
 // family lists a process and its descendants.
@@ -77,12 +77,12 @@ func (d *differ) withHeap(ctx context.Context, operands []string, targets []*url
 		}
 	}()
 	var res *diff.Result
-	explanation, err := h.Explain(ctx, func(ctx context.Context) (int, error) {
+	explanation, err := h.Explain(ctx, live.Around{Note: d.a.note, Load: func(ctx context.Context) (int, error) {
 		if res, err = d.compare(ctx, operands, targets); err != nil {
 			return 0, err
 		}
 		return int(max(0, res.Calls)), nil
-	}, d.a.note)
+	}})
 	if err != nil {
 		return nil, err
 	}

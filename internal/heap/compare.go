@@ -24,19 +24,25 @@ const (
 // Compare finds the objects that are new in b, and their holders. Objects that took
 // the place of others of their class are no growth.
 func Compare(a *graph.Summary, b *graph.Graph, operations int) *Result {
-	c := comparison{a: a, b: b, tree: b.Tree(), operations: operations, grown: map[string]graph.Sum{}}
+	c := comparison{a: a, b: b, tree: b.Tree(), operations: operations, grown: grownClasses(a, &b.Summary)}
+	res := &Result{Schema: Schema, Operations: operations, Holders: c.holders(), Classes: largest(classList(c.grown, operations))}
+	res.judge(c.total())
+	return res
+}
+
+// grownClasses returns the growth of each class.
+func grownClasses(a, b *graph.Summary) map[string]graph.Sum {
+	grown := map[string]graph.Sum{}
 	for name, sum := range b.Classes {
 		before := a.Classes[name]
-		c.grown[name] = graph.Sum{Count: sum.Count - before.Count, Bytes: sum.Bytes - before.Bytes}
+		grown[name] = graph.Sum{Count: sum.Count - before.Count, Bytes: sum.Bytes - before.Bytes}
 	}
 	for name, before := range a.Classes {
 		if _, ok := b.Classes[name]; !ok {
-			c.grown[name] = graph.Sum{Count: -before.Count, Bytes: -before.Bytes}
+			grown[name] = graph.Sum{Count: -before.Count, Bytes: -before.Bytes}
 		}
 	}
-	res := &Result{Schema: Schema, Operations: operations, Holders: c.holders(), Classes: c.classes()}
-	res.judge(c.total())
-	return res
+	return grown
 }
 
 // comparison is the work of Compare.
@@ -194,15 +200,15 @@ func (c *comparison) retained(holders []Holder) {
 	}
 }
 
-// classes returns the classes that have grown most.
-func (c *comparison) classes() []Class {
+// classList returns the classes that have objects.
+func classList(sums map[string]graph.Sum, operations int) []Class {
 	var list []Class
-	for name, sum := range c.grown {
+	for name, sum := range sums {
 		if sum.Count > 0 && sum.Bytes > 0 {
-			list = append(list, Class{Name: name, Kept: keep(sum.Count, sum.Bytes, c.operations)})
+			list = append(list, Class{Name: name, Kept: keep(sum.Count, sum.Bytes, operations)})
 		}
 	}
-	return largest(list)
+	return list
 }
 
 // largest returns the classes with the most bytes.
@@ -238,13 +244,15 @@ func (r *Result) judge(total Kept) {
 	}
 }
 
-// first returns the sentence of the first holder or site.
+// first returns the sentence of the first holder, site or class.
 func (r *Result) first() (judged bool, sentence string) {
 	switch {
 	case len(r.Holders) > 0:
 		return r.Holders[0].Judged, r.Holders[0].sentence()
 	case len(r.Sites) > 0:
 		return r.Sites[0].Judged, r.Sites[0].sentence()
+	case r.byClass && len(r.Classes) > 0:
+		return r.Classes[0].Judged, r.classSentence()
 	}
 	return false, ""
 }

@@ -21,13 +21,22 @@ type Source struct {
 	Open func() (io.ReadCloser, error)
 }
 
+// Taken returns a source that takes a heap when it is opened.
+func Taken(name string, take func() ([]byte, error)) Source {
+	return Source{Name: name, Open: func() (io.ReadCloser, error) {
+		data, err := take()
+		return io.NopCloser(bytes.NewReader(data)), err
+	}}
+}
+
 // Options are the options of Run.
 type Options struct {
 	Operations int   // between the two files, 0 if unknown
 	Memory     int64 // limit of the memory for a snapshot
 }
 
-// side is a file that was read: a snapshot or a profile.
+// side is a file that was read: a snapshot, the totals of one or of a class
+// histogram, or a profile.
 type side struct {
 	Side
 	summary *graph.Summary
@@ -35,8 +44,12 @@ type side struct {
 	profile *Profile
 }
 
-// Run reads one or two sources, in their order, and describes or compares them.
-func Run(sources []Source, o Options) (*Result, error) {
+// Run reads one or two sources, in their order, and describes or compares them. A third
+// one after two snapshots is the sampling profile of the allocations between them.
+func Run(sources []Source, o Options) (*Result, error) { return run(sources, &o) }
+
+// run is Run. The number of operations is read after both sources.
+func run(sources []Source, o *Options) (*Result, error) {
 	first, err := load(sources[0], len(sources) == 1, o)
 	if err != nil {
 		return nil, err
@@ -48,24 +61,49 @@ func Run(sources []Source, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return compare(first, last, o)
+	res, err := compare(first, last, o)
+	if err != nil || len(sources) == 2 {
+		return res, err
+	}
+	return res, res.addSites(sources[2], o)
+}
+
+// addSites adds the lines whose sampled allocations stay.
+func (r *Result) addSites(source Source, o *Options) error {
+	s, err := load(source, false, o)
+	if err != nil {
+		return err
+	}
+	if r.B.Format != read.HeapSnapshot || s.Format != read.HeapProfile {
+		return fmt.Errorf("%s is a %s; a third file is a .heapprofile that was sampled between two snapshots", s.Name, s.Format)
+	}
+	r.Sites = CompareProfiles(nothing(s.profile.Bytes), *s.profile, o.Operations).Sites
+	if text := r.sampled(); text != "" {
+		r.Headline += "; " + text
+	}
+	return nil
 }
 
 func (s *side) inspect() *Result {
 	var res *Result
-	if s.graph != nil {
+	switch {
+	case s.graph != nil:
 		res = Inspect(s.graph)
-	} else {
+	case s.summary != nil:
+		res = InspectHistogram(s.summary)
+	default:
 		res = InspectProfile(*s.profile)
 	}
 	res.B = s.Side
 	return res
 }
 
-func compare(a, b *side, o Options) (*Result, error) {
+func compare(a, b *side, o *Options) (*Result, error) {
 	var res *Result
 	switch {
-	case a.summary != nil && b.graph != nil:
+	case a.Format == read.Histogram && b.Format == read.Histogram:
+		res = CompareHistograms(a.summary, b.summary, o.Operations)
+	case a.Format == read.HeapSnapshot && b.graph != nil:
 		if a.summary.LastID > b.summary.LastID {
 			return nil, fmt.Errorf("%s is older than %s, or of another process: name the older one first", b.Name, a.Name)
 		}
@@ -83,7 +121,7 @@ func compare(a, b *side, o Options) (*Result, error) {
 }
 
 // load reads a file. Of a snapshot, nodes and edges are kept if whole is true.
-func load(src Source, whole bool, o Options) (*side, error) {
+func load(src Source, whole bool, o *Options) (*side, error) {
 	file, err := src.Open()
 	if err != nil {
 		return nil, err
@@ -94,10 +132,15 @@ func load(src Source, whole bool, o Options) (*side, error) {
 		return nil, err
 	}
 	s := &side{Side: Side{Name: src.Name, Format: in.Format}}
-	if in.Format != read.HeapSnapshot {
+	switch in.Format {
+	case read.HeapSnapshot:
+		err = s.readSnapshot(in, whole, o.Memory)
+	case read.Histogram:
+		s.summary, err = parseHistogram(in)
+	default:
 		return s, s.readProfile(in)
 	}
-	if err := s.readSnapshot(in, whole, o.Memory); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("reading %s (%s): %w", src.Name, in.Format, err)
 	}
 	s.Objects, s.Bytes = s.summary.Total.Count, s.summary.Total.Bytes
@@ -148,7 +191,7 @@ func (s *side) readProfile(in *read.Input) error {
 			return err
 		}
 	default:
-		return fmt.Errorf("reading %s: none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof and a document of tracemalloc", s.Name)
+		return fmt.Errorf("reading %s: none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc and a class histogram of a JVM", s.Name)
 	}
 	s.Format, s.Bytes = s.profile.Bytes.Format, int64(s.profile.Bytes.Weight())
 	return nil

@@ -2,6 +2,7 @@ package heap_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -130,7 +131,7 @@ func TestNotComparable(t *testing.T) {
 	}{
 		"the older one second": {[]heap.Source{pair[1], pair[0]}, "name the older one first"},
 		"two kinds":            {[]heap.Source{pair[0], pprof}, "compare two of one kind"},
-		"neither":              {[]heap.Source{content("x.folded", []byte("a;b 1\n"))}, "none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof and a document of tracemalloc"},
+		"neither":              {[]heap.Source{content("x.folded", []byte("a;b 1\n"))}, "none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc and a class histogram of a JVM"},
 		"empty":                {[]heap.Source{content("x", nil)}, "it is empty"},
 	} {
 		if _, err := heap.Run(c.sources, heap.Options{Memory: graph.DefaultLimit}); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -144,7 +145,7 @@ func TestNotComparable(t *testing.T) {
 
 // goHeap returns a heap profile of Go: a cache that holds n objects of 1 KiB, and a
 // buffer of 1 MiB.
-func goHeap(t *testing.T, cached, buffers int64) []byte {
+func goHeap(t testing.TB, cached, buffers int64) []byte {
 	t.Helper()
 	fn := func(id uint64, name, file string) *profile.Function {
 		return &profile.Function{ID: id, Name: name, Filename: "/src/app/" + file}
@@ -244,23 +245,33 @@ func TestTracemalloc(t *testing.T) {
 	}
 }
 
-func FuzzRun(f *testing.F) {
+func FuzzTracemalloc(f *testing.F) {
 	f.Add([]byte(`{"tracemalloc": 1, "traces": [{"stack": ["a.py:1"], "bytes": 5, "blocks": 1}]}`))
+	f.Add([]byte(`{"tracemalloc": 1, "traces": [{"stack": ["a.py:1", "b.py:2"], "bytes": 9223372036854775807, "blocks": 1}]}`))
+	fuzzFile(f, "document of tracemalloc")
+}
+
+func FuzzHeapProfile(f *testing.F) {
 	f.Add(v8Profile("8192", "{}"))
+	f.Add(v8Profile("1e300", ""))
+	fuzzFile(f, ".heapprofile")
+}
+
+func FuzzPprof(f *testing.F) {
+	data := goHeap(f, 100, 3)
+	f.Add(data)
+	plain, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		f.Fatal(err)
+	}
+	if data, err = io.ReadAll(plain); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	fuzzFile(f, "heap profile")
+}
+
+func FuzzSnapshot(f *testing.F) {
 	f.Add([]byte(`{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["synthetic","object"]],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property"]]}},"nodes":[0,0,1,0,1,1,0,3,9,0],"edges":[0,1,5],"strings":["","x"]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, sources := range [][]heap.Source{{content("b", data)}, {content("a", data), content("b", data)}} {
-			res, err := heap.Run(sources, heap.Options{Operations: 10 * (len(sources) - 1), Memory: 1 << 20})
-			if err != nil {
-				continue
-			}
-			if len(sources) == 2 && res.Verdict != heap.Steady {
-				t.Errorf("a file compared with itself: %s", res.Headline)
-			}
-			if err := res.Text(io.Discard, false); err != nil {
-				t.Fatal(err)
-			}
-			_ = res.Report()
-		}
-	})
+	fuzzFile(f, "snapshot")
 }

@@ -1,20 +1,17 @@
 package heap
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 	"github.com/mcpdiag/mcpdiag/internal/inspect"
 	"github.com/mcpdiag/mcpdiag/internal/report"
-	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
-// Live compares the heap of a running process of Node.js with itself.
+// Live compares the heap of a running process of Node.js with itself, or with a file.
 type Live struct {
 	Session  *inspect.Session
 	Name     string
@@ -23,45 +20,41 @@ type Live struct {
 	// number of operations.
 	Load func(ctx context.Context) (int, error)
 	Options
+	Before    *Source                          // taken earlier, instead of the first snapshot
+	Keep      *Keep                            // nil: nothing is stored
 	Available int64                            // memory of the machine that is free; 0 if unknown
 	Note      func(format string, args ...any) // receives progress
 
 	Profile []byte // the sampling profile, after Run
 }
 
-// Run takes two snapshots and samples the allocations between them. Snapshots are read
-// while they stream: they are not stored.
+// Run takes two snapshots and samples the allocations between them; or, if Before is
+// set, one snapshot. They are read while they stream, and stored only by Keep.
 func (l *Live) Run(ctx context.Context) (*Result, error) {
-	s := l.Session
-	usage, err := s.Usage(ctx)
+	usage, err := l.Session.Usage(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if need := usage.Heap; l.Available > 0 && 2*need > l.Available {
 		return nil, fmt.Errorf("a snapshot of %s may need as much memory again, and only %s are free: it could end the process", size(float64(need)), size(float64(l.Available)))
 	}
+	if l.Before != nil {
+		l.Note("the process stops while a snapshot of %s is taken", size(float64(usage.Heap)))
+		return Run([]Source{*l.Before, l.Keep.Source(l.snapshot(ctx, l.Name), "b.heapsnapshot")}, l.Options)
+	}
 	l.Note("the process stops while each of two snapshots of %s is taken", size(float64(usage.Heap)))
-	var a *graph.Summary
-	if err := l.snapshot(ctx, func(r io.Reader) (err error) { a, err = graph.Summarize(r); return err }); err != nil {
-		return nil, err
+	later := l.snapshot(context.WithoutCancel(ctx), l.Name+", later") // an interrupt ends the interval, not the run
+	take := later.Open
+	later.Open = func() (io.ReadCloser, error) {
+		if err := l.sample(ctx); err != nil {
+			return nil, err
+		}
+		return take()
 	}
-	sites, err := l.sample(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ctx = context.WithoutCancel(ctx)
-	var b *graph.Graph
-	if err := l.snapshot(ctx, func(r io.Reader) (err error) { b, err = graph.Read(r, l.Memory); return err }); err != nil {
-		return nil, err
-	}
-	res := Compare(a, b, l.Operations)
-	res.A = &Side{Name: l.Name, Format: read.HeapSnapshot, Objects: a.Total.Count, Bytes: a.Total.Bytes}
-	res.B = Side{Name: l.Name + ", later", Format: read.HeapSnapshot, Objects: b.Total.Count, Bytes: b.Total.Bytes}
-	res.Sites = sites
-	if text := res.sampled(); text != "" {
-		res.Headline += "; " + text
-	}
-	return res, nil
+	profile := Taken("the sampling profile", func() ([]byte, error) { return l.Profile, nil })
+	return run([]Source{
+		l.Keep.Source(l.snapshot(ctx, l.Name), "a.heapsnapshot"), l.Keep.Source(later, "b.heapsnapshot"), l.Keep.Source(profile, "allocations.heapprofile"),
+	}, &l.Options)
 }
 
 // sampled says which sampled allocation that stays is the largest, "" if there is none.
@@ -83,60 +76,56 @@ func (r *Result) Kept() string {
 	case len(r.Sites) > 0 && r.Sites[0].Judged:
 		return r.Sites[0].sentence()
 	}
+	if judged, sentence := r.first(); judged && r.byClass {
+		return sentence
+	}
 	return ""
 }
 
-// snapshot reads a snapshot while the process writes it.
-func (l *Live) snapshot(ctx context.Context, parse func(io.Reader) error) error {
-	if err := l.Session.Collect(ctx); err != nil {
-		return err
-	}
-	r, w := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := l.Session.Snapshot(ctx, w)
-		_ = w.CloseWithError(err) // it returns nil
-		done <- err
-	}()
-	err := parse(r)
-	_ = r.CloseWithError(errors.New("the snapshot is not read to its end")) // it returns nil
-	if sent := <-done; err == nil {
-		err = sent
-	}
-	if err != nil {
-		return fmt.Errorf("reading a heap snapshot of %s: %w", l.Name, err)
-	}
+// snapshot returns a source that the process writes while it is read.
+func (l *Live) snapshot(ctx context.Context, name string) Source {
+	return Source{Name: name, Open: func() (io.ReadCloser, error) {
+		if err := l.Session.Collect(ctx); err != nil {
+			return nil, err
+		}
+		r, w := io.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = w.CloseWithError(l.Session.Snapshot(ctx, w)) // it returns nil
+		}()
+		return &stream{r, done}, nil
+	}}
+}
+
+// stream is a snapshot that is being written.
+type stream struct {
+	*io.PipeReader
+	done chan struct{} // closed when the session is free again
+}
+
+func (s *stream) Close() error {
+	_ = s.CloseWithError(errors.New("the snapshot is not read to its end")) // it returns nil
+	<-s.done
 	return nil
 }
 
-// sample waits while allocations are sampled and returns the lines whose memory is
+// sample waits while allocations are sampled and gets the profile of those that are
 // still held after a collection.
-func (l *Live) sample(ctx context.Context) ([]Site, error) {
+func (l *Live) sample(ctx context.Context) error {
 	if err := l.Session.StartSampling(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := l.between(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	ctx = context.WithoutCancel(ctx) // an interrupt ends the interval, not the run
+	ctx = context.WithoutCancel(ctx)
 	if err := l.Session.Collect(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	data, err := l.Session.StopSampling(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l.Profile = data
-	in, err := read.Open(bytes.NewReader(data), "the sampling profile")
-	if err != nil {
-		return nil, err
-	}
-	p, err := in.Profile(read.Options{Lines: true})
-	if err != nil {
-		return nil, err
-	}
-	p.Period = inspect.SamplingInterval
-	return CompareProfiles(nothing(p), Profile{Bytes: p}, l.Operations).Sites, nil
+	var err error
+	l.Profile, err = l.Session.StopSampling(ctx)
+	return err
 }
 
 // between waits, or loads the process.

@@ -14,7 +14,7 @@ const Schema = "mcpdiag.heap/1"
 // Verdicts.
 const (
 	Grows    finding.Verdict = "grows"    // objects are kept per operation
-	Steady   finding.Verdict = "steady"   // no holder and no line keeps anything per operation
+	Steady   finding.Verdict = "steady"   // no holder, line or class keeps anything per operation
 	Measured finding.Verdict = "measured" // without a number of operations, nothing is judged
 )
 
@@ -32,6 +32,8 @@ type Result struct {
 	Sites      []Site          `json:"sites,omitempty"`
 	Largest    []Object        `json:"largest,omitempty"`
 	Warnings   []string        `json:"warnings,omitempty"`
+
+	byClass bool // classes are all that is known
 }
 
 // Side is one file.
@@ -88,6 +90,7 @@ type Class struct {
 	Name string `json:"name"`
 	Kept
 	Retained int64 `json:"retained_bytes,omitempty"`
+	Judged   bool  `json:"kept_per_operation,omitempty"` // only in a class histogram: holders are judged in a snapshot
 }
 
 // Site is a place in a program that allocated memory.
@@ -106,7 +109,7 @@ type Object struct {
 	Retained int64  `json:"retained_bytes"`
 }
 
-// maxFindings is the number of holders or lines that become findings.
+// maxFindings is the number of holders, lines or classes that become findings.
 const maxFindings = 10
 
 // Report returns the conclusions in the common form.
@@ -120,6 +123,11 @@ func (r *Result) Report() *finding.Report {
 	for i := range r.Sites {
 		if s := &r.Sites[i]; s.Judged {
 			rep.Findings = append(rep.Findings, finding.Finding{ID: "heap.site", Severity: finding.Fail, Summary: s.sentence()})
+		}
+	}
+	for i := range r.Classes {
+		if c := &r.Classes[i]; c.Judged {
+			rep.Findings = append(rep.Findings, finding.Finding{ID: "heap.class", Severity: finding.Fail, Summary: c.sentence()})
 		}
 	}
 	rep.Findings = rep.Findings[:min(len(rep.Findings), maxFindings)]

@@ -101,13 +101,17 @@ func (r *Result) siteTable() finding.Table {
 
 func (r *Result) classTable() finding.Table {
 	s := finding.Table{Title: "Classes that grew", Header: append(r.columns(), "class")}
-	if r.A == nil {
+	retained := r.A == nil && !r.byClass
+	switch {
+	case retained:
 		s = finding.Table{Title: "Largest classes", Header: append(r.columns(), "retained", "class")}
+	case r.A == nil:
+		s.Title = "Largest classes"
 	}
 	s.Right = rightmost(len(s.Header) - 1)
 	for _, c := range r.Classes {
 		row := r.figures(c.Kept)
-		if r.A == nil {
+		if retained {
 			row = append(row, size(float64(c.Retained)))
 		}
 		s.Rows = append(s.Rows, append(row, report.Cell(c.Name, nameWidth)))

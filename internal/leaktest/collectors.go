@@ -4,9 +4,12 @@ import (
 	"debug/buildinfo"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
@@ -28,7 +31,8 @@ type collector struct {
 
 // collectorsOf returns the processes of the server with lazy collectors. There are
 // none if the collector is known to run in time. Go's runs when the heap has doubled
-// (GOGC is 100 by default), so a process may hold as much garbage as live data.
+// (GOGC is 100 by default), so a process may hold as much garbage as live data. That of a
+// JVM may wait until the heap is full.
 func collectorsOf(s *server, cfg *Config) collectors {
 	if cfg.GCSignal != "" || cfg.GCURL != nil {
 		return nil
@@ -44,9 +48,29 @@ func collectorsOf(s *server, cfg *Config) collectors {
 			all = append(all, collector{id, had, lazyHeap})
 		case isGo(&info):
 			all = append(all, collector{id, had, had})
+		case heap.IsJVM(&info):
+			all = append(all, collector{id, had, javaHeap(info.Args)})
 		}
 	}
 	return all
+}
+
+var maxHeap = regexp.MustCompile(`^-Xmx(\d{1,9})([kmgtKMGT]?)$`)
+
+// javaHeap returns the largest heap of a JVM in MB: by default a quarter of the memory.
+func javaHeap(args []string) float64 {
+	limit := 0.0
+	if system, err := process.ReadSystem(); err == nil {
+		limit = float64(system.Total) / 4 / mib
+	}
+	units := map[string]float64{"": 1. / mib, "k": 1. / 1024, "m": 1, "g": 1024, "t": mib}
+	for _, arg := range args {
+		if found := maxHeap.FindStringSubmatch(arg); found != nil {
+			n, _ := strconv.ParseFloat(found[1], 64) // digits
+			limit = n * units[strings.ToLower(found[2])]
+		}
+	}
+	return limit
 }
 
 // mayMB returns how much garbage all of them together may hold.

@@ -27,3 +27,15 @@ func TestCollectors(t *testing.T) {
 		t.Errorf("together they may hold %.0f MB", got)
 	}
 }
+
+func TestJavaHeap(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]float64{"-Xmx64m": 64, "-Xmx2G": 2048, "-Xmx524288k": 512, "-Xmx1048576": 1} {
+		if got := javaHeap([]string{"java", arg, "Server"}); got != want {
+			t.Errorf("%s is %.1f MB, want %.1f", arg, got, want)
+		}
+	}
+	if got := javaHeap(nil); got <= 0 {
+		t.Errorf("by default %.1f MB", got)
+	}
+}

@@ -62,7 +62,9 @@ type Config struct {
 	Version  string
 	// Guard, if set, blanks secrets in the files of the run.
 	Guard     func(io.Writer) io.Writer
-	NoExplain bool // do not look for the holder and the line of a leak
+	NoExplain bool   // do not look for the holder and the line of a leak
+	Keep      string // folder for the heaps that are compared for them, "" for none
+	Scrub     bool   // replace the contents of strings in them
 	// Note, if set, receives a line for each step that affects the server beside the load.
 	Note func(text string)
 	// Warn, if set, is called with each warning when it arises.

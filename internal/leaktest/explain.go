@@ -13,6 +13,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -24,6 +25,7 @@ type Explained struct {
 	Per   string       `json:"per"`
 	Heap  *heap.Result `json:"heap"`
 	Flame string       `json:"flame,omitempty"` // flame graph of the allocations that stay
+	Kept  []string     `json:"kept,omitempty"`  // files of the two heaps, if they were to be stored
 }
 
 // The operations between the two heaps: enough to tell them from caches and from the
@@ -74,11 +76,15 @@ func (r *run) explainPhase(ctx context.Context, p *judge.Phase) error {
 		sleep(ctx, min(r.cfg.Settle, time.Second))
 		return int(b.Done), nil
 	}
-	e, err := r.heap.Explain(ctx, load, r.note)
+	around := live.Around{Load: load, Note: r.note, Keep: r.keeper(p)}
+	e, err := r.heap.Explain(ctx, around)
 	if err != nil {
 		return err
 	}
 	x := Explained{Phase: p.ID, Per: p.Per, Heap: e.Result}
+	if around.Keep != nil {
+		x.Kept = around.Keep.Files
+	}
 	if p.Holds = e.Kept(); p.Holds == "" {
 		return fmt.Errorf("no object and no line keeps memory in each of %d operations: what is kept lies outside the heap, or is few large blocks", e.Operations)
 	}
@@ -87,6 +93,14 @@ func (r *run) explainPhase(ctx context.Context, p *judge.Phase) error {
 	}
 	r.res.Explained = append(r.res.Explained, x)
 	return nil
+}
+
+// keeper returns the folder for the heaps of p, nil if they are not stored.
+func (r *run) keeper(p *judge.Phase) *heap.Keep {
+	if r.cfg.Keep == "" {
+		return nil
+	}
+	return &heap.Keep{Dir: r.cfg.Keep, Scrub: r.cfg.Scrub, Note: r.note, Prefix: fmt.Sprintf("%d-%s-", len(r.res.Explained)+1, p.ID)}
 }
 
 // explainedCount returns the number of operations between the two heaps.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,20 @@ func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("larger than %s", MB(float64(limit)/(1<<20)))
 	}
 	return data, err
+}
+
+// Head keeps the first Left bytes that are written to it and ignores the others.
+type Head struct {
+	bytes.Buffer
+	Left int
+}
+
+// Write implements io.Writer.
+func (h *Head) Write(p []byte) (int, error) {
+	n := min(len(p), h.Left)
+	h.Left -= n
+	_, err := h.Buffer.Write(p[:n])
+	return len(p), err
 }
 
 // interruptible is a reader whose Read returns when its context ends.

@@ -6,7 +6,6 @@
 package kube
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,7 +81,7 @@ const (
 func (c Config) get(ctx context.Context, kind string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, runTime)
 	defer cancel()
-	out, complaint := &limited{left: maxOutput}, &limited{left: 4096}
+	out, complaint := &report.Head{Left: maxOutput}, &report.Head{Left: 4096}
 	cmd := exec.CommandContext(ctx, c.Program, c.args(kind)...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, complaint, 100*time.Millisecond
 	err := cmd.Run()
@@ -101,18 +100,4 @@ func (c Config) get(ctx context.Context, kind string, into any) error {
 		return fmt.Errorf("kubectl get %s: the answer is not JSON, or is larger than %d MB", kind, maxOutput>>20)
 	}
 	return nil
-}
-
-// limited keeps the beginning of an output.
-type limited struct {
-	bytes.Buffer
-	left int
-}
-
-// Write implements io.Writer.
-func (l *limited) Write(p []byte) (int, error) {
-	n := min(len(p), l.left)
-	l.left -= n
-	_, err := l.Buffer.Write(p[:n])
-	return len(p), err
 }

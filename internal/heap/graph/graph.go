@@ -79,8 +79,10 @@ func (g *Graph) ClassName(c Class) string {
 		name, _, _ = strings.Cut(name, " / ") // the address of a page or module follows the class
 		return safe(name)
 	}
-	return report.Cut(report.RedactText(name), 60)
+	return report.Cut(report.RedactText(name), maxSystemName)
 }
+
+const maxSystemName = 60 // columns of a name that V8 or Node.js gave
 
 // name adds up the classes by name.
 func (g *Graph) name(sums map[Class]Sum) {

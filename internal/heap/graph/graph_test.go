@@ -3,6 +3,7 @@ package graph_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -274,6 +275,71 @@ func reachable(nodes []node, without int) []bool {
 	}
 	visit(0)
 	return seen
+}
+
+// A scrubbed snapshot has the same objects, names and paths, and no content of a string.
+func TestScrub(t *testing.T) {
+	t.Parallel()
+	nodes := append(store(), node{"object", "system / Map", 15, 8, nil}, node{"object", "Entry / http://a.example/?token=t", 17, 8, nil},
+		node{"native", "Node / TCPSocket", 19, 8, nil}, node{"string", strings.Repeat("long secret ", 20_000), 21, 8, nil}, node{"string", "entries", 23, 8, nil})
+	for _, fields := range [][]string{sixFields, sevenFields} {
+		data := bytes.Replace(snapshot(fields, nodes), []byte(`"trace_tree":[`), []byte(`"trace_tree":["more secret",`), 1)
+		for name, in := range map[string]io.Reader{"whole": bytes.NewReader(data), "byte by byte": iotest.OneByteReader(bytes.NewReader(data))} {
+			var out bytes.Buffer
+			if err := graph.Scrub(&out, in); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if text := out.String(); !json.Valid(out.Bytes()) || strings.Contains(text, "secret") || strings.Contains(text, "password") || strings.Contains(text, "sk-") || strings.Contains(text, "token") {
+				t.Fatalf("%s: %.2000s", name, text)
+			}
+			before, err := graph.Read(bytes.NewReader(data), graph.DefaultLimit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := graph.Read(&out, graph.DefaultLimit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if g.Total != before.Total || !maps.Equal(g.Classes, before.Classes) || g.Tree().Path(4) != "state.entries" || g.Tree().Path(6) != "state[…]" {
+				t.Errorf("%s: %v, path %q", name, g.Classes, g.Tree().Path(4))
+			}
+		}
+	}
+}
+
+// A file that cannot be read cannot be scrubbed, and a full disk is an error.
+func TestScrubFails(t *testing.T) {
+	t.Parallel()
+	data := snapshot(sixFields, store())
+	for end := range len(data) {
+		if err := graph.Scrub(io.Discard, bytes.NewReader(data[:end])); err == nil {
+			t.Fatalf("the first %d of %d bytes were scrubbed without an error", end, len(data))
+		}
+	}
+	r, w := io.Pipe()
+	r.CloseWithError(io.ErrShortWrite)
+	if err := graph.Scrub(w, bytes.NewReader(data)); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("a full disk: %v", err)
+	}
+}
+
+func FuzzScrub(f *testing.F) {
+	f.Add(snapshot(sixFields, store()))
+	f.Add(snapshot(sevenFields, store()[:2]))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var out bytes.Buffer
+		if graph.Scrub(&out, bytes.NewReader(data)) != nil {
+			return
+		}
+		a, err := graph.Summarize(bytes.NewReader(data))
+		if err != nil {
+			return // Scrub checks no more than Summarize
+		}
+		b, err := graph.Summarize(&out)
+		if err != nil || a.Total != b.Total || a.LastID != b.LastID {
+			t.Fatalf("%v: %+v, want %+v", err, b, a)
+		}
+	})
 }
 
 func FuzzRead(f *testing.F) {

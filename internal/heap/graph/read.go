@@ -64,27 +64,33 @@ type reader struct {
 	keep   bool
 	sums   map[Class]Sum
 	needed bitset // strings that are names
+	system bitset // those of them that V8 and Node.js gave
 	ready  bool   // meta was read
 	edges  uint64 // claimed by the nodes
 }
 
 func read(in io.Reader, limit int64, keep bool) (*Graph, error) {
 	r := &reader{scanner: newScanner(in), g: &Graph{large: map[uint32]uint64{}}, limit: limit, keep: keep, sums: map[Class]Sum{}}
-	if err := r.object(r.member); err != nil {
-		return nil, err
-	}
-	if r.peek() != 0 {
-		return nil, r.fail("the end of the snapshot")
-	}
-	if len(r.g.ends) == 0 || r.g.Total.Count == 0 {
-		return nil, errors.New("it has no nodes or no strings: was it written completely?")
-	}
-	if err := r.check(); err != nil {
+	if err := r.whole(); err != nil {
 		return nil, err
 	}
 	r.g.weaken()
 	r.g.name(r.sums)
 	return r.g, nil
+}
+
+// whole reads the snapshot to its end.
+func (r *reader) whole() error {
+	if err := r.object(r.member); err != nil {
+		return err
+	}
+	if r.peek() != 0 {
+		return r.fail("the end of the snapshot")
+	}
+	if len(r.g.ends) == 0 || r.g.Total.Count == 0 {
+		return errors.New("it has no nodes or no strings: was it written completely?")
+	}
+	return r.check()
 }
 
 // member reads one member of the document.
@@ -107,10 +113,17 @@ func (r *reader) member(name string) error {
 		return r.records(len(r.nodeFields), r.node)
 	case name == "edges" && r.keep:
 		return r.records(len(r.edgeFields), r.edge)
+	case name == "edges" && r.out != nil:
+		return r.records(len(r.edgeFields), func(record []uint64) error { _, err := r.label(record); return err })
+	case name == "strings" && r.out != nil:
+		return r.scrubStrings()
 	case name == "strings":
 		return r.strings()
 	}
-	return r.skip()
+	r.blank = r.out != nil
+	err := r.skip()
+	r.blank = false
+	return err
 }
 
 // reserve allocates memory for the claimed nodes and edges, within reason.
@@ -146,6 +159,9 @@ func (r *reader) node(record []uint64) error {
 		c.name = 0
 	} else {
 		r.needed.set(uint32(name))
+		if c.kind != Object && c.kind != Closure {
+			r.system.set(uint32(name))
+		}
 	}
 	of := r.sums[c]
 	of.Add(sum)
@@ -178,24 +194,33 @@ func (r *reader) fits() error {
 // edge adds an edge.
 func (r *reader) edge(record []uint64) error {
 	g := r.g
-	kind, label, target := record[r.edgeKind], record[r.edgeName], record[r.edgeTarget]
-	width := uint64(len(r.nodeFields))
+	target, width := record[r.edgeTarget], uint64(len(r.nodeFields))
+	k, err := r.label(record)
 	switch {
-	case kind >= uint64(len(r.kindOfEdge)):
-		return fmt.Errorf("edge %d is of the type %d, of %d", len(g.targets), kind, len(r.kindOfEdge))
+	case err != nil:
+		return err
 	case target%width != 0 || target/width > math.MaxUint32:
 		return fmt.Errorf("edge %d points to %d, where no node begins", len(g.targets), target)
+	}
+	g.labels = append(g.labels, uint32(k)<<labelBits|uint32(min(record[r.edgeName], maxLabel)))
+	g.targets = append(g.targets, uint32(target/width))
+	return r.fits()
+}
+
+// label returns the kind of an edge and notes its name.
+func (r *reader) label(record []uint64) (Kind, error) {
+	kind, label := record[r.edgeKind], record[r.edgeName]
+	if kind >= uint64(len(r.kindOfEdge)) {
+		return Other, fmt.Errorf("edge %d is of the type %d, of %d", len(r.g.targets), kind, len(r.kindOfEdge))
 	}
 	k := r.kindOfEdge[kind]
 	if k.labelled() {
 		if label >= maxString {
-			return fmt.Errorf("the name of edge %d is string %d, which does not exist", len(g.targets), label)
+			return Other, fmt.Errorf("the name of edge %d is string %d, which does not exist", len(r.g.targets), label)
 		}
 		r.needed.set(uint32(label))
 	}
-	g.labels = append(g.labels, uint32(k)<<labelBits|uint32(min(label, maxLabel)))
-	g.targets = append(g.targets, uint32(target/width))
-	return r.fits()
+	return k, nil
 }
 
 // strings reads the names among the strings.

@@ -14,14 +14,23 @@ type scanner struct {
 	pos, end int
 	offset   int64 // of the buffer in the input
 	err      error // of in
+
+	out    io.Writer // receives what is read, nil for nothing
+	copied int       // bytes of buf that out has
+	hidden bool      // out does not receive what is read
+	blank  bool      // skip replaces strings in out
 }
 
 func newScanner(in io.Reader) *scanner { return &scanner{in: in, buf: make([]byte, 1<<16)} }
 
 // fill reads more of the input. It reports false at the end.
 func (s *scanner) fill() bool {
+	if err := s.flush(); err != nil {
+		s.err = err
+		return false
+	}
 	s.offset += int64(s.end)
-	s.pos, s.end = 0, 0
+	s.pos, s.end, s.copied = 0, 0, 0
 	for empty := 0; s.end == 0 && s.err == nil; empty++ {
 		s.end, s.err = s.in.Read(s.buf)
 		if empty > 100 {
@@ -180,7 +189,7 @@ func (s *scanner) skip() error {
 			s.pos++
 			continue
 		case '"':
-			if _, err := s.text(nil, 0); err != nil {
+			if err := s.skipText(); err != nil {
 				return err
 			}
 		default:
@@ -190,6 +199,14 @@ func (s *scanner) skip() error {
 			return nil
 		}
 	}
+}
+
+func (s *scanner) skipText() error {
+	if s.blank {
+		return s.replace(func(string) string { return "" })
+	}
+	_, err := s.text(nil, 0)
+	return err
 }
 
 // literal passes a number, true, false or null.

@@ -64,3 +64,7 @@ func (g *goRuntime) cpu(ctx context.Context, limit time.Duration) (pages [][]byt
 func (p *python) cpu(context.Context, time.Duration) ([][]byte, error) {
 	return nil, errors.New("py-spy records one, which mcpdiag flame reads")
 }
+
+func (j *jvm) cpu(context.Context, time.Duration) ([][]byte, error) {
+	return nil, errors.New("async-profiler records one as collapsed stacks, which mcpdiag flame reads")
+}

@@ -1,11 +1,9 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"time"
 
@@ -14,8 +12,14 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// Load makes operations and returns their number.
-type Load func(ctx context.Context) (int, error)
+// Around describes the two heaps of an explanation.
+type Around struct {
+	// Load makes operations between them and returns their number.
+	Load func(ctx context.Context) (int, error)
+	// Note receives a line for each step that affects the process.
+	Note func(format string, args ...any)
+	Keep *heap.Keep // nil: nothing is stored
+}
 
 // explainTime limits an explanation beside its load.
 const explainTime = 2 * time.Minute
@@ -26,9 +30,8 @@ type Explanation struct {
 	Allocations []byte // profile of the allocations that stay, nil without sampling
 }
 
-// Explain finds the memory that the process that grew most keeps of the operations of
-// load. note receives a line for each step that affects the process.
-func (h *Heap) Explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error) {
+// Explain finds the memory that the process that grew most keeps of the operations.
+func (h *Heap) Explain(ctx context.Context, around Around) (*Explanation, error) {
 	var most door
 	grown := int64(0)
 	for _, d := range h.doors {
@@ -39,7 +42,7 @@ func (h *Heap) Explain(ctx context.Context, load Load, note func(format string, 
 	if most == nil {
 		return nil, errors.New("no process has a live heap that can be read")
 	}
-	return most.explain(ctx, load, note)
+	return most.explain(ctx, around)
 }
 
 // growth remembers the first and the last size of a live heap.
@@ -58,10 +61,10 @@ func (g *growth) note(bytes int64) {
 func (g *growth) grown() int64 { return g.last - g.first }
 
 // explain takes two snapshots around the load and samples allocations between them.
-func (n *node) explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error) {
+func (n *node) explain(ctx context.Context, around Around) (*Explanation, error) {
 	l := heap.Live{
 		Session: n.session, Name: fmt.Sprintf("process %d", n.id.PID), Options: heap.Options{Memory: graph.DefaultLimit},
-		Available: process.Available(n.id.PID), Load: load, Note: note,
+		Available: process.Available(n.id.PID), Load: around.Load, Note: around.Note, Keep: around.Keep,
 	}
 	res, err := l.Run(ctx)
 	if err != nil {
@@ -71,28 +74,29 @@ func (n *node) explain(ctx context.Context, load Load, note func(format string, 
 }
 
 // explain compares two heap profiles around the load.
-func (g *goRuntime) explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error) {
-	note("comparing two heap profiles of %s", g.name())
-	source := func(name string) (heap.Source, error) {
-		ctx, cancel := context.WithTimeout(ctx, explainTime)
-		defer cancel()
-		data, err := g.get(ctx, "heap", url.Values{"gc": {"1"}})
-		return heap.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}, err
-	}
-	return around(ctx, load, source)
+func (g *goRuntime) explain(ctx context.Context, around Around) (*Explanation, error) {
+	around.Note("comparing two heap profiles of %s", g.name())
+	return around.compare(ctx, "pb.gz", func(ctx context.Context) ([]byte, error) { return g.get(ctx, "heap", url.Values{"gc": {"1"}}) })
 }
 
-// around compares the profiles before and after the load.
-func around(ctx context.Context, load Load, profile func(name string) (heap.Source, error)) (*Explanation, error) {
-	before, err := profile("before")
+// compare compares the heaps that take returns before and after the load. They are
+// stored with the extension ext.
+func (a *Around) compare(ctx context.Context, ext string, take func(ctx context.Context) ([]byte, error)) (*Explanation, error) {
+	source := func(name, file string) (heap.Source, error) {
+		ctx, cancel := context.WithTimeout(ctx, explainTime)
+		defer cancel()
+		data, err := take(ctx)
+		return a.Keep.Source(heap.Taken(name, func() ([]byte, error) { return data, nil }), file+"."+ext), err
+	}
+	before, err := source("before", "a")
 	if err != nil {
 		return nil, err
 	}
-	operations, err := load(ctx)
+	operations, err := a.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	after, err := profile("after")
+	after, err := source("after", "b")
 	if err != nil {
 		return nil, err
 	}

@@ -11,12 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // Config says which doors may be used.
 type Config struct {
-	Inspect bool  // Node.js: SIGUSR1 opens the inspector on a loopback port
+	Inspect bool  // Node.js: SIGUSR1 opens the inspector on a loopback port. JVM: jcmd stops the process
 	Hook    *Hook // of the command, nil without one
 	Pprof   Pages // of a Go server, nil if it has none
 }
@@ -40,7 +41,7 @@ type door interface {
 	grown() int64
 	// cpu records a CPU profile until ctx ends, for limit at most.
 	cpu(ctx context.Context, limit time.Duration) ([][]byte, error)
-	explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error)
+	explain(ctx context.Context, around Around) (*Explanation, error)
 }
 
 // openTime limits how long a runtime may take to answer, and a reading.
@@ -52,13 +53,14 @@ const unimportant = 8 << 20
 
 // Environment returns variables for a command so that Open finds its runtimes. That of
 // Node.js changes nothing until Open sends a signal; that of Go makes its profile of
-// the heap finer. hook may be nil.
+// the heap finer, and that of Java its collection complete. hook may be nil.
 func Environment(env []string, hook *Hook) []string {
 	if hook != nil {
 		env = hook.environment(env)
 	}
 	env = extend(env, "NODE_OPTIONS", " ", "--inspect", "-port=127.0.0.1:0")
-	return extend(env, "GODEBUG", ",", "memprofilerate=", "4096")
+	env = extend(env, "GODEBUG", ",", "memprofilerate=", "4096")
+	return extend(env, "JDK_JAVA_OPTIONS", " ", "-XX:MarkSweepDeadRatio=", "0")
 }
 
 // extend adds an option to a variable of the environment, unless the user has set it.
@@ -113,6 +115,8 @@ func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
 	switch {
 	case cfg.Inspect && isNode(info):
 		return openNode(ctx, info)
+	case cfg.Inspect && heap.IsJVM(info):
+		return openJVM(ctx, info)
 	case cfg.Hook != nil && isPython(info):
 		return openPython(ctx, info, cfg.Hook)
 	case cfg.Pprof != nil && isGo(info):

@@ -165,12 +165,83 @@ func TestPython(t *testing.T) {
 	if grew := read(t, h) - before; grew < 1_000_000 || grew > 2_500_000 {
 		t.Errorf("10,000 blocks of 100 bytes take %.0f bytes", grew)
 	}
-	e, err := h.Explain(t.Context(), func(context.Context) (int, error) { p.asks("1000"); return 1000, nil }, func(string, ...any) {})
+	e, err := h.Explain(t.Context(), Around{Load: func(context.Context) (int, error) { p.asks("1000"); return 1000, nil }, Note: func(string, ...any) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if kept := e.Kept(); !strings.Contains(kept, "keeper.py:6") {
 		t.Errorf("the line is not named: %q", kept)
+	}
+}
+
+const javaKeeper = `import java.util.*;
+public class Keeper {
+  static class Entry { final byte[] data = new byte[100]; }
+  static final List<Entry> kept = new ArrayList<>();
+  public static void main(String[] args) {
+    Scanner in = new Scanner(System.in);
+    System.out.println("ready");
+    while (in.hasNextInt()) {
+      int n = in.nextInt();
+      for (int i = 0; i < n; i++) kept.add(new Entry());
+      for (int i = 0; i < 100000; i++) new Entry();
+      System.out.println("ok");
+    }
+  }
+}`
+
+func startJava(t *testing.T) *program {
+	t.Helper()
+	if _, err := exec.LookPath("jcmd"); err != nil {
+		t.Skip("jcmd is not installed: it comes with a JDK, such as openjdk-17-jdk-headless")
+	}
+	name := filepath.Join(t.TempDir(), "Keeper.java")
+	if err := os.WriteFile(name, []byte(javaKeeper), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return start(t, Environment(nil, nil), "java", "-Xmx128m", name)
+}
+
+// The live heap of a JVM grows by the objects kept, garbage is not part of it, and the class
+// is named.
+func TestJVM(t *testing.T) {
+	t.Parallel()
+	p := startJava(t)
+	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
+	if !h.Known() || h.Partial() {
+		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+	}
+	p.asks("1000") // code is compiled
+	before := read(t, h)
+	p.asks("10000")
+	if grew := read(t, h) - before; grew < 10_000*120 || grew > 10_000*180 {
+		t.Errorf("10,000 entries take %.0f bytes", grew)
+	}
+	before = read(t, h)
+	p.asks("0")
+	if grew := read(t, h) - before; grew > 100_000 || grew < -100_000 {
+		t.Errorf("garbage counts %.0f bytes", grew)
+	}
+	e, err := h.Explain(t.Context(), Around{Load: func(context.Context) (int, error) { p.asks("1000"); return 1000, nil }, Note: func(string, ...any) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "1.0 objects (16 B) per operation of the class Keeper$Entry stay; most bytes are of byte[]: 1.0 objects (120 B) per operation"; e.Kept() != want {
+		t.Errorf("%q, want %q", e.Kept(), want)
+	}
+}
+
+// Without jcmd the live heap of a JVM is not known, and the doubt says what is missing; without leave
+// it is not asked.
+func TestJVMThatIsNotAsked(t *testing.T) {
+	p := startJava(t)
+	t.Setenv("PATH", t.TempDir())
+	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
+	if h.Known() || !h.Partial() || !strings.Contains(strings.Join(h.Doubts, ""), "jcmd, which reads the heap of a JVM, is not on the PATH; it comes with a JDK") {
+		t.Errorf("missing %q, doubts %q", h.Missing, h.Doubts)
+	}
+	if h := Open(t.Context(), []process.ID{p.id}, Config{}); h.Known() || len(h.Doubts) > 0 {
+		t.Errorf("without leave it is known: %v, doubts %q", h.Known(), h.Doubts)
 	}
 }
 
@@ -191,15 +262,17 @@ func TestOthersAreLeftAlone(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("NODE_OPTIONS", "--no-warnings")
 	t.Setenv("GODEBUG", "")
+	t.Setenv("JDK_JAVA_OPTIONS", "")
 	const fine = " GODEBUG=memprofilerate=4096"
+	const complete = " JDK_JAVA_OPTIONS=-XX:MarkSweepDeadRatio=0"
 	for _, c := range []struct {
 		env  []string
 		want string
 	}{
-		{nil, "NODE_OPTIONS=--no-warnings --inspect-port=127.0.0.1:0" + fine},
-		{[]string{"A=b", "NODE_OPTIONS=--max-old-space-size=256"}, "A=b NODE_OPTIONS=--max-old-space-size=256 --inspect-port=127.0.0.1:0" + fine},
-		{[]string{"NODE_OPTIONS=--inspect=9230"}, "NODE_OPTIONS=--inspect=9230" + fine},
-		{[]string{"NODE_OPTIONS=--inspect=9230", "GODEBUG=madvdontneed=1"}, "NODE_OPTIONS=--inspect=9230 GODEBUG=madvdontneed=1,memprofilerate=4096"},
+		{nil, "NODE_OPTIONS=--no-warnings --inspect-port=127.0.0.1:0" + fine + complete},
+		{[]string{"A=b", "NODE_OPTIONS=--max-old-space-size=256"}, "A=b NODE_OPTIONS=--max-old-space-size=256 --inspect-port=127.0.0.1:0" + fine + complete},
+		{[]string{"NODE_OPTIONS=--inspect=9230"}, "NODE_OPTIONS=--inspect=9230" + fine + complete},
+		{[]string{"NODE_OPTIONS=--inspect=9230", "GODEBUG=madvdontneed=1"}, "NODE_OPTIONS=--inspect=9230 GODEBUG=madvdontneed=1,memprofilerate=4096" + complete},
 	} {
 		if got := strings.Join(Environment(c.env, nil), " "); got != c.want {
 			t.Errorf("%q gives %q, want %q", c.env, got, c.want)

@@ -1,13 +1,11 @@
 package live
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -175,13 +172,7 @@ func (p *python) describe() string {
 }
 
 // explain compares the live blocks before and after the load, by the line that allocated them.
-func (p *python) explain(ctx context.Context, load Load, note func(format string, args ...any)) (*Explanation, error) {
-	note("comparing the traced memory of process %d, which stops for a moment twice", p.id.PID)
-	source := func(name string) (heap.Source, error) {
-		ctx, cancel := context.WithTimeout(ctx, explainTime)
-		defer cancel()
-		data, err := p.ask(ctx, "traces")
-		return heap.Source{Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}, err
-	}
-	return around(ctx, load, source)
+func (p *python) explain(ctx context.Context, around Around) (*Explanation, error) {
+	around.Note("comparing the traced memory of process %d, which stops for a moment twice", p.id.PID)
+	return around.compare(ctx, "json", func(ctx context.Context) ([]byte, error) { return p.ask(ctx, "traces") })
 }

@@ -20,9 +20,10 @@ const (
 	Pprof        stacks.Format = "pprof"
 	GoText       stacks.Format = "go text" // from /debug/pprof with debug=1
 	GoStacks     stacks.Format = "go stacks"
-	CPUProfile   stacks.Format = "cpuprofile"   // of V8
-	HeapProfile  stacks.Format = "heapprofile"  // of V8
-	HeapSnapshot stacks.Format = "heapsnapshot" // of V8: objects, no stacks
+	CPUProfile   stacks.Format = "cpuprofile"      // of V8
+	HeapProfile  stacks.Format = "heapprofile"     // of V8
+	HeapSnapshot stacks.Format = "heapsnapshot"    // of V8: objects, no stacks
+	Histogram    stacks.Format = "class histogram" // of a JVM: classes, no stacks
 	Gecko        stacks.Format = "gecko"
 	PerfScript   stacks.Format = "perf script"
 	ChromeEvents stacks.Format = "chrome"
@@ -76,6 +77,7 @@ func textFormat(text []byte) stacks.Format {
 	}{
 		{`^(\w+ profile: total \d+|heap profile: +\d|--- ?(contention|mutex|heap|growth|heapz|growthz|threadz|profile))`, GoText},
 		{`(?m)^goroutine \d+ (gp=\S+ m=\S+ (mp=\S+ )?)?\[[^\]\n]+\]:\s*$`, GoStacks},
+		{`(?m)^\s*num\s+#instances\s+#bytes\s+class name\b`, Histogram},
 		{`^(#[^\n]*\n|\s)*[^\s;#][^;\n]*?\s+\d+(/\d+)?\s+(\[\d+\]\s+)?\d+\.\d+:\s+(\d+\s+)?[\w.:/,=-]+:(\s|$)`, PerfScript},
 	} {
 		if regexp.MustCompile(mark.expression).Match(text) {

@@ -52,8 +52,11 @@ func (in *Input) Profile(o Options) (*stacks.Profile, error) {
 	if in.Format == Folded {
 		return readFolded(in, in.Name)
 	}
-	if in.Format == HeapSnapshot {
+	switch in.Format {
+	case HeapSnapshot:
 		return nil, fmt.Errorf("reading %s: %s", in.Name, heapSnapshotText)
+	case Histogram:
+		return nil, fmt.Errorf(`reading %s: this is a class histogram of a JVM, which has no stacks; "mcpdiag heap" reads it`, in.Name)
 	}
 	data, err := report.ReadAtMost(in, maxWhole)
 	if err != nil {
