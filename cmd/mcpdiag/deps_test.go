@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,9 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
@@ -213,9 +211,10 @@ func TestDepsRedis(t *testing.T) {
 	invoke(t, "deps", "--only", "redis.ping").wants(t, exitOK, "HEALTHY  2 checks of 1 server")
 }
 
-// A store of sessions that outlives those of the server is found.
+// A store of sessions that outlives those of the server is found, also that the difference
+// grows: each session of a real server has a key that is not removed when it ends.
 func TestDepsSessions(t *testing.T) {
-	store := depstest.Redis(t)
+	store, server := depstest.Redis(t), startDemo(t)
 	t.Setenv("DATABASE_URL", "")
 	t.Setenv("REDIS_URL", store.Address)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(store.Address, "redis://"))
@@ -224,18 +223,49 @@ func TestDepsSessions(t *testing.T) {
 	}
 	defer conn.Close()
 	answers := bufio.NewReader(conn)
-	for i := range 20 {
-		fmt.Fprintf(conn, "*3\r\n$3\r\nSET\r\n$10\r\nsession:%02d\r\n$1\r\nx\r\n", i)
+	keep := func(id string) {
+		fmt.Fprintf(conn, "*3\r\n$3\r\nSET\r\n$%d\r\nsession:%s\r\n$1\r\nx\r\n", len("session:"+id), id)
 		if answer, err := answers.ReadString('\n'); err != nil || answer != "+OK\r\n" {
-			t.Fatal(answer, err)
+			t.Error(answer, err)
 		}
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"timestamp": %d, "activeSessions": 3, "toolCallStack": [], "handlerQueue": {}, "heapUsedMB": 9}`, time.Now().UnixMilli())
-	}))
-	defer server.Close()
-	o := invoke(t, "deps", "--sessions-of", server.URL, "--fail-on", "warn")
-	o.wants(t, exitFinding, "20 sessions in the store (*session:*), 3 counted by "+server.URL+"/debug/snapshot")
+	var open []*mcp.ClientSession
+	for range 15 {
+		client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+		session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: server + "/mcp"}, &mcp.ClientSessionOptions{ProtocolVersion: "2025-11-25"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keep(session.ID())
+		open = append(open, session)
+	}
+	compare := func(args ...string) ended {
+		return invoke(t, append([]string{"deps", "--only", "redis.sessions", "--sessions-of", server, "--fail-on", "warn"}, args...)...)
+	}
+	compare().wants(t, exitOK, "15 sessions in the store (*session:*), 15 counted by "+server+"/debug/snapshot")
+	for _, session := range open[:12] {
+		_ = session.Close()
+	}
+	compare().wants(t, exitFinding, "15 sessions in the store (*session:*), 3 counted by "+server+"/debug/snapshot")
+	compare("--interval", "10ms").wants(t, exitFinding, "the difference went from +12 to +12 in ")
+	done, ended := make(chan bool), make(chan bool)
+	go func() { // more sessions that ended
+		defer close(ended)
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+				keep(strconv.Itoa(i))
+			}
+		}
+	}()
+	compare("--interval", "100ms").wants(t, exitFinding, ", and it grows")
+	close(done)
+	<-ended
+	for _, session := range open[12:] {
+		_ = session.Close()
+	}
 	invoke(t, "deps", "--sessions-of", unreachableSnapshot, "--only", "redis.sessions").wants(t, exitOK, "reading the sessions of the server: polling ")
 	invoke(t, "deps", "--sessions-of", "http://h:port").wants(t, exitUsage, "--sessions-of")
 }

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
@@ -60,4 +65,85 @@ func TestHeldPerCall(t *testing.T) {
 	o.wants(t, exitFinding, "Redis connections: ")
 	o.wants(t, exitFinding, "(1.00 per call of search)")
 	o.wants(t, exitFinding, "Connections to Redis are opened and not closed.")
+}
+
+// poolServer is an MCP server whose tool asks the PostgreSQL server at DATABASE_URL, over a
+// connection of its own. It gives the connection back unless KEEP is set. It writes its URL
+// to the standard output.
+func poolServer() {
+	var kept sync.Map
+	s := mcp.NewServer(&mcp.Implementation{Name: "pool", Version: "1"}, nil)
+	mcp.AddTool(s, &mcp.Tool{Name: "search"}, func(ctx context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+		conn, err := pgconn.Connect(context.WithoutCancel(ctx), os.Getenv("DATABASE_URL"))
+		if err != nil {
+			return nil, nil, err
+		}
+		err = conn.Exec(ctx, "SELECT 1").Close()
+		if os.Getenv("KEEP") == "" {
+			_ = conn.Close(ctx)
+		} else {
+			kept.Store(conn, true) // else the collector closes it
+		}
+		return &mcp.CallToolResult{}, nil, err
+	})
+	server := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, &mcp.StreamableHTTPOptions{JSONResponse: true}))
+	fmt.Println(server.URL + "/mcp")
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until the test ends
+}
+
+// startPoolServer starts poolServer and returns its URL and its PID.
+func startPoolServer(t *testing.T, environ ...string) (url, pid string) {
+	t.Helper()
+	cmd := exec.Command("poolserver")
+	cmd.Env = append(os.Environ(), environ...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = stdin.Close(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(line), strconv.Itoa(cmd.Process.Pid)
+}
+
+// A pool that leaks a connection to PostgreSQL per call is counted beside a load and
+// named by the verdict of a leak test; the twin that gives them back is neither.
+func TestLeakyPostgresPool(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts PostgreSQL, and a leak test takes some seconds")
+	}
+	database := depstest.Postgres(t, "max_connections=300")
+	t.Setenv("DATABASE_URL", database.Address)
+	leaktest := func(url, pid string) ended {
+		return invoke(t, "leaktest", "--url", url, "--pid", pid, "--tool", "search", "--users", "2", "--calls", "10", "--rounds", "8", "--delay", "0.1", "--hold", "0", "--rss", "--snapshot", "off", "--factors", "call",
+			"--postgres", "DATABASE_URL", "-o", filepath.Join(t.TempDir(), "out"))
+	}
+	url, pid := startPoolServer(t)
+	o := invoke(t, "loadtest", url, "--users", "2", "--calls", "10", "--postgres", "DATABASE_URL")
+	o.wants(t, exitOK, "PostgreSQL connections")
+	if !regexp.MustCompile(`PostgreSQL connections +\d+ +\d +`).MatchString(o.out) { // fewer than 10: the last may still be closing
+		t.Errorf("the healthy pool keeps connections:\n%s", o.out)
+	}
+	if o = leaktest(url, pid); o.code == exitFinding || strings.Contains(o.out, "not given back") {
+		t.Errorf("the healthy pool, exit code %d:\n%s", o.code, o.out)
+	}
+	url, pid = startPoolServer(t, "KEEP=1")
+	o = invoke(t, "loadtest", url, "--users", "2", "--calls", "10", "--postgres", "DATABASE_URL")
+	if !regexp.MustCompile(`PostgreSQL connections +0 +20 +1\.00`).MatchString(o.out) {
+		t.Errorf("20 calls keep 20 connections:\n%s", o.out)
+	}
+	o = leaktest(url, pid)
+	for _, part := range []string{"PostgreSQL connections: ", "they accumulate, and none is released", "(1.00 per call of search)", "Connections to the database are opened and not given back."} {
+		o.wants(t, exitFinding, part)
+	}
+	invoke(t, "deps", "--only", "pg.slots").wants(t, exitOK, "slots are in use")
 }

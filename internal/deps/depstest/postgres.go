@@ -24,9 +24,10 @@ type Server struct {
 // postgresBin is the folder in which Debian keeps the programs of PostgreSQL.
 const postgresBin = "/usr/lib/postgresql/15/bin"
 
-// Postgres starts PostgreSQL with 20 slots, 3 of them reserved, and logs all statements
-// with the application that sent them. It skips the test where PostgreSQL is missing.
-func Postgres(t testing.TB) Server {
+// Postgres starts PostgreSQL with 20 slots, 3 of them reserved, and more settings such as
+// max_connections=300. It logs all statements with the application that sent them. It
+// skips the test where PostgreSQL is missing.
+func Postgres(t testing.TB, settings ...string) Server {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(postgresBin, "initdb")); err != nil {
 		t.Skip("PostgreSQL is missing: it comes with Debian's postgresql-15")
@@ -37,6 +38,9 @@ func Postgres(t testing.TB) Server {
 	port := processtest.FreePort(t)
 	options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=20 -c superuser_reserved_connections=3 -c shared_preload_libraries=pg_stat_statements"+
 		" -c log_statement=all -c log_line_prefix='%%a|' -c deadlock_timeout=60s", port, dir)
+	for _, setting := range settings {
+		options += " -c " + setting
+	}
 	asPostgres(t, "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
 	t.Cleanup(func() { asPostgres(t, "pg_ctl", "-D", data, "-m", "immediate", "stop") })
 	return Server{fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres", port), log}

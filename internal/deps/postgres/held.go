@@ -11,7 +11,7 @@ import (
 // transaction, -1 if the role may not see the state of all sessions.
 type Held struct{ Connections, Idle float64 }
 
-// ReadHeld connects, counts the other sessions of the database, and closes the connection.
+// ReadHeld connects, counts the sessions of the database but those of mcpdiag, and closes the connection.
 func ReadHeld(ctx context.Context, server *pgconn.Config) (Held, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()

@@ -79,7 +79,7 @@ var texts = map[statement]string{
  UNION ALL SELECT 'this standby', extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) WHERE pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn() LIMIT 20`,
 	databaseCounters: `SELECT deadlocks, temp_bytes, xact_commit, xact_rollback, blks_hit, blks_read FROM pg_stat_database WHERE datname = current_database()`,
 	heldSessions: `SELECT count(*), count(*) FILTER (WHERE state LIKE 'idle in transaction%'), count(*) FILTER (WHERE state IS NULL) FROM pg_stat_activity
- WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend' AND pid <> pg_backend_pid()`,
+ WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend' AND application_name IS DISTINCT FROM 'mcpdiag'`,
 	rollBack: `ROLLBACK`,
 }
 
