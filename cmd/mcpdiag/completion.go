@@ -139,7 +139,7 @@ const depsChecks = "pg.connect pg.slots pg.idle-tx pg.blocked pg.long pg.stateme
 	"rabbit.alarms rabbit.health rabbit.nodes rabbit.queues rabbit.churn s3.connect s3.clock s3.rights s3.latency s3.uploads " +
 	"prom.connect prom.clock prom.targets prom.rules prom.alerts prom.series prom.latency prom.errors prom.throttled " +
 	"am.connect am.alerts am.silenced " +
-	"kube.connect kube.pods kube.memory kube.restarts kube.limits kube.probes kube.grace kube.affinity"
+	"kube.connect kube.pods kube.memory kube.restarts kube.limits kube.probes kube.grace kube.affinity kube.events kube.usage kube.scaling"
 
 func checksOfDeps() []string { return strings.Fields(depsChecks) }
 

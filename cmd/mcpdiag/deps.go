@@ -67,8 +67,8 @@ clients, transactions that stay open, sessions that block others, slow statement
 commands, memory, keys that never expire, rate limits that never reset. RabbitMQ: alarms,
 queues without a consumer, messages that nobody acknowledges. S3: rights, clock, uploads
 that were never completed. Prometheus and Alertmanager: targets that are down, rules that
-fail, alerts that fire, what is silenced. Kubernetes, by kubectl: pods that ran out of
-memory, limits, probes, replicas without session affinity.
+fail, alerts that fire, what is silenced. Kubernetes, by kubectl: pods that are not ready
+or ran out of memory, limits, probes, events, replicas without session affinity.
 
 It changes nothing: the statement that would help is printed for you to run. A check that
 the user may not make is skipped and names the missing right. Without an address it takes

@@ -107,7 +107,7 @@ func TestDepsFromPID(t *testing.T) {
 	redis := depstest.Redis(t).Address
 	start := func(environ []string, shell string, args ...string) string {
 		cmd := exec.Command(shell, args...)
-		cmd.Env = append(environ, "PATH="+os.Getenv("PATH"))
+		cmd.Env = slices.Concat(environ, []string{"PATH=" + os.Getenv("PATH")})
 		stdin, err := cmd.StdinPipe()
 		if err == nil {
 			err = cmd.Start()

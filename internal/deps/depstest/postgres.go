@@ -38,8 +38,8 @@ func Postgres(t testing.TB, settings ...string) Server {
 	port := processtest.FreePort(t)
 	options := fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=20 -c superuser_reserved_connections=3 -c shared_preload_libraries=pg_stat_statements"+
 		" -c log_statement=all -c log_line_prefix='%%a|' -c deadlock_timeout=60s", port, dir)
-	for _, setting := range settings {
-		options += " -c " + setting
+	if len(settings) > 0 {
+		options += " -c " + strings.Join(settings, " -c ")
 	}
 	asPostgres(t, "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
 	t.Cleanup(func() { asPostgres(t, "pg_ctl", "-D", data, "-m", "immediate", "stop") })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,7 @@ type checker struct {
 // Check judges the pods and returns the findings.
 func Check(ctx context.Context, cfg Config) []finding.Finding {
 	c := &checker{Config: cfg, List: checks.List{Group: "kube", Only: cfg.Only}}
-	var all struct {
-		Items []pod `json:"items"`
-	}
+	var all list[pod]
 	err := cfg.get(ctx, "pods", &all)
 	missing, forbidden := errors.AsType[*checks.MissingRightError](err)
 	switch {
@@ -42,6 +41,7 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 	c.Run(ctx, []checks.Check{
 		{ID: "kube.pods", Run: c.ready}, {ID: "kube.memory", Run: c.outOfMemory}, {ID: "kube.restarts", Run: c.restarts},
 		{ID: "kube.limits", Run: c.limits}, {ID: "kube.probes", Run: c.probes}, {ID: "kube.grace", Run: c.grace}, {ID: "kube.affinity", Run: c.affinity},
+		{ID: "kube.events", Run: c.events}, {ID: "kube.usage", Run: c.usage}, {ID: "kube.scaling", Run: c.scaling},
 	})
 	return c.Findings
 }
@@ -50,21 +50,54 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 func (c *checker) ready(_ context.Context, id string) error {
 	before := len(c.Findings)
 	for _, p := range c.pods {
-		for _, s := range p.Status.Containers {
-			if !s.Ready && p.Status.Phase != "Succeeded" {
-				why := ""
-				if w := s.State.Waiting; w != nil {
-					why = ": " + report.Cell(w.Reason, 40)
-				}
-				c.Add(id, finding.Fail, "kubectl describe pod "+p.name()+"; kubectl logs --previous", nil, "the container %s of %s is not ready%s", report.Cell(s.Name, 40), p.name(), why)
-			}
-		}
-		if p.Status.Phase == "Pending" && len(p.Status.Containers) == 0 {
-			c.Add(id, finding.Fail, "kubectl describe pod "+p.name()+" says why it is not scheduled", nil, "%s is pending", p.name())
+		switch {
+		case p.Status.Phase == "Succeeded":
+		case p.Status.Phase == "Failed": // it does not come back; others may have taken its place
+			c.Add(id, finding.Warn, "kubectl describe pod "+p.name()+"; kubectl delete pod "+p.name()+" removes what is left of it", nil, "%s failed%s", p.name(), because(p.Status.Reason, p.Status.Message))
+		case p.Status.Phase == "Pending" && len(p.Status.Containers) == 0:
+			c.Add(id, finding.Fail, "kubectl describe pod "+p.name()+" says why it is not scheduled", nil, "%s is pending%s", p.name(), p.unscheduled())
+		default:
+			c.readyContainers(id, p)
 		}
 	}
 	c.Found(before, id, "all containers are ready")
 	return nil
+}
+
+// readyContainers reports the containers of a pod that are not ready. While one that
+// initializes fails, the others only wait for it.
+func (c *checker) readyContainers(id string, p pod) {
+	for _, s := range slices.Concat(p.Status.Init, p.Status.Containers) {
+		w := s.State.Waiting
+		if s.Ready || w != nil && w.Reason == "PodInitializing" {
+			continue
+		}
+		why := ""
+		if w != nil {
+			why = because(w.Reason, w.Message)
+		}
+		c.Add(id, finding.Fail, "kubectl describe pod "+p.name()+"; kubectl logs --previous", nil, "the container %s of %s is not ready%s", report.Cell(s.Name, 40), p.name(), why)
+	}
+}
+
+// because writes the reason of a state, and its message.
+func because(reason, message string) (text string) {
+	for _, part := range []string{report.Cell(reason, 40), report.Cell(message, 200)} {
+		if part != "" {
+			text += ": " + part
+		}
+	}
+	return text
+}
+
+// unscheduled returns why a pod has no node.
+func (p pod) unscheduled() string {
+	for _, d := range p.Status.Conditions {
+		if d.Type == "PodScheduled" && d.Status == "False" {
+			return because(d.Reason, d.Message)
+		}
+	}
+	return ""
 }
 
 // killed is the exit code of a process that got SIGKILL, as from the kernel without memory.
@@ -154,15 +187,11 @@ func (c *checker) grace(_ context.Context, id string) error {
 // affinity reports several replicas behind a service that spreads the requests of one
 // session over them.
 func (c *checker) affinity(ctx context.Context, id string) error {
-	var deployments struct {
-		Items []deployment `json:"items"`
-	}
+	var deployments list[deployment]
 	if err := c.get(ctx, "deployments", &deployments); err != nil {
 		return err
 	}
-	var services struct {
-		Items []service `json:"items"`
-	}
+	var services list[service]
 	if err := c.get(ctx, "services", &services); err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@
 // memory or restart, limits, replicas without session affinity, probes.
 //
 // [Check] runs kubectl, with the user's own configuration and plugins, and only with the
-// arguments of Config.args: "get" of pods, deployments and services. It changes nothing.
+// arguments of Config.args: "get" of pods and of what belongs to them. It changes nothing.
 package kube
 
 import (
@@ -85,7 +85,7 @@ func (c Config) get(ctx context.Context, kind string, into any) error {
 	cmd := exec.CommandContext(ctx, c.Program, c.args(kind)...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, complaint, 100*time.Millisecond
 	err := cmd.Run()
-	text := report.Cell(strings.Join(strings.Fields(complaint.String()), " "), 200)
+	text := report.Cell(lastLine(complaint.String()), 200)
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return errors.New("kubectl is not installed")
@@ -100,4 +100,10 @@ func (c Config) get(ctx context.Context, kind string, into any) error {
 		return fmt.Errorf("kubectl get %s: the answer is not JSON, or is larger than %d MB", kind, maxOutput>>20)
 	}
 	return nil
+}
+
+// lastLine returns what kubectl ends with: before it may come lines of its own log.
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
 }

@@ -4,6 +4,10 @@ import "time"
 
 // The parts of the objects of Kubernetes that are judged.
 
+type list[T any] struct {
+	Items []T `json:"items"`
+}
+
 type metadata struct {
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels"`
@@ -16,8 +20,12 @@ type pod struct {
 		Containers []container `json:"containers"`
 	} `json:"spec"`
 	Status struct {
-		Phase      string   `json:"phase"`
-		Containers []status `json:"containerStatuses"`
+		Phase      string      `json:"phase"`
+		Reason     string      `json:"reason"`
+		Message    string      `json:"message"`
+		Conditions []condition `json:"conditions"`
+		Init       []status    `json:"initContainerStatuses"`
+		Containers []status    `json:"containerStatuses"`
 	} `json:"status"`
 }
 
@@ -46,7 +54,8 @@ type status struct {
 
 type state struct {
 	Waiting *struct {
-		Reason string `json:"reason"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
 	} `json:"waiting"`
 	Terminated *terminated `json:"terminated"`
 }
@@ -55,6 +64,63 @@ type terminated struct {
 	Reason   string    `json:"reason"`
 	ExitCode int       `json:"exitCode"`
 	Finished time.Time `json:"finishedAt"`
+}
+
+type condition struct {
+	Type    string `json:"type"`
+	Status  string `json:"status"`
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+type podMetrics struct {
+	Metadata   metadata `json:"metadata"`
+	Containers []struct {
+		Name  string            `json:"name"`
+		Usage map[string]string `json:"usage"`
+	} `json:"containers"`
+}
+
+type event struct {
+	Type    string    `json:"type"`
+	Reason  string    `json:"reason"`
+	Message string    `json:"message"`
+	Count   int64     `json:"count"`
+	Last    time.Time `json:"lastTimestamp"`
+	At      time.Time `json:"eventTime"` // in place of the others in newer components
+	Object  struct {
+		Kind string `json:"kind"`
+		Name string `json:"name"`
+	} `json:"involvedObject"`
+	Series struct {
+		Count int64     `json:"count"`
+		Last  time.Time `json:"lastObservedTime"`
+	} `json:"series"`
+}
+
+// last returns when the event was seen last.
+func (e event) last() time.Time {
+	last := e.Last
+	for _, at := range []time.Time{e.At, e.Series.Last} {
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+type autoscaler struct {
+	Metadata metadata `json:"metadata"`
+	Spec     struct {
+		Max    int `json:"maxReplicas"`
+		Target struct {
+			Name string `json:"name"`
+		} `json:"scaleTargetRef"`
+	} `json:"spec"`
+	Status struct {
+		Current    int         `json:"currentReplicas"`
+		Conditions []condition `json:"conditions"`
+	} `json:"status"`
 }
 
 type deployment struct {
