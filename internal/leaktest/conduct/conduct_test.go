@@ -19,6 +19,7 @@ type fake struct {
 	each    time.Duration // of an operation
 	keepMB  float64       // per operation
 	keepFor time.Duration // 0 is for ever
+	clear   time.Duration // all is released at this interval, 0 for never
 	cap     int           // operations that keep memory, 0 for all
 	sticky  bool          // the process does not return memory to the system
 	garbage float64       // MB that the server collects when it idles for 5 s
@@ -42,7 +43,11 @@ type made struct {
 func (f *fake) kept() int {
 	n := 0
 	for _, m := range f.made {
-		if f.keepFor == 0 || time.Since(m.at) < f.keepFor {
+		held := f.keepFor == 0 || time.Since(m.at) < f.keepFor
+		if f.clear > 0 {
+			held = time.Since(f.start)/f.clear == m.at.Sub(f.start)/f.clear
+		}
+		if held {
 			n += m.n
 		}
 	}
@@ -164,6 +169,7 @@ func TestShapes(t *testing.T) {
 		"cache that fills in 100 s":                 {fake{each: 2 * time.Millisecond, keepMB: 0.002, cap: 20_000}, trend.NoLeak, ""},
 		"cache of 160 MB":                           {fake{each: time.Millisecond, keepMB: 0.002, cap: 80_000}, trend.NoLeak, ""},
 		"cache of large entries":                    {fake{each: 2 * time.Millisecond, keepMB: 0.03, cap: 5_000}, trend.NoLeak, ""},
+		"all released every 75 s":                   {fake{each: time.Millisecond / 2, keepMB: 0.02, clear: 75 * time.Second}, trend.NoLeak, judge.Released},
 		"files that it keeps":                       {fake{each: 2 * time.Millisecond, files: 1}, trend.Leak, judge.Counted},
 	} {
 		t.Run(name, func(t *testing.T) {

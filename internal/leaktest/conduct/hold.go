@@ -84,13 +84,15 @@ const (
 	overSlack   = 1.2  // times the slack by which a leak must grow
 )
 
-// secondLoad loads the server once more and lets it idle for the time of the first
-// release, or for a third of the hold time if there was none.
+// secondLoad loads the server once more and lets it idle until it has released that too,
+// at most for the hold time: what is released at intervals may have come early the first
+// time. If there was no release it idles for a third of the hold time.
 func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *judge.Hold, n int, took time.Duration) {
 	rate := p.Rate.Bytes / mib
 	n = max(n, int(p.Trend.Span/secondShare), int(secondNoise*p.Trend.Noise/max(rate, 1e-9)))
 	switch {
 	case h.Fell():
+		took = c.holdTime()
 	case p.By == judge.ByLive: // nothing delays its readings
 		n, took = min(n, max(leastSecond, int(liveNoise*p.Trend.Noise/max(rate, 1e-9)))), 0
 	default:
@@ -103,13 +105,14 @@ func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *
 	}
 	c.report("load")
 	b := c.load(ctx, t, n)
-	lowest := math.Inf(1)
+	again := *h
+	again.AgainMB, again.LeakMB = math.Inf(1), rate*float64(b.Done)
 	_, whole := c.idle(ctx, t, max(took, 2*c.wait(t)), func(r *judge.Round) bool {
-		lowest = min(lowest, p.Measured(r, p.By))
-		return false
+		again.AgainMB = min(again.AgainMB, p.Measured(r, p.By))
+		return h.Fell() && again.Released()
 	})
 	if whole && b.Done > 0 {
-		h.AgainMB, h.LeakMB = lowest, rate*float64(b.Done)
+		*h = again
 	}
 }
 

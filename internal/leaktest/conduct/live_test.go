@@ -33,16 +33,18 @@ func TestLiveShapes(t *testing.T) {
 		by     judge.Basis
 		most   time.Duration
 	}{
-		"flat":                     {fake{each: each}, 0, trend.NoLeak, judge.ByLive, 2 * time.Minute},
-		"leak of 128 bytes":        {fake{each: each, keepMB: 128.0 / mib}, 0, trend.Leak, judge.ByLive, 15 * time.Minute},
-		"leak of 10 KB":            {fake{each: each, keepMB: 0.01}, 0, trend.Leak, judge.ByLive, 5 * time.Minute},
-		"cache of 40 MB":           {fake{each: each, keepMB: 0.002, cap: 20_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
-		"cache that fills slowly":  {fake{each: each, keepMB: 0.001, cap: 40_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
-		"cache of 160 MB":          {fake{each: each, keepMB: 0.002, cap: 80_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
-		"cache of large entries":   {fake{each: each, keepMB: 0.03, cap: 5_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
-		"held for 85 s":            {fake{each: each, keepMB: 0.02, keepFor: 85 * time.Second}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
-		"leak of memory besides":   {fake{each: each}, 0.01, trend.Leak, judge.ByRSS, 15 * time.Minute},
-		"a little besides is none": {fake{each: each}, 0.0005, trend.NoLeak, judge.ByLive, 15 * time.Minute},
+		"flat":                      {fake{each: each}, 0, trend.NoLeak, judge.ByLive, 2 * time.Minute},
+		"leak of 128 bytes":         {fake{each: each, keepMB: 128.0 / mib}, 0, trend.Leak, judge.ByLive, 15 * time.Minute},
+		"leak of 10 KB":             {fake{each: each, keepMB: 0.01}, 0, trend.Leak, judge.ByLive, 5 * time.Minute},
+		"cache of 40 MB":            {fake{each: each, keepMB: 0.002, cap: 20_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
+		"cache that fills slowly":   {fake{each: each, keepMB: 0.001, cap: 40_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
+		"cache of 160 MB":           {fake{each: each, keepMB: 0.002, cap: 80_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
+		"cache of large entries":    {fake{each: each, keepMB: 0.03, cap: 5_000}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
+		"all released each minute":  {fake{each: time.Millisecond / 2, keepMB: 0.02, clear: time.Minute}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
+		"all released in 2 minutes": {fake{each: time.Millisecond / 2, keepMB: 0.02, clear: 2 * time.Minute}, 0, trend.Undecided, judge.ByLive, 15 * time.Minute},
+		"held for 85 s":             {fake{each: each, keepMB: 0.02, keepFor: 85 * time.Second}, 0, trend.NoLeak, judge.ByLive, 15 * time.Minute},
+		"leak of memory besides":    {fake{each: each}, 0.01, trend.Leak, judge.ByRSS, 15 * time.Minute},
+		"a little besides is none":  {fake{each: each}, 0.0005, trend.NoLeak, judge.ByLive, 15 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -90,11 +90,14 @@ func (h *Hold) Fell() bool {
 	return h.CountsFell || h.AfterMB-h.BaseMB <= fellShare*(h.BeforeMB-h.BaseMB)
 }
 
-// Kept reports whether the growth is retained.
+// Kept reports whether the growth is retained. What was released once is not, although
+// that of the second load may be held for longer than it was waited for.
 func (h *Hold) Kept() bool {
 	switch {
 	case h.Counted:
 		return !h.CountsFell
+	case h.Fell():
+		return false
 	case h.LeakMB == 0:
 		return h.AfterMB-h.BaseMB >= heldShare*(h.BeforeMB-h.BaseMB)
 	}

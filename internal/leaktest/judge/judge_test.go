@@ -187,6 +187,7 @@ func TestHold(t *testing.T) {
 		"released, RSS stays":       {Hold{90, 20, 33, 33, 33, 4, false, false, 0}, trend.NoLeak, Released},
 		"RSS stays, by free memory": {Hold{90, 20, 33, 33, 33, 4, false, false, 16}, trend.Undecided, Released},
 		"RSS stays, by more load":   {Hold{90, 20, 33, 33, 33, 20, false, false, 16}, trend.NoLeak, Released},
+		"released once, not again":  {Hold{33, 20, 33, 21, 25, 4, false, false, 0}, trend.Undecided, Released},
 		"a part is kept":            {Hold{33, 20, 33, 21, 22.5, 4, false, false, 0}, trend.Undecided, Released},
 		"kept, no second load":      {Hold{90, 20, 33, 33, 0, 0, false, false, 0}, trend.Leak, trend.Rising},
 		"released, no second load":  {Hold{33, 20, 33, 21, 0, 0, false, false, 0}, trend.Undecided, Released},

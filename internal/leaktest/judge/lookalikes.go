@@ -22,6 +22,8 @@ func (f *facts) releasedConclusion() conclusion {
 		then = "there was no time to load it again; --max-time allows more"
 	case h.Hidden():
 		then += fmt.Sprintf(", but as much as %.1f MB may have been free", h.SlackMB)
+	case h.Fell() && !h.Released():
+		then += ", which may be released later, as the first was; --hold waits for longer"
 	case !h.Released():
 		then += ", so a part may be retained"
 	}
