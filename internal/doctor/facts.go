@@ -52,6 +52,7 @@ type Network struct {
 	Addresses []Address   `json:"addresses,omitempty"`
 	TLS       []Handshake `json:"tls,omitempty"`
 	PlainH2   bool        `json:"plain_h2,omitempty"` // it speaks HTTP/2 without TLS, and no HTTP/1.1
+	Spoke     string      `json:"spoke,omitempty"`    // the first bytes of what listens, where it speaks no HTTP
 }
 
 // Listener is the process that listens on the port of the target.
@@ -72,6 +73,7 @@ type Address struct {
 type Handshake struct {
 	Address     string    `json:"address"`
 	Failed      string    `json:"failed,omitempty"`  // error of the handshake itself
+	Spoke       string    `json:"spoke,omitempty"`   // the first bytes, where they are not of TLS
 	Invalid     string    `json:"invalid,omitempty"` // why the certificate is not accepted
 	Kind        string    `json:"kind,omitempty"`    // of that reason: expired, name, authority, chain, other
 	Version     string    `json:"version,omitempty"`

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -163,4 +165,47 @@ func exposed(t *testing.T, m middleware) string {
 	}
 	t.Skip("this machine has no address but its own")
 	return ""
+}
+
+// TestOtherPrograms has programs on the port that speak no HTTP, or TLS only.
+func TestOtherPrograms(t *testing.T) {
+	t.Parallel()
+	say := func(text string) func(net.Conn) {
+		return func(conn net.Conn) {
+			_, _ = io.WriteString(conn, text)
+			_, _ = conn.Read(make([]byte, 1<<10))
+		}
+	}
+	asked := func(text string) func(net.Conn) { // a program that speaks when it was asked
+		return func(conn net.Conn) {
+			first := make([]byte, 4)
+			if _, err := io.ReadFull(conn, first); err == nil && string(first) == "PRI " {
+				_, _ = io.WriteString(conn, text)
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		speak  func(net.Conn)
+		scheme string
+		want   string // its check and the beginning of its summary
+	}{
+		"SSH":                    {say("SSH-2.0-OpenSSH_9.2\r\n"), "http", "http.answer SSH listens on this port"},
+		"SSH, over https":        {say("SSH-2.0-OpenSSH_9.2\r\n"), "https", "network.tls SSH listens on this port"},
+		"Redis":                  {asked("-ERR unknown command 'PRI'\r\n"), "http", "http.answer Redis listens on this port"},
+		"PostgreSQL":             {asked(""), "http", "http.answer what listens on this port does not answer over HTTP"},
+		"PostgreSQL, over https": {asked(""), "https", "network.tls the TLS handshake has no answer"},
+		"noise, over https":      {say("\x00\x01\x02\x03\x04\x05"), "https", "network.tls what listens on this port speaks no TLS"},
+		"HTTP, over https":       {say("HTTP/1.1 400 Bad Request\r\n\r\n"), "https", "network.tls the server speaks http on this port"},
+		"TLS, over http": {say("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 52\r\n\r\nThe plain HTTP request was sent to HTTPS port       "), "http",
+			"http.answer the server speaks TLS on this port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := Judge(examine(t, tc.scheme+strings.TrimPrefix(clienttest.Speak(t, tc.speak), "http")+"/mcp", ""), Judgement{})
+			id, _, _ := strings.Cut(tc.want, " ")
+			if c := r.worst(); !slices.Equal(r.RootCauses, []string{id}) || !strings.HasPrefix(c.ID+" "+c.Summary, tc.want) || r.Verdict != Unreachable {
+				t.Errorf("%s, root causes %q, want %q\n%s", r.Verdict, r.RootCauses, tc.want, shown(r))
+			}
+		})
+	}
 }

@@ -86,7 +86,7 @@ func (g *gatherer) enter(ctx context.Context) {
 	}
 	switch entry.kind() {
 	case kindNone:
-		g.plainH2(ctx)
+		g.otherProtocol(ctx)
 	case kindPath:
 		g.askOldSSE(ctx, "oldsse", endTime)
 		if x := g.f.first("oldsse"); x.Open && x.Size == 0 || x.timedOut() {

@@ -163,6 +163,9 @@ func (g *gatherer) handshake(ctx context.Context, address string) Handshake {
 	state, err := g.greet(ctx, address, "h2", "http/1.1")
 	if err != nil {
 		h.Failed = report.Line(err.Error())
+		if other, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+			h.Spoke = report.Cell(strings.ToValidUTF8(string(other.RecordHeader[:]), "\uFFFD"), maxSpoke)
+		}
 		return h
 	}
 	h.Version, h.ALPN = tls.VersionName(state.Version), report.Line(state.NegotiatedProtocol)
@@ -196,13 +199,15 @@ func isNoProtocol(failed string) bool { return strings.Contains(failed, "no appl
 // Parts of HTTP/2: what a client sends first, and the type of the frame that answers it.
 const (
 	h2Preface  = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
-	h2Header   = 9 // bytes of the header of a frame
 	h2Settings = 4
 )
 
-// plainH2 finds out whether a server that does not answer over HTTP/1.1 speaks HTTP/2
-// without TLS.
-func (g *gatherer) plainH2(ctx context.Context) {
+// maxSpoke is how much of a foreign protocol is kept.
+const maxSpoke = 64
+
+// otherProtocol finds out what a server speaks that does not answer over HTTP/1.1: it
+// sends the preface of HTTP/2, and reads the first bytes.
+func (g *gatherer) otherProtocol(ctx context.Context) {
 	i := slices.IndexFunc(g.f.Network.Addresses, func(a Address) bool { return a.Outcome == outcomeOK })
 	if i < 0 || g.Target.Scheme != "http" {
 		return
@@ -217,12 +222,15 @@ func (g *gatherer) plainH2(ctx context.Context) {
 	if until, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(until) // a connection that is closed fails below
 	}
-	var frame [h2Header]byte
 	if _, err := io.WriteString(conn, h2Preface); err != nil {
 		return
 	}
-	_, err = io.ReadFull(conn, frame[:])
-	g.f.Network.PlainH2 = err == nil && frame[3] == h2Settings && frame[0] == 0
+	first := make([]byte, maxSpoke)
+	n, _ := conn.Read(first) // nothing, where it fails
+	first = first[:n]
+	if g.f.Network.PlainH2 = n > h2Settings && first[0] == 0 && first[3] == h2Settings; !g.f.Network.PlainH2 {
+		g.f.Network.Spoke = report.Cell(strings.ToValidUTF8(string(first), "\uFFFD"), maxSpoke)
+	}
 }
 
 // certificate records the certificate and why a client would not accept it.

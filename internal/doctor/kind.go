@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ const (
 // kind classifies the entry exchange.
 func (x *Exchange) kind() answerKind {
 	switch {
-	case x.Status == 0:
+	case x.Status == 0, x.wantsTLS():
 		return kindNone
 	case isLimited(x):
 		return kindLimit
@@ -53,6 +54,38 @@ func (x *Exchange) kind() answerKind {
 		return kindPath
 	}
 	return kindStatus
+}
+
+// wantsTLS reports whether the server speaks TLS, and got a request without it.
+func (x *Exchange) wantsTLS() bool {
+	return strings.Contains(x.Failed, "speaks TLS") || x.Status == http.StatusBadRequest && slices.ContainsFunc(
+		[]string{"plain HTTP request was sent to HTTPS port", "HTTP request to an HTTPS server", "plain HTTP to an SSL-enabled server port"},
+		func(words string) bool { return strings.Contains(x.Body, words) })
+}
+
+// protocolOf names the program that speaks a known protocol other than HTTP, "" for
+// others.
+func protocolOf(first string) string {
+	for _, p := range []struct{ begin, name string }{
+		{"SSH-", "SSH"}, {"-ERR ", "Redis"}, {"-NOAUTH ", "Redis"}, {"-DENIED ", "Redis"}, {"AMQP", "RabbitMQ"}, {"220 ", "a server of mail or FTP"}, {"220-", "a server of mail or FTP"}, {"* OK ", "a mail server"},
+	} {
+		if strings.HasPrefix(first, p.begin) {
+			return p.name
+		}
+	}
+	return ""
+}
+
+// listening says which process listens, where that is known, or what usually does.
+func (f *Facts) listening() []string {
+	if l := f.Network.Listener; l != nil {
+		return []string{fmt.Sprintf("process %d listens: %s", l.PID, l.Command)}
+	}
+	usual := map[string]string{"22": "SSH", "25": "mail", "3306": "MySQL", "5432": "PostgreSQL", "5672": "RabbitMQ", "6379": "Redis", "9092": "Kafka", "11211": "memcached", "27017": "MongoDB"}
+	if name := usual[mustURL(f.Target).Port()]; name != "" {
+		return []string{"the port is usually that of " + name}
+	}
+	return nil
 }
 
 // kindOfBody classifies an answer with a status of 2xx.

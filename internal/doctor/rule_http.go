@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,12 +46,22 @@ func judgeAnswer(f *Facts) opinion {
 		return skip("no request was sent")
 	case x.kind() != kindNone:
 		return pass("%s", x.outcomeShort())
-	case strings.Contains(x.Failed, "speaks TLS"):
+	case x.wantsTLS():
 		return fail("the server speaks TLS on this port").fix("use https:// in the address").saw(x)
+	case protocolOf(f.Network.Spoke) != "":
+		return fail("%s listens on this port, not a web server", protocolOf(f.Network.Spoke)).fix("check the port: that of the MCP server is another one").saw(x).noted(append(f.listening(), "it says "+f.Network.Spoke)...)
+	case f.Network.Spoke != "" || (strings.Contains(x.Failed, "closed the connection") || strings.Contains(x.Failed, "reset the connection")) && !f.answersHTTP():
+		return fail("what listens on this port does not answer over HTTP").
+			fix("check the port: it may be that of another program; if not, the log of the server says why it ends connections").saw(x).noted(f.listening()...)
 	case x.Failed != "" && !strings.HasPrefix(x.Failed, "no answer"):
 		return fail("the exchange fails %s", x.Stage).fix("the log of the server may say why").saw(x)
 	}
 	return fail("no answer in %.0f s", x.Timing.Total/1000).fix("the server accepts connections but does not answer: it may hang, or wait for something").leads("mcpdiag poll").saw(x)
+}
+
+// answersHTTP reports whether any request has an answer of HTTP.
+func (f *Facts) answersHTTP() bool {
+	return slices.ContainsFunc(f.Exchanges, func(x *Exchange) bool { return x != nil && x.Status != 0 })
 }
 
 // outcomeShort returns the status and type of an answer.

@@ -147,8 +147,14 @@ func (h Handshake) judge(insecure bool) (opinion, bool) {
 	switch {
 	case isNoProtocol(h.Failed): // network.alpn says so
 		return opinion{}, false
-	case strings.Contains(h.Failed, "first record does not look like a TLS handshake"):
+	case h.Failed != "" && protocolOf(h.Spoke) != "":
+		return fail("%s listens on this port, which speaks no TLS", protocolOf(h.Spoke)).fix("check the port: that of the MCP server is another one").noted(h.Address + ": it says " + h.Spoke), true
+	case strings.Contains(h.Failed, "first record does not look like a TLS handshake") && strings.HasPrefix(h.Spoke, "HTTP/"):
 		return fail("the server speaks http on this port, not TLS").fix("use http:// in the address, or turn TLS on at the server").noted(h.Address + ": " + h.Failed), true
+	case strings.Contains(h.Failed, "first record does not look like a TLS handshake"):
+		return fail("what listens on this port speaks no TLS").fix("check the port and the scheme of the address").noted(h.Address + ": " + h.Failed), true
+	case strings.HasSuffix(h.Failed, "EOF"), strings.Contains(h.Failed, "deadline exceeded"), strings.Contains(h.Failed, "connection reset"):
+		return fail("the TLS handshake has no answer: perhaps what listens speaks no TLS").fix("check the port and the scheme of the address, then the TLS settings of the server").noted(h.Address + ": " + h.Failed), true
 	case h.Failed != "":
 		return fail("the TLS handshake fails").fix("check the TLS settings of the server").noted(h.Address + ": " + h.Failed), true
 	case h.Kind == kindExpired:
