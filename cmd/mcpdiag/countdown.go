@@ -16,26 +16,30 @@ func (a *app) countdown(doing string, length time.Duration) (stop func()) {
 		a.note("%s: %s", doing, report.Duration(length))
 		return func() {}
 	}
-	view := &screen{a: a}
 	end := time.Now().Add(length)
-	show := func() {
-		view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
-			_, err := fmt.Fprintln(w, report.Cut(doing+": "+timeLeft(end, time.Now()), width))
-			return err
-		})
-	}
+	return a.showEverySecond(0, func() string { return doing + ": " + timeLeft(end, time.Now()) })
+}
+
+// showEverySecond shows a line on a terminal, from a delay on, until stop is called.
+func (a *app) showEverySecond(delay time.Duration, line func() string) (stop func()) {
+	view := &screen{a: a}
 	done := make(chan struct{})
 	var shown sync.WaitGroup
 	shown.Go(func() {
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for show(); ; show() {
+		next := time.NewTimer(delay)
+		defer next.Stop()
+		for {
 			select {
 			case <-done:
 				view.clear()
 				return
-			case <-tick.C:
+			case <-next.C:
 			}
+			view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
+				_, err := fmt.Fprintln(w, report.Cut(line(), width))
+				return err
+			})
+			next.Reset(time.Second)
 		}
 	})
 	return func() {

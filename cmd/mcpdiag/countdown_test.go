@@ -39,3 +39,16 @@ func TestCountdownLine(t *testing.T) {
 		t.Errorf("%v %q", err, out.String())
 	}
 }
+
+// The progress of logs is in per cent where the size is known.
+func TestLogProgress(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		done, total int64
+		want        string
+	}{{50 << 20, 200 << 20, "reading logs: 25 % of 200.0 MB, 30s left"}, {200 << 20, 200 << 20, "reading logs: 100 % of 200.0 MB, about to end"}, {0, 200 << 20, "reading logs: 0"}, {50 << 20, 0, "reading logs: 50.0 MB"}} {
+		if got := progress(test.done, test.total, 10*time.Second); !strings.HasPrefix(got, test.want) {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}

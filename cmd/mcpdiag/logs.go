@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,7 +119,9 @@ func (l *logReader) run(ctx context.Context, args []string) error {
 	if l.follow {
 		l.o.Each = l.show
 	}
+	stop := l.showProgress(sources)
 	res, err := logs.Run(ctx, sources, l.o)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -127,6 +130,32 @@ func (l *logReader) run(ctx context.Context, args []string) error {
 		return err
 	}
 	return outcomeOf(res.Report())
+}
+
+// showProgress shows on a terminal how much of the sources has been read, from the second
+// second on.
+func (l *logReader) showProgress(sources []*input.Source) (stop func()) {
+	if l.follow || !l.a.live() {
+		return func() {}
+	}
+	var total int64
+	for _, s := range sources {
+		total += s.Size
+	}
+	done := &atomic.Int64{}
+	l.o.Input.Done = done
+	start := time.Now()
+	return l.a.showEverySecond(time.Second, func() string { return progress(done.Load(), total, time.Since(start)) })
+}
+
+// progress describes how much of the logs has been read; total is 0 if it is not known.
+func progress(done, total int64, elapsed time.Duration) string {
+	if total == 0 || done == 0 {
+		return "reading logs: " + report.MB(float64(done)/(1<<20))
+	}
+	left := time.Duration(float64(elapsed) * float64(max(0, total-done)) / float64(done))
+	now := time.Time{}
+	return fmt.Sprintf("reading logs: %d %% of %s, %s", min(100, 100*done/total), report.MB(float64(total)/(1<<20)), timeLeft(now.Add(left), now))
 }
 
 // options checks the flags.

@@ -10,6 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -22,10 +25,22 @@ func main() {
 	if process.IsWatchdog(os.Args) {
 		os.Exit(process.Watchdog())
 	}
+	if runsLogs(os.Args[1:]) && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(logsHeapLimit)
+	}
 	log.SetOutput(io.Discard) // net/http logs unsolicited data of servers there, unsanitized
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal ends the run, the second kills
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// logsHeapLimit keeps logs below 64 MB whatever it reads. A lower one costs time.
+const logsHeapLimit = 40 << 20
+
+// runsLogs reports whether the command line names the command logs.
+func runsLogs(args []string) bool {
+	i := slices.IndexFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, "-") })
+	return i >= 0 && args[i] == "logs"
 }
 
 // program returns the path of this program, to start it again.

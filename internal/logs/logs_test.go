@@ -2,6 +2,7 @@ package logs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -412,23 +413,48 @@ func FuzzRun(f *testing.F) {
 	})
 }
 
+// The logs of each host are found where it keeps them on each system; on Windows in the
+// folders that the environment names.
 func TestHostFolders(t *testing.T) {
-	home := t.TempDir()
-	for _, dir := range []string{".config/Claude/logs", ".cache/claude-cli-nodejs/project/mcp-logs-demo", "Library/Logs/Claude", "AppData/Claude/logs"} {
-		if err := os.MkdirAll(filepath.Join(home, filepath.FromSlash(dir)), 0o700); err != nil {
-			t.Fatal(err)
-		}
+	t.Parallel()
+	logs := map[string][]string{
+		"linux": {
+			".config/Claude/logs/mcp.log", ".cache/claude-cli-nodejs/-w/mcp-logs-demo/a.jsonl", ".config/Code/logs/20261125T090000/window1/mcpServer.mcp.config.demo.log",
+			".config/Cursor/logs/20261125T090000/window1/exthost/anysphere.cursor-mcp/MCP.log",
+		},
+		"darwin": {
+			"Library/Logs/Claude/mcp.log", "Library/Caches/claude-cli-nodejs/-w/mcp-logs-demo/a.jsonl", "Library/Application Support/Code/logs/20261125T090000/window1/mcpServer.mcp.config.demo.log",
+			"Library/Application Support/Cursor/logs/20261125T090000/window1/exthost/anysphere.cursor-mcp/MCP.log",
+		},
+		"windows": {
+			"Roaming/Claude/logs/mcp.log", "Local/claude-cli-nodejs/Cache/-w/mcp-logs-demo/a.jsonl", "Roaming/Code/logs/20261125T090000/window1/mcpServer.mcp.config.demo.log",
+			"Roaming/Cursor/logs/20261125T090000/window1/exthost/anysphere.cursor-mcp/MCP.log",
+		},
 	}
-	getenv := func(name string) string { return map[string]string{"APPDATA": filepath.Join(home, "AppData")}[name] }
-	for goos, want := range map[string][]string{
-		"linux": {"Claude Desktop", "Claude Code"}, "darwin": {"Claude Desktop"}, "windows": {"Claude Desktop"},
-	} {
-		var got []string
-		for _, f := range HostFolders(goos, home, getenv) {
-			got = append(got, f.Host)
+	for goos, files := range logs {
+		home := t.TempDir()
+		for _, name := range files {
+			path := filepath.Join(home, filepath.FromSlash(name))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		getenv := func(name string) string {
+			return map[string]string{"APPDATA": filepath.Join(home, "Roaming"), "LOCALAPPDATA": filepath.Join(home, "Local")}[name]
+		}
+		var hosts, paths []string
+		for _, f := range HostFolders(goos, home, getenv) {
+			hosts, paths = append(hosts, f.Host), append(paths, f.Path)
+		}
+		if diff := cmp.Diff([]string{"Claude Desktop", "Claude Code", "VS Code", "Cursor"}, hosts); diff != "" {
 			t.Errorf("%s: %s", goos, diff)
+		}
+		sources, err := input.Find(paths, nil)
+		if err != nil || len(sources) != len(files) {
+			t.Errorf("%s: %d files, want %d: %v", goos, len(sources), len(files), err)
+		}
+		if empty := HostFolders(goos, t.TempDir(), func(string) string { return "" }); len(empty) != 0 {
+			t.Errorf("%s: found %v in an empty home", goos, empty)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package anomaly
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -57,6 +58,9 @@ func poisson(r *rand.Rand, mean float64) int {
 	return max(0, n)
 }
 
+// firstSeed chooses other logs than those on which the thresholds were chosen.
+var firstSeed = flag.Uint64("first-seed", 0, "the first of the 200 seeds")
+
 // Of 200 stationary logs at most 5 % have a finding; of 200 rises to three times the
 // rate, of 20 events or more, at least 95 % are found, and dated to within two bins.
 func TestTruth(t *testing.T) {
@@ -64,7 +68,7 @@ func TestTruth(t *testing.T) {
 	for _, test := range []struct{ dispersion, perHour float64 }{{1, 15}, {5, 60}} {
 		alarms, doubled, found, rises, dated := 0, 0, 0, 0, 0
 		for seed := range uint64(logs) {
-			r := rand.New(rand.NewPCG(seed, 1))
+			r := rand.New(rand.NewPCG(*firstSeed+seed, 1))
 			c := synthetic(r, test.dispersion)
 			plant(c, r, "rising", test.perHour, test.dispersion, 0)
 			if len(Judge(c, Options{}).Findings) > 0 {
@@ -74,11 +78,13 @@ func TestTruth(t *testing.T) {
 				doubled++
 			}
 			plant(c, r, "rising", 2*test.perHour, test.dispersion, logHours-1)
-			for _, s := range c.keys {
-				if s.Key.Name == "rising" && s.sum(c.last-3600/int(c.width/time.Second), c.last+1) >= 20 {
-					rises++
-				}
+			large := slices.ContainsFunc(c.sorted(), func(s *Series) bool {
+				return s.Key.Name == "rising" && s.sum(c.last-3600/int(c.width/time.Second), c.last+1) >= 20
+			})
+			if !large {
+				continue
 			}
+			rises++
 			result := Judge(c, Options{})
 			for _, f := range result.Findings {
 				if f.Key.Name == "rising" && !f.Stopped {

@@ -133,44 +133,20 @@ func (b *block) parse(p *logline.Parser) {
 		if end += start; end < start {
 			end, next = len(b.data), len(b.data)
 		}
-		switch text := b.data[start:end]; {
-		case logline.IsBatch(text):
-			b.parseBatch(p, start, end)
-		case len(bytes.TrimSpace(text)) > 0:
-			b.parseLine(p, start, end)
+		if text := b.data[start:end]; len(bytes.TrimSpace(text)) > 0 {
+			if len(b.lines) < cap(b.lines) {
+				b.lines = b.lines[:len(b.lines)+1]
+			} else {
+				b.lines = append(b.lines, line{})
+			}
+			l := &b.lines[len(b.lines)-1]
+			l.start, l.end = start, end
+			p.Parse(text, &l.record)
 		}
 		start = next
 	}
 	if b.cut > 0 && len(b.lines) == 1 {
 		logline.CompleteCut(b.data[keptHead:], &b.lines[0].record)
-	}
-}
-
-// parseLine appends the record of data[start:end].
-func (b *block) parseLine(p *logline.Parser, start, end int) *logline.Record {
-	if len(b.lines) < cap(b.lines) {
-		b.lines = b.lines[:len(b.lines)+1]
-	} else {
-		b.lines = append(b.lines, line{})
-	}
-	l := &b.lines[len(b.lines)-1]
-	l.start, l.end = start, end
-	p.Parse(b.data[start:end], &l.record)
-	return &l.record
-}
-
-// parseBatch appends the records of the one line data[start:end].
-func (b *block) parseBatch(p *logline.Parser, start, end int) {
-	count := len(b.lines)
-	at := start
-	logline.Batch(b.data[start:end], func(service, record []byte) {
-		at += bytes.Index(b.data[at:end], record)
-		r := b.parseLine(p, at, at+len(record))
-		r.Stream = service
-		at += len(record)
-	})
-	if len(b.lines) == count {
-		b.parseLine(p, start, end)
 	}
 }
 

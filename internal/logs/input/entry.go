@@ -173,7 +173,11 @@ func (j *joiner) streamOf(r *logline.Record) *stream {
 func (j *joiner) block(b *block) error {
 	for i := range b.lines {
 		l := &b.lines[i]
-		if err := j.line(b, l); err != nil {
+		add := j.line
+		if logline.IsBatch(b.data[l.start:l.end]) {
+			add = j.batch
+		}
+		if err := add(b, l); err != nil {
 			return err
 		}
 	}
@@ -190,6 +194,26 @@ func (j *joiner) block(b *block) error {
 		return j.flush() // a followed file is idle
 	}
 	return nil
+}
+
+// batch adds the records of one line one by one, since they are many more bytes than it.
+func (j *joiner) batch(b *block, l *line) error {
+	at, n := l.start, 0
+	var err error
+	logline.Batch(b.data[l.start:l.end], func(service, record []byte) {
+		at += bytes.Index(b.data[at:l.end], record)
+		one := line{start: at, end: at + len(record)}
+		at, n = one.end, n+1
+		j.parser.Parse(record, &one.record)
+		one.record.Stream = service
+		if err == nil {
+			err = j.line(b, &one)
+		}
+	})
+	if n == 0 {
+		return j.line(b, l)
+	}
+	return err
 }
 
 func (j *joiner) line(b *block, l *line) error {

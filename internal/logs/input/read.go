@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
@@ -20,8 +21,9 @@ import (
 type Options struct {
 	Zone    *time.Location // of times without a zone
 	Keys    logline.Options
-	Workers int // 0: as many as processors
-	share   int // how many sources are open side by side
+	Workers int           // 0: as many as processors
+	Done    *atomic.Int64 // bytes read from the sources, as they are stored; may be nil
+	share   int           // how many sources are open side by side
 }
 
 // maxOpen is how many sources are merged; more are read one after the other.
@@ -42,8 +44,11 @@ func Read(ctx context.Context, s *Source, o Options, stats *Stats, yield func(*E
 	}
 	defer r.Close() //nolint:errcheck // only read
 	text := io.Reader(r)
+	if o.Done != nil {
+		text = &counter{r, o.Done}
+	}
 	if !s.follow {
-		if text, err = report.Decode(r, maxWindow); err == nil {
+		if text, err = report.Decode(text, maxWindow); err == nil {
 			text, err = refuseDocuments(text)
 		}
 		if err != nil {
@@ -62,6 +67,18 @@ func Read(ctx context.Context, s *Source, o Options, stats *Stats, yield func(*E
 		return fmt.Errorf("reading %s: %w", s.Name, errors.Join(err, j.flush()))
 	}
 	return j.flush()
+}
+
+// counter counts the bytes that are read.
+type counter struct {
+	r    io.Reader
+	done *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.done.Add(int64(n))
+	return n, err
 }
 
 // entries is Read as an iterator.
