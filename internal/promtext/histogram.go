@@ -55,6 +55,9 @@ func (h Histogram) Quantile(q float64) (out Quantile, ok bool) {
 	if i < 0 || !(q >= 0 && q <= 1) {
 		return Quantile{}, false
 	}
+	if h.Exponential && q >= 0.5 {
+		i = h.nextAt(i, rank)
+	}
 	low, below := 0.0, 0.0
 	if i > 0 {
 		low, below = h.Buckets[i-1].Upper, h.Buckets[i-1].Count
@@ -72,6 +75,19 @@ func (h Histogram) Quantile(q float64) (out Quantile, ok bool) {
 		out.Estimate = min(out.High, max(low, h.between(low, out.High, share)))
 	}
 	return out, true
+}
+
+// nextAt returns the next bucket with observations if the rank is the last observation of
+// bucket i: Prometheus counts those of native histograms from above for q ≥ 0.5.
+func (h Histogram) nextAt(i int, rank float64) int {
+	if h.Buckets[i].Count != rank {
+		return i
+	}
+	next := slices.IndexFunc(h.Buckets, func(b Bucket) bool { return b.Count > rank })
+	if next < 0 {
+		return i
+	}
+	return next
 }
 
 // between interpolates inside a bucket.
