@@ -13,14 +13,15 @@ const (
 	loadTime       = 2 * time.Second // of a round, unless the user chose its size
 	fewTasks       = 3               // tasks that all have rounds of full length
 	mostOperations = 20_000
-	leastMixed     = 6     // operations of a mixed load
-	leastOther     = 3     // of any other
-	slowest        = 4     // times the load time that a round of all users may take
-	coldSteps      = 3     // of the ramp: the server is cold
-	resizedRounds  = 3     // whose size may differ: at least three are dropped as warm-up
-	roomShare      = 10    // a longer round may take a tenth of the room for growth
-	probeShare     = 20    // the ramp may take a twentieth of the memory
-	mostHeldMB     = 100.0 // that a load may keep which the user did not name
+	leastMixed     = 6      // operations of a mixed load
+	leastOther     = 3      // of any other
+	slowest        = 4      // times the load time that a round of all users may take
+	coldSteps      = 3      // of the ramp: the server is cold
+	resizedRounds  = 3      // whose size may differ: at least three are dropped as warm-up
+	roomShare      = 10     // a longer round may take a tenth of the room for growth
+	probeShare     = 20     // the ramp may take a twentieth of the memory
+	mostRoomMB     = 2048.0 // for growth that may be that of a cache: runtimes have limits of their own
+	mostHeldMB     = 100.0  // that a load may keep which the user did not name
 )
 
 // cost is the measured cost of one operation.
@@ -55,10 +56,11 @@ func (c *Conductor) headroom() float64 {
 
 // roomFor returns how much the server may grow under a load, in MB.
 func (c *Conductor) roomFor(t *Task) float64 {
+	most := mostRoomMB
 	if t.Has(load.Unasked) {
-		return min(c.headroom(), mostHeldMB/believedShare)
+		most = mostHeldMB / believedShare
 	}
-	return c.headroom()
+	return min(c.headroom(), most)
 }
 
 // size returns the number of operations in a round.
