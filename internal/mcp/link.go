@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // link carries messages in both directions on one stream, answers in any order:
@@ -67,17 +69,22 @@ var errLinkClosed = errors.New("the server closed the stream")
 func (l *link) read(next func() ([]byte, error)) {
 	defer close(l.done)
 	for {
-		data, err := next()
-		if err != nil {
+		if err := l.readOne(next); err != nil {
 			l.mu.Lock()
 			l.err = fmt.Errorf("%w: %w%s", errLinkClosed, err, l.junk)
 			l.mu.Unlock()
 			return
 		}
-		if len(data) > 0 {
-			l.deliver(data)
-		}
 	}
+}
+
+func (l *link) readOne(next func() ([]byte, error)) (err error) {
+	defer report.Rescue(&err)
+	data, err := next()
+	if err == nil && len(data) > 0 {
+		l.deliver(data)
+	}
+	return err
 }
 
 // deliver passes a message to the request that waits for it. A server that makes

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // ErrNoStream says that a server offers no standalone event stream (405), or that the
@@ -35,7 +36,8 @@ func (s *Session) Listen(ctx context.Context) <-chan error {
 	return done
 }
 
-func (h *streamable) listen(ctx context.Context) error {
+func (h *streamable) listen(ctx context.Context) (err error) {
+	defer report.Rescue(&err)
 	resp, err := h.send(ctx, headerKey{verb: http.MethodGet}, http.Header{"Accept": {"text/event-stream"}}, nil)
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Session is one client of a server. Of a revision without sessions it is a client
@@ -182,8 +184,8 @@ const maxInputs = 20
 // Do sends a request and waits for its answer. A server that asks for input first
 // gets it. An error means that there is no result: the exchange failed, or the
 // answer is an error of HTTP or JSON-RPC.
-func (s *Session) Do(ctx context.Context, r *Request) (Answer, error) {
-	var total Answer
+func (s *Session) Do(ctx context.Context, r *Request) (total Answer, err error) {
+	defer report.Rescue(&err)
 	params := r.Params
 	for range maxInputs {
 		x := s.exchange(r, params)

@@ -375,3 +375,21 @@ func TestEventsThatAreNoMessages(t *testing.T) {
 		}
 	}
 }
+
+// broken is a transport with a fault in it.
+type broken struct{ *link }
+
+func (broken) request(context.Context, *exchange) error { panic("oops") }
+
+// TestFaultIsAnError checks that a fault in reading ends a request and not the program.
+func TestFaultIsAnError(t *testing.T) {
+	t.Parallel()
+	l := newLink(func(context.Context, []byte) error { return nil }, func() ([]byte, error) { panic("oops") }, func() {})
+	<-l.done
+	for name, wire := range map[string]transport{"reading": l, "request": broken{l}} {
+		s := &Session{wire: wire}
+		if _, err := s.Do(t.Context(), &Request{Method: "ping"}); err == nil || !strings.Contains(err.Error(), "(oops); please report it") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}

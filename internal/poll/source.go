@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -103,7 +104,8 @@ func (s *Source) remember(target, instead *url.URL) {
 	s.found[target.String()] = instead
 }
 
-func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, client.Timing, error) {
+func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (doc *snapshot.Snapshot, timing client.Timing, err error) {
+	defer report.Rescue(&err)
 	res, err := c.Get(ctx, target.String())
 	if err != nil {
 		return nil, client.Timing{}, err
@@ -112,6 +114,6 @@ func (s *Source) read(ctx context.Context, c *client.Client, target *url.URL) (*
 	if names == nil {
 		names = DefaultNames()
 	}
-	doc, err := decodeAs(s.Kind, res.Body, names)
+	doc, err = decodeAs(s.Kind, res.Body, names)
 	return doc, res.Timing, err
 }

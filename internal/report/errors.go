@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -43,4 +44,12 @@ func ErrorLines(err error) []string {
 		}
 	}
 	return []string{Line(strings.TrimSpace(err.Error()))}
+}
+
+// Rescue turns a panic into the error of the function that defers it, which reads bytes
+// of others: no answer, whatever its bytes, ends mcpdiag.
+func Rescue(err *error) {
+	if fault := recover(); fault != nil {
+		*err = fmt.Errorf("a fault in mcpdiag kept it from reading this (%v); please report it", fault)
+	}
 }

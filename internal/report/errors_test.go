@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,5 +27,20 @@ func TestErrorLines(t *testing.T) {
 		if diff := cmp.Diff(test.want, ErrorLines(test.err)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+func TestRescue(t *testing.T) {
+	t.Parallel()
+	read := func(data []byte) (err error) {
+		defer Rescue(&err)
+		_ = data[5]
+		return nil
+	}
+	if err := read(nil); err == nil || !strings.Contains(err.Error(), "index out of range [5]") {
+		t.Errorf("error %v", err)
+	}
+	if err := read(make([]byte, 6)); err != nil {
+		t.Errorf("error %v", err)
 	}
 }
