@@ -95,6 +95,9 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 	if strings.HasSuffix(err.Error(), cause.Error()) {
 		return nil, fmt.Errorf("%w; the same over HTTP+SSE (--protocol %s)", err, rev1105)
 	}
+	if status, ok := errors.AsType[*client.StatusError](cause); ok && status.Code == http.StatusMethodNotAllowed {
+		status.Usual = "" // the hint stands in err
+	}
 	return nil, fmt.Errorf("%w; over HTTP+SSE (--protocol %s): %w", err, rev1105, cause)
 }
 

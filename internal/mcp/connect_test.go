@@ -146,10 +146,14 @@ func TestFallbackError(t *testing.T) {
 // TestSameFallbackError checks that a hint is not given twice.
 func TestSameFallbackError(t *testing.T) {
 	t.Parallel()
-	ep := new(server).start(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { w.WriteHeader(http.StatusNotFound) })
-	_, err := Connect(t.Context(), ep, "")
-	if err == nil || strings.Count(err.Error(), "usually at /mcp") != 1 || !strings.HasSuffix(err.Error(), "; the same over HTTP+SSE (--protocol 2024-11-05)") {
-		t.Errorf("error %v", err)
+	for get, end := range map[int]string{404: "; the same over HTTP+SSE (--protocol 2024-11-05)", 405: "over HTTP+SSE (--protocol 2024-11-05): the server answered 405 Method Not Allowed"} {
+		ep := new(server).start(t, func(w http.ResponseWriter, r *http.Request, _ asked) {
+			w.WriteHeader(map[string]int{http.MethodPost: 404, http.MethodGet: get}[r.Method])
+		})
+		_, err := Connect(t.Context(), ep, "")
+		if err == nil || strings.Count(err.Error(), "usually at /mcp") != 1 || !strings.HasSuffix(err.Error(), end) {
+			t.Errorf("GET answered %d: error %v", get, err)
+		}
 	}
 }
 

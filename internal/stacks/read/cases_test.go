@@ -169,7 +169,7 @@ func TestZeroDefaultValueListsTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := open(out.Bytes(), read.Options{})
-	if err == nil || !strings.Contains(err.Error(), "inuse_space is 0 in every sample; --sample chooses another: alloc_space (3.0 MB)") {
+	if err == nil || !strings.Contains(err.Error(), "(pprof): its default value inuse_space is 0 in every sample; --sample chooses another: alloc_space (3.0 MB)") {
 		t.Errorf("got %v", err)
 	}
 	p, err := open(out.Bytes(), read.Options{Sample: "alloc_space"})

@@ -17,11 +17,14 @@ import (
 func readPprof(data []byte, o Options) ([]*stacks.Profile, error) {
 	src, err := profile.ParseData(data)
 	if err != nil {
-		return nil, err
+		return nil, &notPprofError{err}
 	}
 	p, err := fromPprof(src, o, func(_ int, s *profile.Sample) []string { return pprofStack(s, o.Lines) })
 	return []*stacks.Profile{p}, err
 }
+
+// notPprofError says why data is no pprof profile.
+type notPprofError struct{ error }
 
 // fromPprof takes one value of each sample; stack returns its frames from the root on.
 func fromPprof(src *profile.Profile, o Options, stack func(i int, s *profile.Sample) []string) (*stacks.Profile, error) {

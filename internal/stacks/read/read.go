@@ -78,8 +78,11 @@ func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
 		return nil, in.unknown(data)
 	}
 	profiles, err := reader(data, o)
-	if err != nil && in.Format == Binary {
-		return in.otherBinary(data, err)
+	if bad, ok := errors.AsType[*notPprofError](err); ok && in.Format == Binary {
+		return in.otherBinary(data, bad.error)
+	}
+	if in.Format == Binary {
+		in.Format = Pprof
 	}
 	if err == nil {
 		var p *stacks.Profile
