@@ -187,8 +187,9 @@ func (l *lineReader) kubectl(line string) (monitor.Source, *monitor.Sample, bool
 	return monitor.Source{Name: name, Memory: monitor.WorkingSet, Cached: true}, monitor.NewSample(l.clock.now, size), ok
 }
 
-// dockerRow is a line of docker stats: container, name, CPU, memory and its limit.
-var dockerRow = regexp.MustCompile(`^(\S+)\s+(?:(\S+)\s+)?[\d.]+%\s+(\S+ / \S+)\s`)
+// dockerRow is a line of docker stats: container, name, CPU, memory and its limit; or with
+// --format '{{.Name}} {{.MemUsage}}' the name and the memory.
+var dockerRow = regexp.MustCompile(`^(\S+)\s+(?:(?:(\S+)\s+)?[\d.]+%\s+)?(\S+B / \S+B)\s`)
 
 // dockerTable reads a line of docker stats.
 func (l *lineReader) dockerTable(line string) (monitor.Source, *monitor.Sample, bool) {
@@ -227,11 +228,12 @@ func (l *lineReader) docker(name, usage string) (monitor.Source, *monitor.Sample
 	return source, monitor.NewSample(l.clock.now, size), ok
 }
 
-// cgroupStat reads the line "anon N" of memory.stat: memory that is not page cache.
+// cgroupStat reads the line "anon N" of memory.stat, in version 1 "total_rss N": memory
+// that is not page cache.
 func (l *lineReader) cgroupStat(line string) (monitor.Source, *monitor.Sample, bool) {
-	text, ok := strings.CutPrefix(line, "anon ")
+	key, text, _ := strings.Cut(line, " ")
 	bytes, err := strconv.ParseUint(text, 10, 60)
-	return monitor.Source{Name: "anon"}, monitor.NewSample(l.clock.now, float64(bytes)/mib), ok && err == nil
+	return monitor.Source{Name: key}, monitor.NewSample(l.clock.now, float64(bytes)/mib), (key == "anon" || key == "total_rss") && err == nil
 }
 
 // bare reads a line that is one number: bytes of memory.current, or kB of ps -o rss=.

@@ -87,6 +87,16 @@ func logs() map[string]log {
 		"cat memory.stat": {loop(func(i int) string {
 			return fmt.Sprintf("%d\nanon %d\nfile 7\nkernel_stack 16384\n", at(i).Unix(), kb(i)<<10)
 		}), 0, monitor.RSS, "anon", 0, readings, false},
+		"cat memory.stat of version 1": {loop(func(i int) string {
+			return fmt.Sprintf("%d\ncache 7\nrss 4096\nrss_huge 0\ntotal_cache 7\ntotal_rss %d\n", at(i).Unix(), kb(i)<<10)
+		}), 0, monitor.RSS, "total_rss", 0, readings, false},
+		"docker stats with name and memory": {loop(func(i int) string {
+			return fmt.Sprintf("%s mcp\t%.3fMB / 1.5GiB\n", at(i).Format(time.RFC3339), float64(kb(i))*1024/1e6)
+		}), 0, monitor.WorkingSet, "mcp", 0, readings, true},
+		"pidstat -r with a 24-hour clock and decimal commas": {"Linux 6.1.0 (host) \t21.11.2025 \t_x86_64_\t(2 CPU)\n\n" + loop(func(i int) string {
+			stamp := at(i).Format(time.TimeOnly)
+			return fmt.Sprintf("%s   UID       PID  minflt/s  majflt/s     VSZ     RSS   %%MEM  Command\n%s     0      4711      1,00      0,00  900000  %d   1,23  node\n\n", stamp, stamp, kb(i))
+		}), 0, monitor.RSS, "", 4711, readings, false},
 		"CSV with decimal commas and a BOM": {"\ufefftimestamp;pid;rss_mb\n" + loop(func(i int) string {
 			return fmt.Sprintf("%s;4711;%s\n", at(i).Format(time.DateTime), strings.Replace(fmt.Sprintf("%.3f", float64(kb(i))/1024), ".", ",", 1))
 		}), 0, monitor.RSS, "", 4711, readings, false},
