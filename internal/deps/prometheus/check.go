@@ -74,7 +74,10 @@ func (c *checker) connect(ctx context.Context) bool {
 	}
 	err := c.get(ctx, "/api/v1/status/buildinfo", nil, &build)
 	took := time.Since(start)
-	_, notReady := c.Server.Text(ctx, "/-/ready", nil)
+	var notReady error
+	if err == nil || webapi.Status(err) > 0 { // a server that is silent has had its time
+		_, notReady = c.Server.Text(ctx, "/-/ready", nil)
+	}
 	switch {
 	case err != nil && webapi.Status(notReady) != http.StatusServiceUnavailable:
 		c.Add(id, finding.Fail, "is this the address of a Prometheus server, and does it run?", nil, "%s", report.Cell(err.Error(), 200))

@@ -126,6 +126,22 @@ func TestHealthyPrometheus(t *testing.T) {
 	depstest.Wants(t, list, "prom.clock", finding.Fail, "behind this machine")
 }
 
+// A server that takes connections and is silent has one timeout, not one for each request.
+func TestSilentPrometheus(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	list := check(t, s.URL, nil)
+	depstest.Wants(t, list, "prom.connect", finding.Fail, "no answer ")
+	if requests.Load() != 1 {
+		t.Errorf("%d requests", requests.Load())
+	}
+}
+
 // A server that cannot be reached, one that is no Prometheus, one that is not ready and
 // one that wants a password are a finding each; no password is shown.
 func TestRefusals(t *testing.T) {
