@@ -28,6 +28,18 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
+// The state of a file that is read says how long the rest takes.
+func TestReadingState(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for done, want := range map[int64]string{0: "reading a", 25: "reading a: 25 %, 30s left", 100: "reading a: 100 %, about to end", 120: "reading a: 100 %, about to end"} {
+		r := reading{name: "a", size: 100, done: done, began: now.Add(-10 * time.Second)}
+		if got := r.state(now); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // A command that takes a known time says so, off a terminal on one line.
 func TestCountdownLine(t *testing.T) {
 	t.Parallel()

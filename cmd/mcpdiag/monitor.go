@@ -164,6 +164,9 @@ func (w *watcher) watch(cmd *cobra.Command) error {
 	}
 	if w.output != "-" {
 		res.File = w.output
+		if w.format.value != "text" { // which names it
+			w.a.note("wrote %s", w.output)
+		}
 	}
 	finding := w.finish(res)
 	if err != nil && errors.Is(finding, errFinding) {

@@ -190,7 +190,11 @@ func (p *poller) summarize(res *poll.Result, wrote bool) error {
 	if p.output == "-" {
 		w = p.a.stderr
 	}
+	written := wrote && p.output != "-" && p.output != os.DevNull && res.Answered() > 0
 	if p.format.value != "text" {
+		if written {
+			defer p.a.note("wrote %s", p.output)
+		}
 		return p.a.render(w, p.format.value, res)
 	}
 	if len(res.Targets) == 1 && res.Answered() == 0 && len(res.Alerts) == 0 {
@@ -199,7 +203,7 @@ func (p *poller) summarize(res *poll.Result, wrote bool) error {
 	if err := res.Text(w, p.a.painter(w)); err != nil {
 		return err
 	}
-	if p.output == "-" || p.output == os.DevNull || res.Answered() == 0 || !wrote {
+	if !written {
 		return nil
 	}
 	trace := quoted(p.output)
