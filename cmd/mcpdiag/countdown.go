@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -48,44 +49,28 @@ func (a *app) showEverySecond(delay time.Duration, line func() string) (stop fun
 	}
 }
 
-// largeInput is the size of a file whose reading is shown, in bytes.
-const largeInput = 32 << 20
-
-// reading is a file that shows how far it has been read.
+// reading is a file that shows on a terminal how much of it has been read.
 type reading struct {
 	io.ReadCloser
-	view       *screen
-	name       string
-	size, done int64
-	began      time.Time
+	done atomic.Int64
+	stop func()
+}
+
+func (a *app) newReading(f io.ReadCloser, name string, size int64) *reading {
+	r, start := &reading{ReadCloser: f}, time.Now()
+	r.stop = sync.OnceFunc(a.showEverySecond(time.Second, func() string { return progress(report.Line(name), r.done.Load(), size, time.Since(start)) }))
+	return r
 }
 
 func (r *reading) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
-	if r.done += int64(n); err != nil {
-		r.view.clear()
-		return n, err
-	}
-	r.view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
-		_, err := fmt.Fprintln(w, report.Cut(r.state(time.Now()), width))
-		return err
-	})
-	return n, nil
+	r.done.Add(int64(n))
+	return n, err
 }
 
 func (r *reading) Close() error {
-	r.view.clear()
+	r.stop()
 	return r.ReadCloser.Close()
-}
-
-// state returns how much has been read, and how long the rest takes at that speed.
-func (r *reading) state(now time.Time) string {
-	share, took := min(float64(r.done)/float64(r.size), 1), now.Sub(r.began) // a file may grow
-	if share == 0 || took < time.Second {
-		return "reading " + report.Line(r.name)
-	}
-	left := time.Duration(float64(took) * (1 - share) / share)
-	return fmt.Sprintf("reading %s: %.0f %%, %s", report.Line(r.name), 100*share, timeLeft(now.Add(left), now))
 }
 
 // timeLeft returns the time until end as a text, in whole seconds.

@@ -28,18 +28,6 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
-// The state of a file that is read says how long the rest takes.
-func TestReadingState(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	for done, want := range map[int64]string{0: "reading a", 25: "reading a: 25 %, 30s left", 100: "reading a: 100 %, about to end", 120: "reading a: 100 %, about to end"} {
-		r := reading{name: "a", size: 100, done: done, began: now.Add(-10 * time.Second)}
-		if got := r.state(now); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
 // A command that takes a known time says so, off a terminal on one line.
 func TestCountdownLine(t *testing.T) {
 	t.Parallel()
@@ -59,7 +47,7 @@ func TestLogProgress(t *testing.T) {
 		done, total int64
 		want        string
 	}{{50 << 20, 200 << 20, "reading logs: 25 % of 200.0 MB, 30s left"}, {200 << 20, 200 << 20, "reading logs: 100 % of 200.0 MB, about to end"}, {0, 200 << 20, "reading logs: 0"}, {50 << 20, 0, "reading logs: 50.0 MB"}} {
-		if got := progress(test.done, test.total, 10*time.Second); !strings.HasPrefix(got, test.want) {
+		if got := progress("logs", test.done, test.total, 10*time.Second); !strings.HasPrefix(got, test.want) {
 			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}

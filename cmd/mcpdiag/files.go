@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -58,15 +57,15 @@ func (a *app) announceTo(path, url string) error {
 }
 
 // openInput opens a file to read, "-" being standard input, and returns its name for
-// messages. On a terminal it shows how far a large file has been read.
+// messages. On a terminal it shows how far a file has been read, after a second.
 func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
 	if path == "-" {
 		return io.NopCloser(report.Interruptible(a.ctx, a.stdin)), "standard input", nil
 	}
 	in, err = report.Open(a.ctx, path)
 	if f, ok := in.(*os.File); ok && a.live() {
-		if info, err := f.Stat(); err == nil && info.Size() >= largeInput {
-			in = &reading{ReadCloser: f, view: &screen{a: a}, name: path, size: info.Size(), began: time.Now()}
+		if info, err := f.Stat(); err == nil {
+			in = a.newReading(f, path, info.Size())
 		}
 	}
 	return in, path, err

@@ -145,17 +145,17 @@ func (l *logReader) showProgress(sources []*input.Source) (stop func()) {
 	done := &atomic.Int64{}
 	l.o.Input.Done = done
 	start := time.Now()
-	return l.a.showEverySecond(time.Second, func() string { return progress(done.Load(), total, time.Since(start)) })
+	return l.a.showEverySecond(time.Second, func() string { return progress("logs", done.Load(), total, time.Since(start)) })
 }
 
-// progress describes how much of the logs has been read; total is 0 if it is not known.
-func progress(done, total int64, elapsed time.Duration) string {
+// progress describes how much of a file, or of logs, has been read; total is 0 if it is not known.
+func progress(what string, done, total int64, elapsed time.Duration) string {
 	if total == 0 || done == 0 {
-		return "reading logs: " + report.MB(float64(done)/(1<<20))
+		return "reading " + what + ": " + report.MB(float64(done)/(1<<20))
 	}
 	left := time.Duration(float64(elapsed) * float64(max(0, total-done)) / float64(done))
 	now := time.Time{}
-	return fmt.Sprintf("reading logs: %d %% of %s, %s", min(100, 100*done/total), report.MB(float64(total)/(1<<20)), timeLeft(now.Add(left), now))
+	return fmt.Sprintf("reading %s: %d %% of %s, %s", what, min(100, 100*done/total), report.MB(float64(total)/(1<<20)), timeLeft(now.Add(left), now))
 }
 
 // options checks the flags.
