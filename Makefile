@@ -2,7 +2,7 @@ GORELEASER := go run github.com/goreleaser/goreleaser/v2@v2.15.1
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LDFLAGS := -s -w
 
-.PHONY: build test test-real test-leaks test-healthy check check-release try lint demo bench fuzz clean
+.PHONY: build test test-real test-leaks test-healthy check check-release snapshot try lint demo bench fuzz clean
 
 build: ## bin/mcpdiag, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
@@ -32,6 +32,9 @@ try: ## from install to first diagnosis: clone, deb, npm, image; each skips with
 
 check-release: ## the configuration of the release, checked by goreleaser, which takes minutes to build
 	TAP_TOKEN= IMAGE=mcpdiag $(GORELEASER) check
+
+snapshot: ## the files of a release in dist/, without publishing or signing them
+	TAP_TOKEN= IMAGE= $(GORELEASER) release --snapshot --clean --skip=publish,sign,sbom
 
 lint: ## format and lint, at a pinned version
 	@test -z "$$(gofmt -l cmd internal bench)" || { gofmt -l cmd internal bench; echo 'run gofmt -w'; exit 1; }

@@ -4,12 +4,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$1
-mcpdiag() { if [ -n "${binary:-}" ]; then "$binary" "$@"; else go run ./cmd/mcpdiag "$@"; fi; }
 binary=${2:-}
 
 rm -rf "$folder/man" "$folder/completions"
 mkdir -p "$folder/man" "$folder/completions"
-mcpdiag man --all "$folder/man"
+if [ -z "$binary" ]; then # go run would not know the version, which the manual pages name
+  binary=$folder/mcpdiag
+  CGO_ENABLED=0 go build -trimpath -o "$binary" ./cmd/mcpdiag
+fi
+"$binary" man --all "$folder/man"
 gzip -9n "$folder"/man/*.1
-for shell in bash zsh fish; do mcpdiag completion $shell >"$folder/completions/mcpdiag.$shell"; done
+for shell in bash zsh fish; do "$binary" completion $shell >"$folder/completions/mcpdiag.$shell"; done
 cp /etc/ssl/certs/ca-certificates.crt "$folder/ca-certificates.crt"
