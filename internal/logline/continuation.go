@@ -5,7 +5,7 @@ import "bytes"
 // continuations begin lines that belong to the record before them.
 var continuations = []string{
 	"at ", "Caused by:", "-----END ", "... ", "Traceback (most recent call last)", "goroutine ", "created by ", "During handling of the above",
-	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution", "stack backtrace:", "note: run with `RUST_BACKTRACE",
+	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution", "stack backtrace:", "(Use `node --trace-", "Causing:", "note: run with `RUST_BACKTRACE",
 }
 
 // readContinuation recognizes lines that continue the record before: indented ones,
@@ -13,6 +13,9 @@ var continuations = []string{
 func readContinuation(_ *Parser, line []byte, r *Record) bool {
 	if r.Wrappers&(ClaudeDesktop|VSCode) != 0 {
 		return false
+	}
+	if frame, ok := bytes.CutPrefix(line, []byte("! ")); ok && len(frame) > 0 { // Dropwizard
+		line = frame
 	}
 	text := bytes.TrimLeft(line, " \t")
 	switch {
@@ -66,6 +69,9 @@ func isBase64(line []byte) bool {
 // isGoFrame recognizes the function line of a Go stack: "main.(*S).call(0xc000112000, …)",
 // and "main.(*S).call" as zap writes it.
 func isGoFrame(line []byte) bool {
+	if blank := bytes.IndexByte(line, ' '); blank >= 0 && blank < bytes.IndexByte(line, '(') {
+		return false // a text that ends in "()"
+	}
 	if bytes.IndexByte(line, ' ') < 0 && (bytes.Contains(line, []byte(".(*")) || bytes.HasPrefix(line, []byte("main."))) {
 		return true
 	}

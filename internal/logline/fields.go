@@ -54,6 +54,7 @@ type alias struct {
 	rank  uint8
 	unit  time.Duration // of a duration; 0 if the key does not say
 	given bool          // the unit is the user's
+	text  bool          // a number under this name is something else, such as a length
 }
 
 // aliasLists are the names of each field in the order of their rank, in lower case
@@ -61,8 +62,8 @@ type alias struct {
 var aliasLists = map[field][]string{
 	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
 		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t", "t$date", "timelocal", "timeiso8601", "timestampseconds"},
-	levelField:       {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at", "s"},
-	messageField:     {"message", "msg", "recordmessage", "text", "body", "shortmessage", "log", "bodystringvalue", "debug", "paramsdata", "paramsmessage", "@m", "renderedmessage", "@mt", "messagetemplate"},
+	levelField:       {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at", "s", "l"},
+	messageField:     {"message", "msg", "recordmessage", "text", "body", "shortmessage", "log", "bodystringvalue", "debug", "paramsdata", "paramsmessage", "@m", "renderedmessage", "@mt", "messagetemplate", "m"},
 	eventField:       {"event", "eventname"},
 	loggerField:      {"logger", "loggername", "name", "category", "target", "caller", "component", "recordname", "paramslogger", "sourcecontext"},
 	requestField:     {"requestid", "reqid", "httprequestid", "xrequestid", "correlationid", "traceid", "logginggoogleapiscom/trace", "traceparent", "rid", "@tr", "recordrequestid"},
@@ -76,7 +77,7 @@ var aliasLists = map[field][]string{
 	requestLineField: {"request"},
 	nanosField:       {"instantnanoofsecond", "timestampnanos"},
 	codeField:        {"code"},
-	errorTypeField:   {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass", "thrownname"},
+	errorTypeField:   {"errortype", "errtype", "exctype", "exceptiontype", "errname", "errorname", "sqlstate", "errcode", "errorcode", "errorclass", "thrownname", "exceptionclass"},
 	errorTextField:   {"errormessage", "errmessage", "error", "err", "exceptionmessage", "exception", "errormsg", "dataerror", "paramsdataerror", "thrownmessage"},
 	reasonField:      {"reason", "failurereason", "denyreason", "paramsreason"},
 	statementField:   {"query", "statement", "sql", "dbstatement", "dbquerytext"},
@@ -122,7 +123,7 @@ func makeAliases() map[string]alias {
 	}
 	for f, names := range aliasLists {
 		for rank, name := range names {
-			all[name] = alias{field: f, rank: uint8(rank)}
+			all[name] = alias{field: f, rank: uint8(rank), text: name == "l" || name == "m"}
 		}
 	}
 	for rank, stem := range durationStems {

@@ -60,6 +60,66 @@ func readNLog(rest []byte, r *Record) {
 	}
 }
 
+// readTornado reads "[E 261125 09:00:02 web:2239] text" and Jupyter's
+// "[I 2026-11-25 09:00:01.123 ServerApp] text".
+func readTornado(inside, text []byte, r *Record) bool {
+	level, clock := levelOfLetter(inside[0]), inside[2:]
+	if digits(clock, 0, 6) > 0 && len(clock) > 6 && clock[6] == ' ' { // without the century
+		clock = append([]byte("20"), clock...)
+	}
+	s, n := ParseTime(clock)
+	if level == NoLevel || n == 0 || n == len(clock) || clock[n] != ' ' {
+		return false
+	}
+	r.stamp(s)
+	r.Format, r.Level, r.Logger, r.Message = Tornado, level, clock[n+1:], bytes.TrimLeft(text, " ")
+	readTornadoAccess(r)
+	return true
+}
+
+// readTornadoAccess reads "500 POST /mcp (10.0.0.7) 1532.12ms".
+func readTornadoAccess(r *Record) {
+	fields := bytes.Fields(r.Message)
+	if len(fields) < 5 || len(fields[0]) != 3 || !isDigits(fields[0]) || !isHTTPMethod(fields[1]) || fields[3][0] != '(' {
+		return
+	}
+	d, ok := ParseDuration(fields[4])
+	if !ok {
+		return
+	}
+	r.Status, r.Method, r.Address = int(integer(fields[0])), fields[1], bytes.Trim(fields[3], "()")
+	r.Endpoint, _, _ = bytes.Cut(fields[2], []byte("?"))
+	if _, address, found := bytes.Cut(r.Address, []byte("@")); found { // Jupyter's user stands in front
+		r.Address = address
+	}
+	r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+}
+
+// programLevels are the beginnings of lines with which Node and npm mark a level.
+var programLevels = []struct {
+	prefix string
+	level  Level
+}{
+	{"npm ERR! ", Error}, {"npm error ", Error}, {"npm WARN ", Warn}, {"npm warn ", Warn}, {"npm notice ", Notice},
+}
+
+// readProgram reads "npm ERR! text" and "(node:41) Warning: text".
+func readProgram(_ *Parser, line []byte, r *Record) bool {
+	for _, p := range programLevels {
+		if text, ok := bytes.CutPrefix(line, []byte(p.prefix)); ok {
+			r.Format, r.Level, r.Message = Labelled, p.level, text
+			return true
+		}
+	}
+	head, text, ok := bytes.Cut(line, []byte(") "))
+	pid, node := bytes.CutPrefix(head, []byte("(node:"))
+	if !ok || !node || !isDigits(pid) {
+		return false
+	}
+	r.Format, r.Level, r.Message = Labelled, Warn, text
+	return true
+}
+
 // readLabelled reads "level: text" as winston writes it, and "LEVEL text".
 func readLabelled(_ *Parser, line []byte, r *Record) bool {
 	word, text, ok := bytes.Cut(line, []byte(" "))
@@ -159,7 +219,7 @@ func readLogger(r *Record) {
 	case dotted && bracket && isPlace(place):
 		r.Logger, r.Message = logger, message
 		return
-	case dotted && ok:
+	case dotted && (ok || bytes.HasPrefix(logger, []byte("sqlalchemy."))):
 		r.Logger, r.Message = logger, text
 	case ok && isName(inside) && !isDigits(inside):
 		r.Logger, r.Message = inside, rest

@@ -82,6 +82,8 @@ func (f *fieldReader) lookup(key []byte) (alias, bool) {
 func (f *fieldReader) put(a alias, text []byte, number bool) {
 	v := &f.values[a.field]
 	switch {
+	case number && a.text:
+		return
 	case v.text == nil:
 		f.found[f.n] = a.field
 		f.n++

@@ -42,7 +42,7 @@ func levelOfWord(word []byte) Level {
 	return NoLevel
 }
 
-// levelOfLetter reads the levels of glog, klog and MongoDB.
+// levelOfLetter reads the levels of glog, klog, MongoDB and Tornado.
 func levelOfLetter(c byte) Level {
 	switch c {
 	case 'D':
@@ -53,7 +53,7 @@ func levelOfLetter(c byte) Level {
 		return Warn
 	case 'E':
 		return Error
-	case 'F':
+	case 'F', 'C':
 		return Fatal
 	}
 	return NoLevel

@@ -32,7 +32,7 @@ func Lookup(r *Record, key string) ([]byte, ValueKind) {
 
 // lookupJSON returns the first value whose names, joined with dots, are path.
 func lookupJSON(d *jx.Decoder, path string) (text []byte, kind ValueKind) {
-	_ = d.ObjBytes(func(d *jx.Decoder, name []byte) error { //nolint:errcheck // a line that breaks off has the keys before
+	_ = d.ObjBytes(func(d *jx.Decoder, name []byte) error { // a line that breaks off has the keys before
 		rest, below := bytes.CutPrefix([]byte(path), name)
 		switch {
 		case kind != NoValue || !below || len(rest) > 0 && rest[0] != '.':

@@ -12,6 +12,9 @@ func readBracketed(_ *Parser, line []byte, r *Record) bool {
 	if !ok || len(inside) < 8 {
 		return false
 	}
+	if inside[1] == ' ' && readTornado(inside, rest, r) {
+		return true
+	}
 	s, n := ParseTime(inside)
 	if n != len(inside) {
 		return n > 0 && readLevelBehindTime(inside[n:], rest, s, r)
@@ -153,11 +156,20 @@ func readMCPUse(method, rest []byte, r *Record) {
 	}
 }
 
-// readLevelFirst reads "ERROR 2026-11-25 09:00:00,123 text" (Django), "WARN[0012] text
-// key=value" (logrus) and "E, [TIME #41] ERROR -- : text" (Ruby).
+// readLevelFirst reads "ERROR 2026-11-25 09:00:00,123 text" (Django), the same with tabs,
+// "WARN  [TIME] logger: text" (Dropwizard), "WARN[0012] text key=value" (logrus) and
+// "E, [TIME #41] ERROR -- : text" (Ruby).
 func readLevelFirst(p *Parser, line []byte, r *Record) bool {
 	if len(line) > 30 && line[1] == ',' && line[3] == '[' {
 		return readRuby(line, r)
+	}
+	if word, rest, ok := bytes.Cut(line, []byte("\t")); ok && isLevel(word) {
+		if s, n := ParseTime(rest); n > 0 && n < len(rest) && rest[n] == '\t' {
+			r.stamp(s)
+			r.Level = ParseLevel(word)
+			p.readTabbed(bytes.Split(rest[n+1:], []byte("\t")), r)
+			return true
+		}
 	}
 	word, rest, ok := bytes.Cut(line, []byte(" "))
 	if seconds := bytes.IndexByte(word, '['); ok && seconds > 2 && word[len(word)-1] == ']' && isLevel(word[:seconds]) && isDigits(word[seconds+1:len(word)-1]) {
@@ -168,12 +180,22 @@ func readLevelFirst(p *Parser, line []byte, r *Record) bool {
 	if !ok || !isLevel(word) {
 		return false
 	}
+	r.Level = ParseLevel(word)
+	if inside, text, ok := cutBracket(bytes.TrimLeft(rest, " ")); ok {
+		if s, n := ParseTime(inside); n > 0 && n == len(inside) {
+			r.stamp(s)
+			r.Format, r.Message = Stamped, text
+			readName(r)
+			return true
+		}
+	}
 	s, n := ParseTime(rest)
 	if n == 0 {
+		r.Level = NoLevel
 		return false
 	}
 	r.stamp(s)
-	r.Format, r.Level, r.Message = Stamped, ParseLevel(word), bytes.TrimLeft(rest[n:], " ")
+	r.Format, r.Message = Stamped, bytes.TrimLeft(rest[n:], " ")
 	return true
 }
 

@@ -139,6 +139,7 @@ const (
 	JavaLogging // two lines: the second has the level and the text
 	RustPanic
 	JournalExport // one field of a record
+	Tornado
 )
 
 var formats = [...]string{
@@ -151,6 +152,7 @@ var formats = [...]string{
 	Tabbed: "tab-separated", Logrus: "logrus", Log4j: "log4j", Labelled: "level and text", NLog: "NLog",
 	Gin: "Gin", Nest: "Nest", Serilog: "time and level in brackets",
 	MySQL: "MySQL", HAProxy: "HAProxy", JavaLogging: "Java logging", RustPanic: "Rust panic", JournalExport: "journal",
+	Tornado: "Tornado",
 }
 
 func (f Format) String() string { return formats[f] }

@@ -33,12 +33,16 @@ func ParseTime(text []byte) (Stamp, int) {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	switch {
-	case isDigit(text[0]) && len(text) > 10 && (text[4] == '-' || text[4] == '/') && isDigit(text[1]):
+	case isDigit(text[0]) && len(text) > 10 && (text[4] == '-' || text[4] == '/' || text[4] == '.') && isDigit(text[1]):
 		return parseISO(text)
 	case isDigit(text[0]) && text[2] == ':':
 		return parseClock(text)
 	case isDigit(text[0]) && len(text) > 16 && text[2] == '/' && text[5] == '/':
 		return parseUS(text)
+	case isDigit(text[0]) && len(text) > 18 && text[2] == '.' && text[5] == '.':
+		return parsePointed(text)
+	case isDigit(text[0]) && len(text) > 14 && digits(text, 0, 8) > 0 && !isDigit(text[8]):
+		return parseCompact(text)
 	case isDigit(text[0]) && isDigit(text[2]) || text[0] == '1' && text[1] == '.':
 		return parseEpoch(text)
 	case isDigit(text[0]):
@@ -71,14 +75,13 @@ func parseEpoch(text []byte) (Stamp, int) {
 	return s, n
 }
 
-// parseISO reads 2026-11-25T09:00:01.250Z and its relatives: blank or T, dash or
-// slash, comma or point, Z, +01:00, +0100, " UTC" or nothing.
+// parseISO reads 2026-11-25T09:00:01.250Z and its relatives: blank or T, dash, slash
+// or point, comma or point, Z, +01:00, +0100, " UTC" or nothing, and Go's " +0100 CET m=+0.5".
 func parseISO(text []byte) (Stamp, int) {
 	year, month, dom := digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2)
 	if year < 0 || month < 1 || month > 12 || dom < 1 || dom > 31 || text[7] != text[4] || year < 1970 || year > 2260 {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	days := daysSince1970(year, month, dom)
 	if len(text) < 19 || text[10] != 'T' && text[10] != ' ' {
 		return Stamp{Missing: NoStamp}, 0
 	}
@@ -86,16 +89,70 @@ func parseISO(text []byte) (Stamp, int) {
 	if n == 0 {
 		nanos, n = shortTimeOfDay(text[11:])
 	}
+	return withZone(daysSince1970(year, month, dom)*day+nanos, text, 11, n)
+}
+
+// withZone returns the time of which n bytes at text[at:] were read, 0 if there is none,
+// with the zone behind it.
+func withZone(nanos int64, text []byte, at, n int) (Stamp, int) {
 	if n == 0 {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	n += 11
-	offset, zone := parseZone(text[n:])
-	s := Stamp{Nanos: days*day + nanos - offset}
+	at += n
+	offset, zone := parseZone(text[at:])
+	s := Stamp{Nanos: nanos - offset}
 	if zone == 0 {
 		s.Missing = NoZone
+		return s, at
 	}
-	return s, n + zone
+	at += zone
+	return s, at + goSuffix(text[at:])
+}
+
+// goSuffix returns the length of what time.Time.String of Go writes behind the offset:
+// " CET m=+0.5", the name of the zone and the monotonic clock.
+func goSuffix(text []byte) int {
+	n := 0
+	if len(text) > 3 && text[0] == ' ' {
+		_, n = namedZone(text)
+	}
+	clock := text[n:]
+	if !bytes.HasPrefix(clock, []byte(" m=+")) && !bytes.HasPrefix(clock, []byte(" m=-")) {
+		return n
+	}
+	n += len(" m=+")
+	for n < len(text) && (isDigit(text[n]) || text[n] == '.') {
+		n++
+	}
+	return n
+}
+
+// parsePointed reads 25.11.2026 09:00:02, with or without a comma: with points, the day
+// stands first.
+func parsePointed(text []byte) (Stamp, int) {
+	dom, month, year, at := digits(text, 0, 2), digits(text, 3, 2), digits(text, 6, 4), 10
+	if text[at] == ',' {
+		at++
+	}
+	if dom < 1 || dom > 31 || month < 1 || month > 12 || year < 1970 || year > 2260 || text[at] != ' ' {
+		return Stamp{Missing: NoStamp}, 0
+	}
+	nanos, n := timeOfDay(text[at+1:])
+	return withZone(daysSince1970(year, month, dom)*day+nanos, text, at+1, n)
+}
+
+// parseCompact reads 20261125 09:00:03, 20261125-09:00:03 and 20261125T090003.
+func parseCompact(text []byte) (Stamp, int) {
+	year, month, dom := digits(text, 0, 4), digits(text, 4, 2), digits(text, 6, 2)
+	if bytes.IndexByte([]byte(" -T"), text[8]) < 0 || year < 1970 || year > 2260 || month < 1 || month > 12 || dom < 1 || dom > 31 {
+		return Stamp{Missing: NoStamp}, 0
+	}
+	nanos, n := timeOfDay(text[9:])
+	if n == 0 && text[8] == 'T' && digits(text, 9, 6) >= 0 {
+		nanos, n = timeOfDay([]byte{text[9], text[10], ':', text[11], text[12], ':', text[13], text[14]})
+		n = min(n, len("090003"))
+	}
+	return withZone(daysSince1970(year, month, dom)*day+nanos, text, 9, n)
 }
 
 // timeOfDay reads 09:00:01, with or without a fraction behind a point or comma, and
@@ -266,13 +323,7 @@ func parseDayFirst(text []byte) (Stamp, int) {
 	if dom < 1 || dom > 31 || month == 0 || year < 1970 || n == 0 {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	n += 12
-	offset, zone := parseZone(text[n:])
-	s := Stamp{Nanos: daysSince1970(year, month, dom)*day + nanos - offset}
-	if zone == 0 {
-		s.Missing = NoZone
-	}
-	return s, n + zone
+	return withZone(daysSince1970(year, month, dom)*day+nanos, text, 12, n)
 }
 
 // parseMonthFirst reads Nov 25 09:00:53, as syslog writes it: no year, no zone.

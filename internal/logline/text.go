@@ -1,11 +1,14 @@
 package logline
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // textFormats are tried in this order; the first that fits reads the line.
 var textFormats = []func(*Parser, []byte, *Record) bool{
 	readContinuation, readExport, readCursor, readGin, readNest, readDated, readBracketed, readLevelFirst, readLogfmt, readDotNet, readPython, readKlog, readMorgan, readRedis, readLambda,
-	readComment, readCrash, readLabelled,
+	readComment, readProgram, readCrash, readLabelled,
 }
 
 // readDated reads lines that begin with a time.
@@ -79,9 +82,26 @@ func readLoguru(rest []byte, r *Record) {
 		return
 	}
 	r.Level, r.Message = ParseLevel(level), after
-	if place, message, ok := bytes.Cut(after, []byte(" - ")); ok {
-		r.Logger, r.Message = place, message
+	head, text := []byte(nil), after
+	for { // a format of the user's own may have further columns in front of the place, or a bar behind it
+		column, rest, ok := bytes.Cut(text, []byte(" | "))
+		if place, message, dash := bytes.Cut(text, []byte(" - ")); dash && isLoguruPlace(place) {
+			column, rest, ok = place, message, true
+		}
+		if !ok {
+			return
+		}
+		if isLoguruPlace(column) {
+			r.Logger, r.Message = column, slices.Concat(head, rest)
+			return
+		}
+		head, text = after[:len(after)-len(rest)], rest
 	}
+}
+
+// isLoguruPlace reports whether text is "module:function:line".
+func isLoguruPlace(text []byte) bool {
+	return bytes.Count(text, []byte(":")) >= 2 && bytes.IndexByte(text, ' ') < 0 && isDigits(text[bytes.LastIndexByte(text, ':')+1:])
 }
 
 // readDatedBracket reads "[level  ] event key=value" (structlog), "[level] 12#34: text"
@@ -246,6 +266,7 @@ func readPostgres(text []byte, r *Record) bool {
 		r.User = who
 	}
 	r.Format, r.Level, r.Message = Postgres, ParseLevel(word), message
+	readPostgresDuration(r)
 	switch string(word) {
 	case "STATEMENT", "DETAIL", "HINT", "CONTEXT", "QUERY":
 		r.Continues = true
@@ -254,6 +275,26 @@ func readPostgres(text []byte, r *Record) bool {
 		}
 	}
 	return true
+}
+
+// readPostgresDuration reads "duration: 12.5 ms  statement: SELECT 1", also with "execute
+// name:", and either part alone.
+func readPostgresDuration(r *Record) {
+	took, text, both := bytes.Cut(r.Message, []byte("  "))
+	if took, ok := bytes.CutPrefix(took, []byte("duration: ")); ok {
+		if d, ok := ParseDuration(took); ok {
+			r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+		}
+	} else if both || r.Level != Info {
+		return
+	} else {
+		text = r.Message
+	}
+	for _, step := range [...]string{"statement", "execute ", "bind ", "parse "} {
+		if head, sql, ok := bytes.Cut(text, []byte(": ")); ok && bytes.HasPrefix(head, []byte(step)) && bytes.Count(head, []byte(" ")) < 2 {
+			r.Statement = sql
+		}
+	}
 }
 
 // readDatedWord parses the text after a time and blanks: Rust tracing, Spring Boot,

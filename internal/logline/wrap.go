@@ -19,6 +19,8 @@ func (p *Parser) unwrap(line []byte, r *Record) (inner []byte, ok bool) {
 		return p.unwrapBracket(line, r)
 	case c == '<':
 		return unwrapSyslog(line, r)
+	case c == '1' && bytes.HasPrefix(line, []byte("1 ")):
+		return unwrapSyslogHeader(line, r)
 	case isDigit(c):
 		return unwrapStamped(line, r)
 	case c == 'M' && bytes.HasPrefix(line, []byte("MESSAGE=")): // journalctl -o export
@@ -159,16 +161,26 @@ func unwrapSyslog(line []byte, r *Record) ([]byte, bool) {
 		}
 		return inner, ok
 	}
-	s, n := ParseTime(rest[2:])
+	inner, ok := unwrapSyslogHeader(rest, r)
+	if ok {
+		r.Level = level
+	}
+	return inner, ok
+}
+
+// unwrapSyslogHeader removes "1 TIME host program process id data " of RFC 5424: some
+// receivers do not store the priority in front of it.
+func unwrapSyslogHeader(line []byte, r *Record) ([]byte, bool) {
+	s, n := ParseTime(line[2:])
 	if n == 0 {
 		return nil, false
 	}
-	parts := bytes.SplitN(bytes.TrimLeft(rest[2+n:], " "), []byte(" "), 5) // host, program, process, message id, data and text
-	if len(parts) < 5 {
+	parts := bytes.SplitN(bytes.TrimLeft(line[2+n:], " "), []byte(" "), 5) // host, program, process, message id, data and text
+	if len(parts) < 5 || len(parts[4]) == 0 || parts[4][0] != '-' && parts[4][0] != '[' {
 		return nil, false
 	}
 	r.stamp(s)
-	r.Wrappers, r.Level, r.Stream = r.Wrappers|Syslog, level, parts[1]
+	r.Wrappers, r.Stream = r.Wrappers|Syslog, parts[1]
 	return structuredData(parts[4], r), true
 }
 
