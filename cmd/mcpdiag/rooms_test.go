@@ -72,7 +72,7 @@ var only = map[string]struct {
 	"github.com/gomodule/":                   {[]string{"internal/deps/redis"}, true},
 	"github.com/aws/":                        {[]string{"internal/deps/s3"}, false},
 	"github.com/rabbitmq/":                   {[]string{"internal/deps/rabbitmq"}, false},
-	"github.com/jackc/":                      {[]string{"internal/deps/postgres"}, false},
+	"github.com/jackc/":                      {[]string{"internal/deps/postgres"}, true},
 	"github.com/rogpeppe/go-internal/":       {nil, true},
 	"github.com/google/go-cmp/":              {nil, true},
 }
