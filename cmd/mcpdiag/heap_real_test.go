@@ -27,13 +27,20 @@ type inspected struct {
 	lines *bufio.Reader
 }
 
-func startInspected(t *testing.T, script string) *inspected {
+func startInspected(t *testing.T, script string, args ...string) *inspected {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil || runtime.GOOS != "linux" {
 		t.Skip("node is not installed, or this is not Linux")
 	}
-	cmd := exec.CommandContext(t.Context(), node, "--inspect-port=127.0.0.1:0", script)
+	return startProgram(t, "", node, append([]string{"--inspect-port=127.0.0.1:0", script}, args...)...)
+}
+
+// startProgram starts a program in a folder.
+func startProgram(t *testing.T, dir, name string, args ...string) *inspected {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +52,7 @@ func startInspected(t *testing.T, script string) *inspected {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	t.Cleanup(func() { _ = in.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	s := &inspected{pid: strconv.Itoa(cmd.Process.Pid), in: in, lines: bufio.NewReader(out)}
 	s.answers(t, "ready")
 	return s

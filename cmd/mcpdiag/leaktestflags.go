@@ -51,6 +51,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.BoolVar(&l.rss, "rss", false, "judge by RSS alone: do not open the inspector of a Node server, trace Python or ask for --pprof")
 	fs.BoolVar(&l.explain, "explain", true, "after a leak of the live heap, find out which object holds it and which line allocated it")
 	l.keep.add(fs)
+	cpuProfileVar(fs, &l.cfg.CPUProfile)
 	fs.StringArrayVar(&l.budgets, "budget", nil, "memory that may be kept: 10KB/session, 1KB/call, 0/FACTOR; repeatable")
 	fs.StringVar(&l.baseline, "baseline", "", "older run (its folder or verdict.json) to compare with")
 	choiceVar(cmd, fs, &l.failOn, "fail-on", "exit 3 on this verdict or worse", "leak", "undecided")
@@ -139,6 +140,8 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		return usagef("--attach is for a running server; the inspector of a command after -- is opened without it")
 	case cfg.Keep != "" && (l.rss || !l.explain):
 		return usagef("--keep stores the heaps that --explain compares")
+	case cfg.CPUProfile && l.rss:
+		return usagef("--cpu-profile asks the runtime of the server, and --rss does not")
 	case cfg.Attach && l.rss:
 		return usagef("--attach reads the live heap, and --rss judges without it")
 	case cfg.GCSignal != "" && process.SignalNumber(cfg.GCSignal) == 0:

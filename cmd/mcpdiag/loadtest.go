@@ -24,6 +24,7 @@ type loader struct {
 	opts engine.Options
 	knee kneeFlags
 	held heldFlags
+	cpu  cpuProfiler
 
 	format    choice
 	output    string
@@ -40,7 +41,7 @@ type loader struct {
 }
 
 func newLoadtestCmd(a *app) *cobra.Command {
-	l := &loader{a: a, view: screen{a: a}}
+	l := &loader{a: a, view: screen{a: a}, cpu: cpuProfiler{a: a}}
 	cmd := &cobra.Command{
 		SuggestFor: []string{"load", "bench", "stress"},
 		Use:        "loadtest [URL] [-- COMMAND…]",
@@ -107,6 +108,7 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	l.held.addFlags(fs)
 	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
 	formatVar(cmd, fs, &l.format, "html")
+	cpuProfileVar(fs, &l.cpu.on)
 	fs.StringVar(&l.log, "log", "", "write one row per call to this CSV file")
 	fs.StringVar(&l.baseline, "compare", "", "")
 	_ = fs.MarkHidden("compare") // the old name of --baseline; the flag exists
@@ -160,8 +162,8 @@ func (l *loader) check(knee bool, operands []string) error {
 		return usagef("a URL and a command after -- exclude each other")
 	case l.opts.Shared && !stdio:
 		return usagef("--shared needs a server command after --")
-	case knee && (l.baseline != "" || l.log != "" || l.held != heldFlags{}):
-		return usagef("--find-knee makes many runs: it excludes --baseline, --log, --postgres and --redis")
+	case knee && (l.baseline != "" || l.log != "" || l.held != heldFlags{} || l.cpu.on):
+		return usagef("--find-knee makes many runs: it excludes --baseline, --log, --cpu-profile, --postgres and --redis")
 	case !(l.tolerance >= 0 && l.tolerance < 1000):
 		return usagef("--tolerance must be 0 to 1000, in per cent")
 	}
@@ -191,6 +193,7 @@ func readResult(a *app, path string) (*result.Result, error) {
 
 // prepare connects to the server and fits the plan to it.
 func (l *loader) prepare(cmd *cobra.Command, p *plan.Plan, operands []string) (*engine.Runner, error) {
+	l.cpu.prepare(&l.opts)
 	cfg := engine.Config{Plan: *p, Options: l.opts, Timeout: l.conn.timeout}
 	cfg.Watch = result.Watcher(p)
 	l.live = engine.NewLive(p)
@@ -234,6 +237,7 @@ func (l *loader) connect(cmd *cobra.Command, cfg *engine.Config, operands []stri
 		return err
 	}
 	cfg.Client, cfg.Timeout = c, c.Timeout()
+	l.cpu.target, l.cpu.client = targets[0], c
 	cfg.Endpoint = mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String(), MaxMessage: c.MaxBody()}
 	return nil
 }
@@ -286,7 +290,7 @@ func (l *loader) measure(ctx context.Context, runner *engine.Runner, before *res
 	if err != nil {
 		return err
 	}
-	res, err := l.countHeld(ctx, runner)
+	res, err := l.cpu.around(ctx, func(ctx context.Context) (*result.Result, error) { return l.countHeld(ctx, runner) })
 	l.view.clear()
 	if err := errors.Join(err, closeLog()); err != nil {
 		return err

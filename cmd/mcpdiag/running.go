@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/inspect"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
@@ -62,25 +65,45 @@ func (r *runningFlags) session(ctx context.Context, a *app) (s *inspect.Session,
 		}
 		return s, "the process at " + r.address, func() { _ = s.Close() }, nil // it is only left
 	}
-	info, err := process.Lookup(r.pid)
+	info, err := launched(r.pid)
 	if err != nil {
 		return nil, "", nil, err
 	}
-	s, err = inspect.Open(ctx, inspect.Process{
-		PID: r.pid, Program: info.Exe,
-		Ports:   func() ([]int, error) { return process.Ports(r.pid) },
-		Catches: func() bool { return process.Catches(r.pid, process.SignalNumber("USR1")) },
-		Signal:  func() error { return process.Signal(info.ID, "SIGUSR1") },
-	})
-	if err != nil {
+	if s, err = live.Inspect(ctx, &info); err != nil {
 		return nil, "", nil, err
 	}
-	a.note("the inspector of process %d is open on %s", r.pid, s.Address())
-	return s, fmt.Sprintf("process %d", r.pid), func() {
+	a.note("the inspector of process %d is open on %s", info.PID, s.Address())
+	return s, fmt.Sprintf("process %d", info.PID), func() {
 		if err := s.End(ctx); err != nil {
 			a.warn(err.Error())
 		}
 	}, nil
+}
+
+// launcher is the command line of a program that starts a server and waits for it: npx
+// changes its title to "npm exec …".
+var launcher = regexp.MustCompile(`^(npm|npx|pnpm|yarn)( |$)|/(npm|npx|pnpm|yarn)(-cli)?([. ]|$)`)
+
+// launched returns the process with a PID, or the process of Node.js that it launched.
+func launched(pid int) (process.Info, error) {
+	info, err := process.Lookup(pid)
+	if err != nil || live.IsNode(&info) && !launches(&info) {
+		return info, err
+	}
+	members, err := family(info.ID)
+	if err != nil {
+		return info, err
+	}
+	for _, id := range members {
+		if member, err := process.Lookup(id.PID); err == nil && live.IsNode(&member) && !launches(&member) {
+			return member, nil
+		}
+	}
+	return info, nil
+}
+
+func launches(info *process.Info) bool {
+	return launcher.MatchString(strings.Join(info.Args[:min(len(info.Args), 2)], " "))
 }
 
 // pprof returns the address of a profile of a Go server, which is at path unless

@@ -3,13 +3,13 @@ package leaktest
 import (
 	"debug/buildinfo"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap"
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
@@ -44,7 +44,7 @@ func collectorsOf(s *server, cfg *Config) collectors {
 		had := rssOf(id)
 		switch {
 		case err != nil:
-		case isNode(&info) && !calm && !slices.ContainsFunc(info.Args, limitsHeap):
+		case live.IsNode(&info) && !calm && !slices.ContainsFunc(info.Args, limitsHeap):
 			all = append(all, collector{id, had, lazyHeap})
 		case isGo(&info):
 			all = append(all, collector{id, had, had})
@@ -109,14 +109,6 @@ func isGo(info *process.Info) bool {
 	}
 	_, err := buildinfo.ReadFile(info.Exe)
 	return err == nil
-}
-
-func isNode(info *process.Info) bool {
-	name := filepath.Base(info.Exe)
-	if info.Exe == "" {
-		name = info.Name
-	}
-	return strings.TrimSuffix(name, ".exe") == "node"
 }
 
 func limitsHeap(option string) bool {

@@ -65,6 +65,8 @@ type Config struct {
 	NoExplain bool   // do not look for the holder and the line of a leak
 	Keep      string // folder for the heaps that are compared for them, "" for none
 	Scrub     bool   // replace the contents of strings in them
+
+	CPUProfile bool // profile the CPU of the server under a last load
 	// Note, if set, receives a line for each step that affects the server beside the load.
 	Note func(text string)
 	// Warn, if set, is called with each warning when it arises.

@@ -29,6 +29,10 @@ func (r *Result) HTML(w io.Writer, dir string) error {
 	r.latencyPart(page)
 	r.failures(page)
 	r.flame(page, dir)
+	if r.CPU != nil && len(r.CPU.Functions) > 0 {
+		r.CPU.Page(page)
+		addFlame(page, dir, r.Files.CPU, "Flame graph of the CPU time")
+	}
 	r.budgetPart(page)
 	r.surroundings(page)
 	r.repeat(page)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -25,6 +26,7 @@ type Result struct {
 	Phases      []*judge.Phase      `json:"phases"`
 	Causes      []judge.Cause       `json:"causes,omitempty"`
 	Explained   []Explained         `json:"explained,omitempty"`
+	CPU         *stacks.Hot         `json:"cpu,omitempty"` // under load, with Config.CPUProfile
 	Budgets     []judge.BudgetCheck `json:"budgets,omitempty"`
 	Baseline    []judge.Comparison  `json:"baseline,omitempty"`
 	Series      []Reading           `json:"series"`
@@ -74,6 +76,7 @@ type Files struct {
 	Server  string   `json:"serverLog,omitempty"`
 	Trace   string   `json:"trace,omitempty"`
 	Flame   string   `json:"flame,omitempty"`
+	CPU     string   `json:"cpu,omitempty"` // flame graph of the CPU profile
 	Rounds  []string `json:"rounds,omitempty"`
 }
 

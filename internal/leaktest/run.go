@@ -191,6 +191,7 @@ func (r *run) warn(text string) {
 // finish ends all that runs and completes the result.
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	r.explain(ctx)
+	r.profileCPU(ctx)
 	r.watch.end()
 	r.closeHeap(ctx)
 	r.server.stop()

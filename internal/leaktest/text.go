@@ -42,6 +42,9 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	if err := r.explained(&b, paint); err != nil {
 		return err
 	}
+	if r.CPU != nil && len(r.CPU.Functions) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", r.CPU.Line())
+	}
 	r.advice(&b)
 	r.outputs(&b)
 	b.WriteString(rule + "\n")

@@ -9,28 +9,21 @@ import (
 	"time"
 )
 
-// Profile is a CPU profile of a process.
-type Profile struct {
-	Name string
-	Data []byte
-}
-
 // CPU records the CPU profiles of all processes until ctx ends, for limit at most.
-func (h *Heap) CPU(ctx context.Context, limit time.Duration) ([]Profile, error) {
+func (h *Heap) CPU(ctx context.Context, limit time.Duration) ([][]byte, error) {
 	taken, errs := make([][][]byte, len(h.doors)), make([]error, len(h.doors))
 	var wg sync.WaitGroup
 	for i, d := range h.doors {
 		wg.Go(func() { taken[i], errs[i] = d.cpu(ctx, limit) })
 	}
 	wg.Wait()
-	var profiles []Profile
+	var profiles [][]byte
 	for i, d := range h.doors {
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("the CPU profile of %s: %w", d.describe(), errs[i])
+			continue
 		}
-		for _, data := range taken[i] {
-			profiles = append(profiles, Profile{d.describe(), data})
-		}
+		profiles = append(profiles, taken[i]...)
 	}
 	if len(profiles) > 0 {
 		return profiles, nil

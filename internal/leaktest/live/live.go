@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
 	switch {
-	case cfg.Inspect && isNode(info):
+	case cfg.Inspect && IsNode(info):
 		return openNode(ctx, info)
 	case cfg.Inspect && heap.IsJVM(info):
 		return openJVM(ctx, info)
@@ -202,4 +203,7 @@ var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*$`)
 
 func isPython(info *process.Info) bool { return pythonName.MatchString(filepath.Base(info.Exe)) }
 
-func isNode(info *process.Info) bool { return nodeName.MatchString(filepath.Base(info.Exe)) }
+// IsNode reports whether a process runs Node.js.
+func IsNode(info *process.Info) bool {
+	return nodeName.MatchString(filepath.Base(cmp.Or(info.Exe, info.Name)))
+}

@@ -15,13 +15,18 @@ type node struct {
 	growth
 }
 
-func openNode(ctx context.Context, info *process.Info) (door, error) {
-	s, err := inspect.Open(ctx, inspect.Process{
+// Inspect opens the inspector of a process of Node.js.
+func Inspect(ctx context.Context, info *process.Info) (*inspect.Session, error) {
+	return inspect.Open(ctx, inspect.Process{
 		PID: info.PID, Program: info.Exe,
 		Ports:   func() ([]int, error) { return process.Ports(info.PID) },
 		Catches: func() bool { return process.Catches(info.PID, process.SignalNumber("USR1")) },
 		Signal:  func() error { return process.Signal(info.ID, "SIGUSR1") },
 	})
+}
+
+func openNode(ctx context.Context, info *process.Info) (door, error) {
+	s, err := Inspect(ctx, info)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -12,19 +13,30 @@ import (
 // child is a server that is used over its standard streams.
 type child struct {
 	*process.Conn
-	log process.Tail // of its standard error
+	log    process.Tail         // of its standard error
+	ending func(*process.Child) // called once before it is closed
+	closed sync.Once
 }
 
-// starter starts a process of command each time it is called.
-func starter(command []string) func(context.Context) (io.ReadWriteCloser, error) {
-	return func(context.Context) (io.ReadWriteCloser, error) { return startChild(command) }
+// starter starts a process of the command each time it is called.
+func (o *Options) starter() func(context.Context) (io.ReadWriteCloser, error) {
+	return func(context.Context) (io.ReadWriteCloser, error) {
+		c := &child{ending: o.Ending}
+		var err error
+		c.Conn, err = process.Dial(process.Command{Args: o.Command, Env: o.Env, Stderr: &c.log})
+		if err == nil && o.Started != nil {
+			o.Started(c.Child)
+		}
+		return c, err
+	}
 }
 
-func startChild(command []string) (*child, error) {
-	c := &child{}
-	conn, err := process.Dial(process.Command{Args: command, Stderr: &c.log})
-	c.Conn = conn
-	return c, err
+// Close ends the server.
+func (c *child) Close() error {
+	if c.ending != nil {
+		c.closed.Do(func() { c.ending(c.Child) })
+	}
+	return c.Conn.Close()
 }
 
 // Write sends to the server.

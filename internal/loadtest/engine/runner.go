@@ -73,7 +73,7 @@ func (r *Runner) endpoint() mcp.Endpoint {
 	ep := r.cfg.Endpoint
 	ep.Check = r.cfg.Check
 	if len(r.cfg.Command) > 0 {
-		ep.Start = starter(r.cfg.Command)
+		ep.Start = r.cfg.starter()
 	}
 	return ep
 }

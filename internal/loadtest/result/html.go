@@ -26,6 +26,12 @@ func (r *Result) HTML(w io.Writer) error {
 	for _, s := range r.sections() {
 		s.Page(&p)
 	}
+	if r.CPU != nil && len(r.CPU.Functions) > 0 {
+		r.CPU.Page(&p)
+		if len(r.CPU.Picture) > 0 {
+			p.Picture("Flame graph of the CPU time", r.CPU.Picture)
+		}
+	}
 	Footer(&p, r.footnotes())
 	return p.Write(w)
 }

@@ -1,6 +1,10 @@
 package result
 
-import "time"
+import (
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
+)
 
 // Schema names the form of the JSON of a Result. It changes when a reader of
 // the old form would misread the new one.
@@ -53,6 +57,8 @@ type Result struct {
 	Comparison *Comparison `json:"comparison,omitempty"` // set by Compare
 
 	Held []Held `json:"held,omitempty"` // on the databases that were named
+
+	CPU *stacks.Hot `json:"cpu,omitempty"` // of the server, on request
 
 	Interrupted bool     `json:"interrupted,omitempty"`
 	Warnings    []string `json:"warnings,omitempty"`

@@ -26,6 +26,9 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 			r.writeSpread(&b)
 		}
 	}
+	if r.CPU != nil && len(r.CPU.Functions) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", r.CPU.Line())
+	}
 	r.writeFailures(&b, paint)
 	r.writeConclusion(&b, paint)
 	_, err := io.WriteString(w, b.String())
