@@ -31,8 +31,8 @@ func newHeapCmd(a *app) *cobra.Command {
 		Long: `heap reads a heap snapshot of Node.js (.heapsnapshot), a sampling profile of its
 allocations (.heapprofile), a heap profile of Go (pprof) or a class histogram of Java
 (jcmd GC.class_histogram), plain or compressed. Instead of two files it takes two heaps
-from a running process, --interval apart, or one to compare a file with: from Node.js
-with --pid or --inspect, from Java with --pid, from Go with --url.
+from a running process, --interval apart: from Node.js with --pid or --inspect, from Java
+with --pid, from Go with --url. Of Java and Go an older file takes the place of the first.
 
 Of two snapshots of one process it names the objects that hold new ones, by the path of
 variables and properties that leads to them, and with a .heapprofile that was sampled

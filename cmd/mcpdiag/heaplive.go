@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,11 +14,14 @@ import (
 
 const defaultRunningTimeout = 30 * time.Second
 
-// live compares the heap of a running process with itself, or with a file.
+// live compares the heap of a running process with itself, that of a JVM also with a file.
 func (h *heaper) live(ctx context.Context, keep *heap.Keep) (*heap.Result, error) {
 	if info, err := process.Lookup(h.running.pid); err == nil && heap.IsJVM(&info) {
 		h.a.note("process %d stops for a collection each time", info.PID)
 		return h.twice(ctx, fmt.Sprintf("process %d", info.PID), "txt", keep, func(ctx context.Context) ([]byte, error) { return heap.ClassHistogram(ctx, &info) })
+	}
+	if len(h.files) > 0 {
+		return nil, errors.New("Node.js numbers its objects anew when an inspector closes, so a file cannot be compared with the running process; compare it with itself (--interval), or two files")
 	}
 	s, name, done, err := h.running.session(ctx, h.a)
 	if err != nil {
@@ -25,9 +29,6 @@ func (h *heaper) live(ctx context.Context, keep *heap.Keep) (*heap.Result, error
 	}
 	defer done()
 	l := heap.Live{Session: s, Name: name, Interval: h.interval, Options: h.options, Available: process.Available(h.running.pid), Keep: keep, Note: h.a.note}
-	if len(h.files) > 0 {
-		l.Before = &h.sources()[0]
-	}
 	return l.Run(ctx)
 }
 

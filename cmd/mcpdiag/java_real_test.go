@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -24,9 +25,7 @@ func needsJava(t *testing.T) {
 			t.Skipf("%s of a JDK, such as openjdk-17-jdk-headless, is not installed, or this is not Linux", program)
 		}
 	}
-	if os.Getenv("CI") == "" && os.Getenv("MCPDIAG_REAL") == "" && os.Getenv("MCPDIAG_LEAKS") == "" {
-		t.Skip("a server in Java takes half a minute: make test-real")
-	}
+	processtest.NeedsThorough(t)
 }
 
 // leaktest finds what a server in Java keeps of each call, by its live heap, and names the

@@ -11,7 +11,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// Live compares the heap of a running process of Node.js with itself, or with a file.
+// Live compares the heap of a running process of Node.js with itself.
 type Live struct {
 	Session  *inspect.Session
 	Name     string
@@ -20,7 +20,6 @@ type Live struct {
 	// number of operations.
 	Load func(ctx context.Context) (int, error)
 	Options
-	Before    *Source                          // taken earlier, instead of the first snapshot
 	Keep      *Keep                            // nil: nothing is stored
 	Available int64                            // memory of the machine that is free; 0 if unknown
 	Note      func(format string, args ...any) // receives progress
@@ -28,8 +27,8 @@ type Live struct {
 	Profile []byte // the sampling profile, after Run
 }
 
-// Run takes two snapshots and samples the allocations between them; or, if Before is
-// set, one snapshot. They are read while they stream, and stored only by Keep.
+// Run takes two snapshots and samples the allocations between them. They are read while
+// they stream, and stored only by Keep.
 func (l *Live) Run(ctx context.Context) (*Result, error) {
 	usage, err := l.Session.Usage(ctx)
 	if err != nil {
@@ -37,10 +36,6 @@ func (l *Live) Run(ctx context.Context) (*Result, error) {
 	}
 	if need := usage.Heap; l.Available > 0 && 2*need > l.Available {
 		return nil, fmt.Errorf("a snapshot of %s may need as much memory again, and only %s are free: it could end the process", size(float64(need)), size(float64(l.Available)))
-	}
-	if l.Before != nil {
-		l.Note("the process stops while a snapshot of %s is taken", size(float64(usage.Heap)))
-		return Run([]Source{*l.Before, l.Keep.Source(l.snapshot(ctx, l.Name), "b.heapsnapshot")}, l.Options)
 	}
 	l.Note("the process stops while each of two snapshots of %s is taken", size(float64(usage.Heap)))
 	later := l.snapshot(context.WithoutCancel(ctx), l.Name+", later") // an interrupt ends the interval, not the run

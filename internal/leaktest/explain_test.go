@@ -17,8 +17,8 @@ import (
 )
 
 // shaped starts a server of testdata that keeps an object of each call in a way that
-// shape names. It skips the test where the program is not installed.
-func shaped(t *testing.T, shape, program string, args ...string) Config {
+// shape names, or releases it again. It skips the test where the program is not installed.
+func shaped(t *testing.T, program, server, shape string, mended bool) Config {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil || runtime.GOOS != "linux" {
@@ -30,17 +30,29 @@ func shaped(t *testing.T, shape, program string, args ...string) Config {
 		t.Fatal(err)
 	}
 	cfg.URL.Path = "/mcp"
-	cfg.Command = append(append([]string{path}, args...), port, shape)
+	cfg.Command = []string{path, server, port, shape}
+	if mended {
+		cfg.Command = append(cfg.Command, "mended")
+	}
 	cfg.Rounds, cfg.Factors, cfg.Calls, cfg.Settle, cfg.Ready = 10, []string{"call"}, 20, 50*time.Millisecond, time.Minute
 	return cfg
 }
 
-// skipMost skips shapes other than a map and none, unless all leaks are tested: each
-// takes seconds.
-func skipMost(t *testing.T, shape string) {
-	t.Helper()
-	if shape != "map" && shape != "dict" && shape != "mended" && os.Getenv("MCPDIAG_LEAKS") == "" {
-		t.Skip("make test-leaks tests all shapes")
+// ofShapes runs a test for each shape, leaking and mended; unless all leaks are tested,
+// only for one: each takes seconds.
+func ofShapes(t *testing.T, one string, names map[string]string, test func(t *testing.T, shape, name string)) {
+	processtest.NeedsThorough(t)
+	t.Parallel()
+	for shape, name := range names {
+		for title, want := range map[string]string{shape: name, shape + " mended": ""} {
+			t.Run(title, func(t *testing.T) {
+				t.Parallel()
+				if shape != one && os.Getenv("MCPDIAG_LEAKS") == "" {
+					t.Skip("make test-leaks tests all shapes")
+				}
+				test(t, shape, want)
+			})
+		}
 	}
 }
 
@@ -97,61 +109,42 @@ func serverLog(cfg Config, res *Result) string {
 // Of a leaking Node server the holder is named, by the variable and the properties that
 // lead to it, and the line of the largest sampled allocation; of the mended one nothing.
 func TestExplainNode(t *testing.T) {
-	processtest.NeedsThorough(t)
-	t.Parallel()
-	for _, c := range []struct{ shape, holder string }{
-		{"list", `stay in list \(Array\)`},
-		{"map", `stay in byId \(Map\)`},
-		{"closure", `stay in listeners \(Array\)`},
-		{"class", `stay in Registry\.seen \(Array\)`},
-		{"mended", ""},
-	} {
-		t.Run(c.shape, func(t *testing.T) {
-			t.Parallel()
-			skipMost(t, c.shape)
-			line := ""
-			if c.holder != "" {
-				line = `server\.js:\d+`
-			}
-			res := shaped(t, c.shape, "node", "testdata/server.js").wants(t, c.holder, line)
-			if c.holder != "" && res.Explained[0].Flame == "" {
-				t.Error("there is no flame graph of the allocations")
-			}
-			if address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(res.Environment["live heap"]); address == "" {
-				t.Errorf("the report does not name the port: %v", res.Environment)
-			}
-		})
-	}
+	ofShapes(t, "map", map[string]string{
+		"list":    `stay in list \(Array\)`,
+		"map":     `stay in byId \(Map\)`,
+		"closure": `stay in listeners \(Array\)`,
+		"class":   `stay in Registry\.seen \(Array\)`,
+	}, func(t *testing.T, shape, holder string) {
+		line := ""
+		if holder != "" {
+			line = `server\.js:\d+`
+		}
+		res := shaped(t, "node", "testdata/server.js", shape, holder == "").wants(t, holder, line)
+		if holder != "" && res.Explained[0].Flame == "" {
+			t.Error("there is no flame graph of the allocations")
+		}
+		if address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(res.Environment["live heap"]); address == "" {
+			t.Errorf("the report does not name the port: %v", res.Environment)
+		}
+	})
 }
 
-// Of a leaking Python server the line that allocated what stays is named; of the mended
-// one nothing. The folder through which it answers is removed.
+// Of a leaking Python server the line that allocated what stays is named, and the one that
+// called it; of the mended one nothing. The folder through which it answers is removed.
 func TestExplainPython(t *testing.T) {
-	processtest.NeedsThorough(t)
-	t.Parallel()
-	for _, c := range []struct{ shape, line string }{
-		{"list", `stay, allocated in \S*server\.py:1[123]\b`},
-		{"dict", `stay, allocated in \S*server\.py:1[123]\b`},
-		{"closure", `stay, allocated in \S*server\.py:1[123]\b`},
-		{"class", `stay, allocated in \S*server\.py:1[123]\b`},
-		{"mended", ""},
-	} {
-		t.Run(c.shape, func(t *testing.T) {
-			t.Parallel()
-			skipMost(t, c.shape)
-			cfg := shaped(t, c.shape, "python3", "testdata/server.py")
-			res := cfg.wants(t, c.line, c.line)
-			hook := ""
-			for _, v := range res.Target.Env {
-				if dir, ok := strings.CutPrefix(v, "MCPDIAG_HEAP="); ok {
-					hook = dir
-				}
+	const made = `stay, allocated in \S*server\.py:1[123], called by \S*server\.py:`
+	ofShapes(t, "dict", map[string]string{"list": made + "24", "dict": made + "28", "closure": made + "32", "class": made + "37"}, func(t *testing.T, shape, line string) {
+		res := shaped(t, "python3", "testdata/server.py", shape, line == "").wants(t, line, line)
+		hook := ""
+		for _, v := range res.Target.Env {
+			if dir, ok := strings.CutPrefix(v, "MCPDIAG_HEAP="); ok {
+				hook = dir
 			}
-			if _, err := os.Stat(hook); hook == "" || err == nil {
-				t.Errorf("the folder %q is left behind", hook)
-			}
-		})
-	}
+		}
+		if _, err := os.Stat(hook); hook == "" || err == nil {
+			t.Errorf("the folder %q is left behind", hook)
+		}
+	})
 }
 
 // A Go server with a page of pprof is judged by its live heap, to which a leak of 4 KB is

@@ -192,6 +192,7 @@ public class Keeper {
 
 func startJava(t *testing.T) *program {
 	t.Helper()
+	processtest.NeedsThorough(t)
 	if _, err := exec.LookPath("jcmd"); err != nil {
 		t.Skip("jcmd is not installed: it comes with a JDK, such as openjdk-17-jdk-headless")
 	}

@@ -1,5 +1,5 @@
-// An MCP server on the standard library: node server.js PORT SHAPE. Each call keeps an
-// object in a way that the shape names, or releases it ("mended").
+// An MCP server on the standard library: node server.js PORT SHAPE [mended]. Each call
+// keeps an object in a way that the shape names; mended releases it again.
 const http = require('http');
 
 class Entry {
@@ -28,12 +28,17 @@ const shapes = {
   map: (e) => byId.set(e.n, e),
   closure: listen,
   class: (e) => Registry.seen.push(e),
-  mended: (e) => { byId.set(e.n, e); byId.delete(e.n); },
 };
+
+function release() {
+  byId.clear();
+  list.length = listeners.length = Registry.seen.length = 0;
+}
 
 function call() {
   const entry = new Entry(calls++);
   shapes[process.argv[3]](entry);
+  if (process.argv[4] === 'mended') release();
   return { content: [{ type: 'text', text: 'hi' }] };
 }
 

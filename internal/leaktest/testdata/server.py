@@ -1,5 +1,5 @@
-# An MCP server on the standard library: python3 server.py PORT SHAPE. Each call keeps an
-# object in a way that the shape names, or releases it ("mended").
+# An MCP server on the standard library: python3 server.py PORT SHAPE [mended]. Each call
+# keeps an object in a way that the shape names; mended releases it again.
 import http.server
 import json
 import sys
@@ -20,28 +20,37 @@ kept, by_id, listeners = [], {}, []
 calls = 0
 
 
-def listen(entry):
+def keep(n):
+    kept.append(Entry(n))
+
+
+def remember(n):
+    by_id[n] = Entry(n)
+
+
+def listen(n):
+    entry = Entry(n)
     listeners.append(lambda: entry.n)
 
 
-def mend(entry):
-    by_id[entry.n] = entry
-    del by_id[entry.n]
+def register(n):
+    Registry.seen.append(Entry(n))
 
 
-SHAPES = {
-    "list": kept.append,
-    "dict": lambda e: by_id.setdefault(e.n, e),
-    "closure": listen,
-    "class": lambda e: Registry.seen.append(e),
-    "mended": mend,
-}
+def release():
+    for held in (kept, by_id, listeners, Registry.seen):
+        held.clear()
+
+
+SHAPES = {"list": keep, "dict": remember, "closure": listen, "class": register}
 
 
 def call(params):
     global calls
     calls += 1
-    SHAPES[sys.argv[2]](Entry(calls))
+    SHAPES[sys.argv[2]](calls)
+    if sys.argv[3:] == ["mended"]:
+        release()
     return {"content": [{"type": "text", "text": "hi"}]}
 
 
