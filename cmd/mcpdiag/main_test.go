@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mcpdiag": main, process.WatchdogName: main, "hostlog": hostLog, "sdkserver": sdkServer, "poolserver": poolServer})
+	testscript.Main(m, map[string]func(){"mcpdiag": main, process.WatchdogName: main, "hostlog": hostLog, "peakmemory": peakMemory, "sdkserver": sdkServer, "poolserver": poolServer})
 }
 
 // TestScripts runs the specification of the command line, one file per theme.
