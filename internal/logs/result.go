@@ -223,7 +223,11 @@ func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.
 	case r.Read.Entries == 0:
 		return "empty", fmt.Sprintf("no entry of %s matches --where, --since and --until", plural(int(r.Read.Lines), "line")), finding.Failed
 	case failures > 0:
-		return "faults", fmt.Sprintf("%s in %s", plural(failures, "fault"), r.timeRange()), finding.Found
+		found := plural(failures, "fault")
+		if warnings > 0 {
+			found += " and " + plural(warnings, "warning")
+		}
+		return "faults", found + " in " + r.timeRange(), finding.Found
 	case float64(r.Read.Unread) > mostlyUnread*float64(r.Read.Lines):
 		return "unread", fmt.Sprintf("the format of %s of %s is not known: only phrases in them were searched", report.Count(r.Read.Unread), plural(int(r.Read.Lines), "line")), finding.Failed
 	case warnings > 0:

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -140,15 +141,30 @@ func (r *Result) writeTimeline(b *strings.Builder, paint report.Painter) {
 	}
 }
 
-func (r *Result) footnotes(b *strings.Builder, paint report.Painter) {
-	var kinds []string
-	for name, n := range r.Read.Formats {
-		kinds = append(kinds, fmt.Sprintf("%s %s", name, report.Percent(float64(n)/float64(max(1, r.Read.Lines)))))
+// shownKinds is how many formats and rules of durations the text names; JSON has them all.
+const shownKinds = 8
+
+// mostFirst lists the names with the largest counts.
+func mostFirst(counts map[string]int64, format func(int64) string) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
+	texts := make([]string, 0, shownKinds)
+	for _, name := range names[:min(len(names), shownKinds)] {
+		texts = append(texts, name+" "+format(counts[name]))
 	}
-	slices.Sort(kinds)
-	fmt.Fprintf(b, "\n%s", paint.Paint(report.Faint, "Read as: "+strings.Join(kinds, ", ")))
-	for _, rule := range slices.Sorted(maps.Keys(r.Read.Units)) {
-		fmt.Fprintf(b, "%s", paint.Paint(report.Faint, fmt.Sprintf("; %s by %s", report.Plural(r.Read.Units[rule], "duration"), rule)))
+	list := strings.Join(texts, ", ")
+	if rest := len(names) - len(texts); rest > 0 {
+		list += fmt.Sprintf(" and %d more", rest)
+	}
+	return list
+}
+
+func (r *Result) footnotes(b *strings.Builder, paint report.Painter) {
+	kinds := mostFirst(r.Read.Formats, func(n int64) string { return report.Percent(float64(n) / float64(max(1, r.Read.Lines))) })
+	fmt.Fprintf(b, "\n%s", paint.Paint(report.Faint, "Read as: "+kinds))
+	if len(r.Read.Units) > 0 {
+		fmt.Fprintf(b, "%s", paint.Paint(report.Faint, "; durations: "+mostFirst(r.Read.Units, report.Count)))
 	}
 	if r.Redacted > 0 {
 		fmt.Fprintf(b, "; %s redacted", report.Plural(r.Redacted, "value"))

@@ -84,6 +84,9 @@ func (f *follower) reopen() error {
 		_, err = f.file.Seek(0, io.SeekStart)
 		return err
 	}
+	if here.Size() > f.at {
+		return nil // written between the last read and the rotation
+	}
 	next, err := os.Open(f.path)
 	if err != nil {
 		return nil //nolint:nilerr // tried again at the next read

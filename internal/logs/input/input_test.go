@@ -238,7 +238,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// Following survives rotation and truncation.
+// Following survives rotation and truncation, by a program that renames the log and by one
+// that copies and empties it.
 func TestFollow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "server.log")
 	write := func(flags int, text string) {
@@ -294,6 +295,22 @@ func TestFollow(t *testing.T) {
 	wait("rotated")
 	write(os.O_TRUNC, "INFO:x:cut\n")
 	wait("cut")
+	copied, err := os.ReadFile(path) // copytruncate, while the program goes on writing
+	if err != nil || os.WriteFile(path+".2", copied, 0o600) != nil || os.Truncate(path, 0) != nil {
+		t.Fatal("the log cannot be copied")
+	}
+	write(os.O_APPEND, "INFO:x:a\n")
+	wait("a")
+	write(os.O_APPEND, "INFO:x:going on\n")
+	wait("going on")
+	if err := os.Rename(path, path+".3"); err != nil { // rename, create, compress the old one
+		t.Fatal(err)
+	}
+	write(os.O_EXCL, "INFO:x:created\n")
+	if err := os.WriteFile(path+".3.gz", []byte("\x1f\x8b"), 0o600); err != nil || os.Remove(path+".3") != nil {
+		t.Fatal("the old log cannot be compressed")
+	}
+	wait("created")
 	cancel()
 	if err := <-done; err != nil && ctx.Err() == nil {
 		t.Error(err)
