@@ -273,6 +273,14 @@ func TestStatementFingerprint(t *testing.T) {
 	}
 }
 
+// A slow statement has its text without literals.
+func TestSlowStatement(t *testing.T) {
+	r := read(t, "2026-11-25 09:00:01.250 UTC [41] LOG:  duration: 1532.1 ms  statement: SELECT * FROM users WHERE name = 'x' AND id = 7\n")
+	if len(r.Slow) != 1 || r.Slow[0].What != "statement SELECT * FROM users WHERE name = ? AND id = ?" || r.Slow[0].MS != 1532.1 {
+		t.Errorf("got %+v", r.Slow)
+	}
+}
+
 func TestRedact(t *testing.T) {
 	red := &redactor{}
 	for _, text := range []string{

@@ -45,6 +45,7 @@ type Result struct {
 
 	failOn  []FailOn
 	request string       // whose timeline was asked for
+	by      string       // what error rates are counted by
 	chart   report.Chart // warnings and errors over time
 }
 
@@ -84,7 +85,7 @@ func (c *collector) result(o *Options, sources []*input.Source, stats *input.Sta
 		Auth: c.refusals.result(), RateLimit: c.limits.result(), SlowMS: float64(o.Slow) / float64(time.Millisecond), SlowOver: c.slow.over,
 		ErrorRates: c.rates.result(), Errors: c.errors.result(), Database: c.database.result(),
 		Requests: c.requests.result(o.Top, open), Signatures: c.signatures.result(), Timeline: c.timeline.result(), Levels: map[string]int64{},
-		failOn: o.FailOn, request: o.Request,
+		failOn: o.FailOn, request: o.Request, by: cmp.Or(o.By, "endpoint"),
 	}
 	r.Slow = c.slow.result(&c.requests)
 	r.Read.Entries, r.Read.First, r.Read.Last = c.entries, timeOf(c.first), timeOf(c.last)

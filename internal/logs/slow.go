@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // SlowRow is one slow request.
@@ -35,6 +36,9 @@ func (s *slow) add(e *input.Entry, what []byte, d time.Duration) {
 		return
 	}
 	s.over++
+	if len(what) == 0 && len(e.Statement) > 0 {
+		what = []byte("statement " + report.Cut(statementFingerprint(text(e.Statement)), cellWidth))
+	}
 	s.rows = append(s.rows, SlowRow{
 		What: cmp.Or(text(what), "(unknown)"), MS: float64(d) / float64(time.Millisecond), At: timeOf(e.Nanos), Request: text(e.Request),
 		Place: place(e), duration: d,

@@ -178,7 +178,7 @@ func (r *Result) errorSection() section {
 }
 
 func (r *Result) rateSection() section {
-	s := section{id: "error-rate", table: finding.Table{Title: "Error rates", Right: right(1, 2, 3), Header: []string{"endpoint", "errors", "of", "rate", "95 % interval"}}}
+	s := section{id: "error-rate", table: finding.Table{Title: "Error rates", Right: right(1, 2, 3), Header: []string{r.by, "errors", "of", "rate", "95 % interval"}}}
 	for _, row := range r.ErrorRates {
 		if row.Errors == 0 {
 			continue

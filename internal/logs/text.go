@@ -31,10 +31,11 @@ func (r *Result) Page(w io.Writer, paint report.Painter, only []string) error {
 	case r.request != "":
 		r.writeTimeline(&b, paint)
 	case len(only) > 0:
-		for _, s := range r.sections() {
-			if slices.Contains(only, s.id) {
-				s.write(&b, paint)
+		for i, s := range slices.DeleteFunc(r.sections(), func(s section) bool { return !slices.Contains(only, s.id) }) {
+			if i > 0 {
+				b.WriteByte('\n')
 			}
+			s.write(&b, paint)
 		}
 	default:
 		r.overview(&b, paint)
@@ -91,7 +92,7 @@ func (r *Result) overview(b *strings.Builder, paint report.Painter) {
 
 func (s *section) write(b *strings.Builder, paint report.Painter) {
 	if len(s.table.Rows) == 0 {
-		fmt.Fprintf(b, "%s: none\n\n", s.table.Title)
+		fmt.Fprintf(b, "%s: none\n", s.table.Title)
 		return
 	}
 	fmt.Fprintln(b, paint.Paint(report.Bold, s.table.Title))
@@ -111,7 +112,6 @@ func (s *section) write(b *strings.Builder, paint report.Painter) {
 	if s.table.Note != "" {
 		fmt.Fprintf(b, "  %s\n", report.Line(s.table.Note))
 	}
-	b.WriteByte('\n')
 }
 
 func (r *Result) writeTimeline(b *strings.Builder, paint report.Painter) {
