@@ -39,7 +39,7 @@ func (t *errorTable) add(e *input.Entry) (id string) {
 	id, title := fingerprint(e)
 	row := t.rows.row([]byte(id))
 	if row.count == 0 {
-		row.title, row.place = title, place(e)
+		row.title, row.place = cmp.Or(title, "(no text)"), place(e)
 	}
 	row.add(e)
 	row.fatal = row.fatal || e.Level == logline.Fatal

@@ -273,6 +273,13 @@ func TestStatementFingerprint(t *testing.T) {
 	}
 }
 
+func TestErrorWithoutText(t *testing.T) {
+	r := read(t, `{"time":"2026-11-25T09:00:01Z","level":"error"}`+"\n")
+	if len(r.Errors) != 1 || r.Errors[0].Title != "(no text)" {
+		t.Errorf("got %+v", r.Errors)
+	}
+}
+
 // A slow statement has its text without literals.
 func TestSlowStatement(t *testing.T) {
 	r := read(t, "2026-11-25 09:00:01.250 UTC [41] LOG:  duration: 1532.1 ms  statement: SELECT * FROM users WHERE name = 'x' AND id = 7\n")
