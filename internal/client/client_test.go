@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -215,6 +216,31 @@ func TestMaxBody(t *testing.T) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+}
+
+// TestDecodeInvalid checks that a body that is not packed as its header says is told
+// from a connection that ended.
+func TestDecodeInvalid(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(decoders)) {
+		for _, body := range []string{"not packed", "\x00", "\x1f\x8b\x08\x00\x00"} {
+			plain, err := Decode(http.Header{"Content-Encoding": {name}}, io.NopCloser(strings.NewReader(body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var protocol *ProtocolError
+			if _, err = io.ReadAll(plain); !errors.As(err, &protocol) || !strings.Contains(err.Error(), "not valid "+name) {
+				t.Errorf("%s: %q: error %v", name, body, err)
+			}
+		}
+		plain, err := Decode(http.Header{"Content-Encoding": {name}}, io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = io.ReadAll(plain); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s, cut off: error %v", name, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,7 +33,7 @@ func Decode(header http.Header, body io.ReadCloser) (io.ReadCloser, error) {
 		if !ok {
 			return nil, &ProtocolError{fmt.Sprintf("the answer has the Content-Encoding %.20q, which mcpdiag neither asked for nor reads", packed)}
 		}
-		body = &unpacker{Closer: body, packed: body, open: open}
+		body = &unpacker{Closer: body, name: name, packed: source{Reader: body}, open: open}
 	}
 	return body, nil
 }
@@ -66,21 +67,43 @@ func inflate(r *bufio.Reader) (io.Reader, error) {
 // waits for data.
 type unpacker struct {
 	io.Closer
-	packed io.Reader
+	name   string
+	packed source
 	open   func(*bufio.Reader) (io.Reader, error)
 	plain  io.Reader
 	err    error
 }
 
+// source remembers why its Reader failed, to tell that from data that is not valid.
+type source struct {
+	io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
 func (u *unpacker) Read(p []byte) (int, error) {
 	if u.plain == nil && u.err == nil {
-		in := bufio.NewReader(u.packed)
+		in := bufio.NewReader(&u.packed)
 		if _, u.err = in.Peek(1); u.err == nil { // an empty body is not packed
 			u.plain, u.err = u.open(in)
 		}
 	}
-	if u.err != nil {
-		return 0, u.err
+	n, err := 0, u.err
+	if err == nil {
+		n, err = u.plain.Read(p)
 	}
-	return u.plain.Read(p)
+	switch {
+	case u.packed.err != nil && err != nil:
+		err = u.packed.err
+	case err != nil && !errors.Is(err, io.EOF):
+		err = &ProtocolError{fmt.Sprintf("the answer is not valid %s, which its Content-Encoding names (%v)", u.name, err)}
+	}
+	return n, err
 }

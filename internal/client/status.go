@@ -18,6 +18,7 @@ type StatusError struct {
 	Snippet    string        // beginning of the body, unless it is a page
 	Detail     error         // the protocol's own error in the body, or nil
 	Usual      string        // hint on the usual path of the service, for 404 and 405
+	Proxied    bool          // the request went through the proxy of HTTP_PROXY
 }
 
 const (
@@ -33,6 +34,10 @@ func NewStatusError(resp *http.Response, body []byte) *StatusError {
 	}
 	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
 		e.Location = RedactURL(to)
+	}
+	if resp.Request != nil {
+		proxy, err := http.ProxyFromEnvironment(resp.Request)
+		e.Proxied = err == nil && proxy != nil
 	}
 	return e
 }
@@ -69,6 +74,9 @@ func (e *StatusError) hint() string {
 	case http.StatusTooManyRequests:
 		return "; the server limits the rate"
 	case http.StatusProxyAuthRequired:
+		if !e.Proxied {
+			return "; only a proxy answers that: is this the address of the server?"
+		}
 		return "; the proxy of HTTP_PROXY asks for credentials: http://USER:PASSWORD@HOST:PORT"
 	case http.StatusSwitchingProtocols:
 		return "; no other protocol was asked for: is this the address of a WebSocket?"

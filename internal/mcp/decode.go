@@ -97,10 +97,25 @@ func kindName(kind jsontext.Kind) string {
 
 // quote returns the beginning of data for an error.
 func quote(data []byte) string {
+	if isUTF16(data) {
+		return "text in UTF-16"
+	}
 	if len(data) > maxQuote {
 		return fmt.Sprintf("%q…", data[:maxQuote])
 	}
 	return fmt.Sprintf("%q", data)
+}
+
+// isUTF16 reports whether data begins with the mark of UTF-16 or with two letters in it.
+func isUTF16(data []byte) bool {
+	const unit = 2
+	if len(data) < 2*unit {
+		return false
+	}
+	marked := data[0] == 0xff && data[1] == 0xfe || data[0] == 0xfe && data[1] == 0xff
+	little := data[0] != 0 && data[1] == 0 && data[2] != 0 && data[3] == 0
+	big := data[0] == 0 && data[1] != 0 && data[2] == 0 && data[3] != 0
+	return marked || little || big
 }
 
 // encode writes JSON without the escapes that are meant for HTML.

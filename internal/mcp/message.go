@@ -82,6 +82,14 @@ func sessionLost(e *client.StatusError) bool {
 // byteOrderMark begins the messages of some servers.
 const byteOrderMark = "\xef\xbb\xbf"
 
+// markup describes data that begins as HTML or XML does.
+func markup(data []byte) string {
+	if strings.HasPrefix(http.DetectContentType(data), "text/html") {
+		return "HTML, not JSON: a login page or an error page?"
+	}
+	return "XML, not JSON, it begins with " + quote(data)
+}
+
 // parseMessage parses one message. An array of one message counts as it: revision
 // 2025-03-26 allowed batches.
 func parseMessage(data []byte) (*message, []deviation, error) {
@@ -90,7 +98,7 @@ func parseMessage(data []byte) (*message, []deviation, error) {
 	case len(data) == 0:
 		return nil, nil, malformed("it is empty")
 	case data[0] == '<':
-		return nil, nil, malformed("it is HTML, not JSON: a login page or an error page?")
+		return nil, nil, malformed("it is %s", markup(data))
 	case data[0] == '[':
 		var batch []message
 		odd, err := unmarshal(data, &batch)
