@@ -2,6 +2,9 @@ package input
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
+	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 )
@@ -301,8 +304,9 @@ func (j *joiner) close(s *stream) error {
 	return j.yield(&s.entry)
 }
 
+// flush yields the open entries in the order of their first lines.
 func (j *joiner) flush() error {
-	for _, s := range j.streams {
+	for _, s := range slices.SortedFunc(maps.Values(j.streams), func(a, b *stream) int { return cmp.Compare(a.entry.Offset, b.entry.Offset) }) {
 		if err := j.close(s); err != nil {
 			return err
 		}
