@@ -21,7 +21,7 @@ func (h *heaper) live(ctx context.Context, keep *heap.Keep) (*heap.Result, error
 		return h.twice(ctx, fmt.Sprintf("process %d", info.PID), "txt", keep, func(ctx context.Context) ([]byte, error) { return heap.ClassHistogram(ctx, &info) })
 	}
 	if len(h.files) > 0 {
-		return nil, errors.New("Node.js numbers its objects anew when an inspector closes, so a file cannot be compared with the running process; compare it with itself (--interval), or two files")
+		return nil, errors.New("a file cannot be compared with the running process: Node.js numbers its objects anew when an inspector closes; compare the process with itself (--interval), or two files")
 	}
 	s, name, done, err := h.running.session(ctx, h.a)
 	if err != nil {
