@@ -19,6 +19,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/bundle"
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -67,7 +69,7 @@ func (m *bundler) run(cmd *cobra.Command, args []string) error {
 	m.b.At = time.Now()
 	m.b.Redactor.KnowEnvironment(os.Environ())
 	m.b.Redactor.Know(m.a.getenv("MCPDIAG_TOKEN"))
-	var facts *doctor.Facts
+	var facts *facts.Facts
 	if len(args) > 0 || m.a.given(cmd, "url") {
 		var err error
 		if facts, err = m.server(cmd.Context(), args); err != nil {
@@ -91,14 +93,14 @@ func (m *bundler) run(cmd *cobra.Command, args []string) error {
 }
 
 // server gathers the facts of the server, and makes the credentials known.
-func (m *bundler) server(ctx context.Context, args []string) (*doctor.Facts, error) {
-	m.doctor.deadline = doctor.DefaultDeadline
-	m.a.note("examining the server: at most %s", report.Duration(doctor.DefaultDeadline))
+func (m *bundler) server(ctx context.Context, args []string) (*facts.Facts, error) {
+	m.doctor.deadline = gather.DefaultDeadline
+	m.a.note("examining the server: at most %s", report.Duration(gather.DefaultDeadline))
 	return m.doctor.facts(ctx, args)
 }
 
 // judge adds the facts and the conclusion of doctor.
-func (m *bundler) judge(facts *doctor.Facts) {
+func (m *bundler) judge(facts *facts.Facts) {
 	res := doctor.Judge(facts, m.doctor.how)
 	m.addJSON("doctor-facts.json", "what doctor observed; mcpdiag doctor --replay judges it again", facts)
 	var text bytes.Buffer

@@ -15,6 +15,8 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -96,7 +98,7 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	fs.StringSliceVar(&d.how.Only, "only", nil, "show these checks, by id, group or pattern: http, 'network.t*'")
 	fs.StringSliceVar(&d.how.Skip, "skip", nil, "leave these checks out")
 	fs.BoolVar(&d.quick, "quick", false, "only the handshake and the listings, for probes and CI")
-	durationVar(fs, &d.deadline, "deadline", doctor.DefaultDeadline, "time for everything")
+	durationVar(fs, &d.deadline, "deadline", gather.DefaultDeadline, "time for everything")
 	fs.BoolVar(&d.deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
 	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes seconds, up to four times: does cancelling stop it, does it hold up others?")
 	fs.StringVar(&d.slowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
@@ -172,7 +174,7 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if old := d.how.Baseline; old != nil && !d.anyOld {
-		if err := facts.Comparable(old); err != nil {
+		if err := doctor.Comparable(facts, old); err != nil {
 			return fmt.Errorf("--baseline %s: %w", d.baseline, err)
 		}
 	}
@@ -203,7 +205,7 @@ func (d *examiner) readBaseline() error {
 }
 
 // facts reads the facts from a file, or gathers them from the server.
-func (d *examiner) facts(ctx context.Context, args []string) (*doctor.Facts, error) {
+func (d *examiner) facts(ctx context.Context, args []string) (*facts.Facts, error) {
 	if d.replay != "" {
 		if len(args)+len(d.command) > 0 {
 			return nil, usagef("--replay judges a file; leave the address out")
@@ -227,23 +229,23 @@ func (d *examiner) facts(ctx context.Context, args []string) (*doctor.Facts, err
 }
 
 // start examines a command. The default deadline is for servers that run already.
-func (d *examiner) start(ctx context.Context) *doctor.Facts {
+func (d *examiner) start(ctx context.Context) *facts.Facts {
 	deadline := d.deadline
-	if deadline == doctor.DefaultDeadline {
-		deadline = doctor.DefaultStart
+	if deadline == gather.DefaultDeadline {
+		deadline = gather.DefaultStart
 	}
-	return doctor.GatherCommand(ctx, doctor.CommandOptions{Args: d.command, Deadline: deadline, Minimal: d.more.minimal, Call: d.more.call(d.slowArgs)})
+	return gather.Command(ctx, gather.CommandOptions{Args: d.command, Deadline: deadline, Minimal: d.more.minimal, Call: d.more.call(d.slowArgs)})
 }
 
-func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, error) {
+func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, error) {
 	if d.burst > 0 && !d.yes && !client.IsLoopback(target.Hostname()) {
 		return nil, usagef("--burst sends %d requests at once to a server that is not on this machine; --yes allows it", d.burst)
 	}
 	deadline := d.deadline
 	if d.deep || d.slowTool != "" {
-		d.conn.timeout = doctor.DeepDeadline
-		if deadline == doctor.DefaultDeadline {
-			deadline = doctor.DeepDeadline
+		d.conn.timeout = gather.DeepDeadline
+		if deadline == gather.DefaultDeadline {
+			deadline = gather.DeepDeadline
 		}
 	}
 	c, err := d.conn.open(d.a, []*url.URL{target}, 2)
@@ -258,10 +260,10 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, 
 	if err != nil {
 		return nil, err
 	}
-	if d.a.live() || deadline > doctor.DefaultDeadline {
+	if d.a.live() || deadline > gather.DefaultDeadline {
 		defer d.a.countdown("examining the server", deadline)()
 	}
-	return doctor.Gather(ctx, doctor.Options{
+	return gather.Server(ctx, gather.Options{
 		Header: d.conn.sent, ExpectAuth: d.more.expectAuth, Refresh: refresh, Call: d.more.call(d.slowArgs),
 		Target: target, Client: c, TLS: tlsConfig, Deadline: deadline, Quick: d.quick,
 		Deep: d.deep, SlowTool: d.slowTool, SlowArgs: d.slowArgs, Burst: d.burst, Also: d.also,
@@ -269,14 +271,14 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*doctor.Facts, 
 	}), nil
 }
 
-func (d *examiner) readFacts() (*doctor.Facts, error) {
+func (d *examiner) readFacts() (*facts.Facts, error) {
 	data, name, err := d.a.readInput(d.replay, maxFacts)
 	if err != nil {
 		return nil, err
 	}
-	var f doctor.Facts
-	if err := json.Unmarshal(data, &f); err != nil || f.Schema != doctor.FactsSchema {
-		return nil, fmt.Errorf("reading %s: not facts that --save wrote (want the schema %s)", name, doctor.FactsSchema)
+	var f facts.Facts
+	if err := json.Unmarshal(data, &f); err != nil || f.Schema != facts.FactsSchema {
+		return nil, fmt.Errorf("reading %s: not facts that --save wrote (want the schema %s)", name, facts.FactsSchema)
 	}
 	return &f, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -55,7 +56,7 @@ func TestDoctorOfRealServers(t *testing.T) {
 					t.Logf("%s %s: %s %+v", c.Severity, c.ID, c.Summary, c.Evidence)
 				}
 			}
-			if r.Requests > doctor.MaxRequests || r.Ended < r.Sessions {
+			if r.Requests > gather.MaxRequests || r.Ended < r.Sessions {
 				t.Errorf("%d requests, %d of %d sessions ended", r.Requests, r.Ended, r.Sessions)
 			}
 		})

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 )
 
 // doctorExtras are the flags of doctor that let it do more than look.
@@ -52,19 +53,19 @@ func (e *doctorExtras) check(command []string) error {
 }
 
 // call returns the call that the flags ask for, nil for none.
-func (e *doctorExtras) call(args string) *doctor.Call {
+func (e *doctorExtras) call(args string) *gather.Call {
 	if e.tool == "" && !e.readOnly {
 		return nil
 	}
-	return &doctor.Call{Name: e.tool, Arguments: args}
+	return &gather.Call{Name: e.tool, Arguments: args}
 }
 
 // refreshToken reads the refresh token, and warns that it is spent.
-func (e *doctorExtras) refreshToken(a *app) (*doctor.Refresh, error) {
+func (e *doctorExtras) refreshToken(a *app) (*facts.Refresh, error) {
 	if e.refresh == "" {
 		return nil, nil //nolint:nilnil // none is wanted
 	}
-	r := &doctor.Refresh{ClientID: e.clientID}
+	r := &facts.Refresh{ClientID: e.clientID}
 	var err error
 	if r.Token, err = secretFile(a, e.refresh); err != nil {
 		return nil, fmt.Errorf("reading --refresh-token-file: %w", err)

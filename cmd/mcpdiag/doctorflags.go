@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -16,12 +17,12 @@ func (d *examiner) checkProbes() error {
 	switch {
 	case d.slowTool == "" && d.more.tool == "" && d.slowArgs != "":
 		return usagef("--args are those of --call or --slow-tool")
-	case !doctor.ValidArgs(d.slowArgs):
+	case !gather.ValidArgs(d.slowArgs):
 		return usagef("--args: not a JSON object")
-	case d.burst > doctor.MaxBurst:
-		return usagef("--burst: at most %d requests; mcpdiag loadtest sends more", doctor.MaxBurst)
-	case len(d.also) > doctor.MaxAlso:
-		return usagef("--also: at most %d dependencies", doctor.MaxAlso)
+	case d.burst > gather.MaxBurst:
+		return usagef("--burst: at most %d requests; mcpdiag loadtest sends more", gather.MaxBurst)
+	case len(d.also) > gather.MaxAlso:
+		return usagef("--also: at most %d dependencies", gather.MaxAlso)
 	case d.quick && (d.deep || d.slowTool != "" || d.burst > 0):
 		return usagef("--quick leaves out what --deep, --slow-tool and --burst ask for")
 	case len(d.command) > 0 && (d.deep || d.slowTool != "" || d.burst > 0 || len(d.also) > 0):
@@ -44,10 +45,10 @@ func (d *examiner) checkServers() error {
 }
 
 // dependencies is the flag --also.
-type dependencies []doctor.Dependency
+type dependencies []gather.Dependency
 
 func (d *dependencies) Set(text string) error {
-	one, err := doctor.ParseDependency(text)
+	one, err := gather.ParseDependency(text)
 	if err == nil {
 		*d = append(*d, one)
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -78,13 +80,13 @@ func chosen(list []doctor.Server, names []string) ([]doctor.Server, error) {
 }
 
 // examineServer gathers the facts of one server, with its own credentials alone.
-func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*doctor.Facts, error) {
+func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*facts.Facts, error) {
 	if len(s.Command) > 0 {
 		deadline := d.deadline
-		if deadline == doctor.DefaultDeadline {
-			deadline = doctor.DefaultStart
+		if deadline == gather.DefaultDeadline {
+			deadline = gather.DefaultStart
 		}
-		return s.Redact(doctor.GatherCommand(ctx, doctor.CommandOptions{Args: s.Command, Env: s.Env, Deadline: deadline}))
+		return s.Redact(gather.Command(ctx, gather.CommandOptions{Args: s.Command, Env: s.Env, Deadline: deadline}))
 	}
 	target, err := client.ParseTarget(s.URL, "")
 	if err != nil {
@@ -101,7 +103,7 @@ func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*doctor.
 	if err != nil {
 		return nil, err
 	}
-	return s.Redact(doctor.Gather(ctx, doctor.Options{Target: target, Client: c, TLS: tlsConfig, Deadline: d.deadline, Quick: d.quick, Credentials: len(s.Header) > 0}))
+	return s.Redact(gather.Server(ctx, gather.Options{Target: target, Client: c, TLS: tlsConfig, Deadline: d.deadline, Quick: d.quick, Credentials: len(s.Header) > 0}))
 }
 
 // choose looks for the settings of hosts where no server was named. On a terminal it

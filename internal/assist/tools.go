@@ -8,6 +8,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps/metrics"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 )
@@ -75,7 +76,7 @@ func (s *Server) doctor(ctx context.Context, j *job, in doctorArgs) (*doctor.Res
 	}
 	defer t.close()
 	j.note(0, 0, "examining "+t.url.Host)
-	facts := doctor.Gather(ctx, doctor.Options{Target: t.url, Client: t.client, TLS: t.tls, Credentials: t.named && len(s.secrets) > 0, Quick: in.Quick})
+	facts := gather.Server(ctx, gather.Options{Target: t.url, Client: t.client, TLS: t.tls, Credentials: t.named && len(s.secrets) > 0, Quick: in.Quick})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -15,11 +15,14 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
 // examineMore examines a server with further probes.
-func examineMore(t *testing.T, h http.Handler, o Options) *Facts {
+func examineMore(t *testing.T, h http.Handler, o gather.Options) *facts.Facts {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
@@ -34,7 +37,7 @@ func examineMore(t *testing.T, h http.Handler, o Options) *Facts {
 	t.Cleanup(c.HTTP().CloseIdleConnections)
 	o.Target, o.Client, o.TLS = u, c, &tls.Config{MinVersion: tls.VersionTLS12}
 	o.Deadline, o.Hold, o.Idle = time.Minute, 200*time.Millisecond, 1500*time.Millisecond
-	return Gather(t.Context(), o)
+	return gather.Server(t.Context(), o)
 }
 
 // slowDemo is a demo server whose tool search takes a second.
@@ -125,28 +128,28 @@ func keepSessions(next http.Handler) http.Handler {
 // behaviourFaults are servers with the results of further probes.
 var behaviourFaults = map[string]struct {
 	server  func() http.Handler
-	options Options
+	options gather.Options
 	want    map[string]finding.Severity
 }{
-	"calls go on": {func() http.Handler { return slowDemo("cancel-ignored") }, Options{SlowTool: "search"}, map[string]finding.Severity{
+	"calls go on": {func() http.Handler { return slowDemo("cancel-ignored") }, gather.Options{SlowTool: "search"}, map[string]finding.Severity{
 		"behaviour.cancel_modern": finding.Fail, "behaviour.cancel_legacy": finding.Warn,
 	}},
-	"calls end": {func() http.Handler { return slowDemo() }, Options{SlowTool: "search", Burst: 10}, map[string]finding.Severity{
+	"calls end": {func() http.Handler { return slowDemo() }, gather.Options{SlowTool: "search", Burst: 10}, map[string]finding.Severity{
 		"behaviour.cancel_modern": finding.Pass, "behaviour.cancel_legacy": finding.Pass, "behaviour.serial": finding.Pass,
 		"behaviour.disconnect_legacy": finding.Info, "limits.burst": finding.Pass,
 	}},
-	"deaf after cancel": {func() http.Handler { return deafAfterCancel(slowDemo()) }, Options{SlowTool: "search"}, map[string]finding.Severity{
+	"deaf after cancel": {func() http.Handler { return deafAfterCancel(slowDemo()) }, gather.Options{SlowTool: "search"}, map[string]finding.Severity{
 		"behaviour.cancel_legacy": finding.Fail,
 	}},
-	"one at a time": {func() http.Handler { return oneAtATime(slowDemo()) }, Options{SlowTool: "search"}, map[string]finding.Severity{"behaviour.serial": finding.Warn}},
-	"no such tool":  {healthy, Options{SlowTool: "nothing"}, map[string]finding.Severity{"behaviour.cancel_modern": finding.Skip}},
-	"a quick tool":  {healthy, Options{SlowTool: "echo"}, map[string]finding.Severity{"behaviour.cancel_modern": finding.Skip}},
-	"healthy, deep": {healthy, Options{Deep: true}, map[string]finding.Severity{"behaviour.revisions": finding.Pass, "behaviour.leak": finding.Pass, "stream.idle": finding.Pass}},
+	"one at a time": {func() http.Handler { return oneAtATime(slowDemo()) }, gather.Options{SlowTool: "search"}, map[string]finding.Severity{"behaviour.serial": finding.Warn}},
+	"no such tool":  {healthy, gather.Options{SlowTool: "nothing"}, map[string]finding.Severity{"behaviour.cancel_modern": finding.Skip}},
+	"a quick tool":  {healthy, gather.Options{SlowTool: "echo"}, map[string]finding.Severity{"behaviour.cancel_modern": finding.Skip}},
+	"healthy, deep": {healthy, gather.Options{Deep: true}, map[string]finding.Severity{"behaviour.revisions": finding.Pass, "behaviour.leak": finding.Pass, "stream.idle": finding.Pass}},
 	"faulty, deep": {func() http.Handler {
 		return cutStreams(500 * time.Millisecond)(keepSessions(onMethod("2024-11-05", always(400, "text/plain", "no"))))
-	}, Options{Deep: true}, map[string]finding.Severity{"behaviour.revisions": finding.Warn, "behaviour.leak": finding.Warn, "stream.idle": finding.Warn}},
-	"burst limited":      {func() http.Handler { return limitedBurst("1")(healthy()) }, Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Info}},
-	"burst without wait": {func() http.Handler { return limitedBurst("")(healthy()) }, Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Warn}},
+	}, gather.Options{Deep: true}, map[string]finding.Severity{"behaviour.revisions": finding.Warn, "behaviour.leak": finding.Warn, "stream.idle": finding.Warn}},
+	"burst limited":      {func() http.Handler { return limitedBurst("1")(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Info}},
+	"burst without wait": {func() http.Handler { return limitedBurst("")(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Warn}},
 }
 
 // onMethod is a healthy server, but for requests with a text.
@@ -165,7 +168,7 @@ func TestBehaviour(t *testing.T) {
 			r := Judge(f, Judgement{})
 			var failures []string
 			for id, severity := range tc.want {
-				i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.ID == id })
+				i := slices.IndexFunc(r.Checks, func(c rules.Check) bool { return c.ID == id })
 				if i < 0 || r.Checks[i].Severity != severity {
 					t.Errorf("%s is not %s: %+v", id, severity, r.Checks[max(i, 0)])
 				}
@@ -176,7 +179,7 @@ func TestBehaviour(t *testing.T) {
 			if !slices.Equal(r.RootCauses, failures) || t.Failed() {
 				t.Errorf("root causes %q, want %q\n%s", r.RootCauses, failures, shown(r))
 			}
-			if r.Requests > MaxDeepRequests || f.Ended != f.Sessions {
+			if r.Requests > gather.MaxDeepRequests || f.Ended != f.Sessions {
 				t.Errorf("%d requests, %d of %d sessions ended", r.Requests, f.Ended, f.Sessions)
 			}
 		})
@@ -208,9 +211,9 @@ func TestAlso(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var o Options
+			var o gather.Options
 			for _, text := range tc.also {
-				d, err := ParseDependency(text)
+				d, err := gather.ParseDependency(text)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -223,7 +226,7 @@ func TestAlso(t *testing.T) {
 		})
 	}
 	for _, text := range []string{"db", "=tcp://a:1", "db=tcp://a", "db=ftp://a:1", "db=tcp://", "a b=tcp://a:1", "db=:", "\x1b=tcp://a:1"} {
-		if d, err := ParseDependency(text); err == nil {
+		if d, err := gather.ParseDependency(text); err == nil {
 			t.Errorf("%q: %+v", text, d)
 		} else if strings.Contains(err.Error(), "\x1b") {
 			t.Errorf("%q", err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -84,13 +86,13 @@ func ClientNames() []string {
 }
 
 // clientFacts are the figures that the conditions name.
-func clientFacts() map[string]func(*Facts) float64 {
-	return map[string]func(*Facts) float64{
-		"private addresses": func(f *Facts) float64 {
-			return float64(len(slices.DeleteFunc(slices.Clone(f.Network.Addresses), func(a Address) bool { return !a.Private })))
+func clientFacts() map[string]func(*facts.Facts) float64 {
+	return map[string]func(*facts.Facts) float64{
+		"private addresses": func(f *facts.Facts) float64 {
+			return float64(len(slices.DeleteFunc(slices.Clone(f.Network.Addresses), func(a facts.Address) bool { return !a.Private })))
 		},
-		"names without IPv4": func(f *Facts) float64 {
-			four := func(a Address) bool {
+		"names without IPv4": func(f *facts.Facts) float64 {
+			four := func(a facts.Address) bool {
 				addr, err := netip.ParseAddrPort(a.Address)
 				return err != nil || addr.Addr().Unmap().Is4()
 			}
@@ -99,26 +101,26 @@ func clientFacts() map[string]func(*Facts) float64 {
 			}
 			return 1
 		},
-		"seconds of initialize": func(f *Facts) float64 { return f.first("initialize").Timing.Total / 1000 },
-		"seconds of start": func(f *Facts) float64 {
+		"seconds of initialize": func(f *facts.Facts) float64 { return f.First("initialize").Timing.Total / 1000 },
+		"seconds of start": func(f *facts.Facts) float64 {
 			if f.Stdio == nil || !f.Stdio.Answered {
 				return 0
 			}
 			return f.Stdio.StartMs / 1000
 		},
-		"tokens of tools": func(f *Facts) float64 {
+		"tokens of tools": func(f *facts.Facts) float64 {
 			if f.Tools == nil {
 				return 0
 			}
-			return float64(f.Tools.Bytes / bytesPerToken)
+			return float64(f.Tools.Bytes / rules.BytesPerToken)
 		},
 	}
 }
 
 // judgeClients applies the table. It returns nothing where the handshake fails, since
 // then every client fails.
-func judgeClients(f *Facts, done []Check) []ClientView {
-	if entry := f.entry(); !entry.result() && entry.kind() != kindAuth || !entry.sent() {
+func judgeClients(f *facts.Facts, done []rules.Check) []ClientView {
+	if entry := f.Entry(); !entry.Result() && entry.Kind() != facts.KindAuth || !entry.WasSent() {
 		return nil
 	}
 	table := knownClients()
@@ -143,18 +145,18 @@ func judgeClients(f *Facts, done []Check) []ClientView {
 }
 
 // holds reports whether the condition is met.
-func (r clientRule) holds(f *Facts, done []Check) bool {
+func (r clientRule) holds(f *facts.Facts, done []rules.Check) bool {
 	if r.Fact != "" {
 		return clientFacts()[r.Fact](f) > r.Over
 	}
-	return slices.ContainsFunc(done, func(c Check) bool {
+	return slices.ContainsFunc(done, func(c rules.Check) bool {
 		return c.ID == r.Check && (c.Severity == finding.Fail || r.At == finding.Warn && c.Severity == finding.Warn)
 	})
 }
 
 // clientCheck is the check of --client: it fails only if the client's vendor is the source.
-func (r *Result) clientCheck(name string) Check {
-	c := Check{shows: true, Finding: finding.Finding{ID: "clients.refuses", Group: clientGroup, Severity: finding.Skip, Summary: name + " cannot be judged: the handshake fails, or it does not use such servers"}}
+func (r *Result) clientCheck(name string) rules.Check {
+	c := rules.Check{Shows: true, Finding: finding.Finding{ID: "clients.refuses", Group: clientGroup, Severity: finding.Skip, Summary: name + " cannot be judged: the handshake fails, or it does not use such servers"}}
 	for _, v := range r.Clients {
 		if !strings.EqualFold(v.Name, name) {
 			continue

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -20,8 +22,8 @@ func TestClientTable(t *testing.T) {
 		t.Error(err)
 	}
 	var ids, names []string
-	for _, r := range table() {
-		ids = append(ids, r.id)
+	for _, r := range rules.Table() {
+		ids = append(ids, r.ID)
 	}
 	for _, c := range known.Clients {
 		if slices.Contains(names, c.Name) {
@@ -46,14 +48,14 @@ func TestClientTable(t *testing.T) {
 // others warn, and other faults change nothing.
 func TestClients(t *testing.T) {
 	t.Parallel()
-	private := func(f *Facts) {
+	private := func(f *facts.Facts) {
 		f.Loopback, f.Network.Addresses[0].Private = false, true
-		f.first("foreign origin").Status = 403 // protected, so that nothing else is wrong
+		f.First("foreign origin").Status = 403 // protected, so that nothing else is wrong
 	}
 	for name, tc := range map[string]struct {
 		fault    string
 		client   string
-		change   func(*Facts)
+		change   func(*facts.Facts)
 		severity finding.Severity
 		works    string
 	}{
@@ -98,8 +100,8 @@ func TestClients(t *testing.T) {
 func TestClientText(t *testing.T) {
 	t.Parallel()
 	for fault, want := range map[string][]string{
-		"bad-schema": {"· NOTE clients Claude Code drops all tools", "as of " + knownClients().AsOf, "issues/88049", "no reason to refuse known of VS Code, Cursor"},
-		"":           {"no reason to refuse known of Claude Code, VS Code, Cursor"},
+		"bad-schema": {"· NOTE clients Claude Code drops all tools", "as of " + knownClients().AsOf, "issues/88049"},
+		"":           {"no reason to refuse known of Claude Code, VS Code, Cursor", "(what is known is from " + knownClients().AsOf + ")"},
 	} {
 		f := demoFacts(t, demo.Fault{Name: fault})
 		f.At = time.Date(2027, 6, 1, 0, 0, 0, 0, time.UTC)
@@ -107,7 +109,7 @@ func TestClientText(t *testing.T) {
 		if err := Judge(f, Judgement{}).Text(&b, report.Painter(false)); err != nil {
 			t.Fatal(err)
 		}
-		for _, text := range append(want, "(what is known is from "+knownClients().AsOf+")") {
+		for _, text := range want {
 			if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), text) {
 				t.Errorf("%s: no %q in\n%s", fault, text, b.String())
 			}

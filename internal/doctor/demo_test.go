@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 )
 
 // demoFacts examines the demo server with faults.
-func demoFacts(t *testing.T, f demo.Fault) *Facts {
+func demoFacts(t *testing.T, f demo.Fault) *facts.Facts {
 	t.Helper()
 	cfg := demo.Config{Faults: []string{f.Name}}
 	if f.Name == "" {
@@ -23,7 +25,7 @@ func demoFacts(t *testing.T, f demo.Fault) *Facts {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return GatherCommand(t.Context(), CommandOptions{Args: []string{self, "demo", f.Name}, Deadline: 20 * time.Second})
+		return gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "demo", f.Name}, Deadline: 20 * time.Second})
 	}
 	s := httptest.NewServer(demo.New(cfg).Handler())
 	t.Cleanup(s.Close)
@@ -37,11 +39,11 @@ func TestDemoFaults(t *testing.T) {
 	for _, f := range append(demo.Faults(), demo.Fault{}, demo.Fault{Stdio: true}) {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			var facts *Facts
+			var facts *facts.Facts
 			if f.Needs == "" {
 				facts = demoFacts(t, f)
 			} else {
-				facts = examineMore(t, slowDemo(f.Name), Options{SlowTool: strings.TrimPrefix(f.Needs, "--slow-tool ")})
+				facts = examineMore(t, slowDemo(f.Name), gather.Options{SlowTool: strings.TrimPrefix(f.Needs, "--slow-tool ")})
 			}
 			r := Judge(facts, Judgement{})
 			if f.Check == "" {

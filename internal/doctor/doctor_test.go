@@ -12,33 +12,36 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
 // examine gathers the facts of a server. A token is sent where it is not empty.
-func examine(t *testing.T, target, token string) *Facts {
+func examine(t *testing.T, target, token string) *facts.Facts {
 	t.Helper()
-	return examineWithin(t, target, token, DefaultDeadline)
+	return examineWithin(t, target, token, gather.DefaultDeadline)
 }
 
-func examineWithin(t *testing.T, target, token string, deadline time.Duration) *Facts {
+func examineWithin(t *testing.T, target, token string, deadline time.Duration) *facts.Facts {
 	t.Helper()
 	o := withToken(token)
 	o.Deadline = deadline
 	return examineWith(t, target, o)
 }
 
-func withToken(token string) Options {
+func withToken(token string) gather.Options {
 	if token == "" {
-		return Options{}
+		return gather.Options{}
 	}
-	return Options{Credentials: true, Header: http.Header{"Authorization": {"Bearer " + token}}}
+	return gather.Options{Credentials: true, Header: http.Header{"Authorization": {"Bearer " + token}}}
 }
 
 // holdOfTests is how long tests watch an event stream.
 const holdOfTests = 200 * time.Millisecond
 
-func examineWith(t *testing.T, target string, o Options) *Facts {
+func examineWith(t *testing.T, target string, o gather.Options) *facts.Facts {
 	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
@@ -51,7 +54,7 @@ func examineWith(t *testing.T, target string, o Options) *Facts {
 	}
 	t.Cleanup(c.HTTP().CloseIdleConnections)
 	o.Target, o.Client, o.TLS, o.Hold = u, c, &tls.Config{MinVersion: tls.VersionTLS12}, holdOfTests
-	return Gather(t.Context(), o)
+	return gather.Server(t.Context(), o)
 }
 
 // shown returns the failures and warnings of r for a message.
@@ -69,10 +72,10 @@ func shown(r *Result) string {
 }
 
 // applying counts the rules about the transport of a server.
-func applying(f *Facts) int {
+func applying(f *facts.Facts) int {
 	n := 0
-	for _, r := range table() {
-		if r.applies(f) {
+	for _, r := range rules.Table() {
+		if r.Applies(f) {
 			n++
 		}
 	}
@@ -94,7 +97,7 @@ func TestFaults(t *testing.T) {
 			}
 			o := withToken(token)
 			if id == "tools.call" {
-				o.Call = &Call{Name: "echo"}
+				o.Call = &gather.Call{Name: "echo"}
 			}
 			o.ExpectAuth = id == "auth.open"
 			r := Judge(examineWith(t, start(t), o), Judgement{})
@@ -102,7 +105,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("root causes %q, want only %s\n%s", r.RootCauses, id, shown(r))
 			}
 			want := Sick
-			if group(id) == "network" || id == "http.answer" {
+			if rules.Group(id) == "network" || id == "http.answer" {
 				want = Unreachable
 			}
 			if r.Verdict != want || r.Report().Outcome != finding.Found {
@@ -116,16 +119,16 @@ func TestFaults(t *testing.T) {
 func TestEveryFailureHasAFault(t *testing.T) {
 	t.Parallel()
 	known := faults()
-	for _, r := range table() {
-		_, ok := known[r.id]
+	for _, r := range rules.Table() {
+		_, ok := known[r.ID]
 		for _, fault := range behaviourFaults {
-			ok = ok || fault.want[r.id] == finding.Fail
+			ok = ok || fault.want[r.ID] == finding.Fail
 		}
 		for _, server := range timedServers() {
-			ok = ok || server.sick == r.id
+			ok = ok || server.sick == r.ID
 		}
-		if r.fails && !ok && !slices.Contains(stdioFaults(), r.id) && r.id != "also.reach" { // TestAlso
-			t.Errorf("%s can fail, but no faulty server shows it", r.id)
+		if r.Fails && !ok && !slices.Contains(stdioFaults(), r.ID) && r.ID != "also.reach" { // TestAlso
+			t.Errorf("%s can fail, but no faulty server shows it", r.ID)
 		}
 	}
 }
@@ -134,16 +137,16 @@ func TestEveryFailureHasAFault(t *testing.T) {
 func TestNeedsComeFirst(t *testing.T) {
 	t.Parallel()
 	var before []string
-	for _, r := range table() {
-		for _, need := range r.needs {
-			if !slices.ContainsFunc(before, func(id string) bool { return id == need || group(id) == need }) {
-				t.Errorf("%s needs %s, which is not before it", r.id, need)
+	for _, r := range rules.Table() {
+		for _, need := range r.Needs {
+			if !slices.ContainsFunc(before, func(id string) bool { return id == need || rules.Group(id) == need }) {
+				t.Errorf("%s needs %s, which is not before it", r.ID, need)
 			}
 		}
-		if slices.Contains(before, r.id) {
-			t.Errorf("%s is in the table twice", r.id)
+		if slices.Contains(before, r.ID) {
+			t.Errorf("%s is in the table twice", r.ID)
 		}
-		before = append(before, r.id)
+		before = append(before, r.ID)
 	}
 }
 
@@ -162,10 +165,10 @@ func TestHealthy(t *testing.T) {
 // TestHangingServer names a server that accepts connections and does not answer.
 func TestHangingServer(t *testing.T) {
 	t.Parallel()
-	f := &Facts{Target: "http://127.0.0.1:3000/mcp", Loopback: true, Exchanges: []*Exchange{
-		{Probe: "initialize", Method: http.MethodPost, Failed: "no answer within 10s (waiting for the answer)", Timing: Millis{Total: 5000}},
+	f := &facts.Facts{Target: "http://127.0.0.1:3000/mcp", Loopback: true, Exchanges: []*facts.Exchange{
+		{Probe: "initialize", Method: http.MethodPost, Failed: "no answer within 10s (waiting for the answer)", Timing: facts.Millis{Total: 5000}},
 	}}
-	f.Network.Literal, f.Network.Addresses = true, []Address{{Address: "127.0.0.1:3000", Outcome: outcomeOK}}
+	f.Network.Literal, f.Network.Addresses = true, []facts.Address{{Address: "127.0.0.1:3000", Outcome: facts.OutcomeOK}}
 	r := Judge(f, Judgement{})
 	if !slices.Equal(r.RootCauses, []string{"http.answer"}) || !strings.Contains(r.Headline, "no answer in 5 s") {
 		t.Errorf("%s\n%s", r.Headline, shown(r))
@@ -229,7 +232,7 @@ func TestBudget(t *testing.T) {
 	t.Parallel()
 	c := &counter{}
 	f := examine(t, served(t, c.middleware(nil)), "")
-	if c.requests > MaxRequests || c.requests != len(f.Exchanges) || c.calls > 0 {
+	if c.requests > gather.MaxRequests || c.requests != len(f.Exchanges) || c.calls > 0 {
 		t.Errorf("%d requests at the server, %d recorded, %d tool calls", c.requests, len(f.Exchanges), c.calls)
 	}
 	if f.Sessions == 0 || f.Ended != f.Sessions {
@@ -257,7 +260,7 @@ func TestReplay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var again Facts
+		var again facts.Facts
 		if err := json.Unmarshal(data, &again); err != nil {
 			t.Fatal(err)
 		}
@@ -275,7 +278,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte(`{"stdio":{"answered":true},"exchanges":[{"probe":"initialize","method":"stdio","status":200,"message":{"result":{"capabilities":{"tools":{}}}}}],"tools":{"tools":[{"inputSchema":{"type":"object","$ref":"#/a"}}]}}`))
 	f.Add([]byte(`{"credentials":true,"auth":{"resource":{"authorization_servers":[":"]},"servers":[{}]},"exchanges":[{"probe":"anonymous","method":"POST","status":401},{"probe":"initialize","method":"POST","status":401,"header":{"Ratelimit":[";r=1"]}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var facts Facts
+		var facts facts.Facts
 		if json.Unmarshal(data, &facts) != nil {
 			return
 		}
@@ -300,7 +303,7 @@ func TestFailOn(t *testing.T) {
 	}{finding.Fail: {finding.Found, `failures="1"`}, finding.Warn: {finding.Found, `failures="2"`}, finding.Never: {finding.Clean, `failures="0"`}} {
 		r := &Result{how: Judgement{FailOn: threshold}}
 		for _, s := range []finding.Severity{finding.Fail, finding.Warn, finding.Skip, finding.Pass} {
-			r.Checks = append(r.Checks, Check{Finding: finding.Finding{ID: "http." + string(s), Severity: s}})
+			r.Checks = append(r.Checks, rules.Check{Finding: finding.Finding{ID: "http." + string(s), Severity: s}})
 		}
 		var b strings.Builder
 		if err := r.Report().JUnit(&b); err != nil {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -34,25 +36,25 @@ type ToolMark struct {
 }
 
 // observe returns the figures of the facts.
-func observe(f *Facts) Observed {
+func observe(f *facts.Facts) Observed {
 	o := Observed{}
-	if f.entry().result() {
-		o.Server = f.serverName()
+	if f.Entry().Result() {
+		o.Server = f.ServerName()
 	}
-	if version := f.first("initialize").Message.handshake().Version; version != "" {
+	if version := f.First("initialize").Message.Handshake().Version; version != "" {
 		o.Revisions = append(o.Revisions, version)
 	}
-	if f.modern() {
-		o.Revisions = append(o.Revisions, modern)
+	if f.SpeaksModern() {
+		o.Revisions = append(o.Revisions, facts.Modern)
 	}
 	if f.Tools != nil {
-		o.Listed, o.Tokens = true, f.Tools.Bytes/bytesPerToken
+		o.Listed, o.Tokens = true, f.Tools.Bytes/rules.BytesPerToken
 		for _, t := range f.Tools.Tools {
-			o.Tools = append(o.Tools, ToolMark{Name: t.label(), Hash: t.hash()})
+			o.Tools = append(o.Tools, ToolMark{Name: t.Label(), Hash: toolHash(t)})
 		}
 	}
 	var times []float64
-	for _, x := range f.probe("latency") {
+	for _, x := range f.Probe("latency") {
 		if x.Status != 0 && x.Reused {
 			times = append(times, x.Timing.FirstByte)
 		}
@@ -72,8 +74,8 @@ func observe(f *Facts) Observed {
 	return o
 }
 
-// hash returns a short hash of the name, the texts and the schemas of the tool.
-func (t ToolFact) hash() string {
+// toolHash returns a short hash of the name, the texts and the schemas of the tool.
+func toolHash(t facts.ToolFact) string {
 	t.Page, t.Bytes, t.Annotations = 0, 0, nil
 	data, err := json.Marshal(t)
 	if err != nil { // a schema that is not JSON
@@ -93,7 +95,7 @@ func ReadBaseline(data []byte) (*Result, error) {
 }
 
 // Comparable returns an error if the baseline is about another target than the facts.
-func (f *Facts) Comparable(old *Result) error {
+func Comparable(f *facts.Facts, old *Result) error {
 	if old.Target == f.Target {
 		return nil
 	}
@@ -111,13 +113,13 @@ const (
 )
 
 // drift compares r with an earlier run of it.
-func (r *Result) drift(old *Result) []Check {
+func (r *Result) drift(old *Result) []rules.Check {
 	now, was := r.Observed, old.Observed
-	return []Check{r.statusDrift(old), toolDrift(was, now), tokenDrift(was, now), latencyDrift(was, now), identityDrift(was, now)}
+	return []rules.Check{r.statusDrift(old), toolDrift(was, now), tokenDrift(was, now), latencyDrift(was, now), identityDrift(was, now)}
 }
 
-func drifted(id string, s finding.Severity, summary, hint string, evidence ...string) Check {
-	c := Check{shows: s == finding.Info || id == "status", Finding: finding.Finding{ID: driftGroup + "." + id, Group: driftGroup, Severity: s, Summary: summary, Hint: hint}}
+func drifted(id string, s finding.Severity, summary, hint string, evidence ...string) rules.Check {
+	c := rules.Check{Shows: s == finding.Info || id == "status", Finding: finding.Finding{ID: driftGroup + "." + id, Group: driftGroup, Severity: s, Summary: summary, Hint: hint}}
 	for _, text := range evidence {
 		c.Evidence = append(c.Evidence, finding.Evidence{Text: text})
 	}
@@ -126,7 +128,7 @@ func drifted(id string, s finding.Severity, summary, hint string, evidence ...st
 
 // statusDrift marks the failures that the baseline has, too, and names the others. A
 // failure of the baseline that is not judged now is not said to be fixed.
-func (r *Result) statusDrift(old *Result) Check {
+func (r *Result) statusDrift(old *Result) rules.Check {
 	was := map[string]bool{}
 	for _, c := range old.Checks {
 		was[c.ID] = c.Severity == finding.Fail
@@ -155,7 +157,7 @@ func (r *Result) statusDrift(old *Result) Check {
 	return drifted("status", finding.Info, strings.Join(parts, "; "), "")
 }
 
-func toolDrift(was, now Observed) Check {
+func toolDrift(was, now Observed) rules.Check {
 	if !was.Listed || !now.Listed {
 		return drifted("tools", finding.Skip, "no tools to compare", "")
 	}
@@ -181,11 +183,11 @@ func toolDrift(was, now Observed) Check {
 	if len(changes) == 0 {
 		return drifted("tools", finding.Pass, "the tools are the same", "")
 	}
-	return drifted("tools", finding.Warn, counted(len(changes), "tool is", "tools are")+" other than in the baseline",
+	return drifted("tools", finding.Warn, rules.Counted(len(changes), "tool is", "tools are")+" other than in the baseline",
 		"look at what models are now told, and write a new baseline if it is meant", changes...)
 }
 
-func tokenDrift(was, now Observed) Check {
+func tokenDrift(was, now Observed) rules.Check {
 	if !was.Listed || !now.Listed {
 		return drifted("tokens", finding.Skip, "no tools to compare", "")
 	}
@@ -196,7 +198,7 @@ func tokenDrift(was, now Observed) Check {
 	return drifted("tokens", finding.Pass, text, "")
 }
 
-func latencyDrift(was, now Observed) Check {
+func latencyDrift(was, now Observed) rules.Check {
 	if was.Samples == 0 || now.Samples == 0 {
 		return drifted("latency", finding.Skip, "no latency to compare", "")
 	}
@@ -210,7 +212,7 @@ func latencyDrift(was, now Observed) Check {
 }
 
 // identityDrift compares versions and addresses, which may change without a fault.
-func identityDrift(was, now Observed) Check {
+func identityDrift(was, now Observed) rules.Check {
 	var changes []string
 	for _, part := range []struct{ name, was, now string }{
 		{"server", was.Server, now.Server},

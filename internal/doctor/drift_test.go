@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -28,7 +29,7 @@ func TestDrift(t *testing.T) {
 	t.Parallel()
 	healthy, sick := demoFacts(t, demo.Fault{}), demoFacts(t, demo.Fault{Name: "stream-404"})
 	for name, tc := range map[string]struct {
-		was, now *Facts
+		was, now *facts.Facts
 		change   func(*Result) // of the baseline
 		want     map[string]finding.Severity
 		text     string
@@ -101,11 +102,11 @@ func TestLatencyDrift(t *testing.T) {
 
 func TestComparable(t *testing.T) {
 	t.Parallel()
-	f := &Facts{Target: "https://a/mcp"}
-	if err := f.Comparable(&Result{Target: "https://a/mcp"}); err != nil {
+	f := &facts.Facts{Target: "https://a/mcp"}
+	if err := Comparable(f, &Result{Target: "https://a/mcp"}); err != nil {
 		t.Error(err)
 	}
-	if err := f.Comparable(&Result{Target: "https://b/mcp"}); err == nil || !strings.Contains(err.Error(), "--baseline-any") {
+	if err := Comparable(f, &Result{Target: "https://b/mcp"}); err == nil || !strings.Contains(err.Error(), "--baseline-any") {
 		t.Errorf("%v", err)
 	}
 }
@@ -117,7 +118,7 @@ func FuzzBaseline(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := Judge(&Facts{Target: "https://a/mcp"}, Judgement{Baseline: old, FailOn: FailOnNew})
+		r := Judge(&facts.Facts{Target: "https://a/mcp"}, Judgement{Baseline: old, FailOn: FailOnNew})
 		var b strings.Builder
 		if err := r.Text(&b, false); err != nil || strings.Contains(b.String(), "\x1b") {
 			t.Errorf("%v\n%q", err, b.String())

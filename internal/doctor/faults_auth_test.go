@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -133,7 +136,7 @@ func TestHealthyLab(t *testing.T) {
 		if f.Stopped != "" {
 			t.Errorf("with the token %q: %s", token, f.Stopped)
 		}
-		if f.Auth == nil || f.Auth.Resource == nil || len(f.Auth.Servers) != 1 || r.Requests > MaxRequests {
+		if f.Auth == nil || f.Auth.Resource == nil || len(f.Auth.Servers) != 1 || r.Requests > gather.MaxRequests {
 			t.Errorf("%d requests, %+v", r.Requests, f.Auth)
 		}
 	}
@@ -159,7 +162,7 @@ func TestAuthWarnings(t *testing.T) {
 				token, worst = "small", "auth.token_works" // which fails
 			}
 			r := Judge(examine(t, served(t, l.serve), token), Judgement{})
-			warned := slices.ContainsFunc(r.Checks, func(c Check) bool { return c.ID == id && c.Severity == finding.Warn })
+			warned := slices.ContainsFunc(r.Checks, func(c rules.Check) bool { return c.ID == id && c.Severity == finding.Warn })
 			if r.worst().ID != worst || !warned || r.Summary[string(finding.Warn)] != 1 {
 				t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
 			}
@@ -187,53 +190,13 @@ func TestRefresh(t *testing.T) {
 	t.Parallel()
 	for spare, want := range map[string]finding.Severity{"spare": finding.Pass, "spent": finding.Warn} {
 		var rotated string
-		f := examineWith(t, served(t, newLab().serve), Options{Refresh: &Refresh{Token: spare, ClientID: "me", Rotated: func(token string) { rotated = token }}})
+		f := examineWith(t, served(t, newLab().serve), gather.Options{Refresh: &facts.Refresh{Token: spare, ClientID: "me", Rotated: func(token string) { rotated = token }}})
 		r := Judge(f, Judgement{Only: []string{"auth.refresh"}})
 		if r.Checks[0].Severity != want || (rotated == "newer") != (want == finding.Pass) {
 			t.Errorf("%s: %+v, replaced by %q", spare, r.Checks[0], rotated)
 		}
 		if saved, err := json.Marshal(f); err != nil || strings.Contains(string(saved), "newer") || strings.Contains(string(saved), spare) {
 			t.Errorf("%v, the facts hold a token:\n%s", err, saved)
-		}
-	}
-}
-
-// TestOpenServers judges who may list the tools.
-func TestOpenServers(t *testing.T) {
-	t.Parallel()
-	list := &Exchange{Probe: "tools/list", Method: "POST", Status: 200, Message: &Message{Result: []byte(`{}`)}}
-	reads, writes := ToolFact{Annotations: map[string]any{"readOnlyHint": true}}, ToolFact{Name: "drop"}
-	for name, tc := range map[string]struct {
-		f    Facts
-		want finding.Severity
-	}{
-		"this machine":    {Facts{Loopback: true, Tools: &ToolListing{Tools: []ToolFact{writes}}}, finding.Info},
-		"reads only":      {Facts{Tools: &ToolListing{Tools: []ToolFact{reads}}}, finding.Info},
-		"one writes":      {Facts{Tools: &ToolListing{Tools: []ToolFact{reads, writes}}}, finding.Warn},
-		"a token is due":  {Facts{ExpectAuth: true, Loopback: true}, finding.Fail},
-		"not asked again": {Facts{Credentials: true}, finding.Skip},
-	} {
-		tc.f.Exchanges = []*Exchange{list}
-		if got := judgeOpen(&tc.f); got.severity != tc.want {
-			t.Errorf("%s: %s %s, want %s", name, got.severity, got.summary, tc.want)
-		}
-	}
-}
-
-func TestMistakes(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct{ field, value, want string }{
-		"right":       {"Authorization", "Bearer abc", ""},
-		"basic":       {"Authorization", "Basic abc", ""},
-		"twice":       {"Authorization", "Bearer Bearer abc", "the word Bearer"},
-		"quotes":      {"Authorization", `Bearer "abc"`, "quotes"},
-		"no scheme":   {"Authorization", "abc", "Authorization without the word Bearer"},
-		"header name": {"Bearer", "abc", "a header named Bearer instead of Authorization"},
-		"cookie":      {"Cookie", "t=eyJhbGciOi", "the token in Cookie instead of Authorization"},
-		"key":         {"X-Api-Key", "abc", ""},
-	} {
-		if got := strings.Join(mistakesIn(http.Header{tc.field: {tc.value}}), ", "); got != tc.want {
-			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
 }
@@ -284,7 +247,7 @@ func TestInternalAddressesAreNotFetched(t *testing.T) {
 	l := newLab()
 	l.challenge = `Bearer resource_metadata="http://169.254.169.254/latest/meta-data"`
 	f := examine(t, served(t, l.serve), "")
-	x := f.first("resource metadata")
+	x := f.First("resource metadata")
 	if x.Status != 0 || x.Failed == "" || x.Timing.Total > 1000 {
 		t.Errorf("%+v", x)
 	}
@@ -293,10 +256,10 @@ func TestInternalAddressesAreNotFetched(t *testing.T) {
 // An authorization server that the doctor may not connect to is no fault of the server.
 func TestRefusedAuthorizationServer(t *testing.T) {
 	t.Parallel()
-	f := &Facts{Credentials: false, Exchanges: []*Exchange{{Probe: "initialize", Method: "POST", Status: 401}}, Auth: &Auth{
-		Resource: &Resource{Resource: "x", URL: "x"}, Servers: []Metadata{{Asked: "https://10.0.0.1", Refused: true}},
+	f := &facts.Facts{Credentials: false, Exchanges: []*facts.Exchange{{Probe: "initialize", Method: "POST", Status: 401}}, Auth: &facts.Auth{
+		Resource: &facts.Resource{Resource: "x", URL: "x"}, Servers: []facts.Metadata{{Asked: "https://10.0.0.1", Refused: true}},
 	}}
-	if o := judgeServerMetadata(f); o.severity != finding.Skip {
+	if o := rules.JudgeServerMetadata(f); o.Severity != finding.Skip {
 		t.Errorf("%+v", o)
 	}
 }

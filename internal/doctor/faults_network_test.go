@@ -14,6 +14,9 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -64,7 +67,7 @@ func TestVersionsOfHTTP(t *testing.T) {
 			if tc.fails {
 				want = []string{"network.alpn"}
 			}
-			i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.ID == "network.alpn" })
+			i := slices.IndexFunc(r.Checks, func(c rules.Check) bool { return c.ID == "network.alpn" })
 			if !slices.Equal(r.RootCauses, want) || !strings.Contains(r.Checks[i].Summary, tc.want) {
 				t.Errorf("root causes %q, %q\n%s", r.RootCauses, r.Checks[i].Summary, shown(r))
 			}
@@ -104,13 +107,13 @@ func choosy(t *testing.T, accepts func(*tls.ClientHelloInfo) bool) string {
 }
 
 // trusting examines a server whose certificate is that of httptest.
-func trusting(t *testing.T, target string) *Facts {
+func trusting(t *testing.T, target string) *facts.Facts {
 	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := client.Config{Timeout: DefaultDeadline, Origins: []*url.URL{u}, CACert: writeCertificate(t, t.TempDir())}
+	cfg := client.Config{Timeout: gather.DefaultDeadline, Origins: []*url.URL{u}, CACert: writeCertificate(t, t.TempDir())}
 	c, err := client.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +124,7 @@ func trusting(t *testing.T, target string) *Facts {
 		t.Fatal(err)
 	}
 	settings.MinVersion = tls.VersionTLS12
-	return Gather(t.Context(), Options{Target: u, Client: c, TLS: settings, Hold: holdOfTests})
+	return gather.Server(t.Context(), gather.Options{Target: u, Client: c, TLS: settings, Hold: holdOfTests})
 }
 
 // TestListener names the process that listens on this machine, and none elsewhere.
@@ -131,10 +134,10 @@ func TestListener(t *testing.T) {
 	if l := f.Network.Listener; l == nil || l.PID != os.Getpid() {
 		t.Errorf("the listener is %+v, want the process %d", l, os.Getpid())
 	}
-	if o := judgeListener(f); o.severity != finding.Info || !strings.Contains(o.summary, "listens: ") {
+	if o := rules.JudgeListener(f); o.Severity != finding.Info || !strings.Contains(o.Summary, "listens: ") {
 		t.Errorf("%+v", o)
 	}
-	if f = examine(t, exposed(t, ownHost(func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) })), ""); f.Network.Listener != nil || judgeListener(f).severity != finding.Skip {
+	if f = examine(t, exposed(t, ownHost(func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) })), ""); f.Network.Listener != nil || rules.JudgeListener(f).Severity != finding.Skip {
 		t.Errorf("the listener of a server elsewhere: %+v", f.Network.Listener)
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -35,11 +38,11 @@ func batches(m middleware) middleware {
 
 // older is a server whose newest revision is that of March 2025.
 func older(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	body := bytes.ReplaceAll([]byte(bodyOf(r)), []byte(legacy), []byte("2025-03-26"))
+	body := bytes.ReplaceAll([]byte(bodyOf(r)), []byte(facts.Legacy), []byte("2025-03-26"))
 	r.Body = http.NoBody
 	again := r.Clone(r.Context())
 	again.Body, again.ContentLength = readAgain{bytes.NewReader(body)}, int64(len(body))
-	if again.Header.Get(versionHeader) == modern {
+	if again.Header.Get(facts.VersionHeader) == facts.Modern {
 		rpcError(400, -32600)(w, r, next)
 		return
 	}
@@ -57,11 +60,11 @@ func TestNoted(t *testing.T) {
 	t.Parallel()
 	quiet := newLab()
 	delete(quiet.server, "authorization_response_iss_parameter_supported")
-	slow := Options{SlowTool: "search"}
+	slow := gather.Options{SlowTool: "search"}
 	for name, tc := range map[string]struct {
 		m       middleware
 		server  http.Handler // instead of the healthy one
-		options Options
+		options gather.Options
 		id      string
 		want    string // severity and the beginning of the summary
 	}{
@@ -85,7 +88,7 @@ func TestNoted(t *testing.T) {
 				next = healthy()
 			}
 			r := Judge(examineMore(t, through(tc.m, next), tc.options), Judgement{})
-			i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.ID == tc.id })
+			i := slices.IndexFunc(r.Checks, func(c rules.Check) bool { return c.ID == tc.id })
 			if got := string(r.Checks[i].Severity) + " " + r.Checks[i].Summary; !strings.HasPrefix(got, tc.want) {
 				t.Errorf("%q, want %q", got, tc.want)
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
@@ -69,7 +70,7 @@ func ended(m middleware) middleware {
 	var mu sync.Mutex
 	gone := map[string]bool{}
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		id := r.Header.Get(sessionHeader)
+		id := r.Header.Get(facts.SessionHeader)
 		mu.Lock()
 		over := gone[id]
 		gone[id] = over || r.Method == http.MethodDelete
@@ -88,7 +89,7 @@ func strangers(m middleware) middleware {
 	known := map[string]bool{"": true}
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		mu.Lock()
-		mine := known[r.Header.Get(sessionHeader)]
+		mine := known[r.Header.Get(facts.SessionHeader)]
 		mu.Unlock()
 		if !mine {
 			m(w, r, next)
@@ -96,7 +97,7 @@ func strangers(m middleware) middleware {
 		}
 		next.ServeHTTP(&headerWriter{ResponseWriter: w, change: func(h http.Header) {
 			mu.Lock()
-			known[h.Get(sessionHeader)] = true
+			known[h.Get(facts.SessionHeader)] = true
 			mu.Unlock()
 		}}, r)
 	}
@@ -105,23 +106,23 @@ func strangers(m middleware) middleware {
 // oddIDs gives session ids that are not visible ASCII.
 func oddIDs(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	const odd = "é "
-	if id, ok := strings.CutPrefix(r.Header.Get(sessionHeader), odd); ok {
-		r.Header.Set(sessionHeader, id)
+	if id, ok := strings.CutPrefix(r.Header.Get(facts.SessionHeader), odd); ok {
+		r.Header.Set(facts.SessionHeader, id)
 	}
 	next.ServeHTTP(&headerWriter{ResponseWriter: w, change: func(h http.Header) {
-		if id := h.Get(sessionHeader); id != "" {
-			h.Set(sessionHeader, odd+id)
+		if id := h.Get(facts.SessionHeader); id != "" {
+			h.Set(facts.SessionHeader, odd+id)
 		}
 	}}, r)
 }
 
 // stripped is a server behind a proxy that removes the session id.
 func stripped(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	if r.Method == http.MethodPost && !strings.Contains(bodyOf(r), `"initialize"`) && r.Header.Get(versionHeader) != modern {
+	if r.Method == http.MethodPost && !strings.Contains(bodyOf(r), `"initialize"`) && r.Header.Get(facts.VersionHeader) != facts.Modern {
 		http.Error(w, "Mcp-Session-Id header is required", http.StatusBadRequest)
 		return
 	}
-	next.ServeHTTP(&headerWriter{ResponseWriter: w, change: func(h http.Header) { h.Del(sessionHeader) }}, r)
+	next.ServeHTTP(&headerWriter{ResponseWriter: w, change: func(h http.Header) { h.Del(facts.SessionHeader) }}, r)
 }
 
 func protocolFaults() map[string]middleware {
@@ -137,12 +138,12 @@ func protocolFaults() map[string]middleware {
 		"protocol.ids":            when("mcpdiag-1", always(200, "application/json", `{"jsonrpc":"2.0","id":1,"result":{}}`)),
 		"protocol.errors":         when("mcpdiag/unknown", always(500, "text/html", "<h1>Internal Server Error</h1>")),
 		"protocol.caps":           when("tools/list", rpcError(200, mcp.CodeMethodNotFound)),
-		"protocol.version_header": withHeader(versionHeader, "1900-01-01", always(500, "text/plain", "unknown version")),
+		"protocol.version_header": withHeader(facts.VersionHeader, "1900-01-01", always(500, "text/plain", "unknown version")),
 	}
 }
 
-// listening lets m answer the requests for the stream of the revision without sessions.
-func listening(m middleware) middleware { return when(listenMethod, m) }
+// Listening lets m answer the requests for the stream of the revision without sessions.
+func listening(m middleware) middleware { return when(facts.ListenMethod, m) }
 
 // collected holds back the events of a stream where the client accepts an encoding.
 func collected(w http.ResponseWriter, r *http.Request, next http.Handler, encoding string) {

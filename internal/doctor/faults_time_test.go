@@ -15,6 +15,9 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -117,7 +120,7 @@ func TestTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := Judge(examineInMemory(t, open.Addr().String(), tc), Judgement{})
 				for id, want := range tc.want {
-					i := slices.IndexFunc(r.Checks, func(c Check) bool { return c.ID == id })
+					i := slices.IndexFunc(r.Checks, func(c rules.Check) bool { return c.ID == id })
 					if got := string(r.Checks[i].Severity) + " " + r.Checks[i].Summary; !strings.HasPrefix(got, want) {
 						t.Errorf("%s: %q, want %q", id, got, want)
 					}
@@ -132,13 +135,13 @@ func TestTime(t *testing.T) {
 
 // examineInMemory examines a server on which virtual time passes. Something listens
 // at address for real.
-func examineInMemory(t *testing.T, address string, tc timed) *Facts {
+func examineInMemory(t *testing.T, address string, tc timed) *facts.Facts {
 	t.Helper()
 	l := clienttest.NewMemory()
 	srv := &http.Server{IdleTimeout: tc.idle, ReadHeaderTimeout: time.Hour, Handler: through(tc.m, demo.New(demo.Config{SessionTimeout: time.Hour}).Handler())}
 	go func() { _ = srv.Serve(l) }()
 	u := &url.URL{Scheme: "http", Host: address, Path: "/mcp"}
-	c, err := client.New(client.Config{Dial: l.Dial, Timeout: DeepDeadline, Origins: []*url.URL{u}})
+	c, err := client.New(client.Config{Dial: l.Dial, Timeout: gather.DeepDeadline, Origins: []*url.URL{u}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +152,7 @@ func examineInMemory(t *testing.T, address string, tc timed) *Facts {
 	})
 	deadline := time.Duration(0)
 	if tc.deep {
-		deadline = DeepDeadline
+		deadline = gather.DeepDeadline
 	}
-	return Gather(context.Background(), Options{Target: u, Client: c, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Deadline: deadline, Deep: tc.deep})
+	return gather.Server(context.Background(), gather.Options{Target: u, Client: c, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Deadline: deadline, Deep: tc.deep})
 }

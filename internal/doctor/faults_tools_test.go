@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -110,7 +111,7 @@ func TestCalls(t *testing.T) {
 		`"error":{"code":-32603,"message":"a"}`: "fail calling sum ends with the JSON-RPC error -32603",
 	} {
 		m := both(page(list, ""), when("tools/call", always(200, "application/json", `{"jsonrpc":"2.0","id":1,`+answer+`}`)))
-		f := examineWith(t, served(t, m), Options{Call: &Call{}})
+		f := examineWith(t, served(t, m), gather.Options{Call: &gather.Call{}})
 		c := Judge(f, Judgement{Only: []string{"tools.call"}}).Checks[0]
 		if got := string(c.Severity) + " " + c.Summary; !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s, want %s", answer, got, want)
@@ -119,7 +120,7 @@ func TestCalls(t *testing.T) {
 			t.Errorf("%v: the facts hold the result", err)
 		}
 	}
-	f := examineWith(t, served(t, nil), Options{Call: &Call{Name: "missing"}})
+	f := examineWith(t, served(t, nil), gather.Options{Call: &gather.Call{Name: "missing"}})
 	if c := Judge(f, Judgement{Only: []string{"tools.call"}}).Checks[0]; c.Severity != finding.Skip || !strings.Contains(c.Summary, `no tool "missing"`) {
 		t.Errorf("%s %s", c.Severity, c.Summary)
 	}
@@ -153,57 +154,6 @@ func gzipped(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	})(w, r, next)
 }
 
-func TestCheckEvents(t *testing.T) {
-	t.Parallel()
-	for body, want := range map[string][2]string{
-		"event: message\ndata: {}\n\n":         {},
-		": c\r\n\r\ndata: {}\r\n\r\n":          {},
-		"data: a\ndata: b":                     {},
-		"data: {}\n":                           {"no blank line", ""},
-		"data: {\n\"a\":1}\n\n":                {"a line of a message", ""},
-		"\xef\xbb\xbfdata: {}\n\n":             {"", "byte order mark"},
-		"data: {}\r\n\n":                       {"", "lines end"},
-		"datum: {}\ndata: {}\n\n":              {"", "field \"datum\""},
-		"id: 1\nretry: 5\nevent: x\n\n: x\n\n": {},
-	} {
-		broken, odd := checkEvents([]byte(body), !strings.HasSuffix(body, "b"))
-		got := [2]string{strings.Join(broken, "; "), strings.Join(odd, "; ")}
-		for i := range got {
-			if (got[i] == "") != (want[i] == "") || !strings.Contains(got[i], want[i]) {
-				t.Errorf("%q: %q, want %q", body, got, want)
-			}
-		}
-	}
-}
-
-// FuzzCheckEvents checks any stream.
-func FuzzCheckEvents(f *testing.F) {
-	f.Add([]byte("data: {}\r\n\n\xef"), true)
-	f.Fuzz(func(t *testing.T, body []byte, ended bool) {
-		broken, odd := checkEvents(body, ended)
-		if len(broken) > 3 || len(odd) > 3 || strings.ContainsAny(strings.Join(append(broken, odd...), ""), "\x1b\n") {
-			t.Errorf("%q %q", broken, odd)
-		}
-	})
-}
-
-// TestPath names the hops on the way.
-func TestPath(t *testing.T) {
-	t.Parallel()
-	for want, header := range map[string]http.Header{
-		"":                  {"Server": {"uvicorn"}},
-		"Nginx":             {"Server": {"nginx/1.24.0 (Ubuntu)"}},
-		"Cloudflare":        {"Cf-Ray": {"1"}, "Server": {"cloudflare"}},
-		"AWS load balancer": {"Set-Cookie": {"AWSALB"}},
-		"Caddy, Envoy":      {"Via": {"1.1 Caddy"}, "Server": {"envoy"}},
-	} {
-		f := &Facts{Target: "http://a/mcp", Exchanges: []*Exchange{{URL: "http://a/x", Header: header}, {URL: "http://b/", Header: http.Header{"Server": {"haproxy"}}}}}
-		if got := strings.Join(f.path(), ", "); got != want {
-			t.Errorf("%v: %q, want %q", header, got, want)
-		}
-	}
-}
-
 // TestSlowStart waits a little longer for initialize, and has time left for the rest.
 func TestSlowStart(t *testing.T) {
 	t.Parallel()
@@ -213,37 +163,7 @@ func TestSlowStart(t *testing.T) {
 		next.ServeHTTP(w, r)
 	}))
 	f := examineWithin(t, target, "", 2*time.Second)
-	if !f.legacy() || f.Seconds > 3.5 || !f.first("prompts/list").sent() || f.Ended != f.Sessions {
-		t.Errorf("%.1f s, %s, %+v", f.Seconds, f.Stopped, f.first("initialize"))
-	}
-}
-
-func TestRateLimit(t *testing.T) {
-	t.Parallel()
-	for field, want := range map[string]rateLimit{
-		`"n";q=100;w=60`: {limit: 100, remaining: -1, window: 60, text: `"n";q=100;w=60`},
-	} {
-		if got, ok := rateLimitOf(http.Header{"Ratelimit-Policy": {field}}); !ok || got != want {
-			t.Errorf("%s: %+v", field, got)
-		}
-	}
-}
-
-func TestSchemas(t *testing.T) {
-	t.Parallel()
-	for schema, want := range map[string]string{
-		`{"type":"object"}`: "",
-		`[]`:                "the schema is not an object",
-		`{"type":"array"}`:  `the type of the root is "array", not "object"`,
-		`{"type":"object","properties":{"a":{"type":"strng"}}}`:                                                        `unknown type "strng"`,
-		`{"type":"object","properties":{"a":{"type":["string","null"]}}}`:                                              "",
-		`{"type":"object","properties":[]}`:                                                                            "properties is not an object",
-		`{"type":"object","required":"a"}`:                                                                             "required is not a list of names",
-		`{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"$ref":"#/$defs/x","type":"string"}}}`: "",
-		`{"type":"object","properties":{"a":{"items":"string"}}}`:                                                      `"string" is not a schema`,
-	} {
-		if got, _ := checkSchema([]byte(schema)); got != want {
-			t.Errorf("%s: %q, want %q", schema, got, want)
-		}
+	if !f.SpeaksLegacy() || f.Seconds > 3.5 || !f.First("prompts/list").WasSent() || f.Ended != f.Sessions {
+		t.Errorf("%.1f s, %s, %+v", f.Seconds, f.Stopped, f.First("initialize"))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 )
 
 // maxGrowth is how much memory a hostile server may cost.
@@ -76,7 +79,7 @@ func growth(f func()) int64 {
 }
 
 // endsInBounds wants an end within the budget, and no credential in the facts.
-func endsInBounds(t *testing.T, target string) *Facts {
+func endsInBounds(t *testing.T, target string) *facts.Facts {
 	t.Helper()
 	o := withToken("sentinel-token")
 	o.Deadline = 2 * time.Second
@@ -90,7 +93,7 @@ func endsInBounds(t *testing.T, target string) *Facts {
 	if err != nil || bytes.Contains(saved, []byte("sentinel-token")) || strings.Contains(text.String(), "sentinel-token") {
 		t.Errorf("%v, or the token is in the facts or in the text", err)
 	}
-	if f.Seconds > 6 || r.Requests > MaxRequests {
+	if f.Seconds > 6 || r.Requests > gather.MaxRequests {
 		t.Errorf("%.1f s, %d requests", f.Seconds, r.Requests)
 	}
 	return f
@@ -109,7 +112,7 @@ func TestHostileMemory(t *testing.T) {
 		"metadata of an endless size": (&lab{status: 401, challenge: newLab().challenge, well: forever("application/json", `{"resource":`)}).serve,
 	} {
 		target := served(t, m)
-		var f *Facts
+		var f *facts.Facts
 		if grew := growth(func() { f = endsInBounds(t, target) }); grew > maxGrowth {
 			t.Errorf("%s: %d MiB more than before", name, grew>>20)
 		} else {
@@ -197,7 +200,7 @@ func TestMutatedFacts(t *testing.T) {
 			mutate(doc, random)
 		}
 		changed, _ := json.Marshal(doc)
-		var f Facts
+		var f facts.Facts
 		if json.Unmarshal(changed, &f) != nil {
 			continue
 		}
@@ -222,7 +225,7 @@ func mutate(v any, r *rand.Rand) {
 	odd := []any{nil, "", "\x1b[2J\u202e", -1.0, 1e18, 0.0, true, []any{}, map[string]any{}, "http://[::1]:x/%zz", "99999999999"}
 	switch node := v.(type) {
 	case map[string]any:
-		keys := sortedKeys(node)
+		keys := slices.Sorted(maps.Keys(node))
 		if len(keys) == 0 {
 			return
 		}

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 )
 
 // TestHostileServers wants an end within the budget, whatever a server sends, and
@@ -50,7 +53,7 @@ func TestHostileServers(t *testing.T) {
 			if strings.ContainsAny(text.String(), "\x1b\a\u202e") {
 				t.Errorf("a terminal would obey:\n%q", text.String())
 			}
-			if r.Requests > MaxRequests || f.Seconds > DefaultDeadline.Seconds()+2 || f.Ended < f.Sessions {
+			if r.Requests > gather.MaxRequests || f.Seconds > gather.DefaultDeadline.Seconds()+2 || f.Ended < f.Sessions {
 				t.Errorf("%d requests, %.1f s, %d of %d sessions ended", r.Requests, f.Seconds, f.Ended, f.Sessions)
 			}
 			if saved, err := json.Marshal(f); err != nil || len(saved) > 32<<20 {
@@ -71,7 +74,7 @@ func TestFactsHoldNoSecrets(t *testing.T) {
 		next.ServeHTTP(&headerWriter{ResponseWriter: w, change: func(h http.Header) {
 			mu.Lock()
 			defer mu.Unlock()
-			if id := h.Get(sessionHeader); id != "" {
+			if id := h.Get(facts.SessionHeader); id != "" {
 				secrets = append(secrets, id)
 			}
 		}}, r)
@@ -98,21 +101,21 @@ func TestCertificates(t *testing.T) {
 	at := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
 	days := func(n int) time.Time { return at.AddDate(0, 0, n) }
 	for name, tc := range map[string]struct {
-		h    Handshake
+		h    facts.Handshake
 		want string // id of the worst check, "" for none
 		text string
 	}{
-		"valid":            {Handshake{NotBefore: days(-10), NotAfter: days(80)}, "", ""},
-		"expired":          {Handshake{NotBefore: days(-90), NotAfter: days(-1), Invalid: "x", Kind: kindExpired}, "network.tls", "has expired"},
-		"another name":     {Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: kindName}, "network.tls", "another name"},
-		"no intermediate":  {Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: kindChain}, "network.tls", "without the intermediate"},
-		"TLS 1.0":          {Handshake{NotBefore: days(-10), NotAfter: days(80), Version: "TLS 1.0"}, "network.tls", "only TLS 1.0"},
-		"a week left":      {Handshake{NotBefore: days(-300), NotAfter: days(7)}, "network.cert_days", "in 7 of 307 days"},
-		"47 days, 15 left": {Handshake{NotBefore: days(-32), NotAfter: days(15)}, "network.cert_days", "in 15 of 47 days"},
-		"47 days, 20 left": {Handshake{NotBefore: days(-27), NotAfter: days(20)}, "", ""},
+		"valid":            {facts.Handshake{NotBefore: days(-10), NotAfter: days(80)}, "", ""},
+		"expired":          {facts.Handshake{NotBefore: days(-90), NotAfter: days(-1), Invalid: "x", Kind: facts.KindExpired}, "network.tls", "has expired"},
+		"another name":     {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: facts.KindName}, "network.tls", "another name"},
+		"no intermediate":  {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: facts.KindChain}, "network.tls", "without the intermediate"},
+		"TLS 1.0":          {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Version: "TLS 1.0"}, "network.tls", "only TLS 1.0"},
+		"a week left":      {facts.Handshake{NotBefore: days(-300), NotAfter: days(7)}, "network.cert_days", "in 7 of 307 days"},
+		"47 days, 15 left": {facts.Handshake{NotBefore: days(-32), NotAfter: days(15)}, "network.cert_days", "in 15 of 47 days"},
+		"47 days, 20 left": {facts.Handshake{NotBefore: days(-27), NotAfter: days(20)}, "", ""},
 	} {
 		tc.h.Address = "192.0.2.1:443"
-		f := &Facts{Target: "https://a.example/mcp", At: at, Network: Network{Host: "a.example", Addresses: []Address{{Address: "192.0.2.1:443", Outcome: outcomeOK}}, TLS: []Handshake{tc.h}}}
+		f := &facts.Facts{Target: "https://a.example/mcp", At: at, Network: facts.Network{Host: "a.example", Addresses: []facts.Address{{Address: "192.0.2.1:443", Outcome: facts.OutcomeOK}}, TLS: []facts.Handshake{tc.h}}}
 		r := Judge(f, Judgement{Only: []string{"network.tls", "network.cert_days"}})
 		if got := r.worst(); got.ID != tc.want || !strings.Contains(got.Summary, tc.text) {
 			t.Errorf("%s: %s %q, want %s %q", name, got.ID, got.Summary, tc.want, tc.text)

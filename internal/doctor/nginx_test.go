@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 )
 
 // nginxHop is a server of nginx in front of one or two healthy servers.
@@ -186,7 +187,7 @@ func TestNginx(t *testing.T) {
 				t.Fatal(err)
 			}
 			tlsConfig.MinVersion = tls.VersionTLS12
-			r := Judge(Gather(t.Context(), Options{Target: u, Client: c, TLS: tlsConfig, Hold: 300 * time.Millisecond}), Judgement{})
+			r := Judge(gather.Server(t.Context(), gather.Options{Target: u, Client: c, TLS: tlsConfig, Hold: 300 * time.Millisecond}), Judgement{})
 			named := len(r.RootCauses) == 1 && slices.Contains(h.want, r.RootCauses[0])
 			if len(h.want) == 0 && len(r.RootCauses) > 0 || len(h.want) > 0 && !named {
 				t.Errorf("root causes %q, want one of %q\n%s", r.RootCauses, h.want, shown(r))

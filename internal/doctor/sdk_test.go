@@ -10,6 +10,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
 
@@ -69,7 +70,7 @@ func TestGoSDK(t *testing.T) {
 			s := httptest.NewServer(mcp.NewStreamableHTTPHandler(get, o))
 			t.Cleanup(s.Close)
 			r := Judge(examine(t, s.URL+"/mcp", ""), Judgement{})
-			wrong := slices.DeleteFunc(slices.Clone(r.Checks), func(c Check) bool { return c.Severity != finding.Fail })
+			wrong := slices.DeleteFunc(slices.Clone(r.Checks), func(c rules.Check) bool { return c.Severity != finding.Fail })
 			if len(wrong) > 0 {
 				t.Errorf("false failures\n%s", shown(r))
 			}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -68,13 +69,13 @@ func ReadServers(data []byte, folder string, getenv func(string) string) ([]Serv
 	fill := placeholders{getenv, folder}
 	var list []Server
 	for _, part := range []map[string]hostEntry{f.MCPServers, f.Servers, f.MCP.Servers} {
-		for _, name := range sortedKeys(part) {
+		for _, name := range slices.Sorted(maps.Keys(part)) {
 			list = append(list, fill.server(name, part[name]))
 		}
 	}
-	for _, project := range sortedKeys(f.Projects) {
+	for _, project := range slices.Sorted(maps.Keys(f.Projects)) {
 		part := f.Projects[project].MCPServers
-		for _, name := range sortedKeys(part) {
+		for _, name := range slices.Sorted(maps.Keys(part)) {
 			s := fill.server(name, part[name])
 			s.Name += " (" + report.Cell(filepath.Base(project), 40) + ")"
 			list = append(list, s)
@@ -223,7 +224,7 @@ func (s Server) secrets() client.Secrets {
 }
 
 // Redact returns facts without the values of the server's environment and header.
-func (s Server) Redact(f *Facts) (*Facts, error) {
+func (s Server) Redact(f *facts.Facts) (*facts.Facts, error) {
 	var tree any
 	data, err := json.Marshal(f)
 	if err == nil {
@@ -235,7 +236,7 @@ func (s Server) Redact(f *Facts) (*Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	var clean Facts
+	var clean facts.Facts
 	return &clean, json.Unmarshal(data, &clean)
 }
 

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 )
 
 // TestReadServers reads the files of each host.
@@ -61,15 +63,15 @@ func TestReadServers(t *testing.T) {
 func TestServerRedact(t *testing.T) {
 	t.Parallel()
 	s := Server{Env: []string{"API_KEY=sentinel-1", "WORD=exchanges"}, Header: map[string][]string{"Authorization": {"Bearer sentinel-2"}}}
-	f := &Facts{Target: "x", Stdio: &Stdio{Stderr: "bad key sentinel-1"}, Exchanges: []*Exchange{{
-		Probe: "initialize", Method: "POST", Body: "sentinel-2", Message: &Message{Result: json.RawMessage(`{"exchanges":"sentinel-1"}`)},
+	f := &facts.Facts{Target: "x", Stdio: &facts.Stdio{Stderr: "bad key sentinel-1"}, Exchanges: []*facts.Exchange{{
+		Probe: "initialize", Method: "POST", Body: "sentinel-2", Message: &facts.Message{Result: json.RawMessage(`{"exchanges":"sentinel-1"}`)},
 	}}}
 	clean, err := s.Redact(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	data, err := json.Marshal(clean)
-	if err != nil || strings.Contains(string(data), "sentinel") || clean.first("initialize").Method != "POST" || !strings.Contains(string(data), `"exchanges":[`) {
+	if err != nil || strings.Contains(string(data), "sentinel") || clean.First("initialize").Method != "POST" || !strings.Contains(string(data), `"exchanges":[`) {
 		t.Errorf("%v %s", err, data)
 	}
 }

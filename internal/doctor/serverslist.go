@@ -34,7 +34,7 @@ func JudgeServers(file string, servers []ServerResult, how Judgement) *ServerRes
 	return &ServerResults{Schema: ServersSchema, File: report.Line(file), Servers: servers, how: how}
 }
 
-// severity returns how bad a server is.
+// Severity returns how bad a server is.
 func (s ServerResult) severity() finding.Severity {
 	if s.Result == nil {
 		return finding.Skip
@@ -59,7 +59,7 @@ func (r *ServerResults) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
 	for _, s := range r.Servers {
 		m := marks[s.severity()]
-		fmt.Fprintf(&b, " %s  %-*s  %s\n", paint.Paint(m.style, m.word), width, s.Name, cutWords(report.Line(s.headline()), r.how.width()-width-len(" ✗ FAIL  ")))
+		fmt.Fprintf(&b, " %s  %-*s  %s\n", paint.Paint(m.style, m.word), width, s.Name, report.CutWords(report.Line(s.headline()), r.how.width()-width-len(" ✗ FAIL  ")))
 	}
 	for _, s := range r.Servers {
 		if s.severity() != finding.Fail && !r.how.Verbose || s.Result == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -43,7 +44,7 @@ func stdioServer(fault string) {
 	case "stdio.stdout":
 		fmt.Println("Server listening on stdio")
 	case "stdio.env":
-		if path, _ := minimalEnvironment(); os.Getenv("PATH") == path {
+		if path, _ := gather.MinimalEnvironment(); os.Getenv("PATH") == path {
 			fmt.Fprintln(os.Stderr, "Error: cannot find the database")
 			os.Exit(7)
 		}
@@ -99,7 +100,7 @@ func TestStdioFaults(t *testing.T) {
 			if id == "stdio.silent" {
 				deadline = time.Second
 			}
-			f := GatherCommand(t.Context(), CommandOptions{Args: []string{self, "stdio-server", id}, Deadline: deadline, Minimal: id == "stdio.env" || id == "none"})
+			f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", id}, Deadline: deadline, Minimal: id == "stdio.env" || id == "none"})
 			r := Judge(f, Judgement{})
 			switch id {
 			case "none":
@@ -121,7 +122,7 @@ func TestStdioFaults(t *testing.T) {
 
 func TestNoSuchCommand(t *testing.T) {
 	t.Parallel()
-	r := Judge(GatherCommand(t.Context(), CommandOptions{Args: []string{"no-such-command-of-mcpdiag"}, Deadline: time.Second}), Judgement{})
+	r := Judge(gather.Command(t.Context(), gather.CommandOptions{Args: []string{"no-such-command-of-mcpdiag"}, Deadline: time.Second}), Judgement{})
 	if r.Verdict != Unreachable || !slices.Equal(r.RootCauses, []string{"stdio.start"}) {
 		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -190,8 +191,8 @@ func (p *sheet) groups() {
 		skipped = nil
 	}
 	for _, name := range p.groupNames() {
-		all := slices.DeleteFunc(slices.Clone(p.Checks), func(c Check) bool { return c.Group != name })
-		problems := slices.DeleteFunc(slices.Clone(all), func(c Check) bool { return c.Severity != finding.Warn && c.Severity != finding.Fail })
+		all := slices.DeleteFunc(slices.Clone(p.Checks), func(c rules.Check) bool { return c.Group != name })
+		problems := slices.DeleteFunc(slices.Clone(all), func(c rules.Check) bool { return c.Severity != finding.Warn && c.Severity != finding.Fail })
 		if p.how.Verbose {
 			problems = all
 		}
@@ -218,12 +219,12 @@ func (p *sheet) groups() {
 }
 
 // groupLine returns the facts of a group without problems.
-func groupLine(all []Check) (finding.Severity, string) {
+func groupLine(all []rules.Check) (finding.Severity, string) {
 	passed, facts := 0, []string{}
 	for _, c := range all {
 		if c.Severity == finding.Pass || c.Severity == finding.Info {
 			passed++
-			if c.shows {
+			if c.Shows {
 				facts = append(facts, c.Summary)
 			}
 		}
@@ -237,19 +238,7 @@ func groupLine(all []Check) (finding.Severity, string) {
 	return finding.Pass, strings.Join(facts, ", ")
 }
 
-// cutWords shortens s to width columns. The cut is between words, and is marked.
-func cutWords(s string, width int) string {
-	if report.Width(s) <= width {
-		return s
-	}
-	s = strings.TrimSuffix(report.Cut(s, width), "…")
-	if at := strings.LastIndexByte(s, ' '); at > len(s)/2 {
-		s = s[:at]
-	}
-	return strings.TrimRight(s, " ,;:(") + "…"
-}
-
-func (p *sheet) problem(c Check) {
+func (p *sheet) problem(c rules.Check) {
 	known := ""
 	if c.Known {
 		known = " (the baseline has it, too)"
@@ -267,7 +256,7 @@ func (p *sheet) problem(c Check) {
 		if e.Source != "" {
 			text = e.Source + " → " + e.Text
 		}
-		p.detail("", cutWords(report.Line(text), evidenceLines*(p.width-len(indent))))
+		p.detail("", report.CutWords(report.Line(text), evidenceLines*(p.width-len(indent))))
 	}
 	p.detail("Fix: ", c.Hint)
 	p.detail("Next: ", c.Next)

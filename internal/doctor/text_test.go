@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -43,13 +45,13 @@ func TestOldSSE(t *testing.T) {
 // lines, the checks alone.
 func TestNotChecked(t *testing.T) {
 	t.Parallel()
-	r := &Result{Checks: []Check{
+	r := &Result{Checks: []rules.Check{
 		{Finding: finding.Finding{ID: "http.a", Group: "http"}},
-		{Finding: finding.Finding{ID: "http.b", Group: "http", Severity: finding.Skip, Summary: "not asked: x"}, unasked: true},
-		{Finding: finding.Finding{ID: "tools.a", Group: "tools", Severity: finding.Skip}, unasked: true, CausedBy: "session.affinity"},
+		{Finding: finding.Finding{ID: "http.b", Group: "http", Severity: finding.Skip, Summary: "not asked: x"}, Unasked: true},
+		{Finding: finding.Finding{ID: "tools.a", Group: "tools", Severity: finding.Skip}, Unasked: true, CausedBy: "session.affinity"},
 		{Finding: finding.Finding{ID: "auth.a", Group: "auth", Severity: finding.Skip, Summary: "the server wants no token"}},
 	}}
-	r.notChecked(&Facts{})
+	r.notChecked(&facts.Facts{})
 	if want := []string{"tools 1 (because of session.affinity)", "http 1 (not asked: x)"}; !slices.Equal(r.NotChecked[:2], want) || len(r.NotChecked) != 5 {
 		t.Errorf("%q", r.NotChecked)
 	}
@@ -108,9 +110,9 @@ func TestWebPages(t *testing.T) {
 		"<title>Welcome to nginx!</title>":       `the answer is a web page ("Welcome to nginx!"), not MCP`,
 		"<html>blogin</html>":                    "the answer is a web page, not MCP",
 	} {
-		o := judgeWebPage(&Exchange{URL: "https://a.example/mcp", Body: body})
-		if o.summary != want || !strings.Contains(o.hint, " /mcp ") && !strings.Contains(o.hint, " /mcp:") {
-			t.Errorf("%s: %q, %q", body, o.summary, o.hint)
+		o := rules.JudgeWebPage(&facts.Exchange{URL: "https://a.example/mcp", Body: body})
+		if o.Summary != want || !strings.Contains(o.Hint, " /mcp ") && !strings.Contains(o.Hint, " /mcp:") {
+			t.Errorf("%s: %q, %q", body, o.Summary, o.Hint)
 		}
 	}
 }
@@ -119,22 +121,22 @@ func TestWebPages(t *testing.T) {
 func TestLongAnswers(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		x    Exchange
+		x    facts.Exchange
 		want string
 	}{
-		{Exchange{}, "skip no call"},
-		{Exchange{Status: 504, Timing: Millis{Total: 60_100}}, "warn a call is cut off after 60 s, a usual limit of nginx"},
-		{Exchange{Failed: "connection reset", Timing: Millis{Total: 42_000}}, "warn a call is cut off after 42 s"},
-		{Exchange{Failed: "no answer within 5m", Timing: Millis{Total: 300_000}}, "skip the call did not"},
-		{Exchange{Status: 200, Message: &Message{Result: []byte("{}")}, Timing: Millis{Total: 9_000}}, "pass an answer after 9 s"},
+		{facts.Exchange{}, "skip no call"},
+		{facts.Exchange{Status: 504, Timing: facts.Millis{Total: 60_100}}, "warn a call is cut off after 60 s, a usual limit of nginx"},
+		{facts.Exchange{Failed: "connection reset", Timing: facts.Millis{Total: 42_000}}, "warn a call is cut off after 42 s"},
+		{facts.Exchange{Failed: "no answer within 5m", Timing: facts.Millis{Total: 300_000}}, "skip the call did not"},
+		{facts.Exchange{Status: 200, Message: &facts.Message{Result: []byte("{}")}, Timing: facts.Millis{Total: 9_000}}, "pass an answer after 9 s"},
 	} {
-		f := &Facts{}
+		f := &facts.Facts{}
 		if tc.x.Timing.Total > 0 {
 			tc.x.Probe, tc.x.Method = "slow call", http.MethodPost
-			f.Exchanges = []*Exchange{&tc.x}
+			f.Exchanges = []*facts.Exchange{&tc.x}
 		}
-		o := judgeLong(f)
-		if got := string(o.severity) + " " + o.summary; !strings.HasPrefix(got, tc.want) {
+		o := rules.JudgeLong(f)
+		if got := string(o.Severity) + " " + o.Summary; !strings.HasPrefix(got, tc.want) {
 			t.Errorf("%+v: %s, want %s", tc.x, got, tc.want)
 		}
 	}
@@ -148,7 +150,7 @@ func TestCutWords(t *testing.T) {
 		"one, two, three, four":     "one, two, three…",
 		strings.Repeat("x", 30):     strings.Repeat("x", 17) + "…",
 	} {
-		if got := cutWords(in, 18); got != want {
+		if got := report.CutWords(in, 18); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -160,7 +162,7 @@ func TestOneCauseOfLostSessions(t *testing.T) {
 	lost := rpcError(400, -32000)
 	for want, m := range map[string]middleware{"session.delete": both(strangers(lost), ended(lost)), "session.unknown": stateless} {
 		r := Judge(examine(t, served(t, m), ""), Judgement{})
-		problems := slices.DeleteFunc(slices.Clone(r.Checks), func(c Check) bool { return c.Severity.Compare(finding.Warn) < 0 })
+		problems := slices.DeleteFunc(slices.Clone(r.Checks), func(c rules.Check) bool { return c.Severity.Compare(finding.Warn) < 0 })
 		if len(problems) != 1 || problems[0].ID != want {
 			t.Errorf("want %s only:\n%s", want, shown(r))
 		}
@@ -180,7 +182,7 @@ func stateless(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	switch {
 	case r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
-	case strings.Contains(body, `"id":1,"method":"ping"`) && r.Header.Get("Origin") == "" && r.Header.Get(versionHeader) == legacy:
+	case strings.Contains(body, `"id":1,"method":"ping"`) && r.Header.Get("Origin") == "" && r.Header.Get(facts.VersionHeader) == facts.Legacy:
 		always(200, "application/json", `{"jsonrpc":"2.0","id":1,"result":{}}`)(w, r, next)
 	default:
 		next.ServeHTTP(w, r)

@@ -2,10 +2,13 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -48,7 +51,7 @@ type Result struct {
 	Headline   string          `json:"headline"`
 	Summary    map[string]int  `json:"summary"` // number of checks by severity
 	RootCauses []string        `json:"root_causes"`
-	Checks     []Check         `json:"results"`
+	Checks     []rules.Check   `json:"results"`
 	Clients    []ClientView    `json:"clients,omitempty"`
 	Observed   Observed        `json:"observed"`
 	NotChecked []string        `json:"not_checked"`
@@ -63,12 +66,12 @@ type Result struct {
 }
 
 // Judge applies the rules to facts.
-func Judge(f *Facts, how Judgement) *Result {
+func Judge(f *facts.Facts, how Judgement) *Result {
 	r := &Result{
 		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
 		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
 	}
-	done := judgeAll(f)
+	done := rules.JudgeAll(f)
 	r.Checks = how.choose(done)
 	r.Clients, r.Observed = judgeClients(f, done), observe(f)
 	if how.Client != "" {
@@ -91,7 +94,7 @@ func Judge(f *Facts, how Judgement) *Result {
 
 // choose returns the checks to show and to count: those that were selected, and the
 // failures that kept them from taking place.
-func (how Judgement) choose(done []Check) (chosen []Check) {
+func (how Judgement) choose(done []rules.Check) (chosen []rules.Check) {
 	causes := map[string]bool{}
 	for _, c := range done {
 		if how.selects(c.ID) && c.CausedBy != "" {
@@ -110,9 +113,11 @@ func (how Judgement) selects(id string) bool {
 	return (len(how.Only) == 0 || matchesAny(how.Only, id)) && !matchesAny(how.Skip, id)
 }
 
-func (r *Result) verdict(f *Facts) finding.Verdict {
+func (r *Result) verdict(f *facts.Facts) finding.Verdict {
 	switch {
-	case slices.ContainsFunc(r.RootCauses, func(id string) bool { return group(id) == "network" || id == "http.answer" || id == "stdio.start" }):
+	case slices.ContainsFunc(r.RootCauses, func(id string) bool {
+		return rules.Group(id) == "network" || id == "http.answer" || id == "stdio.start"
+	}):
 		return Unreachable
 	case len(r.RootCauses) > 0:
 		return Sick
@@ -120,7 +125,7 @@ func (r *Result) verdict(f *Facts) finding.Verdict {
 		return Degraded
 	case r.Summary[string(finding.Pass)]+r.Summary[string(finding.Info)] == 0:
 		return NotChecked
-	case f.needsToken():
+	case f.NeedsToken():
 		return NoToken
 	}
 	return Healthy
@@ -145,8 +150,8 @@ func (r *Result) headline() string {
 }
 
 // worst returns the first failure, else the first warning.
-func (r *Result) worst() *Check {
-	found := &Check{}
+func (r *Result) worst() *rules.Check {
+	found := &rules.Check{}
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		if c.Severity == finding.Fail {
@@ -165,11 +170,11 @@ type notLooked struct {
 	groups map[string]int
 }
 
-// text lists the groups, or how many checks they are.
+// Text lists the groups, or how many checks they are.
 func (m notLooked) text(short bool) string {
 	var groups []string
 	all := 0
-	for _, name := range sortedKeys(m.groups) {
+	for _, name := range slices.Sorted(maps.Keys(m.groups)) {
 		groups = append(groups, fmt.Sprintf("%s %d", name, m.groups[name]))
 		all += m.groups[name]
 	}
@@ -189,8 +194,8 @@ func (r *Result) missed(short bool) []string {
 }
 
 // notChecked notes which checks did not take place, and what else was not looked at.
-func (r *Result) notChecked(f *Facts) {
-	r.notLooked, r.beyond = missedGroups(r.Checks), f.beyond(r.how.Tool)
+func (r *Result) notChecked(f *facts.Facts) {
+	r.notLooked, r.beyond = missedGroups(r.Checks), beyond(f, r.how.Tool)
 	if f.Stopped != "" && len(r.notLooked) == 0 { // else it is the reason
 		r.beyond = append(r.beyond, "stopped early: "+f.Stopped)
 	}
@@ -201,7 +206,7 @@ func (r *Result) notChecked(f *Facts) {
 }
 
 // beyond lists observations that take a flag of their own, or another command.
-func (f *Facts) beyond(tool bool) []string {
+func beyond(f *facts.Facts, tool bool) []string {
 	b := f.Behaviour
 	called := f.Call != nil && f.Call.Tool != "" || b != nil && b.Tool != ""
 	var list []string
@@ -227,10 +232,10 @@ func (f *Facts) beyond(tool bool) []string {
 }
 
 // missedGroups counts the checks that did not take place, by reason and group.
-func missedGroups(checks []Check) []notLooked {
+func missedGroups(checks []rules.Check) []notLooked {
 	missed := map[string]map[string]int{}
 	for _, c := range checks {
-		if !c.unasked {
+		if !c.Unasked {
 			continue
 		}
 		reason := c.Summary
@@ -243,7 +248,7 @@ func missedGroups(checks []Check) []notLooked {
 		missed[reason][c.Group]++
 	}
 	var list []notLooked
-	for _, reason := range sortedKeys(missed) {
+	for _, reason := range slices.Sorted(maps.Keys(missed)) {
 		list = append(list, notLooked{reason, missed[reason]})
 	}
 	return list
@@ -281,8 +286,8 @@ type Listing struct {
 // Listings lists all checks in their order.
 func Listings() []Listing {
 	var list []Listing
-	for _, r := range table() {
-		list = append(list, Listing{r.id, r.title, r.reference, r.fails, r.needs})
+	for _, r := range rules.Table() {
+		list = append(list, Listing{r.ID, r.Title, r.Reference, r.Fails, r.Needs})
 	}
 	return list
 }
@@ -290,8 +295,8 @@ func Listings() []Listing {
 // CheckPatterns returns an error for a pattern that selects no check.
 func CheckPatterns(patterns []string) error {
 	var known []string
-	for _, r := range table() {
-		known = append(known, r.id, group(r.id))
+	for _, r := range rules.Table() {
+		known = append(known, r.ID, rules.Group(r.ID))
 	}
 	for _, p := range patterns {
 		if !slices.ContainsFunc(known, func(id string) bool { return matchesAny([]string{p}, id) }) {

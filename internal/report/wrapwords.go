@@ -1,5 +1,7 @@
 package report
 
+import "strings"
+
 // WrapWords joins words with sep into lines of at most width columns. A word that is
 // wider than a line is cut.
 func WrapWords(words []string, sep string, width int) []string {
@@ -27,4 +29,16 @@ func CellEnd(s string, width int) string {
 			return "…" + string(end[len(end)-used+1:])
 		}
 	}
+}
+
+// CutWords shortens s to width columns. The cut is between words, and is marked.
+func CutWords(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	s = strings.TrimSuffix(Cut(s, width), "…")
+	if at := strings.LastIndexByte(s, ' '); at > len(s)/2 {
+		s = s[:at]
+	}
+	return strings.TrimRight(s, " ,;:(") + "…"
 }

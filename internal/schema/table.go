@@ -10,6 +10,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps/metrics"
 	"github.com/mcpdiag/mcpdiag/internal/diff"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/flame"
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
@@ -36,7 +37,7 @@ var Commands = []Command{
 	{"deps", "What the servers that an MCP server depends on were found to do.", reflect.TypeFor[deps.Result]()},
 	{"diff", "Two moments of a server compared.", reflect.TypeFor[diff.Result]()},
 	{"doctor", "What is wrong with a server.", reflect.TypeFor[doctor.Result]()},
-	{"doctor facts", "What was observed (doctor --save).", reflect.TypeFor[doctor.Facts]()},
+	{"doctor facts", "What was observed (doctor --save).", reflect.TypeFor[facts.Facts]()},
 	{"flame", "Stacks merged, with what stands out.", reflect.TypeFor[flame.Result]()},
 	{"flame sandwich", "Callers and callees of one function (flame --sandwich).", reflect.TypeFor[flame.Sandwich]()},
 	{"heap", "Objects that stay in memory, and what holds them.", reflect.TypeFor[heap.Result]()},

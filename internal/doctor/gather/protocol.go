@@ -1,0 +1,190 @@
+package gather
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"net/http"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+)
+
+// listings asks for everything that the server offers.
+func (g *gatherer) listings(ctx context.Context) {
+	if !g.f.SpeaksLegacy() && !g.f.SpeaksModern() {
+		return
+	}
+	g.tools(ctx)
+	for _, what := range []string{"prompts", "resources"} {
+		g.send(ctx, g.list(what, ""))
+	}
+	if !g.Quick && g.f.Tools != nil && len(g.f.Tools.Tools) > 0 {
+		g.listAgain(ctx)
+	}
+}
+
+// listAgain asks for the first page of tools again, and accepts a compressed answer.
+func (g *gatherer) listAgain(ctx context.Context) {
+	r := g.list("tools", "")
+	r.probe, r.limit = "tools/list again", maxPage
+	r.header["Accept-Encoding"] = "gzip"
+	x, body := g.send(ctx, r)
+	if len(body) >= largeJSON && facts.ContentType(x.Header) == "application/json" && x.Header.Get("Content-Encoding") == "" {
+		x.Gzip = gzipSize(body)
+	}
+	again := &facts.ToolListing{}
+	if _, ok := addPage(again, facts.ParseMessage(facts.ContentType(x.Header), body)); ok {
+		for _, t := range again.Tools {
+			g.f.Tools.Again = append(g.f.Tools.Again, t.Name)
+		}
+	}
+}
+
+// largeJSON is the size in bytes from which compression is worth its time.
+const largeJSON = 16 << 10
+
+// gzipSize returns the size of data when it is compressed.
+func gzipSize(data []byte) int {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, _ = w.Write(data) // to memory
+	_ = w.Close()
+	return packed.Len()
+}
+
+// list returns a request for a page of a listing.
+func (g *gatherer) list(what, cursor string) request {
+	params := ""
+	if cursor != "" {
+		params = `"cursor":` + facts.QuoteJSON(cursor)
+	}
+	if !g.f.SpeaksLegacy() {
+		return modernPost(what+"/list", what+"/list", params)
+	}
+	return g.inSession(what+"/list", "1", what+"/list", "{"+params+"}")
+}
+
+// protocol sends requests at the edges of the protocol.
+func (g *gatherer) protocol(ctx context.Context) {
+	if g.f.SpeaksModern() {
+		g.send(ctx, modernPost("modern unknown method", "mcpdiag/unknown", ""))
+		mismatch := modernPost("header mismatch", "server/discover", "")
+		mismatch.header["Mcp-Method"] = "tools/list"
+		g.send(ctx, mismatch)
+	}
+	if !g.f.SpeaksLegacy() {
+		return
+	}
+	g.send(ctx, g.inSession("unknown method", "1", "mcpdiag/unknown", ""))
+	g.send(ctx, g.withSession(post("bad JSON", `{"jsonrpc":`)))
+	version := g.inSession("bad version header", "1", "ping", "")
+	version.header[facts.VersionHeader] = "1900-01-01"
+	g.send(ctx, version)
+	without := g.inSession("no version header", "1", "ping", "")
+	delete(without.header, facts.VersionHeader)
+	g.send(ctx, without)
+	g.send(ctx, initializePost("future version", "2099-01-01"))
+	g.send(ctx, g.withSession(post("batch", `[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}]`)))
+}
+
+// freshConnections is how many new connections look for the session.
+const freshConnections = 5
+
+// sessions uses the session on new connections, and a session that does not exist.
+func (g *gatherer) sessions(ctx context.Context) {
+	if !g.f.SpeaksLegacy() || g.session == "" {
+		return
+	}
+	for range freshConnections {
+		r := g.cheap("new connection")
+		r.client = g.fresh()
+		g.send(ctx, r)
+		r.client.HTTP().CloseIdleConnections()
+	}
+	unknown := g.cheap("unknown session")
+	unknown.header[facts.SessionHeader] = rand.Text()
+	g.send(ctx, unknown)
+}
+
+// DefaultHold is how long an event stream is watched.
+const DefaultHold = time.Second
+
+// stream opens the event stream of the session, and opens it again after it closed.
+func (g *gatherer) stream(ctx context.Context) {
+	if !g.f.SpeaksLegacy() {
+		return
+	}
+	first := g.get(ctx, "stream", g.Hold)
+	if first.Status == 0 && g.f.Stopped == "" {
+		first = g.get(ctx, "stream headers", 3*g.Hold)
+	}
+	if !first.IsStream() || !first.Open {
+		return
+	}
+	g.sleep(ctx, g.Hold/2)
+	if again := g.get(ctx, "stream again", g.Hold/2); again.IsStream() && again.Open {
+		return
+	}
+	g.sleep(ctx, 3*g.Hold)
+	g.get(ctx, "stream later", g.Hold/2)
+}
+
+func (g *gatherer) get(ctx context.Context, probe string, hold time.Duration) *facts.Exchange {
+	r := g.withSession(request{probe: probe, verb: http.MethodGet, header: map[string]string{"Accept": "text/event-stream"}, timeout: hold})
+	x, _ := g.send(ctx, r)
+	return x
+}
+
+// listen opens the event stream of the revision without sessions, whose first message
+// must come at once. Like most clients it accepts compression; where nothing comes,
+// it asks again without.
+func (g *gatherer) listen(ctx context.Context) {
+	if !g.f.SpeaksModern() {
+		return
+	}
+	for _, encoding := range []string{"gzip", "identity"} {
+		r := modernPost("listen "+encoding, facts.ListenMethod, `"notifications":{"toolsListChanged":true}`)
+		r.header["Accept-Encoding"] = encoding
+		r.timeout, r.limit = 2*g.Hold, facts.ListenEnough
+		x, _ := g.send(ctx, r)
+		if x.Acknowledged() || x.Status != 0 && !x.IsStream() {
+			return
+		}
+	}
+}
+
+// sleep waits, unless ctx or the time of doctor ends.
+func (g *gatherer) sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(min(d, time.Until(g.until))):
+	}
+}
+
+// oldSSERequests is how many requests a session over HTTP+SSE takes.
+const oldSSERequests = 3
+
+// openOldSSE opens a session over HTTP+SSE, whose answers come on its event stream.
+func (g *gatherer) openOldSSE(ctx context.Context) {
+	if g.f.SilentSSE() {
+		return
+	}
+	ctx, cancel := context.WithDeadline(ctx, g.until)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, facts.RequestTime)
+	defer cancel()
+	g.f.OldSSE = &facts.OldSSE{}
+	g.f.Beside += oldSSERequests
+	s, err := mcp.Open(ctx, mcp.Endpoint{HTTP: g.Client.HTTP(), URL: g.Target.String()}, mcp.Era{Version: "2024-11-05", SSE: true})
+	if err != nil {
+		g.f.OldSSE.Failed = g.hide(err.Error())
+		return
+	}
+	g.f.OldSSE.Server = s.Era().Server
+	if err := s.Close(ctx); err != nil {
+		g.f.OldSSE.Failed = g.hide(err.Error())
+	}
+}

@@ -1,0 +1,109 @@
+package gather
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Limits on foreign data in the facts.
+const (
+	maxBodyKept   = 1 << 10
+	maxHeaderKept = 64
+	maxValueKept  = 512
+)
+
+// bodyReader returns the body of a request, nil without one.
+func bodyReader(body string) io.Reader {
+	if body == "" {
+		return nil
+	}
+	return strings.NewReader(body)
+}
+
+// fact returns the record of an exchange without its secrets.
+func (g *gatherer) fact(r request, rec *client.Exchange, took time.Duration) *facts.Exchange {
+	x := &facts.Exchange{
+		Probe: r.probe, Method: rec.Method, URL: rec.URL, Sent: sentHeader(r), Payload: r.body, Anonymous: r.anonymous,
+		Status: rec.Status, Header: g.keptHeader(rec.Header), Size: len(rec.Body), Reused: rec.Timing.Reused,
+		Timing: facts.Millis{DNS: ms(rec.Timing.DNS), Connect: ms(rec.Timing.Connect), TLS: ms(rec.Timing.TLS), FirstByte: ms(rec.Timing.FirstByte), Total: ms(took)},
+	}
+	kind := facts.ContentType(rec.Header)
+	x.Message = facts.ParseMessage(kind, rec.Body).Keep()
+	x.Body = g.hide(string(rec.Body[:min(len(rec.Body), maxBodyKept)]))
+	if kind == "text/event-stream" {
+		x.Broken, x.Odd = facts.CheckEvents(rec.Body, rec.Err == nil && !rec.Truncated)
+	}
+	switch {
+	case rec.Err == nil:
+	case rec.Status != 0 && errors.Is(rec.Err, context.DeadlineExceeded):
+		x.Open = true
+	default:
+		x.Failed, x.Stage = report.Line(g.hide(rec.Err.Error())), string(rec.Stage)
+		_, x.RefusedAddress = errors.AsType[*client.RefusedAddressError](rec.Err)
+	}
+	return x
+}
+
+// sentHeader returns the header fields of a request that hold no secret.
+func sentHeader(r request) map[string]string {
+	sent := map[string]string{}
+	for name, value := range r.header {
+		if name == facts.SessionHeader && r.probe != "unknown session" {
+			value = "REDACTED"
+		}
+		sent[name] = value
+	}
+	if r.host != "" {
+		sent["Host"] = r.host
+	}
+	return sent
+}
+
+// keptHeader returns the header of an answer with the values of secrets removed: of
+// cookies the names stay.
+func (g *gatherer) keptHeader(h http.Header) http.Header {
+	kept := http.Header{}
+	for name, values := range h {
+		if len(kept) >= maxHeaderKept {
+			break
+		}
+		for _, v := range values[:min(len(values), 8)] {
+			switch name {
+			case "Set-Cookie":
+				v, _, _ = strings.Cut(v, "=")
+			case facts.SessionHeader:
+				v = "REDACTED"
+			case "Location":
+				v = client.Redact(v)
+			}
+			if v = v[:min(len(v), maxValueKept)]; name != "Www-Authenticate" { // its parameters look like secrets, but are none
+				v = g.hide(v)
+			}
+			kept.Add(name, strings.ToValidUTF8(v, "\uFFFD"))
+		}
+	}
+	return kept
+}
+
+// hide removes the ids of sessions, and values that look secret, from foreign text.
+func (g *gatherer) hide(text string) string {
+	for _, id := range g.ids {
+		text = strings.ReplaceAll(text, id, "REDACTED")
+	}
+	text = sessionPair.ReplaceAllString(text, "${1}REDACTED")
+	return strings.ToValidUTF8(report.RedactText(text), "\uFFFD")
+}
+
+// sessionPair matches a session id in an address, as HTTP+SSE has it.
+var sessionPair = regexp.MustCompile(`(?i)(session_?id=)[^\s&"]+`)
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,262 @@
+package gather
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
+// Times of a server that is a command.
+const (
+	DefaultStart = 60 * time.Second // until the answer to initialize
+	exitTime     = 5 * time.Second  // for its end after its input ended
+)
+
+// stdioGatherer speaks to a command over its standard streams.
+type stdioGatherer struct {
+	*gatherer
+
+	conn    *process.Conn
+	s       *facts.Stdio
+	answers chan []byte // lines that are JSON objects
+}
+
+// CommandOptions say which command is examined, and how.
+type CommandOptions struct {
+	Args     []string
+	Env      []string      // added to the environment
+	Deadline time.Duration // until the answer to initialize; 0 means DefaultStart
+	Minimal  bool          // start it again with a short environment
+	Call     *Call         // a tool to call
+}
+
+// Command starts a server, examines it over its standard streams and ends it.
+func Command(ctx context.Context, o CommandOptions) *facts.Facts {
+	args, deadline := o.Args, o.Deadline
+	if deadline <= 0 {
+		deadline = DefaultStart
+	}
+	begin := time.Now()
+	s := &facts.Stdio{Command: strings.Join(report.RedactArgs(args), " ")}
+	f := &facts.Facts{Schema: facts.FactsSchema, Target: "-- " + s.Command, At: begin.UTC(), Loopback: true, Stdio: s}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	var tail process.Tail
+	conn, err := process.Dial(process.Command{Args: args, Env: o.Env, Stderr: &tail})
+	if err != nil {
+		s.NoStart = report.Line(err.Error())
+		return f
+	}
+	g := newStdioGatherer(f, conn, s)
+	g.Call = o.Call
+	g.speak(ctx)
+	g.end()
+	s.Stderr = lastLines(tail.Bytes(), stderrLines)
+	if o.Minimal && s.Answered {
+		s.Minimal = startMinimal(ctx, args)
+	}
+	f.Seconds = time.Since(begin).Seconds()
+	return f
+}
+
+func newStdioGatherer(f *facts.Facts, conn *process.Conn, s *facts.Stdio) *stdioGatherer {
+	g := &stdioGatherer{gatherer: &gatherer{f: f, started: time.Now()}, conn: conn, s: s, answers: make(chan []byte, 64)}
+	go g.read()
+	return g
+}
+
+// read reads lines until the end, and drops those that nobody waits for. Its notes
+// are complete when the channel is closed.
+func (g *stdioGatherer) read() {
+	defer close(g.answers)
+	r := lines.NewReader(g.conn, maxPage)
+	for n := 1; ; n++ {
+		line, err := r.Next()
+		if _, long := errors.AsType[*lines.TooLongError](err); long {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		g.sort(n, bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))))
+	}
+}
+
+// Lines of a command that are kept.
+const (
+	stderrLines  = 20
+	printedLines = 5
+)
+
+// lastLines returns the last lines of a log without secrets, empty lines and the
+// frames of stack traces.
+func lastLines(log []byte, most int) string {
+	var kept []string
+	if len(log) >= process.TailBytes { // its first line is cut
+		_, log, _ = bytes.Cut(log, []byte("\n"))
+	}
+	for line := range strings.Lines(report.RedactText(strings.ToValidUTF8(string(log), "\uFFFD"))) {
+		if line = report.Line(strings.TrimSpace(line)); line != "" && !strings.HasPrefix(line, "at ") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept[max(0, len(kept)-most):], "\n")
+}
+
+// sort notes a line that is no message, and passes on the others.
+func (g *stdioGatherer) sort(n int, line []byte) {
+	var object map[string]json.RawMessage
+	switch {
+	case len(line) == 0:
+		g.s.Blank++
+	case json.Unmarshal(line, &object) != nil:
+		text := report.CutWords(report.Line(report.RedactText(strings.ToValidUTF8(string(line[:min(len(line), maxBodyKept)]), "\uFFFD"))), 200)
+		if g.s.LineNo == 0 {
+			g.s.LineNo, g.s.Foreign = n, text
+		}
+		if len(g.s.Printed) < printedLines {
+			g.s.Printed = append(g.s.Printed, text)
+		}
+	default:
+		select {
+		case g.answers <- bytes.Clone(line):
+		default: // a flood
+		}
+	}
+}
+
+// speak does the handshake and asks for the listings.
+func (g *stdioGatherer) speak(ctx context.Context) {
+	x := g.ask(ctx, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
+	g.s.Answered, g.s.StartMs = x.Status != 0, ms(time.Since(g.started))
+	if !x.Result() {
+		if g.s.Answered {
+			g.ask(ctx, "discover", modernPost("", "server/discover", "").body)
+		} else if ctx.Err() == nil {
+			g.early()
+		}
+		return
+	}
+	g.tell(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	ctx, cancel := context.WithTimeout(ctx, facts.RequestTime)
+	defer cancel()
+	listing := &facts.ToolListing{}
+	if x, whole := g.whole(ctx, "tools/list", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`); x.Result() {
+		next, ok := addPage(listing, whole)
+		if listing.Ended = ok && next == nil; ok {
+			g.f.Tools = listing
+		}
+	}
+	for _, what := range []string{"prompts/list", "resources/list"} {
+		g.ask(ctx, what, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{}}`, what))
+	}
+	g.ask(ctx, "string id", `{"jsonrpc":"2.0","id":"mcpdiag-1","method":"ping"}`)
+	g.ask(ctx, "zero id", `{"jsonrpc":"2.0","id":0,"method":"ping"}`)
+	g.ask(ctx, "unknown method", `{"jsonrpc":"2.0","id":1,"method":"mcpdiag/unknown","params":{}}`)
+	if tool, params := chooseTool(g.f, g.Call); tool != nil {
+		x, m := g.whole(ctx, facts.CallProbe, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s}}`, facts.CallProbe, params))
+		noteAnswer(g.f.Call, tool, m, x)
+	}
+	g.big(ctx)
+}
+
+// bigLine is the size of a message that a server must be able to read: readers with a
+// fixed buffer often end at 64 KiB.
+const bigLine = 128 << 10
+
+// big sends a long line, as the last one: some servers end at it.
+func (g *stdioGatherer) big(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	x := g.ask(ctx, "big line", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"io.mcpdiag/padding":"`+strings.Repeat("x", bigLine)+`"}}}`)
+	x.Payload = x.Payload[:100] + "…"
+}
+
+// early notes how the command ended, after it closed its streams.
+func (g *stdioGatherer) early() {
+	select {
+	case <-g.conn.Done():
+		g.s.Ended = g.conn.Exit().Text
+	case <-time.After(endTime):
+	}
+}
+
+func (g *stdioGatherer) tell(message string) bool {
+	_, err := g.conn.Write([]byte(message + "\n"))
+	return err == nil
+}
+
+// tellWithin writes a message, and returns why it could not be written. A server that
+// does not read blocks the write until end closes the pipe.
+func (g *stdioGatherer) tellWithin(ctx context.Context, message string) string {
+	written := make(chan bool, 1)
+	go func() { written <- g.tell(message) }()
+	select {
+	case ok := <-written:
+		if !ok {
+			return "the server closed its standard input"
+		}
+		return ""
+	case <-ctx.Done():
+		return "the server does not read its standard input"
+	}
+}
+
+func (g *stdioGatherer) ask(ctx context.Context, probe, message string) *facts.Exchange {
+	x, _ := g.whole(ctx, probe, message)
+	return x
+}
+
+// whole sends a request and waits for the next answer. Requests and notifications of
+// the server are ignored.
+func (g *stdioGatherer) whole(ctx context.Context, probe, message string) (*facts.Exchange, *facts.Message) {
+	begin := time.Now()
+	x := &facts.Exchange{Probe: probe, Method: facts.MethodStdio, Payload: message, At: begin.UTC()}
+	g.f.Exchanges = append(g.f.Exchanges, x)
+	var whole *facts.Message
+	if x.Failed = g.tellWithin(ctx, message); x.Failed != "" {
+		return x, nil
+	}
+	for whole == nil {
+		select {
+		case <-ctx.Done():
+			return x, nil
+		case line, open := <-g.answers:
+			if !open {
+				x.Failed = "the server closed its standard output"
+				return x, nil
+			}
+			if m := facts.ParseMessage("", line); m != nil && m.Problem == "" {
+				whole = m
+				x.Status, x.Message, x.Size, x.Body = 200, m.Keep(), len(line), report.RedactText(string(line[:min(len(line), maxBodyKept)]))
+			}
+		}
+	}
+	x.Timing.Total = ms(time.Since(begin))
+	return x, whole
+}
+
+// end closes the input of the command and waits for its end.
+func (g *stdioGatherer) end() {
+	begin := time.Now()
+	_ = g.conn.CloseWrite() // it fails only if the command has ended
+	select {
+	case <-g.conn.Done():
+	case <-time.After(exitTime):
+		g.s.Stuck = true
+	}
+	g.s.ExitMs = ms(time.Since(begin))
+	_ = g.conn.Close() // it is stopped now, whatever its state
+	for range g.answers {
+	} // until read has ended
+}

@@ -1,0 +1,118 @@
+package rules
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+)
+
+func stdioRules() []Rule {
+	return []Rule{
+		{ID: "stdio.start", Title: "the command starts and stays", shows: true, Fails: true, judge: judgeStart, Reference: "MCP transports: stdio"},
+		{ID: "stdio.stdout", Title: "standard output has messages only", shows: true, Needs: []string{"stdio.start"}, Fails: true, judge: judgeStdout, Reference: "MCP transports: stdio"},
+		{ID: "stdio.silent", Title: "the server answers initialize", Needs: []string{"stdio.start", "stdio.stdout"}, Fails: true, judge: judgeSilent, Reference: "MCP lifecycle"},
+		{ID: "stdio.big", Title: "long messages are read", Needs: []string{"stdio.start", "stdio.stdout", "stdio.silent"}, Fails: true, judge: judgeBig, Reference: "MCP transports: stdio"},
+		{ID: "stdio.env", Title: "the server starts with a short environment, too", Needs: []string{"stdio.start", "stdio.stdout", "stdio.silent"}, judge: judgeEnvironment},
+		{ID: "stdio.exit", Title: "the server ends with its input", shows: true, Needs: []string{"stdio.start", "stdio.stdout", "stdio.silent"}, judge: judgeExit, Reference: "MCP lifecycle: shutdown"},
+	}
+}
+
+// slowStart is the time in milliseconds after which some hosts give up.
+const slowStart = 10_000
+
+func judgeStart(f *facts.Facts) opinion {
+	s := f.Stdio
+	switch {
+	case s == nil:
+		return skip("the server is no command")
+	case s.NoStart != "":
+		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal; on Windows start npx with cmd /c").noted(s.NoStart)
+	case s.Ended != "" && !s.Answered:
+		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted(lastWords(s)...)
+	case s.Answered && s.StartMs > slowStart:
+		return warn("the server takes %.0f s to start: some hosts give up after 10 s", s.StartMs/1000).fix("install it before, instead of letting npx or uvx download it at each start")
+	}
+	return pass("started in %.1f s", s.StartMs/1000)
+}
+
+// lastWords returns the lines that the command wrote, other than messages.
+func lastWords(s *facts.Stdio) []string {
+	var lines []string
+	for _, line := range s.Printed {
+		lines = append(lines, "standard output: "+line)
+	}
+	for line := range strings.SplitSeq(s.Stderr, "\n") {
+		if line != "" {
+			lines = append(lines, "standard error: "+line)
+		}
+	}
+	if len(lines) == 0 {
+		return []string{"it wrote nothing"}
+	}
+	return lines
+}
+
+func judgeStdout(f *facts.Facts) opinion {
+	s := f.Stdio
+	switch {
+	case s == nil:
+		return skip("the server is no command")
+	case s.LineNo > 0:
+		return fail("line %d of standard output is no message", s.LineNo).fix("write logs and banners to standard error: hosts close the connection at such a line").noted(s.Foreign)
+	case s.Blank > 0:
+		return warn("standard output has blank lines (%d)", s.Blank).fix("write one message a line, and nothing else")
+	}
+	return pass("messages only")
+}
+
+func judgeSilent(f *facts.Facts) opinion {
+	s := f.Stdio
+	if s == nil {
+		return skip("the server is no command")
+	}
+	if !s.Answered {
+		return fail("the command runs, but does not answer initialize within %.0f s", s.StartMs/1000).
+			fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted(lastWords(s)...)
+	}
+	return pass("it does")
+}
+
+func judgeBig(f *facts.Facts) opinion {
+	x := f.First("big line")
+	switch {
+	case f.Stdio == nil:
+		return skip("the server is no command")
+	case !x.WasSent():
+		return notAsked(f)
+	case x.Status == 0:
+		return fail("the server stops at a message of 128 KiB (%s)", cmp.Or(x.Failed, "no answer")).
+			fix("read lines without a limit of 64 KiB: clients send documents in arguments; in Go, give bufio.Scanner a larger Buffer").noted(lastWords(f.Stdio)...)
+	}
+	return pass("128 KiB")
+}
+
+func judgeEnvironment(f *facts.Facts) opinion {
+	switch {
+	case f.Stdio == nil:
+		return skip("the server is no command")
+	case f.Stdio.Minimal == nil:
+		return skip("not tried; --minimal-env starts it again with HOME and a short PATH only")
+	case f.Stdio.Minimal.Answered:
+		return pass("it does")
+	}
+	m := *f.Stdio.Minimal
+	return warn("the server works only with the environment of your shell: hosts with a window start it with PATH=%s", m.Path).
+		fix("give the full path of the command, and its variables in env, in the settings of the host").noted(m.Failed).noted(lastWords(&facts.Stdio{Stderr: m.Stderr})...)
+}
+
+func judgeExit(f *facts.Facts) opinion {
+	s := f.Stdio
+	switch {
+	case s == nil:
+		return skip("the server is no command")
+	case s.Stuck:
+		return warn("the server goes on after its input ended, until it is killed").fix("end when standard input ends: hosts leave such processes behind")
+	}
+	return pass("ends %.1f s after its input", s.ExitMs/1000)
+}
