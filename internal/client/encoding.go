@@ -102,6 +102,8 @@ func (u *unpacker) Read(p []byte) (int, error) {
 	switch {
 	case u.packed.err != nil && err != nil:
 		err = u.packed.err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = &ProtocolError{fmt.Sprintf("the answer is not valid %s, which its Content-Encoding names: the data ends early", u.name)}
 	case err != nil && !errors.Is(err, io.EOF):
 		err = &ProtocolError{fmt.Sprintf("the answer is not valid %s, which its Content-Encoding names (%v)", u.name, err)}
 	}

@@ -266,6 +266,9 @@ func TestStdioForms(t *testing.T) {
 		"Content-Length": {func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }, `the first is "Content-Length: `},
 		"same line":      {func(s string) string { return "[INFO] answering: " + s + "\n" }, `the first is "[INFO] answering: `},
 		"pretty":         {func(s string) string { return strings.ReplaceAll(s, ",", ",\n") + "\n" }, `that are no messages: 6, the first is "{`},
+		"no line end":    {func(s string) string { return s }, `its output ends in a line without an end: "{`},
+		"CR":             {func(s string) string { return s + "\r" }, `its output ends in a line without an end: "{`},
+		"UTF-16":         {func(s string) string { return strings.ReplaceAll(s, "", "\x00")[1:] + "\n\x00" }, "the first is text in UTF-16"},
 		"another id":     {func(s string) string { return strings.Replace(s, `"id":`, `"id":77`, 1) + "\n" }, "an answer came with the id 77"},
 	} {
 		t.Run(name, func(t *testing.T) {

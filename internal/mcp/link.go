@@ -19,6 +19,8 @@ type link struct {
 	lastWords func() string // returns the end of its standard error; may be nil
 	odd       []deviation   // of the stream
 
+	unfinished func() string // describes a line that has not ended; may be nil
+
 	replies chan []byte // to requests of the server
 	done    chan struct{}
 
@@ -159,6 +161,9 @@ func (l *link) unanswered(x *exchange, err error) error {
 	l.mu.Lock()
 	instead := l.junk.String()
 	l.mu.Unlock()
+	if l.unfinished != nil {
+		instead += l.unfinished()
+	}
 	if l.lastWords != nil {
 		if words := l.lastWords(); words != "" {
 			instead += "; its standard error ends with: " + words

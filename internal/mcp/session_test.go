@@ -239,6 +239,31 @@ func TestNoResumeAfterMalformedAnswer(t *testing.T) {
 	}
 }
 
+// TestStreamWithoutAnswer checks that the error of a stream that goes on without the
+// answer says what came instead.
+func TestStreamWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		": comment\n\n":                  "no answer to tools/call in time",
+		"data: {\"jsonrpc\"":             "no answer to tools/call in time",
+		"data: <html>\n\n":               "in time; an event of its stream is no message: malformed answer: it is HTML",
+		"data: " + result("77") + "\n\n": "in time; it had an answer with the id 77",
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, _ asked) {
+				stream(w, text)
+				<-r.Context().Done()
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := s.Call(ctx, anyTool, jsontext.Value(`{}`)); !client.IsTimeout(err) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: error %v, want %q", text, err, want)
+			}
+		})
+	}
+}
+
 // limited ends bodies with err after n bytes.
 type limited struct {
 	next http.RoundTripper

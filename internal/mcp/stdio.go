@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
@@ -23,7 +24,8 @@ func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 		_, err := pipe.Write(append(body, '\n'))
 		return err
 	}
-	in := lines.NewReader(pipe, ep.maxMessage())
+	rest := &unfinished{Reader: pipe}
+	in := lines.NewReader(rest, ep.maxMessage())
 	next := func() ([]byte, error) {
 		line, err := in.Next()
 		if long, ok := errors.AsType[*lines.TooLongError](err); ok {
@@ -32,8 +34,39 @@ func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 		return bytes.TrimSpace(line), err
 	}
 	l := newLink(write, next, sync.OnceFunc(func() { _ = pipe.Close() })) // it may be closed already
+	l.unfinished = rest.String
 	if p, ok := pipe.(interface{ LastWords() string }); ok {
 		l.lastWords = p.LastWords
 	}
 	return l, nil
+}
+
+// unfinished remembers the beginning of the line that its Reader has not ended. It is
+// safe for concurrent use.
+type unfinished struct {
+	io.Reader
+	mu   sync.Mutex
+	line []byte
+}
+
+func (u *unfinished) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	data := p[:n]
+	if end := bytes.LastIndexByte(data, '\n'); end >= 0 {
+		u.line, data = u.line[:0], data[end+1:]
+	}
+	u.line = append(u.line, data[:min(len(data), maxQuote+1-len(u.line))]...)
+	return n, err
+}
+
+// String describes the line for an error, "" where there is none.
+func (u *unfinished) String() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(bytes.TrimSpace(u.line)) == 0 {
+		return ""
+	}
+	return "; its output ends in a line without an end: " + quote(u.line)
 }

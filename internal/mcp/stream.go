@@ -24,6 +24,14 @@ type position struct {
 	bad   error         // of an event that is no message
 }
 
+// instead describes what came in place of the answer.
+func (at *position) instead() string {
+	if at.bad != nil {
+		return "; an event of its stream is no message: " + at.bad.Error()
+	}
+	return at.stray
+}
+
 // awaitEvent reads a stream up to the answer. The server may put requests of its own
 // before it, and may close the stream for the client to resume it later: until the
 // deadline, as often as it likes.
@@ -37,7 +45,7 @@ func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exc
 		case x.message != nil:
 			return nil
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return &unansweredError{method: x.method, instead: at.instead(), err: ctx.Err()}
 		case at.bad != nil:
 			return at.bad
 		case err != nil && !cutOff(err):
@@ -144,9 +152,9 @@ const (
 
 // pauseBefore returns the pause before a stream is resumed once more: as the server
 // asks, otherwise one second, and half as much again each time.
-func (p position) pauseBefore(tries int) time.Duration {
-	if p.retry > 0 {
-		return max(p.retry, leastPause)
+func (at *position) pauseBefore(tries int) time.Duration {
+	if at.retry > 0 {
+		return max(at.retry, leastPause)
 	}
 	pause := firstPause
 	for range tries {
