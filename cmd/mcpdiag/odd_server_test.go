@@ -43,6 +43,18 @@ func (s oddServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// TestUnreadableListing checks that a listing without a usable tool is not taken for
+// an empty one.
+func TestUnreadableListing(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(oddServer{"{}", "application/json", "2025-06-18"})
+	t.Cleanup(srv.Close)
+	for _, more := range [][]string{nil, {"--tool", "echo"}} {
+		invoke(t, append([]string{"loadtest", srv.URL + "/mcp", "--users", "1", "--calls", "1"}, more...)...).
+			wants(t, exitFailure, "the server offers no tools: an entry of tools/list has no name")
+	}
+}
+
 // TestOddServers checks that loadtest works with servers that the official clients
 // can use, warns where those clients would refuse, and fails there with --check.
 func TestOddServers(t *testing.T) {

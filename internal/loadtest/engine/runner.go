@@ -103,7 +103,7 @@ func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
 		}
 	}
 	if err := r.plan.Resolve(tools); err != nil {
-		return fmt.Errorf("%s: %w", r.name, err)
+		return fmt.Errorf("%s: %w%s", r.name, err, unreadable(session, tools))
 	}
 	r.warnings = append(r.warnings, r.plan.Notices()...)
 	r.requests = make([]*mcp.Request, len(r.plan.Steps))
@@ -113,6 +113,15 @@ func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
 		}
 	}
 	return nil
+}
+
+// unreadable returns what is odd about a listing in which no tool was found.
+func unreadable(session *mcp.Session, tools []mcp.Tool) string {
+	odd := session.Warnings()
+	if len(tools) > 0 || len(odd) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(odd, "; ")
 }
 
 func (r *Runner) wantsTools() bool {
