@@ -22,3 +22,14 @@ func TestProxyHint(t *testing.T) {
 		t.Errorf("%v blames the server", err)
 	}
 }
+
+// TestProxyAuthRequired checks that a 407 names HTTP_PROXY only where a proxy was used.
+func TestProxyAuthRequired(t *testing.T) {
+	t.Parallel()
+	for proxied, want := range map[bool]string{true: "the proxy of HTTP_PROXY asks for credentials", false: "only a proxy answers that"} {
+		err := &StatusError{Code: 407, Status: "407 Proxy Authentication Required", Proxied: proxied}
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("through a proxy %t: %v lacks %q", proxied, err, want)
+		}
+	}
+}
