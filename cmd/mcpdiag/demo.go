@@ -86,7 +86,11 @@ The faults of --fault are those that "mcpdiag doctor" names; the server then
 func faultList() string {
 	t := report.Table{}
 	for _, f := range demo.Faults() {
-		t.Row("  "+f.Name, f.About)
+		about := f.About
+		if f.Needs != "" {
+			about += " (doctor " + f.Needs + ")"
+		}
+		t.Row("  "+f.Name, about)
 	}
 	var b strings.Builder
 	_ = t.Write(&b, false) // a builder accepts everything

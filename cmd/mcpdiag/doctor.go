@@ -100,7 +100,7 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	fs.BoolVar(&d.quick, "quick", false, "only the handshake and the listings, for probes and CI")
 	durationVar(fs, &d.deadline, "deadline", gather.DefaultDeadline, "time for everything")
 	fs.BoolVar(&d.deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
-	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes seconds, up to four times: does cancelling stop it, does it hold up others?")
+	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes half a second or more, up to four times: does cancelling stop it, does it hold up others?")
 	fs.StringVar(&d.slowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
 	positiveVar(fs, &d.burst, "burst", 0, "send this many cheap requests at once, at most 30; a server elsewhere needs --yes")
 	fs.BoolVar(&d.yes, "yes", false, "allow --burst for a server that is not on this machine")
@@ -183,7 +183,13 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return d.a.conclude(d.output, d.format.value, doctor.Judge(facts, d.how))
+	if err := d.a.conclude(d.output, d.format.value, doctor.Judge(facts, d.how)); err != nil {
+		return err
+	}
+	if name := facts.MissingTool(); name != "" {
+		return fmt.Errorf("the server lists no tool %q, so it was not called", name)
+	}
+	return nil
 }
 
 // readBaseline reads the earlier run that this one is compared with.

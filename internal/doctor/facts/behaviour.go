@@ -31,6 +31,7 @@ const BurstProbe = "burst"
 type Called struct {
 	Tool    string `json:"tool,omitempty"`     // empty: none was called
 	Why     string `json:"why,omitempty"`      // why none was called
+	Missing string `json:"missing,omitempty"`  // the tool that the user named and the server does not list
 	Made    bool   `json:"made,omitempty"`     // the arguments were made from the schema
 	IsError bool   `json:"is_error,omitempty"` // the tool says that it failed
 	Text    string `json:"text,omitempty"`     // the beginning of its answer, where it failed

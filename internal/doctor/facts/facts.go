@@ -136,3 +136,16 @@ func (f *Facts) ServerName() string {
 	}
 	return "without a name"
 }
+
+// MissingTool returns the tool that the user named and the server does not list, or "".
+func (f *Facts) MissingTool() string {
+	switch {
+	case f.Tools == nil:
+		return ""
+	case f.Behaviour != nil && f.Behaviour.Unknown:
+		return f.Behaviour.Tool
+	case f.Call != nil:
+		return f.Call.Missing
+	}
+	return ""
+}

@@ -58,7 +58,8 @@ func chooseTool(f *facts.Facts, c *Call) (tool *facts.ToolFact, params string) {
 		f.Call.Why = "no tool says that it only reads"
 		return nil, ""
 	case tool == nil:
-		f.Call.Why = fmt.Sprintf("there is no tool %q", report.Cell(c.Name, 64))
+		f.Call.Missing = report.Cell(c.Name, 64)
+		f.Call.Why = fmt.Sprintf("there is no tool %q", f.Call.Missing)
 		return nil, ""
 	}
 	values := c.Arguments

@@ -30,11 +30,11 @@ func noSlowTool(f *facts.Facts) (opinion, bool) {
 	case b == nil || b.Tool == "":
 		return skip("needs a tool that takes seconds and may be called (--slow-tool)"), true
 	case b.Unknown:
-		return skip("the server lists no tool %s", facts.ToolFact{Name: b.Tool}.Label()), true
+		return skip("the server lists no tool %s", facts.ToolFact{Name: b.Tool}.Label()).missed(), true
 	case b.FullMs == 0:
 		return skip("the call of %s did not succeed", facts.ToolFact{Name: b.Tool}.Label()).saw(f.Probe("slow call")...), true
 	case b.FullMs < shortestSlow:
-		return skip("%s takes only %.0f ms; name a tool that takes a second or more", facts.ToolFact{Name: b.Tool}.Label(), b.FullMs), true
+		return skip("%s takes only %.0f ms; name a tool that takes half a second or more", facts.ToolFact{Name: b.Tool}.Label(), b.FullMs).missed(), true
 	}
 	return opinion{}, false
 }

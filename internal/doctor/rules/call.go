@@ -14,7 +14,7 @@ func judgeCall(f *facts.Facts) opinion {
 	case c == nil:
 		return skip("no tool is called; --call NAME or --call-read-only calls one").quietly()
 	case c.Tool == "":
-		return skip("no tool was called: %s", c.Why)
+		return skip("no tool was called: %s", c.Why).missed()
 	case !x.WasSent():
 		return notAsked(f)
 	}

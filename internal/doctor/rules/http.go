@@ -92,7 +92,7 @@ func judgeRedirect(f *facts.Facts) opinion {
 		case target.Host != from.Host:
 			return fail("the server redirects to another host, where clients send no credentials").fix(fixed).saw(x)
 		}
-		return fail("the server redirects to %s, and clients do not follow it with a POST", to).fix(fixed).saw(x)
+		return fail("the server redirects to %s, and many clients do not follow it with a POST", to).fix(fixed).saw(x)
 	})
 }
 
@@ -191,7 +191,7 @@ func judgeLimit(f *facts.Facts) opinion {
 		}
 		o := fail("the server refuses request %d, to limit the rate; a plain handshake takes 3 or 4", i+1).saw(x)
 		if wait := x.Header.Get("Retry-After"); wait != "" {
-			return o.fix("raise the limit, or wait: Retry-After is " + wait)
+			return o.fix("raise the limit, or wait as long as Retry-After says: " + wait)
 		}
 		return o.fix("raise the limit, and say how long to wait: the answer has no Retry-After")
 	}

@@ -22,8 +22,7 @@ func notAsked(f *facts.Facts) opinion {
 	case f.Quick:
 		o = skip("not asked with --quick")
 	}
-	o.unasked = true
-	return o
+	return o.missed()
 }
 
 func judgeSlash(f *facts.Facts) opinion {

@@ -61,6 +61,12 @@ func (o opinion) because(id string) opinion {
 	return o
 }
 
+// missed says that the subject of a rule was not looked at, although it was asked for.
+func (o opinion) missed() opinion {
+	o.unasked = true
+	return o
+}
+
 // quietly leaves the summary out of the line of a group without problems.
 func (o opinion) quietly() opinion {
 	o.quiet = true

@@ -88,15 +88,15 @@ func judgeSchemas(f *facts.Facts) opinion {
 	for _, t := range f.Tools.Tools {
 		problem, doubt := schemaProblems(t)
 		if problem != "" {
-			broken = append(broken, t.Label()+": "+problem)
+			broken = append(broken, "tool "+t.Label()+": "+problem)
 		}
 		if doubt != "" {
-			doubtful = append(doubtful, t.Label()+": "+doubt)
+			doubtful = append(doubtful, "tool "+t.Label()+": "+doubt)
 		}
 	}
 	switch {
 	case len(broken) > 0:
-		return fail("%s an invalid schema; some clients then drop all tools", Counted(len(broken), "tool has", "tools have")).fix("correct the schema").noted(broken...)
+		return fail("%s an invalid schema; some clients then drop all tools", Counted(len(broken), "tool has", "tools have")).fix("correct these schemas: what a reference points to must be in the schema itself, and the root is an object").noted(broken...)
 	case len(doubtful) > 0:
 		return warn("%s a schema that some clients refuse", Counted(len(doubtful), "tool has", "tools have")).fix("use a plain object with properties at the root, and $defs instead of remote references").noted(doubtful...)
 	}
@@ -175,6 +175,8 @@ func judgeOrder(f *facts.Facts) opinion {
 		}
 	}
 	switch {
+	case f.Stdio != nil:
+		return skip("listed once over stdio").quietly()
 	case len(f.Tools.Again) == 0:
 		return notAsked(f)
 	case slices.Equal(first, f.Tools.Again):
