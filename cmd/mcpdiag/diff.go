@@ -112,6 +112,17 @@ func refuseNothing(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// refusePort refuses {port} in a command that is spoken to over its standard streams.
+func refusePort(cmd *cobra.Command, command []string) error {
+	for _, arg := range command {
+		if strings.Contains(arg, portMark) {
+			return usagef("%s speaks to the command after -- over its standard streams and fills in no %s: start an HTTP server yourself and give its URL; "+
+				"mcpdiag leaktest starts one by itself", cmd.CommandPath(), portMark)
+		}
+	}
+	return nil
+}
+
 func (d *differ) run(ctx context.Context, operands []string, output string, format choice) error {
 	targets, err := d.connect(operands)
 	if err != nil {

@@ -81,6 +81,9 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 				return err
 			}
 			operands, command := splitDash(cmd, args)
+			if err := refusePort(cmd, command); err != nil {
+				return err
+			}
 			d.command = command
 			return d.run(cmd.Context(), operands)
 		},

@@ -69,8 +69,8 @@ its --baseline.`,
 			if err := refuseNothing(cmd, args); err != nil {
 				return err
 			}
-			operands, _ := splitDash(cmd, args)
-			if err := refuseMistyped(cmd, operands); err != nil {
+			operands, command := splitDash(cmd, args)
+			if err := errors.Join(refuseMistyped(cmd, operands), refusePort(cmd, command)); err != nil {
 				return err
 			}
 			if len(operands) > 1 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,8 +29,8 @@ replaced.`,
 		Example: `  mcpdiag loadtest init http://localhost:3100 -o plan.yaml --schema plan.schema.json
   mcpdiag loadtest --plan plan.yaml --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			operands, _ := splitDash(cmd, args)
-			return cobra.MaximumNArgs(1)(cmd, operands)
+			operands, command := splitDash(cmd, args)
+			return errors.Join(cobra.MaximumNArgs(1)(cmd, operands), refusePort(cmd, command))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operands, command := splitDash(cmd, args)

@@ -57,7 +57,7 @@ Requests for host names and from origins that are not local are refused.`,
 			case len(command) > 0 && f.to != "", len(command) == 0 && f.to == "":
 				return usagef("name one server: --to URL, or its command after --")
 			case len(command) > 0:
-				if err := refuseMistypedProgram(cmd, command[0]); err != nil {
+				if err := errors.Join(refuseMistypedProgram(cmd, command[0]), refusePort(cmd, command)); err != nil {
 					return err
 				}
 				return f.wrap(cmd.Context(), command)
