@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +44,19 @@ func stdioServer(fault string) {
 	case "stdio.start":
 		fmt.Fprintln(os.Stderr, "Error: API_KEY is not set")
 		os.Exit(7)
+	case "http":
+		fmt.Println("Server listening")
+		fallthrough
+	case "port":
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			panic(err)
+		}
+		handler := http.NotFoundHandler()
+		if fault == "http" {
+			handler = demo.New(demo.Config{}).Handler()
+		}
+		go http.Serve(l, handler) //nolint:gosec // for a few seconds
 	case "stdio.stdout":
 		fmt.Println("Server listening on stdio")
 	case "stdio.env":
@@ -70,7 +86,7 @@ func answer(line, fault string) {
 	}
 	result := func(text string) { fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", id, text) }
 	switch {
-	case fault == "stdio.silent", !strings.Contains(line, `"id"`):
+	case slices.Contains([]string{"stdio.silent", "http", "port"}, fault), !strings.Contains(line, `"id"`):
 	case strings.Contains(line, `"initialize"`):
 		result(`{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"stdio","version":"1"}}`)
 	case strings.Contains(line, `"tools/list"`):
@@ -125,5 +141,32 @@ func TestNoSuchCommand(t *testing.T) {
 	r := Judge(gather.Command(t.Context(), gather.CommandOptions{Args: []string{"no-such-command-of-mcpdiag"}, Deadline: time.Second}), Judgement{})
 	if r.Verdict != Unreachable || !slices.Equal(r.RootCauses, []string{"stdio.start"}) {
 		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+}
+
+// TestStdioListens checks that a server over HTTP is found at its port, long before
+// the deadline, and that a port that is no server only becomes a hint.
+func TestStdioListens(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for fault, c := range map[string]struct {
+		deadline      time.Duration
+		root, summary string
+		hint          string
+	}{
+		"http": {5 * time.Minute, "stdio.start", `^the command speaks MCP over HTTP at http://localhost:\d+/mcp, and does not answer`, `mcpdiag doctor http://localhost:\d+/mcp$`},
+		"port": {5 * time.Second, "stdio.silent", "^the command runs, but does not answer initialize within 5 s$", `^it listens on TCP port \d+: .*: mcpdiag doctor http://localhost:\d+/mcp$`},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", fault}, Deadline: c.deadline})
+			r := Judge(f, Judgement{})
+			if !slices.Equal(r.RootCauses, []string{c.root}) || !regexp.MustCompile(c.summary).MatchString(r.worst().Summary) || !regexp.MustCompile(c.hint).MatchString(r.worst().Hint) {
+				t.Errorf("root causes %q\n%s", r.RootCauses, shown(r))
+			}
+		})
 	}
 }

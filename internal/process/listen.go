@@ -2,6 +2,7 @@ package process
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/shirou/gopsutil/v3/net"
 )
@@ -34,4 +35,25 @@ func Ports(pid int) ([]int, error) {
 		}
 	}
 	return ports, nil
+}
+
+// TreePorts returns the TCP ports on which a process and its descendants listen. Of
+// processes that end meanwhile it returns none.
+func TreePorts(id ID) []int {
+	tree, err := Open(id)
+	if err != nil {
+		return nil
+	}
+	defer tree.Close()
+	if _, err := tree.Read(); err != nil {
+		return nil
+	}
+	var all []int
+	for _, member := range tree.Members() {
+		if ports, err := Ports(member.PID); err == nil {
+			all = append(all, ports...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all) // one may listen on IPv4 and IPv6
 }

@@ -15,6 +15,8 @@ type Stdio struct {
 	NoStart  string   `json:"no_start,omitempty"`
 	Answered bool     `json:"answered"`          // initialize
 	StartMs  float64  `json:"start_ms"`          // until then, or until doctor gave up
+	Ports    []int    `json:"ports,omitempty"`   // TCP ports on which it listened instead
+	HTTP     string   `json:"http,omitempty"`    // the address at which it spoke MCP instead
 	Ended    string   `json:"ended,omitempty"`   // how it ended before that
 	Foreign  string   `json:"foreign,omitempty"` // first line on standard output that is not JSON
 	LineNo   int      `json:"line_no,omitempty"` // its number

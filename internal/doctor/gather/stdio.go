@@ -136,12 +136,12 @@ func (g *stdioGatherer) sort(n int, line []byte) {
 
 // speak does the handshake and asks for the listings.
 func (g *stdioGatherer) speak(ctx context.Context) {
-	x := g.ask(ctx, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
+	x := g.initialize(ctx)
 	g.s.Answered, g.s.StartMs = x.Status != 0, ms(time.Since(g.started))
 	if !x.Result() {
 		if g.s.Answered {
 			g.ask(ctx, "discover", modernPost("", "server/discover", "").body)
-		} else if ctx.Err() == nil {
+		} else if ctx.Err() == nil && g.s.HTTP == "" {
 			g.early()
 		}
 		return
@@ -246,8 +246,18 @@ func (g *stdioGatherer) whole(ctx context.Context, probe, message string) (*fact
 	return x, whole
 }
 
-// end closes the input of the command and waits for its end.
+// end ends the command.
 func (g *stdioGatherer) end() {
+	if g.s.HTTP == "" {
+		g.exit()
+	}
+	_ = g.conn.Close() // it is stopped now, whatever its state
+	for range g.answers {
+	} // until read has ended
+}
+
+// exit closes the input of the command and waits for its end.
+func (g *stdioGatherer) exit() {
 	begin := time.Now()
 	_ = g.conn.CloseWrite() // it fails only if the command has ended
 	select {
@@ -256,7 +266,4 @@ func (g *stdioGatherer) end() {
 		g.s.Stuck = true
 	}
 	g.s.ExitMs = ms(time.Since(begin))
-	_ = g.conn.Close() // it is stopped now, whatever its state
-	for range g.answers {
-	} // until read has ended
 }

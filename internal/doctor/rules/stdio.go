@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
@@ -28,6 +29,9 @@ func judgeStart(f *facts.Facts) opinion {
 		return skip("the server is no command")
 	case s.NoStart != "":
 		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal; on Windows start npx with cmd /c").noted(s.NoStart)
+	case s.HTTP != "":
+		return fail("the command speaks MCP over HTTP at %s, and does not answer on its standard streams", s.HTTP).
+			fix("start it yourself, and examine it at its address: mcpdiag doctor " + s.HTTP)
 	case s.Ended != "" && !s.Answered:
 		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted(lastWords(s)...)
 	case s.Answered && s.StartMs > slowStart:
@@ -72,8 +76,12 @@ func judgeSilent(f *facts.Facts) opinion {
 		return skip("the server is no command")
 	}
 	if !s.Answered {
-		return fail("the command runs, but does not answer initialize within %.0f s", s.StartMs/1000).
-			fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted(lastWords(s)...)
+		o := fail("the command runs, but does not answer initialize within %.0f s", s.StartMs/1000)
+		if len(s.Ports) > 0 {
+			return o.fix(fmt.Sprintf("it listens on TCP port %d: if it speaks HTTP there, start it yourself, and examine it at its address: mcpdiag doctor http://localhost:%[1]d/mcp", s.Ports[0])).
+				noted(lastWords(s)...)
+		}
+		return o.fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted(lastWords(s)...)
 	}
 	return pass("it does")
 }
