@@ -14,10 +14,10 @@ import (
 // link carries messages in both directions on one stream, answers in any order:
 // standard streams, and HTTP+SSE. It is safe for concurrent use.
 type link struct {
-	write     func(ctx context.Context, body []byte) error
-	stop      func()        // ends the stream or process of the link; may be called again
-	lastWords func() string // returns the end of its standard error; may be nil
-	odd       []deviation   // of the stream
+	write   func(ctx context.Context, body []byte) error
+	stop    func()        // ends the stream or process of the link; may be called again
+	instead func() string // describes a process that does not answer; may be nil
+	odd     []deviation   // of the stream
 
 	unfinished func() string // describes a line that has not ended; may be nil
 
@@ -164,10 +164,8 @@ func (l *link) unanswered(x *exchange, err error) error {
 	if l.unfinished != nil {
 		instead += l.unfinished()
 	}
-	if l.lastWords != nil {
-		if words := l.lastWords(); words != "" {
-			instead += "; its standard error ends with: " + words
-		}
+	if l.instead != nil {
+		instead += l.instead()
 	}
 	return &unansweredError{method: x.method, instead: instead, err: err}
 }

@@ -35,8 +35,8 @@ func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 	}
 	l := newLink(write, next, sync.OnceFunc(func() { _ = pipe.Close() })) // it may be closed already
 	l.unfinished = rest.String
-	if p, ok := pipe.(interface{ LastWords() string }); ok {
-		l.lastWords = p.LastWords
+	if p, ok := pipe.(interface{ Instead() string }); ok {
+		l.instead = p.Instead
 	}
 	return l, nil
 }

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -16,6 +18,7 @@ type child struct {
 	log    process.Tail         // of its standard error
 	ending func(*process.Child) // called once before it is closed
 	closed sync.Once
+	spoke  atomic.Bool // it sent a message
 }
 
 // starter starts a process of the command each time it is called.
@@ -52,14 +55,29 @@ func (c *child) Write(p []byte) (int, error) {
 // lines of standard error.
 func (c *child) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if !c.spoke.Load() && bytes.Contains(p[:n], []byte(`"jsonrpc"`)) {
+		c.spoke.Store(true)
+	}
 	if err == nil || n > 0 {
 		return n, nil
 	}
 	return 0, c.ended(io.ErrUnexpectedEOF)
 }
 
-// LastWords returns the last lines of standard error.
-func (c *child) LastWords() string { return c.log.Last() }
+// Instead describes the server for the error of a request without an answer.
+func (c *child) Instead() string {
+	text := ""
+	if words := c.log.Last(); words != "" {
+		text = "; its standard error ends with: " + words
+	}
+	if c.spoke.Load() {
+		return text
+	}
+	if ports := process.TreePorts(c.Info.ID); len(ports) > 0 {
+		text += fmt.Sprintf("; it listens on TCP port %d: if it speaks HTTP there, start it yourself and give http://localhost:%[1]d/mcp", ports[0])
+	}
+	return text
+}
 
 // ended adds the exit status and the last lines of standard error to err.
 func (c *child) ended(err error) error {
