@@ -145,6 +145,7 @@ func (d *depsChecker) compareSessions() error {
 	if err != nil {
 		return usageError{fmt.Errorf("--sessions-of: %w", err)}
 	}
+	target = d.a.besideMCP(target, snapshotPath)
 	count := func(ctx context.Context) (float64, error) {
 		s, err := poll.Once(ctx, d.cfg.Client, target)
 		if err != nil {

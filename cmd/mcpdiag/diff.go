@@ -197,8 +197,8 @@ func (d *differ) connect(operands []string) (_ []*url.URL, err error) {
 		if err != nil {
 			return nil, usageError{err}
 		}
-		targets[i] = u
-		urls = append(urls, u)
+		targets[i] = d.a.besideMCP(u, d.source.Path())
+		urls = append(urls, targets[i])
 	}
 	if len(urls) == 0 {
 		return targets, nil

@@ -117,6 +117,9 @@ func (p *poller) options(ctx context.Context, args []string) (err error) {
 	if cfg.Targets, err = p.conn.targets(args, cfg.Source.Path()); err != nil {
 		return err
 	}
+	for i, target := range cfg.Targets {
+		cfg.Targets[i] = p.a.besideMCP(target, cfg.Source.Path())
+	}
 	return distinct(cfg.Targets)
 }
 

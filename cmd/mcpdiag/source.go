@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 )
 
@@ -36,6 +38,16 @@ func (s *sourceFlags) source() (*poll.Source, error) {
 		}
 	}
 	return &poll.Source{Kind: s.kind.value, Names: names}, nil
+}
+
+// besideMCP returns the address of the snapshot on a server whose MCP endpoint was named,
+// and says so; other addresses stay.
+func (a *app) besideMCP(target *url.URL, path string) *url.URL {
+	u := poll.BesideMCP(target, path)
+	if u != target {
+		a.note("%s is an MCP endpoint; the snapshot is taken at %s", client.RedactURL(target), client.RedactURL(u))
+	}
+	return u
 }
 
 // defaultTarget returns the address of the only running proxy if no target was named

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/poll"
 )
 
 // targets decides which servers may be talked to: those on loopback, and those that were
@@ -54,6 +55,9 @@ func (t *targets) open(ctx context.Context, address, path string) (*target, erro
 	}
 	if u.User != nil || len(client.SecretsIn(u)) > 0 {
 		return nil, errors.New("the address holds a credential: credentials are never arguments; start mcpdiag mcp with MCPDIAG_TOKEN or --token-file, and --allow URL")
+	}
+	if path == snapshotPath {
+		u = poll.BesideMCP(u, path)
 	}
 	cfg := t.cfg
 	cfg.Timeout, cfg.Secrets = targetTime, client.SecretsOf(t.cfg.Header)

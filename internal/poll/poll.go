@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -46,12 +47,16 @@ func Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Sna
 
 // noEndpoint explains a "not found": servers do not have the endpoint by themselves. At
 // their MCP address the status is that of a bad request.
-func noEndpoint(err error) error {
+func noEndpoint(err error, asked *url.URL) error {
 	status, ok := errors.AsType[*client.StatusError](err)
-	if ok && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotAcceptable}, status.Code) {
-		return fmt.Errorf("the server has no snapshot endpoint there (%s); put mcpdiag proxy in front of it, or paste the one of the README; monitor and loadtest work without it", status.Status)
+	if !ok || !slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotAcceptable}, status.Code) {
+		return err
 	}
-	return err
+	usual := ""
+	if asked.Path != paths[0].path {
+		usual = fmt.Sprintf("leave out %s if it has the usual %s; else ", report.Cell(asked.Path, 60), paths[0].path)
+	}
+	return fmt.Errorf("the server has no snapshot endpoint there (%s); %sput mcpdiag proxy in front of it, or paste the one of the README; monitor and loadtest work without it", status.Status, usual)
 }
 
 // Run polls until Duration or Count is reached, ctx ends, on returns an error, or no

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +38,15 @@ var paths = []struct{ kind, path, query string }{
 // Path returns the path for addresses without one.
 func (s *Source) Path() string { return paths[max(0, slices.Index(Kinds, s.Kind))].path }
 
+// BesideMCP returns target, or the address of the document at instead on its server if
+// the path of target ends as that of an MCP endpoint.
+func BesideMCP(target *url.URL, instead string) *url.URL {
+	if last := path.Base(target.Path); last != "mcp" && last != "sse" {
+		return target
+	}
+	return &url.URL{Scheme: target.Scheme, User: target.User, Host: target.Host, Path: instead}
+}
+
 // Once takes one snapshot of target. Poll is set also in case of an error, with the
 // address that was requested.
 func (s *Source) Once(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, error) {
@@ -45,7 +55,7 @@ func (s *Source) Once(ctx context.Context, c *client.Client, target *url.URL) (*
 	p.Target = client.RedactURL(asked)
 	p.LatencyMs = millis(time.Since(p.At.Time))
 	if err != nil {
-		err = noEndpoint(err)
+		err = noEndpoint(err, asked)
 		p.Error = err.Error()
 		return &snapshot.Snapshot{Poll: p}, fmt.Errorf("polling %s: %w", p.Target, err)
 	}

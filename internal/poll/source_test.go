@@ -93,3 +93,18 @@ func TestSourceNothing(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestBesideMCP(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://h:1/mcp":            "http://h:1/debug/snapshot",
+		"http://h:1/api/mcp/?key=a": "http://h:1/debug/snapshot",
+		"http://h:1/sse":            "http://h:1/debug/snapshot",
+		"http://h:1/debug/snapshot": "http://h:1/debug/snapshot",
+		"http://h:1/state?for=mcp":  "http://h:1/state?for=mcp",
+	} {
+		target, _ := url.Parse(address)
+		if got := BesideMCP(target, "/debug/snapshot").String(); got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+}
