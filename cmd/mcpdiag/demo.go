@@ -88,7 +88,7 @@ func faultList() string {
 	for _, f := range demo.Faults() {
 		about := f.About
 		if f.Needs != "" {
-			about += " (doctor " + f.Needs + ")"
+			about += " (" + f.Needs + ")"
 		}
 		t.Row("  "+f.Name, about)
 	}

@@ -121,7 +121,7 @@ func TestLeakyPostgresPool(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts PostgreSQL, and a leak test takes some seconds")
 	}
-	database := depstest.Postgres(t, "max_connections=300")
+	database := depstest.Postgres(t, "max_connections=1000")
 	t.Setenv("DATABASE_URL", database.Address)
 	leaktest := func(url, pid string) ended {
 		return invoke(t, "leaktest", "--url", url, "--pid", pid, "--tool", "search", "--users", "2", "--calls", "10", "--rounds", "8", "--delay", "0.1", "--hold", "0", "--rss", "--snapshot", "off", "--factors", "call",

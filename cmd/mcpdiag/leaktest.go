@@ -121,6 +121,9 @@ func (l *leaktester) test(ctx context.Context) error {
 	if res == nil {
 		return err
 	}
+	if l.failOn.value == string(trend.Undecided) {
+		res.FailOnUndecided()
+	}
 	l.a.warn(slices.DeleteFunc(slices.Clone(res.Warnings), func(w string) bool { return w == res.Ended || warned[w] })...)
 	err = errors.Join(err, l.a.writeResult("-", l.format.value, res), l.a.stepSummary(l.format.value, res.Report()))
 	l.a.note("wrote %s", filepath.Join(l.cfg.Folder, leaktest.ReportFile))
@@ -136,7 +139,7 @@ func (l *leaktester) test(ctx context.Context) error {
 // outcome returns the error that stands for the exit code.
 func (l *leaktester) outcome(res *leaktest.Result) error {
 	err := outcomeOf(res.Report())
-	if err == nil || res.Verdict == trend.Undecided && l.failOn.value == string(trend.Undecided) {
+	if err == nil {
 		err = l.verdict(res.Verdict, res.Finding)
 	}
 	if res.Ended != "" && errors.Is(err, errFinding) {

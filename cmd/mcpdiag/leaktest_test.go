@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
@@ -30,7 +31,14 @@ func TestLeaktestOutcome(t *testing.T) {
 		a.stderr = a.guard(io.Discard)
 		l := leaktester{a: a}
 		l.failOn.value = test.failOn
-		err := l.outcome(&leaktest.Result{Verdict: test.verdict, Finding: test.verdict == trend.Leak, Ended: test.ended})
+		res := &leaktest.Result{Verdict: test.verdict, Finding: test.verdict == trend.Leak, Ended: test.ended}
+		if test.failOn == "undecided" {
+			res.FailOnUndecided()
+		}
+		err := l.outcome(res)
+		if (err != nil) != junitFails(t, res) {
+			t.Errorf("%+v: JUnit does not agree with %v", test, err)
+		}
 		if err != nil {
 			err = runError{err}
 		}
@@ -38,6 +46,16 @@ func TestLeaktestOutcome(t *testing.T) {
 			t.Errorf("%+v: exit code %d (%v)", test, got, err)
 		}
 	}
+}
+
+// junitFails reports whether the JUnit report has a failure.
+func junitFails(t *testing.T, res *leaktest.Result) bool {
+	t.Helper()
+	var b strings.Builder
+	if err := res.Report().JUnit(&b); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(b.String(), "<failure")
 }
 
 // Arguments from a file are one line: a line break inside a message would end it on
@@ -48,7 +66,7 @@ func TestFixedArguments(t *testing.T) {
 	if err := os.WriteFile(name, []byte("{\n  \"text\": \"a\\nb\"\n}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := &app{ctx: t.Context(), getenv: func(string) string { return "" }}
+	a := &app{ctx: t.Context(), stderr: &guarded{w: io.Discard}, getenv: func(string) string { return "" }}
 	if got, err := a.fixedArguments("@" + name); err != nil || string(got) != `{"text":"a\nb"}` {
 		t.Errorf("%s, %v", got, err)
 	}

@@ -43,7 +43,7 @@ func Faults() []Fault {
 		{Name: "auth-metadata-wrong", About: "wants a token, and its metadata names another address", Check: "auth.prm_resource", wrap: wrongMetadata},
 		{Name: "bad-gateway", About: "is down, and the proxy before it answers", Check: "http.gateway", wrap: badGateway},
 		{Name: badSchema, About: "lists a tool with a broken schema", Check: "tools.schema"},
-		{Name: cancelIgnored, About: "goes on with a call that the client cancelled", Check: "behaviour.cancel_modern", Needs: "--slow-tool generate"},
+		{Name: cancelIgnored, About: "goes on with cancelled calls", Check: "behaviour.cancel_modern", Needs: "--slow-tool generate"},
 		{Name: "ended-session-400", About: "answers 400 instead of 404 for a session that ended", Check: "session.delete", wrap: endedSession},
 		{Name: "login-page", About: "is behind a login page", Check: "http.content_type", wrap: loginPage},
 		{Name: noOriginCheck, About: "answers foreign web pages", Check: "http.rebinding"},

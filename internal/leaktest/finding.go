@@ -37,6 +37,9 @@ func (r *Result) Report() *finding.Report {
 	return rep
 }
 
+// FailOnUndecided makes an undecided verdict a finding, in every format.
+func (r *Result) FailOnUndecided() { r.Finding = r.Finding || r.Verdict == trend.Undecided }
+
 // outcome decides the exit code. A server that dies under test has not passed.
 func (r *Result) outcome() finding.Outcome {
 	switch {

@@ -25,7 +25,7 @@ type Server struct {
 const postgresBin = "/usr/lib/postgresql/15/bin"
 
 // Postgres starts PostgreSQL with 20 slots, 3 of them reserved, and more settings such as
-// max_connections=300. It logs all statements with the application that sent them. It
+// max_connections=1000. It logs all statements with the application that sent them. It
 // skips the test where PostgreSQL is missing.
 func Postgres(t testing.TB, settings ...string) Server {
 	t.Helper()

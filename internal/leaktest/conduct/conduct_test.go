@@ -22,6 +22,7 @@ type fake struct {
 	clear   time.Duration // all is released at this interval, 0 for never
 	cap     int           // operations that keep memory, 0 for all
 	sticky  bool          // the process does not return memory to the system
+	freeMB  float64       // that the process holds at the start, for the first operations
 	garbage float64       // MB that the server collects when it idles for 5 s
 	files   float64       // kept per operation
 	warmMB  float64       // taken by the first operations
@@ -62,7 +63,7 @@ func (f *fake) memory() float64 {
 		return 0
 	}
 	noise := []float64{0, 0.03, 0.01, 0.02}[len(f.made)%4]
-	mb := 50 + f.warmMB*min(1, float64(f.total)/500) + f.keepMB*float64(f.kept()) + noise
+	mb := 50 + f.warmMB*min(1, float64(f.total)/500) + max(f.freeMB, f.keepMB*float64(f.kept())) + noise
 	if n := len(f.made); n > 0 && time.Since(f.made[n-1].at) < 5*time.Second {
 		mb += f.garbage
 	}
@@ -236,6 +237,20 @@ func TestRoundsFit(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Rounds shrink if operations keep more than the calibration saw, so that there are
+// enough of them below the memory limit.
+func TestRoundsShrink(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, cfg := &fake{each: time.Millisecond / 4, keepMB: 0.0625, freeMB: 100, limitMB: 2000}, usual()
+		cfg.MaxMB = 2000
+		got, warnings := conduct(t, f, cfg, "call")
+		if p := got.Phases[0]; p.Verdict() != trend.Leak || p.RoundsDone() < leastRounds {
+			t.Errorf("%s after %d rounds, warnings %q", p.Sentence(), p.RoundsDone(), warnings)
+		}
+	})
 }
 
 // Rounds stop at the memory limit, and at the death of the server, which is a leak if

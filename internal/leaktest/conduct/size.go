@@ -65,12 +65,9 @@ func (c *Conductor) roomFor(t *Task) float64 {
 
 // size returns the number of operations in a round.
 func (c *Conductor) size(t *Task, each cost) int {
-	n, least := int(each.rate*c.loadTime(t).Seconds()), leastOther
+	n, least := int(each.rate*c.loadTime(t).Seconds()), t.least()
 	// The usual size, unless the server is too slow for it.
 	n = max(n, min(c.Users*c.Calls, slowest*n))
-	if t.Has(load.SizedByUsers) {
-		least = leastMixed
-	}
 	n = min(max(n, least), mostOperations)
 	if each.mb > 0.1 {
 		n = max(least, min(n, int(c.headroom()/2/sureRounds/each.mb)))
@@ -86,14 +83,17 @@ func (c *Conductor) size(t *Task, each cost) int {
 
 // larger returns the size of the next round: the calibration may have found the
 // server cold or the machine busy. Only rounds that are dropped as warm-up differ,
-// unless a lazy collector has to be made to run.
+// unless a lazy collector has to be made to run, or the memory would end first.
 func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 	last := &p.Rounds[len(p.Rounds)-1]
 	if c.chosen(t) || last.Operations == 0 {
 		return n
 	}
+	if most := c.sustains(t, p); n > most {
+		return most
+	}
 	if (p.WaitsForCollector() || c.suspected(p)) && last.Loaded-last.From < slowest*c.loadTime(t).Seconds() {
-		return min(2*n, max(n, c.affords(p)))
+		return min(2*n, max(n, c.affords(p)), c.sustains(t, p))
 	}
 	if last.Number >= resizedRounds {
 		return n
@@ -106,6 +106,26 @@ func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 		return min(s, 4*n)
 	}
 	return n
+}
+
+// sustains returns the operations of a round of which as many fit into the memory that is
+// left as the verdict still needs: free memory of the process may have hidden from the
+// calibration what an operation keeps.
+func (c *Conductor) sustains(t *Task, p *judge.Phase) int {
+	last, left := &p.Rounds[len(p.Rounds)-1], usualRounds-p.RoundsDone()
+	each := max(0, last.TreeMB-p.Rounds[0].TreeMB) / float64(last.Operations)
+	if left <= 0 || each <= 0 {
+		return mostOperations
+	}
+	return min(mostOperations, max(t.least(), int(c.headroom()/float64(left+1)/each)))
+}
+
+// least returns the fewest operations that make a round.
+func (t *Task) least() int {
+	if t.Has(load.SizedByUsers) {
+		return leastMixed
+	}
+	return leastOther
 }
 
 // affords returns the operations of a round that takes little of the room for growth.

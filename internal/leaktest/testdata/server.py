@@ -9,7 +9,7 @@ class Entry:
     def __init__(self, n):
         self.n = n
         self.args = {"text": "secret-argument-%d" % n}
-        self.numbers = [n + i + 0.5 for i in range(40)]
+        self.numbers = list(map(float, range(n, n + 40)))  # a comprehension has a frame of its own before 3.12
 
 
 class Registry:
