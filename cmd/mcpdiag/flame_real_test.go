@@ -64,6 +64,24 @@ func TestFlameOfRunningNode(t *testing.T) {
 	invoke(t, "flame", "--pid", s.pid, "--attach", "--duration", "200ms", "--format", "text").wants(t, exitOK, "hotLoop")
 }
 
+// A loop that ran before the recording began is named, with its file and line.
+func TestFlameOfLoopInNode(t *testing.T) {
+	t.Parallel()
+	s := startInspected(t, "testdata/node/loop.js")
+	o := invoke(t, "flame", "--pid", s.pid, "--attach", "--duration", "1s", "--format", "text")
+	o.wants(t, exitOK, "plateau: processTimers > listOnTimeout > spin")
+	o.wants(t, exitOK, "loop.js:4")
+}
+
+// The time in which a process waits is a fact and no finding.
+func TestFlameOfIdleNode(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"--format=text", "--short", "--findings"} {
+		s := startInspected(t, "testdata/node/idle.js")
+		invoke(t, "flame", "--pid", s.pid, "--attach", "--duration", "1s", format, "--fail-on", "any").wants(t, exitOK, "the process was idle for 9")
+	}
+}
+
 // burn spends time until ctx ends.
 func burn(ctx context.Context) float64 {
 	sum := 0.0

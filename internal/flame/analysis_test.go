@@ -191,6 +191,99 @@ func TestFindingsInTraces(t *testing.T) {
 	}
 }
 
+// Facts about single calls need no number of polls, unlike shares of the time.
+func TestFindingsInShortTraces(t *testing.T) {
+	slow := func(ms int) string { return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, ms) }
+	var children []string
+	for i := range 5 {
+		children = append(children, child(fmt.Sprint(i), "get", "p"))
+	}
+	for name, tt := range map[string]struct {
+		lines []string
+		want  []string
+	}{
+		"in flight at the end": {[]string{poll(0, slow(33_000)), poll(1000, slow(34_000))}, []string{"stuck slow"}},
+		"returned late":        {[]string{poll(0, slow(33_000)), poll(1000, "")}, []string{"stuck slow"}},
+		"one snapshot":         {[]string{poll(0, slow(33_000))}, []string{"stuck slow"}},
+		"in time":              {[]string{poll(0, slow(28_000)), poll(1000, slow(29_000))}, nil},
+		"repeated":             {[]string{poll(0, call("p", "plan")+","+strings.Join(children, ",")), poll(1000, "")}, []string{"n-plus-one get"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, p := folded(t, fold.Options{}, tt.lines...)
+			if diff := cmp.Diff(tt.want, found(t, p)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// v8Profile is a CPU profile of 100 ms, of which the process idles for some, collects
+// garbage for 20, and spends the rest in work.
+func v8Profile(idle int) string {
+	var samples []string
+	deltas := []string{"0"}
+	for i := range 100 {
+		node := "4"
+		switch {
+		case i < idle:
+			node = "2"
+		case i < idle+20:
+			node = "3"
+		}
+		samples, deltas = append(samples, node), append(deltas, "1000")
+	}
+	return fmt.Sprintf(`{"nodes":[{"id":1,"callFrame":{"functionName":"(root)","url":"","lineNumber":-1},"children":[2,3,4]},
+{"id":2,"callFrame":{"functionName":"(idle)","url":"","lineNumber":-1}},
+{"id":3,"callFrame":{"functionName":"(garbage collector)","url":"","lineNumber":-1}},
+{"id":4,"callFrame":{"functionName":"work","url":"file:///home/u/a/long/way/to/server.js","lineNumber":6}}],
+"startTime":0,"endTime":100000,"samples":[%s,4],"timeDeltas":[%s]}`, strings.Join(samples, ","), strings.Join(deltas, ","))
+}
+
+// The states of V8 are no functions that could be improved.
+func TestIdleIsNoFinding(t *testing.T) {
+	for idle, want := range map[int]struct {
+		found    []string
+		headline string
+	}{
+		78: {nil, "nothing stands out; the process was idle for 78.0 % of the time"},
+		40: {[]string{"plateau work"}, "1 finding; the process was idle for 40.0 % of the time"},
+		0:  {[]string{"plateau work"}, "1 finding"},
+	} {
+		p := collect(t, v8Profile(idle))
+		if diff := cmp.Diff(want.found, found(t, p)); diff != "" {
+			t.Error(diff)
+		}
+		r := p.Result(p.Tree())
+		r.Findings, _ = p.Findings(p.Tree())
+		if got := r.Report().Headline; !strings.HasSuffix(got, ": "+want.headline) {
+			t.Errorf("the headline is %q", got)
+		}
+	}
+}
+
+func TestHotFunctionsAreFunctions(t *testing.T) {
+	hot, err := Hot("CPU", []byte(v8Profile(60)))
+	if err != nil || len(hot.Functions) != 1 || hot.Functions[0].Name != "work" {
+		t.Errorf("%+v, %v", hot, err)
+	}
+	if _, err := Hot("CPU", []byte(v8Profile(100))); err == nil || !strings.Contains(err.Error(), "idle") {
+		t.Errorf("of an idle server: %v", err)
+	}
+}
+
+// Text shows where a function is: all of it if there is room, else the end.
+func TestTextNamesFileAndLine(t *testing.T) {
+	p := collect(t, v8Profile(0))
+	r := p.Result(p.Tree())
+	r.AddFrames(p.Tree(), 0)
+	for columns, want := range map[int]string{80: "  work …ong/way/to/server.js:7\n", 120: "  work /home/u/a/long/way/to/server.js:7\n"} {
+		var out bytes.Buffer
+		if err := r.Text(&out, false, columns); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%v, no line ends in %q:\n%s", err, want, out.String())
+		}
+	}
+}
+
 func TestStateMarksCallsThatAreStuck(t *testing.T) {
 	_, p := folded(t, fold.Options{}, minute(func(i int) (string, string) {
 		return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, 1000*i), ""

@@ -84,10 +84,26 @@ func (p *Profile) Facts(t *stacks.Tree) []string {
 	if p.Watch == nil && p.Unit == stacks.Millis && p.Observed > 0 {
 		facts = append(facts, stacks.Plural(p.Observed, "sample"))
 	}
+	if fact := idleFact(t); fact != "" {
+		facts = append(facts, fact)
+	}
 	if share := p.widestError(t); share > 0 && share < 1 {
 		facts = append(facts, "widest frame ±"+report.Percent(share))
 	}
 	return facts
+}
+
+// leastIdle is the least share of the time that is worth a mention.
+const leastIdle = 0.01
+
+// idleFact tells how much of the time the process waited, "" if hardly any.
+func idleFact(t *stacks.Tree) string {
+	for i := range t.Children(stacks.Root) {
+		if part := stacks.Share(t.Nodes[i].Total, t.Total()); t.Name(i) == stacks.Idle && part >= leastIdle {
+			return "the process was idle for " + report.Percent(part) + " of the time"
+		}
+	}
+	return ""
 }
 
 func watchFacts(w *fold.Watch, format stacks.Format) []string {

@@ -12,8 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
-// idle is the frame of V8 for time in which the process waits.
-var idle = regexp.MustCompile(`^\(idle\)$`)
+var idle = regexp.MustCompile("^" + regexp.QuoteMeta(stacks.Idle) + "$")
 
 const maxHot = 10 // functions that are listed
 
@@ -31,14 +30,14 @@ func Hot(title string, profiles ...[]byte) (*stacks.Hot, error) {
 	}
 	p = p.Reshape(Shape{Ignore: idle})
 	tree := p.Tree()
-	if tree.Total() == 0 {
-		return nil, errors.New("the CPU profile is empty: the server was idle")
-	}
 	hot := &stacks.Hot{}
 	for _, s := range sums(tree) {
-		if s.self > 0 {
+		if s.self > 0 && !stacks.OfRuntime(s.name) {
 			hot.Functions = append(hot.Functions, stacks.HotFunction{Name: s.name, Share: s.self / tree.Total()})
 		}
+	}
+	if len(hot.Functions) == 0 {
+		return nil, errors.New("the CPU profile is empty: the server was idle")
 	}
 	slices.SortFunc(hot.Functions, func(a, b stacks.HotFunction) int {
 		return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(a.Name, b.Name))

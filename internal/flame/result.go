@@ -35,6 +35,9 @@ type Result struct {
 	FailOn  []string `json:"-"` // rules whose findings make the run fail, or "any"
 	Names   []sum    `json:"-"` // in the order of the profile
 	KeepEnd bool     `json:"-"` // names that are too long lose their beginning
+
+	idle   string            // the time in which the process waited
+	places map[string]string // file and line of functions
 }
 
 // Result returns the result for p, whose tree is t, without the frames.
@@ -43,6 +46,7 @@ func (p *Profile) Result(t *stacks.Tree) *Result {
 		Title: p.Title(), Facts: p.Facts(t), Kind: p.Format, Unit: p.Unit, Total: t.Total(),
 		Diff: p.TwoColumns, BaseTotal: t.BaseTotal(), Samples: p.Observed, Watch: p.Watch,
 		Findings: []rules.Finding{}, Warnings: append([]string{}, p.Warnings...),
+		idle: idleFact(t), places: p.Places,
 	}
 }
 
@@ -85,6 +89,9 @@ func (r *Result) Report() *finding.Report {
 	if n := len(out.Findings); n > 0 {
 		out.Verdict, out.Severity = "findings", finding.Worst(out.Findings)
 		out.Headline = fmt.Sprintf("%s: %s", r.Title, count(n, "finding"))
+	}
+	if r.idle != "" {
+		out.Headline += "; " + r.idle
 	}
 	return out
 }

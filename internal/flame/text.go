@@ -93,7 +93,11 @@ func (t *textWriter) tree() {
 // the name, however deep the frame is.
 func (t *textWriter) indented(f *picture.Frame, columns int) string {
 	indent := min(2*f.Depth, columns/2)
-	return strings.Repeat(" ", indent) + t.cell(picture.Shown(f), columns-indent)
+	name := picture.Shown(f)
+	if f.Self > 0 {
+		name = t.placed(name)
+	}
+	return strings.Repeat(" ", indent) + t.cell(name, columns-indent)
 }
 
 // part returns a frame's share of the whole, or its change since the base.
@@ -116,15 +120,18 @@ func drawBar(part float64) string {
 
 // top writes the heaviest names, wherever they are in the tree.
 func (t *textWriter) top(title string, weight func(*sum) float64) {
-	sums := slices.Clone(t.Names)
+	sums := slices.DeleteFunc(slices.Clone(t.Names), func(s sum) bool { return stacks.OfRuntime(s.name) })
 	slices.SortFunc(sums, func(a, b sum) int { return cmp.Or(cmp.Compare(weight(&b), weight(&a)), cmp.Compare(a.name, b.name)) })
+	if len(sums) == 0 {
+		return
+	}
 	t.line("")
 	t.line(t.paint.Paint(report.Bold, title))
 	table := report.Table{Right: map[int]bool{0: true, 1: true}, Indent: "  "}
 	for i := range sums[:min(topRows, len(sums))] {
 		v := weight(&sums[i])
 		if v > 0 {
-			table.Row(t.Unit.Format(v), report.Percent(stacks.Share(v, t.Total)), t.cell(sums[i].name, t.columns-26))
+			table.Row(t.Unit.Format(v), report.Percent(stacks.Share(v, t.Total)), t.cell(t.placed(sums[i].name), t.columns-26))
 		}
 	}
 	t.table(&table)
@@ -152,10 +159,36 @@ func (t *textWriter) findings() {
 	t.err = rules.Write(t.w, t.paint, t.Findings, true)
 }
 
-// cell cuts a name to so many columns, at its end or at its beginning.
+// placed adds the file and line of a function to its name, where they are known.
+func (t *textWriter) placed(name string) string {
+	if place := t.places[name]; place != "" {
+		return name + " " + stacks.Printable(place)
+	}
+	return name
+}
+
+// cell cuts a name to so many columns, at its end or at its beginning. Of a file and line
+// after a function the end is kept, if there is room for it.
 func (t *textWriter) cell(name string, columns int) string {
 	if t.KeepEnd {
 		return report.CellEnd(name, columns)
 	}
+	if function, place, ok := cutPlace(name); ok {
+		if room := columns - report.Width(report.Line(function)) - 1; room >= minPlace {
+			return report.Line(function) + " " + report.CellEnd(place, room)
+		}
+	}
 	return report.Cell(name, columns)
+}
+
+const minPlace = 8 // columns of a file and line that is cut
+
+// cutPlace divides "function file:line".
+func cutPlace(name string) (function, place string, ok bool) {
+	at := strings.LastIndexByte(name, ' ')
+	colon := strings.LastIndexByte(name, ':')
+	if at <= 0 || colon < at || colon+1 == len(name) || strings.Trim(name[colon+1:], "0123456789") != "" {
+		return "", "", false
+	}
+	return name[:at], name[at+1:], true
 }

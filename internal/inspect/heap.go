@@ -111,6 +111,9 @@ func (s *Session) CPUProfile(ctx context.Context, duration time.Duration) ([]byt
 			return nil, err
 		}
 	}
+	if err := s.recompile(ctx); err != nil {
+		return nil, err
+	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(duration):
@@ -122,4 +125,17 @@ func (s *Session) CPUProfile(ctx context.Context, duration time.Duration) ([]byt
 	}
 	err := s.call(ctx, "Profiler.stop", nil, &answer)
 	return answer.Profile, err
+}
+
+// recompile makes V8 discard the code that it optimized, by starting to count calls and
+// stopping at once. The profiler does not know the code of a loop that was optimized while
+// it ran (on-stack replacement) before the profiler started: without this, the time of the
+// loop is that of its caller.
+func (s *Session) recompile(ctx context.Context) error {
+	for _, method := range []string{"Profiler.startPreciseCoverage", "Profiler.stopPreciseCoverage"} {
+		if err := s.call(ctx, method, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,6 +8,14 @@ import (
 // Format is the format of an input.
 type Format string
 
+// Idle is the frame of V8 for the time in which the process waits.
+const Idle = "(idle)"
+
+// OfRuntime reports whether a frame is a state of V8 and not a function.
+func OfRuntime(name string) bool {
+	return name == Idle || name == "(program)" || name == "(garbage collector)"
+}
+
 // Profile is stacks with their unit and the circumstances of their recording.
 type Profile struct {
 	*Builder
@@ -20,6 +28,8 @@ type Profile struct {
 	Title      string  // of the picture that it was read from
 	Warnings   []string
 	Details    []string // each line that was skipped
+
+	Places map[string]string // file and line of functions whose name does not contain them
 }
 
 // NewProfile returns an empty profile.
@@ -43,6 +53,15 @@ func (p *Profile) Join(other *Profile) {
 	p.Observed += other.Observed
 	p.TwoColumns = p.TwoColumns || other.TwoColumns
 	p.Title = ""
+	for name, place := range other.Places {
+		if known, ok := p.Places[name]; ok && known != place {
+			place = ""
+		}
+		if p.Places == nil {
+			p.Places = map[string]string{}
+		}
+		p.Places[name] = place
+	}
 	p.Details = append(p.Details, other.Details...)
 	for _, w := range other.Warnings {
 		p.Warn("%s", w)

@@ -16,7 +16,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
-// enoughSamples is the number of samples that findings need. With fewer, a single
+// enoughSamples is the number of samples that rules of shares need. With fewer, a single
 // one would move a share by more than the rules look for.
 const enoughSamples = 30
 
@@ -112,25 +112,13 @@ type Input struct {
 	Calls    *fold.Calls
 }
 
-// Find applies all rules. It finds nothing if there are too few samples.
+// Find applies the rules. Those of shares find nothing if there are too few samples.
 func Find(in Input) ([]Finding, error) {
-	if in.Unit.Sampled() && in.Observed < enoughSamples || in.Tree.Total() == 0 {
-		return []Finding{}, nil
-	}
 	book, err := newRulebook()
 	if err != nil {
 		return nil, err
 	}
-	rules := []func(*search){(*search).plateaus, (*search).tallStacks, (*search).recursions}
-	if in.Calls != nil {
-		rules = append(rules, (*search).repeats)
-	}
-	if in.Unit.Sampled() {
-		rules = append(rules, (*search).tables) // names tell where time goes, not memory
-	}
-	if in.Calls != nil {
-		rules = append(rules, (*search).stuck, (*search).queues)
-	}
+	rules := in.rules()
 	lists := make([][]Finding, len(rules))
 	var work sync.WaitGroup
 	for i, rule := range rules { // concurrently: each walks through the whole tree
@@ -142,6 +130,24 @@ func Find(in Input) ([]Finding, error) {
 	}
 	work.Wait()
 	return append([]Finding{}, slices.Concat(lists...)...), nil
+}
+
+// rules returns the rules that apply to the input.
+func (in *Input) rules() (rules []func(*search)) {
+	enough := in.Tree.Total() > 0 && (!in.Unit.Sampled() || in.Observed >= enoughSamples)
+	if enough {
+		rules = append(rules, (*search).plateaus, (*search).tallStacks, (*search).recursions)
+	}
+	if in.Calls != nil {
+		rules = append(rules, (*search).repeats)
+	}
+	if enough && in.Unit.Sampled() {
+		rules = append(rules, (*search).tables) // names tell where time goes, not memory
+	}
+	if in.Calls != nil {
+		rules = append(rules, (*search).stuck, (*search).queues)
+	}
+	return rules
 }
 
 func newRulebook() (*rulebook, error) {

@@ -14,7 +14,7 @@ func (s *search) plateaus() {
 	var found []Finding
 	for i := range s.Tree.Nodes {
 		n := &s.Tree.Nodes[i]
-		if i == int(stacks.Root) || s.share(n.Self) < plateauShare {
+		if i == int(stacks.Root) || s.share(n.Self) < plateauShare || stacks.OfRuntime(s.Tree.Names[n.Name]) {
 			continue
 		}
 		path := s.Tree.Path(int32(i))

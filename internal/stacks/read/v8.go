@@ -91,6 +91,7 @@ func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
 		return nil, err
 	}
 	p := stacks.NewProfile(CPUProfile, stacks.Millis)
+	p.Places = map[string]string{}
 	at, err := src.place(p)
 	if err != nil {
 		return nil, err
@@ -145,6 +146,9 @@ func (c *cpuProfile) place(p *stacks.Profile) ([]int32, error) {
 		}
 		for _, k := range slices.Backward(path) {
 			n := &c.Nodes[k]
+			if name := c.names.name(&n.CallFrame); n.CallFrame.URL != "" && name == n.CallFrame.FunctionName {
+				p.Places[name] = n.CallFrame.location()
+			}
 			parent, ok := c.parents[n.ID]
 			if ok && n.CallFrame.FunctionName != "(root)" {
 				at[k] = p.Under(at[c.index[parent]], c.names.name(&n.CallFrame))
@@ -179,7 +183,7 @@ func (c *cpuProfile) samples(p *stacks.Profile, at []int32) error {
 		switch c.Nodes[node].CallFrame.FunctionName {
 		case "(garbage collector)":
 			place = p.Child(below, collector)
-		case "(idle)", "(program)", "(root)":
+		case stacks.Idle, "(program)", "(root)":
 			below = stacks.Root
 		default:
 			below = place

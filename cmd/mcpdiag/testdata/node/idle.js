@@ -1,0 +1,3 @@
+// Waits.
+setInterval(() => {}, 1000);
+console.log('ready');
