@@ -12,6 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // flameFlags are the flags of flame.
@@ -38,7 +39,7 @@ func (f *flameFlags) add(cmd *cobra.Command) {
 	f.addPicture(cmd)
 	fs.BoolVar(&f.findings, "findings", false, "report everything that stands out: alone, or on standard error beside a picture (-o, --format)")
 	listVar(cmd, &f.failOn, "fail-on", "make the exit code 3 if one of these rules finds something", append([]string{"any"}, rules.Names()...))
-	durationVar(fs, &f.stuck, "stuck", 30*time.Second, "a call in flight for longer is stuck")
+	durationVar(fs, &f.stuck, "stuck", snapshot.StuckAfter, "a call in flight for longer is stuck")
 	group(fs, "Output", "output", "format")
 	group(fs, "Findings", "findings", "fail-on", "stuck")
 	foundMaySet(fs, "format", "findings", "fail-on", "stuck")

@@ -78,14 +78,9 @@ func (s *Server) takeSnapshot(ctx context.Context, t *target) (*Snapshot, error)
 	return out, nil
 }
 
-// Text writes the result of poll, the queues and the retained memory.
+// Text writes the result of poll and the retained memory.
 func (s *Snapshot) Text(w io.Writer, paint report.Painter) error {
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(s.Document.HandlerQueue)) {
-		if n := s.Document.HandlerQueue[name]; n > 0 {
-			fmt.Fprintf(&b, "waiting in the queue of %s: %d\n", report.Cell(name, 60), n)
-		}
-	}
 	for _, name := range slices.Sorted(maps.Keys(s.Document.Handlers)) {
 		if kept := s.Document.Handlers[name].RetainedMB; kept != nil && *kept > 0 {
 			fmt.Fprintf(&b, "retained by %s: %s\n", report.Cell(name, 60), report.MB(*kept))

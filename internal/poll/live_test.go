@@ -57,9 +57,9 @@ func TestLiveShowsTheCallsThatHang(t *testing.T) {
 TARGET     FAILED  SESSIONS   MEMORY     CALLS  OLDEST    QUEUED    LATENCY
 up:3100         0         2  10.0 MB  ▁      2  plan 41s  search:3      2ms
 down:3100       1         -        -         -  -         -               -
-TOOL     AGE  SESSION  CALL  TARGET
-plan     41s  s2       c2    up:3100
-search  20ms  s1       c1    up:3100
+TOOL     AGE  STATE  SESSION  CALL  TARGET
+plan     41s  stuck  s2       c2    up:3100
+search  20ms  -      s1       c1    up:3100
 down:3100 fails: connection refused
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {

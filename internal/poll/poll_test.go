@@ -209,13 +209,33 @@ func TestRunEndsWithoutAnyHost(t *testing.T) {
 
 // The calls in flight are part of a result with Once: none is an empty list, not absent.
 func TestRunOnce(t *testing.T) {
-	u := target(t, &answers{list: []string{`{"toolCallStack": [{"id": "a", "name": "x", "durationMs": 5}, {"id": "b", "name": "y", "sessionId": "s", "durationMs": 9}, {"id": "c", "name": "z"}]}`}})
+	u := target(t, &answers{list: []string{`{"toolCallStack": [{"id": "a", "name": "x", "durationMs": 5}, {"id": "b", "name": "y", "sessionId": "s", "durationMs": 40000}, {"id": "c", "name": "z", "parentId": "b"}], "handlerQueue": {"idle": 0, "x": 2, "y": 3}}`}})
 	idle := target(t, &answers{list: []string{`{"toolCallStack": []}`}})
 	on := func(Event) error { return nil }
 	res, err := Run(t.Context(), Config{Targets: []*url.URL{u}, Interval: time.Millisecond, Count: 1, Once: true}, newClient(t, client.Config{}), on)
-	want := []InFlight{{u.String(), "b", "y", "s", "", new(9.0)}, {u.String(), "a", "x", "", "", new(5.0)}, {u.String(), "c", "z", "", "", nil}}
+	want := []InFlight{
+		{Target: u.String(), ID: "b", Tool: "y", SessionID: "s", AgeMs: new(40000.0), Stuck: true},
+		{Target: u.String(), ID: "a", Tool: "x", AgeMs: new(5.0)}, {Target: u.String(), ID: "c", Tool: "z", ParentID: "b"},
+	}
 	if diff := cmp.Diff(want, res.Calls); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	var text strings.Builder
+	if err := res.Text(&text, false); err != nil {
+		t.Fatal(err)
+	}
+	_, calls, _ := strings.Cut(text.String(), "SESSIONS\n")
+	_, calls, _ = strings.Cut(calls, "\n")
+	if diff := cmp.Diff(`waiting in the queue of y: 3
+waiting in the queue of x: 2
+
+Calls in flight
+TOOL  AGE  STATE  SESSION  CALL  PARENT
+y     40s  stuck  s        b     -
+x     5ms  -      -        a     -
+z       -  -      -        c     b
+`, calls); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 	res, err = Run(t.Context(), Config{Targets: []*url.URL{idle}, Interval: time.Millisecond, Count: 1, Once: true}, newClient(t, client.Config{}), on)
 	if doc, _ := json.Marshal(res); err != nil || !strings.Contains(string(doc), `"calls":[]`) {

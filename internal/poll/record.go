@@ -114,7 +114,7 @@ func (r *run) result(err error) (*Result, error) {
 		res.Verdict = VerdictAlert
 	}
 	if r.cfg.Once {
-		res.Calls = r.inFlight()
+		res.Calls, res.Queues = r.inFlight()
 	}
 	for _, t := range r.targets {
 		for _, w := range t.Warnings {
@@ -142,9 +142,9 @@ func (r *run) result(err error) (*Result, error) {
 	return res, doubt
 }
 
-// inFlight returns the calls of the last answers, the oldest first.
-func (r *run) inFlight() []InFlight {
-	calls := []InFlight{}
+// inFlight returns the calls of the last answers, the oldest first, and their queues.
+func (r *run) inFlight() ([]InFlight, []Queue) {
+	calls, queues := []InFlight{}, []Queue(nil)
 	for _, st := range r.states {
 		if st.last == nil {
 			continue
@@ -153,9 +153,10 @@ func (r *run) inFlight() []InFlight {
 			st.target.Warnings = append(st.target.Warnings, "the snapshot does not list calls (toolCallStack)")
 		}
 		calls = append(calls, inFlight(st.target.URL, st.last)...)
+		queues = append(queues, queued(st.target.URL, st.last)...)
 	}
 	oldestFirst(calls)
-	return calls
+	return calls, queues
 }
 
 // unjudged returns an error for an alert on a figure that no snapshot gave, which would

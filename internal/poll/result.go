@@ -14,7 +14,8 @@ type Result struct {
 	Verdict  string     `json:"verdict"` // "ok" or "alert"
 	Targets  []*Target  `json:"targets"`
 	Alerts   []Crossing `json:"alerts,omitempty"`
-	Calls    []InFlight `json:"calls,omitzero"` // with Config.Once: the calls in flight, the oldest first
+	Calls    []InFlight `json:"calls,omitzero"`   // with Config.Once: the calls in flight, the oldest first
+	Queues   []Queue    `json:"queues,omitempty"` // with Config.Once: queues in which calls wait
 	Warnings []string   `json:"warnings,omitempty"`
 }
 
@@ -146,11 +147,15 @@ func (r *Result) reportTables() []finding.Table {
 	}
 	tables := []finding.Table{{Header: titles, Right: right, Rows: cells}}
 	if len(r.Calls) > 0 {
-		calls := finding.Table{Title: "Calls in flight", Header: callHeader(len(r.Targets)), Right: map[int]bool{1: true}}
-		for i := range r.Calls[:min(len(r.Calls), maxCalls)] {
-			calls.Rows = append(calls.Rows, callRow(&r.Calls[i], len(r.Targets)))
+		header, rows := callCells(r.Calls[:min(len(r.Calls), maxCalls)], len(r.Targets))
+		tables = append(tables, finding.Table{Title: "Calls in flight", Header: header, Right: map[int]bool{1: true}, Rows: rows})
+	}
+	if len(r.Queues) > 0 {
+		queues := finding.Table{Title: "Queues", Header: []string{"waiting"}}
+		for _, q := range r.Queues[:min(len(r.Queues), maxCalls)] {
+			queues.Rows = append(queues.Rows, []string{q.text(len(r.Targets))})
 		}
-		tables = append(tables, calls)
+		tables = append(tables, queues)
 	}
 	return tables
 }

@@ -62,6 +62,9 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 		line := fmt.Sprintf("alert %s crossed at %s by %s: %s", c.Alert, c.At.Format(time.TimeOnly), c.Target, c.Text)
 		b.WriteString(paint.Paint(report.Bad, report.Line(line)) + "\n")
 	}
+	for _, q := range r.Queues[:min(len(r.Queues), maxCalls)] {
+		b.WriteString(q.text(len(r.Targets)) + "\n")
+	}
 	switch {
 	case r.Calls != nil && len(r.Calls) == 0:
 		b.WriteString("no calls in flight\n")

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	_ "embed" // for Schema
+	"time"
 )
 
 // Schema is the JSON Schema of the snapshot document.
@@ -15,6 +16,9 @@ const (
 	MaxName  = 1_000    // bytes of a name or an id
 	MaxLine  = 16 << 20 // bytes of one line of a trace
 )
+
+// StuckAfter is the age from which a call in flight is stuck.
+const StuckAfter = 30 * time.Second
 
 // Snapshot is one snapshot document. A nil pointer is a figure that the server did
 // not give, which is not the same as 0. MB is 2^20 bytes.

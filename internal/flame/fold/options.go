@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // Weight is the meaning of the width of a call.
@@ -44,7 +46,7 @@ type Options struct {
 	By       []Dimension
 	Parallel Parallel
 	From, To Bound
-	Stuck    time.Duration // a call in flight for longer is stuck; 0 means 30 s
+	Stuck    time.Duration // a call in flight for longer is stuck; 0 means snapshot.StuckAfter
 	Spans    bool          // keep the place of each call in time
 }
 
@@ -56,7 +58,7 @@ func (o *Options) defaults() {
 		o.Parallel = Sum
 	}
 	if o.Stuck == 0 {
-		o.Stuck = 30 * time.Second
+		o.Stuck = snapshot.StuckAfter
 	}
 }
 
