@@ -124,7 +124,7 @@ func TestDiffOfKeptSnapshots(t *testing.T) {
 		}
 	}
 	before := use(t, s, "snapshot", map[string]any{"target": url}).doc["id"]
-	after := use(t, s, "snapshot", map[string]any{"target": url}).doc["id"]
+	after := use(t, s, "snapshot", map[string]any{"target": url + "/mcp"}).doc["id"]
 	a := use(t, s, "diff", map[string]any{"before": before, "after": after})
 	if stuck, ok := a.doc["stuckToolCalls"].([]any); !ok || len(stuck) != 1 {
 		t.Errorf("%s", a.raw)
