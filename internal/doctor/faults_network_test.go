@@ -187,6 +187,13 @@ func TestOtherPrograms(t *testing.T) {
 			}
 		}
 	}
+	answer := func(text string) func(net.Conn) { // to any request
+		return func(conn net.Conn) {
+			if _, err := conn.Read(make([]byte, 1<<12)); err == nil {
+				_, _ = io.WriteString(conn, text)
+			}
+		}
+	}
 	for name, tc := range map[string]struct {
 		speak  func(net.Conn)
 		scheme string
@@ -199,7 +206,7 @@ func TestOtherPrograms(t *testing.T) {
 		"PostgreSQL, over https": {asked(""), "https", "network.tls the TLS handshake has no answer"},
 		"noise, over https":      {say("\x00\x01\x02\x03\x04\x05"), "https", "network.tls what listens on this port speaks no TLS"},
 		"HTTP, over https":       {say("HTTP/1.1 400 Bad Request\r\n\r\n"), "https", "network.tls the server speaks http on this port"},
-		"TLS, over http": {say("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 52\r\n\r\nThe plain HTTP request was sent to HTTPS port       "), "http",
+		"TLS, over http": {answer("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 52\r\n\r\nThe plain HTTP request was sent to HTTPS port       "), "http",
 			"http.answer the server speaks TLS on this port"},
 	} {
 		t.Run(name, func(t *testing.T) {
