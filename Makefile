@@ -14,7 +14,7 @@ test-real: ## all tests, also those with servers and clients from the npm regist
 	MCPDIAG_REAL=1 $(MAKE) test
 
 test-leaks: ## real servers that leak, and the versions with the fix: over half an hour
-	MCPDIAG_REAL=1 MCPDIAG_LEAKS=all go test ./internal/leaktest ./cmd/mcpdiag -run 'TestExplain|TestLeaktestOf' -count 1 -timeout 30m
+	[ "$$MCPDIAG_LEAKS" = quick ] || MCPDIAG_REAL=1 MCPDIAG_LEAKS=all go test ./internal/leaktest ./cmd/mcpdiag -run 'TestExplain|TestLeaktestOf' -count 1 -timeout 30m
 	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -parallel 3 -timeout 3h -v
 
 test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru10000 for one shape; results go to healthy.csv, and it resumes
