@@ -79,7 +79,7 @@ func (c *clientName) String() string { return string(*c) }
 func (c *clientName) Type() string   { return "name" }
 
 func clientVar(cmd *cobra.Command, fs *pflag.FlagSet, name *string) {
-	fs.Var((*clientName)(name), "client", "judge whether this client would refuse the server: Cursor, 'VS Code'")
+	fs.Var((*clientName)(name), "client", "judge whether this client would refuse the server: "+strings.Join(doctor.ClientNames(), ", "))
 	// It fails only for a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(doctor.ClientNames(), cobra.ShellCompDirectiveNoFileComp))
 }
