@@ -89,7 +89,7 @@ func (c *cpuProfiler) around(ctx context.Context, load func(context.Context) (*r
 
 func (c *cpuProfiler) runtimes(ctx context.Context) (*live.Heap, error) {
 	if child := c.child.Load(); child != nil {
-		members, err := family(child.Info.ID)
+		members, err := process.Family(child.Info.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -102,7 +102,7 @@ func (f *flamer) run(args []string) error {
 		if p.Watch == nil {
 			return errors.New("there is nothing to draw: no stack has a weight, or none passes the filters")
 		}
-		return errors.New("there is nothing to draw: no call was in flight in any poll, or none passes the filters")
+		return errors.New("there is nothing to draw: no call was in flight while polls followed each other, or none passes the filters")
 	}
 	findings, err := p.Findings(tree)
 	if err != nil {

@@ -90,7 +90,7 @@ func launched(pid int) (process.Info, error) {
 	if err != nil || live.IsNode(&info) && !launches(&info) {
 		return info, err
 	}
-	members, err := family(info.ID)
+	members, err := process.Family(info.ID)
 	if err != nil {
 		return info, err
 	}

@@ -29,7 +29,7 @@ func (a *app) runtimes(ctx context.Context, target *url.URL, c *client.Client) (
 		if err != nil {
 			return nil, err
 		}
-		if members, err = family(info.ID); err != nil {
+		if members, err = process.Family(info.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -50,19 +50,6 @@ func (a *app) openRuntimes(ctx context.Context, members []process.ID, cfg live.C
 		doubts = append(doubts, errors.New(text))
 	}
 	return nil, errors.Join(append(doubts, errors.New("the server has no runtime that can be asked: Node.js is asked by its inspector, Java by jcmd, a Go server by its /debug/pprof"))...)
-}
-
-// family lists a process and its descendants.
-func family(id process.ID) ([]process.ID, error) {
-	tree, err := process.Open(id)
-	if err != nil {
-		return nil, err
-	}
-	defer tree.Close()
-	if _, err := tree.Read(); err != nil {
-		return nil, err
-	}
-	return tree.Members(), nil
 }
 
 // withHeap compares between two heaps of the server's runtime, and adds what that keeps.

@@ -157,7 +157,7 @@ func (s *Server) flame(ctx context.Context, j *job, in flameArgs) (*flame.Result
 	}
 	tree := p.Tree()
 	if tree.Total() == 0 && tree.BaseTotal() == 0 {
-		return nil, errors.New("no call was in flight in any poll, or no stack has a weight")
+		return nil, errors.New("no call was in flight while polls followed each other, or no stack has a weight")
 	}
 	res := p.Result(tree)
 	if res.Findings, err = p.Findings(tree); err != nil {

@@ -198,6 +198,20 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// TestNoTimes: dates that do not exist, or that nanoseconds in 64 bits do not reach, are
+// no times in any notation.
+func TestNoTimes(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"2026-13-25 09:00:01", "2261-01-01 09:00:01", "12/31/9999 09:00:01", "12/31/ab 09:00:01", "13/01/26 09:00:01", "32.11.2026 09:00:01", "31.12.9999 09:00:01",
+		"20261301 09:00:01", "25/Nov/9999:09:00:01 +0000", "25/Nov/1969:09:00:01 +0000", "Nov 25, 9999 9:00:05 AM", "Wed Nov 25 09:00:01 9999",
+	} {
+		if s, n := ParseTime([]byte(text)); n != 0 && s.Missing == Complete || n != 0 && s.Missing == NoZone {
+			t.Errorf("%s is read as %+v, %d bytes", text, s, n)
+		}
+	}
+}
+
 func FuzzParseTime(f *testing.F) {
 	for _, seed := range []string{"2026-11-25T09:00:01.250Z", "25/Nov/2026:09:00:30 +0000", "Nov 25 09:00:53", "11/25/26 09:00:18", "09:00:28.789", "25 Nov 2026 09:00:56.789"} {
 		f.Add([]byte(seed))

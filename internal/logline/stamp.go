@@ -78,8 +78,8 @@ func parseEpoch(text []byte) (Stamp, int) {
 // parseISO reads 2026-11-25T09:00:01.250Z and its relatives: blank or T, dash, slash
 // or point, comma or point, Z, +01:00, +0100, " UTC" or nothing, and Go's " +0100 CET m=+0.5".
 func parseISO(text []byte) (Stamp, int) {
-	year, month, dom := digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2)
-	if year < 0 || month < 1 || month > 12 || dom < 1 || dom > 31 || text[7] != text[4] || year < 1970 || year > 2260 {
+	date, ok := midnight(digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2))
+	if !ok || text[7] != text[4] {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	if len(text) < 19 || text[10] != 'T' && text[10] != ' ' {
@@ -89,62 +89,28 @@ func parseISO(text []byte) (Stamp, int) {
 	if n == 0 {
 		nanos, n = shortTimeOfDay(text[11:])
 	}
-	return withZone(daysSince1970(year, month, dom)*day+nanos, text, 11, n)
-}
-
-// withZone returns the time of which n bytes at text[at:] were read, 0 if there is none,
-// with the zone behind it.
-func withZone(nanos int64, text []byte, at, n int) (Stamp, int) {
-	if n == 0 {
-		return Stamp{Missing: NoStamp}, 0
-	}
-	at += n
-	offset, zone := parseZone(text[at:])
-	s := Stamp{Nanos: nanos - offset}
-	if zone == 0 {
-		s.Missing = NoZone
-		return s, at
-	}
-	at += zone
-	return s, at + goSuffix(text[at:])
-}
-
-// goSuffix returns the length of what time.Time.String of Go writes behind the offset:
-// " CET m=+0.5", the name of the zone and the monotonic clock.
-func goSuffix(text []byte) int {
-	n := 0
-	if len(text) > 3 && text[0] == ' ' {
-		_, n = namedZone(text)
-	}
-	clock := text[n:]
-	if !bytes.HasPrefix(clock, []byte(" m=+")) && !bytes.HasPrefix(clock, []byte(" m=-")) {
-		return n
-	}
-	n += len(" m=+")
-	for n < len(text) && (isDigit(text[n]) || text[n] == '.') {
-		n++
-	}
-	return n
+	return withZone(date+nanos, text, 11, n)
 }
 
 // parsePointed reads 25.11.2026 09:00:02, with or without a comma: with points, the day
 // stands first.
 func parsePointed(text []byte) (Stamp, int) {
-	dom, month, year, at := digits(text, 0, 2), digits(text, 3, 2), digits(text, 6, 4), 10
+	date, ok := midnight(digits(text, 6, 4), digits(text, 3, 2), digits(text, 0, 2))
+	at := len("25.11.2026")
 	if text[at] == ',' {
 		at++
 	}
-	if dom < 1 || dom > 31 || month < 1 || month > 12 || year < 1970 || year > 2260 || text[at] != ' ' {
+	if !ok || text[at] != ' ' {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	nanos, n := timeOfDay(text[at+1:])
-	return withZone(daysSince1970(year, month, dom)*day+nanos, text, at+1, n)
+	return withZone(date+nanos, text, at+1, n)
 }
 
 // parseCompact reads 20261125 09:00:03, 20261125-09:00:03 and 20261125T090003.
 func parseCompact(text []byte) (Stamp, int) {
-	year, month, dom := digits(text, 0, 4), digits(text, 4, 2), digits(text, 6, 2)
-	if bytes.IndexByte([]byte(" -T"), text[8]) < 0 || year < 1970 || year > 2260 || month < 1 || month > 12 || dom < 1 || dom > 31 {
+	date, ok := midnight(digits(text, 0, 4), digits(text, 4, 2), digits(text, 6, 2))
+	if !ok || bytes.IndexByte([]byte(" -T"), text[8]) < 0 {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	nanos, n := timeOfDay(text[9:])
@@ -152,7 +118,7 @@ func parseCompact(text []byte) (Stamp, int) {
 		nanos, n = timeOfDay([]byte{text[9], text[10], ':', text[11], text[12], ':', text[13], text[14]})
 		n = min(n, len("090003"))
 	}
-	return withZone(daysSince1970(year, month, dom)*day+nanos, text, 9, n)
+	return withZone(date+nanos, text, 9, n)
 }
 
 // timeOfDay reads 09:00:01, with or without a fraction behind a point or comma, and
@@ -203,66 +169,6 @@ func shortTimeOfDay(text []byte) (int64, int) {
 	return nanos, blank + n + 3
 }
 
-// zones are the abbreviations that PostgreSQL and journalctl write and that have one
-// meaning, in hours from UTC.
-var zones = map[string]int64{
-	"UTC": 0, "GMT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11,
-	"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
-}
-
-// namedZone reads " CET".
-func namedZone(text []byte) (int64, int) {
-	n := 1
-	for n < len(text) && n < 6 && text[n] >= 'A' && text[n] <= 'Z' {
-		n++
-	}
-	hours, ok := zones[string(text[1:n])]
-	if !ok || n < len(text) && text[n] != ' ' && text[n] != ']' {
-		return 0, 0
-	}
-	return hours * 3600 * second, n
-}
-
-// parseZone returns the offset from UTC in nanoseconds and the length of its text, 0 if there is none.
-func parseZone(text []byte) (int64, int) {
-	n := 0
-	if len(text) > 3 && text[0] == ' ' && text[1] >= 'A' && text[1] <= 'Z' && text[3] >= 'A' && text[3] <= 'Z' {
-		return namedZone(text)
-	}
-	if n < len(text) && text[n] == ' ' && n+1 < len(text) && (text[n+1] == '+' || text[n+1] == '-') {
-		n++
-	}
-	if n >= len(text) {
-		return 0, 0
-	}
-	switch text[n] {
-	case 'Z':
-		return 0, n + 1
-	case '+', '-':
-	default:
-		return 0, 0
-	}
-	hours := digits(text, n+1, 2)
-	if hours < 0 || hours > 18 {
-		return 0, 0
-	}
-	end, minutes := n+3, 0
-	colon := end
-	if colon < len(text) && text[colon] == ':' {
-		colon++
-	}
-	if m := digits(text, colon, 2); m >= 0 {
-		minutes, end = m, colon+2
-	} else if text[n] == '-' || colon != end {
-		return 0, 0 // "09:00:01 - logger" and the like
-	}
-	offset := int64(hours*3600+minutes*60) * second
-	if text[n] == '-' {
-		offset = -offset
-	}
-	return offset, end
-}
-
 // parseClock reads a time of day without a date: 09:00:28.789.
 func parseClock(text []byte) (Stamp, int) {
 	nanos, n := timeOfDay(text)
@@ -295,21 +201,24 @@ func parseKitchen(text []byte) (Stamp, int) {
 // parseUS reads 11/25/26 09:00:18, month first, as rich writes it, and
 // 11/25/2026, 9:00:30 AM, as JavaScript does.
 func parseUS(text []byte) (Stamp, int) {
-	month, dom, year, n := digits(text, 0, 2), digits(text, 3, 2), 2000+digits(text, 6, 2), 8
+	month, dom, year, n := digits(text, 0, 2), digits(text, 3, 2), digits(text, 6, 2), 8
 	if isDigit(text[8]) {
 		year, n = digits(text, 6, 4), 10
+	} else if year >= 0 {
+		year += 2000
 	}
 	if text[n] == ',' {
 		n++
 	}
-	if month < 1 || month > 12 || dom < 1 || dom > 31 || year < 1970 || text[n] != ' ' {
+	date, ok := midnight(year, month, dom)
+	if !ok || text[n] != ' ' {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	nanos, length := shortTimeOfDay(text[n+1:])
 	if length == 0 {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	return Stamp{Nanos: daysSince1970(year, month, dom)*day + nanos, Missing: NoZone}, n + 1 + length
+	return Stamp{Nanos: date + nanos, Missing: NoZone}, n + 1 + length
 }
 
 // parseDayFirst reads 25/Nov/2026:09:00:30 +0000 (access logs), 25 Nov 2026 09:00:56.789 (Redis)
@@ -318,12 +227,12 @@ func parseDayFirst(text []byte) (Stamp, int) {
 	if len(text) < 20 || text[2] != text[6] || text[2] != '/' && text[2] != ' ' && text[2] != '-' {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	dom, month, year := digits(text, 0, 2), monthOf(text[3:6]), digits(text, 7, 4)
-	nanos, n := timeOfDay(text[12:])
-	if dom < 1 || dom > 31 || month == 0 || year < 1970 || n == 0 {
+	date, ok := midnight(digits(text, 7, 4), monthOf(text[3:6]), digits(text, 0, 2))
+	if !ok {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	return withZone(daysSince1970(year, month, dom)*day+nanos, text, 12, n)
+	nanos, n := timeOfDay(text[12:])
+	return withZone(date+nanos, text, 12, n)
 }
 
 // parseMonthFirst reads Nov 25 09:00:53, as syslog writes it: no year, no zone.
@@ -336,12 +245,12 @@ func parseMonthFirst(text []byte) (Stamp, int) {
 	if text[4] == ' ' {
 		dom = digits(text, 5, 1)
 	}
-	if year := digits(text, 8, 4); text[6] == ',' && year >= 1970 && dom > 0 && len(text) > 13 { // Java: Nov 25, 2026 9:00:05 AM
+	if date, ok := midnight(digits(text, 8, 4), month, dom); text[6] == ',' && ok && len(text) > 13 { // Java: Nov 25, 2026 9:00:05 AM
 		nanos, n := shortTimeOfDay(text[13:])
 		if n == 0 {
 			return Stamp{Missing: NoStamp}, 0
 		}
-		return Stamp{Nanos: daysSince1970(year, month, dom)*day + nanos, Missing: NoZone}, 13 + n
+		return Stamp{Nanos: date + nanos, Missing: NoZone}, 13 + n
 	}
 	nanos, n := timeOfDay(text[7:])
 	if dom < 1 || dom > 31 || n == 0 {
@@ -431,6 +340,15 @@ func monthOf(name []byte) int {
 		return 0
 	}
 	return i/3 + 1
+}
+
+// midnight returns the nanoseconds of the beginning of a day since 1970, and whether they
+// are one that an int64 holds.
+func midnight(year, month, dom int) (int64, bool) {
+	if year < 1970 || year > 2260 || month < 1 || month > 12 || dom < 1 || dom > 31 {
+		return 0, false
+	}
+	return daysSince1970(year, month, dom) * day, true
 }
 
 // daysSince1970 counts the days of the proleptic Gregorian calendar

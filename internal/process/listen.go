@@ -40,16 +40,12 @@ func Ports(pid int) ([]int, error) {
 // TreePorts returns the TCP ports on which a process and its descendants listen. Of
 // processes that end meanwhile it returns none.
 func TreePorts(id ID) []int {
-	tree, err := Open(id)
+	members, err := Family(id)
 	if err != nil {
 		return nil
 	}
-	defer tree.Close()
-	if _, err := tree.Read(); err != nil {
-		return nil
-	}
 	var all []int
-	for _, member := range tree.Members() {
+	for _, member := range members {
 		if ports, err := Ports(member.PID); err == nil {
 			all = append(all, ports...)
 		}

@@ -169,3 +169,16 @@ func (t *Tree) Close() {
 	}
 	clear(t.members)
 }
+
+// Family lists a process and its descendants of this moment.
+func Family(id ID) ([]ID, error) {
+	tree, err := Open(id)
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	if _, err := tree.Read(); err != nil {
+		return nil, err
+	}
+	return tree.Members(), nil
+}

@@ -68,18 +68,14 @@ func (e *Entry) extendExport(r *logline.Record) {
 	if r.Format != logline.JournalExport && len(before.Message) == 0 {
 		e.Record, e.held = r, false // the program's own line
 	}
-	if e.Time.Missing == logline.NoStamp {
-		e.Time = before.Time
+	e.fill(&before, before.Stream)
+	if r.Format == logline.JournalExport {
+		e.fill(r, r.Logger)
 	}
-	if e.Level == logline.NoLevel {
-		e.Level = before.Level
-	}
-	if len(e.Stream) == 0 {
-		e.Stream = before.Stream
-	}
-	if r.Format != logline.JournalExport {
-		return
-	}
+}
+
+// fill takes what e lacks from r, and its stream.
+func (e *Entry) fill(r *logline.Record, stream []byte) {
 	if e.Time.Missing == logline.NoStamp {
 		e.Time = r.Time
 	}
@@ -87,7 +83,7 @@ func (e *Entry) extendExport(r *logline.Record) {
 		e.Level = r.Level
 	}
 	if len(e.Stream) == 0 {
-		e.Stream = r.Logger
+		e.Stream = stream
 	}
 }
 
