@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The smallest leak that leaktest finds in three minutes: servers that keep a number of
 # bytes per call, and the number of runs in which they are called a leak; nine of ten is
-# a power of 90 %. RUNS=10 takes an hour and a half, the default of one run ten minutes.
+# a power of 90 %. RUNS=10 takes two hours, the default of one run twelve minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${RUNS:-1}
@@ -27,16 +27,17 @@ found() {
 }
 
 for bytes in ${GO_BYTES-64}; do
-  found Go "$bytes" -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
+  found 'Go, by RSS' "$bytes" -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
+  found 'Go with pprof' "$bytes" --pprof /debug/pprof/heap -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
+done
+for bytes in ${PYTHON_BYTES-128}; do
+  found Python "$bytes" -- python3 internal/leaktest/testdata/server.py '{port}' bytes
 done
 if ! command -v npm >/dev/null; then
   echo 'Node: npm is missing'
   exit
 fi
 testdata/leaks/install.sh
-for bytes in ${NODE_CALM_BYTES-512}; do
-  found 'Node with --stabilize' "$bytes" --stabilize -- node testdata/leaks/sdk1.mjs '{port}'
-done
-for bytes in ${NODE_BYTES-16384}; do
+for bytes in ${NODE_BYTES-128}; do
   found Node "$bytes" -- node testdata/leaks/sdk1.mjs '{port}'
 done

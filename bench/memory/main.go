@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	_ "net/http/pprof" // leaktest --pprof reads it
 	"slices"
 	"strconv"
 	"strings"

@@ -128,12 +128,18 @@ func highestLast(all, kept []Point, growth float64) bool {
 // grown, and without its two largest it still rises.
 func inJumps(kept []Point, growth, limit float64) bool {
 	flat := slices.Clone(kept)
-	if growth-removeJump(flat) < max(limit, jumpShare*growth) {
+	removeJump(flat)
+	if growthOf(flat) < max(limit, jumpShare*growth) {
 		return true
 	}
 	removeJump(flat)
-	rest, _ := TheilSen(flat)
-	return rest.Estimate*(flat[len(flat)-1].X-flat[0].X) < limit || MannKendall(flat).P > jumpChance
+	return growthOf(flat) < limit || MannKendall(flat).P > jumpChance
+}
+
+// growthOf returns the growth of a series by its slope, which a jump hardly changes.
+func growthOf(points []Point) float64 {
+	slope, _ := TheilSen(points)
+	return slope.Estimate * (points[len(points)-1].X - points[0].X)
 }
 
 // removeJump removes the largest rise between two readings from the series and returns its size.

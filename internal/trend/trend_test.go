@@ -312,3 +312,20 @@ func TestFellBackNamesTheReading(t *testing.T) {
 		}
 	}
 }
+
+// TestAJumpHidesNoLeak has a live heap, in KB, of a server that keeps some 180 bytes of each call
+// and loads a module once, which is more than all that the calls keep.
+func TestAJumpHidesNoLeak(t *testing.T) {
+	kb := []float64{50.8, 141.4, 211.9, 385.3, 365.3, 432.3, 495.8, 565.9, 632.2, 698.8, 784.5, 847.5, 973.1, 998.0, 1044.2, 1111.1, 2217.9, 2293.8}
+	leaking, steady := make([]Point, len(kb)), make([]Point, len(kb))
+	for i, v := range kb {
+		leaking[i] = Point{X: float64(400 * i), Y: v / 1024}
+		steady[i] = Point{X: float64(400 * i), Y: (v - 70*float64(i)) / 1024}
+	}
+	if j := JudgeLive(leaking); j.Verdict != Leak {
+		t.Errorf("it keeps some bytes of each call: %s %v", j.Verdict, j.Reasons)
+	}
+	if j := JudgeLive(steady); j.Verdict == Leak {
+		t.Errorf("without the calls' bytes: %s %v", j.Verdict, j.Reasons)
+	}
+}

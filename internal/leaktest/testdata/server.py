@@ -2,6 +2,7 @@
 # keeps an object in a way that the shape names; mended releases it again.
 import http.server
 import json
+import os
 import sys
 
 
@@ -37,12 +38,16 @@ def register(n):
     Registry.seen.append(Entry(n))
 
 
+def keep_bytes(n):
+    kept.append(bytes(int(os.environ["LEAK"])))
+
+
 def release():
     for held in (kept, by_id, listeners, Registry.seen):
         held.clear()
 
 
-SHAPES = {"list": keep, "dict": remember, "closure": listen, "class": register}
+SHAPES = {"list": keep, "dict": remember, "closure": listen, "class": register, "bytes": keep_bytes}
 
 
 def call(params):
@@ -97,4 +102,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # with 5 the users of a load wait a second for a connection
+
+
+Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
