@@ -1,5 +1,5 @@
 // Command instant is an MCP server that answers at once: the peer of the
-// benchmarks of generators, which measure what a generator costs, not a server.
+// benchmarks of generators, which measure the cost of a generator, not of a server.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 
 var sessions atomic.Int64
 
-// serve answers what a client with sessions sends, and nothing beyond it.
+// serve answers the requests of a client with sessions, and no others.
 func serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	var m struct {

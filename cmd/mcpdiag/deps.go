@@ -272,7 +272,7 @@ func dependenciesOfPID(pid int) ([]deps.Target, error) {
 	return nil, fmt.Errorf("the environment and the arguments of process %d name no dependency, but by its connections, on usual ports, it uses some; name them: %s", pid, strings.Join(open, " "))
 }
 
-// usualPorts are the ports of servers that say what they are.
+// usualPorts are the ports of servers whose kind shows when they answer.
 var usualPorts = map[uint16]deps.Kind{5432: deps.Postgres, 6432: deps.Postgres, 6379: deps.Redis, 5672: deps.RabbitMQ, 9090: deps.Prometheus, 9093: deps.Alertmanager}
 
 // addressForms are the addresses of kinds of servers, to be completed by the user.

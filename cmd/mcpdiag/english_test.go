@@ -24,7 +24,7 @@ var (
 
 // Bounds, in lines of 1,000. They only ever go down.
 const (
-	maxCommentDialect = 10
+	maxCommentDialect = 3
 	maxMessageDialect = 5
 	maxDocsDialect    = 5
 )

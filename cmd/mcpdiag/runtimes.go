@@ -52,7 +52,8 @@ func (a *app) openRuntimes(ctx context.Context, members []process.ID, cfg live.C
 	return nil, errors.Join(append(doubts, errors.New("the server has no runtime that can be asked: Node.js is asked by its inspector, Java by jcmd, a Go server by its /debug/pprof"))...)
 }
 
-// withHeap compares between two heaps of the server's runtime, and adds what that keeps.
+// withHeap compares between two heaps of the server's runtime, and adds the growth to
+// the result.
 func (d *differ) withHeap(ctx context.Context, operands []string, targets []*url.URL) (*diff.Result, error) {
 	h, err := d.a.runtimes(ctx, targets[0], d.client)
 	if err != nil {

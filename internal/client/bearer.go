@@ -60,7 +60,7 @@ func (b *Bearer) Secrets() Secrets {
 	return b.secrets
 }
 
-// renew returns another token than the one that the server refused, or "".
+// renew returns another token than the refused one, or "".
 func (b *Bearer) renew(ctx context.Context, refused string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

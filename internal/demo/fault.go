@@ -234,7 +234,7 @@ func rateLimited(next http.Handler) http.Handler {
 }
 
 // wrongMetadata makes the server protected. Its metadata names the address by which
-// the proxy reaches it, not the one that clients use.
+// the proxy reaches it, not that of clients.
 func wrongMetadata(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		base := "http://" + r.Host

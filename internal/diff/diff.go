@@ -49,7 +49,7 @@ type Result struct {
 	Queues          []Row         `json:"queues"`
 	Handlers        []HandlerDiff `json:"handlers"`
 	Calls           int64         `json:"calls,omitempty"`        // made between A and B, if known
-	Kept            string        `json:"kept,omitempty"`         // what the heap of the runtime keeps per call, and its holder or line
+	Kept            string        `json:"kept,omitempty"`         // memory that the runtime's heap keeps per call, and its holder or line
 	Command         string        `json:"commandError,omitempty"` // failure of the command in between
 	Warnings        []string      `json:"warnings,omitempty"`
 	sessionsUnknown bool

@@ -2,7 +2,7 @@
 // cause and how to mend it.
 //
 // Package gather records redacted facts once. [Judge] applies the table of package rules
-// to them, which is pure, and makes a [Result]: a verdict, one root cause, what clients
-// would refuse, what changed since an earlier result, and what was not checked. Facts
+// to them, which is pure, and makes a [Result]: a verdict, one root cause, the clients
+// that would refuse the server, changes since an earlier result, and checks left out. Facts
 // that were saved can be judged again without the server.
 package doctor

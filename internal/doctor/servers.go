@@ -91,7 +91,7 @@ func ReadServers(data []byte, folder string, getenv func(string) string) ([]Serv
 }
 
 // withoutComments returns JSON without comments and trailing commas, which VS Code and
-// Cursor allow. What is left out becomes spaces, so that offsets in errors stay.
+// Cursor allow. Both become spaces, so that offsets in errors stay.
 func withoutComments(data []byte) []byte {
 	data = slices.Clone(data)
 	if string(data[:min(3, len(data))]) == "\xef\xbb\xbf" {

@@ -30,7 +30,7 @@ const (
 	evidenceLines = 3   // of each observation
 	headIndent    = 20  // columns before the text of a group
 	indent        = "           "
-	mostMissed    = 2 // lines about what was not checked
+	mostMissed    = 2 // lines about omitted checks
 )
 
 // width returns how many columns a line has.
@@ -137,8 +137,8 @@ func (r *Result) passed() string {
 	return report.Plural(int64(all), "check") + " passed: " + strings.Join(names, ", ")
 }
 
-// notChecked writes what was not looked at: in two lines, if need be without the names
-// of the groups, which -v and the JSON have.
+// notChecked writes the omitted checks and questions: in two lines, if need be without the
+// names of the groups, which -v and the JSON have.
 func (p *sheet) notChecked() {
 	list := p.NotChecked
 	for _, short := range []bool{false, true} {

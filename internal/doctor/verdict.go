@@ -20,7 +20,7 @@ const Schema = "mcpdiag.doctor/1"
 const (
 	Healthy     finding.Verdict = "healthy"
 	NoToken     finding.Verdict = "healthy as far as can be seen without a token"
-	NotChecked  finding.Verdict = "not checked" // no check that was selected took place
+	NotChecked  finding.Verdict = "not checked" // none of the selected checks took place
 	Degraded    finding.Verdict = "degraded"
 	Sick        finding.Verdict = "sick"
 	Unreachable finding.Verdict = "unreachable"
@@ -193,7 +193,7 @@ func (r *Result) missed(short bool) []string {
 	return append(list, r.beyond...)
 }
 
-// notChecked notes which checks did not take place, and what else was not looked at.
+// notChecked notes which checks did not take place, and which questions no check asks.
 func (r *Result) notChecked(f *facts.Facts) {
 	r.notLooked, r.beyond = missedGroups(r.Checks), beyond(f, r.how.Tool)
 	if f.Stopped != "" && len(r.notLooked) == 0 { // else it is the reason

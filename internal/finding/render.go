@@ -11,11 +11,11 @@ import (
 // evidenceShown is how many pieces of evidence a finding shows outside JSON.
 const evidenceShown = 5
 
-// JUnit writes r as a JUnit report with one test per finding: one that reaches the
-// threshold of [Report.FailOn] is a failure, Skip is skipped, all others pass. One more
-// test, named after the verdict, has what no finding shows: it is an error if the outcome
-// is Failed, a failure if the outcome is Found and no test failed, and it stands alone in
-// a report without findings.
+// JUnit writes r as a JUnit report with one test per finding: it fails if the finding
+// reaches the threshold of [Report.FailOn], is skipped for Skip, and passes otherwise. One
+// more test, named after the verdict, shows the outcome: it is an error if that is Failed,
+// a failure if it is Found and no test failed, and it stands alone in a report without
+// findings.
 func (r *Report) JUnit(w io.Writer) error {
 	s := report.Suite{Name: r.Command, Seconds: r.Seconds}
 	class := strings.ReplaceAll(r.Command, " ", ".")

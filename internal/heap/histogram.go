@@ -118,7 +118,7 @@ func className(name string) string {
 }
 
 // CompareHistograms finds the classes whose live objects have grown. Those of the
-// program come first: what the JVM's own classes keep is mostly a part of them.
+// program come first: memory of the JVM's own classes is mostly a part of theirs.
 func CompareHistograms(a, b *graph.Summary, operations int) *Result {
 	res := &Result{Schema: Schema, Operations: operations, byClass: true, Classes: classList(grownClasses(a, b), operations)}
 	for i := range res.Classes {

@@ -15,7 +15,7 @@ const maxLargest = 10 // objects that are listed
 // Inspect describes one snapshot: its largest classes, and the objects that hold most.
 func Inspect(g *graph.Graph) *Result {
 	d := g.Dominators()
-	runtime.GC() // finding them took as much memory as what follows
+	runtime.GC() // finding them took as much memory as the next steps
 	retained := map[string]int64{}
 	for class, bytes := range d.ByClass(g) {
 		retained[g.ClassName(class)] += bytes

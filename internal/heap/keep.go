@@ -39,7 +39,7 @@ func (k *Keep) Source(s Source, name string) Source {
 	}}
 }
 
-// copyOf returns in with a file that receives what is read.
+// copyOf returns in with a file that receives the data as it is read.
 func (k *Keep) copyOf(in io.ReadCloser, name string) (*kept, error) {
 	if err := os.MkdirAll(k.Dir, 0o700); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (c *kept) Close() error {
 	return nil
 }
 
-// contents says what a reader of the file learns.
+// contents describes the data of the process in the file.
 func (c *kept) contents() string {
 	switch {
 	case !c.snapshot:

@@ -187,7 +187,7 @@ func (p *Parser) readAccess(address, rest []byte, r *Record) bool {
 	return true
 }
 
-// readAccessTail reads the status and what follows the common fields: key=value pairs, a
+// readAccessTail reads the status and the rest after the common fields: key=value pairs, a
 // duration with a unit (Traefik, morgan), or nginx's times in seconds, of which that of the
 // request is the longest.
 func (p *Parser) readAccessTail(tail []byte, r *Record) {

@@ -93,8 +93,8 @@ func arrowsToColons(text []byte) []byte {
 	return object
 }
 
-// journalFields are what readExport takes from journalctl -o export, where each field of a
-// record is a line; the message is a wrapped line of its own.
+// journalFields are the fields that readExport takes from journalctl -o export, where each
+// field of a record is a line; the message is a wrapped line of its own.
 var journalFields = map[string]func(text []byte, r *Record){
 	"__CURSOR":             func(_ []byte, r *Record) { r.Continues = false },
 	"__REALTIME_TIMESTAMP": func(text []byte, r *Record) { r.stamp(stampOfNumber(text)) },

@@ -59,7 +59,7 @@ func ParseTime(text []byte) (Stamp, int) {
 	return Stamp{Missing: NoStamp}, 0
 }
 
-// Seconds from 2015 to 2035: what a number at the start of a line must be to be a time.
+// Seconds from 2015 to 2035: a number at the start of a line outside them is no time.
 const earliestEpoch, latestEpoch = 1420070400, 2051222400
 
 // parseEpoch reads 1764061201.250 and 1.764061201250e+09, in any unit, up to a blank.
@@ -342,8 +342,8 @@ func monthOf(name []byte) int {
 	return i/3 + 1
 }
 
-// midnight returns the nanoseconds of the beginning of a day since 1970, and whether they
-// are one that an int64 holds.
+// midnight returns the nanoseconds of the beginning of a day since 1970, and whether an
+// int64 holds them.
 func midnight(year, month, dom int) (int64, bool) {
 	if year < 1970 || year > 2260 || month < 1 || month > 12 || dom < 1 || dom > 31 {
 		return 0, false

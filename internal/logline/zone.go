@@ -26,7 +26,7 @@ func withZone(nanos int64, text []byte, at, n int) (Stamp, int) {
 	return s, at + goSuffix(text[at:])
 }
 
-// goSuffix returns the length of what time.Time.String of Go writes behind the offset:
+// goSuffix returns the length of the text that time.Time.String writes after the offset:
 // " CET m=+0.5", the name of the zone and the monotonic clock.
 func goSuffix(text []byte) int {
 	n := 0

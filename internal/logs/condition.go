@@ -276,7 +276,7 @@ func (t *translation) explain(err error) error {
 	return pointAt(t.condition, at, message)
 }
 
-// What expr says of two values that cannot be compared, and of a word in the wrong place.
+// Errors of expr about two values that cannot be compared, and a word in the wrong place.
 var (
 	mismatch   = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\S+) and (\S+)\)`)
 	unexpected = regexp.MustCompile(`^unexpected token \w+\("`)

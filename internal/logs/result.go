@@ -45,7 +45,7 @@ type Result struct {
 
 	failOn  []FailOn
 	request string       // whose timeline was asked for
-	by      string       // what error rates are counted by
+	by      string       // the field by which error rates are counted
 	chart   report.Chart // warnings and errors over time
 }
 

@@ -66,7 +66,7 @@ func (e *envelope) member(d *jx.Decoder, name []byte) error {
 	return d.Skip()
 }
 
-// deviations returns what clients on the SDK reject in an answer.
+// deviations returns the parts of an answer that clients on the SDK reject.
 func (e *envelope) deviations() []deviation {
 	switch {
 	case e.other != "":

@@ -214,8 +214,8 @@ func (s *Session) Do(ctx context.Context, r *Request) (total Answer, err error) 
 	return total, malformed("the server asks for input again and again")
 }
 
-// judgeCall compares the first result of each tool with what the official clients
-// accept. With Check it compares all.
+// judgeCall compares the first result of each tool with the rules of the official
+// clients. With Check it compares all.
 func (s *Session) judgeCall(r *Request, v *verdict) []deviation {
 	s.mu.Lock()
 	known := s.judged[r.Name]

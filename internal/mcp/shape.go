@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// shape describes what clients on the official TypeScript SDK accept in one place of
-// an answer. The zero value accepts anything.
+// shape describes the values that clients on the official TypeScript SDK accept in one
+// place of an answer. The zero value accepts anything.
 type shape struct {
 	kind    jsontext.Kind
 	members map[string]shape
@@ -164,11 +164,11 @@ func kindOf(v any) jsontext.Kind {
 	return '{'
 }
 
-// deviations returns what clients on the SDK reject in a result that is called what.
-func (s shape) deviations(what string, result jsontext.Value) []deviation {
+// deviations returns the parts of the named result that clients on the SDK reject.
+func (s shape) deviations(name string, result jsontext.Value) []deviation {
 	fault := s.faultOf(result)
 	if fault == "" {
 		return nil
 	}
-	return []deviation{{fmt.Sprintf("in %s %s", what, fault), true}}
+	return []deviation{{fmt.Sprintf("in %s %s", name, fault), true}}
 }

@@ -24,7 +24,7 @@ type position struct {
 	bad   error         // of an event that is no message
 }
 
-// instead describes what came in place of the answer.
+// instead describes the data that came in place of the answer.
 func (at *position) instead() string {
 	if at.bad != nil {
 		return "; an event of its stream is no message: " + at.bad.Error()

@@ -110,7 +110,7 @@ func (t *tracker) fillCalls(d *Document, now time.Time) {
 	}
 }
 
-// ageMs returns the milliseconds from start to now, 0 for what began after now: the
+// ageMs returns the milliseconds from start to now, 0 if it began after now: the
 // document waits for the lock after it has read the clock.
 func ageMs(start, now time.Time) float64 { return max(0, millis(now.Sub(start))) }
 

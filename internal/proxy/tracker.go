@@ -80,8 +80,8 @@ func (t *tracker) rescue() {
 	}
 }
 
-// unlock releases the lock and then makes the pending callbacks: one that blocks
-// holds up no other request.
+// unlock releases the lock and then makes the pending callbacks: if one
+// blocks, it holds up no other request.
 func (t *tracker) unlock() {
 	pending := t.pending
 	t.pending = nil

@@ -162,7 +162,7 @@ func RedactURL(u *url.URL) string {
 }
 
 // queryKey matches keys that hold secrets in addresses only: the session of servers over
-// HTTP+SSE, the signature of Azure, and what OpenID Connect and SAML pass on.
+// HTTP+SSE, the signature of Azure, and the values that OpenID Connect and SAML pass on.
 var queryKey = regexp.MustCompile(`(?i)^(?:session[_-]?(?:id)?|sid|sig|state|nonce|ticket|assertion|saml(?:request|response)|client_assertion|otp)$`)
 
 // SecretQueryKey reports whether a query key, as it stands in a URL, looks

@@ -67,7 +67,7 @@ func bytesOf(quantity string) float64 {
 // eventAge is the age up to which an event is a finding. Kubernetes keeps them for an hour.
 const eventAge = time.Hour
 
-// events reports what Kubernetes warned of about the pods, such as probes that fail.
+// events reports the warnings of Kubernetes about the pods, such as probes that fail.
 func (c *checker) events(ctx context.Context, id string) error {
 	var all list[event]
 	if err := c.get(ctx, "events", &all); err != nil {

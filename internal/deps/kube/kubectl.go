@@ -2,7 +2,7 @@
 // memory or restart, limits, replicas without session affinity, probes.
 //
 // [Check] runs kubectl, with the user's own configuration and plugins, and only with the
-// arguments of Config.args: "get" of pods and of what belongs to them. It changes nothing.
+// arguments of Config.args: "get" of pods and of objects that belong to them. It changes nothing.
 package kube
 
 import (
@@ -102,7 +102,7 @@ func (c Config) get(ctx context.Context, kind string, into any) error {
 	return nil
 }
 
-// lastLine returns what kubectl ends with: before it may come lines of its own log.
+// lastLine returns the last line of kubectl's output, which may begin with its own log.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]

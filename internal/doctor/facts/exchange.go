@@ -82,7 +82,7 @@ func IsWebAddress(address string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
-// What exchanges are recognized by: the revisions that are spoken, and header fields.
+// The revisions and header fields by which exchanges are recognized.
 const (
 	Modern        = mcp.Modern
 	Legacy        = mcp.Legacy

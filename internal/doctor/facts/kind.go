@@ -76,7 +76,7 @@ func ProtocolOf(first string) string {
 	return ""
 }
 
-// Listening says which process listens, where that is known, or what usually does.
+// Listening names the process that listens, where that is known, or the usual one.
 func (f *Facts) Listening() []string {
 	if l := f.Network.Listener; l != nil {
 		return []string{fmt.Sprintf("process %d listens: %s", l.PID, l.Command)}

@@ -17,7 +17,7 @@ type Network struct {
 	Addresses []Address   `json:"addresses,omitempty"`
 	TLS       []Handshake `json:"tls,omitempty"`
 	PlainH2   bool        `json:"plain_h2,omitempty"` // it speaks HTTP/2 without TLS, and no HTTP/1.1
-	Spoke     string      `json:"spoke,omitempty"`    // the first bytes of what listens, where it speaks no HTTP
+	Spoke     string      `json:"spoke,omitempty"`    // the first bytes of a server that speaks no HTTP
 }
 
 // Listener is the process that listens on the port of the target.
@@ -78,7 +78,7 @@ const (
 	KindChain     = "chain"
 )
 
-// Text says what was measured, "" for nothing.
+// Text describes the measurement, "" if there was none.
 func (k *KeptAlive) Text() string {
 	seconds := k.IdleMs / 1000
 	switch {

@@ -186,7 +186,7 @@ func (g *gatherer) greet(ctx context.Context, address string, versions ...string
 	return conn.(*tls.Conn).ConnectionState(), nil
 }
 
-// Parts of HTTP/2: what a client sends first, and the type of the frame that answers it.
+// Parts of HTTP/2: the preface of a client, and the type of the frame that answers it.
 const (
 	h2Preface  = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 	h2Settings = 4
@@ -195,7 +195,7 @@ const (
 // maxSpoke is how much of a foreign protocol is kept.
 const maxSpoke = 64
 
-// otherProtocol finds out what a server speaks that does not answer over HTTP/1.1: it
+// otherProtocol finds the protocol of a server that does not answer over HTTP/1.1: it
 // sends the preface of HTTP/2, and reads the first bytes.
 func (g *gatherer) otherProtocol(ctx context.Context) {
 	i := slices.IndexFunc(g.f.Network.Addresses, func(a facts.Address) bool { return a.Outcome == facts.OutcomeOK })

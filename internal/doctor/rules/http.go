@@ -150,7 +150,7 @@ func judgeContentType(f *facts.Facts) opinion {
 	})
 }
 
-// pageTitle and loginWords tell what a web page is for.
+// pageTitle and loginWords show the purpose of a web page.
 var (
 	pageTitle  = regexp.MustCompile(`(?is)<title[^>]*>(.{1,200}?)</title>`)
 	loginWords = regexp.MustCompile(`(?i)\b(sign[ -]?in|log[ -]?in|sso|single sign-on|type=["']?password)\b`)

@@ -131,8 +131,8 @@ func (g *Graph) ClassOf(n uint32) Class { return Class{g.kinds[n], g.names[n]} }
 // Class returns the name of the class of a node.
 func (g *Graph) Class(n uint32) string { return g.ClassName(g.ClassOf(n)) }
 
-// labelBits are those of labels that hold the label: the index of a string, or of an
-// element, of which maxLabel is the largest that is told apart.
+// labelBits are the bits of labels that hold the index of a string or of an element;
+// elements above maxLabel look alike.
 const (
 	labelBits = 29
 	maxLabel  = 1<<labelBits - 1

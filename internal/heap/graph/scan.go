@@ -15,9 +15,9 @@ type scanner struct {
 	offset   int64 // of the buffer in the input
 	err      error // of in
 
-	out    io.Writer // receives what is read, nil for nothing
+	out    io.Writer // receives the data as it is read, or nil
 	copied int       // bytes of buf that out has
-	hidden bool      // out does not receive what is read
+	hidden bool      // out receives nothing
 	blank  bool      // skip replaces strings in out
 }
 

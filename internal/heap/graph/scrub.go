@@ -21,7 +21,7 @@ func Scrub(out io.Writer, in io.Reader) error {
 	return r.flush()
 }
 
-// flush copies what was read since the last time.
+// flush copies the bytes that were read since the last time.
 func (s *scanner) flush() error {
 	if s.out == nil {
 		return nil
@@ -35,8 +35,8 @@ func (s *scanner) flush() error {
 	return nil
 }
 
-// replace passes a string and writes another one in its place: what name returns for
-// its beginning, or, if that is "", its length.
+// replace passes a string and writes another one in its place: that of name for
+// its beginning, or, if it is "", its length.
 func (s *scanner) replace(name func(text string) string) error {
 	if s.peek() != '"' {
 		return s.fail("a string")

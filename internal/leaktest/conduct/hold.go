@@ -85,7 +85,7 @@ const (
 )
 
 // secondLoad loads the server once more and lets it idle until it has released that too,
-// at most for the hold time: what is released at intervals may have come early the first
+// at most for the hold time: a release at intervals may have come early the first
 // time. If there was no release it idles for a third of the hold time.
 func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *judge.Hold, n int, took time.Duration) {
 	rate := p.Rate.Bytes / mib

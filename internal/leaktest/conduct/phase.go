@@ -155,7 +155,7 @@ func (c *Conductor) until(p *judge.Phase) time.Time {
 
 // Growth is hardly that of a cache that fills if it has lasted for more operations than
 // caches take to fill, exceeds the size of most caches of most numbers of entries, or
-// takes a share of what the server may hold.
+// takes a share of the memory that the server may hold.
 const (
 	believedOperations = 150_000
 	believedMB         = 256.0

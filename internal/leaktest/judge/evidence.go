@@ -38,7 +38,7 @@ type Round struct {
 	Settled    float64 `json:"settled"`
 
 	TreeMB    float64  `json:"rssTreeMB"`
-	LiveMB    *float64 `json:"liveMB,omitempty"` // live heap: objects and what they hold outside, after a collection
+	LiveMB    *float64 `json:"liveMB,omitempty"` // live heap: objects and their memory outside it, after a collection
 	RootMB    float64  `json:"rssRootMB"`
 	Processes int      `json:"processes"`
 	Files     *float64 `json:"files,omitempty"`
@@ -90,8 +90,8 @@ func (h *Hold) Fell() bool {
 	return h.CountsFell || h.AfterMB-h.BaseMB <= fellShare*(h.BeforeMB-h.BaseMB)
 }
 
-// Kept reports whether the growth is retained. What was released once is not, although
-// that of the second load may be held for longer than it was waited for.
+// Kept reports whether the growth is retained. Memory that was released once is not,
+// although that of the second load may be held for longer than the wait.
 func (h *Hold) Kept() bool {
 	switch {
 	case h.Counted:

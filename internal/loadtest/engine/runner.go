@@ -115,7 +115,7 @@ func (r *Runner) resolve(ctx context.Context, session *mcp.Session) error {
 	return nil
 }
 
-// unreadable returns what is odd about a listing in which no tool was found.
+// unreadable describes the oddity of a listing in which no tool was found.
 func unreadable(session *mcp.Session, tools []mcp.Tool) string {
 	odd := session.Warnings()
 	if len(tools) > 0 || len(odd) == 0 {

@@ -40,7 +40,7 @@ func (u *user) ensureSession(ctx context.Context) (*mcp.Session, error) {
 	return session, nil
 }
 
-// openSession opens a session, or adopts the one that Prepare opened.
+// openSession opens a session, or adopts that of Prepare.
 func (u *user) openSession(ctx context.Context) (*mcp.Session, error) {
 	r := u.run
 	if s := r.first.Swap(nil); s != nil {

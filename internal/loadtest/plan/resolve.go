@@ -96,7 +96,7 @@ func (c Choice) excludes(t *mcp.Tool) string {
 	return ""
 }
 
-// Notices returns what a user should know before the calls of a resolved plan are made.
+// Notices returns warnings for the user before the calls of a resolved plan are made.
 func (p *Plan) Notices() []string {
 	notices := append([]string{}, p.LeftOut...)
 	if len(p.MayWrite) > 0 {

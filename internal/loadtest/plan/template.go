@@ -31,7 +31,7 @@ type Vars struct {
 	Rand  *rand.Rand
 }
 
-// Verb names what an action generates.
+// Verb names the kind of value that an action generates.
 type Verb string
 
 // Verbs.

@@ -74,7 +74,7 @@ func (e *Entry) extendExport(r *logline.Record) {
 	}
 }
 
-// fill takes what e lacks from r, and its stream.
+// fill completes e from r, and its stream.
 func (e *Entry) fill(r *logline.Record, stream []byte) {
 	if e.Time.Missing == logline.NoStamp {
 		e.Time = r.Time

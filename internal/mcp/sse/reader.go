@@ -33,9 +33,9 @@ func (r *Reader) Reset(stream io.Reader) {
 	r.stream, r.rest, r.read = stream, nil, 0
 }
 
-// Held reports whether e, the last event, is one that the official TypeScript client holds
-// back until more data arrives: its blank line ends in a carriage return, after which
-// that client waits for a line feed.
+// Held reports whether the official TypeScript client holds e, the last event,
+// back until more data arrives: its blank line ends in a carriage return, after which that
+// client waits for a line feed.
 func (r *Reader) Held(e Event) bool { return e.LoneCR && r.cr && len(r.rest) == 0 }
 
 // BytesRead returns how much of the stream was read.
