@@ -27,8 +27,8 @@ found() {
 }
 
 for bytes in ${GO_BYTES-64}; do
-  found 'Go, by RSS' "$bytes" -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
-  found 'Go with pprof' "$bytes" --pprof /debug/pprof/heap -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
+  found 'Go, by RSS' "$bytes" --rss -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
+  found 'Go with pprof' "$bytes" -- "$work/memory" --listen '127.0.0.1:{port}' --leak "$bytes"
 done
 for bytes in ${PYTHON_BYTES-128}; do
   found Python "$bytes" -- python3 internal/leaktest/testdata/server.py '{port}' bytes

@@ -87,6 +87,9 @@ func flagError(cmd *cobra.Command, err error) error {
 	case *pflag.InvalidValueError:
 		return fmt.Errorf("--%s: %w", e.GetFlag().Name, valueError(e.GetFlag(), e.GetValue(), e.Unwrap()))
 	case *pflag.NotExistError:
+		if name := withoutValue(cmd); name != "" {
+			return fmt.Errorf("--%s needs a value: it took the -- that separates the command", name)
+		}
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		if name := report.Closest(e.GetSpecifiedName(), names); name != "" {
@@ -94,6 +97,17 @@ func flagError(cmd *cobra.Command, err error) error {
 		}
 	}
 	return err
+}
+
+// withoutValue returns the flag whose value is "--", or "": what follows is then read as
+// flags of ours.
+func withoutValue(cmd *cobra.Command) (name string) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed && f.Value.String() == "--" {
+			name = f.Name
+		}
+	})
+	return name
 }
 
 // wantedValues describe the values of flags whose errors pflag words.

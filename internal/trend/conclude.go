@@ -77,7 +77,7 @@ func (j *Judgement) most() float64 { return j.Rate.High * j.Span / bytesPerMB }
 func (j *Judgement) checks(all, kept []Point) []Reason {
 	return []Reason{
 		check(Rising, j.Rate.Low > 0, "the whole interval of the slope is above zero", "the interval of the slope reaches zero"),
-		check(Chance, j.P < significant, pValue(j.P)+": not chance", pValue(j.P)+": it may be chance"),
+		check(Chance, j.P < Significant, pValue(j.P)+": not chance", pValue(j.P)+": it may be chance"),
 		check(Small, j.Growth > j.Limit, "the growth is above the limit",
 			fmt.Sprintf("it grew %.1f MB, within the %.1f MB that are not called a leak", j.Growth, j.Limit)),
 		check(Noisy, j.Growth > noiseFactor*j.Noise, "the growth is above the noise",

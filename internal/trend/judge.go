@@ -9,7 +9,6 @@ const (
 	minKept     = 6    // readings after the warm-up
 	minLate     = 8    // the last readings, which may show that it stopped to rise
 	warmUpMin   = 3    // readings dropped as warm-up
-	significant = 0.01 // p of a leak
 	chance      = 0.05 // p above which there may be no trend
 	lateShare   = 0.3  // slope of the last third over the whole: leaks had 0.57–1.88, a long warm-up 0.21
 	lateT       = -1.0 // t of the curve: leaks with a slow last third had -0.9 and more, the warm-up less than -1.5
@@ -28,6 +27,9 @@ const (
 	smallFactor = 4.0 // noise in the detection limit
 	maxReadings = 600 // more are reduced to their envelope: all pairs of readings are compared
 )
+
+// Significant is the p below which a rise is not chance.
+const Significant = 0.01
 
 const bytesPerMB = 1 << 20
 

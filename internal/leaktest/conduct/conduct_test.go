@@ -21,6 +21,7 @@ type fake struct {
 	keepFor time.Duration // 0 is for ever
 	clear   time.Duration // all is released at this interval, 0 for never
 	cap     int           // operations that keep memory, 0 for all
+	quiet   bool          // its live heap has no noise
 	sticky  bool          // the process does not return memory to the system
 	freeMB  float64       // that the process holds at the start, for the first operations
 	garbage float64       // MB that the server collects when it idles for 5 s

@@ -201,6 +201,12 @@ func keptTime(p *judge.Phase) time.Duration {
 	return time.Duration((last.Settled - first.Settled) * float64(time.Second))
 }
 
+// creeps reports whether the memory rises steadily by nearly as much as is called a leak.
+func creeps(t *trend.Judgement) bool {
+	const near = 0.5 // of the limit
+	return t.Rate.Low > 0 && t.P < trend.Significant && t.Growth > near*t.Limit && !t.Slowing
+}
+
 // wants reports whether the verdict on p after n rounds can still change.
 func wants(p *judge.Phase, n, usual int) bool {
 	t := &p.Trend
@@ -220,8 +226,8 @@ func wants(p *judge.Phase, n, usual int) bool {
 		// but they rarely make the server half as large again.
 		small := p.By != judge.ByCount && t.Growth < t.Level/2
 		return small && (n < sureRounds || p.By == judge.ByRSS && keptTime(p) < rssTime)
-	case t.Verdict == trend.NoLeak: // it may have grown more than is passed over
-		return n < sureRounds && t.Rate.High*t.Span > t.Limit*mib
+	case t.Verdict == trend.NoLeak: // it may have grown more than is passed over, or soon will
+		return n < sureRounds && (t.Rate.High*t.Span > t.Limit*mib || p.By == judge.ByLive && creeps(t))
 	}
 	return !(p.Unexpired() && p.Rate.Low > 0)
 }
