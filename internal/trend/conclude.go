@@ -127,6 +127,9 @@ func highestLast(all, kept []Point, growth float64) bool {
 // is enlarged or a buffer doubles. Without its largest jump a leak has still
 // grown, and without its two largest it still rises.
 func inJumps(kept []Point, growth, limit float64) bool {
+	if even(kept) {
+		return false
+	}
 	flat := slices.Clone(kept)
 	removeJump(flat)
 	if growthOf(flat) < max(limit, jumpShare*growth) {
@@ -134,6 +137,16 @@ func inJumps(kept []Point, growth, limit float64) bool {
 	}
 	removeJump(flat)
 	return growthOf(flat) < limit || MannKendall(flat).P > jumpChance
+}
+
+// even reports whether no rise between two readings is far above the usual one: a
+// straight line has no jumps, however few its readings are.
+func even(points []Point) bool {
+	rises := make([]float64, len(points)-1)
+	for i := range rises {
+		rises[i] = points[i+1].Y - points[i].Y
+	}
+	return slices.Max(rises) < evenRise*Median(rises)
 }
 
 // growthOf returns the growth of a series by its slope, which a jump hardly changes.

@@ -20,6 +20,7 @@ const (
 	stopNoise   = 6.0  // times the noise that the end should have risen
 	jumpShare   = 0.3  // of the growth that is left without the largest jump
 	jumpChance  = 0.25 // p of the rise that is left without the two largest jumps
+	evenRise    = 1.5  // times the usual rise that is no jump
 	againShare  = 0.5  // of the growth, above the warm-up
 	limitShare  = 0.03 // of the median
 	limitMB     = 2.0

@@ -329,3 +329,16 @@ func TestAJumpHidesNoLeak(t *testing.T) {
 		t.Errorf("without the calls' bytes: %s %v", j.Verdict, j.Reasons)
 	}
 }
+
+// TestAStraightLineHasNoJumps has the live heap of a server that keeps 170 bytes of each of
+// the calls that a busy machine makes.
+func TestAStraightLineHasNoJumps(t *testing.T) {
+	kb := []float64{30.7, 123.1, 198.7, 270.1, 338.5, 405.3, 470.6, 534.9, 603.8, 670.7, 733.4, 800.5, 867.5, 935.7}
+	points := make([]Point, len(kb))
+	for i, v := range kb {
+		points[i] = Point{X: float64(400 * i), Y: v / 1024}
+	}
+	if j := JudgeLive(points); j.Verdict != Leak {
+		t.Errorf("%s %v", j.Verdict, j.Reasons)
+	}
+}
