@@ -15,17 +15,22 @@ const redacted = "REDACTED"
 var (
 	secretWords = []string{
 		"token", "secret", "secrets", "password", "passwords", "passwd", "passphrase", "pwd", "pass", "key", "apikey", "credential",
-		"credentials", "auth", "authorization", "bearer", "cookie", "jwt", "pat", "signature", "code",
+		"credentials", "cred", "creds", "auth", "authorization", "bearer", "cookie", "jwt", "pat", "signature", "code", "passcode", "pin", "otp", "salt",
 	}
-	secretEndings = []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credentials"}
-	plainWords    = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "methods", "count", "size", "server", "servers", "supported"}
-	keyFiles      = []string{".pem", ".key", ".crt", ".p12"}
+	secretEndings = []string{
+		"password", "passwd", "passphrase", "passcode", "dbpass", "userpass", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credentials",
+		"passwords", "secrets", "apikeys", "accesskeys", "privatekeys", "secretkeys", "apitokens", "authtokens", "accesstokens", "refreshtokens", "bearertokens",
+	}
+	plainWords = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "methods", "count", "size", "server", "servers", "supported"}
+	keyFiles   = []string{".pem", ".key", ".crt", ".p12"}
 )
 
 var (
 	wordEnd = regexp.MustCompile(`([a-z0-9])([A-Z])`)
-	// The shapes of well-known tokens: GitHub, OpenAI and others, Slack, AWS, JSON Web Tokens.
-	knownToken = regexp.MustCompile(`\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|sk-[\w-]{16,}|[prs]k_(?:live|test)_\w{10,}|xox[abprs]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{20,}|glpat-[\w-]{10,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)`)
+	// The shapes of well-known tokens: GitHub, OpenAI and others, Slack, AWS, Google, GitLab, registries, JSON Web Tokens, webhooks.
+	knownToken = regexp.MustCompile(`\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|sk-[\w-]{16,}|[prs]k_(?:live|test)_\w{10,}|whsec_\w{16,}|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}|A[KS]IA[0-9A-Z]{16}|AIza[\w-]{20,}|ya29\.[\w-]{16,}|` +
+		`gl(?:pat|ptt|dt|rt|cbt|soat|imt|agent|oas)-[\w-]{10,}|(?:hf|npm|ntn|gsk|figd|sbp|r8|secret)_\w{24,}|(?:dop_v1|lin_api)_\w{16,}|(?:tvly|pplx|pypi)-[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*` +
+		`|hooks\.slack\.com/services/[\w/]+|discord(?:app)?\.com/api/webhooks/[\w/-]+)`)
 	privateKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]*-----END [A-Z ]*PRIVATE KEY-----)?`)
 	cookies    = regexp.MustCompile(`(?i)\b((?:set-)?cookie)(["']?\s*[:=]\s*)["']?[^\n"']+`)
 	authHeader = regexp.MustCompile(`(?i)\b(authorization\\?["']?\s*[:=]\s*\\?["']?)(?:[a-z]+ +)?[^\s"',;\\]+`)
@@ -34,7 +39,7 @@ var (
 	// Before a value: NAME=, "name": and Name:, and --name of a flag.
 	assignment = regexp.MustCompile(`([A-Za-z_][\w.-]*)\\?["']?[ \t]*[:=][ \t]*`)
 	spaced     = regexp.MustCompile(`(--?[A-Za-z][\w-]*) +`)
-	value      = regexp.MustCompile(`^(?:\\"[^"\n]*"|"[^"\n]*"|'[^'\n]*'|[^\s"',;&-][^\s"',;&]*)`)
+	value      = regexp.MustCompile(`^(?:\\"[^"\n]*"?|"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|[^\s"',;&{[][^\s"',;&]*)`)
 	// A name whose value is a secret even if it is a short number.
 	passwordName = regexp.MustCompile(`(?i)pass(?:word|wd|phrase)|pwd|secret|\bpin\b`)
 	// A number that is a status, an exit code or an error code, and no secret.
@@ -42,32 +47,6 @@ var (
 	// A code that names an error, such as ECONNREFUSED, ERR_MODULE_NOT_FOUND, those of JSON-RPC or of systemd.
 	errorName = regexp.MustCompile(`^\\?["']?(?:-\d{1,6}|E[A-Z]{3,20}|[A-Z]+(?:_[A-Z]+)+|(?i:parse ?error|invalid ?request|method ?not ?found|invalid ?params|internal ?error|server ?error)|killed|exited|dumped)\\?["']?$`)
 	queryPair = regexp.MustCompile(`[^&;]+`)
-)
-
-// RedactArgs returns a command line without its secrets: values of flags,
-// variables, headers and members of JSON whose names look secret, passwords in
-// addresses, and tokens of a known shape.
-func RedactArgs(args []string) []string {
-	out := make([]string, len(args))
-	for i, arg := range args {
-		flag := i > 0 && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=")
-		if flag && SecretName(args[i-1]) && !strings.HasPrefix(arg, "-") && !isKeyFile(arg) {
-			out[i] = redacted
-			continue
-		}
-		out[i] = RedactText(arg)
-		if i > 0 && slices.Contains(userFlags, args[i-1]) {
-			out[i] = userPassword.ReplaceAllString(out[i], "${1}"+redacted)
-		}
-	}
-	return out
-}
-
-// userFlags are flags of curl and others whose value is NAME:PASSWORD. Numbers are the
-// user and group of docker run.
-var (
-	userFlags    = []string{"-u", "--user", "--proxy-user", "-U"}
-	userPassword = regexp.MustCompile(`^([^:]*[^:\d][^:]*:).+$`)
 )
 
 // RedactText is RedactArgs for a text, such as an argument or a line of a log.
@@ -92,12 +71,11 @@ func redactPairs(pair *regexp.Regexp, text string) string {
 		}
 		b.WriteString(text[:at[1]])
 		name := text[at[2]:at[3]]
-		secret, code := SecretName(name), name == "code"
 		text = text[at[1]:]
-		if !secret {
+		if !SecretName(name) || pair == spaced && strings.HasPrefix(text, "-") {
 			continue
 		}
-		if v := value.FindString(text); v != "" && (!code || !errorName.MatchString(v)) && !isReference(v) && (passwordName.MatchString(name) || !shortNumber.MatchString(v)) && !strings.Contains(v, redacted) {
+		if v := valueOf(name, text); v != "" && !isPlain(name, v) && !strings.Contains(v, redacted) {
 			quote := ""
 			switch v[0] {
 			case '"', '\'':
@@ -109,6 +87,51 @@ func redactPairs(pair *regexp.Regexp, text string) string {
 			text = text[len(v):]
 		}
 	}
+}
+
+// valueOf returns the value of name at the beginning of text, in JSON also an
+// object or an array.
+func valueOf(name, text string) string {
+	if name == "code" || text == "" || text[0] != '{' && text[0] != '[' {
+		return value.FindString(text)
+	}
+	return bracketed(text)
+}
+
+// bracketed returns the object or array at the beginning of text, or if it does
+// not end, the rest of the line.
+func bracketed(text string) string {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\n':
+			return text[:i]
+		case c == '\\':
+			i++ // also before the quotes of JSON in JSON
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			depth++
+		case c == '}', c == ']':
+			if depth--; depth == 0 {
+				return text[:i+1]
+			}
+		}
+	}
+	return text
+}
+
+// isPlain reports whether the value of a name that looks secret is none: a number,
+// the name of an error, a place where the secret is.
+func isPlain(name, v string) bool {
+	switch {
+	case name == "code" && errorName.MatchString(v):
+		return true
+	case passwordName.MatchString(name):
+		return false
+	}
+	return isReference(v) || shortNumber.MatchString(v)
 }
 
 // isReference reports whether the value of a secret name only says where the secret is.
@@ -128,15 +151,18 @@ func SecretName(name string) bool {
 	if len(words) == 0 || slices.Contains(plainWords, words[len(words)-1]) {
 		return false
 	}
-	return slices.ContainsFunc(words, secretWord)
+	return slices.ContainsFunc(words, secretWord) || hasSecretEnding(strings.Join(words, ""))
 }
 
 // secretWord reports whether a word of a name says that the value is a secret. Some
 // names are written as one word: PGPASSWORD, accesstoken, password2.
 func secretWord(word string) bool {
 	word = strings.TrimRight(word, "0123456789")
-	return slices.Contains(secretWords, word) ||
-		slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(word, ending) })
+	return slices.Contains(secretWords, word) || hasSecretEnding(word)
+}
+
+func hasSecretEnding(word string) bool {
+	return slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(word, ending) })
 }
 
 // isKeyFile reports whether the value of a flag names a file, as that of --key does.
