@@ -225,3 +225,39 @@ func TestBlockedWarning(t *testing.T) {
 	close(release)
 	blocked.Wait()
 }
+
+// TestSessionsAreSmall: what a session keeps of long paths and headers is bounded.
+func TestSessionsAreSmall(t *testing.T) {
+	t.Parallel()
+	p := New(Config{To: serverOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/held") {
+			w.Header().Set("Mcp-Session-Id", r.Header.Get("X-Number"))
+		}
+		sessionless(w, r)
+	})), Guard: guard.Guard{Private: true}, Idle: time.Minute, Probe: true})
+	open := func(path string, i int) {
+		r := httptest.NewRequest("POST", "http://localhost"+path, strings.NewReader(initialize))
+		r.Header.Set("X-Number", fmt.Sprint("n", i))
+		r.Header.Set("X-Long", strings.Repeat("h", 20_000))
+		p.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	for i := range 20 {
+		open("/held"+strings.Repeat("x", 20_000), i)
+		open(fmt.Sprint("/bare", i, strings.Repeat("x", 20_000)), i)
+	}
+	p.tracker.mu.Lock()
+	defer p.tracker.mu.Unlock()
+	if n := len(p.tracker.sessions.open); n != 20 {
+		t.Errorf("%d sessions", n)
+	}
+	for _, s := range p.tracker.sessions.open {
+		if len(s.place) > maxPath || s.template != nil {
+			t.Errorf("a session keeps a path of %d bytes, template %v", len(s.place), s.template)
+		}
+	}
+	for place := range p.tracker.sessions.stateless.known {
+		if len(place) > maxPath {
+			t.Errorf("a path of %d bytes is kept", len(place))
+		}
+	}
+}

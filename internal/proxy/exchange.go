@@ -18,6 +18,7 @@ type exchange struct {
 	method     string
 	host       string // that the client asked for
 	path       string
+	place      string // pathKey of path
 	own        []*operation
 	template   *requestTemplate // with probes of orphaned sessions
 	initialize bool             // the request holds an initialize
@@ -38,7 +39,7 @@ const modern = "2026-07-28"
 // exchange begins to observe a request.
 func (t *tracker) exchange(r *http.Request) (x *exchange) {
 	defer t.rescue()
-	x = &exchange{tracker: t, method: r.Method, host: r.Host, path: r.URL.Path}
+	x = &exchange{tracker: t, method: r.Method, host: r.Host, path: r.URL.Path, place: pathKey(r.URL.Path)}
 	x.response.emit = x.answered
 	if r.Method == http.MethodPost {
 		x.request = &scanner{emit: x.asked}
@@ -121,9 +122,9 @@ func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 	x.tracker.judgeReturn(x.session, ok, x.status == http.StatusNotFound)
 	switch id := resp.Header.Get("Mcp-Session-Id"); {
 	case ok && x.initialize && id != "":
-		x.tracker.opened(id, x.path, x.template, now)
+		x.tracker.opened(id, x.place, x.template, now)
 	case x.status == http.StatusOK && x.initialize && x.session == nil:
-		x.tracker.openedNone(x.path, now)
+		x.tracker.openedNone(x.place, now)
 	case x.session != nil && x.status == http.StatusNotFound:
 		x.tracker.endSession(x.session, true, now)
 	case x.session != nil && ok && x.method == http.MethodDelete && !isEndpoint(x.session.key):

@@ -34,7 +34,11 @@ type requestTemplate struct {
 	header http.Header
 }
 
+// maxTemplate bounds a template, in bytes: thousands of sessions keep one.
+const maxTemplate = 16 << 10
+
 // newRequestTemplate copies the headers of r that do not concern its own message.
+// It returns nil if they are too long, and the session is not probed.
 func newRequestTemplate(r *http.Request) *requestTemplate {
 	header := r.Header.Clone()
 	dropHopHeaders(header)
@@ -46,6 +50,16 @@ func newRequestTemplate(r *http.Request) *requestTemplate {
 	}
 	for _, name := range []string{"Expect", "Last-Event-Id", "Range", "Traceparent", "Tracestate", "Baggage", "Mcp-Method", "Mcp-Name"} {
 		delete(header, name)
+	}
+	size := len(r.RequestURI)
+	for name, values := range header {
+		size += len(name)
+		for _, v := range values {
+			size += len(v)
+		}
+	}
+	if size > maxTemplate {
+		return nil
 	}
 	return &requestTemplate{url: &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}, header: header}
 }

@@ -80,7 +80,7 @@ func (t *tracker) findEndpoint(uri string, now time.Time) *session {
 }
 
 // opened notes the session that the answer to an initialize names.
-func (t *tracker) opened(id, path string, template *requestTemplate, now time.Time) {
+func (t *tracker) opened(id, place string, template *requestTemplate, now time.Time) {
 	t.mu.Lock()
 	defer t.unlock()
 	if !validSessionID(id) {
@@ -88,16 +88,16 @@ func (t *tracker) opened(id, path string, template *requestTemplate, now time.Ti
 		return
 	}
 	if s := t.openSession(id, now); s != nil {
-		s.path, s.template, s.adopted = path, template, false
+		s.place, s.template, s.adopted = place, template, false
 	}
 }
 
-// openedNone notes that the server at path answered initialize without a
+// openedNone notes that the server at place answered initialize without a
 // session id: ids that clients send there are made up.
-func (t *tracker) openedNone(path string, now time.Time) {
+func (t *tracker) openedNone(place string, now time.Time) {
 	t.mu.Lock()
 	defer t.unlock()
-	if !t.sessions.stateless.known[path] && t.sessions.stateless.add(path) {
+	if !t.sessions.stateless.known[place] && t.sessions.stateless.add(place) {
 		t.forgetStale(now)
 	}
 }
@@ -107,14 +107,14 @@ func (t *tracker) openedNone(path string, now time.Time) {
 func (t *tracker) adopt(x *exchange, now time.Time) *session {
 	t.mu.Lock()
 	defer t.unlock()
-	if !t.sessions.mayAdopt(x.key, x.path) {
+	if !t.sessions.mayAdopt(x.key, x.place) {
 		return nil
 	}
 	s := t.openSession(x.key, now)
 	if s == nil {
 		return nil
 	}
-	s.path, s.template, s.adopted = x.path, x.template, true
+	s.place, s.template, s.adopted = x.place, x.template, true
 	s.exchanges++
 	for _, op := range x.own {
 		op.session = s

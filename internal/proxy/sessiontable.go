@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 type session struct {
 	alias     string // shown instead of its id
 	key       string
-	path      string // of the endpoint that its requests go to
+	place     string // pathKey of the endpoint that its requests go to
 	start     time.Time
 	seen      time.Time // last message of its client
 	requests  map[string]*operation
@@ -42,7 +43,7 @@ type sessionTable struct {
 	open      map[string]*session // by the server's id, which is a credential and never shown, or by endpoint
 	endpoints int                 // sessions of HTTP+SSE among them
 	once      boundedSet          // unknown ids with which the server answered a request
-	stateless boundedSet          // paths whose server answers initialize without a session id
+	stateless boundedSet          // places whose server answers initialize without a session id
 	adoptIdle time.Duration       // after which an adopted session is forgotten
 	created   int64
 	closed    int64
@@ -54,6 +55,7 @@ type sessionTable struct {
 const (
 	maxSessions     = 20_000
 	maxSessionID    = 1024 // bytes
+	maxPath         = 1024 // bytes
 	maxOnce         = 1000
 	maxStateless    = 64
 	sessionLifetime = 24 * time.Hour   // of silence
@@ -68,6 +70,15 @@ func newSessionTable(idle time.Duration) sessionTable {
 // validSessionID reports whether MCP allows id and it is short enough to keep.
 func validSessionID(id string) bool {
 	return len(id) <= maxSessionID && strings.IndexFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e }) < 0
+}
+
+// pathKey returns what the table keeps of the path of a request: a hash of one that
+// is very long, since the table may hold thousands.
+func pathKey(path string) string {
+	if len(path) <= maxPath {
+		return strings.Clone(path) // not the line of the request around it
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(path)))
 }
 
 // endpointKey returns the key of a session of HTTP+SSE. Session ids have no spaces.
@@ -112,9 +123,9 @@ func (t *sessionTable) remove(s *session) {
 // mayAdopt reports whether an id that the server answered, and whose initialize
 // was not seen, belongs to a session: it came before, and the server does not
 // answer initialize without a session.
-func (t *sessionTable) mayAdopt(key, path string) bool {
+func (t *sessionTable) mayAdopt(key, place string) bool {
 	switch {
-	case t.stateless.known[path]:
+	case t.stateless.known[place]:
 		return false
 	case t.once.known[key]:
 		delete(t.once.known, key)
@@ -132,7 +143,7 @@ func (t *sessionTable) stale(now time.Time) []*session {
 	for _, s := range t.open {
 		idle := s.idle(now)
 		switch {
-		case idle > sessionLifetime, s.adopted && (idle > t.adoptIdle || t.stateless.known[s.path]):
+		case idle > sessionLifetime, s.adopted && (idle > t.adoptIdle || t.stateless.known[s.place]):
 			old = append(old, s)
 		case idle > 0:
 			silent = append(silent, s)
