@@ -33,7 +33,6 @@ func TestCases(t *testing.T) {
 		"mini.cpuprofile":               "(idle) 1\n(program) 2\nhandle 1\nhandle;(garbage collector) 1\nhandle;handle 1.5\nhandle;parse 3\n",
 		"mini.heapprofile":              "keep 4096\nkeep;(anonymous) app.js:10 1024\n",
 		"mini.trace.json":               "A 0.5\nA;B 0.4\nA;C 0.1\n",
-		"nul.folded":                    "a;b\\x00c 5\n",
 		"nulls.speedscope.json":         "a 1\n",
 		"only_blank.folded":             "",
 		"perf-script.txt":               "node;main;fib 1\n",
@@ -47,6 +46,7 @@ func TestCases(t *testing.T) {
 		"utf16.folded":                  "a;b 5\na;c 3\n",
 		"version_first.speedscope.json": "function_number_1 1\n",
 		"zero.folded":                   "",
+		"zero_byte.folded":              "a;b\\x00c 5\n",
 	} {
 		if file == "pyspy_threads.raw" {
 			want = "\"process 12:\"\"a;b\"\"\";main 2\nthread (140);main (a.py:1) 5\nthread (141) 3\n"
