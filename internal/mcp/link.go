@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 
@@ -65,15 +66,28 @@ func newLink(write func(context.Context, []byte) error, next func() ([]byte, err
 	return l
 }
 
-// errLinkClosed says that the server ended the stream.
-var errLinkClosed = errors.New("the server closed the stream")
+// closedError says that the server ended the stream, and what came instead of an
+// answer. Its cause may know how the server ended.
+type closedError struct {
+	err     error
+	instead string
+}
+
+func (e *closedError) Error() string {
+	if err := e.err; !errors.Is(err, io.EOF) && err != io.ErrUnexpectedEOF { //nolint:errorlint // one that wraps it says more
+		return err.Error() + e.instead
+	}
+	return "the server closed the stream" + e.instead
+}
+
+func (e *closedError) Unwrap() error { return e.err }
 
 func (l *link) read(next func() ([]byte, error)) {
 	defer close(l.done)
 	for {
 		if err := l.readOne(next); err != nil {
 			l.mu.Lock()
-			l.err = fmt.Errorf("%w: %w%s", errLinkClosed, err, l.junk)
+			l.err = &closedError{err, l.junk.String()}
 			l.mu.Unlock()
 			return
 		}

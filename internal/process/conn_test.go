@@ -34,6 +34,16 @@ func TestConn(t *testing.T) {
 	}
 }
 
+// TestTailHidesSecrets: the last words of a server stand in errors and reports.
+func TestTailHidesSecrets(t *testing.T) {
+	t.Parallel()
+	var log Tail
+	_, _ = io.WriteString(&log, "ValueError: DB_PASSWORD=sesame is wrong\n"+strings.Repeat("long ", 1000)+"\n")
+	if got := log.Last(); strings.Contains(got, "sesame") || len(got) > 2*lineWidth {
+		t.Errorf("%d bytes: %.80s", len(got), got)
+	}
+}
+
 func TestTailIsBounded(t *testing.T) {
 	var log Tail
 	for range 3 {

@@ -18,7 +18,11 @@ type Tail struct {
 // TailBytes is how much of a log a Tail keeps.
 const TailBytes = 64 << 10
 
-const tailLines = 6
+// Bounds of Last: lines, and columns of each.
+const (
+	tailLines = 6
+	lineWidth = 300
+)
 
 // Write appends to the log.
 func (t *Tail) Write(p []byte) (int, error) {
@@ -36,13 +40,14 @@ func (t *Tail) Bytes() []byte {
 	return bytes.Clone(t.text)
 }
 
-// Last returns the last lines as one line, without the frames of a stack trace.
+// Last returns the last lines as one line, without the frames of a stack trace and
+// without secrets.
 func (t *Tail) Last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var lines []string
-	for line := range strings.Lines(string(t.text)) {
-		if line = report.Line(strings.TrimSpace(line)); line != "" && !strings.HasPrefix(line, "at ") {
+	for line := range strings.Lines(report.RedactText(string(t.text))) {
+		if line = report.Cell(strings.TrimSpace(line), lineWidth); line != "" && !strings.HasPrefix(line, "at ") {
 			lines = append(lines, line)
 		}
 	}

@@ -79,17 +79,29 @@ func (c *child) Instead() string {
 	return text
 }
 
-// ended adds the exit status and the last lines of standard error to err.
+// endedError is the end of a server: how it ended, and its last words.
+type endedError struct {
+	text string
+	err  error // of the read or write that failed
+}
+
+func (e *endedError) Error() string { return e.text }
+
+func (e *endedError) Unwrap() error { return e.err }
+
+// ended returns the error of a read or write that failed with err: the exit status
+// and the last lines of standard error.
 func (c *child) ended(err error) error {
+	e := &endedError{text: "the server closed its standard output and runs on", err: err}
 	select {
 	case <-c.Done(): // then its standard error was read to the end
-		err = fmt.Errorf("it ended: %s (%w)", c.Exit().Text, err)
+		e.text = "the server ended: " + c.Exit().Text
 	case <-time.After(exitTime):
 	}
 	if last := c.log.Last(); last != "" {
-		return fmt.Errorf("%w; its last words: %s", err, last)
+		e.text += "; its last words: " + last
 	}
-	return err
+	return e
 }
 
 // exitTime bounds the exit of a server that closed its streams.
