@@ -139,6 +139,13 @@ func IsTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// NotConnected reports whether an exchange failed before its connection was made,
+// as the next one will.
+func NotConnected(err error) bool {
+	failed, ok := errors.AsType[*Error](err)
+	return ok && (failed.Stage == StageDNS || failed.Stage == StageConnect || failed.Stage == StageTLS)
+}
+
 // ProtocolError is an answer that breaks HTTP.
 type ProtocolError struct{ What string }
 

@@ -102,8 +102,9 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 }
 
 // probed returns a session that was probed, and the era that the probe found. A
-// process that the probe ended, or that does not answer it, is replaced, so that the
-// probe does no harm to the handshake.
+// process that the probe ended, or that does not answer it, is replaced, and a
+// connection that the server closed at the probe is left, so that the probe does no
+// harm to the handshake.
 func probed(ctx context.Context, ep Endpoint) (*Session, Era, error) {
 	s, err := newSession(ctx, ep, Era{Version: Modern})
 	if err != nil || ep.Running {
@@ -113,7 +114,7 @@ func probed(ctx context.Context, ep Endpoint) (*Session, Era, error) {
 	switch {
 	case err == nil, errors.Is(err, errOldTransport), isAnswer(err):
 		return s, cmp.Or(era, Era{Version: Legacy}), nil
-	case ctx.Err() != nil || ep.Start == nil && !client.IsTimeout(err):
+	case ctx.Err() != nil || ep.Start == nil && client.NotConnected(err) && !client.IsTimeout(err):
 		s.Abandon()
 		return nil, Era{}, err
 	case ep.Start == nil:

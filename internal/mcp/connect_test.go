@@ -138,7 +138,7 @@ func TestFallbackError(t *testing.T) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	})
 	_, err := Connect(t.Context(), ep, "")
-	if err == nil || !strings.Contains(err.Error(), "405 Method Not Allowed") || !strings.Contains(err.Error(), "over HTTP+SSE (--protocol 2024-11-05): waiting for the endpoint event") {
+	if err == nil || !strings.Contains(err.Error(), "405 Method Not Allowed") || !strings.Contains(err.Error(), `over HTTP+SSE (--protocol 2024-11-05): malformed answer: the event stream ended before its endpoint event; the event "other" with "x" came before`) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -230,6 +230,66 @@ func TestProbeIsIsolated(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestProbeOverHTTP checks that whatever becomes of server/discover, initialize has
+// its turn.
+func TestProbeOverHTTP(t *testing.T) {
+	t.Parallel()
+	for name, atProbe := range map[string]http.HandlerFunc{
+		"closes": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"resets": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		},
+		"breaks HTTP": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, "220 ready\r\n")
+			_ = conn.Close()
+		},
+		"breaks off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, `{"jsonrpc":`)
+			panic(http.ErrAbortHandler)
+		},
+		"floods": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for range 2000 {
+				if _, err := fmt.Fprintf(w, "data: %01000d\n", 0); err != nil {
+					return
+				}
+			}
+		},
+		"is a login page": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, "<html>log in</html>")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := &server{}
+			ep := srv.start(t, func(w http.ResponseWriter, r *http.Request, a asked) {
+				if a.RPC == "server/discover" {
+					atProbe(w, r)
+					return
+				}
+				oddServer{version: rev0618}.ServeHTTP(w, r, a)
+			})
+			ep.MaxMessage = 1 << 20
+			if _, _, err := use(t, ep); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

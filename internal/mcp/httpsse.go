@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // dialSSE opens a session over HTTP+SSE, the transport of revision 2024-11-05: a
@@ -72,14 +73,21 @@ func get(ctx context.Context, ep Endpoint) (*http.Response, error) {
 // endpointOf waits for the event that names the address. The address must have the
 // same origin, since requests carry credentials. held says that official clients wait longer.
 func endpointOf(events *sse.Reader, stream string) (address string, held bool, err error) {
+	came := "nothing"
 	for {
 		e, err := events.Next()
-		if err != nil {
-			return "", false, fmt.Errorf("waiting for the endpoint event: %w", unexpected(err))
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return "", false, malformed("the event stream ended before its endpoint event; %s came before", came)
+		case err != nil:
+			return "", false, fmt.Errorf("waiting for the endpoint event: %w", err)
 		}
 		if e.Name == "endpoint" && len(e.Data) > 0 {
 			address, err = resolveEndpoint(stream, string(e.Data))
 			return address, events.Held(e), err
+		}
+		if came == "nothing" {
+			came = fmt.Sprintf("the event %q with %.80q", report.Cell(e.Name, 40), report.Cell(string(e.Data), 80))
 		}
 	}
 }
