@@ -119,9 +119,33 @@ func TestRefusedInputsAreNamed(t *testing.T) {
 		{"samples of a missing node", []byte(`{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"}}],"samples":[7],"timeDeltas":[1],"startTime":0}`), "node 7, which does not exist"},
 		{"a cycle of nodes", []byte(`{"nodes":[{"id":1,"callFrame":{"functionName":"a"},"children":[2]},{"id":2,"callFrame":{"functionName":"b"},"children":[1]}],"samples":[1],"timeDeltas":[1]}`), "among its own children"},
 		{"empty", nil, "it is empty"},
+		{"a note", []byte("# Notes\n\nThe heap of the server grew to 61\nWe saw that in the log of 12\n- sessions 40\n- a call takes 532\n"), "most lines here read like sentences"},
+		{"a note of many kinds", []byte("## Figures of 2026\nThe p99 was 12\nSome words without a number\nAfter a while, the search of the tool took 3; the other of them 4\n> it was more than 5\n1. the first of all is 6\n"), "read like sentences"},
+		{"one sentence", []byte("the answer to all of this is 42\n"), "read like sentences"},
+		{"infinite", []byte("a;b 1e308\na;c 1e308\n"), "add up to more than 1e+300"},
+		{"infinite base", []byte("a;b 1 1e308\na;c 1 1e308\n"), "add up to more than 1e+300"},
+		{"infinite speedscope", []byte(`{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"sampled","unit":"none","samples":[[0],[0]],"weights":[1e308,1e308],"startValue":0,"endValue":1}]}`), "add up to more than 1e+300"},
 	} {
 		if _, err := open(tt.in, read.Options{}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestNamesLikeProse reads folded stacks whose names have spaces, or are single frames.
+func TestNamesLikeProse(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		"main 5\nidle 7\n",
+		"Run Task Main Thread 12\nParse HTML 3\n",
+		"get the weather;of a city 5\n",
+		"std::map<int, of the> >::at (in libfoo.so) 5\n",
+		"all the threads;main of it;a b c 5\nwait for the lock 3\nx;y 2\n",
+		"[unknown] 4\n(garbage collector) 3\n- 2\n* 1\n",
+		"py-spy thread 12 (idle) 4\nThread 0x7f of 12\n",
+	} {
+		if _, err := open([]byte(in), read.Options{}); err != nil {
+			t.Errorf("%q: %v", in, err)
 		}
 	}
 }

@@ -40,6 +40,9 @@ func readFolded(r io.Reader, name string) (*stacks.Profile, error) {
 	if l.bad > l.good {
 		return nil, l.misunderstood()
 	}
+	if l.bad+l.prose > l.good-l.prose {
+		return nil, l.unlike("while most lines here read like sentences that end in a number")
+	}
 	if l.bad > 0 {
 		l.Warn("%s: %d of %d lines are not folded stacks and were skipped", name, l.bad, l.bad+l.good)
 	}
@@ -56,6 +59,7 @@ type lines struct {
 	name      string
 	first     []byte // of the input, to name a format that is not read
 	good, bad int
+	prose     int     // of the good lines: those that read like sentences
 	sum       float64 // of the weights
 	fraction  bool    // a weight was not a whole number
 	last      path
@@ -69,9 +73,14 @@ func (l *lines) misunderstood() error {
 	if format := foreign(l.first); format != "" {
 		return fmt.Errorf("reading %s: %s", l.name, format)
 	}
+	return l.unlike(fmt.Sprintf("which holds for %d of %d lines here", l.good, l.good+l.bad))
+}
+
+// unlike returns the error of an input that is not folded stacks.
+func (l *lines) unlike(why string) error {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(l.first), []byte("\n"))
-	return fmt.Errorf("reading %s: %w, and no folded stacks: a line of these is frames, separated by ;, a space and a number, which holds for %d of %d lines here; the first line is %q",
-		l.name, ErrUnknown, l.good, l.good+l.bad, report.Cell(string(trim(line)), 60))
+	return fmt.Errorf("reading %s: %w, and no folded stacks: a line of these is frames, separated by ;, a space and a number, %s; the first line is %q",
+		l.name, ErrUnknown, why, report.Cell(string(trim(line)), 60))
 }
 
 func (l *lines) all(in *bufio.Reader) error {
@@ -132,6 +141,9 @@ func (l *lines) line(text []byte) (fault string) {
 		return "there is a weight but no stack"
 	}
 	l.good++
+	if isProse(stack) {
+		l.prose++
+	}
 	l.sum += weight
 	l.fraction = l.fraction || weight != math.Trunc(weight) || base != math.Trunc(base)
 	if weight != 0 || base != 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // signature names a format that mcpdiag does not read by its first bytes, and the
@@ -99,4 +100,23 @@ func isLog(text []byte) bool {
 		}
 	}
 	return dated > 0 && 2*dated > all
+}
+
+// Text that is no stack: the beginning of an item, a quotation or a heading in
+// Markdown, and four words or more with one that hardly occurs in names.
+var (
+	markdown = regexp.MustCompile(`^\s*([-*+>|]|\d+[.)]|#{2,6})\s`)
+	words    = regexp.MustCompile(`^(?:["'(*_]*[\pL'’-]+[*_]*[.,:;!?)"']*[ \t]+){3,}`)
+	stopword = regexp.MustCompile(`(?i)[ \t](?:the|an?|of|to|is|are|was|were|and|or|in|for|at|we|it|with|by|from|than|that|this|but|not|per|des?|der|die|das|und|le|la|les|et|el|los|y)[ \t]`)
+)
+
+// isProse reports whether text before a number reads like a sentence. Frames are
+// separated by ; without a space after it.
+func isProse(text []byte) bool {
+	if i := bytes.IndexByte(text, ';'); i >= 0 && i+1 < len(text) && text[i+1] != ' ' {
+		return false
+	}
+	text = text[:min(len(text), 1<<10)]
+	spaced := slices.Concat([]byte(" "), text, []byte(" "))
+	return markdown.Match(text) || words.Match(spaced[1:]) && stopword.Match(spaced)
 }

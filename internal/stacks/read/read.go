@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
@@ -47,8 +48,27 @@ func Open(r io.Reader, name string) (*Input, error) {
 	return &Input{Reader: in, Name: name, Shape: Detect(head)}, nil
 }
 
+// maxWeight bounds the sum of the weights of an input, so that those of many inputs
+// have a sum, too.
+const maxWeight = 1e300
+
 // Profile reads a profile of any format that package read knows.
 func (in *Input) Profile(o Options) (*stacks.Profile, error) {
+	p, err := in.profile(o)
+	if err != nil {
+		return nil, err
+	}
+	sum := 0.0
+	for i := range p.Nodes {
+		sum += math.Abs(p.Nodes[i].Self) + math.Abs(p.Nodes[i].Base)
+	}
+	if !(sum <= maxWeight) { // it may be no number
+		return nil, fmt.Errorf("reading %s: its weights add up to more than %g, which is too large to draw; are they a unit's, such as ns or bytes?", in.Name, maxWeight)
+	}
+	return p, nil
+}
+
+func (in *Input) profile(o Options) (*stacks.Profile, error) {
 	if in.Format == Folded {
 		return readFolded(in, in.Name)
 	}
