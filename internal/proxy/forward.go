@@ -87,6 +87,11 @@ func (f *forwarder) outgoing(w http.ResponseWriter, r *http.Request, x *exchange
 	if _, ok := out.Header["User-Agent"]; !ok {
 		out.Header["User-Agent"] = nil // the transport would add its own
 	}
+	if _, ok := out.Header["Idempotency-Key"]; !ok {
+		// Without values it is not sent. It lets the transport repeat a request of which a
+		// reused connection answered no byte, whatever its method, on a new connection.
+		out.Header["Idempotency-Key"] = []string{}
+	}
 	if r.ContentLength == 0 {
 		out.Body = http.NoBody
 		return out, nil, nil

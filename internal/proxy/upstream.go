@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,7 +38,8 @@ func unreachable(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return connectionRefused
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		strings.HasSuffix(err.Error(), "http: server closed idle connection"), strings.HasSuffix(err.Error(), "connection broken: EOF"):
 		return "the server closed the connection"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"

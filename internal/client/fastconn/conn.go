@@ -142,13 +142,22 @@ func (c *Conn) exchange(req *http.Request) (*http.Response, error) {
 	}
 	c.timing.Reused = c.wire != nil
 	resp, err := c.attempt(req)
-	if err == nil || !c.timing.Reused || c.answered || !closedByServer(err) || req.Context().Err() != nil {
+	if !c.timing.Reused || req.Context().Err() != nil || !c.gaveUp(resp, err) {
 		return resp, err
 	}
 	c.drop() // the request did not fail: the server had closed the connection before
 	c.timing.Reused, c.stage = false, client.StageConnect
 	c.engine.CountResent()
 	return c.attempt(req)
+}
+
+// gaveUp reports whether the server had given the connection up before the request:
+// it ended without an answer, or with the status that stands for it.
+func (c *Conn) gaveUp(resp *http.Response, err error) bool {
+	if err == nil {
+		return resp.StatusCode == http.StatusRequestTimeout && resp.Close
+	}
+	return !c.answered && closedByServer(err)
 }
 
 // closedByServer reports whether err says that the connection has ended.

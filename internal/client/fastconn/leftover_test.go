@@ -42,3 +42,38 @@ func TestLeftover(t *testing.T) {
 		}
 	}
 }
+
+// TestGivenUp checks that a request on a connection that the server gave up meanwhile,
+// by closing it or by saying so with a 408, goes once more on a new one, and that other
+// answers count.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	for second, want := range map[string]int{
+		"": 200,
+		"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n": 200,
+		"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n":                      408,
+		"HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n":              503,
+	} {
+		t.Run(second, func(t *testing.T) {
+			t.Parallel()
+			base, _ := url.Parse(clienttest.Speak(t, func(c net.Conn) {
+				r := bufio.NewReader(c)
+				for _, answer := range []string{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", second} {
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, answer)
+				}
+			}))
+			conn := New(newClient(t, client.Config{Origins: []*url.URL{base}}), base.String())
+			for i, want := range []int{200, want} {
+				req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, base.String(), nil)
+				resp, err := conn.RoundTrip(req)
+				if err != nil || resp.StatusCode != want {
+					t.Fatalf("request %d: %v, %v", i+1, resp, err)
+				}
+				_ = resp.Body.Close()
+			}
+		})
+	}
+}
