@@ -13,9 +13,10 @@ test: ## the tests, in about three minutes; tests that take long are skipped unl
 test-real: ## all tests, also those with servers and clients from the npm registry, RabbitMQ and a browser
 	MCPDIAG_REAL=1 $(MAKE) test
 
-test-leaks: ## real servers that leak, and the versions with the fix: over half an hour
-	[ "$$MCPDIAG_LEAKS" = quick ] || MCPDIAG_REAL=1 MCPDIAG_LEAKS=all go test ./internal/leaktest ./cmd/mcpdiag -run 'TestExplain|TestLeaktestOf' -count 1 -timeout 30m
-	MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test ./cmd/mcpdiag -run TestLeaks -count 1 -parallel 3 -timeout 3h -v
+all_leaks := ./internal/leaktest ./cmd/mcpdiag -run 'TestLeaks|TestExplain|TestLeaktestOf'
+test-leaks: ## real servers that leak, and the versions with the fix; MCPDIAG_LEAKS=quick runs three pairs
+	MCPDIAG_REAL=1 MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test $(if $(filter quick,$(MCPDIAG_LEAKS)),./cmd/mcpdiag -run TestLeaks,$(all_leaks)) \
+	  -count 1 -parallel 3 -timeout 3h -v
 
 test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru10000 for one shape; results go to healthy.csv, and it resumes
 	MCPDIAG_LEAKS=healthy HEALTHY_SHAPE=$(SHAPE) go test ./cmd/mcpdiag -run TestHealthy -count 1 -timeout 3h -v

@@ -165,7 +165,7 @@ func TestLeaksByAssistant(t *testing.T) {
 		args          map[string]any
 		says          string
 	}{
-		{[]string{"--leak-call", "64KB"}, "leaktest", "leak", map[string]any{"tool": "echo", "minutes": 1, "users": 4}, "64.0 KB kept per call of echo"},
+		{[]string{"--leak-call", "64KB"}, "leaktest", "leak", map[string]any{"tool": "echo", "minutes": 4, "users": 4}, "64.0 KB kept per call of echo"},
 		{nil, "leaktest", "no-leak", map[string]any{"tool": "echo", "minutes": 4}, "no leak detected (detection limit"},
 		{nil, "loadtest", "ok", map[string]any{"tool": "echo", "users": 2, "seconds": 3}, "Failed calls:       0"},
 		{nil, "loadtest", "failed", map[string]any{"tool": "flaky", "args": map[string]any{"fail": true}, "users": 2, "seconds": 3}, "the backend did not answer"},

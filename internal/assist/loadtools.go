@@ -147,9 +147,10 @@ func (in *leakArgs) config() (*leaktest.Config, error) {
 	if system, err := process.ReadSystem(); err == nil {
 		memory = min(memory, int64(system.Available/2))
 	}
+	limit := time.Duration(minutes * float64(time.Minute))
 	cfg := &leaktest.Config{
-		Tools: []string{in.Tool}, Harmless: true, Users: in.Users, Calls: 10, Settle: 3 * time.Second, LiveSettle: 3 * time.Second / 2, Hold: 30 * time.Second,
-		MaxTime: time.Duration(minutes * float64(time.Minute)), MaxMemory: memory, Ready: exchangeTime,
+		Tools: []string{in.Tool}, Harmless: true, Users: in.Users, Calls: 10, Settle: 3 * time.Second, LiveSettle: 3 * time.Second / 2, Hold: leaktest.HoldFor(limit),
+		MaxTime: limit, MaxMemory: memory, Ready: exchangeTime,
 		Repeat: []string{"mcpdiag", "leaktest"},
 	}
 	if len(in.Args) > 0 {

@@ -29,7 +29,8 @@ func (r *run) newConductor() *conduct.Conductor {
 				c := collectorsOf(r.server, r.cfg)
 				return c.mayMB(), c.beyond
 			},
-			Ended: r.ended,
+			Missed: r.watch.missed,
+			Ended:  r.ended,
 		},
 		Warn: r.warn, Report: r.report, Round: r.log.round,
 	}

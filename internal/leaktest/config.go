@@ -93,6 +93,13 @@ type Progress struct {
 	Elapsed time.Duration
 }
 
+// HoldFor returns how long the server idles before a leak is believed, unless the user
+// says so: 90 s, or what a dozen rounds leave of a shorter run.
+func HoldFor(maxTime time.Duration) time.Duration {
+	const most, least, rounds = 90 * time.Second, 10 * time.Second, 50 * time.Second
+	return min(most, max(least, maxTime-rounds))
+}
+
 // FactorIDs returns the names of the loads.
 func FactorIDs() []string { return load.IDs() }
 

@@ -24,6 +24,7 @@ type watch struct {
 
 	mu      sync.Mutex
 	start   time.Time
+	begun   time.Time // of the first sample
 	series  trend.Series
 	samples int
 	now     float64 // MB of the tree
@@ -59,7 +60,7 @@ func (w *watch) sample(s *monitor.Sample) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.samples == 0 {
-		w.first = s.RSSTotal
+		w.begun, w.first = s.At, s.RSSTotal
 	}
 	w.samples++
 	w.now, w.peak = s.RSSTotal, max(w.peak, s.RSSTotal)
@@ -94,6 +95,16 @@ func (w *watch) memory() float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
+}
+
+// missed returns the share of the samples that are missing.
+func (w *watch) missed() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.samples == 0 {
+		return 0
+	}
+	return max(0, 1-float64(w.samples)*float64(sampleEvery)/float64(time.Since(w.begun)))
 }
 
 // end stops the sampling and waits for the last sample.

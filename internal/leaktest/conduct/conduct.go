@@ -57,6 +57,9 @@ type Server struct {
 	// Collectors returns how much garbage, in MB, lazy collectors may leave, and a
 	// function that reports whether one process has grown by more than its share.
 	Collectors func() (mb float64, exceeded func() bool)
+	// Missed returns the share of the samples of the process that are missing, as on a
+	// machine without time for them; nil if there are none.
+	Missed func() float64
 	// Ended returns how the server ended, and whether memory ran out; "" while it lives.
 	Ended func() (how string, outOfMemory bool)
 }

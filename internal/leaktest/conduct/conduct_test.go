@@ -203,8 +203,24 @@ func TestHoldTime(t *testing.T) {
 		cfg.MaxTime = 2 * time.Minute
 		f = &fake{each: 2 * time.Millisecond, keepMB: 0.01}
 		c, warnings = conduct(t, f, cfg, "call")
-		if p := c.Phases[0]; p.Hold != nil || p.Verdict() != trend.Leak || len(warnings) != 1 || !strings.Contains(warnings[0], "released later is not ruled out") {
+		if p := c.Phases[0]; p.Hold != nil || p.Verdict() != trend.Undecided || !strings.Contains(p.Trend.Reasons[0].Text, "released later is not ruled out") {
 			t.Errorf("%s, hold %+v, warnings %q", p.Sentence(), p.Hold, warnings)
+		}
+	})
+}
+
+// A machine without time for the load fills no cache.
+func TestStarved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for missed, want := range map[float64]trend.Verdict{0.02: trend.Leak, 0.3: trend.Undecided} {
+			f := &fake{each: 100 * time.Millisecond, keepMB: 0.02}
+			c, _ := f.conductor(usual())
+			c.Server.Missed = func() float64 { return missed }
+			c.Conduct(t.Context(), time.Now(), []Task{task(t, "call")}, func(*Task, []Task) []Task { return nil })
+			if p := c.Phases[0]; p.Verdict() != want {
+				t.Errorf("%.0f %% of the samples are missing: %s %+v", 100*missed, p.Sentence(), p.Trend.Reasons)
+			}
 		}
 	})
 }
@@ -286,7 +302,7 @@ func TestTimeIsSpread(t *testing.T) {
 		cfg.MaxTime = 210 * time.Second
 		f := &fake{each: 2 * time.Millisecond, keepMB: 0.01}
 		c, warnings := conduct(t, f, cfg, "call", "closed", "failed-call")
-		if len(c.Phases) != 3 || c.Phases[0].Hold != nil || !strings.Contains(strings.Join(warnings, "\n"), "per call: there was no time to wait for --hold") {
+		if len(c.Phases) != 3 || c.Phases[0].Hold != nil || !strings.Contains(c.Phases[0].Doubt, "there was no time to wait for --hold") {
 			t.Errorf("%d phases, hold %+v, warnings %q", len(c.Phases), c.Phases[0].Hold, warnings)
 		}
 	})

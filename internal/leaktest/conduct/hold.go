@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -18,7 +19,8 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 	}
 	hold := c.holdTime()
 	if left := c.MaxTime - time.Since(c.start) - c.reserved; left < hold {
-		c.Warn(fmt.Sprintf("per %s: there was no time to wait for --hold %s, so memory that is released later is not ruled out; --max-time allows it", p.Per, c.Hold))
+		p.Doubt = fmt.Sprintf("there was no time to wait for --hold %s, so memory that is released later is not ruled out; --max-time allows it, --hold 0 does without", c.Hold)
+		p.Judge()
 		return
 	}
 	kept := judge.CountsOf(&p.Evidence)
@@ -39,6 +41,19 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 		c.secondLoad(ctx, t, p, h, n, took)
 	}
 	p.Hold = h
+	p.Judge()
+}
+
+// starvedShare is the share of missing samples that a machine without time for the load has.
+const starvedShare = 0.1
+
+// doubt notes that a cache is not ruled out: the machine had no time for the operations that fill one.
+func (c *Conductor) doubt(p *judge.Phase) {
+	if c.Server.Missed == nil || c.Server.Missed() < starvedShare || !c.suspected(p) {
+		return
+	}
+	p.Doubt = fmt.Sprintf("the machine was too busy to take each sample, and %s operations do not rule out a cache that fills; repeat it on a machine with time, or with a longer --max-time",
+		report.Count(p.Operations))
 	p.Judge()
 }
 

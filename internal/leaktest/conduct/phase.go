@@ -43,6 +43,7 @@ func (c *Conductor) phase(ctx context.Context, t *Task) *judge.Phase {
 	}
 	if !c.ended(p) {
 		c.confirm(ctx, t, p, n)
+		c.doubt(p)
 	}
 	return p
 }

@@ -24,6 +24,7 @@ type Evidence struct {
 	Ended         string  `json:"ended,omitempty"`         // how the server ended during the phase
 	OutOfMemory   bool    `json:"outOfMemory,omitempty"`   // it ended because memory ran out
 	Hold          *Hold   `json:"hold,omitempty"`
+	Doubt         string  `json:"doubt,omitempty"` // why growth that looks like a leak is not called one
 }
 
 // Round is one round of identical operations with the reading of the idle server

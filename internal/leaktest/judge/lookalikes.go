@@ -80,6 +80,18 @@ func (f *facts) uncollectedConclusion() conclusion {
 	return c
 }
 
+// doubted reports whether memory grew like a leak in a run that could not rule out what looks like one.
+func (f *facts) doubted() bool {
+	return f.Doubt != "" && (f.rssLeaks() || f.heapLeaks() || f.outsideLeaks())
+}
+
+func (f *facts) doubtedConclusion() conclusion {
+	c := f.rssOrHeap()
+	c.verdict = trend.Undecided
+	c.reasons = append([]trend.Reason{{Code: Doubted, Text: f.Doubt}}, c.reasons...)
+	return c
+}
+
 func (f *facts) rssOrHeap() conclusion {
 	if f.heapLeaks() {
 		return f.heapLeak()
