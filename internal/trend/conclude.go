@@ -155,8 +155,8 @@ func growthOf(points []Point) float64 {
 	return slope.Estimate * (points[len(points)-1].X - points[0].X)
 }
 
-// removeJump removes the largest rise between two readings from the series and returns its size.
-func removeJump(points []Point) float64 {
+// removeJump removes the largest rise between two readings from the series.
+func removeJump(points []Point) {
 	jump, from := 0.0, len(points)
 	for i := 1; i < len(points); i++ {
 		if rise := points[i].Y - points[i-1].Y; rise > jump {
@@ -166,5 +166,4 @@ func removeJump(points []Point) float64 {
 	for i := from; i < len(points); i++ {
 		points[i].Y -= jump
 	}
-	return jump
 }
