@@ -112,7 +112,7 @@ func (c cutReader) Read(p []byte) (int, error) {
 
 func cutOff(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("the compressed data is cut off (%w)", err)
+		return fmt.Errorf("the compressed data is cut off (%w): was it copied completely?", err)
 	}
 	return err
 }

@@ -28,8 +28,14 @@ func UnitOf(name string) (Unit, float64) {
 		return Millis, 1
 	case "seconds", "s":
 		return Millis, 1e3
-	case "bytes":
+	case "bytes", "byte", "b", "B":
 		return Bytes, 1
+	case "kilobytes", "kilobyte", "kb", "kB", "KB", "KiB":
+		return Bytes, 1 << 10
+	case "megabytes", "megabyte", "mb", "MB", "MiB":
+		return Bytes, 1 << 20
+	case "gigabytes", "gigabyte", "gb", "GB", "GiB":
+		return Bytes, 1 << 30
 	case "", "none", "count", "samples":
 		return Samples, 1
 	}

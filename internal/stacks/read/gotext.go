@@ -22,11 +22,16 @@ func readGoText(data []byte, o Options) ([]*stacks.Profile, error) {
 	}
 	blocks := goBlocks(data)
 	named := len(blocks) == len(src.Sample)
-	p, err := fromPprof(src, o, func(i int, s *profile.Sample) []string {
-		if named && len(blocks[i]) > 0 {
-			return blocks[i]
+	frames := newPprofFrames(len(data), o.Lines)
+	p, err := fromPprof(src, o, func(p *stacks.Profile, i int, s *profile.Sample) (int32, error) {
+		if !named || len(blocks[i]) == 0 {
+			return frames.under(p, i, s)
 		}
-		return pprofStack(s, o.Lines)
+		at := stacks.Root
+		for _, name := range blocks[i] {
+			at = p.Under(at, name)
+		}
+		return at, nil
 	})
 	return []*stacks.Profile{p}, err
 }

@@ -8,26 +8,52 @@ import (
 	"strings"
 
 	"github.com/google/pprof/profile"
+	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
 // readPprof reads a pprof profile. Of the values of a sample it takes the one
 // called o.Sample, or the default of the profile.
 func readPprof(data []byte, o Options) ([]*stacks.Profile, error) {
+	if err := crowded(data); err != nil {
+		return nil, err
+	}
 	src, err := profile.ParseData(data)
 	if err != nil {
 		return nil, &notPprofError{err}
 	}
-	p, err := fromPprof(src, o, func(_ int, s *profile.Sample) []string { return pprofStack(s, o.Lines) })
+	p, err := fromPprof(src, o, newPprofFrames(len(data), o.Lines).under)
 	return []*stacks.Profile{p}, err
+}
+
+// crowded refuses a large profile whose samples, places and names are nearly empty: in
+// memory each takes up to a hundred bytes.
+func crowded(data []byte) error {
+	const large, least = 1 << 20, 6 // bytes of a profile and of a message
+	messages := 0
+	for rest := data; len(data) > large && len(rest) > 0; {
+		field, kind, n := protowire.ConsumeField(rest)
+		if n < 0 {
+			return nil // the error of the reader says more
+		}
+		if kind == protowire.BytesType && field <= 6 {
+			messages++
+		}
+		rest = rest[n:]
+	}
+	if messages > len(data)/least {
+		return fmt.Errorf("its %d samples, places and names have fewer than %d bytes each, as in no profile; record it again", messages, least)
+	}
+	return nil
 }
 
 // notPprofError says why data is no pprof profile.
 type notPprofError struct{ error }
 
-// fromPprof takes one value of each sample; stack returns its frames from the root on.
-func fromPprof(src *profile.Profile, o Options, stack func(i int, s *profile.Sample) []string) (*stacks.Profile, error) {
+// fromPprof takes one value of each sample; place returns its place in the tree.
+func fromPprof(src *profile.Profile, o Options, place func(p *stacks.Profile, i int, s *profile.Sample) (int32, error)) (*stacks.Profile, error) {
 	value, err := sampleIndex(src, o.Sample)
 	if err != nil {
 		return nil, err
@@ -46,9 +72,9 @@ func fromPprof(src *profile.Profile, o Options, stack func(i int, s *profile.Sam
 			negative++
 			continue
 		}
-		at := stacks.Root
-		for _, name := range stack(i, s) {
-			at = p.Under(at, name)
+		at, err := place(p, i, s)
+		if err != nil {
+			return nil, fmt.Errorf("sample %d: %w", i, err)
 		}
 		p.Nodes[at].Self += float64(s.Value[value]) * scale
 		p.Observed += float64(s.Value[0])
@@ -56,8 +82,11 @@ func fromPprof(src *profile.Profile, o Options, stack func(i int, s *profile.Sam
 	if src.SampleType[0].Unit != "count" || src.SampleType[0].Type != "samples" && unit != stacks.Samples {
 		p.Observed = float64(len(src.Sample))
 	}
+	if negative > 0 && negative == len(src.Sample) {
+		return nil, errors.New("all its values are negative: it is a difference; name the two profiles instead")
+	}
 	if negative > 0 {
-		p.Warn("%d samples are negative and were left out: is this a difference?", negative)
+		p.Warn("%s left out, whose values are negative: is this a difference of two profiles?", report.Plural(int64(negative), "sample"))
 	}
 	return p, nil
 }
@@ -73,7 +102,7 @@ func sampleIndex(src *profile.Profile, want string) (int, error) {
 	case len(src.SampleType) == 0:
 		return 0, errors.New("it has no values")
 	case want != "":
-		return 0, fmt.Errorf("it has no value %.40q, but %s", want, valueSums(src))
+		return 0, &NoValueError{want, valueSums(src)}
 	}
 	value := len(src.SampleType) - 1
 	for i, t := range src.SampleType {
@@ -85,6 +114,13 @@ func sampleIndex(src *profile.Profile, want string) (int, error) {
 		return 0, fmt.Errorf("its default value %s is 0 in every sample; --sample chooses another: %s", src.SampleType[value].Type, valueSums(src))
 	}
 	return value, nil
+}
+
+// NoValueError says that the samples of a profile lack a value.
+type NoValueError struct{ Want, Has string }
+
+func (e *NoValueError) Error() string {
+	return fmt.Sprintf("it has no value %.40q, but %s; choose one of these", e.Want, e.Has)
 }
 
 func sum(src *profile.Profile, value int) (total float64) {
@@ -108,24 +144,60 @@ func valueSums(src *profile.Profile) string {
 	return strings.Join(list, ", ")
 }
 
-// pprofStack returns the frames of a sample from the root on, with file and line if
-// lines is true.
-func pprofStack(s *profile.Sample, lines bool) []string {
-	var stack []string
+// pprofFrames places samples in a tree. A place with thousands of inlined functions that
+// thousands of samples name would be any number of frames, so there are bounds: a real
+// profile has fewer than a frame per byte.
+type pprofFrames struct {
+	lines  bool // names have file and line
+	known  map[*profile.Location][]int32
+	frames int // that may follow
+	nodes  int // that the tree may have
+}
+
+const maxDepth = 100_000 // frames of a stack
+
+func newPprofFrames(bytes int, lines bool) *pprofFrames {
+	return &pprofFrames{lines: lines, known: map[*profile.Location][]int32{}, frames: 1_000_000 + 4*bytes, nodes: 500_000 + bytes}
+}
+
+// under returns the place of a sample.
+func (f *pprofFrames) under(p *stacks.Profile, _ int, s *profile.Sample) (int32, error) {
+	at, depth := stacks.Root, 0
 	for _, location := range slices.Backward(s.Location) {
-		if len(location.Line) == 0 {
-			stack = append(stack, fmt.Sprintf("0x%x", location.Address))
+		names, ok := f.known[location]
+		if !ok {
+			names = f.names(p, location)
+			f.known[location] = names
 		}
-		for _, line := range slices.Backward(location.Line) { // the innermost of inlined functions comes first
-			name := "(unknown)"
-			if line.Function != nil && line.Function.Name != "" {
-				name = line.Function.Name
-				if lines && line.Function.Filename != "" {
-					name += fmt.Sprintf(" %s:%d", filepath.Base(line.Function.Filename), line.Line)
-				}
-			}
-			stack = append(stack, name)
+		if depth += len(names); depth > maxDepth {
+			return at, fmt.Errorf("its stack has more than %d frames; record the profile again", maxDepth)
+		}
+		at = p.Insert(at, names)
+		if f.frames -= len(names); f.frames < 0 || len(p.Nodes) > f.nodes {
+			return at, fmt.Errorf("the place %d is %d inlined functions, and the stacks have more frames than a file of this size holds; record the profile again", location.ID, len(names))
 		}
 	}
-	return stack
+	if at == stacks.Root {
+		at = p.Under(at, "(root)") // the root of a tree has no name to show
+	}
+	return at, nil
+}
+
+// names returns the frames of a location from the root on.
+func (f *pprofFrames) names(p *stacks.Profile, location *profile.Location) []int32 {
+	if len(location.Line) == 0 {
+		return []int32{p.ID(fmt.Sprintf("0x%x", location.Address))}
+	}
+	var names []int32
+	for _, line := range slices.Backward(location.Line) { // the innermost of inlined functions comes first
+		name := "(unknown)"
+		if line.Function != nil && line.Function.Name != "" {
+			name = line.Function.Name
+			if f.lines && line.Function.Filename != "" {
+				name += fmt.Sprintf(" %s:%d", filepath.Base(line.Function.Filename), line.Line)
+			}
+		}
+		names = append(names, p.ID(name))
+	}
+	return names
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
@@ -33,11 +35,12 @@ type Input struct {
 
 // Open undoes compression and byte order marks, and recognizes the format.
 func Open(r io.Reader, name string) (*Input, error) {
-	text, err := report.Decode(r, maxWhole)
+	packed := &counter{Reader: r}
+	text, err := report.Decode(packed, maxWhole)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
-	in := bufio.NewReaderSize(text, headSize)
+	in := bufio.NewReaderSize(&unpacked{counter{Reader: text}, packed}, headSize)
 	head, err := in.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
@@ -51,6 +54,39 @@ func Open(r io.Reader, name string) (*Input, error) {
 // maxWeight bounds the sum of the weights of an input, so that those of many inputs
 // have a sum, too.
 const maxWeight = 1e300
+
+// A file that unpacks to more than maxRatio times its size was made to fill the memory,
+// unless it is smaller than harmless: heap profiles and traces unpack to 3 to 40 times.
+const (
+	maxRatio = 100
+	harmless = 32 << 20 // bytes
+)
+
+// counter counts the bytes that are read.
+type counter struct {
+	io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// unpacked is the text of a file, which compares its size with that of the file.
+type unpacked struct {
+	counter
+	packed *counter
+}
+
+func (u *unpacked) Read(p []byte) (int, error) {
+	n, err := u.counter.Read(p)
+	if u.n > harmless && u.n > maxRatio*u.packed.n {
+		return n, fmt.Errorf("its first %d bytes unpack to more than %d times as many, as files do that are made to fill the memory; if it is none, unpack it and name what comes out", u.packed.n, maxRatio)
+	}
+	return n, err
+}
 
 // Profile reads a profile of any format that package read knows.
 func (in *Input) Profile(o Options) (*stacks.Profile, error) {
@@ -107,10 +143,21 @@ func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
 	if err == nil {
 		var p *stacks.Profile
 		if p, err = pick(profiles, o.Profile); err == nil {
+			err = finite(p)
+		}
+		if err == nil {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("reading %s (%s): %w", in.Name, in.Format, plainError(err))
+	return nil, fmt.Errorf("reading %s (%s): %w", in.Name, in.Format, Again(PlainError(err)))
+}
+
+// finite refuses weights that no process has, with which nothing can be computed.
+func finite(p *stacks.Profile) error {
+	if sum := p.Weight(); sum > 1<<62 || math.IsNaN(sum) {
+		return errors.New("its values add up to more than 2^62; record the profile again")
+	}
+	return nil
 }
 
 // otherBinary reads traces in Protocol Buffers, and folded stacks whose names have
@@ -129,7 +176,7 @@ func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) 
 	if format := otherKind(data); format != "" {
 		return nil, fmt.Errorf("reading %s: %s", in.Name, format)
 	}
-	return nil, fmt.Errorf("reading %s: it is binary, and neither a pprof profile (%w) nor a trace in Protocol Buffers", in.Name, cause)
+	return nil, fmt.Errorf("reading %s: it is binary, and neither a pprof profile (%w) nor a trace in Protocol Buffers; was it written completely?", in.Name, cause)
 }
 
 // fromSpans returns a reader of recorded spans.
@@ -149,17 +196,48 @@ func (in *Input) unknown(data []byte) error {
 	if format := foreign(data); format != "" {
 		return fmt.Errorf("reading %s: %s", in.Name, format)
 	}
+	if slices.Contains(in.Members, "tracemalloc") {
+		return fmt.Errorf(`reading %s: this is a document of tracemalloc; "mcpdiag heap" reads it`, in.Name)
+	}
 	shown := in.Members[:min(len(in.Members), 5)]
 	return fmt.Errorf("reading %s: a JSON document with the members %.60q is neither a snapshot nor a profile that mcpdiag reads", in.Name, shown)
 }
 
-// plainError words the errors of encoding/json without the terms of Go.
-func plainError(err error) error {
+// PlainError words the errors of encoding/json without the terms of Go.
+func PlainError(err error) error {
 	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s at byte %d: a %s where another type is expected", kind.Field, kind.Offset, kind.Value)
+		article := "a"
+		if strings.HasPrefix(kind.Value, "a") || strings.HasPrefix(kind.Value, "o") {
+			article = "an" // array, object
+		}
+		return fmt.Errorf("%s at byte %d: %s %s where another type is expected", kind.Field, kind.Offset, article, kind.Value)
 	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Error() == "unexpected end of JSON input" {
+	syntax, ok := errors.AsType[*json.SyntaxError](err)
+	switch {
+	case ok && syntax.Error() == "unexpected end of JSON input":
 		return fmt.Errorf("the file is cut off: its JSON ends early, after %d bytes", syntax.Offset)
+	case ok && strings.HasSuffix(syntax.Error(), "exceeded max depth"):
+		return fmt.Errorf("byte %d: it nests deeper than 10000 levels, as nothing does that a runtime writes; record it again", syntax.Offset)
+	case ok:
+		return fmt.Errorf("byte %d: %w; record it again", syntax.Offset, err)
 	}
 	return err
+}
+
+// Again adds to an error about a damaged file what to do, unless it says so itself.
+func Again(err error) error {
+	if text := err.Error(); strings.HasSuffix(text, "?") || strings.Contains(text, "; ") {
+		return err
+	}
+	return fmt.Errorf("%w; record it again", err)
+}
+
+// Sparse refuses a large JSON document of objects that are nearly empty: in memory each
+// would take many times its size, and no runtime writes them.
+func Sparse(data []byte) error {
+	const large, least = 1 << 20, 12 // bytes of a document and of an object
+	if n := bytes.Count(data, []byte("{")); len(data) > large && n > len(data)/least {
+		return fmt.Errorf("its %d objects have fewer than %d bytes each, as in no profile; record it again", n, least)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
@@ -80,6 +81,9 @@ type cpuProfile struct {
 // readCPUProfile reads a CPU profile of V8. timeDeltas[i] is the time before
 // sample i; a sample stands for the time until the next one.
 func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
+	if err := Sparse(data); err != nil {
+		return nil, err
+	}
 	var src cpuProfile
 	if err := json.Unmarshal(data, &src); err != nil {
 		return nil, err
@@ -87,10 +91,14 @@ func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
 	if len(src.Nodes) == 0 {
 		return nil, errors.New("it is a CPU profile of the time before Chrome 58, or without nodes; record it again with a current Node.js or browser")
 	}
-	if err := src.link(); err != nil {
+	missing, err := src.link()
+	if err != nil {
 		return nil, err
 	}
 	p := stacks.NewProfile(CPUProfile, stacks.Millis)
+	if missing > 0 {
+		p.Warn("%s below one that does not exist: was the profile written completely?", report.Plural(int64(missing), "node"))
+	}
 	p.Places = map[string]string{}
 	at, err := src.place(p)
 	if err != nil {
@@ -107,12 +115,13 @@ func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
 	return []*stacks.Profile{p}, src.samples(p, at)
 }
 
-// link finds the parent of each node.
-func (c *cpuProfile) link() error {
+// link finds the parent of each node. It returns the number of nodes whose parent does
+// not exist.
+func (c *cpuProfile) link() (missing int, err error) {
 	c.parents, c.index, c.names = map[int64]int64{}, map[int64]int{}, newV8Names()
 	for i, n := range c.Nodes {
 		if _, twice := c.index[n.ID]; twice {
-			return fmt.Errorf("node %d occurs twice", n.ID)
+			return 0, fmt.Errorf("node %d occurs twice", n.ID)
 		}
 		c.index[n.ID] = i
 		c.names.see(&c.Nodes[i].CallFrame)
@@ -121,11 +130,17 @@ func (c *cpuProfile) link() error {
 		}
 	}
 	for _, n := range c.Nodes {
+		if _, ok := c.index[n.Parent]; !ok && n.Parent != 0 {
+			missing++
+		}
 		for _, child := range n.Children {
+			if parent, ok := c.parents[child]; ok && parent != n.ID {
+				return 0, fmt.Errorf("node %d is a child of two nodes, %d and %d", child, parent, n.ID)
+			}
 			c.parents[child] = n.ID
 		}
 	}
-	return nil
+	return missing, nil
 }
 
 // place returns the place in the tree of each node. The root of V8 is ours.
@@ -149,9 +164,12 @@ func (c *cpuProfile) place(p *stacks.Profile) ([]int32, error) {
 			if name := c.names.name(&n.CallFrame); n.CallFrame.URL != "" && name == n.CallFrame.FunctionName {
 				p.Places[name] = n.CallFrame.location()
 			}
-			parent, ok := c.parents[n.ID]
-			if ok && n.CallFrame.FunctionName != "(root)" {
-				at[k] = p.Under(at[c.index[parent]], c.names.name(&n.CallFrame))
+			if parent, ok := c.parents[n.ID]; ok && n.CallFrame.FunctionName != "(root)" {
+				below := stacks.Root
+				if i, ok := c.index[parent]; ok {
+					below = at[i]
+				}
+				at[k] = p.Under(below, c.names.name(&n.CallFrame))
 			}
 			done[k] = true
 		}
@@ -206,20 +224,32 @@ type heapNode struct {
 	Children  []heapNode `json:"children"`
 }
 
+// ignored is a value of any type, which takes no memory.
+type ignored struct{}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (ignored) UnmarshalJSON([]byte) error { return nil }
+
 // readHeapProfile reads a sampling heap profile of V8: bytes by allocation site.
 func readHeapProfile(data []byte, o Options) ([]*stacks.Profile, error) {
 	var src struct {
-		Head    heapNode          `json:"head"`
-		Samples []json.RawMessage `json:"samples"`
+		Head    *heapNode `json:"head"`
+		Samples []ignored `json:"samples"`
+	}
+	if err := Sparse(data); err != nil {
+		return nil, err
 	}
 	if err := json.Unmarshal(data, &src); err != nil {
 		return nil, err
 	}
+	if src.Head == nil {
+		return nil, errors.New("its head is null: there are no functions in it")
+	}
 	h := heapReader{Profile: stacks.NewProfile(HeapProfile, stacks.Bytes), names: newV8Names()}
 	h.names.lines = o.Lines
-	h.see(&src.Head)
+	h.see(src.Head)
 	h.Observed = float64(len(src.Samples))
-	err := h.add(stacks.Root, &src.Head)
+	err := h.add(stacks.Root, src.Head)
 	return []*stacks.Profile{h.Profile}, err
 }
 
