@@ -64,26 +64,18 @@ func (c *comparison) isNew(n uint32) bool { return c.b.ID(n)%2 == 1 && c.b.ID(n)
 // owners returns the holder of each new object, None for old ones.
 func (c *comparison) owners() []uint32 {
 	owners := slices.Repeat([]uint32{graph.None}, c.b.Len())
-	for _, n := range c.tree.Order {
-		parent := c.tree.Parent(n)
-		switch {
-		case parent == graph.None || !c.isNew(n):
-		case c.isNew(parent):
+	for _, n := range c.tree.Order { // first, the nearest old object that each is, or is a part of
+		owners[n] = n
+		if parent := c.tree.Parent(n); parent != graph.None && (c.isNew(n) || c.b.Kind(n).Internal()) {
 			owners[n] = owners[parent]
-		default:
-			owners[n] = c.old(parent)
+		}
+	}
+	for n := range owners {
+		if n == 0 || !c.isNew(uint32(n)) {
+			owners[n] = graph.None
 		}
 	}
 	return owners
-}
-
-// old returns the nearest old object that n is a part of.
-func (c *comparison) old(n uint32) uint32 {
-	n = c.tree.Holder(n)
-	for c.isNew(n) && c.tree.Parent(n) != graph.None {
-		n = c.tree.Holder(c.tree.Parent(n))
-	}
-	return n
 }
 
 // holders returns the holders of the most new objects, with those contents that are

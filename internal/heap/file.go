@@ -3,6 +3,8 @@ package heap
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -95,7 +97,18 @@ func (s *side) inspect() *Result {
 		res = InspectProfile(*s.profile)
 	}
 	res.B = s.Side
+	s.warn(res)
 	return res
+}
+
+// warn adds the doubts about a profile.
+func (s *side) warn(res *Result) {
+	if s.profile == nil {
+		return
+	}
+	for _, warning := range s.profile.Bytes.Warnings {
+		res.Warnings = append(res.Warnings, s.Name+": "+warning)
+	}
 }
 
 func compare(a, b *side, o *Options) (*Result, error) {
@@ -117,6 +130,8 @@ func compare(a, b *side, o *Options) (*Result, error) {
 		return nil, fmt.Errorf("%s is a %s and %s a %s; compare two of one kind", a.Name, a.Format, b.Name, b.Format)
 	}
 	res.A, res.B = &a.Side, b.Side
+	a.warn(res)
+	b.warn(res)
 	return res, nil
 }
 
@@ -141,7 +156,7 @@ func load(src Source, whole bool, o *Options) (*side, error) {
 		return s, s.readProfile(in)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s (%s): %w", src.Name, in.Format, err)
+		return nil, fmt.Errorf("reading %s (%s): %w", src.Name, in.Format, read.Again(err))
 	}
 	s.Objects, s.Bytes = s.summary.Total.Count, s.summary.Total.Bytes
 	return s, nil
@@ -171,7 +186,7 @@ func (s *side) readProfile(in *read.Input) error {
 	}
 	if isTracemalloc(in) {
 		if s.profile, err = parseTracemalloc(data); err != nil {
-			return fmt.Errorf("reading %s (%s): %w", s.Name, Tracemalloc, err)
+			return fmt.Errorf("reading %s (%s): %w", s.Name, Tracemalloc, read.Again(err))
 		}
 		s.Format, s.Bytes = Tracemalloc, int64(s.profile.Bytes.Weight())
 		return nil
@@ -179,20 +194,47 @@ func (s *side) readProfile(in *read.Input) error {
 	s.profile = &Profile{}
 	switch in.Format {
 	case read.Pprof, read.Binary, read.GoText:
-		if s.profile.Bytes, err = parse("inuse_space"); err != nil {
-			return err
-		}
-		s.profile.Objects, err = parse("inuse_objects")
-		if err != nil {
+		if err := s.readGo(parse); err != nil {
 			return err
 		}
 	case read.HeapProfile:
 		if s.profile.Bytes, err = parse(""); err != nil {
 			return err
 		}
+	case read.CPUProfile:
+		return fmt.Errorf(`reading %s: this is a profile of time, not of memory; "mcpdiag flame" draws it`, s.Name)
 	default:
+		if err := brokenJSON(data); err != nil {
+			return fmt.Errorf("reading %s: it begins as JSON does, but %w", s.Name, read.Again(err))
+		}
 		return fmt.Errorf("reading %s: none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc and a class histogram of a JVM", s.Name)
 	}
 	s.Format, s.Bytes = s.profile.Bytes.Format, int64(s.profile.Bytes.Weight())
 	return nil
+}
+
+// readGo reads the live memory of a Go program.
+func (s *side) readGo(parse func(sample string) (*stacks.Profile, error)) (err error) {
+	s.profile.Bytes, err = parse("inuse_space")
+	if other, ok := errors.AsType[*read.NoValueError](err); ok {
+		return fmt.Errorf(`reading %s: it has %s, which is no live memory; "mcpdiag flame" draws it`, s.Name, other.Has)
+	}
+	if err != nil {
+		return err
+	}
+	if unit := s.profile.Bytes.Unit; unit != stacks.Bytes {
+		return fmt.Errorf("reading %s: its live memory is in %.40q instead of bytes; record it again", s.Name, unit)
+	}
+	s.profile.Objects, err = parse("inuse_objects")
+	return err
+}
+
+// brokenJSON returns what is wrong in a text that begins as an object of JSON does, nil if
+// it is one, or another text.
+func brokenJSON(data []byte) error {
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte(`{"`)) {
+		return nil
+	}
+	var whole json.RawMessage
+	return read.PlainError(json.Unmarshal(data, &whole))
 }

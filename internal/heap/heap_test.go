@@ -18,6 +18,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
+	"github.com/mcpdiag/mcpdiag/internal/heap/heaptest"
 )
 
 func file(path string) heap.Source {
@@ -245,16 +246,33 @@ func TestTracemalloc(t *testing.T) {
 	}
 }
 
+// The holders in a long list of objects, or of arrays within arrays, are found in seconds:
+// the way to the root is not followed from each of them.
+func TestLongChains(t *testing.T) {
+	t.Parallel()
+	const n = 60_000
+	for kind, want := range map[string]string{"1": "1.0 objects (16 B) per operation stay in Store.store (Store), 2,000 of them", "2": "1.0 objects (16 B) per operation stay in (array)"} {
+		a, b := heaptest.Chains(n, kind)
+		operations := n
+		if kind == "1" {
+			operations = 2000 // as many holders are looked at
+		}
+		if res := run(t, operations, content("a", a), content("b", b)); res.Headline != want {
+			t.Errorf("%q, want %q", res.Headline, want)
+		}
+	}
+}
+
 func FuzzTracemalloc(f *testing.F) {
 	f.Add([]byte(`{"tracemalloc": 1, "traces": [{"stack": ["a.py:1"], "bytes": 5, "blocks": 1}]}`))
 	f.Add([]byte(`{"tracemalloc": 1, "traces": [{"stack": ["a.py:1", "b.py:2"], "bytes": 9223372036854775807, "blocks": 1}]}`))
-	fuzzFile(f, "document of tracemalloc")
+	fuzzFile(f, ".tracemalloc.json", "document of tracemalloc")
 }
 
 func FuzzHeapProfile(f *testing.F) {
 	f.Add(v8Profile("8192", "{}"))
 	f.Add(v8Profile("1e300", ""))
-	fuzzFile(f, ".heapprofile")
+	fuzzFile(f, ".heapprofile", ".heapprofile")
 }
 
 func FuzzPprof(f *testing.F) {
@@ -268,10 +286,10 @@ func FuzzPprof(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	fuzzFile(f, "heap profile")
+	fuzzFile(f, ".pb", "heap profile")
 }
 
 func FuzzSnapshot(f *testing.F) {
 	f.Add([]byte(`{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["synthetic","object"]],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property"]]}},"nodes":[0,0,1,0,1,1,0,3,9,0],"edges":[0,1,5],"strings":["","x"]}`))
-	fuzzFile(f, "snapshot")
+	fuzzFile(f, ".heapsnapshot", "snapshot")
 }

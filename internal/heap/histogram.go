@@ -27,6 +27,7 @@ const (
 var (
 	histogramRow   = regexp.MustCompile(`^\s*\d+:\s+(\d+)\s+(\d+)\s+(\S.*?)\s*$`)
 	histogramTotal = regexp.MustCompile(`^Total\s+(\d+)\s+(\d+)\s*$`)
+	histogramLike  = regexp.MustCompile(`^(\s*\d+:|Total)\s+\S`) // a row or a total whose numbers cannot be read
 )
 
 // parseHistogram reads the class histogram of a JVM. The objects of classes with one
@@ -35,24 +36,40 @@ func parseHistogram(in io.Reader) (*graph.Summary, error) {
 	s := &graph.Summary{Classes: map[string]graph.Sum{}}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxHistogramLine)
-	number := 1
+	number, whole := 1, false
 	for ; lines.Scan(); number++ {
-		line := lines.Text()
-		if row := histogramRow.FindStringSubmatch(line); row != nil {
-			if err := addClass(s, row); err != nil {
-				return nil, fmt.Errorf("line %d: %w", number, err)
-			}
-		} else if total := histogramTotal.FindStringSubmatch(line); total != nil {
-			return s, checkTotal(s, total)
+		done, err := addLine(s, lines.Text(), whole)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
+		whole = whole || done
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
 		return nil, fmt.Errorf("line %d is longer than %d bytes", number, maxHistogramLine)
 	case err != nil:
 		return nil, err
+	case !whole:
+		return nil, errors.New("its line Total is missing: was it written completely?")
 	}
-	return nil, errors.New("its line Total is missing: was it written completely?")
+	return s, nil
+}
+
+// addLine adds a line of a histogram and reports whether it is the last one, as whole says
+// of a line before.
+func addLine(s *graph.Summary, line string, whole bool) (bool, error) {
+	row, total := histogramRow.FindStringSubmatch(line), histogramTotal.FindStringSubmatch(line)
+	switch {
+	case whole && (row != nil || total != nil):
+		return true, errors.New("here begins another histogram: store each in a file of its own")
+	case row != nil:
+		return false, addClass(s, row)
+	case total != nil:
+		return true, checkTotal(s, total)
+	case !whole && histogramLike.MatchString(line):
+		return false, fmt.Errorf("%.100q: the number of objects and of bytes are to be whole numbers, without separators, before the name of a class", report.Cell(line, 100))
+	}
+	return false, nil
 }
 
 // addClass adds a line of a histogram.

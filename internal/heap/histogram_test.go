@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/heap"
+	"github.com/mcpdiag/mcpdiag/internal/heap/heaptest"
 )
 
 // class is a line of a class histogram.
@@ -130,11 +131,17 @@ func manyClasses(n int) string {
 func FuzzHistogram(f *testing.F) {
 	f.Add(jvm(3))
 	f.Add(histogram(class{"[[Ljava.lang.String;", 1, 24}, class{"LambdaForm$MH+0x0000000800c0a800/1", 2, 48}))
-	fuzzFile(f, "class histogram")
+	fuzzFile(f, ".histogram.txt", "class histogram")
 }
 
-// fuzzFile compares each input with itself: nothing may have grown.
-func fuzzFile(f *testing.F, format string) {
+// fuzzFile compares each input with itself: nothing may have grown. It begins with the
+// cases of heaptest with an extension.
+func fuzzFile(f *testing.F, extension, format string) {
+	for _, c := range heaptest.Cases() {
+		if strings.HasSuffix(c.Name, extension) {
+			f.Add(c.Data)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, sources := range [][]heap.Source{{content("b", data)}, {content("a", data), content("b", data)}} {
 			res, err := heap.Run(sources, heap.Options{Operations: 10 * (len(sources) - 1), Memory: 1 << 20})

@@ -3,7 +3,6 @@ package heap
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -30,9 +29,10 @@ type Profile struct {
 	Objects *stacks.Profile // nil if the format has none
 }
 
-// stack is the weight of one stack before and after.
-type stack struct {
-	name          []string // from the root on
+// place is the weight before and after of the stacks that end at one line.
+type place struct {
+	name          string
+	callers       []string // of the heaviest stack, the nearest first
 	before, after float64  // bytes
 	objects       float64  // difference
 }
@@ -41,7 +41,7 @@ type stack struct {
 // sample: growth is reported as such if it is three times the error of sampling.
 func CompareProfiles(a, b Profile, operations int) *Result {
 	res := &Result{Schema: Schema, Operations: operations}
-	found := bySite(differences(a, b))
+	found := bySite(a, b)
 	period := max(a.Bytes.Period, b.Bytes.Period)
 	if period == 0 {
 		period = samplingPeriod(b.Bytes)
@@ -73,16 +73,10 @@ func samplingPeriod(p *stacks.Profile) float64 {
 // minBytesPerOperation is the growth per operation of a site that is reported.
 const minBytesPerOperation = 16
 
-func site(s *stack, operations int, sure bool) Site {
-	grown := int64(s.after - s.before)
-	own := Site{Name: "(root)", Kept: keep(max(0, int64(s.objects)), grown, operations)}
-	if n := len(s.name); n > 0 {
-		own.Name = printable(s.name[n-1])
-		for _, caller := range slices.Backward(s.name[:n-1]) {
-			if len(own.Callers) < maxCallers {
-				own.Callers = append(own.Callers, printable(caller))
-			}
-		}
+func site(p *place, operations int, sure bool) Site {
+	own := Site{Name: printable(p.name), Kept: keep(max(0, int64(p.objects)), int64(p.after-p.before), operations)}
+	for _, caller := range p.callers {
+		own.Callers = append(own.Callers, printable(caller))
 	}
 	own.Judged = sure && operations > 0 && *own.BytesPerOperation >= minBytesPerOperation
 	return own
@@ -93,67 +87,94 @@ func printable(name string) string { return report.Cut(stacks.Printable(name), m
 
 // bySite ends each stack at its own code and merges those that end at the same line,
 // called as the heaviest of them.
-func bySite(all []*stack) []*stack {
-	slices.SortFunc(all, func(x, y *stack) int {
-		return cmp.Or(cmp.Compare(y.after-y.before, x.after-x.before), slices.Compare(x.name, y.name))
-	})
-	sites := map[string]*stack{}
-	var list []*stack
-	for _, s := range all {
-		s.name = s.name[:ownCode(s.name)]
-		key := ""
-		if len(s.name) > 0 {
-			key = s.name[len(s.name)-1]
-		}
-		if known := sites[key]; known != nil {
-			known.before += s.before
-			known.after += s.after
-			known.objects += s.objects
+func bySite(a, b Profile) []*place {
+	all := stacks.NewBuilder()
+	before, after, objects := weights(all, a.Bytes), weights(all, b.Bytes), weights(all, b.Objects)
+	fewer := weights(all, a.Objects)
+	own, heaviest := ownCode(all, b.Bytes.Format), map[int32]float64{}
+	sites := map[int32]*place{}
+	var list []*place
+	for n := range all.Nodes {
+		at := int32(n)
+		was, is := before[at], after[at]
+		if was == 0 && is == 0 && objects[at] == 0 && fewer[at] == 0 {
 			continue
 		}
-		sites[key] = s
-		list = append(list, s)
+		name := all.Nodes[own[n]].Name
+		p := sites[name]
+		if p == nil {
+			p = &place{}
+			sites[name] = p
+			list = append(list, p)
+		}
+		if most, ok := heaviest[name]; !ok || is-was > most {
+			heaviest[name] = is - was
+			p.name, p.callers = calledBy(all, own[n])
+		}
+		p.before += was
+		p.after += is
+		p.objects += objects[at] - fewer[at]
 	}
 	return list
 }
 
-// ownCode returns the length of a stack up to its last frame outside the runtime: in
-// V8 the frames of Node.js lie in node: and built-in ones have no location, in Go
-// those of the runtime have a package. Without such a frame it is the whole length.
-func ownCode(name []string) int {
-	for i, frame := range slices.Backward(name) {
-		_, location, ok := strings.Cut(frame, " ")
-		if ok && !strings.HasPrefix(location, "node:") && !strings.HasPrefix(frame, "runtime.") {
-			return i + 1
+// weights adds a profile to a tree and returns the weight of each place; p may be nil.
+func weights(tree *stacks.Builder, p *stacks.Profile) map[int32]float64 {
+	weight := map[int32]float64{}
+	if p == nil {
+		return weight
+	}
+	names, at := make([]int32, len(p.Names)), make([]int32, len(p.Nodes))
+	for i, name := range p.Names {
+		names[i] = tree.ID(name)
+	}
+	for i := range p.Nodes {
+		n := &p.Nodes[i]
+		if int32(i) != stacks.Root {
+			at[i] = tree.Child(at[n.Parent], names[n.Name])
+		}
+		if n.Self != 0 {
+			weight[at[i]] += n.Self
 		}
 	}
-	return len(name)
+	return weight
 }
 
-// differences returns each stack of a and b.
-func differences(a, b Profile) []*stack {
-	all := map[string]*stack{}
-	add := func(p *stacks.Profile, weigh func(*stack, float64)) {
-		if p == nil {
-			return
+// ownCode returns for each place the last frame of its stack outside the runtime: in V8
+// the frames of Node.js lie in node: and built-in ones have no location, in Go those of
+// the runtime have a package. Without such a frame, and in Python, it is the place itself.
+func ownCode(tree *stacks.Builder, format stacks.Format) []int32 {
+	own, last := make([]int32, len(tree.Nodes)), make([]int32, len(tree.Nodes)) // last is Root without such a frame
+	for i := range tree.Nodes {
+		n, at := &tree.Nodes[i], int32(i)
+		if at == stacks.Root {
+			continue
 		}
-		for i := range p.Nodes {
-			if p.Nodes[i].Self == 0 {
-				continue
-			}
-			path := p.Path(int32(i))
-			key := strings.Join(path, "\x00")
-			if all[key] == nil {
-				all[key] = &stack{name: path}
-			}
-			weigh(all[key], p.Nodes[i].Self)
+		if last[i] = last[n.Parent]; format != Tracemalloc && isOwn(tree.Names[n.Name]) {
+			last[i] = at
+		}
+		if own[i] = last[i]; own[i] == stacks.Root {
+			own[i] = at
 		}
 	}
-	add(a.Bytes, func(s *stack, v float64) { s.before += v })
-	add(b.Bytes, func(s *stack, v float64) { s.after += v })
-	add(a.Objects, func(s *stack, v float64) { s.objects -= v })
-	add(b.Objects, func(s *stack, v float64) { s.objects += v })
-	return slices.Collect(maps.Values(all))
+	return own
+}
+
+func isOwn(frame string) bool {
+	_, location, ok := strings.Cut(frame, " ")
+	return ok && !strings.HasPrefix(location, "node:") && !strings.HasPrefix(frame, "runtime.")
+}
+
+// calledBy returns the name of a place and those of its callers.
+func calledBy(tree *stacks.Builder, at int32) (name string, callers []string) {
+	if at == stacks.Root {
+		return "(root)", nil
+	}
+	name = tree.Names[tree.Nodes[at].Name]
+	for at = tree.Nodes[at].Parent; at != stacks.Root && len(callers) < maxCallers; at = tree.Nodes[at].Parent {
+		callers = append(callers, tree.Names[tree.Nodes[at].Name])
+	}
+	return name, callers
 }
 
 // nothing returns an empty profile to compare p with.

@@ -238,6 +238,9 @@ func TestDominators(t *testing.T) {
 				nodes[i].edges = append(nodes[i].edges, edge{kind: kind, name: fmt.Sprint(i), to: r.IntN(len(nodes))})
 			}
 		}
+		if len(nodes[0].edges) == 0 {
+			continue
+		}
 		g, err := graph.Read(bytes.NewReader(snapshot(sevenFields, nodes)), graph.DefaultLimit)
 		if err != nil {
 			t.Fatal(err)

@@ -63,10 +63,11 @@ type reader struct {
 	limit  int64
 	keep   bool
 	sums   map[Class]Sum
-	needed bitset // strings that are names
-	system bitset // those of them that V8 and Node.js gave
-	ready  bool   // meta was read
-	edges  uint64 // claimed by the nodes
+	needed bitset   // strings that are names
+	system bitset   // those of them that V8 and Node.js gave
+	ready  bool     // meta was read
+	edges  uint64   // claimed by the nodes
+	seen   []string // members of the document
 }
 
 func read(in io.Reader, limit int64, keep bool) (*Graph, error) {
@@ -95,6 +96,9 @@ func (r *reader) whole() error {
 
 // member reads one member of the document.
 func (r *reader) member(name string) error {
+	if err := r.once(name); err != nil {
+		return err
+	}
 	switch name {
 	case "snapshot":
 		r.ready = true
@@ -124,6 +128,21 @@ func (r *reader) member(name string) error {
 	err := r.skip()
 	r.blank = false
 	return err
+}
+
+// once refuses members that stand twice, or strings before what says which are names.
+func (r *reader) once(name string) error {
+	if !slices.Contains([]string{"snapshot", "nodes", "edges", "strings"}, name) {
+		return nil
+	}
+	if slices.Contains(r.seen, name) {
+		return fmt.Errorf("it has the member %s twice", name)
+	}
+	if slices.Contains(r.seen, "strings") {
+		return fmt.Errorf("its strings stand before its %s, which V8 writes first", name)
+	}
+	r.seen = append(r.seen, name)
+	return nil
 }
 
 // reserve allocates memory for the claimed nodes and edges, within reason.
@@ -186,7 +205,7 @@ func (r *reader) node(record []uint64) error {
 // fits compares the memory with the limit.
 func (r *reader) fits() error {
 	if used := nodeBytes*int64(len(r.g.kinds)) + edgeBytes*int64(len(r.g.targets)) + int64(len(r.g.text)) + 4*int64(len(r.g.ends)) + 8*int64(len(r.needed)); used > r.limit {
-		return fmt.Errorf("its objects need more than %s of memory", report.MB(float64(r.limit)/(1<<20)))
+		return fmt.Errorf("its objects need more than %s of memory; allow more with --max-memory", report.MB(float64(r.limit)/(1<<20)))
 	}
 	return nil
 }
@@ -255,6 +274,9 @@ func (r *reader) check() error {
 		return fmt.Errorf("its nodes have %d edges, but it holds %d: was it written completely?", r.edges, len(g.targets))
 	}
 	g.first = append(g.first, uint32(r.edges))
+	if g.first[1] == 0 && len(g.kinds) > 1 {
+		return errors.New("its first node, the root that holds all others, has no edges")
+	}
 	for i, target := range g.targets {
 		if int(target) >= len(g.kinds) {
 			return fmt.Errorf("edge %d points to node %d, of %d", i, target, len(g.kinds))

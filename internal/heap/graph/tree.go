@@ -11,11 +11,19 @@ type Tree struct {
 	parent []uint32 // None for the root and for objects that cannot be reached
 	via    []uint32 // the edge from the parent
 	Order  []uint32 // the objects that can be reached, each after its parent
+	steps  int      // that are left
 }
+
+// Each way to the root is followed for minSteps objects, and for more until all of them
+// together took maxSteps: a list of a million entries would be followed from each entry.
+const (
+	minSteps = 1000
+	maxSteps = 20_000_000
+)
 
 // Tree finds the shortest ways from the root.
 func (g *Graph) Tree() *Tree {
-	t := &Tree{g: g, parent: slices.Repeat([]uint32{None}, g.Len()), via: make([]uint32, g.Len()), Order: make([]uint32, 1, g.Len())}
+	t := &Tree{g: g, parent: slices.Repeat([]uint32{None}, g.Len()), via: make([]uint32, g.Len()), Order: make([]uint32, 1, g.Len()), steps: maxSteps}
 	for i := 0; i < len(t.Order); i++ {
 		n := t.Order[i]
 		for edge, target := range g.edges(n) {
@@ -33,10 +41,16 @@ func (t *Tree) Parent(n uint32) uint32 { return t.parent[n] }
 
 // Holder returns n, or the object of JavaScript that n is a part of.
 func (t *Tree) Holder(n uint32) uint32 {
-	for t.g.kinds[n].Internal() && t.parent[n] != None {
+	for walked := 0; t.g.kinds[n].Internal() && t.parent[n] != None && t.step(walked); walked++ {
 		n = t.parent[n]
 	}
 	return n
+}
+
+// step takes one of the steps.
+func (t *Tree) step(walked int) bool {
+	t.steps--
+	return walked < minSteps || t.steps > 0
 }
 
 const maxPath = 6 // names of a path
@@ -47,7 +61,7 @@ const maxPath = 6 // names of a path
 func (t *Tree) Path(n uint32) string {
 	var steps []string
 	last, owner := "", None
-	for len(steps) < maxPath && t.parent[n] != None {
+	for walked := 0; len(steps) < maxPath && t.parent[n] != None && t.step(walked); walked++ {
 		label, variable := t.g.Label(t.via[n])
 		n = t.parent[n]
 		if label == "" || t.g.kinds[n] == Synthetic || label == last {
