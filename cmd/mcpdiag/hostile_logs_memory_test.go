@@ -19,13 +19,16 @@ import (
 func peakMemory() {
 	cmd := exec.Command(os.Args[2], os.Args[3:]...)
 	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
-	_ = cmd.Run()                                                                      // a finding is a success, too
+	_ = cmd.Run()                                                                      // its exit code is that of this process
 	usage := reflect.ValueOf(cmd.ProcessState.SysUsage()).Elem().FieldByName("Maxrss") // Windows has none
-	if !usage.IsValid() || cmd.ProcessState.ExitCode() != exitOK && cmd.ProcessState.ExitCode() != exitFinding {
+	if !usage.IsValid() {
 		os.Exit(exitFailure)
 	}
 	if err := os.WriteFile(os.Args[1], []byte(strconv.FormatInt(usage.Int()<<10, 10)), 0o600); err != nil {
 		os.Exit(exitFailure)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != exitFinding { // a finding is a success, too
+		os.Exit(code)
 	}
 }
 
