@@ -18,7 +18,7 @@ import (
 // the tests is large; this one is small.
 func peakMemory() {
 	cmd := exec.Command(os.Args[2], os.Args[3:]...)
-	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	_ = cmd.Run()                                                                      // its exit code is that of this process
 	usage := reflect.ValueOf(cmd.ProcessState.SysUsage()).Elem().FieldByName("Maxrss") // Windows has none
 	if !usage.IsValid() {

@@ -157,7 +157,7 @@ func pprofs() []Case {
 		{"same-mapping.pb", profile(func(p *goProfile) { p.mappings = []message{message{}.number(1, 1), message{}.number(1, 1)} }), "!multiple mappings with same id: 1", ""},
 		{"id-0.pb", profile(func(p *goProfile) { p.locations[1] = location(0, 2) }), "!malformed profile", ""},
 		{"cpu.pb", profile(func(p *goProfile) { p.texts[1], p.texts[3], p.texts[4] = "samples", "cpu", "nanoseconds" }), "!it has samples (2,000), cpu (2.1ms), which is no live memory; \"mcpdiag flame\" draws it", "app.handle;app.store 2.097152\n"},
-		{"units.pb", profile(func(p *goProfile) { p.texts[4] = "kilobytes" }), "2.0 GB of live memory", "app.handle;app.store 2147483648\n"},
+		{"units.pb", profile(func(p *goProfile) { p.texts[4] = "kilobytes" }), "2.00 GB of live memory", "app.handle;app.store 2147483648\n"},
 		{"pages.pb", profile(func(p *goProfile) { p.texts[4] = "pages" }), "!its live memory is in \"pages\" instead of bytes", "app.handle;app.store 2097152\n"},
 		{"period.pb", profile(func(p *goProfile) { p.period = 1 << 63 }), heavy, light},
 	}
