@@ -225,7 +225,7 @@ func callJava(t *testing.T, url string, n int) {
 				_ = answer.Body.Close()
 				break
 			}
-			if try > 600 {
+			if try > 3000 {
 				t.Fatal(err)
 			}
 			<-time.After(100 * time.Millisecond) // it starts
