@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
@@ -67,14 +68,13 @@ type ClientReason struct {
 	Vendor  bool   `json:"vendor,omitempty"`
 }
 
-// knownClients decodes the table, which is part of the program.
-func knownClients() clientTable {
-	var t clientTable
+// knownClients decodes the table, which is part of the program, once.
+var knownClients = sync.OnceValue(func() (t clientTable) {
 	if err := json.Unmarshal(clientsJSON, &t); err != nil {
 		panic(err)
 	}
 	return t
-}
+})
 
 // ClientNames lists the clients of the table.
 func ClientNames() []string {

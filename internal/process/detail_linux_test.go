@@ -91,6 +91,9 @@ func FuzzCountStates(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, table []byte) {
 		countStates(table, map[string]bool{"12345": true}, map[byte]float64{})
 		peersIn(table, map[string]bool{"12345": true})
+		for range listenersIn(table) {
+			break
+		}
 	})
 }
 

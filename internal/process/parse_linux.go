@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -125,6 +126,24 @@ func countStates(table []byte, own map[string]bool, states map[byte]float64) (fo
 		}
 	}
 	return found
+}
+
+// listenersIn yields the inode and the port of each socket of /proc/net/tcp or tcp6 that
+// listens.
+func listenersIn(table []byte) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for line := range bytes.Lines(table) {
+			fields := bytes.Fields(line)
+			if len(fields) < 10 || string(fields[3]) != "0A" { // tcpListen
+				continue
+			}
+			_, text, _ := strings.Cut(string(fields[1]), ":")
+			port, err := strconv.ParseUint(text, 16, 16)
+			if err == nil && !yield(string(fields[9]), int(port)) {
+				return
+			}
+		}
+	}
 }
 
 // peersIn returns the remote addresses of the connections of /proc/net/tcp or tcp6 whose
