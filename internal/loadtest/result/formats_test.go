@@ -36,7 +36,7 @@ func named(name string) *Result {
 }
 
 var hostileNames = []string{
-	"\x1b[2J\x1b]0;t\x07\x1b]8;;http://x\x07\x1b]52;c;eA==\x07", "\u009b31m", "\x7f", "\u202egnp", "\xed\xa0\x80", "\xff\xfe", strings.Repeat("x", 1<<20),
+	"\x1b[2J\x1b]0;t\x07\x1b]8;;http://x\x07\x1b]52;c;eA==\x07", "\u009b31m", "\x7f", "\u202egnp", "\xed\xa0\x80", "\xff\xfe", strings.Repeat("x", 1<<16),
 	"\rOK", "\n::error::x", `</script><script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `"><svg onload=alert(1)>`, "]]>", "{{.}}",
 	"\x00\x1b\ufffe", `=cmd|'/c calc'!A1`, "+1", "-1", "@x", "\tx", "\u2028", "|", "`", "a,b\"c",
 }
@@ -53,6 +53,9 @@ func renderings(name string) []rendering {
 		{"markdown", r.Report().Markdown}, {"junit", r.Report().JUnit}, {"html", r.HTML},
 	}
 }
+
+// fakedLine matches what CI systems obey, and a verdict, on a line of their own.
+var fakedLine = regexp.MustCompile(`(?m)^(::|OK$)`)
 
 // Whatever the names are, nothing in any output does more than stand there.
 func TestOutputsWithHostileNames(t *testing.T) {
@@ -80,7 +83,7 @@ func TestOutputsWithHostileNames(t *testing.T) {
 			case strings.Count(out, "\n") != lines:
 				t.Errorf("%s of %.30q has %d lines, the harmless one %d", o.name, name, strings.Count(out, "\n"), lines)
 			}
-			if regexp.MustCompile(`(?m)^(::|OK$)`).MatchString(out) {
+			if fakedLine.MatchString(out) {
 				t.Errorf("%s of %.30q fakes a line", o.name, name)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
@@ -228,6 +229,7 @@ END { for (k in n) print n[k], k }`
 // TestFirefoxProfile records the start of Firefox and compares the total with the
 // number of samples that have a stack, counted over all threads and processes.
 func TestFirefoxProfile(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	firefox, err := exec.LookPath("firefox-esr")
 	if err != nil || testing.Short() {
