@@ -174,7 +174,7 @@ func TestStall(t *testing.T) {
 	for _, poisson := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			cfg := inMemory(t, server(stalling(time.Now()), nil))
-			open := runPlan(t, cfg, plan.Plan{Poisson: poisson, Stages: []plan.Stage{{Users: 400, Rate: 50, Duration: 30 * time.Second}}})
+			open := runPlan(t, cfg, plan.Plan{Poisson: poisson, Stages: []plan.Stage{{Users: 200, Rate: 50, Duration: 30 * time.Second}}})
 			if open.Latency.P99 < 1800 || open.Latency.P99 > 2100 || open.Latency.P50 > 50 {
 				t.Errorf("open loop: p50 %f ms, p99 %f", open.Latency.P50, open.Latency.P99)
 			}
