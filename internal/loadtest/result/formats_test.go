@@ -54,7 +54,7 @@ func renderings(name string) []rendering {
 	}
 }
 
-// fakedLine matches what CI systems obey, and a verdict, on a line of their own.
+// fakedLine matches a command to a CI system, and a verdict, on a line of its own.
 var fakedLine = regexp.MustCompile(`(?m)^(::|OK$)`)
 
 // Whatever the names are, nothing in any output does more than stand there.
