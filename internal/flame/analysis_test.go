@@ -191,6 +191,44 @@ func TestFindingsInTraces(t *testing.T) {
 	}
 }
 
+// TestManyStuckCalls: five are listed, the last one says how many more there are.
+func TestManyStuckCalls(t *testing.T) {
+	t.Parallel()
+	_, p := folded(t, fold.Options{}, minute(func(i int) (string, string) {
+		var calls []string
+		for k := range 9 {
+			calls = append(calls, fmt.Sprintf(`{"id":"s%d","name":"slow%d","durationMs":%d}`, k, k, 40_000+1000*i))
+		}
+		return strings.Join(calls, ","), ""
+	})...)
+	findings, err := p.Findings(p.Tree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stuck []string
+	for _, f := range findings {
+		if f.Rule == "stuck" {
+			stuck = append(stuck, f.Says)
+		}
+	}
+	if len(stuck) != 5 || !strings.HasSuffix(stuck[4], "; 4 more like it") || strings.Contains(stuck[3], "more") {
+		t.Errorf("%d: %q", len(stuck), stuck)
+	}
+}
+
+// TestStuckOverAGap: a call that only two polls saw, with a gap between them, is found
+// although nothing has a weight.
+func TestStuckOverAGap(t *testing.T) {
+	t.Parallel()
+	poll := func(at, age int) string {
+		return fmt.Sprintf(`{"toolCallStack":[{"id":"s","name":"slow","durationMs":%d}],"poll":{"at":%d,"latencyMs":1,"intervalMs":1000}}`, age, 1763700000000+at)
+	}
+	_, p := folded(t, fold.Options{}, poll(0, 40_000), poll(60_000, 100_000))
+	if got := found(t, p); p.Tree().Total() != 0 || len(got) != 1 || got[0] != "stuck slow" {
+		t.Errorf("weight %v, found %q", p.Tree().Total(), got)
+	}
+}
+
 // Facts about single calls need no number of polls, unlike shares of the time.
 func TestFindingsInShortTraces(t *testing.T) {
 	slow := func(ms int) string { return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, ms) }

@@ -165,7 +165,8 @@ type search struct {
 	list []Finding
 }
 
-// add adds the findings of a rule, the heaviest first.
+// add adds the findings of a rule, the heaviest first. The last one says how many more
+// there are.
 func (s *search) add(rule string, found ...Finding) {
 	slices.SortFunc(found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(b.Count, a.Count), cmp.Compare(b.Weight, a.Weight),
@@ -175,7 +176,10 @@ func (s *search) add(rule string, found ...Finding) {
 	if !ok || s.Unit.Sampled() {
 		words = s.book.Rules[rule]
 	}
-	for _, f := range found[:min(len(found), maxPerRule)] {
+	for i, f := range found[:min(len(found), maxPerRule)] {
+		if more := len(found) - maxPerRule; more > 0 && i == maxPerRule-1 {
+			f.Says += fmt.Sprintf("; %d more like it", more)
+		}
 		f.Rule, f.Means, f.Do = rule, words.Means, words.Do
 		s.list = append(s.list, f)
 	}
