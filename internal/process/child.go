@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -94,9 +95,11 @@ func explainStart(name string, err error) error {
 		return &explained{fmt.Sprintf("starting %q: no such file", name), os.ErrNotExist}
 	case errors.Is(err, os.ErrPermission) && isDir(name):
 		return &explained{fmt.Sprintf("starting %q: it is a folder", name), os.ErrPermission}
-	case errors.Is(err, syscall.ENOEXEC):
-		return &explained{fmt.Sprintf("starting %q: not a program for this machine, nor a script whose first line names its interpreter, "+
-			"such as #!/bin/sh", name), syscall.ENOEXEC}
+	case errors.Is(err, noProgram):
+		return &explained{fmt.Sprintf("starting %q: %s", name, noProgramHint), noProgram}
+	case errors.Is(err, exec.ErrDot):
+		return &explained{fmt.Sprintf("starting %q: it is not in PATH but in the current folder; if you mean that file, name it %s", name,
+			"."+string(filepath.Separator)+name), exec.ErrDot}
 	case errors.Is(err, os.ErrPermission):
 		return &explained{fmt.Sprintf("starting %q: permission denied; is it executable?", name), os.ErrPermission}
 	}

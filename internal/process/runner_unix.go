@@ -22,6 +22,12 @@ type runner struct {
 
 var errNoWatchdog = errors.New("its watchdog did not start; a program that starts commands calls process.Watchdog first in main")
 
+// noProgram is the error of a file that is not a program, and noProgramHint says what to do.
+const (
+	noProgram     = syscall.ENOEXEC
+	noProgramHint = "not a program for this machine, nor a script whose first line names its interpreter, such as #!/bin/sh"
+)
+
 // start starts the command that cmd describes.
 func (r *runner) start(cmd *exec.Cmd) error {
 	program, err := ownProgram()
@@ -53,7 +59,7 @@ func (r *runner) start(cmd *exec.Cmd) error {
 		_ = watchdog.Wait() // its status says nothing
 		close(r.gone)
 	}()
-	return r.launch(launch{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env})
+	return r.launch(launch{Path: cmd.Path, Args: cmd.Args, Env: cmd.Environ()})
 }
 
 // launch has the watchdog start the command.

@@ -2,6 +2,7 @@ package process
 
 import (
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -47,6 +48,16 @@ var joinJob = sync.OnceFunc(func() {
 func (r *runner) start(cmd *exec.Cmd) error {
 	joinJob()
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+	if isBatch(cmd.Path) {
+		interpreter, err := systemFile("cmd.exe")
+		if err != nil {
+			return err
+		}
+		if cmd.SysProcAttr.CmdLine, err = batchLine(interpreter, cmd.Path, cmd.Args[1:]); err != nil {
+			return err
+		}
+		cmd.Path = interpreter
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -54,6 +65,18 @@ func (r *runner) start(cmd *exec.Cmd) error {
 	r.tree, _ = Open(ID{PID: r.pid}) // nil when it ended at once
 	return nil
 }
+
+// systemFile returns the path of a program of Windows itself.
+func systemFile(name string) (string, error) {
+	folder, err := windows.GetSystemDirectory()
+	return filepath.Join(folder, name), err
+}
+
+// noProgram is the error of a file that is not a program, and noProgramHint says what to do.
+const (
+	noProgram     = windows.ERROR_BAD_EXE_FORMAT
+	noProgramHint = "not a program for this machine; give the interpreter of a script first, such as node or python"
+)
 
 // wait waits for the end of the command.
 func (r *runner) wait() (status syscall.WaitStatus, known bool) {

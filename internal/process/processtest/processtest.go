@@ -44,7 +44,8 @@ func NeedsThorough(t *testing.T) {
 // play plays a role: "wait" waits until its standard input ends; "tree 2 3"
 // starts 2 children, each with a tree of 3 generations below, and waits; "quit"
 // starts a "wait" and ends at once; "adopt" starts a "quit", whose child becomes an
-// orphan; "zombie" starts a child that ends and never collects it.
+// orphan; "zombie" starts a child that ends and never collects it; "args" prints its arguments,
+// one a line.
 func play(role string) int {
 	words := strings.Fields(role)
 	switch words[0] {
@@ -67,6 +68,11 @@ func play(role string) int {
 	case "zombie":
 		start(nil, "exit")
 	case "exit":
+		return 0
+	case "args":
+		for _, arg := range os.Args[1:] {
+			fmt.Fprintln(os.Stdout, arg)
+		}
 		return 0
 	}
 	fmt.Fprintln(os.Stdout, "ready")

@@ -1,0 +1,66 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
+)
+
+// A variable of Env replaces one of this process, also for programs that take the first of two.
+func TestEnvironmentIsReplaced(t *testing.T) {
+	t.Setenv(processtest.Env, "exit")
+	var out strings.Builder
+	child, err := Start(Command{Args: []string{os.Args[0], "new"}, Env: []string{processtest.Env + "=args"}, Stdout: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(t.Context()); err != nil || out.String() != "new\n" {
+		t.Errorf("%q, %v: the role of the environment was played", out.String(), err)
+	}
+}
+
+func TestProgramOfTheCurrentFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PATH", ".")
+	if err := os.WriteFile("here.exe", nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Start(Command{Args: []string{"here.exe"}})
+	if want := "name it ." + string(filepath.Separator) + "here.exe"; !errors.Is(err, exec.ErrDot) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v, want: … %s", err, want)
+	}
+}
+
+// The arguments of a batch file reach the program that it calls, as npx.cmd calls node, whatever they contain.
+func TestBatchFile(t *testing.T) {
+	if runtime.GOOS != "windows" {
+		t.Skip("batch files are of Windows")
+	}
+	folder := filepath.Join(t.TempDir(), "with a space")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script := "@echo off\r\n\"" + os.Args[0] + "\" %*\r\n"
+	if err := os.WriteFile(filepath.Join(folder, "server.cmd"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", folder+";"+os.Getenv("PATH"))
+	args := []string{"-y", `C:\My Documents`, `C:\My Documents\`, "", `{"a":"b c"}`, "a&b|c>d", "%PATH%", "100%", "!x!", "^", "größe"}
+	for _, program := range []string{"server", "server.cmd", filepath.Join(folder, "server.cmd"), filepath.ToSlash(filepath.Join(folder, "server"))} {
+		var out strings.Builder
+		child, err := Start(Command{Args: append([]string{program}, args...), Env: []string{processtest.Env + "=args"}, Stdout: &out})
+		if err != nil {
+			t.Errorf("%s: %v", program, err)
+			continue
+		}
+		if err, want := child.Wait(t.Context()), strings.Join(args, "\n")+"\n"; err != nil || out.String() != want {
+			t.Errorf("%s: %v, arguments\n%s\nwant\n%s", program, err, out.String(), want)
+		}
+	}
+}
