@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -82,12 +81,8 @@ func (b *Bearer) renew(ctx context.Context, refused string) string {
 func (b *Bearer) fetch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenTime)
 	defer cancel()
-	args := []string{"sh", "-c", b.command}
-	if runtime.GOOS == "windows" {
-		args = []string{"cmd", "/C", b.command}
-	}
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // the user named it
-	cmd.WaitDelay = time.Second                           // for a child that keeps standard output open
+	cmd := shell(ctx, b.command)
+	cmd.WaitDelay = time.Second // for a child that keeps standard output open
 	var out bounded
 	cmd.Stdout = &out
 	err := cmd.Run()
