@@ -25,7 +25,7 @@ type doctorExtras struct {
 func (e *doctorExtras) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&e.tool, "call", "", "call this tool once")
 	fs.BoolVar(&e.readOnly, "call-read-only", false, "call the first tool that says that it only reads")
-	fs.BoolVar(&e.minimal, "minimal-env", false, "start the command again with HOME and a short PATH only, as desktop clients do")
+	fs.BoolVar(&e.minimal, "minimal-env", false, "start the command again with the short environment of desktop clients, such as HOME and a short PATH")
 	fs.BoolVar(&e.expectAuth, "expect-auth", false, "fail if tools can be listed without a token")
 	fs.StringVar(&e.refresh, "refresh-token-file", "", "spend the refresh token in this file; one that replaces it is written there")
 	fs.StringVar(&e.clientID, "client-id", "", "client id for --refresh-token-file")

@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// shellVariable is one that a shell has and a desktop client does not.
+const shellVariable = "MCPDIAG_TEST_SHELL"
+
 // stdioServer is a server with one fault.
 func stdioServer(fault string) {
 	switch fault {
@@ -60,7 +63,7 @@ func stdioServer(fault string) {
 	case "stdio.stdout":
 		fmt.Println("Server listening on stdio")
 	case "stdio.env":
-		if path, _ := gather.MinimalEnvironment(); os.Getenv("PATH") == path {
+		if os.Getenv(shellVariable) == "" {
 			fmt.Fprintln(os.Stderr, "Error: cannot find the database")
 			os.Exit(7)
 		}
@@ -116,7 +119,10 @@ func TestStdioFaults(t *testing.T) {
 			if id == "stdio.silent" {
 				deadline = time.Second
 			}
-			f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", id}, Deadline: deadline, Minimal: id == "stdio.env" || id == "none"})
+			f := gather.Command(t.Context(), gather.CommandOptions{
+				Args: []string{self, "stdio-server", id}, Env: []string{shellVariable + "=1"},
+				Deadline: deadline, Minimal: id == "stdio.env" || id == "none",
+			})
 			r := Judge(f, Judgement{})
 			switch id {
 			case "none":

@@ -17,22 +17,36 @@ import (
 // minimalTime is how long the second start may take.
 const minimalTime = 20 * time.Second
 
-// MinimalEnvironment returns PATH and the environment that contains it.
-func MinimalEnvironment() (path string, env []string) {
-	path = "/usr/bin:/bin"
-	if runtime.GOOS == "windows" {
-		root := os.Getenv("SystemRoot")
-		path = filepath.Join(root, "System32") + ";" + root
-		env = []string{"SystemRoot=" + root, "USERPROFILE=" + os.Getenv("USERPROFILE")}
+// windowsVariables are those that hosts on Windows pass on to a server, as the MCP SDKs list them.
+var windowsVariables = []string{"APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PATH", "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE",
+	"SYSTEMROOT", "TEMP", "USERNAME", "USERPROFILE"}
+
+// minimalEnvironment returns the environment that hosts with a window give to a server, and its
+// PATH, which is "" on Windows: there it is that of a terminal.
+func minimalEnvironment(goos string, lookup func(string) (string, bool)) (path string, env []string) {
+	path, names := "/usr/bin:/bin", []string{"HOME"}
+	if goos == "windows" {
+		path, names = "", windowsVariables
 	}
-	return path, append(env, "HOME="+os.Getenv("HOME"), "PATH="+path)
+	for _, name := range names {
+		if value, set := lookup(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	if path != "" {
+		env = append(env, "PATH="+path)
+	}
+	return path, env
 }
 
 // startMinimal starts a command again and sends initialize.
 func startMinimal(ctx context.Context, args []string) *facts.Minimal {
-	path, env := MinimalEnvironment()
+	path, env := minimalEnvironment(runtime.GOOS, os.LookupEnv)
 	m := &facts.Minimal{Path: path}
-	program := find(args[0], path)
+	program := args[0]
+	if path != "" {
+		program = find(program, path)
+	}
 	if program == "" {
 		m.Failed = fmt.Sprintf("there is no %s in %s", report.Cell(args[0], 80), path)
 		return m
@@ -60,15 +74,13 @@ func startMinimal(ctx context.Context, args []string) *facts.Minimal {
 
 // find returns the path of a program in the folders of path, "" if there is none.
 func find(program, path string) string {
-	if strings.ContainsAny(program, `/\\`) {
+	if strings.Contains(program, "/") {
 		return program
 	}
 	for _, folder := range filepath.SplitList(path) {
-		for _, ending := range []string{"", ".exe", ".cmd"} {
-			full := filepath.Join(folder, program+ending)
-			if info, err := os.Stat(full); err == nil && !info.IsDir() {
-				return full
-			}
+		full := filepath.Join(folder, program)
+		if info, err := os.Stat(full); err == nil && !info.IsDir() {
+			return full
 		}
 	}
 	return ""

@@ -28,7 +28,7 @@ func judgeStart(f *facts.Facts) opinion {
 	case s == nil:
 		return skip("the server is no command")
 	case s.NoStart != "":
-		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal; on Windows start npx with cmd /c").noted(s.NoStart)
+		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal").noted(s.NoStart)
 	case s.HTTP != "":
 		return fail("the command speaks MCP over HTTP at %s, and does not answer on its standard streams", s.HTTP).
 			fix("start it yourself, and examine it at its address: mcpdiag doctor " + s.HTTP)
@@ -105,12 +105,16 @@ func judgeEnvironment(f *facts.Facts) opinion {
 	case f.Stdio == nil:
 		return skip("the server is no command")
 	case f.Stdio.Minimal == nil:
-		return skip("not tried; --minimal-env starts it again with HOME and a short PATH only")
+		return skip("not tried; --minimal-env starts it again with the short environment of desktop clients")
 	case f.Stdio.Minimal.Answered:
 		return pass("it does")
 	}
 	m := *f.Stdio.Minimal
-	return warn("the server works only with the environment of your shell: hosts with a window start it with PATH=%s", m.Path).
+	given := "with PATH=" + m.Path
+	if m.Path == "" {
+		given = "on Windows with PATH and the folders of the user, and no other variables"
+	}
+	return warn("the server works only with the environment of your shell: hosts with a window start it %s", given).
 		fix("give the full path of the command, and its variables in env, in the settings of the host").noted(m.Failed).noted(lastWords(&facts.Stdio{Stderr: m.Stderr})...)
 }
 
