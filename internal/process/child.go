@@ -89,9 +89,9 @@ func describeStarted(pid int, args []string) Info {
 
 func explainStart(name string, err error) error {
 	switch {
-	case errors.Is(err, exec.ErrNotFound):
+	case errors.Is(err, exec.ErrNotFound) && filepath.Base(name) == name:
 		return &explained{fmt.Sprintf("starting %q: command not found; is it installed and in PATH?", name), exec.ErrNotFound}
-	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist): // Windows has the first one for paths, too
 		return &explained{fmt.Sprintf("starting %q: no such file", name), os.ErrNotExist}
 	case errors.Is(err, os.ErrPermission) && isDir(name):
 		return &explained{fmt.Sprintf("starting %q: it is a folder", name), os.ErrPermission}

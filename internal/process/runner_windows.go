@@ -48,6 +48,9 @@ var joinJob = sync.OnceFunc(func() {
 func (r *runner) start(cmd *exec.Cmd) error {
 	joinJob()
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+	if path, err := exec.LookPath(cmd.Path); err == nil {
+		cmd.Path = path // with its ending
+	}
 	if isBatch(cmd.Path) {
 		interpreter, err := systemFile("cmd.exe")
 		if err != nil {

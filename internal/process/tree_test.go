@@ -38,7 +38,7 @@ func TestTreeCountsAllGenerations(t *testing.T) {
 		if len(tree.Members()) != r.Children+1 || tree.Members()[0] != tree.ID() {
 			t.Errorf("scan %v: members %v", scan, tree.Members())
 		}
-		if r.Total.RSS < 15*r.Self.RSS/2 || r.Self.RSS == 0 || r.Self.VMS < r.Self.RSS {
+		if r.Total.RSS < 15*r.Self.RSS/2 || r.Self.RSS == 0 || r.Self.VMS < r.Self.RSS && runtime.GOOS != "windows" { // where VMS is what was committed
 			t.Errorf("scan %v: total %+v of self %+v", scan, r.Total, r.Self)
 		}
 	}
