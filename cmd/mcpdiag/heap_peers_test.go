@@ -219,7 +219,7 @@ func callJava(t *testing.T, url string, n int) {
 	for id := range n {
 		body := fmt.Sprintf(`{"jsonrpc": "2.0", "id": %d, "method": "tools/call"}`, id+1)
 		for try := 0; ; try++ {
-			answer, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx,gosec // a server of the test
+			answer, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:gosec // a server of the test
 			if err == nil {
 				_, _ = io.Copy(io.Discard, answer.Body)
 				_ = answer.Body.Close()
