@@ -65,13 +65,13 @@ func TestCPUProfileOfARunningNode(t *testing.T) {
 	o.wants(t, exitOK, "hotLoop")
 }
 
-// The report of a leak test has it, too.
+// The report of a leak test has it, too, of a server that is not busy all the time.
 func TestCPUProfileOfALeakTest(t *testing.T) {
 	t.Parallel()
 	needNode(t)
 	dir := t.TempDir()
 	invoke(t, "-q", "leaktest", "--cpu-profile", "--factors", "call", "--rounds", "2", "--delay", "0", "--hold", "0", "--users", "2", "--calls", "10",
-		"-o", dir, "--", "node", "testdata/node/hotmcp.js", "{port}").wants(t, exitOK, "CPU time was spent in hotLoop")
+		"-o", dir, "--", "node", "testdata/node/hotmcp.js", "{port}", "10").wants(t, exitOK, "CPU time was spent in hotLoop")
 	document, err := os.ReadFile(filepath.Join(dir, "verdict.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
 )
@@ -191,6 +192,7 @@ func TestDepsRedis(t *testing.T) {
 	t.Setenv("DATABASE_URL", "")
 	t.Setenv("REDIS_URL", server.Address)
 	invoke(t, "deps", "--fail-on", "warn").wants(t, exitOK, "HEALTHY")
+	invoke(t, "loadtest", serveFor(t, demo.Config{}), "--tool", "echo", "--users", "1", "--calls", "1", "--redis", "REDIS_URL").wants(t, exitOK, "Redis connections")
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.Address, "redis://"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -35,6 +36,7 @@ func peakMemory() {
 // logs needs at most 64 MB whatever it reads. The slack is for the pages of the test
 // binary, which is larger than mcpdiag.
 func TestLogsMemoryIsBounded(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("other systems count it in other units")
 	}
@@ -66,7 +68,12 @@ func TestLogsMemoryIsBounded(t *testing.T) {
 			peak := filepath.Join(t.TempDir(), "peak")
 			cmd := exec.CommandContext(t.Context(), "peakmemory", peak, "mcpdiag", "logs")
 			in, out := io.Pipe()
-			go func() { write(out); _ = out.Close() }()
+			go func() {
+				buffered := bufio.NewWriterSize(out, 1<<16)
+				write(buffered)
+				_ = buffered.Flush()
+				_ = out.Close()
+			}()
 			var stderr strings.Builder
 			cmd.Stdin, cmd.Stderr = in, &stderr
 			if err := cmd.Run(); err != nil {

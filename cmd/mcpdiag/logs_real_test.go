@@ -152,6 +152,7 @@ func lastErrorAt(t *testing.T, url string) string {
 // The calls, errors and latencies that a host's log of the messages that the proxy passes
 // gives equal those of the load test.
 func TestLogsOfLoad(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, tool, args string
 		npm              string
@@ -223,6 +224,7 @@ func compareCalls(t *testing.T, tool string, load *result.Result, said *logs.Res
 
 // A real crash of each runtime is found, with its place.
 func TestLogsOfCrashes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -264,6 +266,7 @@ func TestLogsOfCrashes(t *testing.T) {
 
 // A log of a real PostgreSQL: a failed statement with its text, and a refused login.
 func TestLogsOfPostgreSQL(t *testing.T) {
+	t.Parallel()
 	bin := "/usr/lib/postgresql/15/bin"
 	if _, err := os.Stat(filepath.Join(bin, "postgres")); err != nil {
 		t.Skip("PostgreSQL 15 is missing")

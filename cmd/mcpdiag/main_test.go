@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the specification of the command line, one file per theme.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	params := testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

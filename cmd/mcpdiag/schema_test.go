@@ -9,6 +9,7 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -136,9 +137,15 @@ func (o ended) fits(t *testing.T, args []string) {
 	}
 }
 
+// printedSchemas holds those that printedSchema has resolved, by name.
+var printedSchemas sync.Map
+
 // printedSchema returns the schema that "mcpdiag schema NAME" prints.
 func printedSchema(t *testing.T, name string) *jsonschema.Resolved {
 	t.Helper()
+	if known, ok := printedSchemas.Load(name); ok {
+		return known.(*jsonschema.Resolved)
+	}
 	o := invokeWith(t.Context(), append([]string{"schema"}, strings.Fields(name)...)...)
 	o.wants(t, exitOK, `"title": "mcpdiag `+name+`"`)
 	var s jsonschema.Schema
@@ -149,5 +156,6 @@ func printedSchema(t *testing.T, name string) *jsonschema.Resolved {
 	if err != nil {
 		t.Fatal(err)
 	}
+	printedSchemas.Store(name, resolved)
 	return resolved
 }

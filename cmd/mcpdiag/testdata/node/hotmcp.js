@@ -1,6 +1,8 @@
-// An MCP server whose tool spends 2 ms in hotLoop. Usage: node hotmcp.js [PORT]; without
-// a port it speaks over its standard streams.
+// An MCP server whose tool spends 2 ms in hotLoop. Usage: node hotmcp.js [PORT [PAUSE]];
+// without a port it speaks over its standard streams; answers come after a pause in ms.
 const http = require('http');
+
+const pause = Number(process.argv[3] || 0);
 
 require('v8').setFlagsFromString('--no-turbo-inlining'); // hotLoop keeps its name
 
@@ -33,8 +35,10 @@ if (process.argv[2]) {
     req.on('data', (part) => { body += part; });
     req.on('end', () => {
       const text = req.method === 'POST' ? reply(body) : '';
-      res.writeHead(req.method !== 'POST' ? 405 : text ? 200 : 202, { 'Content-Type': 'application/json' });
-      res.end(text);
+      setTimeout(() => {
+        res.writeHead(req.method !== 'POST' ? 405 : text ? 200 : 202, { 'Content-Type': 'application/json' });
+        res.end(text);
+      }, pause);
     });
   }).listen(Number(process.argv[2]), '127.0.0.1', function () { console.log('ready\nhttp://127.0.0.1:' + this.address().port + '/mcp'); });
 } else {
