@@ -79,13 +79,14 @@ func withoutPoll(doc []byte) []byte {
 
 // decoder decodes documents. It is reused for the lines of a trace.
 type decoder struct {
-	json     jx.Decoder
+	cursor
 	s        *Snapshot
 	path     []string // names of the members that are being read
 	known    int      // members of the document that a snapshot has
 	poll     bool     // the document has a member called "poll"
 	calls    []Call   // of the previous document, reused
-	document uint32   // its number
+	seen     seenCalls
+	document uint32 // its number
 	recent   recentStrings
 	members  []member[Snapshot]
 	amounts  slab[float64]
@@ -106,17 +107,18 @@ func (d *decoder) decode(data []byte) (s *Snapshot, more bool, err error) {
 		return nil, false, errors.New("this is HTML, not JSON: a login page or an error page?")
 	}
 	d.s, d.known, d.poll, d.path = &Snapshot{}, 0, false, d.path[:0]
-	d.json.ResetBytes(data)
+	d.data, d.at, d.depth = data, 0, 0
 	if data[0] != '{' {
-		if err := d.json.Skip(); err != nil {
-			return nil, false, notJSON(data, err)
+		if _, err := d.raw(); err != nil {
+			return nil, false, notJSON(data)
 		}
 		return nil, false, errors.New("a snapshot is a JSON object, and this is not one")
 	}
 	if err := readObject(d, d.members, d.s); err != nil {
-		return nil, false, syntaxError(err)
+		return nil, false, syntaxError(data)
 	}
-	more = d.json.Next() != jx.Invalid || !errors.Is(d.json.Skip(), io.EOF)
+	d.peek()
+	more = d.at < len(data)
 	if d.known == 0 {
 		return nil, more, errors.New("this JSON has no field of a snapshot (see mcpdiag schema)")
 	}
@@ -143,16 +145,20 @@ func documentMembers() []member[Snapshot] {
 var ErrNotJSON = errors.New("not JSON")
 
 // notJSON is the error of a document that does not begin with an object.
-func notJSON(data []byte, err error) error {
+func notJSON(data []byte) error {
 	if data[0] == '[' || data[0] == '"' {
-		return syntaxError(err)
+		return syntaxError(data)
 	}
 	line, _, _ := bytes.Cut(data[:min(len(data), 100)], []byte("\n"))
 	return fmt.Errorf("%w: it begins with %q", ErrNotJSON, report.Cell(string(line), 30))
 }
 
-// syntaxError returns the cause of an error of the JSON reader in our words.
-func syntaxError(err error) error {
+// syntaxError returns in our words why data does not begin with a JSON value.
+func syntaxError(data []byte) error {
+	err := jx.DecodeBytes(data).Skip()
+	if err == nil {
+		err = errors.New("the depth is above the limit")
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return fmt.Errorf("the JSON is cut off: %w", io.ErrUnexpectedEOF)
 	}

@@ -92,18 +92,23 @@ func (p *inPieces) Read(b []byte) (int, error) {
 }
 
 // FuzzOracle compares the decoder with a strict reader, jsontext: both agree on what is
-// JSON, and on the number of each figure.
+// JSON, and on the number of each figure. In a trace the decoder reads the same.
 func FuzzOracle(f *testing.F) {
 	for _, doc := range []string{
 		usual, `{}`, `{"heapUsedMB":-1}`, `{"heapUsedMB":1e3}`, `{"heapUsedMB":01}`, `{"heapUsedMB":0.1,"heapUsedMB":2}`, `{"pid":1.5}`, `{"pid":1+5}`,
 		`{"toolCallStack":[{"id":"a","name":"x"},{"id":"a","name":"y"}]}`, `{"toolCallStack":[{"name":"x"},]}`, `{"toolCallStack":[{"id":"é"}]}`,
 		`{"handlerQueue":[{"handler":"a","depth":1}]}`, `{"heapUsedMB":9007199254740993}`, `{"heapUsedMB":"5"}`, `{"heapUsedMB":1}x`, `{"heapUsedMB":1.}`,
-		`{"heapUsedMB":0.1234567890123456789}`, `{"timestamp":99999999999999999}`, `{"handlerQueue":{"a":1,"a":2}}`, "{\"heapUsedMB\":1,\"a\x01\":2}", `{"x":"\ud800\u0","heapUsedMB":1}`,
+		`{"heapUsedMB":0.1234567890123456789}`, `{"timestamp":99999999999999999}`, `{"handlerQueue":{"a":1,"a":2}}`, "{\"heapUsedMB\":1,\"a\x01\":2}", `{"pid":1,"x":[{"a":]}`, `{"x":"\ud800\u0","heapUsedMB":1}`,
 	} {
 		f.Add([]byte(doc))
 	}
 	options := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		inTrace := newDecoder(fewStrings)
+		inTrace.trace = true
+		for range 2 { // the second time its calls are known
+			agree(t, inTrace, data)
+		}
 		got, err := Decode(data)
 		want, valid := map[string]jsontext.Value{}, false
 		dec := jsontext.NewDecoder(bytes.NewReader(trimStart(data)), options...)
@@ -168,7 +173,7 @@ const usual = `{"timestamp":1763700000992,"activeSessions":7,"toolCallStack":[{"
 
 func BenchmarkReader(b *testing.B) {
 	trace := strings.Repeat(usual+"\n", 1000)
-	b.Run("by=jx", func(b *testing.B) {
+	b.Run("by=Reader", func(b *testing.B) {
 		b.SetBytes(int64(len(trace)))
 		b.ReportAllocs()
 		for b.Loop() {

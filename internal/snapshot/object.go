@@ -2,9 +2,8 @@ package snapshot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/go-faster/jx"
 )
 
 // member is a member of objects that are read into a T.
@@ -13,26 +12,30 @@ type member[T any] struct {
 	read func(*decoder, *T) error
 }
 
-// readObject reads an object into v. Unknown members are skipped.
+// readObject reads an object into v, from its brace. Unknown members are skipped.
 func readObject[T any](d *decoder, members []member[T], v *T) error {
-	it, err := d.json.ObjIter()
-	if err != nil {
-		return err
-	}
+	d.accept('{')
 	depth := len(d.path)
 	d.path = append(d.path, "")
 	var seen uint64 // members, by their index
-	for next := 0; it.Next(); {
-		i := find(members, it.Key(), next)
+	next := 0
+	for first := true; ; first = false {
+		more, err := d.element('}', first)
+		if !more {
+			d.path = d.path[:depth]
+			return err
+		}
+		i, name, err := find(d, members, next)
 		d.path = d.path[:depth+1]
 		switch {
+		case err != nil:
 		case i < 0:
-			d.unknown(it.Key(), func(yield func(string) bool) { namesOf(members, yield) })
-			err = d.json.Skip()
+			d.unknown(name, func(yield func(string) bool) { namesOf(members, yield) })
+			err = d.skip()
 		case seen>>i&1 == 1:
 			d.path[depth] = members[i].name
 			d.warn("occurs twice; the first one counts")
-			err = d.json.Skip()
+			err = d.skip()
 		default:
 			next, seen = i+1, seen|1<<i
 			d.path[depth] = members[i].name
@@ -42,32 +45,34 @@ func readObject[T any](d *decoder, members []member[T], v *T) error {
 			return err
 		}
 	}
-	d.path = d.path[:depth]
-	return it.Err()
 }
 
 // readNew reads an object into a new T, nil for anything but an object.
 func readNew[T any](d *decoder, members []member[T]) (*T, error) {
-	if d.json.Next() != jx.Object {
+	if d.peek() != '{' {
 		return nil, d.absent("an object")
 	}
 	v := new(T)
 	return v, readObject(d, members, v)
 }
 
-// find returns the index of the member called name, -1 if there is none. It begins at
-// next: documents have their members in the order of the tables.
-func find[T any](members []member[T], name []byte, next int) int {
+// find reads the name of a member and returns its index, or -1 and the name if there is
+// none. It begins at next: documents have their members in the order of the tables.
+func find[T any](d *decoder, members []member[T], next int) (i int, name []byte, err error) {
 	for n := range members {
 		i := next + n
 		if i >= len(members) {
 			i -= len(members)
 		}
-		if members[i].name == string(name) {
-			return i
+		if d.named(members[i].name) {
+			return i, nil, nil
 		}
 	}
-	return -1
+	if name, err = d.name(); err != nil {
+		return 0, nil, err
+	}
+	name = unquote(name)
+	return slices.IndexFunc(members, func(m member[T]) bool { return m.name == string(name) }), name, nil
 }
 
 func namesOf[T any](members []member[T], yield func(string) bool) {
@@ -91,25 +96,26 @@ func (d *decoder) unknown(name []byte, known func(yield func(string) bool)) {
 // stack reads the calls in flight.
 func (d *decoder) stack(s *Snapshot) error {
 	n := 0
-	if d.json.Next() == jx.Array {
+	if d.peek() == '[' {
 		s.ToolCallStack = d.calls[:0:cap(d.calls)]
 		if d.calls == nil {
 			s.ToolCallStack = []Call{} // an empty one means that there are none
 		}
 	}
+	d.seen.before, d.seen.now, d.seen.next = d.seen.now, d.seen.before[:0], 0
 	defer func() { d.calls = s.ToolCallStack }()
 	return d.array(func() error {
 		n++
 		switch {
 		case n > MaxStack:
 			d.warnOnce(fmt.Sprintf("holds more than %d calls; the rest is omitted", MaxStack))
-			return d.json.Skip()
-		case d.json.Next() != jx.Object:
+			return d.skip()
+		case d.peek() != '{':
 			d.warn("holds a value that is not an object; omitted")
-			return d.json.Skip()
+			return d.skip()
 		}
 		s.ToolCallStack = append(s.ToolCallStack, Call{})
-		return readObject(d, callMembers, &s.ToolCallStack[len(s.ToolCallStack)-1])
+		return d.call(&s.ToolCallStack[len(s.ToolCallStack)-1])
 	})
 }
 
@@ -126,8 +132,8 @@ func (d *decoder) queue(s *Snapshot) error {
 			s.HandlerQueue[handler] = *depth
 		}
 	}
-	switch d.json.Next() {
-	case jx.Object:
+	switch d.peek() {
+	case '{':
 		s.HandlerQueue = map[string]int64{}
 		has := func(handler string) bool { _, ok := s.HandlerQueue[handler]; return ok }
 		return d.entries(has, func(handler string) error {
@@ -135,7 +141,7 @@ func (d *decoder) queue(s *Snapshot) error {
 			put(handler, depth)
 			return err
 		})
-	case jx.Array:
+	case '[':
 		s.HandlerQueue = map[string]int64{}
 		return d.array(func() error {
 			q, err := readNew(d, depthMembers)
@@ -149,7 +155,7 @@ func (d *decoder) queue(s *Snapshot) error {
 }
 
 func (d *decoder) handlers(s *Snapshot) error {
-	if d.json.Next() != jx.Object {
+	if d.peek() != '{' {
 		return d.absent("an object")
 	}
 	s.Handlers = map[string]Handler{}
@@ -178,17 +184,23 @@ func bounded[V any](d *decoder, m map[string]V, noun string) bool {
 // entries reads an object whose names come from the server. The first of two equal
 // names counts: has reports whether there was one.
 func (d *decoder) entries(has func(name string) bool, entry func(name string) error) error {
-	it, err := d.json.ObjIter()
-	if err != nil {
-		return err
-	}
+	d.accept('{')
 	depth := len(d.path)
-	for it.Next() {
-		name := d.recent.string(it.Key())
+	for first := true; ; first = false {
+		more, err := d.element('}', first)
+		if !more {
+			d.path = d.path[:depth]
+			return err
+		}
+		raw, err := d.name()
+		if err != nil {
+			return err
+		}
+		name := d.recent.string(unquote(raw))
 		d.path = append(d.path[:depth], name)
 		if has(name) {
 			d.warn("occurs twice; the first one counts")
-			err = d.json.Skip()
+			err = d.skip()
 		} else {
 			err = entry(name)
 		}
@@ -196,30 +208,26 @@ func (d *decoder) entries(has func(name string) bool, entry func(name string) er
 			return err
 		}
 	}
-	d.path = d.path[:depth]
-	return it.Err()
 }
 
 // array reads an array and calls element for each element, which must consume it.
 func (d *decoder) array(element func() error) error {
-	if d.json.Next() != jx.Array {
+	if !d.accept('[') {
 		return d.absent("an array")
-	}
-	it, err := d.json.ArrIter()
-	if err != nil {
-		return err
 	}
 	depth := len(d.path)
 	name := d.path[depth-1]
 	each := name + "[]"
-	for it.Next() {
+	for first := true; ; first = false {
 		d.path = d.path[:depth]
 		d.path[depth-1] = each
+		more, err := d.element(']', first)
+		if !more {
+			d.path[depth-1] = name
+			return err
+		}
 		if err := element(); err != nil {
 			return err
 		}
 	}
-	d.path = d.path[:depth]
-	d.path[depth-1] = name
-	return it.Err()
 }

@@ -12,6 +12,8 @@ import (
 // Reader reads a trace, or a file that holds one snapshot on several lines, in
 // constant memory. Documents may follow each other without a newline, as curl appends
 // them. A line that is not a snapshot, or is too long, is skipped, counted and warned of.
+// What is read is validated. In members that are not read, an array or object without
+// another of its kind and without escapes needs only even quotes and balanced brackets.
 type Reader struct {
 	// Warnings name skipped lines, and members with implausible values.
 	Warnings []string
@@ -26,7 +28,9 @@ type Reader struct {
 
 // NewReader returns a Reader of r. Errors and warnings refer to it by name.
 func NewReader(r io.Reader, name string) *Reader {
-	return &Reader{name: name, in: lineReader{src: r, line: 1}, dec: newDecoder(manyStrings)}
+	dec := newDecoder(manyStrings)
+	dec.trace = true
+	return &Reader{name: name, in: lineReader{src: r, line: 1}, dec: dec}
 }
 
 // All yields the snapshots in order. The caller may keep them, but for the

@@ -61,7 +61,13 @@ var (
 	callMembers = []member[Call]{
 		{"id", func(d *decoder, c *Call) (err error) { c.ID, err = d.text(); return err }},
 		{"name", func(d *decoder, c *Call) (err error) { c.Name, err = d.text(); return err }},
-		{"durationMs", func(d *decoder, c *Call) (err error) { c.DurationMs, err = d.amount(); return err }},
+		{"durationMs", func(d *decoder, c *Call) (err error) {
+			d.peek()
+			d.seen.digits[0] = d.at
+			c.DurationMs, err = d.amount()
+			d.seen.digits[1] = d.at
+			return err
+		}},
 		{"parentId", func(d *decoder, c *Call) (err error) { c.ParentID, err = d.text(); return err }},
 		{"sessionId", func(d *decoder, c *Call) (err error) { c.SessionID, err = d.text(); return err }},
 		{"handler", func(d *decoder, c *Call) (err error) { c.Handler, err = d.text(); return err }},

@@ -29,15 +29,6 @@ func (d *decoder) wrongKind(raw []byte, want string) {
 	}
 }
 
-// raw reads any value, validated. It is not empty.
-func (d *decoder) raw() ([]byte, error) {
-	raw, err := d.json.Raw()
-	if err == nil && raw[0] <= ' ' {
-		return bytes.TrimLeft(raw, space), nil
-	}
-	return raw, err
-}
-
 func isNumber(raw []byte) bool { return raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' }
 
 // unquote returns the text of a string.
