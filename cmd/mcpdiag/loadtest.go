@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/engine"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
@@ -24,7 +25,7 @@ type loader struct {
 	opts engine.Options
 	knee kneeFlags
 	held heldFlags
-	cpu  cpuProfiler
+	cpu  live.Profiler
 
 	format    choice
 	output    string
@@ -32,6 +33,7 @@ type loader struct {
 	baseline  string
 	tolerance float64
 	dryRun    bool
+	profile   bool // the CPU of the server
 	force     bool // of init: replace a file
 
 	view  screen
@@ -41,7 +43,7 @@ type loader struct {
 }
 
 func newLoadtestCmd(a *app) *cobra.Command {
-	l := &loader{a: a, view: screen{a: a}, cpu: cpuProfiler{a: a}}
+	l := &loader{a: a, view: screen{a: a}, cpu: live.Profiler{Note: a.note, Warn: a.warn}}
 	cmd := &cobra.Command{
 		SuggestFor: []string{"load", "bench", "stress"},
 		Use:        "loadtest [URL] [-- COMMAND…]",
@@ -108,7 +110,7 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	l.held.addFlags(fs)
 	fs.StringVarP(&l.output, "output", "o", "-", "write the result to this file")
 	formatVar(cmd, fs, &l.format, "html")
-	cpuProfileVar(fs, &l.cpu.on)
+	cpuProfileVar(fs, &l.profile)
 	fs.StringVar(&l.log, "log", "", "write one row per call to this CSV file")
 	fs.StringVar(&l.baseline, "compare", "", "")
 	_ = fs.MarkHidden("compare") // the old name of --baseline; the flag exists
@@ -162,7 +164,7 @@ func (l *loader) check(knee bool, operands []string) error {
 		return usagef("a URL and a command after -- exclude each other")
 	case l.opts.Shared && !stdio:
 		return usagef("--shared needs a server command after --")
-	case knee && (l.baseline != "" || l.log != "" || l.held != heldFlags{} || l.cpu.on):
+	case knee && (l.baseline != "" || l.log != "" || l.held != heldFlags{} || l.profile):
 		return usagef("--find-knee makes many runs: it excludes --baseline, --log, --cpu-profile, --postgres and --redis")
 	case !(l.tolerance >= 0 && l.tolerance < 1000):
 		return usagef("--tolerance must be 0 to 1000, in per cent")
@@ -193,7 +195,9 @@ func readResult(a *app, path string) (*result.Result, error) {
 
 // prepare connects to the server and fits the plan to it.
 func (l *loader) prepare(cmd *cobra.Command, p *plan.Plan, operands []string) (*engine.Runner, error) {
-	l.cpu.prepare(&l.opts)
+	if l.profile && len(l.opts.Command) > 0 {
+		l.opts.Env, l.opts.Started, l.opts.Ending = live.Environment(nil, nil), l.cpu.Started, l.cpu.Ending
+	}
 	cfg := engine.Config{Plan: *p, Options: l.opts, Timeout: l.conn.timeout}
 	cfg.Watch = result.Watcher(p)
 	l.live = engine.NewLive(p)
@@ -237,7 +241,7 @@ func (l *loader) connect(cmd *cobra.Command, cfg *engine.Config, operands []stri
 		return err
 	}
 	cfg.Client, cfg.Timeout = c, c.Timeout()
-	l.cpu.target, l.cpu.client = targets[0], c
+	l.cpu.Target, l.cpu.Client = targets[0], c
 	cfg.Endpoint = mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String(), MaxMessage: c.MaxBody()}
 	return nil
 }
@@ -284,13 +288,28 @@ func (l *loader) countHeld(ctx context.Context, runner *engine.Runner) (*result.
 	return res, nil
 }
 
+// profiled plays the plan, while the CPU of the server is profiled on request.
+func (l *loader) profiled(ctx context.Context, runner *engine.Runner) (res *result.Result, err error) {
+	if !l.profile {
+		return l.countHeld(ctx, runner)
+	}
+	hot, err := l.cpu.Around(ctx, func(ctx context.Context) (err error) {
+		res, err = l.countHeld(ctx, runner)
+		return err
+	})
+	if err == nil {
+		res.CPU = hot
+	}
+	return res, err
+}
+
 // measure runs the plan, judges the result and writes it.
 func (l *loader) measure(ctx context.Context, runner *engine.Runner, before *result.Result) error {
 	closeLog, err := l.openLog(runner.Plan().Steps)
 	if err != nil {
 		return err
 	}
-	res, err := l.cpu.around(ctx, func(ctx context.Context) (*result.Result, error) { return l.countHeld(ctx, runner) })
+	res, err := l.profiled(ctx, runner)
 	l.view.clear()
 	if err := errors.Join(err, closeLog()); err != nil {
 		return err
