@@ -139,7 +139,7 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 		d.how.Width, _ = d.a.size(d.a.stdout)
 	}
 	if err := errors.Join(doctor.CheckPatterns(d.how.Only), doctor.CheckPatterns(d.how.Skip)); err != nil {
-		return usageError{err}
+		return usagef("%w; --list-checks lists all", err)
 	}
 	if err := d.checkProbes(); err != nil {
 		return err

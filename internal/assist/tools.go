@@ -9,6 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps/metrics"
 	"github.com/mcpdiag/mcpdiag/internal/doctor"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 )
@@ -80,7 +81,7 @@ func (s *Server) doctor(ctx context.Context, j *job, in doctorArgs) (*doctor.Res
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return doctor.Judge(facts, doctor.Judgement{Only: in.Only, FailOn: finding.Fail, Short: true, Tool: true}), nil
+	return doctor.Judge(facts, doctor.Judgement{Only: in.Only, FailOn: finding.Fail, Short: true, FrontEnd: rules.Tools}), nil
 }
 
 func (s *Server) snapshot(ctx context.Context, _ *job, in snapshotArgs) (*Snapshot, error) {

@@ -77,6 +77,9 @@ func TestClients(t *testing.T) {
 			}
 			with, without := Judge(f, Judgement{Client: tc.client}), Judge(f, Judgement{})
 			check := with.Checks[len(with.Checks)-1]
+			if text := textOf(t, Judge(f, Judgement{Client: tc.client, Short: true, Width: mostWidth})); !strings.Contains(text, tc.client) {
+				t.Errorf("the short text lacks the client:\n%s", text)
+			}
 			if check.ID != "clients.refuses" || check.Severity != tc.severity {
 				t.Errorf("%s %s: %s", check.ID, check.Severity, check.Summary)
 			}

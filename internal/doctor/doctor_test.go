@@ -100,7 +100,9 @@ func TestFaults(t *testing.T) {
 				o.Call = &gather.Call{Name: "echo"}
 			}
 			o.ExpectAuth = id == "auth.open"
-			r := Judge(examineWith(t, start(t), o), Judgement{})
+			f := examineWith(t, start(t), o)
+			wantNoFlags(t, f)
+			r := Judge(f, Judgement{})
 			if !slices.Equal(r.RootCauses, []string{id}) {
 				t.Errorf("root causes %q, want only %s\n%s", r.RootCauses, id, shown(r))
 			}
@@ -112,6 +114,16 @@ func TestFaults(t *testing.T) {
 				t.Errorf("verdict %s, want %s", r.Verdict, want)
 			}
 		})
+	}
+}
+
+// wantNoFlags wants no flag of the command line in texts for a caller of tools.
+func wantNoFlags(t *testing.T, f *facts.Facts) {
+	t.Helper()
+	for _, c := range Judge(f, Judgement{FrontEnd: rules.Tools}).Checks {
+		if text := c.Summary + "; " + c.Hint + "; " + c.Next; strings.Contains(text, " --") || strings.Contains(text, "(--") {
+			t.Errorf("%s: %s", c.ID, text)
+		}
 	}
 }
 

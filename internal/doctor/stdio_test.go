@@ -164,13 +164,13 @@ func TestStdioListens(t *testing.T) {
 		hint          string
 	}{
 		"http": {5 * time.Minute, "stdio.start", `^the command speaks MCP over HTTP at http://localhost:\d+/mcp, and does not answer`, `mcpdiag doctor http://localhost:\d+/mcp$`},
-		"port": {5 * time.Second, "stdio.silent", "^the command runs, but does not answer initialize within 5 s$", `^it listens on TCP port \d+: .*: mcpdiag doctor http://localhost:\d+/mcp$`},
+		"port": {5 * time.Second, "stdio.silent", "^the command runs, but does not answer initialize within 5 s$", `^it listens on TCP port \d+: .*; mcpdiag doctor http://localhost:\d+/mcp$`},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
 			f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", fault}, Deadline: c.deadline})
 			r := Judge(f, Judgement{})
-			if !slices.Equal(r.RootCauses, []string{c.root}) || !regexp.MustCompile(c.summary).MatchString(r.worst().Summary) || !regexp.MustCompile(c.hint).MatchString(r.worst().Hint) {
+			if !slices.Equal(r.RootCauses, []string{c.root}) || !regexp.MustCompile(c.summary).MatchString(r.worst().Summary) || !regexp.MustCompile(c.hint).MatchString(r.worst().Hint+"; "+r.worst().Next) {
 				t.Errorf("root causes %q\n%s", r.RootCauses, shown(r))
 			}
 		})

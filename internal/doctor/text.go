@@ -196,7 +196,7 @@ func (p *sheet) groups() {
 		if p.how.Verbose {
 			problems = all
 		}
-		if len(problems) == 0 && p.how.Short {
+		if len(problems) == 0 && p.how.Short && name != clientGroup {
 			continue
 		}
 		worst, line := groupLine(all)

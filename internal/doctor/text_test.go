@@ -63,7 +63,7 @@ func TestNotChecked(t *testing.T) {
 		if text := textOf(t, Judge(f, Judgement{Width: 80})); !regexp.MustCompile(want).MatchString(text) {
 			t.Errorf("%s: no %q in\n%s", id, want, text)
 		}
-		if text := textOf(t, Judge(f, Judgement{Tool: true})); strings.Contains(text, "--") || strings.Contains(text, "mcpdiag loadtest") {
+		if text := textOf(t, Judge(f, Judgement{FrontEnd: rules.Tools})); strings.Contains(text, "--") || strings.Contains(text, "mcpdiag loadtest") {
 			t.Errorf("flags in the text for a caller of tools:\n%s", text)
 		}
 	}
@@ -165,6 +165,9 @@ func TestOneCauseOfLostSessions(t *testing.T) {
 		problems := slices.DeleteFunc(slices.Clone(r.Checks), func(c rules.Check) bool { return c.Severity.Compare(finding.Warn) < 0 })
 		if len(problems) != 1 || problems[0].ID != want {
 			t.Errorf("want %s only:\n%s", want, shown(r))
+		}
+		if missed := "(because of " + want + ")"; !strings.Contains(strings.Join(r.NotChecked, "; "), missed) {
+			t.Errorf("no %q in %q", missed, r.NotChecked)
 		}
 	}
 }

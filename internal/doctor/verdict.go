@@ -38,7 +38,7 @@ type Judgement struct {
 	Verbose    bool             // the text has each check
 	Client     string           // a client whose refusal counts
 	Width      int              // columns of the text; 0 is unknown
-	Tool       bool             // the reader calls a tool and has no flags
+	FrontEnd   rules.FrontEnd   // its words are used
 	Baseline   *Result          // of an earlier run
 }
 
@@ -71,7 +71,7 @@ func Judge(f *facts.Facts, how Judgement) *Result {
 		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
 		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
 	}
-	done := rules.JudgeAll(f)
+	done := rules.JudgeAll(f, how.FrontEnd)
 	r.Checks = how.choose(done)
 	r.Clients, r.Observed = judgeClients(f, done), observe(f)
 	if how.Client != "" {
@@ -195,28 +195,19 @@ func (r *Result) missed(short bool) []string {
 
 // notChecked notes which checks did not take place, and which questions no check asks.
 func (r *Result) notChecked(f *facts.Facts) {
-	r.notLooked, r.beyond = missedGroups(r.Checks), beyond(f, r.how.Tool)
+	r.notLooked, r.beyond = missedGroups(r.Checks), beyond(f, r.how.FrontEnd)
 	if f.Stopped != "" && len(r.notLooked) == 0 { // else it is the reason
 		r.beyond = append(r.beyond, "stopped early: "+f.Stopped)
-	}
-	if r.how.Tool {
-		r.forTool()
 	}
 	r.NotChecked = append(r.NotChecked, r.missed(false)...)
 }
 
 // beyond lists observations that take a flag of their own, or another command.
-func beyond(f *facts.Facts, tool bool) []string {
+func beyond(f *facts.Facts, front rules.FrontEnd) []string {
 	b := f.Behaviour
 	called := f.Call != nil && f.Call.Tool != "" || b != nil && b.Tool != ""
 	var list []string
-	add := func(what, flag string) {
-		if tool || flag == "" {
-			list = append(list, what)
-			return
-		}
-		list = append(list, what+" ("+flag+")")
-	}
+	add := func(what, flag string) { list = append(list, front.Text(what, flag)) }
 	switch {
 	case called:
 	case f.Stdio != nil:
@@ -300,11 +291,11 @@ func CheckPatterns(patterns []string) error {
 	}
 	for _, p := range patterns {
 		if !slices.ContainsFunc(known, func(id string) bool { return matchesAny([]string{p}, id) }) {
-			hint := "--list-checks lists them"
+			err := fmt.Errorf("no check matches %q", p)
 			if near := report.Closest(p, known); near != "" {
-				hint = fmt.Sprintf("did you mean %q?", near)
+				err = fmt.Errorf("%w (did you mean %q?)", err, near)
 			}
-			return fmt.Errorf("no check matches %q (%s)", p, hint)
+			return err
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ func alsoRules() []Rule {
 // judgeAlso applies the rules of the network to each dependency.
 func judgeAlso(f *facts.Facts) opinion {
 	if len(f.Also) == 0 {
-		return skip("no dependency was named (--also)")
+		return skip("no dependency was named").flag("--also")
 	}
 	var broken, fine []string
 	for _, a := range f.Also {
@@ -28,7 +28,7 @@ func judgeAlso(f *facts.Facts) opinion {
 	}
 	if len(broken) > 0 {
 		return fail("%s from here", Counted(len(broken), "dependency cannot be reached", "dependencies cannot be reached")).
-			fix("start it, or correct its address; if only the server can reach it, run doctor there").leads("mcpdiag deps").noted(broken...)
+			fix("start it, or correct its address; if only the server can reach it, run doctor there").leads(toDeps).noted(broken...)
 	}
 	return pass("%s can be reached from here", joined(fine))
 }

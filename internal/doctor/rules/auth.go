@@ -54,13 +54,13 @@ func judgeTokenWorks(f *facts.Facts) opinion {
 	x := f.Entry()
 	switch {
 	case !f.Credentials:
-		return skip("no token was given; --token-file gives one")
+		return skip("no token was given").flag("--token-file")
 	case x.Kind() != facts.KindAuth:
 		return pass("the credentials are accepted")
 	case x.Status == http.StatusForbidden:
-		return fail("the credentials are accepted but do not suffice (403)").fix("get a token with the scope that the challenge names").leads("mcpdiag token FILE").saw(x)
+		return fail("the credentials are accepted but do not suffice (403)").fix("get a token with the scope that the challenge names").leads(toToken).saw(x)
 	}
-	return fail("the server refuses the credentials (%d)", x.Status).fix("the token may have expired, or be meant for another server").leads("mcpdiag token FILE").saw(x)
+	return fail("the server refuses the credentials (%d)", x.Status).fix("the token may have expired, or be meant for another server").leads(toToken).saw(x)
 }
 
 // noAuth returns why the rules of authorization do not apply, and whether that is so.

@@ -28,7 +28,7 @@ func noSlowTool(f *facts.Facts) (opinion, bool) {
 	b := f.Behaviour
 	switch {
 	case b == nil || b.Tool == "":
-		return skip("needs a tool that takes seconds and may be called (--slow-tool)"), true
+		return skip("needs a tool that takes seconds and may be called").flag("--slow-tool"), true
 	case b.Unknown:
 		return skip("the server lists no tool %s", facts.ToolFact{Name: b.Tool}.Label()).missed(), true
 	case b.FullMs == 0:
@@ -50,7 +50,7 @@ func judgeCancelModern(f *facts.Facts) opinion {
 	case !f.SpeaksModern():
 		return skip("the server does not speak %s", facts.Modern)
 	case len(f.Behaviour.AfterClose) == 0:
-		return skip("not visible from outside: the server has no /debug/snapshot").leads("mcpdiag proxy --to URL")
+		return skip("not visible from outside: the server has no /debug/snapshot").leads(toProxy)
 	}
 	last := f.Behaviour.AfterClose[len(f.Behaviour.AfterClose)-1]
 	if last.Calls == 0 {
@@ -118,7 +118,7 @@ func judgeSerial(f *facts.Facts) opinion {
 	longest, usual := during[len(during)-1], idle[len(idle)/2]
 	if longest > heldUpMs && longest > heldUpTimes*usual && longest > f.Behaviour.FullMs/3 {
 		return warn("one slow call holds up all others: a ping took %.0f ms meanwhile, %.0f ms otherwise", longest, usual).
-			fix("do not block the event loop or the only worker: run tools beside it").leads("mcpdiag loadtest --find-knee").saw(f.Probe("ping during the slow call")...)
+			fix("do not block the event loop or the only worker: run tools beside it").leads(toLoadtest).saw(f.Probe("ping during the slow call")...)
 	}
 	return pass("others are served during a slow call (%.0f ms)", longest)
 }
@@ -137,7 +137,7 @@ func judgeRevisions(f *facts.Facts) opinion {
 		row = append(row, version+" → "+got)
 	}
 	if len(row) == 0 {
-		return skip("needs --deep")
+		return skip("needs more time").flag("--deep")
 	}
 	return pass("%s", strings.Join(row, ", "))
 }
@@ -146,12 +146,12 @@ func judgeLeak(f *facts.Facts) opinion {
 	b := f.Behaviour
 	switch {
 	case b == nil || len(f.Probe("many sessions")) == 0:
-		return skip("needs --deep, sessions and /debug/snapshot").leads("mcpdiag leaktest")
+		return skip("needs more time, sessions and /debug/snapshot").flag("--deep").leads(toLeaktest)
 	case b.Sessions[1] < 0:
 		return skip("the server no longer says how many sessions it has")
 	case b.Sessions[1]-b.Sessions[0] > facts.LeakSessions/2:
 		return warn("%d sessions were opened and ended, and the server has %d more than before", facts.LeakSessions, b.Sessions[1]-b.Sessions[0]).
-			fix("release sessions on DELETE").leads("mcpdiag leaktest").saw(f.Probe("many sessions")[:1]...)
+			fix("release sessions on DELETE").leads(toLeaktest).saw(f.Probe("many sessions")[:1]...)
 	}
 	return pass("%d sessions came and went", facts.LeakSessions)
 }
@@ -188,7 +188,7 @@ func heartbeats(x *facts.Exchange) string {
 func judgeBurst(f *facts.Facts) opinion {
 	list := f.Probe(facts.BurstProbe)
 	if len(list) == 0 {
-		return skip("needs --burst")
+		return skip("needs many requests at once").flag("--burst")
 	}
 	var limited, broken []*facts.Exchange
 	for _, x := range list {
@@ -201,7 +201,7 @@ func judgeBurst(f *facts.Facts) opinion {
 	}
 	switch {
 	case len(broken) > 0:
-		return warn("%d of %d requests at once fail", len(broken), len(list)).fix("limit with 429 and Retry-After").leads("mcpdiag loadtest --find-knee").saw(broken...)
+		return warn("%d of %d requests at once fail", len(broken), len(list)).fix("limit with 429 and Retry-After").leads(toLoadtest).saw(broken...)
 	case len(limited) > 0 && limited[0].Header.Get("Retry-After") == "":
 		return warn("%d of %d requests at once are limited, without Retry-After", len(limited), len(list)).fix("say how long to wait: Retry-After").saw(limited...)
 	case len(limited) > 0:

@@ -12,7 +12,7 @@ func judgeCall(f *facts.Facts) opinion {
 	c, x := f.Call, f.First(facts.CallProbe)
 	switch {
 	case c == nil:
-		return skip("no tool is called; --call NAME or --call-read-only calls one").quietly()
+		return skip("no tool is called").flag("--call NAME or --call-read-only").quietly()
 	case c.Tool == "":
 		return skip("no tool was called: %s", c.Why).missed()
 	case !x.WasSent():
@@ -21,13 +21,13 @@ func judgeCall(f *facts.Facts) opinion {
 	tool := report.Cell(c.Tool, 64)
 	switch {
 	case x.Status == 0 && x.Failed == "":
-		return warn("%s does not answer in %.0f s", tool, facts.RequestTime.Seconds()).fix("if it should be fast: it may wait for something else").leads("mcpdiag poll").saw(x)
+		return warn("%s does not answer in %.0f s", tool, facts.RequestTime.Seconds()).fix("if it should be fast: it may wait for something else").leads(toSnapshot).saw(x)
 	case x.Code() == -32602 && c.Made:
-		return warn("%s refuses arguments that were made from its own schema", tool).fix("describe in inputSchema what is accepted, or give --args").saw(x)
+		return warn("%s refuses arguments that were made from its own schema", tool).fix("describe in inputSchema what is accepted, or give other arguments").fixFlag("--args").saw(x)
 	case x.Code() != 0:
-		return fail("calling %s ends with the JSON-RPC error %d", tool, x.Code()).fix("a tool that fails answers with a result that has isError; the log of the server says why").leads("mcpdiag logs").saw(x)
+		return fail("calling %s ends with the JSON-RPC error %d", tool, x.Code()).fix("a tool that fails answers with a result that has isError; the log of the server says why").leads(toLogs).saw(x)
 	case !x.Result():
-		return fail("calling %s gives no result", tool).fix("the log of the server says why").leads("mcpdiag logs").saw(x)
+		return fail("calling %s gives no result", tool).fix("the log of the server says why").leads(toLogs).saw(x)
 	case c.Invalid != "":
 		return fail("the answer of %s is not what it promises: clients refuse it", tool).fix("let structuredContent be as outputSchema says").saw(x).noted(c.Invalid)
 	case c.IsError:

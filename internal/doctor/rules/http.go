@@ -56,7 +56,7 @@ func judgeAnswer(f *facts.Facts) opinion {
 	case x.Failed != "" && !strings.HasPrefix(x.Failed, "no answer"):
 		return fail("the exchange fails %s", x.Stage).fix("the log of the server may say why").saw(x)
 	}
-	return fail("no answer in %.0f s", x.Timing.Total/1000).fix("the server accepts connections but does not answer: it may hang, or wait for something").leads("mcpdiag poll").saw(x)
+	return fail("no answer in %.0f s", x.Timing.Total/1000).fix("the server accepts connections but does not answer: it may hang, or wait for something").leads(toSnapshot).saw(x)
 }
 
 // answersHTTP reports whether any request has an answer of HTTP.
@@ -106,7 +106,7 @@ func judgeWAF(f *facts.Facts) opinion {
 func judgeGateway(f *facts.Facts) opinion {
 	return onlyKind(f, facts.KindGateway, "reached", func(x *facts.Exchange) opinion {
 		return fail("the proxy answers %d: it runs, the server behind it does not", x.Status).
-			fix("start the server behind the proxy, and compare its port with the one in the proxy's settings").leads("mcpdiag logs").saw(x)
+			fix("start the server behind the proxy, and compare its port with the one in the proxy's settings").leads(toLogs).saw(x)
 	})
 }
 
@@ -179,7 +179,7 @@ func judgeStatus(f *facts.Facts) opinion {
 	case f.SpeaksOldSSE():
 		return pass("HTTP+SSE")
 	case x.Kind() == facts.KindStatus:
-		return fail("the handshake is answered with status %d", x.Status).fix("the log of the server says why").leads("mcpdiag logs").saw(x)
+		return fail("the handshake is answered with status %d", x.Status).fix("the log of the server says why").leads(toLogs).saw(x)
 	}
 	return pass("status %d, %s", x.Status, facts.ContentType(x.Header))
 }

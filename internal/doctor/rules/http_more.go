@@ -16,11 +16,11 @@ func notAsked(f *facts.Facts) opinion {
 	case f.SpeaksOldSSE():
 		o = skip("not asked over HTTP+SSE")
 	case f.NeedsToken():
-		o = skip("not asked: the server wants a token (--token-file)")
+		o = skip("not asked: the server wants a token").flag("--token-file")
 	case f.SpeaksModern() && !f.SpeaksLegacy():
 		return skip("%s does without", facts.Modern)
 	case f.Quick:
-		o = skip("not asked with --quick")
+		o = skip("not asked: the run was quick")
 	}
 	return o.missed()
 }
@@ -113,7 +113,7 @@ func judgeLatency(f *facts.Facts) opinion {
 	first, middle := list[0].Timing, reused[len(reused)/2]
 	switch {
 	case middle > slowMs:
-		return warn("a cheap request takes %.0f ms", middle).fix("see where the time goes").leads("mcpdiag proxy --to URL").saw(list...)
+		return warn("a cheap request takes %.0f ms", middle).fix("see where the time goes").leads(toProxy).saw(list...)
 	case first.FirstByte-middle > slowMs:
 		return warn("a new connection costs %.0f ms: lookup %.0f, connect %.0f, TLS %.0f", first.FirstByte-middle, first.DNS, first.Connect, first.TLS).
 			fix("keep connections open, or bring the server closer").saw(list...)

@@ -139,7 +139,7 @@ func judgeMetrics(f *facts.Facts) opinion {
 	case !x.OK() || !strings.Contains(x.Body, "# TYPE ") && !strings.Contains(x.Body, "# HELP "):
 		return pass("none without credentials")
 	case f.Loopback:
-		return info("there are metrics").leads("mcpdiag metrics").saw(x)
+		return info("there are metrics").leads(toMetrics).saw(x)
 	}
 	return warn("anyone can read the metrics").fix("require credentials for /metrics, or listen for it on another address").saw(x)
 }

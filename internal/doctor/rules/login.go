@@ -136,7 +136,7 @@ func judgeKeys(f *facts.Facts) opinion {
 		case k.Weak > 0:
 			o = fail("%s of %s: RSA of less than 2048 bits", Counted(k.Weak, "key is too short", "keys are too short"), m.Asked).fix("use RSA of 2048 bits, or ES256")
 		case k.Missing:
-			o = fail("%s has no key with the id of the token", m.Asked).fix("the keys were rotated, or the token is from elsewhere: fetch a new one").leads("mcpdiag token FILE")
+			o = fail("%s has no key with the id of the token", m.Asked).fix("the keys were rotated, or the token is from elsewhere: fetch a new one").leads(toToken)
 		default:
 			continue
 		}
@@ -169,12 +169,12 @@ func judgeGrants(f *facts.Facts) opinion {
 
 func judgeRefresh(f *facts.Facts) opinion {
 	if f.Auth == nil || f.Auth.Refresh == nil {
-		return skip("no refresh token was given; --refresh-token-file gives one, and spends it")
+		return skip("no refresh token to spend was given").flag("--refresh-token-file")
 	}
 	r := f.Auth.Refresh
 	switch {
 	case r.Error != "" || r.Status/100 != 2:
-		return warn("the refresh token is refused: status %d %s", r.Status, r.Error).fix("log in again; the client that got the token must be named with --client-id").noted(fmt.Sprintf("POST to the token endpoint: %d", r.Status))
+		return warn("the refresh token is refused: status %d %s", r.Status, r.Error).fix("log in again; the client that got the token must be named").fixFlag("--client-id").noted(fmt.Sprintf("POST to the token endpoint: %d", r.Status))
 	case !r.Rotated:
 		return pass("it works, and stays the same; the new token lives for %s", report.Millis(r.Seconds*1000))
 	}

@@ -34,7 +34,7 @@ func judgeURL(f *facts.Facts) opinion {
 	case u.Scheme == "http" && f.Credentials && !f.Loopback:
 		return warn("credentials are sent over http, where everyone on the way can read them").fix("use https")
 	case f.SecretQuery:
-		return warn("the address itself holds a credential, which logs and proxies keep").fix("send it in a header: --token-file")
+		return warn("the address itself holds a credential, which logs and proxies keep").fix("send it in a header").fixFlag("--token-file")
 	}
 	return pass("%s", f.Target)
 }
@@ -166,7 +166,7 @@ func judgeHandshake(h facts.Handshake, insecure bool) (opinion, bool) {
 	case h.Kind == facts.KindChain:
 		return grade("the server sends its certificate without the intermediate one").fix("send the full chain (fullchain.pem): browsers hide this fault, MCP clients do not").noted(seen...), true
 	case h.Kind == facts.KindAuthority:
-		return grade("the certificate is signed by an unknown authority").fix("trust it with --cacert FILE; for Node clients with NODE_EXTRA_CA_CERTS").noted(seen...), true
+		return grade("the certificate is signed by an unknown authority").fix("let clients trust it: those in Node by NODE_EXTRA_CA_CERTS, mcpdiag by a file").fixFlag("--cacert").noted(seen...), true
 	case h.Invalid != "":
 		return grade("the certificate is invalid").fix("issue a new one").noted(append(seen, h.Invalid)...), true
 	case h.Version == "TLS 1.0", h.Version == "TLS 1.1":

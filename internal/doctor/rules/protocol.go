@@ -50,7 +50,7 @@ func judgeEra(f *facts.Facts) opinion {
 	case f.SpeaksOldSSE():
 		return warn("the server speaks only HTTP+SSE, which 2025-03-26 replaced").fix("offer Streamable HTTP as well").saw(f.First("oldsse"))
 	case x.Kind() == facts.KindAuth:
-		return skip("not asked: the server wants a token (--token-file)")
+		return skip("not asked: the server wants a token").flag("--token-file")
 	case !x.WasSent():
 		return notAsked(f)
 	}
@@ -169,7 +169,7 @@ func judgeDelete(f *facts.Facts) opinion {
 	case after.OK() && f.First("unknown session").OK():
 		return skip("the same cause as session.unknown").because("session.unknown")
 	case after.OK():
-		return warn("the session goes on after DELETE: sessions pile up").fix("end it").leads("mcpdiag leaktest").saw(x, after)
+		return warn("the session goes on after DELETE: sessions pile up").fix("end it").leads(toLeaktest).saw(x, after)
 	}
 	return fail("after DELETE the session is answered with %d instead of 404: clients do not open a new one", after.Status).fix("answer 404 for sessions that ended").saw(x, after)
 }

@@ -27,7 +27,8 @@ type opinion struct {
 	Severity finding.Severity
 	Summary  string
 	Hint     string
-	next     string
+	next     step
+	flags    [2]string         // of the command line, which belong to the summary and the hint
 	seen     []*facts.Exchange // the evidence
 	facts    []string          // more evidence, one observation each
 	unasked  bool              // a skip: its subject was not looked at
@@ -55,10 +56,22 @@ func (o opinion) fix(hint string) opinion {
 	return o
 }
 
-// because names the check that reports the same cause.
+// flag names the flag of the command line to which the summary refers.
+func (o opinion) flag(name string) opinion {
+	o.flags[0] = name
+	return o
+}
+
+// fixFlag names the flag of the command line to which the advice refers.
+func (o opinion) fixFlag(name string) opinion {
+	o.flags[1] = name
+	return o
+}
+
+// because names the check that reports the same cause, without which nothing can be said.
 func (o opinion) because(id string) opinion {
 	o.cause = id
-	return o
+	return o.missed()
 }
 
 // missed says that the subject of a rule was not looked at, although it was asked for.
@@ -85,9 +98,9 @@ func (o opinion) noted(facts ...string) opinion {
 	return o
 }
 
-// leads adds the command that continues from here.
-func (o opinion) leads(command string) opinion {
-	o.next = command
+// leads adds the step that continues from here.
+func (o opinion) leads(next step) opinion {
+	o.next = next
 	return o
 }
 
@@ -137,19 +150,18 @@ type Check struct {
 	Unasked bool `json:"-"` // its subject was not looked at
 }
 
-// JudgeAll applies the rules that are selected. Rules that are not selected still
-// decide about those that need them.
-func JudgeAll(f *facts.Facts) (done []Check) {
+// JudgeAll applies the rules. Their texts are for a front end.
+func JudgeAll(f *facts.Facts, front FrontEnd) (done []Check) {
 	for _, r := range Table() {
 		if r.Applies(f) {
-			done = append(done, r.apply(f, done))
+			done = append(done, r.apply(f, front, done))
 		}
 	}
 	return done
 }
 
 // apply judges f by one rule, unless a rule that it needs failed.
-func (r Rule) apply(f *facts.Facts, done []Check) Check {
+func (r Rule) apply(f *facts.Facts, front FrontEnd, done []Check) Check {
 	c := Check{Finding: finding.Finding{ID: r.ID, Group: Group(r.ID), Reference: r.Reference}, Shows: r.shows}
 	if cause := r.failedNeed(done); cause != "" {
 		c.Severity, c.Summary, c.CausedBy = finding.Skip, "skipped because "+cause+" failed", cause
@@ -157,7 +169,8 @@ func (r Rule) apply(f *facts.Facts, done []Check) Check {
 		return c
 	}
 	o := r.judge(f)
-	c.Severity, c.Summary, c.Hint, c.Next, c.Unasked, c.CausedBy = o.Severity, o.Summary, o.Hint, o.next, o.unasked, o.cause
+	c.Severity, c.Unasked, c.CausedBy = o.Severity, o.unasked, o.cause
+	c.Summary, c.Hint, c.Next = front.Text(o.Summary, o.flags[0]), front.Text(o.Hint, o.flags[1]), front.step(o.next)
 	c.Shows = r.shows && !o.quiet
 	if c.Severity == finding.Fail && !r.Fails {
 		c.Severity = finding.Warn

@@ -31,7 +31,7 @@ func judgeStart(f *facts.Facts) opinion {
 		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal").noted(s.NoStart)
 	case s.HTTP != "":
 		return fail("the command speaks MCP over HTTP at %s, and does not answer on its standard streams", s.HTTP).
-			fix("start it yourself, and examine it at its address: mcpdiag doctor " + s.HTTP)
+			fix("start it yourself, and examine it at its address").leads(toDoctor(s.HTTP))
 	case s.Ended != "" && !s.Answered:
 		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted(lastWords(s)...)
 	case s.Answered && s.StartMs > slowStart:
@@ -78,8 +78,8 @@ func judgeSilent(f *facts.Facts) opinion {
 	if !s.Answered {
 		o := fail("the command runs, but does not answer initialize within %.0f s", s.StartMs/1000)
 		if len(s.Ports) > 0 {
-			return o.fix(fmt.Sprintf("it listens on TCP port %d: if it speaks HTTP there, start it yourself, and examine it at its address: mcpdiag doctor http://localhost:%[1]d/mcp", s.Ports[0])).
-				noted(lastWords(s)...)
+			return o.fix(fmt.Sprintf("it listens on TCP port %d: if it speaks HTTP there, start it yourself, and examine it at its address", s.Ports[0])).
+				leads(toDoctor(fmt.Sprintf("http://localhost:%d/mcp", s.Ports[0]))).noted(lastWords(s)...)
 		}
 		return o.fix("it may wait for something, such as a download, a login or a database; standard error may say so").noted(lastWords(s)...)
 	}
@@ -105,7 +105,7 @@ func judgeEnvironment(f *facts.Facts) opinion {
 	case f.Stdio == nil:
 		return skip("the server is no command")
 	case f.Stdio.Minimal == nil:
-		return skip("not tried; --minimal-env starts it again with the short environment of desktop clients")
+		return skip("not started again with the short environment of desktop clients").flag("--minimal-env")
 	case f.Stdio.Minimal.Answered:
 		return pass("it does")
 	}

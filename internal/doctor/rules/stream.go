@@ -158,7 +158,7 @@ func judgeIdle(f *facts.Facts) opinion {
 			return info("%s closes streams on which nothing comes for %d s, unless it is set otherwise", hop, limits[hop]).fix("send an SSE comment every 15 to 25 s")
 		}
 	}
-	return skip("not watched for minutes (--deep)")
+	return skip("not watched for minutes").flag("--deep")
 }
 
 // cuts are usual limits in seconds on the time of an answer.
@@ -172,7 +172,7 @@ func JudgeLong(f *facts.Facts) opinion {
 	seconds := x.Timing.Total / 1000
 	switch {
 	case !x.WasSent():
-		return skip("no call that takes long was made (--slow-tool)")
+		return skip("no call that takes long was made").flag("--slow-tool")
 	case x.Result():
 		return pass("an answer after %.0f s arrives", seconds)
 	case !x.IsGateway() && (x.Failed == "" || strings.HasPrefix(x.Failed, "no answer")):
