@@ -92,7 +92,7 @@ func (a *app) toolsOf(conn *connection, operands []string) ([]string, error) {
 	var names []string
 	for _, t := range tools {
 		// A shell takes the text for its command line: a name that needs quotes is not offered.
-		if report.Cell(t.Name, 200) == t.Name && quoted(t.Name) == t.Name {
+		if report.Cell(t.Name, 200) == t.Name && report.ShellWord(t.Name) == t.Name {
 			names = append(names, cobra.CompletionWithDesc(t.Name, report.Cell(t.Description, 60)))
 		}
 	}
@@ -113,7 +113,7 @@ func (f *flamer) completeFrames(cmd *cobra.Command, flag string) {
 		frames, _ := picture.Frames(p.Tree(), 500)
 		var names []string
 		for _, frame := range frames[min(1, len(frames)):] { // the first one is the root
-			if !slices.Contains(names, frame.Name) && report.Cell(frame.Name, 200) == frame.Name && quoted(frame.Name) == frame.Name {
+			if !slices.Contains(names, frame.Name) && report.Cell(frame.Name, 200) == frame.Name && report.ShellWord(frame.Name) == frame.Name {
 				names = append(names, frame.Name)
 			}
 		}

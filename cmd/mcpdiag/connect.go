@@ -35,13 +35,11 @@ type connection struct {
 	tokenCmd  string // prints a token
 	timeout   time.Duration
 	maxBody   int64
-	caCert    string
-	cert, key string
-	insecure  bool
-	maxConns  int         // per host; 0 is no limit
-	sent      http.Header // the credentials that open found
-	named     bool        // the targets are arguments
-	fromPlan  bool        // the target is the url of a plan: it gets no credentials
+	tls       client.Config // its settings of TLS
+	maxConns  int           // per host; 0 is no limit
+	sent      http.Header   // the credentials that open found
+	named     bool          // the targets are arguments
+	fromPlan  bool          // the target is the url of a plan: it gets no credentials
 }
 
 func (c *connection) addFlags(fs *pflag.FlagSet, timeout time.Duration) {
@@ -72,15 +70,15 @@ func (c *connection) addTransportFlags(fs *pflag.FlagSet, timeout time.Duration)
 	sizeVar(fs, &c.maxBody, "max-body", client.DefaultMaxBody, "maximum size of a response, after decompression")
 	group(fs, connectionGroup, "timeout", "max-body")
 	foundMaySet(fs, "timeout", "max-body")
-	c.addTrustFlags(fs)
+	addTrustFlags(fs, &c.tls)
 }
 
 // addTrustFlags adds the flags of TLS.
-func (c *connection) addTrustFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&c.caCert, "cacert", "", "also trust the authorities in this PEM file")
-	fs.StringVar(&c.cert, "cert", "", "client certificate, a PEM file")
-	fs.StringVar(&c.key, "key", "", "key of the client certificate, a PEM file")
-	fs.BoolVar(&c.insecure, "insecure", false, "accept any server certificate")
+func addTrustFlags(fs *pflag.FlagSet, tls *client.Config) {
+	fs.StringVar(&tls.CACert, "cacert", "", "also trust the authorities in this PEM file")
+	fs.StringVar(&tls.Cert, "cert", "", "client certificate, a PEM file")
+	fs.StringVar(&tls.Key, "key", "", "key of the client certificate, a PEM file")
+	fs.BoolVar(&tls.Insecure, "insecure", false, "accept any server certificate")
 	group(fs, connectionGroup, "cacert", "cert", "key", "insecure")
 	paths(fs, "cacert", "cert", "key")
 }
@@ -127,11 +125,11 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 	if bearer != nil {
 		a.secrets = append(a.secrets, bearer.Secrets()...)
 	}
-	if a.foundURL && !c.named && (len(header) > 0 || c.cert != "" || bearer != nil) && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
+	if a.foundURL && !c.named && (len(header) > 0 || c.tls.Cert != "" || bearer != nil) && len(targets) > 0 && targets[0].Host == hostOf(c.url) {
 		return nil, usagef("url: an auto-discovered %s cannot choose the receiver of credentials; pass --url, or --config %[1]s to trust it", localConfig)
 	}
 	if c.fromPlan {
-		if len(c.headers) > 0 || c.tokenFile != "" || c.cert != "" || bearer != nil {
+		if len(c.headers) > 0 || c.tokenFile != "" || c.tls.Cert != "" || bearer != nil {
 			return nil, usagef("the url of a plan gets no credentials; name it on the command line: mcpdiag loadtest URL --plan FILE")
 		}
 		if len(header) > 0 {
@@ -168,15 +166,17 @@ func (c *connection) bearer(header http.Header) (*client.Bearer, error) {
 	return bearer, nil
 }
 
-// transport returns the configuration of a client that has no headers to send.
-func (c *connection) transport(a *app) client.Config {
-	if c.insecure {
+func (a *app) warnInsecure(tls *client.Config) {
+	if tls.Insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
 	}
-	cfg := client.Config{
-		Timeout: c.timeout, MaxBody: c.maxBody, Secrets: a.secrets,
-		CACert: c.caCert, Cert: c.cert, Key: c.key, Insecure: c.insecure, Agent: "mcpdiag/" + version(),
-	}
+}
+
+// transport returns the configuration of a client that has no headers to send.
+func (c *connection) transport(a *app) client.Config {
+	a.warnInsecure(&c.tls)
+	cfg := c.tls
+	cfg.Timeout, cfg.MaxBody, cfg.Secrets, cfg.Agent = c.timeout, c.maxBody, a.secrets, "mcpdiag/"+version()
 	if a.verbose {
 		cfg.Log = func(line string) { a.debug("%s", line) }
 	}

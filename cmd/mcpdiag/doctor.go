@@ -261,7 +261,7 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig, err := client.TLS(client.Config{CACert: d.conn.caCert, Cert: d.conn.cert, Key: d.conn.key, Insecure: d.conn.insecure})
+	tlsConfig, err := client.TLS(d.conn.tls)
 	if err != nil {
 		return nil, err
 	}
@@ -276,7 +276,7 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 		Header: d.conn.sent, ExpectAuth: d.more.expectAuth, Refresh: refresh, Call: d.more.call(d.slowArgs),
 		Target: target, Client: c, TLS: tlsConfig, Deadline: deadline, Quick: d.quick,
 		Deep: d.deep, SlowTool: d.slowTool, SlowArgs: d.slowArgs, Burst: d.burst, Also: d.also,
-		Credentials: len(d.a.secrets) > 0 || d.conn.cert != "",
+		Credentials: len(d.a.secrets) > 0 || d.conn.tls.Cert != "",
 	}), nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -95,14 +94,6 @@ func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
 		return nil, nil, err
 	}
 	return snapshot.NewWriter(a.guard(f)), f.Close, nil
-}
-
-// quoted returns path as an argument for a shell.
-func quoted(path string) string {
-	if strings.ContainsAny(path, " \t'\"$&;()<>|*?`!#") {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	return path
 }
 
 // writeResult writes a result to path in one of the formats of its command.

@@ -56,7 +56,7 @@ What servers, logs and files said is marked as data in each result.`,
 	fs.StringVar(&s.listen, "listen", "", "serve HTTP at this loopback address, such as 127.0.0.1:3200, instead of standard streams")
 	fs.StringVar(&s.announce, "announce", "", "write the URL of --listen and the PID to this file")
 	s.conn.addCredentialFlags(fs)
-	s.conn.addTrustFlags(fs)
+	addTrustFlags(fs, &s.conn.tls)
 	group(fs, "Bounds", "root", "allow", "allow-load", "from-config")
 	group(fs, "Transport", "listen", "announce")
 	paths(fs, "root", "from-config", "announce")
@@ -112,7 +112,7 @@ func (s *assistant) configure() (err error) {
 	if err != nil {
 		return err
 	}
-	if given := len(s.conn.headers) > 0 || s.conn.tokenFile != "" || s.conn.cert != ""; given && len(s.cfg.Allow) == 0 {
+	if given := len(s.conn.headers) > 0 || s.conn.tokenFile != "" || s.conn.tls.Cert != ""; given && len(s.cfg.Allow) == 0 {
 		return usagef("credentials are sent to the servers of --allow alone: name one")
 	}
 	s.a.secrets = client.SecretsOf(header, fromFiles...)

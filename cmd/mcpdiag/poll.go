@@ -209,7 +209,7 @@ func (p *poller) summarize(res *poll.Result, wrote bool) error {
 	if !written {
 		return nil
 	}
-	trace := quoted(p.output)
+	trace := report.ShellWord(p.output)
 	_, err := fmt.Fprintf(w, "trace %s; next: mcpdiag flame%s > flame.svg, mcpdiag diff %s\n", trace, flameOperand(p.output), trace)
 	return err
 }
@@ -218,5 +218,5 @@ func flameOperand(trace string) string {
 	if trace == defaultTrace {
 		return ""
 	}
-	return " " + quoted(trace)
+	return " " + report.ShellWord(trace)
 }

@@ -37,12 +37,3 @@ func TestPollViewOnAPausedTerminal(t *testing.T) {
 		t.Errorf("the last state is not shown: %s", shown.String())
 	}
 }
-
-func TestQuoted(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{"a/b.ndjson": "a/b.ndjson", "my trace.ndjson": "'my trace.ndjson'", "it's": `'it'\''s'`} {
-		if got := quoted(path); got != want {
-			t.Errorf("%s is %s, want %s", path, got, want)
-		}
-	}
-}

@@ -82,16 +82,12 @@ func (f *proxyFlags) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.cfg.Probe, "probe-orphans", false, "ping once in each orphaned session to learn whether the server still holds it")
 	fs.StringArrayVar(&f.cfg.Guard.Hosts, "allow-host", nil, "also answer for this host name; repeatable")
 	fs.StringArrayVar(&f.cfg.Guard.Origins, "allow-origin", nil, "also answer pages of this origin, * for all; repeatable")
-	fs.StringVar(&f.tls.CACert, "cacert", "", "also trust the authorities in this PEM file")
-	fs.StringVar(&f.tls.Cert, "cert", "", "client certificate, a PEM file")
-	fs.StringVar(&f.tls.Key, "key", "", "key of the client certificate, a PEM file")
-	fs.BoolVar(&f.tls.Insecure, "insecure", false, "accept any server certificate")
 	group(fs, "Server", "to", "pid", "name")
 	group(fs, "Listener", "listen", "announce", "allow-host", "allow-origin")
 	group(fs, "Sessions and calls", "idle", "probe-orphans", "max-in-flight")
-	group(fs, connectionGroup, "cacert", "cert", "key", "insecure")
+	addTrustFlags(fs, &f.tls)
 	foundMaySet(fs, "idle", "max-in-flight")
-	paths(fs, "announce", "cacert", "cert", "key")
+	paths(fs, "announce")
 }
 
 // serve runs the proxy before a server that listens.
@@ -105,9 +101,7 @@ func (f *proxyFlags) serve(ctx context.Context) (err error) {
 	if f.cfg.TLS, err = client.TLS(f.tls); err != nil {
 		return err
 	}
-	if f.tls.Insecure {
-		f.a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
-	}
+	f.a.warnInsecure(&f.tls)
 	if f.cfg.Process, err = f.process(f.cfg.To); err != nil {
 		return err
 	}

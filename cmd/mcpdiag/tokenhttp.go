@@ -24,7 +24,7 @@ func (t *tokenReader) checkURLs() error {
 		switch {
 		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 			return usagef("--%s %q: want a URL such as https://as.example.com/path", f.flag, client.Redact(f.target))
-		case u.Scheme == "http" && !client.IsLoopback(u.Hostname()) && !t.conn.insecure:
+		case u.Scheme == "http" && !client.IsLoopback(u.Hostname()) && !t.conn.tls.Insecure:
 			return usagef("--%s %s: without TLS, anyone on the way can read and change what is sent; use https://, or add --insecure", f.flag, client.Redact(f.target))
 		}
 	}

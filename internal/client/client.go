@@ -165,7 +165,7 @@ func (c *Client) Get(ctx context.Context, target string) (*Response, error) {
 
 // GetAs is Get with the Accept header of the request.
 func (c *Client) GetAs(ctx context.Context, target, accept string) (*Response, error) {
-	ctx, cancel := c.deadline(ctx)
+	ctx, cancel := Within(ctx, c.cfg.Timeout)
 	defer cancel()
 	var watch Stopwatch
 	req, err := http.NewRequestWithContext(watch.Watch(ctx), http.MethodGet, target, nil)
@@ -188,11 +188,12 @@ func (c *Client) GetAs(ctx context.Context, target, accept string) (*Response, e
 	return &Response{Body: content, Type: resp.Header.Get("Content-Type"), Timing: watch.Stop()}, nil
 }
 
-func (c *Client) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.cfg.Timeout <= 0 {
+// Within returns ctx with a deadline, without one if limit is not above 0.
+func Within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, c.cfg.Timeout)
+	return context.WithTimeout(ctx, limit)
 }
 
 // Cause removes the wrapping of net/http, which repeats the URL with its secrets.

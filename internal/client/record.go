@@ -34,7 +34,7 @@ const maxRecorded = 64 << 10
 // means 64 KiB. A body that is longer, or a stream, ends there. An error status is
 // not an error, and no redirect is followed.
 func (c *Client) Record(ctx context.Context, req *http.Request, maxBody int) *Exchange {
-	ctx, cancel := c.deadline(ctx)
+	ctx, cancel := Within(ctx, c.cfg.Timeout)
 	defer cancel()
 	if maxBody <= 0 {
 		maxBody = maxRecorded

@@ -45,16 +45,8 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	sides.Row("B", r.B.describe()+r.between())
 	_ = sides.Write(&b, paint) // a Builder takes everything
 	for _, s := range r.tables() {
-		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.Title))
-		t := report.Table{Indent: "  ", Right: s.Right}
-		t.Styled(report.Faint, s.Header...)
-		for _, row := range s.Rows {
-			t.Row(row...)
-		}
-		_ = t.Write(&b, paint)
-		if s.Note != "" {
-			b.WriteString("  " + s.Note + "\n")
-		}
+		b.WriteString("\n")
+		_ = s.Text(&b, paint)
 	}
 	b.WriteString(r.footnotes(paint))
 	_, err := io.WriteString(w, b.String())

@@ -140,13 +140,8 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	sides.Row(r.B.cells("B")...)
 	_ = sides.Write(&b, paint) // a Builder takes everything
 	for _, s := range r.Tables() {
-		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Bold, s.Title))
-		t := report.Table{Indent: "  ", Right: s.Right}
-		t.Styled(report.Faint, s.Header...)
-		for _, row := range s.Rows {
-			t.Row(row...)
-		}
-		_ = t.Write(&b, paint)
+		b.WriteString("\n")
+		_ = s.Text(&b, paint)
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&b, "\n%s\n", paint.Paint(report.Caution, "warning: "+report.Line(warning)))

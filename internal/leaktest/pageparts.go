@@ -169,15 +169,15 @@ func (r *Result) surroundings(page *report.Page) {
 func (r *Result) repeat(page *report.Page) {
 	page.Heading("To repeat it")
 	if len(r.Command) > 0 {
-		page.Code(CommandLine(r.Command))
+		page.Code(report.ShellLine(r.Command))
 	}
 	for _, name := range r.Files.Rounds {
-		page.Code("mcpdiag leaktest --judge " + quote(filepath.Join(r.Files.Folder, name)))
+		page.Code("mcpdiag leaktest --judge " + report.ShellWord(filepath.Join(r.Files.Folder, name)))
 	}
 	if r.Files.Memory != "" {
-		page.Code("mcpdiag monitor --read " + quote(filepath.Join(r.Files.Folder, r.Files.Memory)))
+		page.Code("mcpdiag monitor --read " + report.ShellWord(filepath.Join(r.Files.Folder, r.Files.Memory)))
 	}
-	page.Code("mcpdiag report " + quote(r.Files.Folder))
+	page.Code("mcpdiag report " + report.ShellWord(r.Files.Folder))
 	var links []report.Link
 	for _, l := range []report.Link{{Name: "Samples", File: r.Files.Memory}, {Name: "Load", File: r.Files.LoadLog}, {Name: "Server", File: r.Files.Server},
 		{Name: "Snapshots", File: r.Files.Trace}, {Name: "Verdict", File: VerdictFile}} {
@@ -187,23 +187,4 @@ func (r *Result) repeat(page *report.Page) {
 		}
 	}
 	page.Links(links...)
-}
-
-// CommandLine quotes arguments for a shell.
-func CommandLine(args []string) string {
-	quoted := make([]string, len(args))
-	for i, arg := range args {
-		quoted[i] = quote(arg)
-	}
-	return strings.Join(quoted, " ")
-}
-
-func quote(arg string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,@%+", r)
-	}
-	if arg != "" && strings.IndexFunc(arg, func(r rune) bool { return !plain(r) }) < 0 {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }

@@ -123,11 +123,3 @@ func TestGrowthThatMayExpireIsInTheTitle(t *testing.T) {
 		}
 	}
 }
-
-func TestCommandLine(t *testing.T) {
-	t.Parallel()
-	got := CommandLine([]string{"mcpdiag", "--args", `{"a": 1}`, "it's", "", "{port}"})
-	if want := `mcpdiag --args '{"a": 1}' 'it'\''s' '' '{port}'`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}

@@ -83,12 +83,8 @@ func (r *Result) explained(b *strings.Builder, paint report.Painter) error {
 	for _, x := range r.Explained {
 		fmt.Fprintf(b, "\nWhat is kept per %s, measured over %s operations after the verdict:\n", report.Line(x.Per), report.Count(int64(x.Heap.Operations)))
 		for _, t := range x.Heap.Tables() {
-			table := report.Table{Indent: "  ", Right: t.Right}
-			table.Styled(report.Faint, t.Header...)
-			for _, row := range t.Rows[:min(len(t.Rows), shownRows)] {
-				table.Row(row...)
-			}
-			if err := table.Write(b, paint); err != nil {
+			t.Title, t.Note, t.Rows = "", "", t.Rows[:min(len(t.Rows), shownRows)]
+			if err := t.Text(b, paint); err != nil {
 				return err
 			}
 		}

@@ -95,17 +95,16 @@ func (s *section) write(b *strings.Builder, paint report.Painter) {
 		fmt.Fprintf(b, "%s: none\n", s.table.Title)
 		return
 	}
-	fmt.Fprintln(b, paint.Paint(report.Bold, s.table.Title))
-	t := report.Table{Right: s.table.Right, Indent: "  "}
-	t.Styled(report.Faint, s.table.Header...)
+	t := s.table
+	t.Rows, t.Note = nil, ""
 	for _, row := range s.table.Rows[:min(len(s.table.Rows), listed)] {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = report.Cell(cell, cellWidth)
 		}
-		t.Row(cells...)
+		t.Rows = append(t.Rows, cells)
 	}
-	_ = t.Write(b, paint) // a Builder takes everything
+	_ = t.Text(b, paint) // a Builder takes everything
 	if n := len(s.table.Rows) - listed; n > 0 {
 		fmt.Fprintf(b, "  %d more\n", n)
 	}

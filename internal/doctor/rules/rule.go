@@ -9,6 +9,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Rule is one check. Its judge is a pure function of the facts.
@@ -227,22 +228,19 @@ func curls(seen []*facts.Exchange) []string {
 
 func curl(x *facts.Exchange) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "curl -i -X %s %s", cmp.Or(x.Method, "GET"), shellQuote(x.URL))
+	fmt.Fprintf(&b, "curl -i -X %s %s", cmp.Or(x.Method, "GET"), report.ShellQuote(x.URL))
 	for _, name := range slices.Sorted(maps.Keys(x.Sent)) {
 		if name == facts.SessionHeader {
 			b.WriteString(` -H "` + facts.SessionHeader + `: $MCP_SESSION_ID"`)
 			continue
 		}
-		b.WriteString(" -H " + shellQuote(name+": "+x.Sent[name]))
+		b.WriteString(" -H " + report.ShellQuote(name+": "+x.Sent[name]))
 	}
 	if !x.Anonymous {
 		b.WriteString(` ${MCPDIAG_TOKEN:+-H "Authorization: Bearer $MCPDIAG_TOKEN"}`)
 	}
 	if x.Payload != "" {
-		b.WriteString(" -d " + shellQuote(x.Payload))
+		b.WriteString(" -d " + report.ShellQuote(x.Payload))
 	}
 	return b.String()
 }
-
-// shellQuote returns s as one word for a shell.
-func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -66,7 +66,7 @@ type called struct {
 // Open finds out how to speak to the server and which tools to call.
 func Open(ctx context.Context, cfg Config) (*Load, error) {
 	l := &Load{cfg: cfg, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
-	ctx, cancel := l.exchange(ctx)
+	ctx, cancel := client.Within(ctx, l.cfg.Timeout)
 	defer cancel()
 	session := cfg.Session
 	if session == nil {
@@ -226,13 +226,6 @@ func (l *Load) Describe(op *Operation) string {
 	return op.Does
 }
 
-func (l *Load) exchange(ctx context.Context) (context.Context, context.CancelFunc) {
-	if l.cfg.Timeout > 0 {
-		return context.WithTimeout(ctx, l.cfg.Timeout)
-	}
-	return context.WithCancel(ctx)
-}
-
 // Run makes n operations.
 func (l *Load) Run(ctx context.Context, op *Operation, n int) Batch {
 	if op.run != nil && l.cfg.Session == nil {
@@ -274,7 +267,7 @@ func (l *Load) each(ctx context.Context, workers, n int, do func(ctx context.Con
 
 // one makes one operation and records it, unless the round was cut off meanwhile.
 func (l *Load) one(ctx context.Context, worker int, b *Batch, do func(context.Context, *Load, int) error, meantToFail bool) {
-	opCtx, cancel := l.exchange(ctx)
+	opCtx, cancel := client.Within(ctx, l.cfg.Timeout)
 	defer cancel()
 	start := time.Now()
 	err := do(opCtx, l, worker)

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
@@ -25,12 +26,12 @@ func (l *Load) CloseStanding(ctx context.Context) {
 	l.standing, l.streams = map[int]*mcp.Session{}, map[int]string{}
 	l.mu.Unlock()
 	for _, id := range streams {
-		ctx, cancel := l.exchange(ctx)
+		ctx, cancel := client.Within(ctx, l.cfg.Timeout)
 		_ = l.end(ctx, id) // the server may not allow it
 		cancel()
 	}
 	for _, s := range sessions {
-		ctx, cancel := l.exchange(ctx)
+		ctx, cancel := client.Within(ctx, l.cfg.Timeout)
 		_ = s.Close(ctx) // the server may not allow it
 		cancel()
 	}

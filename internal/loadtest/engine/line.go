@@ -51,7 +51,7 @@ func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request, sta
 		answer, err := s.Do(until, request)
 		return answer, l.conn.Timing(), err
 	}
-	ctx, cancel := l.within(ctx)
+	ctx, cancel := client.Within(ctx, l.timeout)
 	defer cancel()
 	if l.ep.Start != nil {
 		answer, err := s.Do(ctx, request)
@@ -64,7 +64,7 @@ func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request, sta
 
 // open opens a session within the timeout.
 func (l *line) open(ctx context.Context, era mcp.Era) (*mcp.Session, timing, error) {
-	ctx, cancel := l.within(ctx)
+	ctx, cancel := client.Within(ctx, l.timeout)
 	defer cancel()
 	if l.conn != nil {
 		s, err := mcp.Open(ctx, l.ep, era)
@@ -73,13 +73,6 @@ func (l *line) open(ctx context.Context, era mcp.Era) (*mcp.Session, timing, err
 	var watch client.Stopwatch
 	s, err := mcp.Open(watch.Watch(ctx), l.ep, era)
 	return s, watch.Stop(), err
-}
-
-func (l *line) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if l.timeout <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, l.timeout)
 }
 
 // carry moves a session to this line.

@@ -36,7 +36,7 @@ func (r *Runner) AddListed(ctx context.Context) {
 	if session == nil {
 		return
 	}
-	ctx, cancel := r.deadline(ctx)
+	ctx, cancel := client.Within(ctx, r.cfg.Timeout)
 	defer cancel()
 	for _, resource := range list(ctx, session, "resources") {
 		if resource.URI != "" {
@@ -64,7 +64,7 @@ func (r *Runner) Try(ctx context.Context) {
 }
 
 func (r *Runner) try(ctx context.Context, session *mcp.Session, request *mcp.Request) plan.Trial {
-	ctx, cancel := r.deadline(ctx)
+	ctx, cancel := client.Within(ctx, r.cfg.Timeout)
 	defer cancel()
 	from := time.Now()
 	answer, err := session.Do(ctx, request)

@@ -51,7 +51,7 @@ func (r *run) playRate(ctx context.Context, start time.Time, before float64, sta
 		due.from = stage.Rate
 	}
 	if r.plan.Poisson {
-		due.random = seeded(r.plan.Seed, -1)
+		due.random = plan.NewRand(r.plan.Seed, 1)
 	}
 	p.schedule(start, stage.Duration, due)
 	p.close()

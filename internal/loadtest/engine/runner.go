@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -47,7 +46,7 @@ func Prepare(ctx context.Context, cfg Config) (*Runner, error) {
 	if len(cfg.Command) > 0 {
 		r.name = cfg.Command[0]
 	}
-	ctx, cancel := r.deadline(ctx)
+	ctx, cancel := client.Within(ctx, r.cfg.Timeout)
 	defer cancel()
 	session, err := mcp.Connect(ctx, r.endpoint(), plan.Protocol)
 	if err != nil {
@@ -160,13 +159,6 @@ func end(ctx context.Context, s *mcp.Session) {
 	_ = s.Close(ctx) // nothing depends on it
 }
 
-func (r *Runner) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if r.cfg.Timeout <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, r.cfg.Timeout)
-}
-
 // Run runs the plan once; calls that fail are in the result. When ctx ends, users end
 // their sessions, and the result has the calls until then.
 func (r *Runner) Run(ctx context.Context) (*result.Result, error) {
@@ -239,8 +231,4 @@ func (r *Runner) Describe() *result.Result {
 		res.CallsPerUser = cmp.Or(res.CallsPerUser, r.plan.Stages[i].Calls)
 	}
 	return res
-}
-
-func seeded(seed uint64, user int) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, uint64(user)+2)) //nolint:gosec // not a secret
 }

@@ -104,7 +104,7 @@ func (r *run) sharedSession(ctx context.Context) (*mcp.Session, error) {
 		r.shared.Abandon()
 		r.shared = nil
 	}
-	ctx, cancel := r.deadline(ctx)
+	ctx, cancel := client.Within(ctx, r.cfg.Timeout)
 	defer cancel()
 	s, err := mcp.Open(ctx, r.endpoint(), r.era)
 	if err != nil {

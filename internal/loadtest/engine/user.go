@@ -28,7 +28,7 @@ type user struct {
 }
 
 func newUser(ctx context.Context, r *run, i int) *user {
-	u := &user{run: r, index: i, rand: seeded(r.plan.Seed, i), line: r.newLine(ctx)}
+	u := &user{run: r, index: i, rand: plan.NewRand(r.plan.Seed, uint64(i)+2), line: r.newLine(ctx)}
 	u.vars = plan.Vars{User: i, Users: max(r.plan.Most(), 1), Rand: u.rand}
 	u.records.into = r.collect
 	return u
