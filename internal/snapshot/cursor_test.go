@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"bytes"
 	"fmt"
 	"strings"
@@ -39,7 +40,7 @@ func TestFlatEnd(t *testing.T) {
 func readTrace(d *decoder, data []byte) (*Snapshot, error) {
 	s, more, err := d.decode(bytes.TrimRight(trimStart(data), space))
 	if err == nil && more {
-		err = fmt.Errorf("unexpected data")
+		err = errors.New("unexpected data")
 	}
 	return s, err
 }
