@@ -1,8 +1,8 @@
 package snapshot
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
