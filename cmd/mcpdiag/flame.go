@@ -73,9 +73,7 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 				return usagef("--duration is for a running process: name it with --pid, --inspect or --url")
 			}
 			f.onlyFindings = f.findings && !a.given(cmd, "output") && !a.given(cmd, "format") && f.format.value != shortFormat
-			f.paletteSet = a.given(cmd, "palette")
-			f.framesSet = a.given(cmd, "max-frames")
-			f.icicleSet = a.given(cmd, "icicle")
+			f.note(func(name string) bool { return a.given(cmd, name) })
 			return f.run(args)
 		},
 	}
@@ -96,17 +94,16 @@ func (f *flamer) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	tree := p.Tree()
-	if tree.Total() == 0 && tree.BaseTotal() == 0 {
-		f.a.warn(p.Warnings...)
-		if p.Watch == nil {
-			return errors.New("there is nothing to draw: no stack has a weight, or none passes the filters")
-		}
-		return errors.New("there is nothing to draw: no call was in flight while polls followed each other, or none passes the filters")
+	if p.Watch == nil && len(f.traceOnly) > 0 {
+		p.Warn("only a trace tells when calls were in flight, and this input has stacks alone: %s is ignored", strings.Join(f.traceOnly, ", "))
 	}
+	tree := p.Tree()
 	findings, err := p.Findings(tree)
 	if err != nil {
 		return err
+	}
+	if tree.Total() == 0 && tree.BaseTotal() == 0 {
+		return f.undrawn(p, tree, findings)
 	}
 	if f.reverse {
 		p = p.Reshape(flame.Shape{Reverse: true})
@@ -117,6 +114,11 @@ func (f *flamer) run(args []string) error {
 		f.a.debug("%s", detail)
 	}
 	result := f.result(p, tree, findings)
+	return f.conclude(p, tree, result)
+}
+
+// conclude writes the result, and returns its outcome.
+func (f *flamer) conclude(p *flame.Profile, tree *stacks.Tree, result *flame.Result) error {
 	if err := f.emit(p, tree, result); err != nil {
 		return err
 	}
@@ -290,8 +292,7 @@ func filesIn(folder string) ([]string, error) {
 // first few to a terminal. Formats that contain them need no repetition.
 func (f *flamer) printFindings(findings []rules.Finding) error {
 	const few = 3
-	switch f.format.value {
-	case "text", "json", "markdown", "junit", "github", shortFormat:
+	if f.format.value == "text" || f.isReport() {
 		return nil
 	}
 	shown := findings

@@ -78,7 +78,7 @@ func TestFlameOfIdleNode(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"--format=text", "--short", "--findings"} {
 		s := startInspected(t, "testdata/node/idle.js")
-		invoke(t, "flame", "--pid", s.pid, "--attach", "--duration", "1s", format, "--fail-on", "any").wants(t, exitOK, "the process was idle for 9")
+		invoke(t, "flame", "--pid", s.pid, "--attach", "--duration", "1s", format, "--fail-on", "any").wants(t, exitOK, "the process was idle for ")
 	}
 }
 

@@ -28,6 +28,7 @@ type flameFlags struct {
 	icicle, flamechart, reverse, foldRecursion, normalize, findings bool
 
 	paletteSet, framesSet, icicleSet bool
+	traceOnly                        []string // flags given that say something about traces alone
 }
 
 func (f *flameFlags) add(cmd *cobra.Command) {
@@ -83,6 +84,16 @@ func (f *flameFlags) addPicture(cmd *cobra.Command) {
 	foundMaySet(fs, "title", "palette", "cut", "max-frames", "order", "icicle", "flamechart")
 }
 
+// note notes which flags were given.
+func (f *flameFlags) note(given func(name string) bool) {
+	f.paletteSet, f.framesSet, f.icicleSet = given("palette"), given("max-frames"), given("icicle")
+	for _, name := range []string{"from", "to", "weight", "by", "parallel"} {
+		if given(name) {
+			f.traceOnly = append(f.traceOnly, "--"+name)
+		}
+	}
+}
+
 func (f *flameFlags) foldOptions() (fold.Options, error) {
 	o := fold.Options{
 		Weight: fold.Weight(f.weight.value), Parallel: fold.Parallel(f.parallel.value), Stuck: f.stuck,
@@ -104,6 +115,9 @@ func (f *flameFlags) foldOptions() (fold.Options, error) {
 		if o.To, err = fold.ParseBound(f.to); err != nil {
 			return o, usagef("--to: %w", err)
 		}
+	}
+	if o.From.After(o.To) {
+		return o, usagef("--from %s is after --to %s", f.from, f.to)
 	}
 	return o, nil
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"slices"
 
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/flame"
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
@@ -26,6 +29,33 @@ func (f *flamer) result(p *flame.Profile, tree *stacks.Tree, findings []rules.Fi
 		result.Title = f.title
 	}
 	return result
+}
+
+// isReport reports whether the format has the findings rather than a picture.
+func (f *flamer) isReport() bool {
+	return slices.Contains([]string{"json", "markdown", "junit", "github", shortFormat}, f.format.value)
+}
+
+// undrawn concludes a profile in which no stack has a weight. Its findings are reported
+// all the same: a call may have hung over a gap between two polls.
+func (f *flamer) undrawn(p *flame.Profile, tree *stacks.Tree, findings []rules.Finding) error {
+	f.a.warn(p.Warnings...)
+	result := f.result(p, tree, findings)
+	if len(findings) > 0 && (f.onlyFindings || f.isReport()) {
+		return f.conclude(p, tree, result)
+	}
+	if err := rules.Write(f.a.stderr, f.a.painter(f.a.stderr), findings, true); err != nil {
+		return err
+	}
+	nothing := errors.New("there is nothing to draw: no call was in flight while polls followed each other, or none passes the filters")
+	switch {
+	case result.Report().Outcome == finding.Found:
+		f.a.note("%v", nothing)
+		return errFinding
+	case p.Watch == nil:
+		return errors.New("there is nothing to draw: no stack has a weight, or none passes the filters")
+	}
+	return nothing
 }
 
 // render writes the result in the requested format.

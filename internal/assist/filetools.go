@@ -156,12 +156,12 @@ func (s *Server) flame(ctx context.Context, j *job, in flameArgs) (*flame.Result
 		return nil, err
 	}
 	tree := p.Tree()
-	if tree.Total() == 0 && tree.BaseTotal() == 0 {
-		return nil, errors.New("no call was in flight while polls followed each other, or no stack has a weight")
-	}
 	res := p.Result(tree)
 	if res.Findings, err = p.Findings(tree); err != nil {
 		return nil, err
+	}
+	if tree.Total() == 0 && tree.BaseTotal() == 0 && len(res.Findings) == 0 {
+		return nil, errors.New("no call was in flight while polls followed each other, or no stack has a weight")
 	}
 	res.AddFrames(tree, listedFrames)
 	return res, nil

@@ -86,6 +86,11 @@ func ParseBound(s string) (Bound, error) {
 	return Bound{after: after, set: true}, nil
 }
 
+// After reports whether b is known to be later than other: both are set, in the same way.
+func (b Bound) After(other Bound) bool {
+	return b.set && other.set && b.at.IsZero() == other.at.IsZero() && (b.after > other.after || b.at.After(other.at))
+}
+
 // time returns the time of b in a trace that begins at start.
 func (b Bound) time(start time.Time) time.Time {
 	if b.at.IsZero() {
