@@ -93,6 +93,9 @@ func TestLargeHeapFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, command := range heapCommands {
+			if command.name == "heap A B" { // reads each as heap does
+				continue
+			}
 			t.Run(c.Name+" "+command.name, func(t *testing.T) {
 				var out, stderr strings.Builder
 				cmd := exec.CommandContext(t.Context(), "peakmemory", append([]string{peak, "mcpdiag"}, command.args(path)...)...)

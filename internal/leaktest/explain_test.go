@@ -132,8 +132,8 @@ func TestExplainNode(t *testing.T) {
 // Of a leaking Python server the line that allocated what stays is named, and the one that
 // called it; of the mended one nothing. The folder through which it answers is removed.
 func TestExplainPython(t *testing.T) {
-	const made = `stay, allocated in \S*server\.py:1[123], called by \S*server\.py:`
-	ofShapes(t, "dict", map[string]string{"list": made + "24", "dict": made + "28", "closure": made + "32", "class": made + "37"}, func(t *testing.T, shape, line string) {
+	const made = `stay, allocated in \S*server\.py:1[234], called by \S*server\.py:`
+	ofShapes(t, "dict", map[string]string{"list": made + "25", "dict": made + "29", "closure": made + "33", "class": made + "38"}, func(t *testing.T, shape, line string) {
 		res := shaped(t, "python3", "testdata/server.py", shape, line == "").wants(t, line, line)
 		hook := ""
 		for _, v := range res.Target.Env {
