@@ -45,7 +45,7 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 }
 
 // starvedShare is the share of missing samples that a machine without time for the load has.
-const starvedShare = 0.1
+const starvedShare = 0.2
 
 // doubt notes that a cache is not ruled out: the machine had no time for the operations that fill one.
 func (c *Conductor) doubt(p *judge.Phase) {
