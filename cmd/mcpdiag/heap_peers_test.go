@@ -237,18 +237,7 @@ func callJava(t *testing.T, url string, n int) {
 // mended server no class is named.
 func TestHeapAsJcmd(t *testing.T) {
 	t.Parallel()
-	needsJava(t)
-	for _, shape := range []string{"map", "list", "closure", "class"} {
-		for _, mended := range []bool{false, true} {
-			t.Run(map[bool]string{false: shape, true: shape + " mended"}[mended], func(t *testing.T) {
-				t.Parallel()
-				if shape != "list" && os.Getenv("MCPDIAG_LEAKS") != "all" {
-					t.Skip("make test-leaks tests all shapes")
-				}
-				testHistograms(t, shape, mended)
-			})
-		}
-	}
+	ofJavaShapes(t, "list", testHistograms)
 }
 
 func testHistograms(t *testing.T, shape string, mended bool) {

@@ -33,15 +33,22 @@ func needsJava(t *testing.T) {
 // compared by heap with the same result.
 func TestLeaktestOfJava(t *testing.T) {
 	t.Parallel()
+	ofJavaShapes(t, "map", testJava)
+}
+
+// ofJavaShapes runs a test for each shape of the server in Java, leaking and mended; unless
+// all leaks are tested, only for one: each takes seconds.
+func ofJavaShapes(t *testing.T, one string, test func(t *testing.T, shape string, mended bool)) {
+	t.Helper()
 	needsJava(t)
 	for _, shape := range []string{"map", "list", "closure", "class"} {
 		for _, mended := range []bool{false, true} {
 			t.Run(map[bool]string{false: shape, true: shape + " mended"}[mended], func(t *testing.T) {
 				t.Parallel()
-				if shape != "map" && os.Getenv("MCPDIAG_LEAKS") != "all" {
+				if shape != one && os.Getenv("MCPDIAG_LEAKS") != "all" {
 					t.Skip("make test-leaks tests all shapes")
 				}
-				testJava(t, shape, mended)
+				test(t, shape, mended)
 			})
 		}
 	}

@@ -207,7 +207,7 @@ func (s *side) readProfile(in *read.Input) error {
 		if err := brokenJSON(data); err != nil {
 			return fmt.Errorf("reading %s: it begins as JSON does, but %w", s.Name, read.Again(err))
 		}
-		return fmt.Errorf("reading %s: none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc and a class histogram of a JVM", s.Name)
+		return fmt.Errorf("reading %s: it is none of these: a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc, a class histogram of a JVM", s.Name)
 	}
 	s.Format, s.Bytes = s.profile.Bytes.Format, int64(s.profile.Bytes.Weight())
 	return nil

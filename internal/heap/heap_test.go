@@ -132,7 +132,7 @@ func TestNotComparable(t *testing.T) {
 	}{
 		"the older one second": {[]heap.Source{pair[1], pair[0]}, "name the older one first"},
 		"two kinds":            {[]heap.Source{pair[0], pprof}, "compare two of one kind"},
-		"neither":              {[]heap.Source{content("x.folded", []byte("a;b 1\n"))}, "none of a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc and a class histogram of a JVM"},
+		"neither":              {[]heap.Source{content("x.folded", []byte("a;b 1\n"))}, "it is none of these: a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc, a class histogram of a JVM"},
 		"empty":                {[]heap.Source{content("x", nil)}, "it is empty"},
 	} {
 		if _, err := heap.Run(c.sources, heap.Options{Memory: graph.DefaultLimit}); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -67,7 +67,7 @@ func addLine(s *graph.Summary, line string, whole bool) (bool, error) {
 	case total != nil:
 		return true, checkTotal(s, total)
 	case !whole && histogramLike.MatchString(line):
-		return false, fmt.Errorf("%.100q: the number of objects and of bytes are to be whole numbers, without separators, before the name of a class", report.Cell(line, 100))
+		return false, fmt.Errorf("%.100q: the name of a class must follow two whole numbers without separators, of objects and of bytes", report.Cell(line, 100))
 	}
 	return false, nil
 }

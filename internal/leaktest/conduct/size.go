@@ -109,8 +109,8 @@ func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 }
 
 // sustains returns the operations of a round of which as many fit into the memory that is
-// left as the verdict still needs: free memory of the process may have hidden the memory
-// that an operation keeps from the calibration.
+// left as the verdict still needs: free memory of the process may have hidden growth
+// from the calibration.
 func (c *Conductor) sustains(t *Task, p *judge.Phase) int {
 	last, left := &p.Rounds[len(p.Rounds)-1], usualRounds-p.RoundsDone()
 	each := max(0, last.TreeMB-p.Rounds[0].TreeMB) / float64(last.Operations)

@@ -71,24 +71,23 @@ func (f *facts) uncollected() bool {
 }
 
 func (f *facts) uncollectedConclusion() conclusion {
-	c := f.rssOrHeap()
-	c.verdict = trend.Undecided
-	c.reasons = append([]trend.Reason{{Code: LazyHeap, Text: fmt.Sprintf(
-		"it grows like a leak by %s, but the collector may leave %s of garbage until it runs; "+
-			"--stabilize (a Node server that mcpdiag starts), --gc-url and --gc-signal make it run earlier",
-		Bytes(f.grown()*mib), Bytes(f.CollectorMB*mib))}}, c.reasons...)
-	return c
+	return f.undecided(LazyHeap, fmt.Sprintf("it grows like a leak by %s, but the collector may leave %s of garbage until it runs; "+
+		"--stabilize (a Node server that mcpdiag starts), --gc-url and --gc-signal make it run earlier",
+		Bytes(f.grown()*mib), Bytes(f.CollectorMB*mib)))
 }
 
-// doubted reports whether memory grew like a leak in a run that could not rule out what looks like one.
+// doubted reports whether memory grew like a leak in a run that could not rule out its look-alikes.
 func (f *facts) doubted() bool {
 	return f.Doubt != "" && (f.rssLeaks() || f.heapLeaks() || f.outsideLeaks())
 }
 
-func (f *facts) doubtedConclusion() conclusion {
+func (f *facts) doubtedConclusion() conclusion { return f.undecided(Doubted, f.Doubt) }
+
+// undecided is the conclusion about growth that looks like a leak and may be none.
+func (f *facts) undecided(code, text string) conclusion {
 	c := f.rssOrHeap()
 	c.verdict = trend.Undecided
-	c.reasons = append([]trend.Reason{{Code: Doubted, Text: f.Doubt}}, c.reasons...)
+	c.reasons = append([]trend.Reason{{Code: code, Text: text}}, c.reasons...)
 	return c
 }
 

@@ -42,7 +42,7 @@ const (
 	HeapGrows   = "heap"          // the heap that the server reports grows
 	OutOfMemory = "out-of-memory" // the server ran out of memory
 	Outside     = "outside"       // memory outside the live heap
-	Doubted     = "doubted"       // it looks like a leak, but the run could not rule out what does as well
+	Doubted     = "doubted"       // its look-alikes were not ruled out
 )
 
 // facts are the evidence and all that is computed from it.
@@ -78,7 +78,7 @@ func rules() []rule {
 		{(*facts).unexpired, (*facts).unexpiredConclusion},     // sessions may not have expired
 		{(*facts).ranOut, (*facts).outOfMemoryLeak},            // ran out of memory on a straight line
 		{(*facts).uncollected, (*facts).uncollectedConclusion}, // the collector may not have run
-		{(*facts).doubted, (*facts).doubtedConclusion},         // what looks like a leak was not ruled out
+		{(*facts).doubted, (*facts).doubtedConclusion},         // a look-alike of a leak was not ruled out
 		{(*facts).heapLeaks, (*facts).heapLeak},                // the heap grows and RSS confirms it
 		{(*facts).rssLeaks, (*facts).rssLeak},                  // the live heap, or else RSS, grows
 		{(*facts).outsideLeaks, (*facts).outsideLeak},          // RSS grows while the live heap does not

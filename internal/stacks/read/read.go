@@ -51,10 +51,6 @@ func Open(r io.Reader, name string) (*Input, error) {
 	return &Input{Reader: in, Name: name, Shape: Detect(head)}, nil
 }
 
-// maxWeight bounds the sum of the weights of an input, so that those of many inputs
-// have a sum, too.
-const maxWeight = 1e300
-
 // A file that unpacks to more than maxRatio times its size was made to fill the memory,
 // unless it is smaller than harmless: heap profiles and traces unpack to 3 to 40 times.
 const (
@@ -94,14 +90,29 @@ func (in *Input) Profile(o Options) (*stacks.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := 0.0
+	if err := finite(p); err != nil {
+		return nil, fmt.Errorf("reading %s (%s): %w", in.Name, p.Format, err)
+	}
+	return p, nil
+}
+
+// finite refuses weights that no process has, and those of folded stacks, which have no
+// unit, that have no sum with others.
+func finite(p *stacks.Profile) error {
+	most, sum := math.Exp2(62), 0.0
+	if p.Format == Folded {
+		most = 1e300
+	}
 	for i := range p.Nodes {
 		sum += math.Abs(p.Nodes[i].Self) + math.Abs(p.Nodes[i].Base)
 	}
-	if !(sum <= maxWeight) { // it may be no number
-		return nil, fmt.Errorf("reading %s: its weights add up to more than %g, which is too large to draw; are they a unit's, such as ns or bytes?", in.Name, maxWeight)
+	switch {
+	case sum <= most:
+		return nil
+	case p.Format == Folded:
+		return errors.New("its weights add up to more than 1e+300; are they a unit's, such as ns or bytes?")
 	}
-	return p, nil
+	return errors.New("its values add up to more than 2^62; record the profile again") // or are no numbers
 }
 
 func (in *Input) profile(o Options) (*stacks.Profile, error) {
@@ -143,21 +154,10 @@ func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
 	if err == nil {
 		var p *stacks.Profile
 		if p, err = pick(profiles, o.Profile); err == nil {
-			err = finite(p)
-		}
-		if err == nil {
 			return p, nil
 		}
 	}
 	return nil, fmt.Errorf("reading %s (%s): %w", in.Name, in.Format, Again(PlainError(err)))
-}
-
-// finite refuses weights that no process has, with which nothing can be computed.
-func finite(p *stacks.Profile) error {
-	if sum := p.Weight(); sum > 1<<62 || math.IsNaN(sum) {
-		return errors.New("its values add up to more than 2^62; record the profile again")
-	}
-	return nil
 }
 
 // otherBinary reads traces in Protocol Buffers, and folded stacks whose names have
