@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // action is the part of action.yml that a runner executes.
@@ -27,9 +29,6 @@ type action struct {
 // readAction reads action.yml. It skips the test where its steps cannot run.
 func readAction(t *testing.T) *action {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("it takes some seconds")
-	}
 	if runtime.GOOS == "windows" {
 		t.Skip("paths of Windows are no words of a command for bash; a runner there has Git's bash and its paths")
 	}
@@ -111,6 +110,7 @@ func (a *action) run(t *testing.T, inputs map[string]string) (r ran) {
 
 // The steps of action.yml on a server that leaks, on the mended one, and on wrong inputs.
 func TestAction(t *testing.T) {
+	processtest.NeedsThorough(t)
 	a := readAction(t)
 	t.Parallel()
 	program := mcpdiagBinary(t)

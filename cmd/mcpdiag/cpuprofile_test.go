@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
@@ -41,6 +42,7 @@ func needNode(t *testing.T) {
 
 // The hot function of a server that is started, or that a launcher starts, is the widest leaf.
 func TestCPUProfileOfACommand(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	needNode(t)
 	for _, command := range [][]string{{"node", "testdata/node/hotmcp.js"}, {"sh", "-c", "node testdata/node/hotmcp.js; true"}} {
@@ -53,6 +55,7 @@ func TestCPUProfileOfACommand(t *testing.T) {
 
 // The page of a load test has the flame graph of a server that runs already.
 func TestCPUProfileOfARunningNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	s := startInspected(t, "testdata/node/hotmcp.js", "0")
 	line, err := s.lines.ReadString('\n')
@@ -67,6 +70,7 @@ func TestCPUProfileOfARunningNode(t *testing.T) {
 
 // The report of a leak test has it, too, of a server that is not busy all the time.
 func TestCPUProfileOfALeakTest(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	needNode(t)
 	dir := t.TempDir()
@@ -85,6 +89,7 @@ func TestCPUProfileOfALeakTest(t *testing.T) {
 
 // One profile of a Go program can be recorded at a time, so this test runs alone.
 func TestCPUProfileOfGo(t *testing.T) {
+	processtest.NeedsThorough(t)
 	mux := http.NewServeMux()
 	mux.Handle("/", demo.New(demo.Config{}).Handler())
 	mux.HandleFunc("/debug/pprof/heap", netpprof.Index)
@@ -102,6 +107,7 @@ func TestCPUProfileOfGo(t *testing.T) {
 
 // A launcher such as npx is passed over: the server that it started is profiled.
 func TestFlameOfALaunchedNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	npx, err := exec.LookPath("npx")
 	if err != nil || runtime.GOOS != "linux" {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func TestIsURL(t *testing.T) {
@@ -86,6 +87,7 @@ func TestDiffOfAColdGoServer(t *testing.T) {
 
 // The holder of what a Node server keeps per call is named, and its inspector closed again.
 func TestDiffNamesTheHolder(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	s := startInspected(t, "testdata/node/leaky.js")
 	line, err := s.lines.ReadString('\n')

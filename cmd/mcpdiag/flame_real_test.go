@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // heaviestLeaf returns the last frame of the folded stacks that has the most weight,
@@ -66,6 +68,7 @@ func TestFlameOfRunningNode(t *testing.T) {
 
 // A loop that ran before the recording began is named, with its file and line.
 func TestFlameOfLoopInNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	s := startInspected(t, "testdata/node/loop.js")
 	o := invoke(t, "flame", "--pid", s.pid, "--attach", "--duration", "1s", "--format", "text")
@@ -75,6 +78,7 @@ func TestFlameOfLoopInNode(t *testing.T) {
 
 // The time in which a process waits is a fact and no finding.
 func TestFlameOfIdleNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	for _, format := range []string{"--format=text", "--short", "--findings"} {
 		s := startInspected(t, "testdata/node/idle.js")

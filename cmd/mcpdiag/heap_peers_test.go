@@ -83,6 +83,7 @@ func writeHeap(t *testing.T, path string) {
 
 // The figures of heap for a Go program are those of go tool pprof.
 func TestHeapAsGoToolPprof(t *testing.T) {
+	processtest.NeedsThorough(t)
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a.pb.gz"), filepath.Join(dir, "b.pb.gz")
 	keepForPeers(100)
@@ -130,6 +131,7 @@ console.log(JSON.stringify(diff));
 
 // The figures of heap for Node.js are those of a few lines that read the snapshots.
 func TestHeapAsNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	dir := t.TempDir()
 	programOutput(t, "node", "../../internal/heap/testdata/leak.js", "leak", dir)
@@ -176,6 +178,7 @@ print(top.count_diff, top.size_diff)
 
 // The figures of heap for Python are those of tracemalloc.
 func TestHeapAsTracemalloc(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	dir := t.TempDir()
 	a, b, script := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json"), filepath.Join(dir, "keep.py")

@@ -85,6 +85,7 @@ func (l *loadWhenSampled) Write(p []byte) (int, error) {
 // A running server is compared with itself: the holder and the line are named, the
 // inspector is closed again, and the server answers as before.
 func TestHeapOfRunningNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	s := startInspected(t, "../../internal/heap/testdata/server.js")
 	progress := &loadWhenSampled{server: s}

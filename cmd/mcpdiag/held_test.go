@@ -22,6 +22,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // What each call leaves on a database is counted beside a load; in a leak test it decides.
@@ -35,9 +36,7 @@ func TestHeldPerCall(t *testing.T) {
 	invoke(t, "loadtest", url, "--redis", "NOT_SET").wants(t, exitUsage, "neither an address nor a variable that is set")
 	invoke(t, "loadtest", url, "--find-knee", "--redis", "CACHE").wants(t, exitUsage, "--find-knee makes many runs")
 	invoke(t, "loadtest", url, "--postgres", unreachable).wants(t, exitFailure, "counting what is held on --postgres: no connection")
-	if testing.Short() {
-		t.Skip("a leak test takes some seconds")
-	}
+	processtest.NeedsThorough(t) // the leak test takes some seconds
 	folder := filepath.Join(t.TempDir(), "out")
 	o = invoke(t, "leaktest", "--url", url, "--pid", pid, "--tool", "search", "--users", "2", "--calls", "10", "--rounds", "8", "--delay", "0.1", "--hold", "0", "--rss", "--snapshot", "off", "--factors", "call",
 		"--redis", redis.Address, "-o", folder)
@@ -128,9 +127,7 @@ func startPoolServer(t *testing.T, environ ...string) (url, pid string) {
 // A pool that leaks a connection to PostgreSQL per call is counted beside a load and
 // named by the verdict of a leak test; the twin that gives them back is neither.
 func TestLeakyPostgresPool(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it starts PostgreSQL, and a leak test takes some seconds")
-	}
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	database := depstest.Postgres(t, "max_connections=1000")
 	environ := "DATABASE_URL=" + database.Address

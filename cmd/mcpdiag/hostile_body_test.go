@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func gzipped(n int) []byte {
@@ -116,6 +118,7 @@ func TestByteOrderMark(t *testing.T) {
 
 // Bodies without end are given up at the limit, of decoded bytes, and cost no more memory than that.
 func TestFloods(t *testing.T) { // not parallel: it counts what the process allocates
+	processtest.NeedsThorough(t)
 	bomb := gzipped(64 << 20)
 	for title, answer := range map[string]func(w http.ResponseWriter, r *http.Request, sent *atomic.Int64){
 		"a gigabyte": func(w http.ResponseWriter, _ *http.Request, sent *atomic.Int64) {

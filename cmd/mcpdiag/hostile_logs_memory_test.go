@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // peakMemory runs a command and writes its maximum RSS in bytes to a file: peakmemory
@@ -36,12 +38,10 @@ func peakMemory() {
 // logs needs at most 64 MB whatever it reads. The slack is for the pages of the test
 // binary, which is larger than mcpdiag.
 func TestLogsMemoryIsBounded(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("other systems count it in other units")
-	}
-	if testing.Short() {
-		t.Skip("the race detector, which runs the short tests, takes memory of its own")
 	}
 	const limit = (64 + 16) << 20
 	for name, write := range map[string]func(io.Writer){

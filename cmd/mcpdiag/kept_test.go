@@ -110,6 +110,7 @@ func TestKeptByLeaktest(t *testing.T) {
 // heap stores snapshots when it is asked to, with contents of strings or without, and
 // compares the files with the same result.
 func TestKeptByHeap(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	for _, flags := range [][]string{nil, {"--scrub"}} {
 		s := startInspected(t, "../../internal/heap/testdata/server.js")

@@ -25,6 +25,7 @@ import (
 // the knee is as many users as workers, five times out of five. In virtual time
 // no other program has a part in it.
 func TestKneeOfTheDemoServer(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	for i, c := range []struct {
 		workers int

@@ -17,6 +17,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -104,6 +105,7 @@ var ends = []string{"delete", "abandon", "keep"}
 
 // TestProxyIsRight: 200 users with a mix of ends.
 func TestProxyIsRight(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	const users = 200
 	p := newProxiedDemo(t, demo.Config{SessionTimeout: time.Hour, Workers: users, ServiceTime: 2 * time.Second})
@@ -189,6 +191,7 @@ func callTool(ctx context.Context, s *mcp.Session, tool string) error {
 // TestManySessions: 10,000 open sessions, each with its client's connection
 // gone, cost little. It runs alone: the memory of other tests would count.
 func TestManySessions(t *testing.T) {
+	processtest.NeedsThorough(t)
 	const sessions = 10_000
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

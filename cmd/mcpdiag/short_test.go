@@ -3,10 +3,13 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // Each command that judges has a summary that fits a message of a chat.
 func TestShort(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	lines, _ := schemaLines(t)
 	root := newRootCmd(sealedApp())

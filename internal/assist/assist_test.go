@@ -20,6 +20,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // Each transport and each era has the tools, and they answer.
@@ -175,6 +176,7 @@ func TestCapsOfLeaktest(t *testing.T) {
 
 // Calls leave nothing behind. It runs before the parallel tests go on.
 func TestCallsKeepNothing(t *testing.T) {
+	processtest.NeedsThorough(t)
 	root := newRoot(t, map[string]string{"memory.csv": samples(0)[:2000], "server.log": logLines})
 	s := New(t.Context(), Config{Root: root})
 	calls := func(transport string, n int) {
@@ -267,6 +269,7 @@ func TestCancelAndProgress(t *testing.T) {
 // Of a thousand calls at once each gets an answer, a single heavy one runs at a time, and
 // nothing is left afterwards.
 func TestThousandCalls(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	root := newRoot(t, map[string]string{"server.log": logLines})
 	server := New(t.Context(), Config{Root: root})

@@ -19,6 +19,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 	"github.com/mcpdiag/mcpdiag/internal/heap/heaptest"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func file(path string) heap.Source {
@@ -100,6 +101,7 @@ func TestManyHolders(t *testing.T) {
 
 // The mended script replaces as many objects as it makes, and is not blamed.
 func TestMendedInNode(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	res := run(t, 1000, node(t, "mended")...)
 	if res.Verdict != heap.Steady || len(res.Report().Findings) > 0 || res.Report().Outcome != finding.Clean {
@@ -108,6 +110,7 @@ func TestMendedInNode(t *testing.T) {
 }
 
 func TestOneSnapshot(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	res := run(t, 0, node(t, "leak")[1])
 	paths := []string{}
@@ -123,6 +126,7 @@ func TestOneSnapshot(t *testing.T) {
 }
 
 func TestNotComparable(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	pair := node(t, "leak")
 	pprof := content("go.pb.gz", goHeap(t, 1, 1))

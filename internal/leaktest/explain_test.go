@@ -34,7 +34,7 @@ func shaped(t *testing.T, program, server, shape string, mended bool) Config {
 	if mended {
 		cfg.Command = append(cfg.Command, "mended")
 	}
-	cfg.Rounds, cfg.Factors, cfg.Calls, cfg.Settle, cfg.Ready = 10, []string{"call"}, 20, 50*time.Millisecond, time.Minute
+	cfg.Rounds, cfg.Factors, cfg.Calls, cfg.Settle, cfg.Ready = 10, []string{"call"}, 40, 50*time.Millisecond, time.Minute
 	return cfg
 }
 
@@ -150,6 +150,7 @@ func TestExplainPython(t *testing.T) {
 // A Go server with a page of pprof is judged by its live heap, to which a leak of 4 KB is
 // no noise, and the function and the line are named.
 func TestExplainGo(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	cfg := configOf(t, "leaky-pprof")
 	cfg.Rounds, cfg.Factors, cfg.Calls = 10, []string{"call"}, 25

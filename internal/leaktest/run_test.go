@@ -245,6 +245,7 @@ func TestKilledInWarmUp(t *testing.T) {
 
 // A server that refuses the load looks flat and is not cleared.
 func TestLimited(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	cfg := configOf(t, "limited")
 	cfg.Rounds, cfg.Factors = 9, []string{"closed"}

@@ -5,18 +5,19 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // Quantiles of random native histograms, as they are and as the difference of two readings,
 // are those of the engine of Prometheus: testdata/promql, a module of its own.
 func TestNativeQuantilesOfEngine(t *testing.T) {
 	t.Parallel()
-	if testing.Short() || os.Getenv("CI") == "" && os.Getenv("MCPDIAG_REAL") == "" {
+	if !processtest.Thorough() {
 		t.Skip("it builds the engine of Prometheus; run it with make test-real")
 	}
 	engine := filepath.Join(t.TempDir(), "promql")

@@ -159,6 +159,7 @@ func TestHostileAnswers(t *testing.T) {
 
 // TestHostileStreams: endless streams pass through and take no memory.
 func TestHostileStreams(t *testing.T) { // not parallel: it reads the size of the heap
+	processtest.NeedsThorough(t)
 	for name, piece := range map[string]string{
 		"a line that never ends":  "data: " + strings.Repeat("x", 1<<16),
 		"a flood of comments":     strings.Repeat(": x\n\n", 1<<13),

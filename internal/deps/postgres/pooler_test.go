@@ -11,11 +11,13 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // A pool without a free connection is named by the admin console, and the application's
 // own address says where to ask. A healthy pool gives no finding, also through it.
 func TestPgBouncer(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts PostgreSQL and PgBouncer")

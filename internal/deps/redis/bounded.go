@@ -12,7 +12,7 @@ import (
 // Bounds of the answers to the commands of one write. The client library allocates as
 // much as a header announces, and reads arrays within arrays by recursion.
 const (
-	maxAnswer   = 64 << 20 // bytes
+	maxAnswer   = 32 << 20 // bytes
 	maxText     = 16 << 20 // bytes of one string
 	maxElements = 200_000  // of all arrays
 	maxHeader   = 24       // bytes of a header that are kept

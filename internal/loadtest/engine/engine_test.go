@@ -20,6 +20,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // inMemory serves h in virtual time and returns how to reach it.
@@ -128,6 +129,7 @@ func TestClosedLoopIsExact(t *testing.T) {
 
 // What is reported is what the server took, of a distribution with a long tail.
 func TestTruth(t *testing.T) {
+	processtest.NeedsThorough(t)
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var took []time.Duration
@@ -164,6 +166,7 @@ func stalling(began time.Time) func(context.Context) error {
 
 // An open loop shows a stall, which a closed loop leaves out.
 func TestStall(t *testing.T) {
+	processtest.NeedsThorough(t)
 	synctest.Test(t, func(t *testing.T) {
 		cfg := inMemory(t, server(stalling(time.Now()), nil))
 		closed := runPlan(t, cfg, plan.Plan{Stages: []plan.Stage{{Users: 1, Duration: 20 * time.Second}}})

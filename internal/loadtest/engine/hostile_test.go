@@ -22,6 +22,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // scripted is a server with sessions whose calls are answered by hand.
@@ -298,9 +299,7 @@ func TestServerDies(t *testing.T) {
 
 // Two thousand users hold, none is starved, and they cost little. Each makes its calls.
 func TestManyUsers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("2,000 connections")
-	}
+	processtest.NeedsThorough(t)
 	s := &scripted{call: func(w http.ResponseWriter, _ *http.Request, _ int64, id string) { good(w, id) }}
 	cfg := onTCP(t, s, 30*time.Second)
 	before := inUse()

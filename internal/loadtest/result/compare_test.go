@@ -11,6 +11,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // simulated is a run of so many seconds, 100 calls in each, of a latency with
@@ -65,6 +66,7 @@ func regressed(before, after *Result) (bool, string) {
 
 // Noise is no regression, and a regression is none of the noise.
 func TestCompareTellsRegressionsFromNoise(t *testing.T) {
+	processtest.NeedsThorough(t)
 	for _, c := range []struct {
 		name        string
 		long        int
@@ -105,6 +107,7 @@ func TestCompareTellsRegressionsFromNoise(t *testing.T) {
 // Of equal runs few are called worse, whatever their length, how many calls they
 // have and how many steps; a median that doubled is found from 60 calls a side on.
 func TestCompareHasPower(t *testing.T) {
+	processtest.NeedsThorough(t)
 	for _, c := range []struct {
 		name            string
 		long, perSecond int

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 const (
@@ -64,6 +66,7 @@ var firstSeed = flag.Uint64("first-seed", 0, "the first of the 200 seeds")
 // Of 200 stationary logs at most 5 % have a finding; of 200 rises to three times the
 // rate, of 20 events or more, at least 95 % are found, and dated to within two bins.
 func TestTruth(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	for _, test := range []struct{ dispersion, perHour float64 }{{1, 15}, {5, 60}} {
 		alarms, doubled, found, rises, dated := 0, 0, 0, 0, 0

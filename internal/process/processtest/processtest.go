@@ -30,8 +30,10 @@ func Main(m *testing.M) int {
 }
 
 // Thorough reports whether the tests run that take long and whose subject others cover
-// in part: in CI, and by make test-real.
-func Thorough() bool { return os.Getenv("CI") != "" || os.Getenv("MCPDIAG_REAL") != "" }
+// in part: in CI, and by make test-real, but not with -short.
+func Thorough() bool {
+	return !testing.Short() && (os.Getenv("CI") != "" || os.Getenv("MCPDIAG_REAL") != "")
+}
 
 // NeedsThorough skips a test unless Thorough holds.
 func NeedsThorough(t *testing.T) {

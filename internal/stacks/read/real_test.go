@@ -26,8 +26,8 @@ import (
 func nodeProfile(t *testing.T, flag, ending string) []byte {
 	t.Helper()
 	node, err := exec.LookPath("node")
-	if err != nil || testing.Short() {
-		t.Skip("needs Node.js, and no -short")
+	if err != nil {
+		t.Skip("needs Node.js")
 	}
 	dir := t.TempDir()
 	const program = `const keep = []; function work(n) { let s = 0; for (let i = 0; i < n; i++) s += JSON.stringify({i, a: [i]}).length; return s }
@@ -93,6 +93,7 @@ func TestNodeHeapProfile(t *testing.T) {
 // TestGoProfilesAsGoToolPprof compares totals with those of go tool pprof. The text
 // of debug=1 and debug=2 must agree with the binary profile.
 func TestGoProfilesAsGoToolPprof(t *testing.T) {
+	processtest.NeedsThorough(t)
 	keep := make([][]byte, 0, 2000)
 	for range 2000 {
 		keep = append(keep, make([]byte, 10_000))
@@ -164,10 +165,11 @@ func toolTotal(t *testing.T, data []byte) float64 {
 // TestPerfScript records a program with perf and compares the samples of each pair of
 // process and innermost function with those that an awk script counts.
 func TestPerfScript(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	perf, err := exec.LookPath("perf")
-	if err != nil || testing.Short() {
-		t.Skip("needs perf, of Debian's linux-perf, and no -short")
+	if err != nil {
+		t.Skip("needs perf, of Debian's linux-perf")
 	}
 	for _, deep := range []bool{true, false} {
 		record := []string{"record", "-q", "-e", "cpu-clock", "-o", filepath.Join(t.TempDir(), "perf.data")}
@@ -232,8 +234,8 @@ func TestFirefoxProfile(t *testing.T) {
 	processtest.NeedsThorough(t)
 	t.Parallel()
 	firefox, err := exec.LookPath("firefox-esr")
-	if err != nil || testing.Short() {
-		t.Skip("needs firefox-esr of Debian, and no -short")
+	if err != nil {
+		t.Skip("needs firefox-esr of Debian")
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "profile.json")
