@@ -40,7 +40,7 @@ func newProxyCmd(a *app) *cobra.Command {
 		Use:   "proxy (--to URL | -- COMMAND [ARGUMENT…])",
 		Short: "See inside a server that exposes nothing, from the traffic",
 		Long: `proxy runs before an MCP server, or around one that speaks on standard input and
-output. It passes every byte unchanged and serves at /debug/snapshot what the
+output. It passes every message unchanged and serves at /debug/snapshot what the
 traffic shows: sessions, streams, requests in flight and their tools, errors.
 /metrics has the same for Prometheus. Every other command works on it.
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -109,14 +110,68 @@ func TestClientChosenSessions(t *testing.T) {
 	}
 	post(p, "twice", callOf(1, "t"))
 	post(p, "twice", callOf(1, "t"))
-	if d := p.Snapshot(); d.ActiveSessions == nil || *d.ActiveSessions != 1 {
+	if d := p.Snapshot(); d.ActiveSessions != nil {
 		t.Errorf("used twice: %s", counts(d))
 	}
 	post(p, "", initialize) // answered without a session id
 	post(p, "thrice", callOf(1, "t"))
 	post(p, "thrice", callOf(1, "t"))
-	if d := p.Snapshot(); *d.ActiveSessions != 0 || d.Proxy.ForgottenTotal != 1 {
-		t.Errorf("the server has no sessions: %s, forgotten %d", counts(d), d.Proxy.ForgottenTotal)
+	if d := p.Snapshot(); d.ActiveSessions != nil {
+		t.Errorf("the server has no sessions: %s", counts(d))
+	}
+}
+
+// TestSessionsFromBefore: an id whose initialize the proxy did not see counts as a
+// session once the server shows that it has sessions: it names the id, refuses
+// another one, or gives one out. A server that is found to have none has none.
+func TestSessionsFromBefore(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, id string) func(p *Proxy) {
+		return func(p *Proxy) {
+			post(p, "another", `{"id":1,"method":"initialize"}`, "X-Status", fmt.Sprint(status), "X-Id", id)
+		}
+	}
+	for name, c := range map[string]struct {
+		shows func(p *Proxy)
+		want  int64
+	}{
+		"says nothing":         {func(*Proxy) {}, -1},
+		"refuses another":      {answer(404, ""), 1},
+		"refuses another, 400": {answer(400, ""), 1},
+		"is busy":              {answer(503, ""), -1},
+		"gives one":            {answer(200, "given"), 2},
+		"gives none":           {answer(200, ""), -1},
+		"gives none, then one": {func(p *Proxy) { answer(200, "")(p); answer(200, "given")(p) }, 1},
+		"names it, twice": {func(p *Proxy) {
+			post(p, "old", callOf(1, "t"), "X-Id", "old")
+			post(p, "old", callOf(1, "t"), "X-Id", "old")
+		}, 1},
+		"names another, invalid": {func(p *Proxy) { post(p, "old", callOf(1, "t"), "X-Id", "new") }, -1},
+	} {
+		p := New(Config{To: serverOf(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if id := r.Header.Get("X-Id"); id != "" {
+				w.Header().Set("Mcp-Session-Id", id)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			if status, _ := strconv.Atoi(r.Header.Get("X-Status")); status > 0 {
+				w.WriteHeader(status)
+				if status == http.StatusBadRequest {
+					fmt.Fprint(w, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no session"}}`)
+					return
+				}
+			}
+			fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+		})), Guard: guard.Guard{Private: true}})
+		post(p, "old", callOf(1, "t"))
+		c.shows(p)
+		post(p, "old", callOf(1, "t"))
+		got := int64(-1)
+		if d := p.Snapshot(); d.ActiveSessions != nil {
+			got = *d.ActiveSessions
+		}
+		if got != c.want {
+			t.Errorf("%s: %d sessions, want %d", name, got, c.want)
+		}
 	}
 }
 

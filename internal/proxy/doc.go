@@ -1,14 +1,15 @@
-// Package proxy passes MCP traffic between clients and a server unchanged and
-// derives from it the snapshot document that the server itself does not serve.
+// Package proxy passes MCP traffic between clients and a server and derives
+// from it the snapshot document that the server itself does not serve.
 //
 // A [Proxy] is an http.Handler. It answers /debug/snapshot, /metrics and
 // /health itself and hands every other request to its forwarder, which copies
 // it to the server and the response back. For a server on standard input and
 // output, [Proxy.Wrap] starts the server and copies the two streams instead.
 //
-// Traffic is observed, never changed. Each HTTP request has an exchange,
-// a server on stdio has one pipe; both feed the bytes of either direction to a
-// scanner, which finds the few members of JSON-RPC messages that matter
+// Traffic is observed, and changed only where the server names its own address,
+// which would lead clients past the proxy (address.go, endpoint.go). Each HTTP
+// request has an exchange, a server on stdio has one pipe; both feed the bytes of
+// either direction to a scanner, which finds the few members of JSON-RPC messages that matter
 // without decoding or holding the rest. The events of a stream are split by an
 // eventScanner first, and compressed responses are unpacked on the side by an
 // inflater. Each message that is found updates the tracker.

@@ -1,13 +1,9 @@
 package proxy
 
 import (
-	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-
-	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // exchange observes one HTTP request and its response.
@@ -22,6 +18,8 @@ type exchange struct {
 	own        []*operation
 	template   *requestTemplate // with probes of orphaned sessions
 	initialize bool             // the request holds an initialize
+	messages   int              // that the request holds
+	effects    bool             // one of them may change something each time that it is sent
 	status     int
 	stream     bool // the response is an event stream
 
@@ -30,7 +28,8 @@ type exchange struct {
 	events   eventScanner
 	text     bool // response or events can read the response
 	packed   *inflater
-	opaque   bool // the response is compressed in a way that cannot be read
+	opaque   bool   // the response is compressed in a way that cannot be read
+	metadata []byte // of the server as a protected resource, if the response has them
 }
 
 // modern is the first revision of MCP without sessions.
@@ -56,6 +55,9 @@ func (t *tracker) exchange(r *http.Request) (x *exchange) {
 		x.session = t.find(x.key, x.template, now)
 	case r.Method == http.MethodPost:
 		x.session = t.findEndpoint(r.URL.RequestURI(), now)
+	}
+	if x.session != nil && r.Method == http.MethodDelete {
+		x.own = append(x.own, t.beginDelete(x.session, now))
 	}
 	return x
 }
@@ -85,11 +87,27 @@ func (x *exchange) sent(p []byte) {
 
 // asked notes a message of the client.
 func (x *exchange) asked(m *message) {
+	x.messages++
+	x.effects = x.effects || !repeatable[string(m.method)]
 	if op := x.tracker.begin(x.session, m, time.Now()); op != nil {
 		x.own = append(x.own, op)
 		x.initialize = x.initialize || op.method == methodInitialize
 	}
 }
+
+// isIdempotent reports whether sending the request twice has the effect of sending
+// it once, as far as HTTP and MCP define that.
+func (x *exchange) isIdempotent() bool {
+	switch x.method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions, http.MethodPut:
+		return true
+	}
+	return x.messages > 0 && !x.effects
+}
+
+// awaitsEndpoint reports whether the response may be the stream of HTTP+SSE, which
+// begins with its endpoint.
+func (x *exchange) awaitsEndpoint() bool { return x.events.endpoint != nil && x.key == "" }
 
 // head observes the status and header of the response.
 func (x *exchange) head(resp *http.Response) {
@@ -129,7 +147,12 @@ func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 		x.tracker.endSession(x.session, true, now)
 	case x.session != nil && ok && x.method == http.MethodDelete && !isEndpoint(x.session.key):
 		x.tracker.endSession(x.session, false, now)
+	case x.session == nil && x.key != "" && x.status == http.StatusNotFound:
+		x.tracker.keepsSessions(x.place)
 	case x.session == nil && ok && x.key != "" && x.method != http.MethodDelete:
+		if id == x.key {
+			x.tracker.keepsSessions(x.place)
+		}
 		x.session = x.tracker.adopt(x, now)
 	}
 }
@@ -156,6 +179,9 @@ func (x *exchange) read(p []byte) {
 	default:
 		x.response.Write(p)
 	}
+	if x.status == http.StatusOK && isMetadata(x.path) {
+		x.metadata = append(x.metadata, p[:min(len(p), maxMetadata-len(x.metadata))]...)
+	}
 }
 
 // codeServer is the JSON-RPC error with which TypeScript servers report, under
@@ -168,8 +194,13 @@ func (x *exchange) answered(m *message) {
 		return // a request or a notification of its own
 	}
 	x.tracker.answer(x.session, x.own, m, time.Now())
-	if x.session != nil && x.status == http.StatusBadRequest && string(m.code) == codeServer {
+	if x.status != http.StatusBadRequest || string(m.code) != codeServer {
+		return
+	}
+	if x.session != nil {
 		x.tracker.endSession(x.session, true, time.Now())
+	} else if x.key != "" {
+		x.tracker.keepsSessions(x.place)
 	}
 }
 
@@ -180,21 +211,7 @@ func (x *exchange) endpoint(uri []byte) {
 		return
 	}
 	x.session = x.tracker.openEndpoint(endpointURI(string(uri), x.path), time.Now())
-	u, err := url.Parse(string(uri))
-	if err == nil && u.Host != "" && !strings.EqualFold(u.Host, x.host) {
-		x.tracker.leadsPast(u)
-	}
-}
-
-// leadsPast warns that an endpoint event names an absolute address: clients
-// send their messages there, which is past the proxy, unless u is the proxy's.
-func (t *tracker) leadsPast(u *url.URL) {
-	t.mu.Lock()
-	defer t.unlock()
-	if t.astray++; t.astray == 1 {
-		t.warn(fmt.Sprintf("the server's endpoint event names %s: clients send their messages there and not through this proxy, so calls are not seen; let the server send a relative endpoint (such as /messages)",
-			report.Cell(u.Scheme+"://"+u.Host, nameWidth)))
-	}
+	x.tracker.leadsPast(pastEndpoint, string(uri), x.host)
 }
 
 // close ends the exchange. reason is how it ended unless an answer says so.
@@ -202,6 +219,9 @@ func (x *exchange) close(reason outcome) {
 	defer x.tracker.rescue()
 	if x.packed != nil {
 		x.packed.close()
+	}
+	if len(x.metadata) > 0 {
+		x.judgeMetadata()
 	}
 	now := time.Now()
 	if x.stream {
@@ -225,7 +245,7 @@ func (x *exchange) mayContinue(reason outcome) bool {
 	switch {
 	case x.session == nil:
 		return false
-	case x.status == http.StatusAccepted:
+	case x.status == http.StatusAccepted, isEndpoint(x.session.key) && x.status/100 == 2:
 		return true
 	}
 	return x.stream && x.events.numbered && (reason == outcomeOK || reason == outcomeLost)

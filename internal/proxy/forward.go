@@ -87,12 +87,8 @@ func (f *forwarder) outgoing(w http.ResponseWriter, r *http.Request, x *exchange
 	if _, ok := out.Header["User-Agent"]; !ok {
 		out.Header["User-Agent"] = nil // the transport would add its own
 	}
-	if _, ok := out.Header["Idempotency-Key"]; !ok {
-		// Without values it is not sent. It lets the transport repeat a request of which a
-		// reused connection answered no byte, whatever its method, on a new connection.
-		out.Header["Idempotency-Key"] = []string{}
-	}
 	if r.ContentLength == 0 {
+		allowRepeat(out, x)
 		out.Body = http.NoBody
 		return out, nil, nil
 	}
@@ -112,16 +108,33 @@ func (f *forwarder) outgoing(w http.ResponseWriter, r *http.Request, x *exchange
 		return nil, nil, err
 	}
 	body.clearDeadline()
+	allowRepeat(out, x)
 	out.Header.Del("Expect") // reading the body has answered it
 	out.Body = io.NopCloser(bytes.NewReader(whole))
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(whole)), nil }
 	return out, nil, nil
 }
 
+// allowRepeat lets the transport repeat a request that is idempotent. The server may
+// close a connection in the moment in which the next request comes, or after it has
+// begun to carry it out: where a reused connection ends without a byte of an answer,
+// nobody can tell. A proxy must not repeat other requests then (RFC 9110, 9.2.2), and
+// nginx, Envoy and net/http do not; the client gets 502 and decides. GET and requests
+// of which nothing was written are repeated anyway.
+func allowRepeat(out *http.Request, x *exchange) {
+	if _, ok := out.Header["Idempotency-Key"]; !ok && x.isIdempotent() {
+		out.Header["Idempotency-Key"] = []string{} // without values it is not sent, and the transport knows
+	}
+}
+
 // respond passes a response on as it comes.
 func (f *forwarder) respond(w http.ResponseWriter, r *http.Request, resp *http.Response, x *exchange) error {
 	header := w.Header()
 	dropHopHeaders(resp.Header)
+	f.localize(resp, r, x)
+	if x.awaitsEndpoint() {
+		f.localizeEndpoint(resp)
+	}
 	maps.Copy(header, resp.Header)
 	for _, name := range []string{"Content-Type", "Date"} { // net/http would make them up
 		if _, ok := header[name]; !ok {

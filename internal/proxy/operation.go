@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"bytes"
+	"math"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +22,8 @@ type operation struct {
 	session *session // or nil
 	trace   string   // trace id that the client sent
 	parent  *operation
-	held    bool // in the admission queue
+	later   *operation // a request of the session with the same id
+	held    bool       // in the admission queue
 	done    bool
 }
 
@@ -86,14 +89,52 @@ func (t *tracker) begin(s *session, m *message, now time.Time) *operation {
 	return op
 }
 
-// expect notes that op waits for its answer in s. Of two requests with one id
-// the first waits: the second one is refused.
+// beginDelete notes the request to end s, which may hang as any other. It has no id.
+func (t *tracker) beginDelete(s *session, now time.Time) *operation {
+	t.mu.Lock()
+	defer t.unlock()
+	t.lastNumber++
+	op := &operation{number: t.lastNumber, method: http.MethodDelete, start: now, session: s}
+	if len(t.inFlight) < maxInFlight {
+		t.inFlight[op.number] = op
+	}
+	return op
+}
+
+// expect notes that op waits for its answer in s. Requests with one id are answered
+// in the order in which they came.
 func (s *session) expect(op *operation) {
 	if s.requests == nil {
 		s.requests = map[string]*operation{}
 	}
-	if s.requests[op.id] == nil && len(s.requests) < maxInFlight {
+	first := s.requests[op.id]
+	switch {
+	case first == nil && len(s.requests) < maxInFlight:
 		s.requests[op.id] = op
+	case first != nil:
+		for first.later != nil {
+			first = first.later
+		}
+		first.later = op
+	}
+}
+
+// forget notes that op does not wait for its answer in s any more.
+func (s *session) forget(op *operation) {
+	first := s.requests[op.id]
+	switch {
+	case first == nil:
+	case first != op:
+		for first.later != nil && first.later != op {
+			first = first.later
+		}
+		if first.later == op {
+			first.later = op.later
+		}
+	case op.later != nil:
+		s.requests[op.id] = op.later
+	default:
+		delete(s.requests, op.id)
 	}
 }
 
@@ -125,20 +166,42 @@ func (t *tracker) answer(s *session, own []*operation, m *message, now time.Time
 func (t *tracker) settle(s *session, own []*operation, m *message, now time.Time) *operation {
 	t.mu.Lock()
 	defer t.unlock()
-	var answered *operation
-	for _, op := range own {
-		if op.id == string(m.id) && !op.done {
-			answered = op
-			break
-		}
-	}
-	if answered == nil && s != nil {
-		answered = s.requests[string(m.id)]
+	answered := waiting(s, own, string(m.id))
+	if answered == nil {
+		answered = waiting(s, own, otherForm(m.id))
 	}
 	if answered != nil {
 		t.finish(answered, m.outcome(), now)
 	}
 	return answered
+}
+
+// waiting returns the request with an id that waits, or nil.
+func waiting(s *session, own []*operation, id string) *operation {
+	again := false
+	for _, op := range own {
+		if op.id == id && !op.done {
+			return op
+		}
+		again = again || op.id == id
+	}
+	if s == nil || again {
+		return nil
+	}
+	return s.requests[id]
+}
+
+// otherForm returns a number as a string and a string as a number: some servers
+// answer the one with the other, which clients accept.
+func otherForm(id []byte) string {
+	text := strings.Trim(string(id), `"`)
+	if n, err := strconv.ParseFloat(text, 64); err == nil && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+		text = strconv.FormatInt(int64(n), 10)
+	}
+	if len(id) > 0 && id[0] != '"' && text == string(id) {
+		return `"` + text + `"`
+	}
+	return text
 }
 
 // outcome returns how the request that m answers ended.
@@ -186,10 +249,12 @@ func (t *tracker) finish(op *operation, how outcome, now time.Time) {
 	op.done = true
 	delete(t.inFlight, op.number)
 	s := op.session
-	if s != nil && s.requests[op.id] == op {
-		delete(s.requests, op.id)
+	if s != nil {
+		s.forget(op)
 	}
-	t.measure(op, how, now.Sub(op.start))
+	if op.id != "" {
+		t.measure(op, how, now.Sub(op.start))
+	}
 	if !op.isCall() {
 		return
 	}
@@ -234,6 +299,19 @@ var methods = func() map[string]string {
 		"resources/list", "resources/read", "resources/templates/list", "resources/subscribe", "resources/unsubscribe",
 		"subscriptions/listen", "completion/complete", "logging/setLevel", "tasks/get", "tasks/result", "tasks/list", "tasks/cancel"} {
 		quoted[`"`+name+`"`] = name
+	}
+	return quoted
+}()
+
+// repeatable has the JSON strings of methods that may be sent twice: they read, or their
+// effect stays the same. Calls of tools are not among them, nor is initialize, which
+// opens a session each time.
+var repeatable = func() map[string]bool {
+	quoted := map[string]bool{}
+	for _, name := range []string{"server/discover", "ping", "tools/list", "prompts/list", "prompts/get", "resources/list", "resources/read",
+		"resources/templates/list", "resources/subscribe", "resources/unsubscribe", "completion/complete", "logging/setLevel", "tasks/get",
+		"tasks/result", "tasks/list", "notifications/initialized", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed"} {
+		quoted[`"`+name+`"`] = true
 	}
 	return quoted
 }()

@@ -14,24 +14,32 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
 
-// TestReusedConnectionsThatEnd: a request that the server did not answer because it
-// closed the connection of an earlier one is repeated on a new connection, and one on
-// a new connection is not.
+// TestReusedConnectionsThatEnd: an idempotent request that the server did not answer
+// because it closed the connection of an earlier one is repeated on a new connection.
+// One on a new connection is not, nor one that the server may have carried out.
 func TestReusedConnectionsThatEnd(t *testing.T) {
 	t.Parallel()
+	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
 	const answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n" + `{"jsonrpc":"2.0","id":1,"result":{}}`
 	for name, tc := range map[string]struct {
 		answers int // on each connection
 		end     func(net.Conn)
-		method  string
+		body    string // none is DELETE
 		want    int
 	}{
-		"closes":            {1, func(net.Conn) {}, "POST", 200},
-		"resets":            {1, func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }, "POST", 200},
-		"closes one way":    {1, func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite(); _, _ = io.Copy(io.Discard, c) }, "POST", 200},
-		"DELETE":            {1, func(net.Conn) {}, "DELETE", 200},
-		"answers partially": {1, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 2") }, "POST", 502},
-		"never answers":     {0, func(net.Conn) {}, "POST", 502},
+		"closes":            {1, func(net.Conn) {}, list, 200},
+		"resets":            {1, func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }, list, 200},
+		"closes one way":    {1, func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite(); _, _ = io.Copy(io.Discard, c) }, list, 200},
+		"DELETE":            {1, func(net.Conn) {}, "", 200},
+		"batch":             {1, func(net.Conn) {}, "[" + list + "," + `{"method":"notifications/initialized"}` + "]", 200},
+		"answers partially": {1, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 2") }, list, 502},
+		"never answers":     {0, func(net.Conn) {}, list, 502},
+		"call":              {1, func(net.Conn) {}, callOf(1, "t"), 502},
+		"call in a batch":   {1, func(net.Conn) {}, "[" + list + "," + callOf(1, "t") + "]", 502},
+		"initialize":        {1, func(net.Conn) {}, initialize, 502},
+		"unknown method":    {1, func(net.Conn) {}, `{"id":1,"method":"x"}`, 502},
+		"answer":            {1, func(net.Conn) {}, `{"id":1,"result":{}}`, 502},
+		"no JSON":           {1, func(net.Conn) {}, "x", 502},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,12 +64,12 @@ func TestReusedConnectionsThatEnd(t *testing.T) {
 			p := New(Config{To: to, Guard: guard.Guard{Private: true}})
 			status := 200
 			for range 4 {
-				body := callOf(1, "t")
-				if tc.method == "DELETE" {
-					body = ""
+				method := "POST"
+				if tc.body == "" {
+					method = "DELETE"
 				}
 				w := httptest.NewRecorder()
-				p.ServeHTTP(w, httptest.NewRequest(tc.method, "http://localhost/mcp", strings.NewReader(body)))
+				p.ServeHTTP(w, httptest.NewRequest(method, "http://localhost/mcp", strings.NewReader(tc.body)))
 				if w.Code != 200 {
 					status = w.Code
 				}

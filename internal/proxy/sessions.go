@@ -30,7 +30,11 @@ func (t *tracker) close(s *session, now time.Time) {
 		t.sessions.remove(s)
 	}
 	for _, op := range s.requests {
-		t.finish(op, outcomeLost, now)
+		for op != nil {
+			later := op.later
+			t.finish(op, outcomeLost, now)
+			op = later
+		}
 	}
 }
 
@@ -87,9 +91,17 @@ func (t *tracker) opened(id, place string, template *requestTemplate, now time.T
 		t.exceeded(overflowSessionIDs)
 		return
 	}
+	t.sessions.stateful.add(place)
 	if s := t.openSession(id, now); s != nil {
 		s.place, s.template, s.adopted = place, template, false
 	}
+}
+
+// keepsSessions notes that the server at place tells ids of sessions from others.
+func (t *tracker) keepsSessions(place string) {
+	t.mu.Lock()
+	defer t.unlock()
+	t.sessions.stateful.add(place)
 }
 
 // openedNone notes that the server at place answered initialize without a

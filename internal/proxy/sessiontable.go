@@ -44,6 +44,7 @@ type sessionTable struct {
 	endpoints int                 // sessions of HTTP+SSE among them
 	once      boundedSet          // unknown ids with which the server answered a request
 	stateless boundedSet          // places whose server answers initialize without a session id
+	stateful  boundedSet          // places whose server gives session ids, or refuses unknown ones
 	adoptIdle time.Duration       // after which an adopted session is forgotten
 	created   int64
 	closed    int64
@@ -57,14 +58,14 @@ const (
 	maxSessionID    = 1024 // bytes
 	maxPath         = 1024 // bytes
 	maxOnce         = 1000
-	maxStateless    = 64
+	maxPlaces       = 64
 	sessionLifetime = 24 * time.Hour   // of silence
 	adoptedLifetime = 10 * time.Minute // unless Config.Idle says otherwise
 )
 
 func newSessionTable(idle time.Duration) sessionTable {
-	return sessionTable{open: map[string]*session{}, once: newBoundedSet(maxOnce), stateless: newBoundedSet(maxStateless),
-		adoptIdle: cmp.Or(idle, adoptedLifetime)}
+	return sessionTable{open: map[string]*session{}, once: newBoundedSet(maxOnce), stateless: newBoundedSet(maxPlaces),
+		stateful: newBoundedSet(maxPlaces), adoptIdle: cmp.Or(idle, adoptedLifetime)}
 }
 
 // validSessionID reports whether MCP allows id and it is short enough to keep.
@@ -121,19 +122,22 @@ func (t *sessionTable) remove(s *session) {
 }
 
 // mayAdopt reports whether an id that the server answered, and whose initialize
-// was not seen, belongs to a session: it came before, and the server does not
-// answer initialize without a session.
+// was not seen, belongs to a session: it came before, and the server has shown that
+// it has sessions. Others answer whatever id a client makes up.
 func (t *sessionTable) mayAdopt(key, place string) bool {
 	switch {
 	case t.stateless.known[place]:
 		return false
-	case t.once.known[key]:
-		delete(t.once.known, key)
-		return true
-	case !t.once.add(key):
-		clear(t.once.known)
+	case !t.once.known[key]:
+		if !t.once.add(key) {
+			clear(t.once.known)
+		}
+		return false
+	case !t.stateful.known[place]:
+		return false
 	}
-	return false
+	delete(t.once.known, key)
+	return true
 }
 
 // stale returns the sessions to forget: those that have been silent for very

@@ -29,9 +29,9 @@ type tracker struct {
 	calls      int64
 	errors     int64
 	streams    int64
-	astray     int64 // endpoint events that lead past the proxy
-	plain      bool  // there were requests outside of sessions
-	limited    bool  // calls beyond a limit are held back
+	warned     map[string]bool // kinds of warnings about addresses
+	plain      bool            // there were requests outside of sessions
+	limited    bool            // calls beyond a limit are held back
 	orphans    orphanCounts
 	upstream   snapshot.Upstream
 	serverName string
@@ -58,7 +58,7 @@ const (
 func newTracker(cfg *Config) *tracker {
 	t := &tracker{
 		start: time.Now(), meter: newMeter(), sessions: newSessionTable(cfg.Idle), errorTypes: newBoundedSet(maxErrorTypes),
-		tools: map[string]*tool{}, inFlight: map[int64]*operation{}, overflow: map[string]int64{},
+		tools: map[string]*tool{}, inFlight: map[int64]*operation{}, overflow: map[string]int64{}, warned: map[string]bool{},
 		onChange: cfg.OnChange, onWarning: cfg.OnWarning, onServer: cfg.OnServerName,
 	}
 	t.upstream.To = cfg.Name
