@@ -26,6 +26,7 @@ type planFlags struct {
 	protocol      choice
 	end           choice
 	session       string
+	noStream      bool
 	think         string
 
 	tools  []string
@@ -51,14 +52,15 @@ func (f *planFlags) addFlags(cmd *cobra.Command) {
 	fs.BoolVar(&f.choice.Destructive, "destructive", false, "without --tool: also tools that are declared destructive or open to the world")
 	fs.BoolVar(&f.choice.ReadOnly, "read-only", false, "without --tool: only tools that are declared read-only")
 	fs.StringVar(&f.session, "session", "user", "one session per user, per call, or per N calls: user, call, N")
+	fs.BoolVar(&f.noStream, "no-stream", false, "do not open the standalone GET stream of each session, which official clients open")
 	choiceVar(cmd, fs, &f.end, "end", "how a session ends", "delete", "abandon", "keep")
 	choiceVar(cmd, fs, &f.protocol, "protocol", "MCP revision", append([]string{"auto"}, mcp.Revisions...)...)
 	fs.StringArrayVar(&f.fail, "fail", nil, "exit 3 unless this holds: 'p99<500ms', 'errors<1%', 'tool.NAME.p95<2s'; repeatable")
 	group(fs, loadGroup, "plan", "users", "calls", "duration", "rate", "ramp-up", "warmup", "rounds", "delay", "think")
 	group(fs, callGroup, "tool", "args", "destructive", "read-only")
-	group(fs, "Sessions", "session", "end", "protocol")
+	group(fs, "Sessions", "session", "end", "no-stream", "protocol")
 	group(fs, verdictGroup, "fail")
-	foundMaySet(fs, "users", "calls", "duration", "rate", "ramp-up", "warmup", "rounds", "delay", "think", "session", "end", "protocol", "read-only", "fail")
+	foundMaySet(fs, "users", "calls", "duration", "rate", "ramp-up", "warmup", "rounds", "delay", "think", "session", "end", "no-stream", "protocol", "read-only", "fail")
 	paths(fs, "plan")
 }
 
@@ -142,6 +144,9 @@ func (f *planFlags) setSessions(p *plan.Plan, given func(...string) bool) (err e
 	}
 	if given("end") {
 		p.End = plan.End(f.end.value)
+	}
+	if given("no-stream") {
+		p.NoStream = f.noStream
 	}
 	if given("protocol") {
 		p.Protocol = strings.TrimPrefix(f.protocol.value, "auto")

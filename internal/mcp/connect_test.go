@@ -416,7 +416,7 @@ func TestListen(t *testing.T) {
 		}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	done := s.Listen(ctx)
+	done := s.Listen(ctx, nil)
 	if got := waitFor(t.Context(), replies); got != `{"jsonrpc":"2.0","id":"p","result":{}}` {
 		t.Errorf("reply %s", got)
 	}
@@ -433,7 +433,7 @@ func TestListen(t *testing.T) {
 		}
 	}
 	without, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { w.WriteHeader(http.StatusMethodNotAllowed) })
-	if err := <-without.Listen(t.Context()); !errors.Is(err, ErrNoStream) {
+	if err := <-without.Listen(t.Context(), nil); !errors.Is(err, ErrNoStream) {
 		t.Errorf("405: %v", err)
 	}
 }

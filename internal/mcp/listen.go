@@ -3,8 +3,8 @@ package mcp
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -14,21 +14,24 @@ import (
 // session has none: of the modern revision, over HTTP+SSE and standard streams.
 var ErrNoStream = errors.New("the server offers no standalone event stream")
 
-// Listen opens the standalone event stream of the session, as the official clients do
-// after initialize, and reads it in the background until ctx ends. Requests of the
-// server on it are answered. The channel gives the outcome once: nil where the stream
-// or ctx ended, ErrNoStream, or why it could not be opened.
-func (s *Session) Listen(ctx context.Context) <-chan error {
+// Listen opens the standalone event stream of the session in the background, as the
+// official clients do after initialize, and again whenever it ends, until ctx ends or
+// the server refuses it. Requests of the server on it are answered. held, which may be
+// nil, is called once if the server has not refused the stream: when it accepts it, or
+// when ctx ends before the server has answered. The channel gives the outcome once: nil
+// where ctx ended, ErrNoStream, or why the stream is not open any more.
+func (s *Session) Listen(ctx context.Context, held func()) <-chan error {
 	done := make(chan error, 1)
 	h, ok := s.wire.(*streamable)
 	if !ok || !s.era.Sessions() {
 		done <- ErrNoStream
 		return done
 	}
-	h = h.beside()
+	l := &listener{streamable: h.beside(), held: held}
 	go func() {
-		err := h.listen(ctx)
+		err := l.run(ctx)
 		if ctx.Err() != nil {
+			l.hold()
 			err = nil
 		}
 		done <- err
@@ -36,35 +39,90 @@ func (s *Session) Listen(ctx context.Context) <-chan error {
 	return done
 }
 
-func (h *streamable) listen(ctx context.Context) (err error) {
-	defer report.Rescue(&err)
-	resp, err := h.send(ctx, headerKey{verb: http.MethodGet}, http.Header{"Accept": {"text/event-stream"}}, nil)
-	if err != nil {
-		return err
+// listener keeps the standalone stream of a session open.
+type listener struct {
+	*streamable
+	held   func() // or nil
+	at     position
+	failed int // attempts to open the stream again since it was open
+}
+
+// mostReopened is how often the official clients try in vain to open the stream again.
+const mostReopened = 2
+
+// hold notes that the server has not refused the stream.
+func (l *listener) hold() {
+	if l.held != nil {
+		l.held()
+		l.held = nil
 	}
-	defer resp.Body.Close() //nolint:errcheck // it ends with ctx
-	if resp.StatusCode == http.StatusMethodNotAllowed {
-		return ErrNoStream
-	}
-	if resp.StatusCode/100 != 2 {
-		return h.refusal(resp)
-	}
-	events := sse.NewReader(resp.Body, h.ep.maxMessage())
-	for {
-		e, err := events.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
+}
+
+func (l *listener) run(ctx context.Context) error {
+	for first := true; ; first = false {
+		open, err := l.listen(ctx)
+		switch {
+		case open:
+			l.failed = 0
+		case first, errors.Is(err, ErrNoStream), l.failed+1 >= mostReopened:
+			return err
+		default:
+			l.failed++
 		}
-		if err != nil {
+		if err := sleep(ctx, l.at.pauseBefore(l.failed)); err != nil {
 			return err
 		}
-		if !e.IsMessage() {
-			continue
+	}
+}
+
+// listen opens the stream and reads it to its end. It reports whether it was open.
+func (l *listener) listen(ctx context.Context) (open bool, err error) {
+	defer report.Rescue(&err)
+	header := http.Header{"Accept": {"text/event-stream"}}
+	if l.at.id != "" {
+		header.Set("Last-Event-Id", l.at.id)
+	}
+	resp, err := l.send(ctx, headerKey{verb: http.MethodGet}, header, nil)
+	if err != nil {
+		return false, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it ends with ctx
+	switch {
+	case resp.StatusCode == http.StatusMethodNotAllowed:
+		return false, ErrNoStream
+	case resp.StatusCode/100 != 2:
+		return false, l.refusal(resp)
+	case !isStream(resp.Header):
+		return false, malformed("GET is answered with the Content-Type %.40q instead of an event stream", contentType(resp.Header))
+	}
+	l.hold()
+	events := sse.NewReader(resp.Body, l.ep.maxMessage())
+	for {
+		e, err := events.Next()
+		if err != nil {
+			return true, err
 		}
-		if m, _, err := parseMessage(e.Data); err == nil && m.isRequest() {
-			if err := h.answer(ctx, m); err != nil {
-				return err
-			}
+		if e.ID != "" {
+			l.at.id = e.ID
+		}
+		l.at.retry = max(l.at.retry, e.Retry)
+		if e.IsMessage() {
+			l.answerRequest(ctx, e.Data)
 		}
 	}
+}
+
+// replyTime bounds the answer to a request of the server, so that the stream is read on.
+const replyTime = 10 * time.Second
+
+// answerRequest answers a message on the stream, if it is a request. The stream goes on
+// if the server does not want the answer.
+func (l *listener) answerRequest(ctx context.Context, data []byte) {
+	m, _, err := parseMessage(data)
+	if err != nil || !m.isRequest() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, replyTime)
+	defer cancel()
+	_ = l.answer(ctx, m)
 }

@@ -65,12 +65,8 @@ func (r *run) listen(ctx context.Context, s *mcp.Session) context.CancelFunc {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	done := s.Listen(ctx)
-	r.streams.Go(func() {
-		if <-done == nil {
-			r.collect.update(func(c *collector) { c.sessions.Streams++ })
-		}
-	})
+	done := s.Listen(ctx, func() { r.collect.update(func(c *collector) { c.sessions.Streams++ }) })
+	r.streams.Go(func() { _ = <-done }) // the calls show whether the server works
 	return cancel
 }
 

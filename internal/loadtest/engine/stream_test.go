@@ -15,6 +15,7 @@ import (
 // that comes after it.
 type oneAtATime struct {
 	turn chan struct{} // of one; a mutex would stop virtual time
+	late bool          // the stream has no header before its first event
 	scripted
 }
 
@@ -23,8 +24,10 @@ func (s *oneAtATime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { <-s.turn }()
 	if r.Method == http.MethodGet {
 		w.Header().Set("Content-Type", "text/event-stream")
-		w.WriteHeader(http.StatusOK)
-		_ = http.NewResponseController(w).Flush()
+		if !s.late {
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+		}
 		<-r.Context().Done()
 		return
 	}
@@ -35,11 +38,11 @@ func (s *oneAtATime) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // meet; a plan can turn it off.
 func TestStandaloneStream(t *testing.T) {
 	for _, c := range []struct {
-		noStream bool
-		want     result.ErrorKind
-	}{{false, result.ErrTimeout}, {true, ""}} {
+		noStream, late bool
+		want           result.ErrorKind
+	}{{false, false, result.ErrTimeout}, {false, true, result.ErrTimeout}, {true, false, ""}} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &oneAtATime{turn: make(chan struct{}, 1), scripted: scripted{call: func(w http.ResponseWriter, _ *http.Request, _ int64, id string) {
+			s := &oneAtATime{turn: make(chan struct{}, 1), late: c.late, scripted: scripted{call: func(w http.ResponseWriter, _ *http.Request, _ int64, id string) {
 				time.Sleep(10 * time.Millisecond)
 				good(w, id)
 			}}}

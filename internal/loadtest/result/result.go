@@ -158,7 +158,7 @@ type Sessions struct {
 	Closed    int64        `json:"closed"`            // ended with DELETE or an equivalent
 	Abandoned int64        `json:"abandoned"`         // left without DELETE, as planned
 	Lost      int64        `json:"lost"`              // forgotten by the server
-	Streams   int64        `json:"streams,omitempty"` // standalone GET streams that the server accepted
+	Streams   int64        `json:"streams,omitempty"` // standalone GET streams that the server did not refuse
 	EndFailed int64        `json:"endFailed"`         // DELETE got an error or no answer
 	Errors    []ErrorCount `json:"errors,omitempty"`  // why sessions could not be opened
 }

@@ -103,7 +103,7 @@ func (r *Result) Conclude() {
 	}
 	if n := r.ErrorsOf(ErrTimeout); n > 0 && r.Sessions.Streams > 0 && 2*n >= r.Calls {
 		r.Warnings = append(r.Warnings, "most calls timed out while the standalone GET stream of their session was open, as official clients have it: "+
-			"does the server handle one request at a time? \"stream: false\" in a plan runs without it")
+			"does the server handle one request at a time? --no-stream, or \"stream: false\" in a plan, runs without it")
 	}
 	if r.Succeeded == 0 {
 		r.Verdict = VerdictFailed
