@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/term"
 
@@ -31,6 +32,8 @@ type app struct {
 	foundURL bool            // --url comes from an auto-discovered config file
 
 	secrets client.Secrets // redacted in all output
+
+	stdinRead atomic.Bool // "-" was opened
 }
 
 // sealedApp returns an app that ignores the environment and config files.

@@ -55,10 +55,15 @@ func (a *app) announceTo(path, url string) error {
 	})
 }
 
+var errStdinTwice = usagef("standard input can be read once, and - is given twice")
+
 // openInput opens a file to read, "-" being standard input, and returns its name for
 // messages. On a terminal it shows how far a file has been read, after a second.
 func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
 	if path == "-" {
+		if a.stdinRead.Swap(true) {
+			return nil, "standard input", errStdinTwice
+		}
 		return io.NopCloser(report.Interruptible(a.ctx, a.stdin)), "standard input", nil
 	}
 	in, err = report.Open(a.ctx, path)

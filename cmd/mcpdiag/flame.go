@@ -26,6 +26,7 @@ type flamer struct {
 	flameFlags
 	running runningFlags
 	chosen  string // the flag that names a running process
+	empty   bool   // standard input is, and would have been the input
 
 	onlyFindings bool // and no picture
 	duration     time.Duration
@@ -181,19 +182,25 @@ func (f *flamer) input(args []string) (*flame.Profile, error) {
 	return f.read(args)
 }
 
-// defaultInput is standard input if that is a pipe or a file with content, else the
-// trace that poll writes.
+// silentStdin is how long standard input may be silent without a word.
+const silentStdin = 2 * time.Second
+
+// defaultInput is standard input if that is a pipe, a socket or a file with content,
+// else the trace that poll writes.
 func (f *flamer) defaultInput() string {
 	in, ok := f.a.stdin.(*os.File)
 	if !ok {
 		return defaultTrace
 	}
 	info, err := in.Stat()
-	if err != nil || info.Mode()&os.ModeNamedPipe == 0 && !info.Mode().IsRegular() {
+	if err != nil || info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 && !info.Mode().IsRegular() {
 		return defaultTrace
 	}
+	slow := time.AfterFunc(silentStdin, func() { f.a.note("waiting for a profile or trace on standard input; a file can be named instead") })
+	defer slow.Stop()
 	content := bufio.NewReader(report.Interruptible(f.a.ctx, in))
 	if _, err := content.Peek(1); err != nil {
+		f.empty = f.a.ctx.Err() == nil
 		return defaultTrace
 	}
 	f.a.stdin = content
@@ -264,12 +271,18 @@ func few(names []string) string {
 func (f *flamer) readFile(c *flame.Collector, file string) error {
 	in, name, err := f.a.openInput(file)
 	if errors.Is(err, os.ErrNotExist) && file == defaultTrace {
+		if f.empty {
+			err = fmt.Errorf("standard input is empty, and %w", err)
+		}
 		return fmt.Errorf(`%w; "mcpdiag poll" writes it`, err)
 	}
 	if err != nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // only read
+	if f.empty {
+		f.a.note("standard input is empty: reading %s", name)
+	}
 	return c.Read(in, name)
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,6 +80,9 @@ func (h *heaper) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	res, err := take(cmd.Context(), h.keep.keeper(h.a))
+	if _, full := errors.AsType[*graph.MemoryError](err); full {
+		return fmt.Errorf("%w; allow more with --max-memory", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -252,6 +252,9 @@ func (l *logReader) sources(args []string) ([]*input.Source, error) {
 			return nil, usagef("no logs of Claude Desktop, Claude Code, VS Code or Cursor here; name a file, a folder or -")
 		}
 	}
+	if i := slices.Index(args, "-"); i >= 0 && slices.Contains(args[i+1:], "-") {
+		return nil, errStdinTwice
+	}
 	return input.Find(args, l.a.stdin)
 }
 

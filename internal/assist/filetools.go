@@ -11,6 +11,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/flame"
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
 	"github.com/mcpdiag/mcpdiag/internal/heap"
+	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 	"github.com/mcpdiag/mcpdiag/internal/logs"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
@@ -221,5 +222,9 @@ func (s *Server) heapDiff(ctx context.Context, _ *job, in heapArgs) (*heap.Resul
 		}
 		sources = append(sources, heap.Source{Name: name, Open: func() (io.ReadCloser, error) { return s.files.open(ctx, name, maxHeap) }})
 	}
-	return heap.Run(sources, heap.Options{Operations: in.Operations, Memory: heapMemory})
+	res, err := heap.Run(sources, heap.Options{Operations: in.Operations, Memory: heapMemory})
+	if _, full := errors.AsType[*graph.MemoryError](err); full {
+		return nil, fmt.Errorf("%w, the limit of this tool; on the command line, mcpdiag heap --max-memory sets another one", err)
+	}
+	return res, err
 }

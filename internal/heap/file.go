@@ -155,8 +155,11 @@ func load(src Source, whole bool, o *Options) (*side, error) {
 	default:
 		return s, s.readProfile(in)
 	}
+	if _, full := errors.AsType[*graph.MemoryError](err); err != nil && !full {
+		err = read.Again(err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s (%s): %w", src.Name, in.Format, read.Again(err))
+		return nil, fmt.Errorf("reading %s (%s): %w", src.Name, in.Format, err)
 	}
 	s.Objects, s.Bytes = s.summary.Total.Count, s.summary.Total.Bytes
 	return s, nil

@@ -143,7 +143,7 @@ func TestNotComparable(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := heap.Run(pair[1:], heap.Options{Memory: 1000}); err == nil || !strings.Contains(err.Error(), "of memory") {
+	if _, err := heap.Run(pair[1:], heap.Options{Memory: 1000}); err == nil || !strings.HasSuffix(err.Error(), "of memory") {
 		t.Errorf("with too little memory: %v", err)
 	}
 }

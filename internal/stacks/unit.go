@@ -52,6 +52,9 @@ func (u Unit) Format(v float64) string {
 	case Millis:
 		return report.Millis(v)
 	case Bytes:
+		if v == 0 {
+			return "0 B" // zero megabytes read as a rounded figure
+		}
 		return report.MB(v / (1 << 20))
 	case Samples:
 		return Plural(v, "sample")

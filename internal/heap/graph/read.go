@@ -205,9 +205,16 @@ func (r *reader) node(record []uint64) error {
 // fits compares the memory with the limit.
 func (r *reader) fits() error {
 	if used := nodeBytes*int64(len(r.g.kinds)) + edgeBytes*int64(len(r.g.targets)) + int64(len(r.g.text)) + 4*int64(len(r.g.ends)) + 8*int64(len(r.needed)); used > r.limit {
-		return fmt.Errorf("its objects need more than %s of memory; allow more with --max-memory", report.MB(float64(r.limit)/(1<<20)))
+		return &MemoryError{r.limit}
 	}
 	return nil
+}
+
+// MemoryError says that a snapshot needs more memory than the limit.
+type MemoryError struct{ Limit int64 }
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("its objects need more than %s of memory", report.MB(float64(e.Limit)/(1<<20)))
 }
 
 // edge adds an edge.
