@@ -142,9 +142,7 @@ func isReference(value string) bool {
 // SecretName reports whether a flag, variable, header or member of that name
 // looks as if it held a secret: DB_PASSWORD, --api-token, X-Api-Key, clientSecret.
 func SecretName(name string) bool {
-	words := strings.FieldsFunc(strings.ToLower(wordEnd.ReplaceAllString(name, "$1-$2")), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
+	words := nameWords(name)
 	if strings.EqualFold(name, "mcp-session-id") {
 		return true
 	}
@@ -152,6 +150,13 @@ func SecretName(name string) bool {
 		return false
 	}
 	return slices.ContainsFunc(words, secretWord) || hasSecretEnding(strings.Join(words, ""))
+}
+
+// nameWords returns the words of a name in lower case.
+func nameWords(name string) []string {
+	return strings.FieldsFunc(strings.ToLower(wordEnd.ReplaceAllString(name, "$1-$2")), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 }
 
 // secretWord reports whether a word of a name says that the value is a secret. Some

@@ -16,8 +16,10 @@ var (
 	switchFlag = regexp.MustCompile(`^--?(?:no|enable|disable|allow|skip|require|with|without|use)-`)
 	// A flag whose value is a script: sh -c, bash -lc, cmd /c, powershell -Command.
 	scriptFlag = regexp.MustCompile(`^(?:-[a-z]*c|/[cC]|(?i:-command))$`)
-	// An argument that is one assignment as a whole: NAME=VALUE, --name=VALUE, Name: value.
-	assigned = regexp.MustCompile(`(?s)^(-{0,2}[A-Za-z_][\w.-]*)(\+?=|:=|:[ \t]*)(.+)$`)
+	// An argument that is one assignment as a whole: NAME=VALUE, --name=VALUE, /name:VALUE, Name: value.
+	assigned = regexp.MustCompile(`(?s)^((?:-{0,2}|/)[A-Za-z_][\w.-]*)(\+?=|:=|:[ \t]*)(.+)$`)
+	// A flag as programs of Windows have them, and not a path.
+	slashFlag = regexp.MustCompile(`^/[A-Za-z][\w-]*$`)
 	// An assignment or a flag in a script, with a word as shells read it.
 	scripted = regexp.MustCompile(`(--?[A-Za-z][\w.-]*(?:=| +)|[A-Za-z_]\w*\+?=)((?:\\.|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"';&|()\\-])(?:\\.|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"';&|()\\])*)`)
 	// NAME:PASSWORD@HOST without a scheme, as drivers of databases take it.
@@ -31,9 +33,12 @@ var (
 // addresses, and tokens of a known shape.
 func RedactArgs(args []string) []string {
 	out := make([]string, len(args))
+	var programs programFlags
 	before := ""
 	for i, arg := range args {
-		out[i] = redactArg(before, arg)
+		if out[i] = programs.redact(before, arg); out[i] == arg {
+			out[i] = redactArg(before, arg)
+		}
 		before = arg
 	}
 	return out
@@ -41,7 +46,7 @@ func RedactArgs(args []string) []string {
 
 // redactArg redacts an argument that follows before.
 func redactArg(before, arg string) string {
-	if takesSecret(before) && !isFlag(arg) && (passwordName.MatchString(before) || !isKeyFile(arg)) {
+	if takesSecret(before, arg) && !isFlag(arg) && (passwordName.MatchString(before) || !isKeyFile(arg)) {
 		return redacted
 	}
 	if scriptFlag.MatchString(before) {
@@ -60,9 +65,12 @@ func redactArg(before, arg string) string {
 	return arg
 }
 
-// takesSecret reports whether the argument after arg is a secret.
-func takesSecret(arg string) bool {
-	return strings.HasPrefix(arg, "-") && !strings.ContainsAny(arg, "=: ") && !switchFlag.MatchString(arg) && SecretName(arg)
+// takesSecret reports whether value, the argument after flag, is a secret.
+func takesSecret(flag, value string) bool {
+	if !strings.HasPrefix(flag, "-") && !slashFlag.MatchString(flag) {
+		return false
+	}
+	return !strings.ContainsAny(flag, "=: ") && !switchFlag.MatchString(flag) && isSecretArg(flag, value)
 }
 
 // isFlag reports whether arg is the next flag rather than the value of the one
@@ -78,7 +86,7 @@ func redactAssigned(arg string) (string, bool) {
 	switch {
 	case m == nil:
 		return "", false
-	case !SecretName(m[1]):
+	case !isSecretArg(m[1], m[3]):
 		rest, ok := redactAssigned(m[3])
 		return m[1] + m[2] + rest, ok
 	case isPlain(m[1], m[3]) && !isNumericSecret(m[1], m[3]):
@@ -96,11 +104,21 @@ func isNumericSecret(name, v string) bool {
 
 // redactScript blanks the values of secret names in the text of a script.
 func redactScript(text string) string {
-	return replaceSubmatches(scripted, text, func(name, v string) string {
-		if name = strings.TrimRight(name, "+= "); SecretName(name) && !isPlain(name, v) {
+	text = replaceSubmatches(scripted, text, func(name, v string) string {
+		if name = strings.TrimRight(name, "+= "); isSecretArg(name, v) && !isPlain(name, v) {
 			return redacted
 		}
 		return v
+	})
+	var programs programFlags
+	before := ""
+	return scriptWord.ReplaceAllStringFunc(text, func(word string) string {
+		out := programs.redact(before, word)
+		if slashFlag.MatchString(before) && takesSecret(before, word) && !isFlag(word) {
+			out = redacted
+		}
+		before = word
+		return out
 	})
 }
 
