@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"time"
 )
 
 // forwarder passes requests to one server and its responses back.
@@ -55,6 +54,9 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, x *exchange)
 	}
 	defer leave()
 	resp, err := f.transport.RoundTrip(out)
+	if body.isCut() {
+		w.Header().Set("Connection", "close")
+	}
 	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
 		err = errors.Join(errSwitches, resp.Body.Close())
 	}
@@ -92,7 +94,7 @@ func (f *forwarder) outgoing(w http.ResponseWriter, r *http.Request, x *exchange
 		out.Body = http.NoBody
 		return out, nil, nil
 	}
-	body = &uploadBody{ReadCloser: r.Body, observe: x.sent, control: http.NewResponseController(w), start: time.Now()}
+	body = &uploadBody{ReadCloser: r.Body, observe: x.sent, control: http.NewResponseController(w)}
 	limit := int64(smallBody)
 	if f.admission.places != nil {
 		limit = heldBody

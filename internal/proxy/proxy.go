@@ -62,6 +62,7 @@ func New(cfg Config) *Proxy {
 
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	limitBody(w, r)
 	if reason := p.cfg.Guard.Refusal(r); reason != "" {
 		http.Error(w, reason, http.StatusForbidden)
 		return
@@ -125,7 +126,7 @@ func (p *Proxy) Snapshot() *Document {
 }
 
 // Timeouts for the connections of clients. The body of a request has a rule of
-// its own, see uploadDeadline; responses may take as long as they take.
+// its own, see uploadBody; responses may take as long as they take.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 75 * time.Second // as in nginx; the session outlives its connection

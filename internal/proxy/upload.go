@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// A request body may take uploadPatience, and a second more for each
-// uploadRate bytes received: slow but steady uploads pass, and an upload that
-// stalls gives up its connection.
+// The proxy waits for a part of a request body for uploadPatience at most, and for all of
+// them together for that and a second more for each uploadRate bytes received: slow but
+// steady uploads pass, and an upload that stalls, at any time, gives up its connection.
+// Time in which the server does not take the body is not counted.
 const (
 	uploadPatience = 60 * time.Second
 	uploadRate     = 100
@@ -23,34 +24,50 @@ type uploadBody struct {
 	io.ReadCloser
 	observe func([]byte)
 	control *http.ResponseController
-	start   time.Time
+	waited  time.Duration
 	read    int64
+	ended   atomic.Bool
 	failed  atomic.Pointer[error]
 }
 
 // Read implements io.Reader.
 func (b *uploadBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(uploadDeadline(b.start, b.read)) // recorders in tests do not support it
+	begun := time.Now()
+	_ = b.control.SetReadDeadline(begun.Add(uploadTime(b.waited, b.read))) // recorders in tests do not support it
 	n, err := b.ReadCloser.Read(p)
+	b.waited += time.Since(begun)
 	b.read += int64(n)
 	b.observe(p[:n])
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		b.ended.Store(true)
 		b.clearDeadline()
-		if !errors.Is(err, io.EOF) {
-			b.failed.Store(&err)
-		}
+	case err != nil:
+		b.failed.Store(&err) // the deadline stays: net/http reads on before it closes the connection
 	}
 	return n, err
 }
 
-// uploadDeadline returns when a body that began at start and has brought read
-// bytes must have brought more.
-func uploadDeadline(start time.Time, read int64) time.Time {
-	return start.Add(uploadPatience + time.Duration(read)*(time.Second/uploadRate))
+// uploadTime returns how long the proxy waits for the next part of a body that has brought
+// read bytes, for which it has waited already.
+func uploadTime(waited time.Duration, read int64) time.Duration {
+	return min(uploadPatience, uploadPatience+time.Duration(read)*(time.Second/uploadRate)-waited)
+}
+
+// limitBody ends reading the body of r after uploadPatience, unless an uploadBody takes
+// over: net/http reads the rest of a body that nobody wants before it answers.
+func limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadPatience)) // recorders in tests do not support it
+	}
 }
 
 // clearDeadline lets the connection be silent while the response lasts.
 func (b *uploadBody) clearDeadline() { _ = b.control.SetReadDeadline(time.Time{}) }
+
+// isCut reports whether the response comes before the end of the body: what is left of the
+// body must not be taken for the next request.
+func (b *uploadBody) isCut() bool { return b != nil && !b.ended.Load() }
 
 // failure returns the error with which reading the body ended, or nil.
 func (b *uploadBody) failure() error {

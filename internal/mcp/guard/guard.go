@@ -3,12 +3,15 @@
 package guard
 
 import (
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Guard refuses requests that a web page could make a browser send: those for a
@@ -33,15 +36,46 @@ func (g *Guard) Refusal(r *http.Request) string {
 	return ""
 }
 
-// Protect returns next behind the guard.
+// bodyTime is how long the body of a request may take.
+const bodyTime = 60 * time.Second
+
+// Protect returns next behind the guard. Bodies that take longer than bodyTime end.
 func (g *Guard) Protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			r = limitBody(w, r)
+		}
 		if why := g.Refusal(r); why != "" {
 			http.Error(w, why, http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// limitBody returns r with a body that ends after bodyTime. What the handler does not read,
+// net/http reads.
+func limitBody(w http.ResponseWriter, r *http.Request) *http.Request {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // recorders in tests do not support it
+	r = r.WithContext(r.Context())
+	r.Body = timedBody{r.Body, control}
+	return r
+}
+
+// timedBody is a body with a deadline, which ends with it: the response may take longer.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+// Read implements io.Reader.
+func (b timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // host reports whether requests for this host are answered. A page can point its
