@@ -24,7 +24,8 @@ func (s childStatus) Error() string {
 }
 
 // wrap runs the proxy around a server on standard input and output. The three streams
-// are the server's; when it has ended, its last error is said once more on standard
+// are the server's, but that our own token, which it inherits, is blanked on standard
+// error; when it has ended, its last error is said once more on standard
 // error, with the remedy if the fault is known.
 func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	if f.cfg.MaxInFlight > 0 {
@@ -53,13 +54,13 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 		if err != nil || !last.Failed {
 			return ""
 		}
-		return report.Cell(last.Line, lastErrorWidth)
+		return report.Cell(f.a.secrets.Redact(last.Line), lastErrorWidth)
 	}
 	p := proxy.New(f.cfg)
 	process.IgnoreBrokenPipes()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, process.Forwarded()...)
-	wrapped, err := p.Wrap(process.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: bare(f.a.stderr)})
+	wrapped, err := p.Wrap(process.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: f.a.guard(bare(f.a.stderr))})
 	if err != nil {
 		unregister()
 		return err

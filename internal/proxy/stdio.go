@@ -82,10 +82,13 @@ func (w *Wrapped) endWithClient() {
 	w.child.Stop()
 }
 
-// pass copies the server's output to the client. When the client stops reading, the
-// server's pipe closes, as it would without the proxy.
+// pass copies the server's output to the client, and flushes what a guard holds back.
+// When the client stops reading, the server's pipe closes, as it would without the proxy.
 func pass(to io.Writer, from *os.File, observe func([]byte)) {
 	_, _ = io.Copy(to, tap{from, observe})
+	if guard, ok := to.(interface{ Flush() error }); ok {
+		_ = guard.Flush() // the client has stopped reading
+	}
 	_ = from.Close()
 }
 
