@@ -38,7 +38,7 @@ func (d *examiner) checkServers() error {
 		return usagef("--servers names the servers; leave the command and --replay out")
 	case d.save != "", d.baseline != "", d.deep, d.slowTool != "", d.burst > 0, len(d.also) > 0:
 		return usagef("--save, --baseline, --deep, --slow-tool, --burst and --also are for one server")
-	case len(d.conn.headers) > 0, d.conn.tokenFile != "", d.conn.tokenCmd != "":
+	case len(d.conn.headers) > 0, d.conn.tokenFile != "", d.conn.tokenCmd != "", d.conn.tls.Cert != "":
 		return usagef("the servers of a file get the credentials that the file has, and no others")
 	}
 	return nil

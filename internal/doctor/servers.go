@@ -149,6 +149,7 @@ func (p placeholders) server(name string, e hostEntry) Server {
 	s := Server{Name: report.Cell(name, 60), Header: http.Header{}}
 	var missing []string
 	fill := func(text string) string { return p.fill(text, &missing) }
+	send := func(text string) string { return p.withoutOurs().fill(text, &missing) }
 	if e.Command != "" {
 		s.Command = []string{fill(e.Command)}
 		for _, arg := range e.Args {
@@ -165,9 +166,9 @@ func (p placeholders) server(name string, e hostEntry) Server {
 		s.Env = append(s.Env, key+"="+fill(fmt.Sprint(e.Env[key])))
 	}
 	for key, value := range e.Headers {
-		s.Header.Set(key, fill(value))
+		s.Header.Set(key, send(value))
 	}
-	s.URL = fill(e.URL + e.Other)
+	s.URL = send(e.URL + e.Other)
 	switch {
 	case e.Disabled:
 		s.Problem = "it is disabled"
@@ -177,6 +178,19 @@ func (p placeholders) server(name string, e hostEntry) Server {
 		s.Problem = "it has neither a command nor a url"
 	}
 	return s
+}
+
+// withoutOurs returns p without our own variables: MCPDIAG_TOKEN goes to addresses that the
+// user named, and to none that a file names.
+func (p placeholders) withoutOurs() placeholders {
+	getenv := p.getenv
+	p.getenv = func(name string) string {
+		if strings.HasPrefix(strings.ToUpper(name), "MCPDIAG_") {
+			return ""
+		}
+		return getenv(name)
+	}
+	return p
 }
 
 var placeholder = regexp.MustCompile(`\$\{([A-Za-z]+:)?([A-Za-z_][A-Za-z0-9_-]*)(:-[^}]*)?\}`)

@@ -15,7 +15,7 @@ import (
 // TestReadServers reads the files of each host.
 func TestReadServers(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"KEY": "sesame"}
+	env := map[string]string{"KEY": "sesame", "MCPDIAG_TOKEN": "s3cret", "mcpdiag_token": "s3cret"}
 	for name, tc := range map[string]struct{ file, want string }{
 		"Claude Desktop": {`{"mcpServers":{"a":{"command":"npx","args":["-y","x"],"env":{"K":"v","N":1}}}}`, `a [npx -y x] [K=v N=1] "" map[] ""`},
 		"VS Code": {"{\n// comment, \"with\" quotes\n\"servers\": {\"a\": {\"type\":\"http\", \"url\": \"https://a/mcp\", /* one\nmore */ \"headers\": {\"X-Key\": \"${env:KEY}\"},},},\n}",
@@ -27,6 +27,9 @@ func TestReadServers(t *testing.T) {
 			`a (shop) [x] [] "" map[] ""`},
 		"Claude Code, default":  {`{"mcpServers":{"a":{"url":"${HOST:-http://localhost:1}/mcp","headers":{"Authorization":"Bearer ${KEY}"}}}}`, `a [] [] "http://localhost:1/mcp" map[Authorization:[Bearer sesame]] ""`},
 		"Cursor, no variable":   {`{"mcpServers":{"a":{"url":"https://a/${env:NONE}"}}}`, `a [] [] "https://a/${env:NONE}" map[] "its host asks for ${env:NONE}"`},
+		"our token in a url":    {`{"mcpServers":{"a":{"url":"https://a/${env:MCPDIAG_TOKEN}"}}}`, `a [] [] "https://a/${env:MCPDIAG_TOKEN}" map[] "its host asks for ${env:MCPDIAG_TOKEN}"`},
+		"our token in a header": {`{"mcpServers":{"a":{"url":"https://a/","headers":{"A":"${mcpdiag_token}"}}}}`, `a [] [] "https://a/" map[A:[${mcpdiag_token}]] "its host asks for ${mcpdiag_token}"`},
+		"our token, a command":  {`{"mcpServers":{"a":{"command":"x","env":{"MCPDIAG_TOKEN":"${MCPDIAG_TOKEN}"}}}}`, `a [x] [MCPDIAG_TOKEN=s3cret] "" map[] ""`},
 		"disabled":              {`{"mcpServers":{"a":{"command":"x","disabled":true}}}`, `a [x] [] "" map[] "it is disabled"`},
 		"neither":               {`{"mcpServers":{"a":{}}}`, `a [] [] "" map[] "it has neither a command nor a url"`},
 		"folder":                {`{"mcpServers":{"a":{"command":"x","cwd":"/d"}}}`, `a [sh -c cd "$0" && exec "$@" /d x] [] "" map[] ""`},
