@@ -166,6 +166,18 @@ func (c *connection) bearer(header http.Header) (*client.Bearer, error) {
 	return bearer, nil
 }
 
+// maxPEM is the size of the largest file of --cacert, --cert and --key.
+const maxPEM = 8 << 20
+
+// trust returns the settings of TLS, whose files are read as those of other flags are.
+func (a *app) trust(tls client.Config) client.Config {
+	tls.Read = func(path string) ([]byte, error) {
+		data, _, err := a.readInput(path, maxPEM)
+		return data, err
+	}
+	return tls
+}
+
 func (a *app) warnInsecure(tls *client.Config) {
 	if tls.Insecure {
 		a.warn("--insecure: certificates are not checked, anyone on the way can read and change what is sent")
@@ -175,7 +187,7 @@ func (a *app) warnInsecure(tls *client.Config) {
 // transport returns the configuration of a client that has no headers to send.
 func (c *connection) transport(a *app) client.Config {
 	a.warnInsecure(&c.tls)
-	cfg := c.tls
+	cfg := a.trust(c.tls)
 	cfg.Timeout, cfg.MaxBody, cfg.Secrets, cfg.Agent = c.timeout, c.maxBody, a.secrets, "mcpdiag/"+version()
 	if a.verbose {
 		cfg.Log = func(line string) { a.debug("%s", line) }
@@ -212,6 +224,9 @@ func (c *connection) header(a *app) (header http.Header, fromFiles []string, err
 		header.Add(name, value)
 	}
 	token := strings.TrimSpace(a.getenv("MCPDIAG_TOKEN"))
+	if token != "" {
+		fromFiles = append(fromFiles, token) // children inherit it, though another one may be sent
+	}
 	if c.tokenFile != "" {
 		if token, err = secretFile(a, c.tokenFile); err != nil {
 			return nil, nil, fmt.Errorf("reading --token-file: %w", err)

@@ -140,7 +140,7 @@ func (a *app) tour(ctx context.Context, dir string) error {
 			return code == exitFinding, nil
 		},
 		Verdict: func(folder string) (sentence, page string, err error) {
-			res, err := leaktest.Load(folder)
+			res, err := leaktest.Load(ctx, folder)
 			if err != nil {
 				return "", "", err
 			}

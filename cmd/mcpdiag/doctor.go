@@ -261,7 +261,7 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig, err := client.TLS(d.conn.tls)
+	tlsConfig, err := client.TLS(d.a.trust(d.conn.tls))
 	if err != nil {
 		return nil, err
 	}

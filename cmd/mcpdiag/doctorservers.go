@@ -129,7 +129,7 @@ func (d *examiner) choose() (bool, error) {
 		return true, usagef("no server is named, and hosts have servers in these files:\n%stype: mcpdiag doctor --servers FILE, which starts them, or mcpdiag doctor URL", list.String())
 	}
 	fmt.Fprintf(d.a.stderr, "Hosts have servers in these files:\n%sExamine those of which file? Their commands are started. [1-%d, or Enter for none] ", list.String(), len(found))
-	answer, err := bufio.NewReader(d.a.stdin).ReadString('\n')
+	answer, err := bufio.NewReader(report.Interruptible(d.a.ctx, d.a.stdin)).ReadString('\n')
 	n, wrong := strconv.Atoi(strings.TrimSpace(answer))
 	if err != nil || wrong != nil || n < 1 || n > len(found) {
 		return true, usagef("no file was chosen; mcpdiag doctor URL examines one server")

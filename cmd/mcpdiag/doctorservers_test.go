@@ -52,6 +52,7 @@ func TestDoctorAsks(t *testing.T) {
 		"a number more": {"3\n", exitUsage, "no file was chosen", false},
 		"a word":        {"cursor\n", exitUsage, "no file was chosen", false},
 		"Ctrl-D":        {"\x04", exitUsage, "no file was chosen", false},
+		"Ctrl-C":        {"\x03", exitUsage, "no file was chosen", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -32,7 +33,7 @@ func (a *app) writeFile(path string, write func(io.Writer) error) error {
 		}
 		return nil
 	}
-	f, err := report.Create(path)
+	f, err := a.create(path)
 	if err != nil {
 		return err
 	}
@@ -87,6 +88,41 @@ func (a *app) readInput(path string, limit int64) (data []byte, name string, err
 		return nil, name, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return data, name, nil
+}
+
+// maxArguments is the size of the largest file of --args.
+const maxArguments = 8 << 20
+
+// argumentsOf returns the text of --args, which may be that of a file: @FILE.
+func (a *app) argumentsOf(text string) ([]byte, error) {
+	file, ok := strings.CutPrefix(text, "@")
+	if !ok {
+		return []byte(text), nil
+	}
+	data, _, err := a.readInput(file, maxArguments)
+	if err != nil {
+		return nil, fmt.Errorf("--args: %w", err)
+	}
+	return data, nil
+}
+
+// create is [report.Create] for a file that the user named: it waits for the reader of a
+// pipe until the run ends.
+func (a *app) create(path string) (*report.File, error) {
+	return a.await(path, report.Create)
+}
+
+// stream is create for [report.Stream].
+func (a *app) stream(path string) (*report.File, error) {
+	return a.await(path, report.Stream)
+}
+
+func (a *app) await(path string, create func(string) (*report.File, error)) (*report.File, error) {
+	f, err := report.Await(a.ctx, func() (*report.File, error) { return create(path) })
+	if err != nil && errors.Is(err, a.ctx.Err()) {
+		return nil, fmt.Errorf("writing %s: %w", path, err)
+	}
+	return f, err
 }
 
 // appendTrace opens the trace to append to; "-" is standard output.

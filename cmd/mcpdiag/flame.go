@@ -199,8 +199,8 @@ func (f *flamer) defaultInput() string {
 	slow := time.AfterFunc(silentStdin, func() { f.a.note("waiting for a profile or trace on standard input; a file can be named instead") })
 	defer slow.Stop()
 	content := bufio.NewReader(report.Interruptible(f.a.ctx, in))
-	if _, err := content.Peek(1); err != nil {
-		f.empty = f.a.ctx.Err() == nil
+	if _, err := content.Peek(1); err != nil && f.a.ctx.Err() == nil {
+		f.empty = true
 		return defaultTrace
 	}
 	f.a.stdin = content

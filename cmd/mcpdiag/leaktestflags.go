@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -173,7 +172,7 @@ func (l *leaktester) values() (err error) {
 		l.cfg.Budgets = append(l.cfg.Budgets, b)
 	}
 	if l.baseline != "" {
-		if l.cfg.Baseline, err = leaktest.Load(l.baseline); err != nil {
+		if l.cfg.Baseline, err = leaktest.Load(l.a.ctx, l.baseline); err != nil {
 			return err
 		}
 	}
@@ -193,16 +192,9 @@ func (l *leaktester) values() (err error) {
 // fixedArguments reads --args: the operations of a round must be alike. They are
 // compacted, since a line break inside a message would break standard streams.
 func (a *app) fixedArguments(text string) (jsontext.Value, error) {
-	data := []byte(text)
-	if file, ok := strings.CutPrefix(text, "@"); ok {
-		in, _, err := a.openInput(file)
-		if err != nil {
-			return nil, err
-		}
-		defer in.Close() //nolint:errcheck // only read
-		if data, err = io.ReadAll(in); err != nil {
-			return nil, fmt.Errorf("reading --args: %w", err)
-		}
+	data, err := a.argumentsOf(text)
+	if err != nil {
+		return nil, err
 	}
 	v := jsontext.Value(bytes.TrimSpace(data))
 	if len(v) == 0 || v.Compact() == nil && v.Kind() == '{' {

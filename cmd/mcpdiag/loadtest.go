@@ -43,7 +43,7 @@ type loader struct {
 }
 
 func newLoadtestCmd(a *app) *cobra.Command {
-	l := &loader{a: a, view: screen{a: a}, cpu: live.Profiler{Note: a.note, Warn: a.warn}}
+	l := &loader{a: a, plan: planFlags{a: a}, view: screen{a: a}, cpu: live.Profiler{Note: a.note, Warn: a.warn}}
 	cmd := &cobra.Command{
 		SuggestFor: []string{"load", "bench", "stress"},
 		Use:        "loadtest [URL] [-- COMMAND…]",
@@ -328,7 +328,7 @@ func (l *loader) openLog(steps []plan.Step) (done func() error, err error) {
 	if l.log == "" {
 		return func() error { return nil }, nil
 	}
-	f, err := report.Create(l.log)
+	f, err := l.a.create(l.log)
 	if err != nil {
 		return nil, err
 	}

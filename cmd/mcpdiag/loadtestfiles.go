@@ -147,7 +147,7 @@ the key token of the Secret mcpdiag-token, if there is one.`,
   mcpdiag loadtest export k6 plan.yaml --url http://server.default:3000/mcp --operator 4 | kubectl apply -f -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			p, err := plan.Read(args[0])
+			p, err := plan.Read(a.ctx, args[0])
 			if err != nil {
 				return err
 			}

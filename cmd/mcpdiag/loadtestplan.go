@@ -1,10 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +17,7 @@ import (
 
 // planFlags are the flags that override a plan.
 type planFlags struct {
+	a     *app
 	file  string
 	stage plan.Stage
 	rate  string
@@ -69,7 +70,7 @@ func (f *planFlags) plan(cmd *cobra.Command) (*plan.Plan, error) {
 	p := &plan.Plan{Seed: 1, Grace: plan.DefaultGrace, Delay: f.delay}
 	if f.file != "" {
 		var err error
-		if p, err = plan.Read(f.file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		if p, err = plan.Read(f.a.ctx, f.file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, context.Canceled) {
 			return nil, err
 		} else if err != nil {
 			return nil, usageError{err}
@@ -193,12 +194,9 @@ func (f *planFlags) setArguments(p *plan.Plan) error {
 	case len(f.tools) > 1:
 		return errors.New("--args is for one --tool; a --plan has arguments for each")
 	}
-	data := []byte(f.args)
-	if file, ok := strings.CutPrefix(f.args, "@"); ok {
-		var err error
-		if data, err = os.ReadFile(file); err != nil {
-			return fmt.Errorf("reading --args: %w", err)
-		}
+	data, err := f.a.argumentsOf(f.args)
+	if err != nil {
+		return err
 	}
 	args, err := plan.ParseArgs(data)
 	if err != nil {

@@ -191,7 +191,7 @@ func (w *watcher) openLog(now time.Time) (closeLog func() error, err error) {
 		w.cfg.Command.Stdout, w.cfg.Command.Stderr = out, out
 		return none, nil
 	}
-	f, err := report.Stream(w.log)
+	f, err := w.a.stream(w.log)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +267,7 @@ func (l *lateFile) Write(p []byte) (int, error) {
 		return l.a.stdout.Write(p)
 	}
 	if l.f == nil {
-		f, err := report.Stream(l.path)
+		f, err := l.a.stream(l.path)
 		if err != nil {
 			return 0, err
 		}

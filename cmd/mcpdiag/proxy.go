@@ -98,7 +98,7 @@ func (f *proxyFlags) serve(ctx context.Context) (err error) {
 	if f.cfg.To, err = client.ParseTarget(f.to, "/"); err != nil {
 		return usageError{err}
 	}
-	if f.cfg.TLS, err = client.TLS(f.tls); err != nil {
+	if f.cfg.TLS, err = client.TLS(f.a.trust(f.tls)); err != nil {
 		return err
 	}
 	f.a.warnInsecure(&f.tls)

@@ -21,7 +21,7 @@ func newReportCmd(a *app) *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			res, err := leaktest.Load(args[0])
+			res, err := leaktest.Load(a.ctx, args[0])
 			if err != nil {
 				return err
 			}

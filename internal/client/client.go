@@ -31,6 +31,7 @@ type Config struct {
 	Cert     string        // PEM file of the client certificate
 	Key      string        // PEM file of its key
 	Insecure bool          // accept any certificate
+	Read     Read          // reads the files named here; nil means os.ReadFile
 	Conns    int           // idle connections kept to a host; 0 means 2
 	Agent    string        // User-Agent
 	MaxConns int           // limit on connections to a host; 0 means none
@@ -38,6 +39,9 @@ type Config struct {
 	Allow    Allow         // checks addresses before connecting; nil allows all
 	Log      func(string)  // receives a line about each exchange, without secrets; may be nil
 }
+
+// Read returns the content of a file.
+type Read func(path string) ([]byte, error)
 
 // Dial opens a connection.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)

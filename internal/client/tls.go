@@ -13,7 +13,7 @@ import (
 func TLS(cfg Config) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: cfg.Insecure} //nolint:gosec // on request, with a warning
 	if cfg.CACert != "" {
-		pem, err := os.ReadFile(cfg.CACert)
+		pem, err := cfg.read(cfg.CACert)
 		if err != nil {
 			return nil, fmt.Errorf("reading --cacert: %w", err)
 		}
@@ -28,11 +28,32 @@ func TLS(cfg Config) (*tls.Config, error) {
 		return nil, errors.New("--cert and --key go together")
 	}
 	if cfg.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
+		pair, err := cfg.keyPair()
 		if err != nil {
 			return nil, fmt.Errorf("reading --cert and --key: %w", err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// keyPair reads the client certificate.
+func (cfg *Config) keyPair() (tls.Certificate, error) {
+	cert, err := cfg.read(cfg.Cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := cfg.read(cfg.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
+}
+
+// read reads a file that cfg names.
+func (cfg *Config) read(path string) ([]byte, error) {
+	if cfg.Read != nil {
+		return cfg.Read(path)
+	}
+	return os.ReadFile(path)
 }

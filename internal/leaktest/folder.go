@@ -46,17 +46,17 @@ func openFolder(cfg *Config, at time.Time) (*folder, error) {
 	o := &folder{dir: cfg.Folder, guard: cfg.Guard,
 		files: Files{Folder: cfg.Folder, Memory: "memory_" + stamp + ".csv", LoadLog: "load_test_" + stamp + ".log"}}
 	var err error
-	if o.memory, err = report.Stream(o.path(o.files.Memory)); err != nil {
+	if o.memory, err = o.create(o.files.Memory, report.Stream); err != nil {
 		return nil, err
 	}
-	if o.load, err = report.Stream(o.path(o.files.LoadLog)); err != nil {
+	if o.load, err = o.create(o.files.LoadLog, report.Stream); err != nil {
 		o.abort()
 		return nil, err
 	}
 	o.loadLog = o.guarded(o.load)
 	if len(cfg.Command) > 0 {
 		o.files.Server = "server_" + stamp + ".log"
-		if o.server, err = report.Stream(o.path(o.files.Server)); err != nil {
+		if o.server, err = o.create(o.files.Server, report.Stream); err != nil {
 			o.abort()
 			return nil, err
 		}
@@ -83,9 +83,19 @@ func flush(w io.Writer) error {
 
 func (o *folder) path(name string) string { return filepath.Join(o.dir, name) }
 
+// create creates a file of the folder. The folder may come from others: a pipe or a device
+// in it is not written to.
+func (o *folder) create(name string, create func(string) (*report.File, error)) (*report.File, error) {
+	path := o.path(name)
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, fmt.Errorf("writing %s: it is a pipe or a device; remove it", path)
+	}
+	return create(path)
+}
+
 // traceWriter opens the trace. It returns nil if the trace cannot be written: the run goes on without.
 func (o *folder) traceWriter() *snapshot.Writer {
-	f, err := report.Stream(o.path(traceFile))
+	f, err := o.create(traceFile, report.Stream)
 	if err != nil {
 		return nil
 	}
@@ -161,7 +171,7 @@ func roundsName(before []*judge.Phase, p *judge.Phase) string {
 }
 
 func (o *folder) write(name string, write func(io.Writer) error) error {
-	f, err := report.Create(o.path(name))
+	f, err := o.create(name, report.Create)
 	if err != nil {
 		return err
 	}

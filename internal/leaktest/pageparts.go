@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -107,9 +106,14 @@ func addFlame(page *report.Page, dir, name, alt string) {
 	if name == "" {
 		return
 	}
-	name = filepath.Base(name) // never outside the folder
-	svg, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil || len(svg) > mostFlame {
+	name = filepath.Base(name)
+	in, err := report.OpenIn(dir, name) // the folder may come from others
+	if err != nil {
+		return
+	}
+	defer in.Close() //nolint:errcheck // only read
+	svg, err := report.ReadAtMost(in, mostFlame)
+	if err != nil {
 		return
 	}
 	page.Picture(alt, svg)

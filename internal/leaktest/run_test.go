@@ -297,7 +297,7 @@ func TestInterrupted(t *testing.T) {
 	if warnings := strings.Join(res.Warnings, "\n"); !strings.Contains(warnings, "the run was interrupted\nnot tried: closed, abandoned") {
 		t.Errorf("warnings %s", warnings)
 	}
-	back, err := Load(cfg.Folder)
+	back, err := Load(t.Context(), cfg.Folder)
 	if err != nil || back.Sentence != res.Sentence {
 		t.Errorf("%v: %+v", err, back)
 	}

@@ -13,23 +13,31 @@ import (
 // Open opens a file that the user named. Opening and reading end when ctx does,
 // also for a pipe that nobody writes to.
 func Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	f, err := Await(ctx, func() (*os.File, error) { return os.Open(path) })
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, Cause(err))
+	}
+	return inputFile(ctx, path, f)
+}
+
+// Await returns what open returns, or the error of ctx if that ends first: opening a
+// pipe blocks until its other end is opened.
+func Await[T any](ctx context.Context, open func() (T, error)) (T, error) {
 	type opened struct {
-		f   *os.File
-		err error
+		value T
+		err   error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		f, err := os.Open(path)
-		done <- opened{f, err}
+		value, err := open()
+		done <- opened{value, err}
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, fmt.Errorf("reading %s: %w", path, ctx.Err())
+		var none T
+		return none, ctx.Err()
 	case o := <-done:
-		if o.err != nil {
-			return nil, fmt.Errorf("reading %s: %w", path, Cause(o.err))
-		}
-		return inputFile(ctx, path, o.f)
+		return o.value, o.err
 	}
 }
 
@@ -40,7 +48,7 @@ func inputFile(ctx context.Context, path string, f *os.File) (io.ReadCloser, err
 		return nil, errors.Join(fmt.Errorf("reading %s: %w", path, Cause(err)), f.Close())
 	case info.IsDir():
 		return nil, errors.Join(fmt.Errorf("reading %s: it is a directory; name a file in it", path), f.Close())
-	case info.Mode().IsRegular():
+	case info.Mode().IsRegular() && info.Size() > 0: // others may block as pipes do: /proc/kmsg
 		return f, nil
 	}
 	return struct {

@@ -7,27 +7,19 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // OpenTrace opens the trace at path for appending, and creates it with mode 0600 if
 // necessary. It ends a torn last line with a newline. A symbolic link is refused. It
 // stops waiting for the reader of a pipe when ctx ends.
 func OpenTrace(ctx context.Context, path string) (*os.File, error) {
-	type opened struct {
-		f   *os.File
-		err error
+	f, err := report.Await(ctx, func() (*os.File, error) { return openTrace(path) })
+	if err != nil && errors.Is(err, ctx.Err()) {
+		return nil, fmt.Errorf("opening trace %s: %w", path, err)
 	}
-	done := make(chan opened, 1)
-	go func() {
-		f, err := openTrace(path)
-		done <- opened{f, err}
-	}()
-	select {
-	case o := <-done:
-		return o.f, o.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("opening trace %s: %w", path, ctx.Err())
-	}
+	return f, err
 }
 
 func openTrace(path string) (*os.File, error) {

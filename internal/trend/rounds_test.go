@@ -3,6 +3,7 @@ package trend
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,24 @@ func TestReadRounds(t *testing.T) {
 		if _, err := JudgeFile(strings.NewReader(bad)); err == nil {
 			t.Errorf("%q: no error", bad)
 		}
+	}
+}
+
+// zeros is a file without an end.
+type zeros struct{ n int }
+
+func (z *zeros) Read(p []byte) (int, error) {
+	clear(p)
+	z.n += len(p)
+	return len(p), nil
+}
+
+// TestEndlessRounds: a line without an end is not read into memory.
+func TestEndlessRounds(t *testing.T) {
+	t.Parallel()
+	var in zeros
+	if _, err := JudgeFile(io.LimitReader(&in, 4*maxBytes)); err == nil || in.n > 2*maxBytes {
+		t.Errorf("%v after %d bytes", err, in.n)
 	}
 }
 

@@ -2,9 +2,9 @@ package plan
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,29 +21,36 @@ import (
 
 // Bounds of the files of a plan.
 const (
-	maxPlan = 8 << 20
-	maxFeed = 64 << 20
+	maxPlan  = 8 << 20
+	maxFeeds = 64 << 20 // bytes of all feeds
+	maxCells = 4 << 20  // of all feeds
 )
 
-// Read reads the plan file at path. Its feeds are files in the same folder, or in
-// folders below.
-func Read(path string) (*Plan, error) {
-	f, err := os.Open(path)
+// Read reads the plan file at path, until ctx ends. Its feeds are files in the same
+// folder, or in folders below.
+func Read(ctx context.Context, path string) (*Plan, error) {
+	f, err := report.Open(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("reading plan %s: %w", path, report.Cause(err))
+		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
 	data, err := report.ReadAtMost(f, maxPlan)
 	if err != nil {
-		return nil, fmt.Errorf("reading plan %s: %w", path, report.Cause(err))
+		return nil, fmt.Errorf("reading %s: %w", path, report.Cause(err))
 	}
+	left := int64(maxFeeds)
 	return Parse(data, path, func(name string) ([]byte, error) {
-		feed, err := report.OpenIn(filepath.Dir(path), name)
+		feed, err := openFeed(filepath.Dir(path), name)
 		if err != nil {
 			return nil, err
 		}
 		defer feed.Close() //nolint:errcheck // only read
-		return report.ReadAtMost(feed, maxFeed)
+		data, err := report.ReadAtMost(feed, left)
+		if err != nil {
+			return nil, fmt.Errorf("the feeds together: %w", err)
+		}
+		left -= int64(len(data))
+		return data, nil
 	})
 }
 
@@ -53,6 +60,7 @@ type parser struct {
 	readFeed func(name string) ([]byte, error)
 	plan     Plan
 	feeds    []*Feed
+	cells    int // of the feeds
 }
 
 // Parse parses a plan. Errors name the file, the line and the key.
@@ -318,10 +326,11 @@ func (p *parser) readFeeds(n *yaml.Node, path string) error {
 		if err != nil {
 			return p.Errorf(key, at, "%w", err)
 		}
-		feed, err := ParseFeed(key.Value, data)
+		feed, err := parseFeed(key.Value, data, maxCells-p.cells)
 		if err != nil {
 			return p.Errorf(key, at, "%s: %w", file, err)
 		}
+		p.cells += len(feed.Rows) * len(feed.Columns)
 		p.feeds = append(p.feeds, feed)
 		return nil
 	})

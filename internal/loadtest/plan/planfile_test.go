@@ -151,29 +151,97 @@ func TestReadPlanFindsFeedsBesideIt(t *testing.T) {
 	}
 	write("plan.yaml", "feeds: {q: rows.csv}\nsteps:\n  - {tool: a, args: {x: '{{q.word}}'}}\n")
 	write("rows.csv", "\xef\xbb\xbfword\n\"one, two\"\n")
-	plan, err := Read(filepath.Join(dir, "plan.yaml"))
+	plan, err := Read(t.Context(), filepath.Join(dir, "plan.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := string(plan.Steps[0].Args.JSON(&Vars{})); got != `{"x":"one, two"}` {
 		t.Errorf("the arguments are %s", got)
 	}
-	// A feed leads out of the folder neither by its name nor by a link.
-	write("out.yaml", "feeds: {q: ../rows.csv}\n")
-	write("abs.yaml", "feeds: {q: /etc/hosts}\n")
-	write("link.yaml", "feeds: {q: link.csv}\n")
-	if err := os.Symlink("/etc/hosts", filepath.Join(dir, "link.csv")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"out.yaml", "abs.yaml", "link.yaml"} {
-		if _, err := Read(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), name+":1: feeds.q: ") {
-			t.Errorf("%s: got error %v", name, err)
-		}
-	}
-	_, err = Read(filepath.Join(dir, "gone.yaml"))
+	_, err = Read(t.Context(), filepath.Join(dir, "gone.yaml"))
 	if err == nil || !strings.HasSuffix(err.Error(), "gone.yaml: no such file or directory") {
 		t.Errorf("a plan that is not there: %v", err)
 	}
+}
+
+// TestHostileFeeds: a feed is a regular file in the folder of its plan, that is not hidden
+// and has a bound, however it is named.
+func TestHostileFeeds(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	dir := filepath.Join(top, "plans")
+	for _, folder := range []string{"plans/.git", "plans/data", "beside"} {
+		if err := os.MkdirAll(filepath.Join(top, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(to, name string) {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	write("../secret.csv", "word\nsesame\n")
+	write("../beside/secret.csv", "word\nsesame\n")
+	write(".git/config", "word\nsesame\n")
+	write(".env", "word\nsesame\n")
+	write("data/good.csv", "word\nsesame\n")
+	write("cells.csv", "word\n"+strings.Repeat("a\n", maxCells+1))
+	link("../secret.csv", "file.csv")
+	link(filepath.Join(top, "secret.csv"), "absolute.csv")
+	link("../beside", "folder")
+	link("data", "inside")
+	link("data/../../secret.csv", "way.csv")
+	link(".git/config", "config.csv")
+	link("/dev/zero", "zero.csv")
+	link("loop.csv", "loop.csv")
+	if err := os.Truncate(makeFile(t, filepath.Join(dir, "huge.csv")), maxFeeds+1); err != nil {
+		t.Fatal(err)
+	}
+	for feed, want := range map[string]string{
+		"data/good.csv": "", "inside/good.csv": "", "data/../data/good.csv": "",
+		"../secret.csv": "escapes", "data/../../secret.csv": "escapes", filepath.Join(top, "secret.csv"): "escapes", "/proc/self/environ": "escapes",
+		"file.csv": "escapes", "absolute.csv": "escapes", "folder/secret.csv": "escapes", "way.csv": "escapes", "zero.csv": "escapes",
+		"data/..\u2215..\u2215secret.csv": "no such file", "\u2024\u2024/secret.csv": "no such file", "data/good.csv\u200b": "no such file", "\u202egood.csv": "no such file",
+		".git/config": "hidden", ".env": "hidden", "data/../.env": "hidden", "config.csv": "hidden",
+		"data": "not a regular file", "loop.csv": "too many levels", "huge.csv": "larger than", "cells.csv": "more than 4194304 cells", "": "empty|invalid|not a regular file",
+	} {
+		name := filepath.Join(t.TempDir(), "plan.yaml")
+		value, _ := json.Marshal(feed)
+		data := []byte("feeds: {q: " + string(value) + "}\nsteps: [{tool: a, args: {x: '{{q.word}}'}}]\n")
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(name, filepath.Join(dir, "plan.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Read(t.Context(), filepath.Join(dir, "plan.yaml"))
+		said := err != nil && slices.ContainsFunc(strings.Split(want, "|"), func(part string) bool { return strings.Contains(err.Error(), part) })
+		if want == "" && err != nil || want != "" && !said {
+			t.Errorf("%q: %v; want %q", feed, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%q: the error quotes the file: %v", feed, err)
+		}
+	}
+	// The feeds of a plan are bounded together.
+	write("half.csv", "word\n"+strings.Repeat("a", maxFeeds/2+1)+"\n")
+	write("plan.yaml", "feeds: {a: half.csv, b: half.csv}\n")
+	if _, err := Read(t.Context(), filepath.Join(dir, "plan.yaml")); err == nil || !strings.Contains(err.Error(), "the feeds together: larger than") {
+		t.Errorf("two halves: %v", err)
+	}
+}
+
+func makeFile(t *testing.T, name string) string {
+	t.Helper()
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // The schema for editors knows the keys that the parser knows, and takes the plan that has them all.

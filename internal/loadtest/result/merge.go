@@ -13,7 +13,7 @@ import (
 )
 
 // maxResult bounds the JSON of a result.
-const maxResult = 256 << 20
+const maxResult = 64 << 20
 
 // Read reads the JSON of a result.
 func Read(r io.Reader) (*Result, error) {

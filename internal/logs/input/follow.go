@@ -69,7 +69,7 @@ func (f *follower) Read(p []byte) (int, error) {
 // reopen goes on with the new file after a rotation, from the start after a truncation.
 func (f *follower) reopen() error {
 	now, err := os.Stat(f.path)
-	if err != nil {
+	if err != nil || !now.Mode().IsRegular() {
 		return nil //nolint:nilerr // between the two steps of a rotation there is no file
 	}
 	here, err := f.file.Stat()
