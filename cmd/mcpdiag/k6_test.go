@@ -154,7 +154,7 @@ func TestScaleExample(t *testing.T) {
 	if err := os.WriteFile(file, []byte(blocks[0][1]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	manifests := mcpdiag(t, exitOK, "loadtest", "export", "k6", file, "--operator", "4")
+	manifests := mcpdiag(t, exitOK, "loadtest", "export", "k6", file, "--url", "http://server.default:3000/mcp", "--operator", "4")
 	if _, run, _ := strings.Cut(manifests, "\n---\n"); run != blocks[1][1] {
 		t.Errorf("the TestRun is\n%s", run)
 	}

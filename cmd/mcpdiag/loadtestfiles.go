@@ -140,8 +140,10 @@ of each revision, arguments, checks and thresholds. The address is that of the p
 --url, or MCP_URL when the script runs.
 
 With --operator it writes what the k6 operator of a Kubernetes cluster wants instead: the
-script in a ConfigMap, and a TestRun that plays it from that many pods. A token comes from
-the key token of the Secret mcpdiag-token, if there is one.`,
+script in a ConfigMap, and a TestRun that plays it from that many pods. With --url, a token
+comes from the key token of the Secret mcpdiag-token, if there is one.
+
+A token goes only to the address of --url or MCP_URL, not to that of the plan.`,
 		Example: `  mcpdiag loadtest export k6 plan.yaml > plan.js
   k6 run plan.js
   mcpdiag loadtest export k6 plan.yaml --url http://server.default:3000/mcp --operator 4 | kubectl apply -f -`,
@@ -151,6 +153,7 @@ the key token of the Secret mcpdiag-token, if there is one.`,
 			if err != nil {
 				return err
 			}
+			named := url != "" || p.URL == ""
 			if url == "" {
 				url = p.URL
 			}
@@ -166,12 +169,12 @@ the key token of the Secret mcpdiag-token, if there is one.`,
 			}
 			p.URL = target.String()
 			if pods == 0 {
-				return a.write(output, func(w io.Writer) error { return k6.Export(w, p) })
+				return a.write(output, func(w io.Writer) error { return k6.Export(w, p, named) })
 			}
 			if client.IsLoopback(target.Hostname()) {
 				return usagef("%s is the pod itself in a cluster; name the service with --url, such as http://server.default:3000/mcp", target.Host)
 			}
-			return a.write(output, func(w io.Writer) error { return k6.Manifests(w, p, pods) })
+			return a.write(output, func(w io.Writer) error { return k6.Manifests(w, p, named, pods) })
 		},
 	}
 	toK6.Flags().StringVarP(&output, "output", "o", "-", "write the script to this file")

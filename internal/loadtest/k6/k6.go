@@ -25,12 +25,14 @@ import { check, randomSeed, sleep } from 'k6';
 
 `
 
-// Export writes the plan as a script for k6, which can run it on several machines.
-func Export(w io.Writer, p *plan.Plan) error {
+// Export writes the plan as a script for k6, which can run it on several machines. The
+// script sends a token to the address of p only if the user named it.
+func Export(w io.Writer, p *plan.Plan, named bool) error {
 	data, err := newData(p)
 	if err != nil {
 		return err
 	}
+	data.Named = named
 	opts, err := options(p, data)
 	if err != nil {
 		return err
@@ -51,6 +53,7 @@ func Export(w io.Writer, p *plan.Plan) error {
 // k6Data is the plan as the script reads it.
 type k6Data struct {
 	URL          string                `json:"url"`
+	Named        bool                  `json:"named"` // the user named URL, and not the plan
 	Protocol     string                `json:"protocol"`
 	Timeout      string                `json:"timeout"`
 	Seed         uint32                `json:"seed"`

@@ -4,13 +4,15 @@
 //
 // k6 run plan.js                      on this machine
 // k6 run -e MCP_URL=... plan.js       against another address
-// k6 run -e MCP_TOKEN=... plan.js     with a bearer token
+// k6 run -e MCP_TOKEN=... plan.js     with a bearer token, for an address of MCP_URL or of
+//                                     --url: that of a plan gets none
 //
 // What k6 does otherwise: a stage begins with new sessions; arrivals are evenly
 // apart; sessions of a stage with a rate end only by their number of calls;
 // requests of the server in the middle of an answer go unanswered.
 
 const URL = __ENV.MCP_URL || PLAN.url;
+const TOKEN = __ENV.MCP_URL || PLAN.named ? __ENV.MCP_TOKEN : '';
 const MODERN = '2026-07-28';
 const LEGACY = '2025-11-25';
 const META = {
@@ -40,6 +42,7 @@ const kept = [];
 
 // setup finds out, once, how the server wants to be spoken to.
 export function setup() {
+  if (__ENV.MCP_TOKEN && !TOKEN) console.warn('MCP_TOKEN is not sent to the url of the plan; set MCP_URL, too');
   const era = { version: PLAN.protocol || detect(), params: {} };
   if (era.version === MODERN) {
     for (const tool of listTools()) {
@@ -80,7 +83,7 @@ function send(state, version, method, params, headers) {
   id += 1;
   const body = '{"jsonrpc":"2.0","id":' + id + ',"method":' + JSON.stringify(method) + ',"params":' + params + '}';
   const all = Object.assign({ 'Content-Type': 'application/json', Accept: 'application/json, text/event-stream' }, headers);
-  if (__ENV.MCP_TOKEN) all.Authorization = 'Bearer ' + __ENV.MCP_TOKEN;
+  if (TOKEN) all.Authorization = 'Bearer ' + TOKEN;
   if (state && state.id) all['Mcp-Session-Id'] = state.id;
   if (version === MODERN || (state && version >= '2025-06-18')) all['MCP-Protocol-Version'] = version;
   const response = http.post(URL, body, { headers: all, timeout: PLAN.timeout, redirects: 0, tags: { name: method } });
@@ -140,14 +143,14 @@ function open(era) {
   const headers = sessionHeaders();
   headers['Content-Type'] = 'application/json';
   headers.Accept = 'application/json, text/event-stream';
-  http.post(URL, '{"jsonrpc":"2.0","method":"notifications/initialized"}', { headers, timeout: PLAN.timeout, tags: { name: 'notifications/initialized' } });
+  http.post(URL, '{"jsonrpc":"2.0","method":"notifications/initialized"}', { headers, timeout: PLAN.timeout, redirects: 0, tags: { name: 'notifications/initialized' } });
   opened.add(1);
   return true;
 }
 
 function sessionHeaders() {
   const headers = {};
-  if (__ENV.MCP_TOKEN) headers.Authorization = 'Bearer ' + __ENV.MCP_TOKEN;
+  if (TOKEN) headers.Authorization = 'Bearer ' + TOKEN;
   if (session.id) headers['Mcp-Session-Id'] = session.id;
   if (session.version >= '2025-06-18') headers['MCP-Protocol-Version'] = session.version;
   return headers;
@@ -162,7 +165,7 @@ function end() {
 
 function remove() {
   if (!session.id) return;
-  const response = http.del(URL, null, { headers: sessionHeaders(), timeout: PLAN.timeout, tags: { name: 'DELETE' } });
+  const response = http.del(URL, null, { headers: sessionHeaders(), timeout: PLAN.timeout, redirects: 0, tags: { name: 'DELETE' } });
   if (response.status >= 200 && response.status < 300) closed.add(1);
 }
 

@@ -20,7 +20,7 @@ func exported(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := Export(&b, p); err != nil {
+	if err := Export(&b, p, true); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -111,6 +111,28 @@ func TestExportK6Rounds(t *testing.T) {
 	}
 }
 
+// TestExportK6Token: a token goes to an address that the user named, and not to that of a plan.
+func TestExportK6Token(t *testing.T) {
+	t.Parallel()
+	p := &plan.Plan{URL: "http://server/mcp", Steps: []plan.Step{{Kind: plan.ReadResource, Name: "a"}}}
+	p.Defaults()
+	for _, named := range []bool{true, false} {
+		var script, manifests bytes.Buffer
+		if err := errors.Join(Export(&script, p, named), Manifests(&manifests, p, named, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if data, _ := k6JSON(t, script.String()); data.Named != named {
+			t.Errorf("named %t is %t in the script", named, data.Named)
+		}
+		if got := strings.Contains(manifests.String(), operatorToken); got != named {
+			t.Errorf("named %t: the manifest has the token: %t", named, got)
+		}
+	}
+	if n := strings.Count(k6Runtime, "__ENV.MCP_TOKEN"); n != 2 || !strings.Contains(k6Runtime, "const TOKEN = __ENV.MCP_URL || PLAN.named ? __ENV.MCP_TOKEN : '';") {
+		t.Errorf("the script reads the token in %d places", n)
+	}
+}
+
 func TestExportK6Refusals(t *testing.T) {
 	for text, want := range map[string]string{
 		"rounds: 1":               "names no steps",
@@ -121,7 +143,7 @@ func TestExportK6Refusals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Export(&bytes.Buffer{}, p); err == nil || !strings.Contains(err.Error(), want) {
+		if err := Export(&bytes.Buffer{}, p, true); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want %q in it", text, err, want)
 		}
 	}
@@ -133,7 +155,7 @@ func TestExportK6WithHostileNames(t *testing.T) {
 		p := &plan.Plan{URL: "http://localhost/" + name, Steps: []plan.Step{{Kind: plan.CallTool, Name: name, Weight: 1, Args: constant(name)}, {Kind: plan.ReadResource, Name: name}}}
 		p.Defaults()
 		var b bytes.Buffer
-		if err := Export(&b, p); err != nil {
+		if err := Export(&b, p, true); err != nil {
 			t.Fatal(err)
 		}
 		plan, _ := k6JSON(t, b.String())

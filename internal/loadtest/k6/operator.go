@@ -37,10 +37,12 @@ type testRun struct {
 			File string `yaml:"file"`
 		} `yaml:"configMap"`
 	} `yaml:"script"`
-	Arguments string `yaml:"arguments"`
-	Runner    struct {
-		Env []variable `yaml:"env"`
-	} `yaml:"runner"`
+	Arguments string  `yaml:"arguments"`
+	Runner    *runner `yaml:"runner,omitempty"`
+}
+
+type runner struct {
+	Env []variable `yaml:"env"`
 }
 
 type variable struct {
@@ -55,15 +57,16 @@ type variable struct {
 }
 
 // Manifests writes the script of p in a ConfigMap, and the TestRun of the k6 operator
-// that plays it from n pods, each with an equal part of the users.
-func Manifests(w io.Writer, p *plan.Plan, n int) error {
+// that plays it from n pods, each with an equal part of the users. They have a token only
+// if the user named the address.
+func Manifests(w io.Writer, p *plan.Plan, named bool, n int) error {
 	for i, s := range p.Stages {
 		if s.Users > 0 && s.Users < n {
 			return fmt.Errorf("stage %d has %d users, which cannot be divided among %d pods: choose at most %[2]d", i+1, s.Users, n)
 		}
 	}
 	var script bytes.Buffer
-	if err := Export(&script, p); err != nil {
+	if err := Export(&script, p, named); err != nil {
 		return err
 	}
 	if script.Len() > maxConfigMap {
@@ -71,9 +74,11 @@ func Manifests(w io.Writer, p *plan.Plan, n int) error {
 	}
 	run := &testRun{Parallelism: n, Arguments: "--no-usage-report"}
 	run.Script.ConfigMap.Name, run.Script.ConfigMap.File = operatorName, scriptFile
-	token := variable{Name: "MCP_TOKEN"}
-	token.ValueFrom.SecretKeyRef.Name, token.ValueFrom.SecretKeyRef.Key, token.ValueFrom.SecretKeyRef.Optional = operatorToken, "token", true
-	run.Runner.Env = []variable{token}
+	if named {
+		token := variable{Name: "MCP_TOKEN"}
+		token.ValueFrom.SecretKeyRef.Name, token.ValueFrom.SecretKeyRef.Key, token.ValueFrom.SecretKeyRef.Optional = operatorToken, "token", true
+		run.Runner = &runner{Env: []variable{token}}
+	}
 	out := yaml.NewEncoder(w)
 	out.SetIndent(2)
 	for _, m := range []manifest{

@@ -23,7 +23,7 @@ func TestManifests(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := Manifests(&b, p, 4); err != nil {
+	if err := Manifests(&b, p, true, 4); err != nil {
 		t.Fatal(err)
 	}
 	var docs []manifest
@@ -48,7 +48,7 @@ func TestManifests(t *testing.T) {
 	if got := docs[0].Data[ref.File]; got != exported(t, operatorPlan) {
 		t.Errorf("the script in the ConfigMap differs:\n%.500s", got)
 	}
-	if err := Manifests(io.Discard, p, 5); err == nil || !strings.Contains(err.Error(), "4 users, which cannot be divided among 5 pods") {
+	if err := Manifests(io.Discard, p, true, 5); err == nil || !strings.Contains(err.Error(), "4 users, which cannot be divided among 5 pods") {
 		t.Errorf("5 pods: %v", err)
 	}
 }
