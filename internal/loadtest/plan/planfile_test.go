@@ -190,7 +190,7 @@ func TestHostileFeeds(t *testing.T) {
 	write(".git/config", "word\nsesame\n")
 	write(".env", "word\nsesame\n")
 	write("data/good.csv", "word\nsesame\n")
-	write("cells.csv", "word\n"+strings.Repeat("a\n", maxCells+1))
+	write("cells.csv", strings.Repeat(strings.Repeat("a,", 4095)+"a\n", 2+maxCells/4096))
 	link("../secret.csv", "file.csv")
 	link(filepath.Join(top, "secret.csv"), "absolute.csv")
 	link("../beside", "folder")
