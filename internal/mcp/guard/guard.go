@@ -53,8 +53,8 @@ func (g *Guard) Protect(next http.Handler) http.Handler {
 	})
 }
 
-// limitBody returns r with a body that ends after bodyTime. What the handler does not read,
-// net/http reads.
+// limitBody returns r with a body that ends after bodyTime. The deadline also holds for the
+// rest that the handler leaves: net/http reads it.
 func limitBody(w http.ResponseWriter, r *http.Request) *http.Request {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // recorders in tests do not support it
