@@ -150,7 +150,7 @@ func reading(sources []*input.Source, s *input.Stats, o *Options) Reading {
 		}
 	}
 	if s.Continued > 0 {
-		r.Formats["continuation"] = s.Continued
+		r.Formats[continuation] = s.Continued
 	}
 	for i, n := range s.Wrappers {
 		if n > 0 {
@@ -212,8 +212,17 @@ func (r *Result) Report() *finding.Report {
 	return rep
 }
 
+// continuation names the lines of stack traces and the like among the formats.
+const continuation = "continuation"
+
 // mostlyUnread is the share of lines that were not understood above which there is no verdict.
 const mostlyUnread = 0.9
+
+// isUnread reports whether the logs are mostly of an unknown format. Lines that continue
+// others, as indented ones do, say nothing about that: half of a document may be such.
+func (r *Result) isUnread() bool {
+	return float64(r.Read.Unread) > mostlyUnread*float64(r.Read.Lines-r.Read.Formats[continuation])
+}
 
 // verdict is a finding only if a known fault, a change or a condition failed.
 func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.Outcome) {
@@ -229,7 +238,7 @@ func (r *Result) verdict(rep *finding.Report) (finding.Verdict, string, finding.
 			found += " and " + plural(warnings, "warning")
 		}
 		return "faults", found + " in " + r.timeRange(), finding.Found
-	case float64(r.Read.Unread) > mostlyUnread*float64(r.Read.Lines):
+	case r.isUnread():
 		return "unread", fmt.Sprintf("the format of %s of %s is not known: only phrases in them were searched", report.Count(r.Read.Unread), plural(int(r.Read.Lines), "line")), finding.Failed
 	case warnings > 0:
 		return "warnings", fmt.Sprintf("%s in %s", plural(warnings, "warning"), r.timeRange()), finding.Clean
