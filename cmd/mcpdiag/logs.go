@@ -16,6 +16,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 	"github.com/mcpdiag/mcpdiag/internal/logs"
+	"github.com/mcpdiag/mcpdiag/internal/logs/filter"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -175,7 +176,7 @@ func (l *logReader) options() error {
 	}
 	l.o.Input.Zone = zone
 	if l.where != "" {
-		if l.o.Where, err = logs.ParseFilter(l.where); err != nil {
+		if l.o.Where, err = filter.Parse(l.where); err != nil {
 			return usageError{err}
 		}
 	}

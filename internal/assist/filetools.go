@@ -13,6 +13,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 	"github.com/mcpdiag/mcpdiag/internal/logs"
+	"github.com/mcpdiag/mcpdiag/internal/logs/filter"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
 	"github.com/mcpdiag/mcpdiag/internal/monitor/recording"
@@ -71,7 +72,7 @@ func (s *Server) logs(ctx context.Context, j *job, in logsArgs) (*logs.Result, e
 	}
 	o := logs.Options{Input: input.Options{Zone: time.Local}, By: "endpoint", Top: listedLogs, Slow: slow, Request: in.Request}
 	if in.Where != "" {
-		if o.Where, err = logs.ParseFilter(in.Where); err != nil {
+		if o.Where, err = filter.Parse(in.Where); err != nil {
 			return nil, err
 		}
 	}

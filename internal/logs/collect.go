@@ -30,7 +30,6 @@ type collector struct {
 	levels     [8]int64 // by logline.Level
 	overTime   anomaly.Counter
 	entries    int64
-	inherited  int64
 	first      int64
 	last       int64
 	subjects   subjects
@@ -100,7 +99,6 @@ func (c *collector) timed(e *input.Entry, call *pairing) {
 
 func (c *collector) span(e *input.Entry) {
 	if !e.HasTime() {
-		c.inherited++
 		return
 	}
 	if c.first == 0 || e.Nanos < c.first {

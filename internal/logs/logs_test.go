@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
-	"github.com/mcpdiag/mcpdiag/internal/logline"
+	"github.com/mcpdiag/mcpdiag/internal/logs/filter"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 )
 
@@ -318,7 +318,7 @@ func TestFilter(t *testing.T) {
 		`level >= warn`: 2, `level == error`: 1, `level >= warn and tool == "search" and duration > 1s and message =~ "time.ut"`: 1,
 		`duration > 400ms and duration < 1m`: 3, `user in ["u1", "u2"]`: 1, `user in ("u1", "u)2")`: 1, `exists(user)`: 1, `not exists(user) and level >= info`: 2, `not (tool == "search")`: 1, `status >= 500 or message contains "ok"`: 2, `message contains 'level == error'`: 0, `message == "say \" 1s"`: 0, `message == "1s"`: 0,
 	} {
-		f, err := ParseFilter(condition)
+		f, err := filter.Parse(condition)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -344,7 +344,7 @@ level=info tool=fetch msg=ok region=eu retries=3 took=2.5s
 		`tool == "fetch" or tool == "search" and status == 500`: 2, `(tool == "fetch" or tool == "search") and status == 500`: 1, `tool not in ("search")`: 2,
 		`message contains "\"hi\""`: 1, `message == 'say "hi"'`: 1, `message !~ "^(a|ok)$"`: 2, `level in ("warn", error)`: 3, `level == "ERROR"`: 1, `error == ""`: 4, `duration > 1m30s`: 0,
 	} {
-		f, err := ParseFilter(condition)
+		f, err := filter.Parse(condition)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -353,31 +353,6 @@ level=info tool=fetch msg=ok region=eu retries=3 took=2.5s
 			t.Errorf("%s: %d entries, want %d", condition, r.Read.Entries, want)
 		}
 	}
-}
-
-// An error in a condition names its place.
-func TestFilterErrors(t *testing.T) {
-	for condition, want := range map[string]string{
-		`tool = "search"`: `column 6, at "=": an assignment; compare with ==`, `levl > warn`: `column 1, at "levl": no field "levl" (did you mean level?)`,
-		`level > wran`: `column 9, at "wran": no level "wran" (did you mean warn?)`, `level`: `column 1, at "level": it is a value`, `duration >`: `at the end: something is missing`,
-		`not (tool == "a"`: `at the end: something is missing`, `message == "x`: `column 12, at "\"x": the text that begins here has no closing quote`, `status >= 500ms`: `column 8, at ">=": >= does not compare a number with a duration`,
-		`duration > 5`: `column 10, at ">": > does not compare a duration such as 1s with a number`, `message == "ä" and tool == nope`: `column 28, at "nope": no field`, `message =~ "["`: `column 9, at "=~": error parsing regexp`,
-		`tool == "a" )`: `column 13, at ")": unexpected here`, `time > date("yesterday")`: `column 13, at "\"yesterday\")": no time`, ` `: "the condition is empty", `.a ==`: "at the end", `..a == 1`: "column 1",
-	} {
-		if _, err := ParseFilter(condition); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want %s", condition, err, want)
-		}
-	}
-}
-
-// No condition ends the program.
-func FuzzFilter(f *testing.F) {
-	f.Add(`level >= warn and tool in ("a", 'b') and not .a["b"].c > 1s500ms or message !~ "x"`)
-	f.Fuzz(func(_ *testing.T, condition string) {
-		if filter, err := ParseFilter(condition); err == nil {
-			filter.Match(&input.Entry{Record: &logline.Record{Inner: []byte(`{"a":{"b":1}}`)}, Source: &input.Source{}})
-		}
-	})
 }
 
 func TestFailOn(t *testing.T) {
@@ -585,7 +560,7 @@ func TestFilteredCalls(t *testing.T) {
 		`tool == "search"`:                      {Name: "search", Calls: 4, Errors: 2, IsError: 1, Unanswered: 1},
 		`duration > 400ms and tool == "search"`: {Name: "search", Calls: 1, Errors: 1, IsError: 1},
 	} {
-		f, err := ParseFilter(condition)
+		f, err := filter.Parse(condition)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -636,7 +611,7 @@ func TestRequestsOfOneLine(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	none, err := ParseFilter(`tool == "nosuch"`)
+	none, err := filter.Parse(`tool == "nosuch"`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/logs/filter"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 )
 
@@ -13,9 +14,9 @@ type Options struct {
 	Input    input.Options
 	Since    time.Time // zero: no bound
 	Until    time.Time
-	Where    *Filter // nil: every entry
-	Request  string  // whose timeline to make
-	By       string  // one of Dimensions, "" for endpoint
+	Where    *filter.Condition // nil: every entry
+	Request  string            // whose timeline to make
+	By       string            // one of Dimensions, "" for endpoint
 	Slow     time.Duration
 	Top      int
 	Recent   time.Duration // of the search for changes; 0: an hour, at most a fifth

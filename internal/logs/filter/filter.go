@@ -1,4 +1,4 @@
-package logs
+package filter
 
 import (
 	"errors"
@@ -14,10 +14,10 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 )
 
-// Filter is a condition on entries, such as
+// Condition is a condition on entries, such as
 //
 //	level >= warn and tool == "search" and duration > 1s and message =~ "timeout"
-type Filter struct {
+type Condition struct {
 	program *vm.Program
 	machine vm.VM
 }
@@ -56,10 +56,10 @@ var fieldNames = []string{
 	"reason", "duration", "source",
 }
 
-// ParseFilter compiles a condition. The language is that of github.com/expr-lang/expr, with
+// Parse compiles a condition. The language is that of github.com/expr-lang/expr, with
 // durations as 1s, levels as bare words, =~ and !~ for regular expressions, and .a.b for the
 // key a.b of the line. An error shows its place in the condition.
-func ParseFilter(condition string) (*Filter, error) {
+func Parse(condition string) (*Condition, error) {
 	if strings.TrimSpace(condition) == "" {
 		return nil, errors.New("the condition is empty; fields are " + strings.Join(fieldNames, ", "))
 	}
@@ -76,7 +76,7 @@ func ParseFilter(condition string) (*Filter, error) {
 	if err != nil {
 		return nil, t.explain(err)
 	}
-	return &Filter{program: program}, nil
+	return &Condition{program: program}, nil
 }
 
 // keys are the functions that read a key of the line.
@@ -122,8 +122,8 @@ func (k keys) raw(key string) any {
 }
 
 // Match reports whether e fulfils the condition. A condition that cannot be evaluated is not fulfilled.
-func (f *Filter) Match(e *input.Entry) bool {
-	result, err := f.machine.Run(f.program, fieldsOf(e))
+func (c *Condition) Match(e *input.Entry) bool {
+	result, err := c.machine.Run(c.program, fieldsOf(e))
 	matched, ok := result.(bool)
 	return err == nil && ok && matched
 }
