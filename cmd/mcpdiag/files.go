@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -106,21 +108,29 @@ func (a *app) argumentsOf(text string) ([]byte, error) {
 	return data, nil
 }
 
+// readerPatience is how long an interrupted run waits for the reader of a pipe.
+const readerPatience = time.Second
+
 // create is [report.Create] for a file that the user named: it waits for the reader of a
-// pipe until the run ends.
-func (a *app) create(path string) (*report.File, error) {
-	return a.await(path, report.Create)
-}
+// pipe until the run is interrupted. A run that was interrupted before writes its result.
+func (a *app) create(path string) (*report.File, error) { return a.await(path, report.Create) }
 
 // stream is create for [report.Stream].
-func (a *app) stream(path string) (*report.File, error) {
-	return a.await(path, report.Stream)
-}
+func (a *app) stream(path string) (*report.File, error) { return a.await(path, report.Stream) }
 
 func (a *app) await(path string, create func(string) (*report.File, error)) (*report.File, error) {
-	f, err := report.Await(a.ctx, func() (*report.File, error) { return create(path) })
-	if err != nil && errors.Is(err, a.ctx.Err()) {
-		return nil, fmt.Errorf("writing %s: %w", path, err)
+	if info, err := os.Stat(path); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return create(path)
+	}
+	ctx := a.ctx
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), readerPatience)
+		defer cancel()
+	}
+	f, err := report.Await(ctx, func() (*report.File, error) { return create(path) })
+	if err != nil && errors.Is(err, ctx.Err()) {
+		return nil, fmt.Errorf("writing %s: interrupted, and nobody reads this pipe", path)
 	}
 	return f, err
 }

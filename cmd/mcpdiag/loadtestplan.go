@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,7 +69,7 @@ func (f *planFlags) plan(cmd *cobra.Command) (*plan.Plan, error) {
 	p := &plan.Plan{Seed: 1, Grace: plan.DefaultGrace, Delay: f.delay}
 	if f.file != "" {
 		var err error
-		if p, err = plan.Read(f.a.ctx, f.file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, context.Canceled) {
+		if p, err = plan.Read(f.a.ctx, f.file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			return nil, err
 		} else if err != nil {
 			return nil, usageError{err}

@@ -80,6 +80,8 @@ func (e runError) Unwrap() error { return e.error }
 // usageError is a wrong command line that the running command detects.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // run runs the command line args and returns the exit code.
@@ -125,6 +127,9 @@ func exitCode(err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage), !errors.As(err, &ran):
+		if errors.Is(err, context.Canceled) {
+			return exitFailure // the file that a flag names was opened when the signal came
+		}
 		return exitUsage
 	case errors.As(err, &end) && end.outcome == finding.Found:
 		return exitFinding
@@ -136,6 +141,6 @@ func exitCode(err error) int {
 func (a *app) complain(err error) {
 	prefix := a.painter(a.stderr).Paint(report.Bad, "mcpdiag:")
 	for _, line := range report.ErrorLines(err) {
-		fmt.Fprintln(a.stderr, prefix, line)
+		fmt.Fprintln(a.stderr, prefix, strings.ReplaceAll(line, context.Canceled.Error(), "interrupted"))
 	}
 }
