@@ -187,6 +187,20 @@ func onGet(from int, m middleware) middleware {
 	}
 }
 
+// oneByOne handles one request after the other, so that an open event stream holds up
+// all others.
+func oneByOne() middleware {
+	turn := make(chan struct{}, 1)
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+			next.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	}
+}
+
 func streamFaults() map[string]middleware {
 	return map[string]middleware{
 		"http.compress":     listening(func(w http.ResponseWriter, r *http.Request, next http.Handler) { collected(w, r, next, "gzip") }),
@@ -194,6 +208,7 @@ func streamFaults() map[string]middleware {
 		"stream.sse_format": when("prompts/list", always(200, "text/event-stream", "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"prompts\":[]}}\n")),
 		"stream.headers":    onGet(1, func(_ http.ResponseWriter, r *http.Request, _ http.Handler) { <-r.Context().Done() }),
 		"stream.get":        onGet(1, always(404, "text/plain", "Cannot GET /mcp")),
+		"stream.beside":     oneByOne(),
 		"stream.reconnect":  onGet(2, always(409, "text/plain", "Only one SSE stream is allowed per session")),
 		"stream.oldsse": func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 			if r.Method != http.MethodGet || r.URL.Path != "/mcp" {

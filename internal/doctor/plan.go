@@ -15,7 +15,7 @@ func Plan(quick bool) []string {
 		plan = append(plan,
 			"POST ping on 5 new connections, and with the id of a session that does not exist (6)",
 			"POST an unknown method, broken JSON, ping with other version headers, initialize with a future version, a batch (6, and 2 for 2026-07-28)",
-			"GET the event stream for a second, and again (2, or 3 where it is refused)",
+			"GET the event stream for a second with a POST ping meanwhile, and GET it again (3, or at most 6)",
 			"POST subscriptions/listen, left after its first message (1, or 2 where none comes; only 2026-07-28)",
 			"POST ping with a foreign Origin, with a foreign Host, and with the Origin of a browser; OPTIONS; POST ping with the other slash (5)",
 			"only if a token is wanted: POST initialize and tools/list without a token, initialize with an invalid one; GET the metadata of the resource and of its authorization servers, their keys and the login page, from public addresses (at most 11)",

@@ -29,7 +29,7 @@ func TestOldSSE(t *testing.T) {
 	t.Parallel()
 	r := Judge(examine(t, served(t, streamFaults()["stream.oldsse"]), ""), Judgement{})
 	text := textOf(t, r)
-	for _, want := range []string{" – SKIP  session    not asked over HTTP+SSE\n", " – SKIP  2 groups   tools, exposure: not asked over HTTP+SSE\n", "session 5, stream 3, tools 9 (not asked over"} {
+	for _, want := range []string{" – SKIP  session    not asked over HTTP+SSE\n", " – SKIP  2 groups   tools, exposure: not asked over HTTP+SSE\n", "session 5, stream 4, tools 9 (not asked over"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -96,6 +96,13 @@ const CodeRateLimited = -32004
 // LateSSE is the probe that waits longer for the event stream of HTTP+SSE.
 const LateSSE = "oldsse, longer"
 
+// Beside is the probe that asks while the event stream is open, BesideAgain that during
+// a longer stream.
+const (
+	Beside      = "ping beside stream"
+	BesideAgain = "ping beside stream, longer"
+)
+
 // Limits on the answer to subscriptions/listen: doctor leaves after the first message.
 const (
 	ListenMethod = "subscriptions/listen"

@@ -117,7 +117,10 @@ func (g *gatherer) stream(ctx context.Context) {
 	if !g.f.SpeaksLegacy() {
 		return
 	}
-	first := g.get(ctx, "stream", g.Hold)
+	first := g.getBeside(ctx, "stream", g.Hold)
+	if x := g.f.First(facts.Beside); x.WasSent() && x.Status == 0 {
+		g.getBeside(ctx, "stream, longer", 3*g.Hold) // it may only be slow
+	}
 	if first.Status == 0 && g.f.Stopped == "" {
 		first = g.get(ctx, "stream headers", 3*g.Hold)
 	}
@@ -130,6 +133,37 @@ func (g *gatherer) stream(ctx context.Context) {
 	}
 	g.sleep(ctx, 3*g.Hold)
 	g.get(ctx, "stream later", g.Hold/2)
+}
+
+// The requests that may come after the event stream: those that the plan names, and with
+// a token those of the authorization.
+const laterRequests, laterWithToken = 13, 24
+
+// getBeside opens the event stream and, where it stays open, sends a request meanwhile.
+// Official clients keep the stream open for as long as the session.
+func (g *gatherer) getBeside(ctx context.Context, probe string, hold time.Duration) *facts.Exchange {
+	later := laterRequests
+	if g.Credentials {
+		later = laterWithToken
+	}
+	if g.budgetUsed(later) {
+		return g.get(ctx, probe, hold)
+	}
+	over := make(chan struct{})
+	join := g.aside(func(child *gatherer) {
+		select {
+		case <-over:
+			return
+		case <-time.After(hold / 4):
+		}
+		r := child.cheap("ping beside " + probe)
+		r.timeout = hold / 2
+		child.send(ctx, r)
+	})
+	x := g.get(ctx, probe, hold)
+	close(over)
+	join()
+	return x
 }
 
 func (g *gatherer) get(ctx context.Context, probe string, hold time.Duration) *facts.Exchange {

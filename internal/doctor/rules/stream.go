@@ -15,6 +15,7 @@ func streamRules() []Rule {
 	return []Rule{
 		{ID: "stream.headers", Title: "the header of an event stream comes at once", Needs: needs, Fails: true, judge: judgeStreamHeaders},
 		{ID: "stream.get", Title: "the event stream opens, or is refused with 405", shows: true, Needs: append(needs, "stream.headers"), Fails: true, judge: judgeStreamGet, Reference: "MCP transports: listening for messages"},
+		{ID: "stream.beside", Title: "requests are answered while the event stream is open", shows: true, Needs: append(needs, "stream.get"), Fails: true, judge: judgeBeside, Reference: "MCP transports: listening for messages"},
 		{ID: "stream.reconnect", Title: "a closed event stream can be opened again", shows: true, Needs: append(needs, "stream.get"), Fails: true, judge: judgeReconnect, Reference: "MCP transports: resumability"},
 		{ID: "stream.buffered", Title: "events pass at once", shows: true, Needs: []string{"protocol.era", "stream.headers", "http.compress"}, Fails: true, judge: judgeBuffered, Reference: "MCP 2026-07-28: subscriptions/listen"},
 		{ID: "stream.idle", Title: "event streams stay open while nothing happens", Needs: append(needs, "stream.get"), judge: judgeIdle},
@@ -66,6 +67,22 @@ func judgeStreamGet(f *facts.Facts) opinion {
 		return fail("the event stream ends at once" + loops).fix("keep it open, or answer 405").saw(x)
 	}
 	return pass("the event stream opens")
+}
+
+func judgeBeside(f *facts.Facts) opinion {
+	x, again := f.First(facts.Beside), f.First(facts.BesideAgain)
+	switch {
+	case again.WasSent() && again.Status == 0:
+		return fail("no request is answered while the event stream is open, and official clients keep it open").
+			fix("handle requests while the stream is open, or answer GET with 405").saw(x, again)
+	case again.WasSent(), x.WasSent() && x.Status != 0:
+		return pass("requests are answered meanwhile")
+	case x.WasSent() || !f.First("stream").WasSent():
+		return notAsked(f)
+	case f.First("stream").Open:
+		return skip("the limit of requests leaves none for it")
+	}
+	return skip("there is no standing event stream")
 }
 
 func judgeReconnect(f *facts.Facts) opinion {
