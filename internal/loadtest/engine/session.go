@@ -66,7 +66,7 @@ func (r *run) listen(ctx context.Context, s *mcp.Session) context.CancelFunc {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := s.Listen(ctx, func() { r.collect.update(func(c *collector) { c.sessions.Streams++ }) })
-	r.streams.Go(func() { _ = <-done }) // the calls show whether the server works
+	r.streams.Go(func() { <-done }) //nolint:errcheck // the calls show whether the server works
 	return cancel
 }
 
