@@ -13,7 +13,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -69,11 +68,11 @@ func (e *Error) Error() string {
 		return "interrupted while " + string(e.Stage)
 	case e.byProxy():
 		return fmt.Sprintf("the proxy %s of HTTP_PROXY cannot be used (%s); unset it, or name the host in NO_PROXY", e.proxy, rootCause(e.Err))
-	case errors.Is(e.Err, syscall.ECONNREFUSED):
+	case IsRefused(e.Err):
 		return `connection refused; is the server running? "mcpdiag demo --serve" starts one to try`
 	case errors.As(e.Err, &dns):
 		return fmt.Sprintf("there is no host %q; check the name", dns.Name)
-	case errors.Is(e.Err, syscall.ECONNRESET), errors.Is(e.Err, syscall.EPIPE):
+	case IsReset(e.Err):
 		return "the server reset the connection while " + string(e.Stage) + "; its log may say why"
 	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF), errors.Is(e.Err, net.ErrClosed), e.Err.Error() == "http: server closed idle connection":
 		return "the server closed the connection while " + string(e.Stage) + "; its log may say why"

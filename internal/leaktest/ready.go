@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -58,7 +57,7 @@ func (s *server) unready(cfg *Config, err error) string {
 		return fmt.Sprintf("the command did not speak MCP over its standard streams within %s: %v; --ready-timeout waits longer", cfg.Ready, err)
 	}
 	why := err.Error()
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	if client.IsRefused(err) {
 		why = "nothing listens there"
 	}
 	return fmt.Sprintf("the command did not speak MCP at %s within %s: %s; {port} in the command stands for the port to take, as in "+

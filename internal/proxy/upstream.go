@@ -36,9 +36,9 @@ const connectionRefused = "connection refused"
 // unreachable returns in words why the server could not be reached.
 func unreachable(err error) string {
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case client.IsRefused(err):
 		return connectionRefused
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+	case client.IsReset(err), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		strings.HasSuffix(err.Error(), "http: server closed idle connection"), strings.HasSuffix(err.Error(), "connection broken: EOF"):
 		return "the server closed the connection"
 	case errors.Is(err, context.DeadlineExceeded):

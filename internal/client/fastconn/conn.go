@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -162,7 +161,7 @@ func (c *Conn) gaveUp(resp *http.Response, err error) bool {
 
 // closedByServer reports whether err says that the connection has ended.
 func closedByServer(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || client.IsReset(err)
 }
 
 // attempt sends the encoded request and reads the header of the answer.

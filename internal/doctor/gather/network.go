@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -122,7 +121,7 @@ func (g *gatherer) connect(ctx context.Context, addr netip.Addr) facts.Address {
 	switch {
 	case err == nil:
 		_ = conn.Close() // nothing was sent
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case client.IsRefused(err):
 		a.Outcome = facts.OutcomeRefused
 	case client.IsTimeout(err):
 		a.Outcome = facts.OutcomeTimeout

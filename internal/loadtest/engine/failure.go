@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -92,7 +91,7 @@ func transportFailure(err error) *failure {
 		return &failure{kind: result.ErrTimeout}
 	case isTLS(err), stage == client.StageTLS:
 		return &failure{kind: result.ErrTLS}
-	case stage == client.StageDNS, stage == client.StageConnect, errors.Is(err, syscall.ECONNREFUSED):
+	case stage == client.StageDNS, stage == client.StageConnect, client.IsRefused(err):
 		return &failure{kind: result.ErrConnect}
 	case isReset(err):
 		return &failure{kind: result.ErrReset}
@@ -115,7 +114,7 @@ func isTLS(err error) bool {
 }
 
 func isReset(err error) bool {
-	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed, io.ErrClosedPipe},
+	return client.IsReset(err) || slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, io.ErrClosedPipe},
 		func(target error) bool { return errors.Is(err, target) })
 }
 

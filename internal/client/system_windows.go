@@ -1,0 +1,22 @@
+package client
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// Sockets of Windows have numbers of their own: syscall.ECONNREFUSED and the like, which Go
+// defines there, are no error of the system.
+
+func refused() []error {
+	return []error{windows.WSAECONNREFUSED, windows.ERROR_CONNECTION_REFUSED, syscall.ECONNREFUSED}
+}
+
+func reset() []error {
+	return []error{
+		windows.WSAECONNRESET, windows.WSAECONNABORTED, windows.ERROR_NETNAME_DELETED, // sockets
+		windows.ERROR_BROKEN_PIPE, windows.ERROR_NO_DATA, // pipes
+		syscall.ECONNRESET, syscall.EPIPE,
+	}
+}
