@@ -86,7 +86,7 @@ func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*facts.F
 		if deadline == gather.DefaultDeadline {
 			deadline = gather.DefaultStart
 		}
-		return s.Redact(gather.Command(ctx, gather.CommandOptions{Args: s.Command, Env: s.Env, Deadline: deadline}))
+		return s.Redact(gather.Command(ctx, gather.CommandOptions{Args: s.Command, Env: s.Env, Dir: s.Dir, Deadline: deadline}))
 	}
 	target, err := client.ParseTarget(s.URL, "")
 	if err != nil {

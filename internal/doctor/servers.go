@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -29,6 +28,7 @@ type Server struct {
 	Name    string
 	Command []string
 	Env     []string
+	Dir     string // of the command; "" is the current folder
 	URL     string
 	Header  http.Header
 	Problem string // why it cannot be examined
@@ -156,12 +156,7 @@ func (p placeholders) server(name string, e hostEntry) Server {
 			s.Command = append(s.Command, fill(arg))
 		}
 	}
-	if dir := fill(e.Dir); dir != "" && len(s.Command) > 0 {
-		if runtime.GOOS == "windows" {
-			s.Problem = "its folder (cwd) cannot be set here; start it there: mcpdiag doctor -- COMMAND"
-		}
-		s.Command = append([]string{"sh", "-c", `cd "$0" && exec "$@"`, dir}, s.Command...)
-	}
+	s.Dir = fill(e.Dir)
 	for _, key := range slices.Sorted(maps.Keys(e.Env)) {
 		s.Env = append(s.Env, key+"="+fill(fmt.Sprint(e.Env[key])))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -32,7 +31,7 @@ func TestReadServers(t *testing.T) {
 		"our token, a command":  {`{"mcpServers":{"a":{"command":"x","env":{"MCPDIAG_TOKEN":"${MCPDIAG_TOKEN}"}}}}`, `a [x] [MCPDIAG_TOKEN=s3cret] "" map[] ""`},
 		"disabled":              {`{"mcpServers":{"a":{"command":"x","disabled":true}}}`, `a [x] [] "" map[] "it is disabled"`},
 		"neither":               {`{"mcpServers":{"a":{}}}`, `a [] [] "" map[] "it has neither a command nor a url"`},
-		"folder":                {`{"mcpServers":{"a":{"command":"x","cwd":"/d"}}}`, `a [sh -c cd "$0" && exec "$@" /d x] [] "" map[] ""`},
+		"folder":                {`{"mcpServers":{"a":{"command":"x","cwd":"/d"}}}`, `a [x] [] "" map[] "" in /d`},
 		"address, no comment":   {`{"mcpServers":{"a":{"url":"http://a//b","args":["/*","*/",",}"]}}}`, `a [] [] "http://a//b" map[] ""`},
 		"byte order mark":       {"\xef\xbb\xbf" + `{"mcpServers":{"a":{"command":"x"}}}`, `a [x] [] "" map[] ""`},
 		"control characters":    {`{"mcpServers":{"a\u001b[2J":{"command":"x"}}}`, `a [x] [] "" map[] ""`},
@@ -41,9 +40,6 @@ func TestReadServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if name == "folder" && runtime.GOOS == "windows" {
-				t.Skip("the folder is set by a POSIX shell")
-			}
 			list, err := ReadServers([]byte(tc.file), "/project/.vscode", func(name string) string { return env[name] })
 			var got string
 			if err != nil {
@@ -51,6 +47,9 @@ func TestReadServers(t *testing.T) {
 			} else {
 				s := list[0]
 				got = fmt.Sprintf("%s %v %v %q %v %q", s.Name, s.Command, s.Env, s.URL, s.Header, s.Problem)
+				if s.Dir != "" {
+					got += " in " + s.Dir
+				}
 			}
 			if !strings.HasPrefix(got, strings.TrimSuffix(tc.want, "[2J")) || strings.Contains(got, "\x1b") {
 				if name != "control characters" || strings.Contains(got, "\x1b") {

@@ -164,7 +164,7 @@ func TestStdioListens(t *testing.T) {
 		hint          string
 	}{
 		"http": {5 * time.Minute, "stdio.start", `^the command speaks MCP over HTTP at http://localhost:\d+/mcp, and does not answer`, `mcpdiag doctor http://localhost:\d+/mcp$`},
-		"port": {5 * time.Second, "stdio.silent", "^the command runs, but does not answer initialize within 5 s$", `^it listens on TCP port \d+: .*; mcpdiag doctor http://localhost:\d+/mcp$`},
+		"port": {5 * time.Second, "stdio.silent", "^the command runs, but does not answer initialize within [345] s$", `^it listens on TCP port \d+: .*; mcpdiag doctor http://localhost:\d+/mcp$`},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()

@@ -33,6 +33,7 @@ type Command struct {
 	Args           []string
 	Env            []string
 	OnlyEnv        bool
+	Dir            string    // "" is the current folder
 	Stdin          io.Reader // nil: a pipe that stays open and empty until Stop, for a server that ends with its input
 	Stdout, Stderr io.Writer
 }
@@ -58,6 +59,10 @@ func Start(c Command) (*Child, error) {
 	if cmd.Err != nil {
 		return nil, explainStart(c.Args[0], cmd.Err)
 	}
+	if c.Dir != "" && !isDir(c.Dir) {
+		return nil, fmt.Errorf("starting %q: its folder %q does not exist", c.Args[0], c.Dir)
+	}
+	cmd.Dir = c.Dir
 	if cmd.Env = c.Env; !c.OnlyEnv {
 		cmd.Env = append(os.Environ(), c.Env...)
 	}

@@ -79,6 +79,14 @@ func TestFindByArgument(t *testing.T) {
 	}
 }
 
+func TestArgumentsAreWhole(t *testing.T) {
+	args := []string{"my server.js", "", `--name="a b"`, `C:\dir\`}
+	info, err := Lookup(helper(t, "wait", args...).Process.Pid)
+	if err != nil || len(info.Args) == 0 || !slices.Equal(info.Args[1:], args) {
+		t.Errorf("%q, %v, want %q", info.Args, err, args)
+	}
+}
+
 func TestLargestWeighsTheTree(t *testing.T) {
 	marker := "mcpdiag-largest-" + t.Name()
 	helper(t, "wait", marker)

@@ -34,5 +34,10 @@ func Ports(pid int) ([]int, error) {
 			ports = append(ports, int(c.Laddr.Port))
 		}
 	}
+	if len(conns) == 0 { // gopsutil has no error for a process that does not exist
+		if _, err := open(pid); err != nil {
+			return nil, fmt.Errorf("listing the connections of process %d: %w", pid, err)
+		}
+	}
 	return ports, nil
 }

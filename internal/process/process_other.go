@@ -18,6 +18,10 @@ type proc struct {
 	last Memory // of the last Read of its tree
 }
 
+// errStarting is the error for a process that has no start time yet: Wine gives it one some time
+// after it was created.
+var errStarting = errors.New("the process is just starting")
+
 func open(pid int) (*proc, error) {
 	p, err := process.NewProcess(int32(pid))
 	if err != nil {
@@ -26,6 +30,9 @@ func open(pid int) (*proc, error) {
 	start, err := p.CreateTime()
 	if err != nil {
 		return nil, err
+	}
+	if start <= 0 {
+		return nil, errStarting
 	}
 	return &proc{id: ID{PID: pid, Start: uint64(start)}, p: p}, nil
 }
@@ -72,9 +79,7 @@ func describe(pid int) (Info, error) {
 
 func (p *proc) info() Info {
 	i := Info{ID: p.id, Started: time.UnixMilli(int64(p.id.Start))}
-	i.Name, _ = p.p.Name() // fields that are not readable stay empty
-	i.Exe, _ = p.p.Exe()
-	i.Args, _ = p.p.CmdlineSlice()
+	i.Name, i.Exe, i.Args = programOf(p.p) // unreadable ones stay empty
 	if parent, err := p.p.Ppid(); err == nil {
 		i.Parent = int(parent)
 	}
@@ -93,24 +98,4 @@ func list() ([]Info, error) {
 		}
 	}
 	return all, nil
-}
-
-// kinship is one scan of all parents per tick: gopsutil's Children starts a
-// program for each process.
-type kinship struct{ kids map[int][]int }
-
-// refresh prepares for the calls of children of one tick.
-func (k *kinship) refresh() error {
-	procs, err := process.Processes()
-	k.kids = map[int][]int{}
-	for _, p := range procs {
-		if parent, err := p.Ppid(); err == nil {
-			k.kids[int(parent)] = append(k.kids[int(parent)], int(p.Pid))
-		}
-	}
-	return err
-}
-
-func (k *kinship) children(dst []int, p *proc) ([]int, error) {
-	return append(dst, k.kids[p.id.PID]...), nil
 }

@@ -59,7 +59,7 @@ func (r *runner) start(cmd *exec.Cmd) error {
 		_ = watchdog.Wait() // its status says nothing
 		close(r.gone)
 	}()
-	return r.launch(launch{Path: cmd.Path, Args: cmd.Args, Env: cmd.Environ()})
+	return r.launch(launch{Path: cmd.Path, Args: cmd.Args, Env: cmd.Environ(), Dir: cmd.Dir})
 }
 
 // launch has the watchdog start the command.

@@ -48,6 +48,9 @@ var joinJob = sync.OnceFunc(func() {
 func (r *runner) start(cmd *exec.Cmd) error {
 	joinJob()
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+	if cmd.Dir != "" && filepath.Base(cmd.Path) != cmd.Path && !filepath.IsAbs(cmd.Path) {
+		cmd.Path = filepath.Join(cmd.Dir, cmd.Path)
+	}
 	if path, err := exec.LookPath(cmd.Path); err == nil {
 		cmd.Path = path // with its ending
 	}
@@ -65,7 +68,6 @@ func (r *runner) start(cmd *exec.Cmd) error {
 		return err
 	}
 	r.cmd, r.pid, r.gone = cmd, cmd.Process.Pid, make(chan struct{})
-	r.tree, _ = Open(ID{PID: r.pid}) // nil when it ended at once
 	return nil
 }
 
@@ -92,7 +94,9 @@ func (r *runner) wait() (status syscall.WaitStatus, known bool) {
 // members lists the command and everything that it started, as far as it lives.
 func (r *runner) members() []ID {
 	if r.tree == nil {
-		return nil
+		if r.tree, _ = Open(ID{PID: r.pid}); r.tree == nil {
+			return nil // it ended, or is just starting
+		}
 	}
 	_, _ = r.tree.Read() // finds the descendants, also those of a process that has ended
 	return r.tree.Members()

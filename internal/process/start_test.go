@@ -65,3 +65,48 @@ func TestBatchFile(t *testing.T) {
 		}
 	}
 }
+
+// A command starts in its folder, also where its own name is relative to it.
+func TestFolderOfTheCommand(t *testing.T) {
+	t.Setenv(processtest.Env, "folder")
+	dir := t.TempDir()
+	name := "." + string(filepath.Separator) + filepath.Base(os.Args[0])
+	for _, program := range []string{os.Args[0], name} {
+		if program == name {
+			copyFile(t, filepath.Join(dir, name), os.Args[0])
+		}
+		var out strings.Builder
+		child, err := Start(Command{Args: []string{program}, Dir: dir, Stdout: &out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = child.Wait(t.Context())
+		here, there := infoOf(t, dir), infoOf(t, strings.TrimSpace(out.String()))
+		if err != nil || !os.SameFile(here, there) {
+			t.Errorf("%s: in %q, %v, want %q", program, out.String(), err, dir)
+		}
+	}
+	if _, err := Start(Command{Args: []string{os.Args[0]}, Dir: filepath.Join(dir, "absent")}); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("a folder that does not exist: %v", err)
+	}
+}
+
+func infoOf(t *testing.T, path string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+func copyFile(t *testing.T, to, from string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

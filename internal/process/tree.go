@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -136,7 +137,7 @@ func (t *Tree) grow() error {
 		t.short = t.short || scarce(err)
 		for _, kid := range t.kids {
 			if t.members[kid] == nil {
-				t.adopt(kid)
+				t.adopt(kid, t.members[t.ids[i]])
 			}
 		}
 	}
@@ -148,10 +149,16 @@ func scarce(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// adopt makes a new child a member.
-func (t *Tree) adopt(kid int) {
+// keepsParents reports whether a process keeps the PID of its parent when that ends. Another process
+// may get the number then.
+const keepsParents = runtime.GOOS == "windows"
+
+// adopt makes a new child of parent a member.
+func (t *Tree) adopt(kid int, parent *proc) {
 	p, err := open(kid)
 	switch {
+	case err == nil && keepsParents && p.id.Start < parent.id.Start:
+		p.close() // the child of an earlier process with this PID
 	case err == nil:
 		t.members[kid] = p
 		t.ids = append(t.ids, kid)

@@ -31,6 +31,7 @@ const (
 type launch struct {
 	Path      string
 	Args, Env []string
+	Dir       string
 }
 
 // watchdogReport is one message of the watchdog: the PID of the command or why it could not
@@ -101,7 +102,7 @@ func catchSignals() {
 func (l *launch) start() (pid int, errno syscall.Errno) {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	endWithParent(attr)
-	pid, err := syscall.ForkExec(l.Path, l.Args, &syscall.ProcAttr{Env: l.Env, Files: []uintptr{0, 1, 2}, Sys: attr})
+	pid, err := syscall.ForkExec(l.Path, l.Args, &syscall.ProcAttr{Dir: l.Dir, Env: l.Env, Files: []uintptr{0, 1, 2}, Sys: attr})
 	for _, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
 		_ = f.Close()
 	}
@@ -166,13 +167,14 @@ func killTree(group *processGroup) {
 	}
 }
 
-// descendants lists the living descendants of a process.
+// descendants lists the living descendants of a process. Their memory is not read: on macOS that starts
+// a program for each, which would be a child of the watchdog.
 func descendants(pid int) []ID {
 	tree, err := Open(ID{PID: pid})
 	if err != nil {
 		return nil
 	}
 	defer tree.Close()
-	_, _ = tree.Read() // a process that cannot be read any more has ended
+	_ = tree.grow() // an error leaves those that were found
 	return tree.Members()[1:]
 }

@@ -34,6 +34,7 @@ type stdioGatherer struct {
 type CommandOptions struct {
 	Args     []string
 	Env      []string      // added to the environment
+	Dir      string        // "" is the current folder
 	Deadline time.Duration // until the answer to initialize; 0 means DefaultStart
 	Minimal  bool          // start it again with a short environment
 	Call     *Call         // a tool to call
@@ -51,7 +52,7 @@ func Command(ctx context.Context, o CommandOptions) *facts.Facts {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	var tail process.Tail
-	conn, err := process.Dial(process.Command{Args: args, Env: o.Env, Stderr: &tail})
+	conn, err := process.Dial(process.Command{Args: args, Env: o.Env, Dir: o.Dir, Stderr: &tail})
 	if err != nil {
 		s.NoStart = report.Line(err.Error())
 		return f

@@ -47,7 +47,7 @@ func NeedsThorough(t *testing.T) {
 // starts 2 children, each with a tree of 3 generations below, and waits; "quit"
 // starts a "wait" and ends at once; "adopt" starts a "quit", whose child becomes an
 // orphan; "zombie" starts a child that ends and never collects it; "args" prints its arguments,
-// one a line.
+// one a line; "folder" prints the current folder.
 func play(role string) int {
 	words := strings.Fields(role)
 	switch words[0] {
@@ -70,6 +70,10 @@ func play(role string) int {
 	case "zombie":
 		start(nil, "exit")
 	case "exit":
+		return 0
+	case "folder":
+		folder, _ := os.Getwd()
+		fmt.Fprintln(os.Stdout, folder)
 		return 0
 	case "args":
 		for _, arg := range os.Args[1:] {
