@@ -28,6 +28,7 @@ type examiner struct {
 	how      doctor.Judgement
 	command  []string // after --
 	deadline time.Duration
+	ready    time.Duration // 0: the server answers already
 	quick    bool
 	deep     bool
 	slowTool string
@@ -102,6 +103,7 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	fs.StringSliceVar(&d.how.Skip, "skip", nil, "leave these checks out")
 	fs.BoolVar(&d.quick, "quick", false, "only the handshake and the listings, for probes and CI")
 	durationVar(fs, &d.deadline, "deadline", gather.DefaultDeadline, "time for everything")
+	durationVar(fs, &d.ready, "ready-timeout", 0, "wait for a server that has just been started: time until it answers, before --deadline begins")
 	fs.BoolVar(&d.deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
 	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes half a second or more, up to four times: does cancelling stop it, does it hold up others?")
 	fs.StringVar(&d.slowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
@@ -122,11 +124,11 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	fs.BoolVar(&d.how.Curl, "curl", false, "print a command that repeats the exchange of each problem")
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
-	group(fs, "Selection", "servers", "only", "skip", "client", "quick", "deadline", "plan", "list-checks", "describe")
+	group(fs, "Selection", "servers", "only", "skip", "client", "quick", "deadline", "ready-timeout", "plan", "list-checks", "describe")
 	group(fs, "More probes", "deep", "slow-tool", "args", "burst", "yes", "also")
 	group(fs, "Facts", "save", "replay", "baseline", "baseline-any")
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
-	foundMaySet(fs, "quick", "deep", "deadline", "fail-on", "format", "only", "skip")
+	foundMaySet(fs, "quick", "deep", "deadline", "ready-timeout", "fail-on", "format", "only", "skip")
 	d.more.addFlags(fs)
 	paths(fs, "servers", "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 15*time.Second)
@@ -136,7 +138,7 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 func (d *examiner) run(ctx context.Context, args []string) error {
 	d.how.FailOn, d.how.Verbose = finding.Severity(d.failOn.value), d.a.verbose
 	if d.output == "" && d.a.isTerminal(d.a.stdout) {
-		d.how.Width, _ = d.a.size(d.a.stdout)
+		d.how.Width, d.how.Height = d.a.size(d.a.stdout)
 	}
 	if err := errors.Join(doctor.CheckPatterns(d.how.Only), doctor.CheckPatterns(d.how.Skip)); err != nil {
 		return usagef("%w; --list-checks lists all", err)
@@ -269,12 +271,12 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 	if err != nil {
 		return nil, err
 	}
-	if d.a.live() || deadline > gather.DefaultDeadline {
-		defer d.a.countdown("examining the server", deadline)()
+	if d.a.live() || deadline+d.ready > gather.DefaultDeadline {
+		defer d.a.countdown("examining the server", deadline+d.ready)()
 	}
 	return gather.Server(ctx, gather.Options{
 		Header: d.conn.sent, ExpectAuth: d.more.expectAuth, Refresh: refresh, Call: d.more.call(d.slowArgs),
-		Target: target, Client: c, TLS: tlsConfig, Deadline: deadline, Quick: d.quick,
+		Target: target, Client: c, TLS: tlsConfig, Ready: d.ready, Deadline: deadline, Quick: d.quick,
 		Deep: d.deep, SlowTool: d.slowTool, SlowArgs: d.slowArgs, Burst: d.burst, Also: d.also,
 		Credentials: len(d.a.secrets) > 0 || d.conn.tls.Cert != "",
 	}), nil

@@ -27,6 +27,8 @@ func (d *examiner) checkProbes() error {
 		return usagef("--quick leaves out what --deep, --slow-tool and --burst ask for")
 	case len(d.command) > 0 && (d.deep || d.slowTool != "" || d.burst > 0 || len(d.also) > 0):
 		return usagef("--deep, --slow-tool, --burst and --also are for servers that listen")
+	case d.ready > 0 && (len(d.command) > 0 || d.replay != "" || d.servers != ""):
+		return usagef("--ready-timeout is for one address; a command gets a minute to answer (--deadline)")
 	}
 	return nil
 }

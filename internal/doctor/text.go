@@ -41,7 +41,8 @@ func (how Judgement) width() int {
 	return min(max(how.Width, leastWidth), mostWidth)
 }
 
-// Text writes the verdict, then a line per group, opened where there is a problem.
+// Text writes the verdict, then a line per group, opened where there is a problem. The verdict stands at the
+// end, too, where a terminal has moved its first line out of sight.
 func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	p := sheet{Result: r, paint: paint, width: r.how.width()}
 	p.wrapped(report.Line("mcpdiag doctor " + r.Target))
@@ -50,8 +51,11 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	if r.Verdict == NoToken {
 		style = report.Good
 	}
-	verdict := strings.ToUpper(string(r.Verdict)) + "  "
-	p.labelled(paint.Paint(style, strings.TrimSpace(verdict))+"  ", min(report.Width(verdict), headIndent), r.Headline)
+	verdict := func() {
+		word := strings.ToUpper(string(r.Verdict))
+		p.labelled(paint.Paint(style, word)+"  ", min(report.Width(word)+2, headIndent), r.Headline)
+	}
+	verdict()
 	p.b.WriteString("\n")
 	head := p.b.Len()
 	p.groups()
@@ -63,9 +67,22 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 		p.wrapped(line)
 	}
 	p.notChecked()
-	p.wrapped(fmt.Sprintf("%s, %d of %s ended, %.1f s", report.Plural(int64(r.Requests), "request"), r.Ended, report.Plural(int64(r.Sessions), "session"), r.Seconds))
+	p.wrapped(r.effort())
+	if r.how.Height > 0 && strings.Count(p.b.String(), "\n") >= r.how.Height { // the prompt takes a line, too
+		p.b.WriteString("\n")
+		verdict()
+	}
 	_, err := io.WriteString(w, p.b.String())
 	return err
+}
+
+// effort says what the examination took.
+func (r *Result) effort() string {
+	text := fmt.Sprintf("%s, %d of %s ended, %.1f s", report.Plural(int64(r.Requests), "request"), r.Ended, report.Plural(int64(r.Sessions), "session"), r.Seconds)
+	if r.Waited >= 0.1 {
+		text += fmt.Sprintf(" after %.1f s of waiting for the server", r.Waited)
+	}
+	return text
 }
 
 // sheet is the text of a result while it is written.

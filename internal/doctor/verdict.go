@@ -38,6 +38,7 @@ type Judgement struct {
 	Verbose    bool             // the text has each check
 	Client     string           // a client whose refusal counts
 	Width      int              // columns of the text; 0 is unknown
+	Height     int              // lines of the terminal; 0 for a file or a pipe
 	FrontEnd   rules.FrontEnd   // its words are used
 	Baseline   *Result          // of an earlier run
 }
@@ -58,6 +59,7 @@ type Result struct {
 	Requests   int             `json:"requests"`
 	Sessions   int             `json:"sessions"`
 	Ended      int             `json:"sessions_ended"`
+	Waited     float64         `json:"waited,omitempty"` // seconds until the server answered, before it was examined
 	Seconds    float64         `json:"seconds"`
 
 	how       Judgement
@@ -69,7 +71,7 @@ type Result struct {
 func Judge(f *facts.Facts, how Judgement) *Result {
 	r := &Result{
 		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
-		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Seconds: f.Seconds, how: how,
+		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Waited: f.Waited, Seconds: f.Seconds, how: how,
 	}
 	done := rules.JudgeAll(f, how.FrontEnd)
 	r.Checks = how.choose(done)

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,6 +48,7 @@ type Facts struct {
 	Sessions    int          `json:"sessions"`                  // opened
 	Ended       int          `json:"ended"`                     // sessions ended with DELETE
 	Stopped     string       `json:"stopped,omitempty"`
+	Waited      float64      `json:"waited,omitempty"` // seconds until the server answered, before it was examined
 	Seconds     float64      `json:"seconds"`
 }
 
@@ -107,6 +109,14 @@ func (f *Facts) SpeaksOldSSE() bool {
 func (f *Facts) SilentSSE() bool {
 	x := f.First(LateSSE)
 	return x.IsStream() && x.Open && x.Size == 0 || x.TimedOut()
+}
+
+// PassesEvents reports whether something came on an event stream while it was open: the
+// endpoint of HTTP+SSE, or what a server sends when a client begins to listen.
+func (f *Facts) PassesEvents() bool {
+	return slices.ContainsFunc(f.Exchanges, func(x *Exchange) bool {
+		return x != nil && x.Method == http.MethodGet && x.IsStream() && x.Open && x.Size > 0
+	})
 }
 
 // TimedOut reports whether x got no answer, neither a status nor an error.

@@ -29,6 +29,7 @@ type Options struct {
 	ExpectAuth  bool           // the server must want a token
 	Refresh     *facts.Refresh // a refresh token to try
 	Call        *Call          // a tool to call
+	Ready       time.Duration  // how long the server may take until it answers; not part of Deadline
 	Deadline    time.Duration  // for everything; 0 means DefaultDeadline
 	Quick       bool           // only the handshake and the listings
 	Hold        time.Duration  // how long an event stream is watched; 0 means DefaultHold
@@ -66,10 +67,16 @@ func Server(ctx context.Context, o Options) *facts.Facts {
 	if o.Idle <= 0 {
 		o.Idle = DefaultIdle
 	}
-	g := &gatherer{Options: o, anonymous: o.Client.WithoutCredentials(), started: time.Now()}
+	g := &gatherer{Options: o, anonymous: o.Client.WithoutCredentials()}
+	var waited time.Duration
+	if o.Ready > 0 {
+		waited = g.awaitReady(ctx)
+	}
+	g.started = time.Now()
 	g.f = &facts.Facts{
 		Schema: facts.FactsSchema, Target: client.RedactURL(o.Target), At: g.started.UTC(), Credentials: o.Credentials,
 		Quick: o.Quick, Insecure: o.TLS.InsecureSkipVerify, ExpectAuth: o.ExpectAuth, Mistakes: mistakesIn(o.Header), SecretQuery: len(client.SecretsIn(o.Target)) > 0, Loopback: client.IsLoopback(o.Target.Hostname()),
+		Waited: waited.Seconds(),
 	}
 	g.until = g.started.Add(o.Deadline)
 	g.network(ctx)
