@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Sockets of Windows have numbers of their own: syscall.ECONNREFUSED and the like, which Go
-// defines there, are no error of the system.
+// Sockets of Windows have error numbers of their own. The system never returns syscall.ECONNREFUSED
+// and the like, which Go defines there.
 
 func refused() []error {
 	return []error{windows.WSAECONNREFUSED, windows.ERROR_CONNECTION_REFUSED, syscall.ECONNREFUSED}

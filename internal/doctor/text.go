@@ -76,7 +76,7 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	return err
 }
 
-// effort says what the examination took.
+// effort returns the requests, sessions and time of the examination.
 func (r *Result) effort() string {
 	text := fmt.Sprintf("%s, %d of %s ended, %.1f s", report.Plural(int64(r.Requests), "request"), r.Ended, report.Plural(int64(r.Sessions), "session"), r.Seconds)
 	if r.Waited >= 0.1 {

@@ -41,6 +41,39 @@ func TestOldSSE(t *testing.T) {
 	}
 }
 
+// TestBuffering checks that an event on an open stream proves that events pass at once. Without an
+// event the check is listed as not done. HTTP+SSE begins with an event.
+func TestBuffering(t *testing.T) {
+	t.Parallel()
+	legacy := when("server/discover", always(400, "application/json", `{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no such method"}}`))
+	greets := onGet(1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte("id: 1\ndata:\n\n"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	silent := onGet(1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	for name, c := range map[string]struct {
+		m    middleware
+		want finding.Severity
+	}{
+		"silent":   {both(legacy, silent), finding.Skip},
+		"greets":   {both(legacy, greets), finding.Pass},
+		"HTTP+SSE": {streamFaults()["stream.oldsse"], finding.Pass},
+	} {
+		r := Judge(examine(t, served(t, c.m), ""), Judgement{})
+		i := slices.IndexFunc(r.Checks, func(c rules.Check) bool { return c.ID == "stream.buffered" })
+		unseen := strings.Contains(strings.Join(r.NotChecked, "; "), "stream 1 (not visible: no event came on an open stream)")
+		if got := r.Checks[i].Severity; got != c.want || unseen != (c.want == finding.Skip) {
+			t.Errorf("%s: %s, %q", name, got, r.NotChecked)
+		}
+	}
+}
+
 // TestNotChecked counts by group what was not looked at; where that takes more than two
 // lines, the checks alone.
 func TestNotChecked(t *testing.T) {
@@ -89,6 +122,22 @@ func TestWidth(t *testing.T) {
 	}
 	if all := textOf(t, Judge(f, Judgement{Verbose: true})); !regexp.MustCompile(`Not checked: auth [0-9]+, exposure 3, http`).MatchString(all) {
 		t.Error(all)
+	}
+}
+
+// TestVerdictStaysInSight repeats the verdict below a page that is higher than the terminal.
+func TestVerdictStaysInSight(t *testing.T) {
+	t.Parallel()
+	f := examine(t, faults()["session.affinity"](t), "")
+	page := textOf(t, Judge(f, Judgement{Width: 80}))
+	lines := strings.Count(page, "\n")
+	_, rest, _ := strings.Cut(page, "\n\n")
+	headline, _, _ := strings.Cut(rest, "\n\n")
+	verdict := "\n" + headline + "\n"
+	for height, want := range map[int]string{lines - 5: page + verdict, lines: page + verdict, lines + 1: page, 0: page} {
+		if text := textOf(t, Judge(f, Judgement{Width: 80, Height: height})); text != want {
+			t.Errorf("%d lines in a terminal of %d:\n%s", lines, height, text)
+		}
 	}
 }
 

@@ -2,7 +2,7 @@ package process
 
 import "testing"
 
-// A process that is older than one that has its parent's PID is no child of it.
+// A process with the PID of an earlier parent does not get its children.
 func TestTreeLeavesStrangersOut(t *testing.T) {
 	tree := openTree(t, helper(t, "tree 2 1").Process.Pid)
 	tree.root.id.Start += 60_000

@@ -112,7 +112,7 @@ func (f *Facts) SilentSSE() bool {
 }
 
 // PassesEvents reports whether something came on an event stream while it was open: the
-// endpoint of HTTP+SSE, or what a server sends when a client begins to listen.
+// endpoint of HTTP+SSE, or the greeting of another server.
 func (f *Facts) PassesEvents() bool {
 	return slices.ContainsFunc(f.Exchanges, func(x *Exchange) bool {
 		return x != nil && x.Method == http.MethodGet && x.IsStream() && x.Open && x.Size > 0

@@ -168,7 +168,7 @@ func judgeResource(f *facts.Facts) opinion {
 	case sameHost && strings.HasPrefix(b.Path, strings.TrimSuffix(a.Path, "/")+"/"):
 		return warn("the metadata is about %s: strict clients refuse it", got).fix(advice).noted(noted)
 	}
-	return fail("the metadata is about another address: %s", got).fix(advice).saw(f.Probe("resource metadata")...).noted(noted)
+	return fail("the description of the login names another address: %s; clients refuse to log in", got).fix(advice).saw(f.Probe("resource metadata")...).noted(noted)
 }
 
 func judgeServers(f *facts.Facts) opinion {

@@ -56,7 +56,7 @@ func judgeCancelModern(f *facts.Facts) opinion {
 	if last.Calls == 0 {
 		return pass("a closed call ends at once")
 	}
-	return fail("the server goes on with a call %.0f ms after its client closed the answer", last.Ms-f.Behaviour.CancelMs).
+	return fail("the server still works on a call %.0f ms after its client cancelled it (closed the answer)", last.Ms-f.Behaviour.CancelMs).
 		fix("pass the end of the request on to the tool (Go SDK: PropagateRequestCancellation), and let the tool stop").saw(f.First("call, closed")).
 		noted(fmt.Sprintf("/debug/snapshot: %s in flight; a whole call takes %.0f ms", report.Plural(int64(last.Calls), "call"), f.Behaviour.FullMs))
 }

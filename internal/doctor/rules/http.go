@@ -189,7 +189,7 @@ func judgeLimit(f *facts.Facts) opinion {
 		if x == nil || x.Probe == facts.BurstProbe || !facts.IsLimited(x) || f.Credentials && x.Anonymous { // auth.order is about those
 			continue
 		}
-		o := fail("the server refuses request %d, to limit the rate; a plain handshake takes 3 or 4", i+1).saw(x)
+		o := fail("the server refuses request %d because of its rate limit; a client needs 3 or 4 to connect", i+1).saw(x)
 		if wait := x.Header.Get("Retry-After"); wait != "" {
 			return o.fix("raise the limit, or wait as long as Retry-After says: " + wait)
 		}

@@ -171,7 +171,7 @@ func judgeDelete(f *facts.Facts) opinion {
 	case after.OK():
 		return warn("the session goes on after DELETE: sessions pile up").fix("end it").leads(toLeaktest).saw(x, after)
 	}
-	return fail("after DELETE the session is answered with %d instead of 404: clients do not open a new one", after.Status).fix("answer 404 for sessions that ended").saw(x, after)
+	return fail("for a session that ended the server answers %d instead of 404: clients do not open a new one, and fail until they are restarted", after.Status).fix("answer 404 for sessions that ended").saw(x, after)
 }
 
 func judgeVersions(f *facts.Facts) opinion {
@@ -211,9 +211,9 @@ func judgeInitialized(f *facts.Facts) opinion {
 	case x.Status == 0, x.Status == http.StatusUnauthorized && !f.Credentials:
 		return notAsked(f)
 	case x.Status != http.StatusAccepted:
-		return fail("notifications/initialized is answered with %d: several clients give up", x.Status).fix("answer 202 without a body").saw(x)
+		return fail("the second message of each client (notifications/initialized) is answered with %d instead of an empty 202: several clients give up", x.Status).fix("answer 202 without a body").saw(x)
 	case x.Size > 0:
-		return fail("notifications/initialized is answered with a body: several clients give up").fix("answer 202 without a body").saw(x)
+		return fail("the second message of each client (notifications/initialized) is answered with a body instead of an empty 202: several clients give up").fix("answer 202 without a body").saw(x)
 	case facts.ContentType(x.Header) != "" && x.Header.Get("Content-Length") != "0":
 		return info("the empty answer has a Content-Type").saw(x)
 	}

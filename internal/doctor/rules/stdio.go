@@ -63,7 +63,7 @@ func judgeStdout(f *facts.Facts) opinion {
 	case s == nil:
 		return skip("the server is no command")
 	case s.LineNo > 0:
-		return fail("line %d of standard output is no message", s.LineNo).fix("write logs and banners to standard error: hosts close the connection at such a line").noted(s.Foreign)
+		return fail("standard output has text that is no MCP message (line %d)", s.LineNo).fix("write logs and banners to standard error: hosts close the connection at such a line").noted(s.Foreign)
 	case s.Blank > 0:
 		return warn("standard output has blank lines (%d)", s.Blank).fix("write one message a line, and nothing else")
 	}
