@@ -187,6 +187,17 @@ func TestHangingServer(t *testing.T) {
 	}
 }
 
+// TestOwnTimes: a request that was given up early names that time, not --timeout.
+func TestOwnTimes(t *testing.T) {
+	t.Parallel()
+	f := examine(t, served(t, oneByOne()), "")
+	for _, probe := range []string{facts.Beside, facts.BesideAgain} {
+		if text := f.First(probe).Failed; !strings.HasPrefix(text, "no answer within ") || strings.Contains(text, "15s") || strings.Contains(text, "--timeout") {
+			t.Errorf("%s: %q", probe, text)
+		}
+	}
+}
+
 // TestOfferedLogin examines a server that works without a token and offers a login.
 func TestOfferedLogin(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -46,6 +47,8 @@ func (g *gatherer) fact(r request, rec *client.Exchange, took time.Duration) *fa
 	case rec.Err == nil:
 	case rec.Status != 0 && errors.Is(rec.Err, context.DeadlineExceeded):
 		x.Open = true
+	case client.IsTimeout(rec.Err) && r.timeout < g.Client.Timeout() && rec.Stage != client.StageConnect: // its limit is not that of --timeout
+		x.Failed, x.Stage = fmt.Sprintf("no answer within %s (%s)", report.Duration(took), rec.Stage), string(rec.Stage)
 	default:
 		x.Failed, x.Stage = report.Line(g.hide(rec.Err.Error())), string(rec.Stage)
 		_, x.RefusedAddress = errors.AsType[*client.RefusedAddressError](rec.Err)
