@@ -19,6 +19,7 @@ var (
 	}
 	secretEndings = []string{
 		"password", "passwd", "passphrase", "passcode", "dbpass", "userpass", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credentials",
+		"authkey", "licensekey", "licencekey", "sessionkey", "signingkey", "encryptionkey", "masterkey",
 		"passwords", "secrets", "apikeys", "accesskeys", "privatekeys", "secretkeys", "apitokens", "authtokens", "accesstokens", "refreshtokens", "bearertokens",
 	}
 	plainWords = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "methods", "count", "size", "server", "servers", "supported"}
@@ -57,12 +58,13 @@ func RedactText(text string) string {
 	text = cookies.ReplaceAllString(text, "${1}${2}"+redacted)
 	text = authHeader.ReplaceAllString(text, "${1}"+redacted)
 	text = credential.ReplaceAllString(text, "$1 "+redacted)
-	return redactPairs(spaced, redactPairs(assignment, text))
+	return redactPairs(spaced, redactPairs(assignment, text, nil), nil)
 }
 
-// redactPairs blanks the values that follow secret names in text. The value of
-// another name is searched too, as in --env=DB_PASSWORD=x.
-func redactPairs(pair *regexp.Regexp, text string) string {
+// redactPairs blanks the values that follow secret names in text: those of [SecretName], and
+// those for which also, which may be nil, is true. The value of another name is searched
+// too, as in --env=DB_PASSWORD=x.
+func redactPairs(pair *regexp.Regexp, text string, also func(name, value string) bool) string {
 	var b strings.Builder
 	for {
 		at := pair.FindStringSubmatchIndex(text)
@@ -72,10 +74,11 @@ func redactPairs(pair *regexp.Regexp, text string) string {
 		b.WriteString(text[:at[1]])
 		name := text[at[2]:at[3]]
 		text = text[at[1]:]
-		if !SecretName(name) || pair == spaced && strings.HasPrefix(text, "-") {
+		secret := SecretName(name)
+		if !secret && also == nil || pair == spaced && strings.HasPrefix(text, "-") {
 			continue
 		}
-		if v := valueOf(name, text); v != "" && !isPlain(name, v) && !strings.Contains(v, redacted) {
+		if v := valueOf(name, text); v != "" && (secret || also(name, v)) && !isPlain(name, v) && !strings.Contains(v, redacted) {
 			quote := ""
 			switch v[0] {
 			case '"', '\'':

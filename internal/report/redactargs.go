@@ -55,7 +55,10 @@ func redactArg(before, arg string) string {
 	if secret, ok := redactAssigned(arg); ok {
 		return secret
 	}
-	arg = RedactText(arg)
+	arg = redactPairs(assignment, RedactText(arg), isSecretArg)
+	if strings.ContainsAny(arg, " \t\n") {
+		arg = redactWords(arg)
+	}
 	if slices.Contains(userFlags, before) {
 		return userPassword.ReplaceAllString(arg, "${1}"+redacted)
 	}
@@ -110,6 +113,12 @@ func redactScript(text string) string {
 		}
 		return v
 	})
+	return redactWords(text)
+}
+
+// redactWords blanks passwords after short flags of programs and flags of Windows in the
+// text of a command.
+func redactWords(text string) string {
 	var programs programFlags
 	before := ""
 	return scriptWord.ReplaceAllStringFunc(text, func(word string) string {

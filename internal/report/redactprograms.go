@@ -75,7 +75,7 @@ func isSecretArg(name, value string) bool {
 		return !counts && strings.ContainsFunc(value, unicode.IsLetter)
 	case "id":
 		return len(words) > 1 && (words[len(words)-2] == "session" || words[len(words)-2] == "secret") && !plainValue.MatchString(value)
-	case "session", "sessionid", "sid", "license", "licence", "pw", "cookies":
+	case "session", "sessions", "sessionid", "sid", "license", "licence", "pw", "cookies":
 		return !plainValue.MatchString(value)
 	}
 	return false
