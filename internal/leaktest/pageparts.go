@@ -107,12 +107,7 @@ func addFlame(page *report.Page, dir, name, alt string) {
 		return
 	}
 	name = filepath.Base(name)
-	in, err := report.OpenIn(dir, name) // the folder may come from others
-	if err != nil {
-		return
-	}
-	defer in.Close() //nolint:errcheck // only read
-	svg, err := report.ReadAtMost(in, mostFlame)
+	svg, err := report.ReadIn(dir, name, mostFlame) // the folder may come from others
 	if err != nil {
 		return
 	}

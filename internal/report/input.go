@@ -80,6 +80,16 @@ func OpenIn(dir, name string) (*os.File, error) {
 	return f, nil
 }
 
+// ReadIn reads the file that OpenIn opens, of at most limit bytes.
+func ReadIn(dir, name string, limit int64) ([]byte, error) {
+	f, err := OpenIn(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return ReadAtMost(f, limit)
+}
+
 // ReadAtMost reads r to its end, which must come within limit bytes.
 func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))

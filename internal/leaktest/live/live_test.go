@@ -302,3 +302,27 @@ func FuzzHeapAlloc(f *testing.F) {
 		}
 	})
 }
+
+// TestPythonAnswerElsewhere: the answer of a server is a file in the folder of the hook, not
+// one that the server links to.
+func TestPythonAnswerElsewhere(t *testing.T) {
+	t.Parallel()
+	p := &python{hook: &Hook{t.TempDir()}, asked: 1}
+	for name, put := range map[string]func(path string) error{
+		"a file": func(path string) error { return os.WriteFile(path, []byte(`{"ask":1}`), 0o600) },
+		"a link": func(path string) error {
+			other := filepath.Join(t.TempDir(), "other")
+			if err := os.WriteFile(other, []byte(`{"ask":1}`), 0o600); err != nil {
+				return err
+			}
+			return os.Symlink(other, path)
+		},
+	} {
+		if err := put(filepath.Join(p.hook.dir, name)); err != nil {
+			t.Skip(err)
+		}
+		if _, err := p.answer(name); (err == nil) != (name == "a file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -73,7 +73,7 @@ type python struct {
 
 // openPython opens a process that has loaded the hook; nil if it has not.
 func openPython(ctx context.Context, info *process.Info, hook *Hook) (door, error) {
-	ready, err := os.ReadFile(filepath.Join(hook.dir, strconv.Itoa(info.PID)+".ready"))
+	ready, err := report.ReadIn(hook.dir, strconv.Itoa(info.PID)+".ready", maxReady)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -96,13 +96,17 @@ const (
 	again    = 250 * time.Millisecond
 )
 
-const maxAnswer = 64 << 20
+// Bounds of the files that the server writes.
+const (
+	maxReady  = 64
+	maxAnswer = 64 << 20
+)
 
 // ask sends a question and returns the answer.
 func (p *python) ask(ctx context.Context, what string) ([]byte, error) {
 	p.asked++
-	name := filepath.Join(p.hook.dir, strconv.Itoa(p.id.PID))
-	if err := write(name+".ask", fmt.Appendf(nil, "%d %s", p.asked, what)); err != nil {
+	name := strconv.Itoa(p.id.PID)
+	if err := write(filepath.Join(p.hook.dir, name+".ask"), fmt.Appendf(nil, "%d %s", p.asked, what)); err != nil {
 		return nil, err
 	}
 	if err := process.SignalBy(p.id, p.signal); err != nil {
@@ -131,12 +135,7 @@ func (p *python) ask(ctx context.Context, what string) ([]byte, error) {
 
 // answer reads the answer to the last question.
 func (p *python) answer(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	data, err := report.ReadAtMost(f, maxAnswer)
+	data, err := report.ReadIn(p.hook.dir, name, maxAnswer)
 	if err != nil {
 		return nil, err
 	}

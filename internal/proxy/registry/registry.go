@@ -96,6 +96,9 @@ func (r *Registration) write() error {
 	return f.Close()
 }
 
+// maxEntry bounds the file of an entry.
+const maxEntry = 64 << 10
+
 // Running returns the proxies in dir that run and removes the files of others.
 func Running(dir string) ([]Entry, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "proxy-*.json"))
@@ -105,7 +108,7 @@ func Running(dir string) ([]Entry, error) {
 	running := []Entry{}
 	for _, file := range files {
 		var e Entry
-		data, err := os.ReadFile(file)
+		data, err := report.ReadIn(dir, filepath.Base(file), maxEntry)
 		if err != nil || json.Unmarshal(data, &e) != nil {
 			continue
 		}
