@@ -15,7 +15,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/diff"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -231,7 +231,7 @@ func (d *differ) around(ctx context.Context, target *url.URL) (before, after dif
 		if d.a.isTerminal(stdin) {
 			stdin = strings.NewReader("") // a process group in the background that reads a terminal is stopped
 		}
-		around.Command = &process.Command{Args: d.command, Env: d.a.childEnv(), Stdin: stdin, Stdout: d.a.stderr, Stderr: d.a.stderr}
+		around.Command = &launch.Command{Args: d.command, Env: d.a.childEnv(), Stdin: stdin, Stdout: d.a.stderr, Stderr: d.a.stderr}
 	} else {
 		d.a.note("waiting %s, then %s to settle", d.wait, d.settle)
 	}

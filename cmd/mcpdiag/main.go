@@ -18,12 +18,13 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 func main() {
 	if process.IsWatchdog(os.Args) {
-		os.Exit(process.Watchdog())
+		os.Exit(launch.Watchdog())
 	}
 	if runsLogs(os.Args[1:]) && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(logsHeapLimit)

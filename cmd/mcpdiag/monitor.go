@@ -12,6 +12,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/monitor"
 	"github.com/mcpdiag/mcpdiag/internal/monitor/recording"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -27,7 +28,7 @@ type watcher struct {
 	every  time.Duration
 	limit  int64
 	log    string
-	said   process.Tail // the end of the command's output
+	said   launch.Tail // the end of the command's output
 	failOn choice
 	format choice
 }
@@ -124,7 +125,7 @@ func (w *watcher) target(operands, command []string) error {
 		w.cfg.Match = process.Match(w.match.value)
 	}
 	if len(command) > 0 {
-		w.cfg.Command = &process.Command{Args: command}
+		w.cfg.Command = &launch.Command{Args: command}
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/logs"
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/proxy"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -57,10 +57,10 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 		return report.Cell(f.a.secrets.Redact(last.Line), lastErrorWidth)
 	}
 	p := proxy.New(f.cfg)
-	process.IgnoreBrokenPipes()
+	launch.IgnoreBrokenPipes()
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, process.Forwarded()...)
-	wrapped, err := p.Wrap(process.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: f.a.guard(bare(f.a.stderr))})
+	signal.Notify(signals, launch.Forwarded()...)
+	wrapped, err := p.Wrap(launch.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: f.a.guard(bare(f.a.stderr))})
 	if err != nil {
 		unregister()
 		return err

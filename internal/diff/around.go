@@ -7,14 +7,14 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
 // Around says how to take two snapshots of one server.
 type Around struct {
 	Take    func(context.Context) (*snapshot.Snapshot, error)
-	Command *process.Command // runs between the snapshots; nil: wait for Wait
+	Command *launch.Command // runs between the snapshots; nil: wait for Wait
 	Wait    time.Duration
 	Settle  time.Duration // idle time for the garbage collector, before the second snapshot
 }
@@ -50,8 +50,8 @@ func (a Around) window(ctx context.Context) (Window, error) {
 
 // run runs a command to its end, and stops the processes that it left: they would load
 // the server.
-func run(ctx context.Context, command process.Command) (commandErr, err error) {
-	child, err := process.Start(command)
+func run(ctx context.Context, command launch.Command) (commandErr, err error) {
+	child, err := launch.Start(command)
 	if err != nil {
 		return nil, err
 	}

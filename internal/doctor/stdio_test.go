@@ -17,12 +17,13 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 )
 
 // TestMain makes the test binary a watchdog and a server.
 func TestMain(m *testing.M) {
 	if process.IsWatchdog(os.Args) {
-		os.Exit(process.Watchdog())
+		os.Exit(launch.Watchdog())
 	}
 	if len(os.Args) == 3 && os.Args[1] == "stdio-server" {
 		stdioServer(os.Args[2])

@@ -21,6 +21,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/load"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -28,7 +29,7 @@ import (
 // TestMain makes the test binary a server where a test starts it as one.
 func TestMain(m *testing.M) {
 	if process.IsWatchdog(os.Args) {
-		os.Exit(process.Watchdog())
+		os.Exit(launch.Watchdog())
 	}
 	if len(os.Args) > 3 && os.Args[1] == "serve" {
 		serve(os.Args[2], os.Args[3])

@@ -12,13 +12,14 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 )
 
 // server is the process under test.
 type server struct {
-	child     *process.Child // nil if it was running already
-	conn      *process.Conn  // the child, if it speaks over its standard streams
-	session   *mcp.Session   // the session over them
+	child     *launch.Child // nil if it was running already
+	conn      *launch.Conn  // the child, if it speaks over its standard streams
+	session   *mcp.Session  // the session over them
 	info      process.Info
 	tree      *process.Tree
 	target    process.Target // by which it was found, if it was running already
@@ -32,7 +33,7 @@ type server struct {
 // goes to log.
 func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if len(cfg.Command) > 0 {
-		return launch(ctx, cfg, log)
+		return launched(ctx, cfg, log)
 	}
 	found, err := cfg.Target.Find()
 	if err != nil {
@@ -54,9 +55,9 @@ func open(info process.Info) (*server, error) {
 	return &server{info: info, tree: tree}, nil
 }
 
-// launch starts the command and waits until it speaks MCP. With Stabilize and no
+// launched starts the command and waits until it speaks MCP. With Stabilize and no
 // limit, it starts the server twice: the first time shows how much heap it needs.
-func launch(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
+func launched(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if err := portFree(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*serv
 		s.hook, _ = live.NewHook() // without it, RSS decides for Python
 		s.env = live.Environment(env, s.hook)
 	}
-	if err := s.run(cfg, process.Command{Args: cfg.Command, Env: s.env, Stdout: log, Stderr: log}); err != nil {
+	if err := s.run(cfg, launch.Command{Args: cfg.Command, Env: s.env, Stdout: log, Stderr: log}); err != nil {
 		s.unhook()
 		return nil, err
 	}
@@ -124,12 +125,12 @@ func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*serv
 }
 
 // run starts the command, and connects to its standard streams if it speaks over them.
-func (s *server) run(cfg *Config, command process.Command) (err error) {
+func (s *server) run(cfg *Config, command launch.Command) (err error) {
 	if !cfg.Stdio {
-		s.child, err = process.Start(command)
+		s.child, err = launch.Start(command)
 		return err
 	}
-	if s.conn, err = process.Dial(command); err == nil {
+	if s.conn, err = launch.Dial(command); err == nil {
 		s.child = s.conn.Child
 	}
 	return err

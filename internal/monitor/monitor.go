@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 )
 
 // Config is the configuration of a run.
 type Config struct {
-	process.Target                  // the running process to watch
-	Command        *process.Command // started and watched, in place of a Target
+	process.Target                 // the running process to watch
+	Command        *launch.Command // started and watched, in place of a Target
 
 	Interval time.Duration
 	Duration time.Duration // 0: until the process ends
@@ -61,7 +62,7 @@ type run struct {
 	out   *csvWriter
 	each  func(*Sample)
 	start time.Time
-	child *process.Child // when it started the command
+	child *launch.Child // when it started the command
 
 	system   process.System
 	systemAt time.Time
@@ -93,7 +94,7 @@ func (r *run) find() ([]process.Info, error) {
 	if r.cfg.Command == nil {
 		return r.cfg.Find()
 	}
-	child, err := process.Start(*r.cfg.Command)
+	child, err := launch.Start(*r.cfg.Command)
 	if err != nil {
 		return nil, err
 	}

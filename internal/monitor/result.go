@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -32,7 +33,7 @@ type Process struct {
 	Figures     map[string]Span `json:"figures"`                    // by column of the CSV, without figures that were not read
 	Restarted   bool            `json:"restarted"`                  // it replaced a process that ended
 	Ended       bool            `json:"ended"`                      // before the monitor did
-	Exit        *process.Exit   `json:"exit,omitempty"`             // of a command that the monitor started
+	Exit        *launch.Exit    `json:"exit,omitempty"`             // of a command that the monitor started
 	Memory      Memory          `json:"memory,omitempty"`           // the figure that a recording holds instead of RSS
 	Repeats     int             `json:"repeatedReadings,omitempty"` // equal readings of a cache, which are no samples
 	Trend       trend.Judgement `json:"trend"`                      // of rssTotalMB

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
@@ -64,7 +65,7 @@ func TestRunOfACommand(t *testing.T) {
 	defer log.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	cfg := Config{Command: &process.Command{Args: []string{os.Args[0]}, Stdout: log}, Interval: MinInterval}
+	cfg := Config{Command: &launch.Command{Args: []string{os.Args[0]}, Stdout: log}, Interval: MinInterval}
 	var tree []process.ID
 	var said []byte
 	res, err := Run(ctx, cfg, nil, func(s *Sample) {
@@ -102,7 +103,7 @@ func TestRunReportsHowACommandEnds(t *testing.T) {
 		"exit 3":        "exit status 3",
 		"kill -KILL $$": "killed by signal 9 (killed)",
 	} {
-		cfg := Config{Command: &process.Command{Args: []string{"/bin/sh", "-c", script}}, Interval: time.Second}
+		cfg := Config{Command: &launch.Command{Args: []string{"/bin/sh", "-c", script}}, Interval: time.Second}
 		res, err := Run(t.Context(), cfg, nil, nil)
 		if err != nil || res.Processes[0].Exit == nil || res.Processes[0].Exit.Text != want {
 			t.Errorf("%s: %+v, %v", script, res, err)
@@ -113,7 +114,7 @@ func TestRunReportsHowACommandEnds(t *testing.T) {
 			t.Errorf("%s: %s, %v in\n%s", script, res.Verdict, err, text.String())
 		}
 	}
-	cfg := Config{Command: &process.Command{Args: []string{"no-command-is-called-this"}}, Interval: time.Second}
+	cfg := Config{Command: &launch.Command{Args: []string{"no-command-is-called-this"}}, Interval: time.Second}
 	if res, err := Run(t.Context(), cfg, nil, nil); res != nil || !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("%+v, %v", res, err)
 	}

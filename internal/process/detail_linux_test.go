@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func TestDetail(t *testing.T) {
@@ -31,7 +33,7 @@ func TestDetail(t *testing.T) {
 		t.Errorf("one listener and one connection with itself: %+v after %+v", after, before)
 	}
 	_ = server.Close()
-	eventually(t, "the client's end waits to be closed", func() bool {
+	processtest.Eventually(t, "the client's end waits to be closed", func() bool {
 		return tree.detailNow(t).CloseWait == before.CloseWait+1
 	})
 	if r := read(t, tree); after.USS <= 0 || after.PSS < after.USS || after.PSS > 2*float64(r.Total.RSS) || after.Threads < 1 || after.Swap < 0 {
@@ -55,7 +57,7 @@ func TestCPU(t *testing.T) {
 		t.Errorf("CPU %v with nothing to compare", d.CPU)
 	}
 	busy := 0.0
-	eventually(t, "work is seen", func() bool {
+	processtest.Eventually(t, "work is seen", func() bool {
 		for i := range 5_000_000 {
 			busy += math.Sqrt(float64(i))
 		}

@@ -49,8 +49,8 @@ func Lookup(pid int) (Info, error) {
 	return info, explain(pid, err)
 }
 
-// lives reports whether this run of a process has not ended.
-func lives(id ID) bool {
+// Lives reports whether this run of a process has not ended.
+func (id ID) Lives() bool {
 	p, err := open(id.PID)
 	if err != nil {
 		return false
@@ -67,6 +67,9 @@ type explained struct {
 
 func (e *explained) Error() string { return e.text }
 func (e *explained) Unwrap() error { return e.cause }
+
+// Explained returns an error with a message of its own and the cause of the system.
+func Explained(text string, cause error) error { return &explained{text, cause} }
 
 // explain adds to a system error about a PID how to resolve it.
 func explain(pid int, err error) error {

@@ -21,7 +21,7 @@ func Signal(id ID, name string) error {
 
 // SignalBy sends a signal, by its number, to one run of a process.
 func SignalBy(id ID, number int) error {
-	if !lives(id) {
+	if !id.Lives() {
 		return ErrEnded
 	}
 	return syscall.Kill(id.PID, syscall.Signal(number))

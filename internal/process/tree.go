@@ -177,14 +177,15 @@ func (t *Tree) Close() {
 	clear(t.members)
 }
 
-// Family lists a process and its descendants of this moment.
+// Family lists a process and its descendants of this moment, the process first. Their memory
+// is not read: on macOS that starts a program for each.
 func Family(id ID) ([]ID, error) {
 	tree, err := Open(id)
 	if err != nil {
 		return nil, err
 	}
 	defer tree.Close()
-	if _, err := tree.Read(); err != nil {
+	if err := tree.grow(); err != nil {
 		return nil, err
 	}
 	return tree.Members(), nil

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 func openTree(t testing.TB, pid int) *Tree {
@@ -63,7 +65,7 @@ func TestReadOfAnEndedProcess(t *testing.T) {
 	tree := openTree(t, cmd.Process.Pid)
 	_ = cmd.Process.Kill()
 	// It is a zombie now, for this test has not waited for it yet.
-	eventually(t, "the end is seen", func() bool {
+	processtest.Eventually(t, "the end is seen", func() bool {
 		_, err := tree.Read()
 		return errors.Is(err, ErrEnded)
 	})
@@ -95,7 +97,7 @@ func TestTreeKeepsOrphans(t *testing.T) {
 	if p, err := os.FindProcess(middle); err != nil || p.Kill() != nil {
 		t.Fatal("cannot kill the child")
 	}
-	eventually(t, "the child is gone, the grandchild is not", func() bool {
+	processtest.Eventually(t, "the child is gone, the grandchild is not", func() bool {
 		r := read(t, tree)
 		return r.Children == 1 && r.Zombies == 1
 	})
@@ -118,7 +120,7 @@ func TestTreeCountsZombies(t *testing.T) {
 		t.Skip("zombies are told apart on Linux only")
 	}
 	tree := openTree(t, helper(t, "zombie").Process.Pid)
-	eventually(t, "one zombie and no child", func() bool {
+	processtest.Eventually(t, "one zombie and no child", func() bool {
 		r := read(t, tree)
 		return r.Zombies == 1 && r.Children == 0
 	})

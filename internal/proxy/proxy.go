@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
@@ -46,7 +46,7 @@ type Proxy struct {
 	tracker *tracker
 	forward *forwarder // nil for a server on stdio
 	metrics http.Handler
-	log     process.Tail // of the standard error of a server on stdio
+	log     launch.Tail // of the standard error of a server on stdio
 }
 
 // New returns a Proxy.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 )
 
 // Streams are the standard streams of the client that starts the server.
@@ -20,16 +21,16 @@ type Streams struct {
 
 // Wrapped is a server on stdio with the proxy around it.
 type Wrapped struct {
-	child  *process.Child
+	child  *launch.Child
 	parent int // PID of the client
 	passed sync.WaitGroup
-	log    *process.Tail // of the server's standard error
+	log    *launch.Tail // of the server's standard error
 	pipe   *pipe
 }
 
 // Wrap starts a server and copies bytes between it and its client. Serve may be
 // called after it.
-func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) {
+func (p *Proxy) Wrap(command launch.Command, client Streams) (*Wrapped, error) {
 	parent := os.Getppid() // read now: the client may be gone when its streams end
 	in, toServer, err := os.Pipe()
 	if err != nil {
@@ -44,7 +45,7 @@ func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) 
 		return nil, errors.Join(err, in.Close(), toServer.Close(), fromServer.Close(), out.Close())
 	}
 	command.Stdin, command.Stdout, command.Stderr = in, out, errOut
-	child, err := process.Start(command)
+	child, err := launch.Start(command)
 	_, _, _ = in.Close(), out.Close(), errOut.Close() // the child has its own
 	if err != nil {
 		return nil, errors.Join(err, toServer.Close(), fromServer.Close(), fromErr.Close())
@@ -58,7 +59,7 @@ func (p *Proxy) Wrap(command process.Command, client Streams) (*Wrapped, error) 
 }
 
 // Child returns the server's process.
-func (w *Wrapped) Child() *process.Child { return w.child }
+func (w *Wrapped) Child() *launch.Child { return w.child }
 
 // passIn copies the client's output to the server until it ends.
 func (w *Wrapped) passIn(to *os.File, from io.Reader) {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -88,7 +88,7 @@ func (t *tour) say(style report.Style, format string, args ...any) {
 const serverStart = 10 * time.Second
 
 // startServer starts a demo server with a fault as a child on a free port.
-func (t *tour) startServer(ctx context.Context, fault ...string) (*process.Child, error) {
+func (t *tour) startServer(ctx context.Context, fault ...string) (*launch.Child, error) {
 	announce := filepath.Join(t.Dir, "server.txt")
 	_ = os.Remove(announce) // that of an earlier tour, if there is one
 	args := append([]string{"demo", "--serve", "--listen", "127.0.0.1:0"}, fault...)
@@ -98,7 +98,7 @@ func (t *tour) startServer(ctx context.Context, fault ...string) (*process.Child
 		return nil, err
 	}
 	defer log.Abort()
-	child, err := process.Start(process.Command{Args: append([]string{t.Program}, append(args, "--announce", announce)...), Env: t.Env, Stdout: log, Stderr: log})
+	child, err := launch.Start(launch.Command{Args: append([]string{t.Program}, append(args, "--announce", announce)...), Env: t.Env, Stdout: log, Stderr: log})
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -53,8 +53,8 @@ func startMinimal(ctx context.Context, args []string) *facts.Minimal {
 	}
 	ctx, cancel := context.WithTimeout(ctx, minimalTime)
 	defer cancel()
-	var tail process.Tail
-	conn, err := process.Dial(process.Command{Args: append([]string{program}, args[1:]...), Env: env, OnlyEnv: true, Stderr: &tail})
+	var tail launch.Tail
+	conn, err := launch.Dial(launch.Command{Args: append([]string{program}, args[1:]...), Env: env, OnlyEnv: true, Stderr: &tail})
 	if err != nil {
 		m.Failed = report.Line(err.Error())
 		return m

@@ -11,7 +11,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -25,7 +25,7 @@ const (
 type stdioGatherer struct {
 	*gatherer
 
-	conn    *process.Conn
+	conn    *launch.Conn
 	s       *facts.Stdio
 	answers chan []byte // lines that are JSON objects
 }
@@ -51,8 +51,8 @@ func Command(ctx context.Context, o CommandOptions) *facts.Facts {
 	f := &facts.Facts{Schema: facts.FactsSchema, Target: "-- " + s.Command, At: begin.UTC(), Loopback: true, Stdio: s}
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	var tail process.Tail
-	conn, err := process.Dial(process.Command{Args: args, Env: o.Env, Dir: o.Dir, Stderr: &tail})
+	var tail launch.Tail
+	conn, err := launch.Dial(launch.Command{Args: args, Env: o.Env, Dir: o.Dir, Stderr: &tail})
 	if err != nil {
 		s.NoStart = report.Line(err.Error())
 		return f
@@ -69,7 +69,7 @@ func Command(ctx context.Context, o CommandOptions) *facts.Facts {
 	return f
 }
 
-func newStdioGatherer(f *facts.Facts, conn *process.Conn, s *facts.Stdio) *stdioGatherer {
+func newStdioGatherer(f *facts.Facts, conn *launch.Conn, s *facts.Stdio) *stdioGatherer {
 	g := &stdioGatherer{gatherer: &gatherer{f: f, started: time.Now()}, conn: conn, s: s, answers: make(chan []byte, 64)}
 	go g.read()
 	return g
@@ -102,7 +102,7 @@ const (
 // frames of stack traces.
 func lastLines(log []byte, most int) string {
 	var kept []string
-	if len(log) >= process.TailBytes { // its first line is cut
+	if len(log) >= launch.TailBytes { // its first line is cut
 		_, log, _ = bytes.Cut(log, []byte("\n"))
 	}
 	for line := range strings.Lines(report.RedactText(strings.ToValidUTF8(string(log), "\uFFFD"))) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/flame"
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
@@ -19,7 +19,7 @@ type Profiler struct {
 	Note   func(format string, args ...any)
 	Warn   func(texts ...string)
 
-	child    atomic.Pointer[process.Child] // the first that was started
+	child    atomic.Pointer[launch.Child] // the first that was started
 	stop     context.CancelFunc
 	recorded chan struct{} // closed when the recording has ended
 	profiles [][]byte
@@ -30,10 +30,10 @@ type Profiler struct {
 const maxCPUProfile = 30 * time.Second
 
 // Started takes a process of a server that a command starts.
-func (p *Profiler) Started(child *process.Child) { p.child.CompareAndSwap(nil, child) }
+func (p *Profiler) Started(child *launch.Child) { p.child.CompareAndSwap(nil, child) }
 
 // Ending ends the recording before the first process ends, which it does with its session.
-func (p *Profiler) Ending(child *process.Child) {
+func (p *Profiler) Ending(child *launch.Child) {
 	if p.stop != nil && p.child.Load() == child {
 		p.stop()
 		<-p.recorded

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 )
 
 // child is a server that is used over its standard streams.
 type child struct {
-	*process.Conn
-	log    process.Tail         // of its standard error
-	ending func(*process.Child) // called once before it is closed
+	*launch.Conn
+	log    launch.Tail         // of its standard error
+	ending func(*launch.Child) // called once before it is closed
 	closed sync.Once
 	spoke  atomic.Bool // it sent a message
 }
@@ -26,7 +27,7 @@ func (o *Options) starter() func(context.Context) (io.ReadWriteCloser, error) {
 	return func(context.Context) (io.ReadWriteCloser, error) {
 		c := &child{ending: o.Ending}
 		var err error
-		c.Conn, err = process.Dial(process.Command{Args: o.Command, Env: o.Env, Stderr: &c.log})
+		c.Conn, err = launch.Dial(launch.Command{Args: o.Command, Env: o.Env, Stderr: &c.log})
 		if err == nil && o.Started != nil {
 			o.Started(c.Child)
 		}

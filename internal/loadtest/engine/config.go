@@ -7,7 +7,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
-	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 )
 
 // Call is one call for the log.
@@ -47,14 +47,14 @@ type Progress struct {
 
 // Options configure how calls are made. They are independent of the plan.
 type Options struct {
-	Client  *client.Client       // for connections without net/http; nil uses net/http
-	Command []string             // start the server with this command and use stdio; nil uses HTTP
-	Env     []string             // variables for the command
-	Started func(*process.Child) // called with each process of the command, if set
-	Ending  func(*process.Child) // called before its streams are closed, if set
-	Shared  bool                 // one process for all users instead of one each
-	Check   bool                 // validate answers completely
-	NetHTTP bool                 // use net/http for everything
+	Client  *client.Client      // for connections without net/http; nil uses net/http
+	Command []string            // start the server with this command and use stdio; nil uses HTTP
+	Env     []string            // variables for the command
+	Started func(*launch.Child) // called with each process of the command, if set
+	Ending  func(*launch.Child) // called before its streams are closed, if set
+	Shared  bool                // one process for all users instead of one each
+	Check   bool                // validate answers completely
+	NetHTTP bool                // use net/http for everything
 	// Watch, if set, is called every second with the result so far, without
 	// histograms. A reason that it returns ends the run.
 	Watch func(*result.Result) (reason string)

@@ -17,6 +17,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 )
 
 const stdioEnv = "MCPDIAG_TEST_STDIO"
@@ -24,7 +25,7 @@ const stdioEnv = "MCPDIAG_TEST_STDIO"
 // TestMain is also a server that is spoken to over standard streams.
 func TestMain(m *testing.M) {
 	if process.IsWatchdog(os.Args) {
-		os.Exit(process.Watchdog())
+		os.Exit(launch.Watchdog())
 	}
 	if os.Getenv(stdioEnv) == "" {
 		os.Exit(m.Run())

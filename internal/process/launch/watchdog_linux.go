@@ -1,6 +1,8 @@
-package process
+package launch
 
 import (
+	"github.com/mcpdiag/mcpdiag/internal/process"
+
 	"os"
 	"syscall"
 
@@ -15,7 +17,7 @@ const adoptsOrphans = true
 func becomeReaper() {
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) // Linux 3.4
 	if comm, err := os.OpenFile("/proc/self/comm", os.O_WRONLY, 0); err == nil {
-		_, _ = comm.WriteString(WatchdogName) // otherwise ps shows "exe"
+		_, _ = comm.WriteString(process.WatchdogName) // otherwise ps shows "exe"
 		_ = comm.Close()
 	}
 }

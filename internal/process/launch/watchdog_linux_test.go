@@ -1,6 +1,10 @@
-package process
+package launch
 
 import (
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -21,7 +25,7 @@ func TestKilledWatchdog(t *testing.T) {
 	if got := child.Exit().Code; got != -1 {
 		t.Errorf("exit code %d, want -1 for unknown", got)
 	}
-	eventually(t, "the command has ended", func() bool { return !lives(child.Info.ID) })
+	processtest.Eventually(t, "the command has ended", func() bool { return !child.Info.ID.Lives() })
 }
 
 // mcpdiag may be killed while its watchdog starts the command, before the watchdog can
@@ -33,7 +37,7 @@ func TestKilledBeforeTheReport(t *testing.T) {
 	_ = reports.Close() // nobody reads
 	file := filepath.Join(t.TempDir(), "pid")
 	script := "setsid sh -c 'echo $$ > " + file + ".new; mv " + file + ".new " + file + "; exec sleep 300' & wait"
-	watchdog := &exec.Cmd{Path: "/proc/self/exe", Args: []string{WatchdogName}, ExtraFiles: []*os.File{control, reportsEnd}}
+	watchdog := &exec.Cmd{Path: "/proc/self/exe", Args: []string{process.WatchdogName}, ExtraFiles: []*os.File{control, reportsEnd}}
 	if err := watchdog.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -41,15 +45,15 @@ func TestKilledBeforeTheReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := 0
-	eventually(t, "the command has started", func() bool {
+	processtest.Eventually(t, "the command has started", func() bool {
 		text, err := os.ReadFile(file)
 		pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 		return err == nil
 	})
 	_ = controlEnd.Close()
 	_ = watchdog.Wait()
-	eventually(t, "the command has ended", func() bool {
-		_, err := Lookup(pid)
+	processtest.Eventually(t, "the command has ended", func() bool {
+		_, err := process.Lookup(pid)
 		return err != nil
 	})
 }

@@ -1,6 +1,8 @@
-package process
+package launch
 
 import (
+	"github.com/mcpdiag/mcpdiag/internal/process"
+
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +20,7 @@ import (
 // last sample was taken. Neither the command nor anything that it starts outlives
 // mcpdiag: see Watchdog.
 type Child struct {
-	Info   Info
+	Info   process.Info
 	runner runner
 	stdio  stdio
 	ended  atomic.Bool // the command has ended: its PID may be another process's
@@ -83,10 +85,10 @@ func Start(c Command) (*Child, error) {
 
 // describeStarted returns the Info of a process that was just started, also when
 // it has ended already: its exit status says more.
-func describeStarted(pid int, args []string) Info {
-	info, err := Lookup(pid)
+func describeStarted(pid int, args []string) process.Info {
+	info, err := process.Lookup(pid)
 	if err != nil {
-		info = Info{ID: ID{PID: pid}, Name: args[0], Started: time.Now()}
+		info = process.Info{ID: process.ID{PID: pid}, Name: args[0], Started: time.Now()}
 	}
 	info.Args = args
 	return info
@@ -95,18 +97,18 @@ func describeStarted(pid int, args []string) Info {
 func explainStart(name string, err error) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound) && filepath.Base(name) == name:
-		return &explained{fmt.Sprintf("starting %q: command not found; is it installed and in PATH?", name), exec.ErrNotFound}
+		return process.Explained(fmt.Sprintf("starting %q: command not found; is it installed and in PATH?", name), exec.ErrNotFound)
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist): // Windows has the first one for paths, too
-		return &explained{fmt.Sprintf("starting %q: no such file", name), os.ErrNotExist}
+		return process.Explained(fmt.Sprintf("starting %q: no such file", name), os.ErrNotExist)
 	case errors.Is(err, os.ErrPermission) && isDir(name):
-		return &explained{fmt.Sprintf("starting %q: it is a folder", name), os.ErrPermission}
+		return process.Explained(fmt.Sprintf("starting %q: it is a folder", name), os.ErrPermission)
 	case errors.Is(err, noProgram):
-		return &explained{fmt.Sprintf("starting %q: %s", name, noProgramHint), noProgram}
+		return process.Explained(fmt.Sprintf("starting %q: %s", name, noProgramHint), noProgram)
 	case errors.Is(err, exec.ErrDot):
-		return &explained{fmt.Sprintf("starting %q: it is not in PATH but in the current folder; if you mean that file, name it %s", name,
-			"."+string(filepath.Separator)+name), exec.ErrDot}
+		return process.Explained(fmt.Sprintf("starting %q: it is not in PATH but in the current folder; if you mean that file, name it %s", name,
+			"."+string(filepath.Separator)+name), exec.ErrDot)
 	case errors.Is(err, os.ErrPermission):
-		return &explained{fmt.Sprintf("starting %q: permission denied; is it executable?", name), os.ErrPermission}
+		return process.Explained(fmt.Sprintf("starting %q: permission denied; is it executable?", name), os.ErrPermission)
 	}
 	return fmt.Errorf("starting %q: %w", name, err)
 }
@@ -147,7 +149,7 @@ func (c *Child) PID() int { return c.runner.pid }
 
 // Members lists the command and everything that it started, as far as it lives.
 // On Linux that includes processes whose parents ended.
-func (c *Child) Members() []ID { return c.runner.members() }
+func (c *Child) Members() []process.ID { return c.runner.members() }
 
 // Wait waits for the end of the command. It returns an *ExitError unless the
 // command ended with status 0. When ctx ends first, Wait stops the command.

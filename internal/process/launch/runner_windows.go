@@ -1,4 +1,4 @@
-package process
+package launch
 
 import (
 	"os/exec"
@@ -8,13 +8,9 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
-
-// WatchdogName is empty: Windows needs no watchdog.
-const WatchdogName = ""
-
-// IsWatchdog returns false.
-func IsWatchdog([]string) bool { return false }
 
 // Watchdog is not used: a job object ends the processes that mcpdiag started.
 func Watchdog() int { return 1 }
@@ -23,7 +19,7 @@ func Watchdog() int { return 1 }
 type runner struct {
 	pid  int
 	cmd  *exec.Cmd
-	tree *Tree
+	tree *process.Tree
 	gone chan struct{} // closed when the command has ended
 }
 
@@ -92,9 +88,9 @@ func (r *runner) wait() (status syscall.WaitStatus, known bool) {
 }
 
 // members lists the command and everything that it started, as far as it lives.
-func (r *runner) members() []ID {
+func (r *runner) members() []process.ID {
 	if r.tree == nil {
-		if r.tree, _ = Open(ID{PID: r.pid}); r.tree == nil {
+		if r.tree, _ = process.Open(process.ID{PID: r.pid}); r.tree == nil {
 			return nil // it ended, or is just starting
 		}
 	}
@@ -106,17 +102,10 @@ func (r *runner) members() []ID {
 // a process to end.
 func (r *runner) terminate() {
 	for _, id := range r.members() {
-		killProcess(id)
+		process.Kill(id)
 	}
 	_ = r.cmd.Process.Kill()
 }
 
 // kill repeats terminate for processes that were started meanwhile.
 func (r *runner) kill() { r.terminate() }
-
-// killProcess ends one run of a process, unless it has ended.
-func killProcess(id ID) {
-	if p, err := open(id.PID); err == nil && p.id.Start == id.Start {
-		_ = p.p.Kill()
-	}
-}

@@ -1,8 +1,10 @@
 //go:build unix
 
-package process
+package launch
 
 import (
+	"github.com/mcpdiag/mcpdiag/internal/process"
+
 	"encoding/json"
 	"errors"
 	"os"
@@ -20,7 +22,7 @@ type runner struct {
 	gone     chan struct{} // closed when the watchdog has ended: nothing of the command is left
 }
 
-var errNoWatchdog = errors.New("its watchdog did not start; a program that starts commands calls process.Watchdog first in main")
+var errNoWatchdog = errors.New("its watchdog did not start; a program that starts commands calls launch.Watchdog first in main")
 
 // noProgram is the error of a file that is not a program, and noProgramHint says what to do.
 const (
@@ -44,7 +46,7 @@ func (r *runner) start(cmd *exec.Cmd) error {
 	}
 	r.control, r.reports, r.messages, r.gone = control, reports, json.NewDecoder(reports), make(chan struct{})
 	watchdog := &exec.Cmd{
-		Path: program, Args: []string{WatchdogName}, Env: []string{"GOMAXPROCS=1"},
+		Path: program, Args: []string{process.WatchdogName}, Env: []string{"GOMAXPROCS=1"},
 		Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr,
 		ExtraFiles:  []*os.File{controlEnd, reportsEnd},
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // a Ctrl-C in the terminal is not for it
@@ -92,7 +94,7 @@ func (r *runner) wait() (status syscall.WaitStatus, known bool) {
 }
 
 // members lists the command and everything that it started, as far as it lives.
-func (r *runner) members() []ID { return descendants(r.watchdog) }
+func (r *runner) members() []process.ID { return descendants(r.watchdog) }
 
 // terminate asks the command and everything that it started to end.
 func (r *runner) terminate() {

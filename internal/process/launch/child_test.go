@@ -1,6 +1,8 @@
-package process
+package launch
 
 import (
+	"github.com/mcpdiag/mcpdiag/internal/process"
+
 	"errors"
 	"os"
 	"os/exec"
@@ -78,14 +80,14 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 			continue // a process whose parent ended is not found there
 		}
 		child := start(t, role, "mcpdiag-stop-"+strings.ReplaceAll(role, " ", "-"))
-		var ids []ID
-		eventually(t, role+" has started", func() bool {
+		var ids []process.ID
+		processtest.Eventually(t, role+" has started", func() bool {
 			ids = child.Members()
 			return len(ids) == want
 		})
 		child.Stop()
 		for _, id := range ids {
-			if lives(id) {
+			if id.Lives() {
 				t.Errorf("%s: %v is left", role, id)
 			}
 		}

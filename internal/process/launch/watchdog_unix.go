@@ -1,8 +1,10 @@
 //go:build unix
 
-package process
+package launch
 
 import (
+	"github.com/mcpdiag/mcpdiag/internal/process"
+
 	"encoding/json"
 	"io"
 	"os"
@@ -12,14 +14,6 @@ import (
 	"syscall"
 	"time"
 )
-
-// WatchdogName is the program name (argument 0) under which mcpdiag starts itself
-// as the watchdog of a command. It does not contain "mcpdiag", so "pkill mcpdiag"
-// spares it.
-const WatchdogName = "child-watchdog"
-
-// IsWatchdog reports whether a process with these arguments is to run Watchdog.
-func IsWatchdog(args []string) bool { return len(args) == 1 && args[0] == WatchdogName }
 
 // Files of the watchdog beside the three standard streams, which are the command's.
 const (
@@ -85,7 +79,7 @@ func Watchdog() int {
 
 func inheritedFile(fd int) *os.File {
 	syscall.CloseOnExec(fd)
-	return os.NewFile(uintptr(fd), WatchdogName)
+	return os.NewFile(uintptr(fd), process.WatchdogName)
 }
 
 // catchSignals keeps the watchdog alive when a service manager or a closing
@@ -167,14 +161,11 @@ func killTree(group *processGroup) {
 	}
 }
 
-// descendants lists the living descendants of a process. Their memory is not read: on macOS that starts
-// a program for each, which would be a child of the watchdog.
-func descendants(pid int) []ID {
-	tree, err := Open(ID{PID: pid})
+// descendants lists the living descendants of a process.
+func descendants(pid int) []process.ID {
+	family, err := process.Family(process.ID{PID: pid})
 	if err != nil {
 		return nil
 	}
-	defer tree.Close()
-	_ = tree.grow() // an error leaves those that were found
-	return tree.Members()[1:]
+	return family[1:]
 }

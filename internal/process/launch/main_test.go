@@ -1,0 +1,16 @@
+package launch
+
+import (
+	"os"
+	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
+)
+
+func TestMain(m *testing.M) {
+	if process.IsWatchdog(os.Args) {
+		os.Exit(Watchdog())
+	}
+	os.Exit(processtest.Main(m))
+}
