@@ -5,5 +5,5 @@ package process
 // spares it.
 const WatchdogName = "child-watchdog"
 
-// IsWatchdog reports whether a process with these arguments is to run Watchdog.
+// IsWatchdog reports whether a process with these arguments is to run launch.Watchdog.
 func IsWatchdog(args []string) bool { return len(args) == 1 && args[0] == WatchdogName }

@@ -25,7 +25,7 @@ func TestKilledWatchdog(t *testing.T) {
 	if got := child.Exit().Code; got != -1 {
 		t.Errorf("exit code %d, want -1 for unknown", got)
 	}
-	processtest.Eventually(t, "the command has ended", func() bool { return !child.Info.ID.Lives() })
+	processtest.Eventually(t, "the command has ended", func() bool { return !child.Info.Lives() })
 }
 
 // mcpdiag may be killed while its watchdog starts the command, before the watchdog can
