@@ -232,3 +232,23 @@ func TestSecretsInWrongCommandLines(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenOfTheEnvironment blanks MCPDIAG_TOKEN also where other credentials are sent: what
+// mcpdiag starts inherits it.
+func TestTokenOfTheEnvironment(t *testing.T) {
+	t.Setenv("MCPDIAG_TOKEN", "SENTINEL-env")
+	url := (&badServer{snapshot: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "its token is SENTINEL-env", http.StatusTeapot) }}).start(t)
+	for name, args := range map[string][]string{
+		"alone":           nil,
+		"--token-file":    {"--token-file", secret(t, "another-token")},
+		"--token-command": {"--token-command", "echo another-token"},
+		"-H":              {"-H", "Authorization: Basic another-token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			o := invoke(t, append([]string{"poll", url, "--count", "1", "-o", filepath.Join(dir, "trace"), "-v"}, args...)...)
+			o.wants(t, exitFailure, "its token is REDACTED")
+			noSentinel(t, o, dir)
+		})
+	}
+}
