@@ -5,16 +5,40 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 )
 
-// Cause returns the cause of an error about a file, without the name of the file.
+// Cause returns the cause of an error about a file, without the name of the file. Common causes
+// have the same words on each system: those of Windows are in the language of the user.
 func Cause(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return pathErr.Err
+		return inWords(pathErr.Err)
 	}
 	if linkErr, ok := errors.AsType[*os.LinkError](err); ok {
-		return linkErr.Err
+		return inWords(linkErr.Err)
+	}
+	return err
+}
+
+// worded is an error with a text of its own.
+type worded struct {
+	error
+	text string
+}
+
+func (w *worded) Error() string { return w.text }
+func (w *worded) Unwrap() error { return w.error }
+
+// inWords returns an error of Windows with the text that Unix has for it.
+func inWords(err error) error {
+	if runtime.GOOS != "windows" {
+		return err
+	}
+	for kind, text := range map[error]string{fs.ErrNotExist: "no such file or directory", fs.ErrPermission: "permission denied", fs.ErrExist: "file exists"} {
+		if errors.Is(err, kind) {
+			return &worded{err, text}
+		}
 	}
 	return err
 }
