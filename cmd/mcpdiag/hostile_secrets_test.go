@@ -237,7 +237,9 @@ func TestSecretsInWrongCommandLines(t *testing.T) {
 // mcpdiag starts inherits it.
 func TestTokenOfTheEnvironment(t *testing.T) {
 	t.Setenv("MCPDIAG_TOKEN", "SENTINEL-env")
-	url := (&badServer{snapshot: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "its token is SENTINEL-env", http.StatusTeapot) }}).start(t)
+	url := (&badServer{snapshot: func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "its token is SENTINEL-env", http.StatusTeapot)
+	}}).start(t)
 	for name, args := range map[string][]string{
 		"alone":           nil,
 		"--token-file":    {"--token-file", secret(t, "another-token")},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding/threshold"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // FailOn is one condition of --fail-on.
@@ -110,10 +111,17 @@ func total[Row any](rows []Row, column func(*Row) int64) int64 {
 	return sum
 }
 
+// maxBaseline bounds the document of an earlier run.
+const maxBaseline = 64 << 20
+
 // ReadBaseline reads the JSON document of an earlier run.
 func ReadBaseline(r io.Reader) (*Result, error) {
+	data, err := report.ReadAtMost(r, maxBaseline)
+	if err != nil {
+		return nil, err
+	}
 	var old Result
-	if err := json.NewDecoder(r).Decode(&old); err != nil {
+	if err := json.Unmarshal(data, &old); err != nil {
 		return nil, err
 	}
 	if old.Schema != Schema {
