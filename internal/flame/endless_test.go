@@ -17,7 +17,7 @@ func (b *blanks) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestEndlessDocument: what follows a document is not read into memory without a bound.
+// TestEndlessDocument reads white space after a document to a bound.
 func TestEndlessDocument(t *testing.T) {
 	t.Parallel()
 	var in blanks

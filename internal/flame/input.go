@@ -71,13 +71,13 @@ func (c *Collector) trace(in *read.Input) error {
 	return nil
 }
 
-// maxDocument bounds a document of several lines with what follows it.
+// maxDocument bounds a document of several lines together with the bytes after it.
 const maxDocument = 64 << 20
 
 // oneLine returns a document of several lines as a single one. Package read has
 // seen that it ends within the first MiB.
 func oneLine(in io.Reader) io.Reader {
-	data, err := io.ReadAll(io.LimitReader(in, maxDocument)) // what follows may have no end
+	data, err := io.ReadAll(io.LimitReader(in, maxDocument)) // the bytes after it may have no end
 	value := jsontext.Value(data)
 	if err == nil && value.Compact(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) == nil {
 		data = value
