@@ -57,6 +57,9 @@ The faults of --fault are those that "mcpdiag doctor" names; the server then
 					return usagef("--%s is for the server: add --serve", flag)
 				}
 			}
+			if err := refuseLink(cmd, dir); err != nil {
+				return err
+			}
 			return a.tour(cmd.Context(), dir)
 		},
 	}

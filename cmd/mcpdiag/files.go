@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -45,6 +48,15 @@ func (a *app) writeFile(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("writing %s: %w", path, report.Cause(err))
 	}
 	return f.Close()
+}
+
+// refuseLink refuses the default folder of a command if it is a symbolic link: one that
+// came with a clone may lead anywhere. A folder that the user names may be one.
+func refuseLink(cmd *cobra.Command, folder string) error {
+	if info, err := os.Lstat(folder); err != nil || info.Mode()&fs.ModeSymlink == 0 || cmd.Flags().Changed("output") {
+		return nil
+	}
+	return fmt.Errorf("%s is a symbolic link, and mcpdiag does not follow one that you did not name: name the folder with -o", folder)
 }
 
 // announceTo writes the URL of a listener and our PID to path, if there is one.

@@ -84,6 +84,9 @@ ops_total and rss_tree_kb, and optionally live_kb, round and nproc.`,
 			if l.judge != "" {
 				return l.recorded()
 			}
+			if err := refuseLink(cmd, l.cfg.Folder); err != nil {
+				return err
+			}
 			return l.test(cmd.Context())
 		},
 	}
