@@ -5,12 +5,15 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"html"
 	"io"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 var hostile = []string{
@@ -122,7 +125,10 @@ func TestPageOfSeveralPhases(t *testing.T) {
 	if err := r.HTML(&b, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"--judge out/rounds.csv<", "--judge out/rounds-failed-call.csv<", ">failed-call, wrong on purpose<", ">No round was completed.<", "mcpdiag proxy puts one in front"} {
+	file := func(name string) string {
+		return "--judge " + html.EscapeString(report.ShellWord(filepath.Join("out", name))) + "<"
+	}
+	for _, want := range []string{file("rounds.csv"), file("rounds-failed-call.csv"), ">failed-call, wrong on purpose<", ">No round was completed.<", "mcpdiag proxy puts one in front"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the page has no %s", want)
 		}
