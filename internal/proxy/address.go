@@ -77,10 +77,10 @@ func isUnspecified(host string) bool {
 
 // localReference returns an absolute address of the server at to as a reference
 // without scheme and host. ok is false for everything else. A path that begins with
-// two slashes would be read as a host.
+// two slashes would be read as a host; browsers and Node take a backslash for one.
 func localReference(to *url.URL, address string) (local string, ok bool) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || !isServer(to, u) || strings.HasPrefix(u.EscapedPath(), "//") {
+	if err != nil || u.Host == "" || !isServer(to, u) {
 		return "", false
 	}
 	_, rest, _ := strings.Cut(address, "//")
@@ -90,6 +90,8 @@ func localReference(to *url.URL, address string) (local string, ok bool) {
 		return "/", true
 	case rest[path] != '/':
 		return "/" + rest[path:], true
+	case strings.HasPrefix(rest[path+1:], "/"), strings.HasPrefix(rest[path+1:], `\`):
+		return "", false
 	}
 	return rest[path:], true
 }

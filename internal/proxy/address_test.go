@@ -39,6 +39,7 @@ func TestAddresses(t *testing.T) {
 		{"http://server:3000", "Location", "https://server/mcp/", "https://server/mcp/", past},
 		{"http://server:3000", "Location", "http://server.example:3000/secret", "http://server.example:3000/secret", past},
 		{"http://server:3000", "Location", "http://server:3000//evil.example/", "http://server:3000//evil.example/", past},
+		{"http://server:3000", "Location", `http://server:3000/\evil.example/`, `http://server:3000/\evil.example/`, past},
 		{"http://server:3000", "Location", "//evil.example/", "//evil.example/", past},
 		{"http://server:3000", "Location", "ftp://server:3000/x", "ftp://server:3000/x", past},
 		{"http://server:3000", "Content-Location", "http://server:3000/a", "/a", local},

@@ -107,35 +107,38 @@ func (s *session) expect(op *operation) {
 	if s.requests == nil {
 		s.requests = map[string]*operation{}
 	}
-	first := s.requests[op.id]
-	switch {
-	case first == nil && len(s.requests) < maxInFlight:
-		s.requests[op.id] = op
-	case first != nil:
-		for first.later != nil {
-			first = first.later
-		}
-		first.later = op
+	if s.waiting >= maxInFlight {
+		return
 	}
+	s.waiting++
+	first := s.requests[op.id]
+	if first == nil {
+		s.requests[op.id] = op
+		return
+	}
+	for first.later != nil {
+		first = first.later
+	}
+	first.later = op
 }
 
 // forget notes that op does not wait for its answer in s any more.
 func (s *session) forget(op *operation) {
 	first := s.requests[op.id]
+	for first != nil && first != op && first.later != op {
+		first = first.later
+	}
 	switch {
 	case first == nil:
+		return // it did not wait
 	case first != op:
-		for first.later != nil && first.later != op {
-			first = first.later
-		}
-		if first.later == op {
-			first.later = op.later
-		}
+		first.later = op.later
 	case op.later != nil:
 		s.requests[op.id] = op.later
 	default:
 		delete(s.requests, op.id)
 	}
+	s.waiting--
 }
 
 // outer returns the call that op is made for, according to the trace context: a
@@ -178,14 +181,14 @@ func (t *tracker) settle(s *session, own []*operation, m *message, now time.Time
 
 // waiting returns the request with an id that waits, or nil.
 func waiting(s *session, own []*operation, id string) *operation {
-	again := false
+	repeated := false // the request was answered before
 	for _, op := range own {
 		if op.id == id && !op.done {
 			return op
 		}
-		again = again || op.id == id
+		repeated = repeated || op.id == id
 	}
-	if s == nil || again {
+	if s == nil || repeated {
 		return nil
 	}
 	return s.requests[id]

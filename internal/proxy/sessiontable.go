@@ -18,6 +18,7 @@ type session struct {
 	start     time.Time
 	seen      time.Time // last message of its client
 	requests  map[string]*operation
+	waiting   int // requests, with those that have the same id
 	streams   int // open event streams
 	exchanges int // HTTP requests under way
 	calls     int64

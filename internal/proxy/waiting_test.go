@@ -59,6 +59,28 @@ func TestInFlightOnPipe(t *testing.T) {
 	}
 }
 
+// TestWaitingIsBounded: requests that are never answered take bounded memory, whatever
+// their ids and methods.
+func TestWaitingIsBounded(t *testing.T) {
+	t.Parallel()
+	p := New(Config{})
+	pipe := newPipe(p.tracker)
+	const listen = `{"id":1,"method":"subscriptions/listen"}` + "\n"
+	for range 3 {
+		pipe.sent([]byte(strings.Repeat(listen, maxInFlight/2)))
+	}
+	kept := 0
+	for op := pipe.session.requests["1"]; op != nil; op = op.later {
+		kept++
+	}
+	if kept != maxInFlight || pipe.session.waiting != kept {
+		t.Errorf("%d requests are kept and %d counted, want %d", kept, pipe.session.waiting, maxInFlight)
+	}
+	if pipe.close(); pipe.session.waiting != 0 {
+		t.Errorf("%d wait after the end", pipe.session.waiting)
+	}
+}
+
 // TestInFlightOverHTTP: requests of each kind show until their exchange ends, in a
 // session and without one, answered as JSON, as events, or not at all.
 func TestInFlightOverHTTP(t *testing.T) {
