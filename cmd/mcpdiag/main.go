@@ -141,7 +141,11 @@ func exitCode(err error) int {
 // complain prints err, one line for each error that is joined in it.
 func (a *app) complain(err error) {
 	prefix := a.painter(a.stderr).Paint(report.Bad, "mcpdiag:")
+	interrupted := errors.Is(err, context.Canceled)
 	for _, line := range report.ErrorLines(err) {
-		fmt.Fprintln(a.stderr, prefix, strings.ReplaceAll(line, context.Canceled.Error(), "interrupted"))
+		if interrupted { // otherwise the words are those of a server
+			line = strings.ReplaceAll(line, context.Canceled.Error(), "interrupted")
+		}
+		fmt.Fprintln(a.stderr, prefix, line)
 	}
 }

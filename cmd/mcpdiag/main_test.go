@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,4 +105,21 @@ func mcpdiagBinary(t *testing.T) string {
 		t.Fatalf("testscript puts mcpdiag into PATH: %v", err)
 	}
 	return path
+}
+
+// A server may say "context canceled" itself: its words are shown as they are.
+func TestComplain(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"mcpdiag: reading a: interrupted\n":               fmt.Errorf("reading a: %w", context.Canceled),
+		"mcpdiag: the server answers: context canceled\n": errors.New("the server answers: context canceled"),
+	} {
+		var out strings.Builder
+		a := sealedApp()
+		a.stderr = a.guard(&out)
+		a.complain(err)
+		if out.String() != want {
+			t.Errorf("%q, want %q", out.String(), want)
+		}
+	}
 }
