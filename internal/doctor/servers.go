@@ -167,6 +167,8 @@ func (p placeholders) server(name string, e hostEntry) Server {
 	switch {
 	case e.Disabled:
 		s.Problem = "it is disabled"
+	case e.Command == "" && slices.ContainsFunc(missing, isOurs):
+		s.Problem = "it uses " + report.Line(strings.Join(missing, ", ")) + ", which mcpdiag sends only to an address that you name: mcpdiag doctor URL"
 	case len(missing) > 0:
 		s.Problem = "its host asks for " + report.Line(strings.Join(missing, ", "))
 	case len(s.Command) == 0 && s.URL == "":
@@ -180,12 +182,20 @@ func (p placeholders) server(name string, e hostEntry) Server {
 func (p placeholders) withoutOurs() placeholders {
 	getenv := p.getenv
 	p.getenv = func(name string) string {
-		if strings.HasPrefix(strings.ToUpper(name), "MCPDIAG_") {
+		if isOurs(name) {
 			return ""
 		}
 		return getenv(name)
 	}
 	return p
+}
+
+// isOurs reports whether a variable, or a placeholder of one, is ours. Windows ignores case.
+func isOurs(name string) bool {
+	if m := placeholder.FindStringSubmatch(name); m != nil {
+		name = m[2]
+	}
+	return strings.HasPrefix(strings.ToUpper(name), "MCPDIAG_")
 }
 
 var placeholder = regexp.MustCompile(`\$\{([A-Za-z]+:)?([A-Za-z_][A-Za-z0-9_-]*)(:-[^}]*)?\}`)
