@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -45,12 +46,11 @@ func Read(ctx context.Context, path string) (*Plan, error) {
 			return nil, err
 		}
 		defer feed.Close() //nolint:errcheck // only read
-		data, err := report.ReadAtMost(feed, left)
-		if err != nil {
-			return nil, fmt.Errorf("the feeds together: %w", err)
+		data, err := io.ReadAll(io.LimitReader(feed, left+1))
+		if left -= int64(len(data)); left < 0 {
+			return nil, fmt.Errorf("the feeds of a plan are larger than %d MB together", maxFeeds>>20)
 		}
-		left -= int64(len(data))
-		return data, nil
+		return data, err
 	})
 }
 

@@ -231,7 +231,7 @@ func TestHostileFeeds(t *testing.T) {
 	// The feeds of a plan are bounded together.
 	write("half.csv", "word\n"+strings.Repeat("a", maxFeeds/2+1)+"\n")
 	write("plan.yaml", "feeds: {a: half.csv, b: half.csv}\n")
-	if _, err := Read(t.Context(), filepath.Join(dir, "plan.yaml")); err == nil || !strings.Contains(err.Error(), "the feeds together: larger than") {
+	if _, err := Read(t.Context(), filepath.Join(dir, "plan.yaml")); err == nil || !strings.Contains(err.Error(), "the feeds of a plan are larger than 64 MB together") {
 		t.Errorf("two halves: %v", err)
 	}
 }
