@@ -33,7 +33,7 @@ type server struct {
 // goes to log.
 func attach(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if len(cfg.Command) > 0 {
-		return launched(ctx, cfg, log)
+		return startReady(ctx, cfg, log)
 	}
 	found, err := cfg.Target.Find()
 	if err != nil {
@@ -55,9 +55,9 @@ func open(info process.Info) (*server, error) {
 	return &server{info: info, tree: tree}, nil
 }
 
-// launched starts the command and waits until it speaks MCP. With Stabilize and no
+// startReady starts the command and waits until it speaks MCP. With Stabilize and no
 // limit, it starts the server twice: the first time shows how much heap it needs.
-func launched(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
+func startReady(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if err := portFree(ctx, cfg); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package launch
 
 import (
-	"github.com/mcpdiag/mcpdiag/internal/process"
-
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // Child is a command that was started. It runs without a shell and in a process

@@ -1,8 +1,6 @@
 package launch
 
 import (
-	"github.com/mcpdiag/mcpdiag/internal/process"
-
 	"errors"
 	"os"
 	"os/exec"
@@ -11,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 

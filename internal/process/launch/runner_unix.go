@@ -3,13 +3,13 @@
 package launch
 
 import (
-	"github.com/mcpdiag/mcpdiag/internal/process"
-
 	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // runner starts a command through a watchdog and controls it.

@@ -1,12 +1,12 @@
 package launch
 
 import (
-	"github.com/mcpdiag/mcpdiag/internal/process"
-
 	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // adoptsOrphans reports whether becomeReaper makes this process the parent of orphans.

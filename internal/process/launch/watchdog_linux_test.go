@@ -1,10 +1,6 @@
 package launch
 
 import (
-	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
-
-	"github.com/mcpdiag/mcpdiag/internal/process"
-
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -12,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // A watchdog that is killed takes the command with it, whose status is unknown.

@@ -3,8 +3,6 @@
 package launch
 
 import (
-	"github.com/mcpdiag/mcpdiag/internal/process"
-
 	"encoding/json"
 	"io"
 	"os"
@@ -13,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // Files of the watchdog beside the three standard streams, which are the command's.
