@@ -62,6 +62,9 @@ func redactArg(before, arg string) string {
 	if slices.Contains(userFlags, before) {
 		return userPassword.ReplaceAllString(arg, "${1}"+redacted)
 	}
+	if flag, value, ok := strings.Cut(arg, "="); ok && slices.Contains(userFlags, flag) {
+		return flag + "=" + userPassword.ReplaceAllString(value, "${1}"+redacted)
+	}
 	if m := userInfo.FindStringSubmatch(arg); m != nil && !slices.Contains(noUser, m[2]) && m[4] != "sha256:" {
 		return m[1] + m[2] + ":" + redacted + arg[len(m[1])+len(m[2])+1+len(m[3]):]
 	}

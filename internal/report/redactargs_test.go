@@ -58,6 +58,10 @@ func TestRedactArgsForms(t *testing.T) {
 		`C:\mysql\mysql.exe|-psesame`:                      `C:\mysql\mysql.exe|-pREDACTED`,
 		"docker|login|-u|me|-psesame|h":                    "docker|login|-u|me|-pREDACTED|h",
 		"curl|-uadmin:sesame|http://h":                     "curl|-uadmin:REDACTED|http://h",
+		"curl|--user=admin:sesame|--proxy-user=p:sesame":   "curl|--user=admin:REDACTED|--proxy-user=p:REDACTED",
+		"curl|-u|12345:sesame|-u12345:sesame":              "curl|-u|12345:REDACTED|-u12345:REDACTED",
+		"tool|--user=admin:sesame":                         "tool|--user=admin:REDACTED",
+		"sh|-c|curl -u admin:sesame http://h":              "sh|-c|curl -u admin:REDACTED http://h",
 		`sh|-c|mysql -uroot -psesame db; node -p 1`:        `sh|-c|mysql -uroot -pREDACTED db; node -p 1`,
 		`bash|-c|cd a; mysql -p'sesame open' && node -p 1`: `bash|-c|cd a; mysql -pREDACTED && node -p 1`,
 		// Names that are ordinary words in other texts.
@@ -78,6 +82,9 @@ func TestRedactArgsForms(t *testing.T) {
 		"cmd|/c|tool.exe /password sesame /q": "cmd|/c|tool.exe /password REDACTED /q",
 		// No secrets.
 		"docker|run|-p|80:80|-p8080:80|i":               "",
+		"docker|run|--name|mongo|-p|27017:27017|mongo":  "",
+		"docker|run|--name|mysql|-p127.0.0.1:33:3306|i": "",
+		"docker|run|--user=1000:1000|-u|1000:1000|i":    "",
 		"node|-p|1|mysql|-P3306|-uroot":                 "",
 		"--tokens=4096|MAX_TOKENS=all|--stop-tokens|a":  "",
 		"loadtest|--session|call|--session=5":           "",

@@ -23,8 +23,11 @@ var passwordFlags = map[string]string{
 var (
 	// A word of a script, or the end of a command in it.
 	scriptWord = regexp.MustCompile(`(?:\\.|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"';&|()\\])+|[;&|\n]`)
-	// curl takes NAME:PASSWORD without a space, too.
-	userAttached = regexp.MustCompile(`^(-[uU][^:]*[^:\d][^:]*:).+$`)
+	// NAME:PASSWORD after a flag of curl, and in one argument with it.
+	curlUser     = regexp.MustCompile(`^([^:]*:).+$`)
+	curlAttached = regexp.MustCompile(`^((?:-[uU]|--user=|--proxy-user=)[^:]*:).+$`)
+	// The ports of docker run -p, also if a container or an image has the name of a client.
+	portMapping = regexp.MustCompile(`^(?:[\d.]+:)?\d{2,5}:\d{2,5}(?:/(?:tcp|udp))?$`)
 )
 
 // programFlags follows a command line and blanks passwords after the short flags of
@@ -40,12 +43,16 @@ func (p *programFlags) redact(before, arg string) string {
 	switch {
 	case arg == ";" || arg == "&" || arg == "|" || arg == "\n":
 		p.program = ""
+	case flag != "" && (before == flag && portMapping.MatchString(arg) || strings.HasPrefix(arg, flag) && portMapping.MatchString(arg[len(flag):])):
+		return arg
 	case flag != "" && before == flag && !strings.HasPrefix(arg, "-"):
 		return redacted
 	case flag != "" && len(arg) > len(flag) && strings.HasPrefix(arg, flag):
 		return flag + redacted
-	case p.program == "curl" && userAttached.MatchString(arg):
-		return userAttached.ReplaceAllString(arg, "${1}"+redacted)
+	case p.program == "curl" && slices.Contains(userFlags, before):
+		return curlUser.ReplaceAllString(arg, "${1}"+redacted)
+	case p.program == "curl" && curlAttached.MatchString(arg):
+		return curlAttached.ReplaceAllString(arg, "${1}"+redacted)
 	case passwordFlags[name] != "" || name == "curl":
 		p.program = name
 	}
