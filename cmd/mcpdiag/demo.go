@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,12 +53,7 @@ The faults of --fault are those that "mcpdiag doctor" names; the server then
 			if serve {
 				return serveDemo(cmd.Context(), a, cfg, listen, announce)
 			}
-			for _, flag := range []string{"listen", "announce", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "session-timeout", "json", "fault"} {
-				if cmd.Flags().Changed(flag) {
-					return usagef("--%s is for the server: add --serve", flag)
-				}
-			}
-			if err := refuseLink(cmd, dir); err != nil {
+			if err := cmp.Or(refuseServerFlags(cmd), refuseLink(cmd, dir)); err != nil {
 				return err
 			}
 			return a.tour(cmd.Context(), dir)
@@ -83,6 +79,16 @@ The faults of --fault are those that "mcpdiag doctor" names; the server then
 	foundMaySet(fs, "workers", "service-time", "session-timeout", "json", "slow-queue")
 	paths(fs, "output", "announce")
 	return cmd
+}
+
+// refuseServerFlags refuses flags that the tour does not have.
+func refuseServerFlags(cmd *cobra.Command) error {
+	for _, flag := range []string{"listen", "announce", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "session-timeout", "json", "fault"} {
+		if cmd.Flags().Changed(flag) {
+			return usagef("--%s is for the server: add --serve", flag)
+		}
+	}
+	return nil
 }
 
 // faultList describes the faults of --fault, one a line.

@@ -53,10 +53,10 @@ func (a *app) writeFile(path string, write func(io.Writer) error) error {
 // refuseLink refuses the default folder of a command if it is a symbolic link: one that
 // came with a clone may lead anywhere. A folder that the user names may be one.
 func refuseLink(cmd *cobra.Command, folder string) error {
-	if info, err := os.Lstat(folder); err != nil || info.Mode()&fs.ModeSymlink == 0 || cmd.Flags().Changed("output") {
-		return nil
+	if info, err := os.Lstat(folder); err == nil && info.Mode()&fs.ModeSymlink != 0 && !cmd.Flags().Changed("output") {
+		return fmt.Errorf("%s is a symbolic link, and mcpdiag does not follow one that you did not name: name the folder with -o", folder)
 	}
-	return fmt.Errorf("%s is a symbolic link, and mcpdiag does not follow one that you did not name: name the folder with -o", folder)
+	return nil // other faults of the folder show when it is written to
 }
 
 // announceTo writes the URL of a listener and our PID to path, if there is one.
