@@ -50,8 +50,8 @@ func (a *app) writeFile(path string, write func(io.Writer) error) error {
 	return f.Close()
 }
 
-// refuseLink refuses the default folder of a command if it is a symbolic link: one that
-// came with a clone may lead anywhere. A folder that the user names may be one.
+// refuseLink refuses the default folder of a command if it is a symbolic link: a link in
+// a cloned repository may lead anywhere. A folder that the user names may be a link.
 func refuseLink(cmd *cobra.Command, folder string) error {
 	if info, err := os.Lstat(folder); err == nil && info.Mode()&fs.ModeSymlink != 0 && !cmd.Flags().Changed("output") {
 		return fmt.Errorf("%s is a symbolic link, and mcpdiag does not follow one that you did not name: name the folder with -o", folder)

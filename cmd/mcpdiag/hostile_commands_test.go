@@ -39,7 +39,7 @@ func plain(t *testing.T, text string) {
 // are in the trace as poll writes it.
 func TestHostileNamesInFlame(t *testing.T) {
 	t.Parallel()
-	for title, name := range hostileNames {
+	for title, name := range namesToTry() {
 		b := &badServer{snapshot: text(strings.ReplaceAll(healthySnapshot, `[]`,
 			fmt.Sprintf(`[{"id": "%s", "name": "%s", "sessionId": "%s", "durationMs": 60000}]`, name, name, name)))}
 		trace := filepath.Join(t.TempDir(), "trace")

@@ -41,7 +41,7 @@ func meetsServer(t *testing.T, title string, args ...string) {
 
 func TestHostileNamesInDoctor(t *testing.T) {
 	t.Parallel()
-	for title, name := range hostileNames {
+	for title, name := range namesToTry() {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +68,7 @@ func TestHostileNamesInDoctor(t *testing.T) {
 // A server that answers every command of Redis with a hostile error.
 func TestHostileNamesInDeps(t *testing.T) {
 	t.Parallel()
-	for title, name := range hostileNames {
+	for title, name := range namesToTry() {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
 			answer := "-ERR " + strings.NewReplacer("\n", " ", "\r", " ").Replace(unquoted(name)) + "\r\n"

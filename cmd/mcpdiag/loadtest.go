@@ -95,13 +95,13 @@ its --baseline.`,
 const (
 	loadGroup    = "Load"
 	callGroup    = "Calls"
+	sessionGroup = "Sessions"
 	verdictGroup = "Verdict"
 )
 
 func (l *loader) addFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	l.plan.addFlags(cmd)
-	fs.BoolVar(&l.opts.Shared, "shared", false, "over stdio: one process for all users (default: one each)")
 	fs.BoolVar(&l.dryRun, "dry-run", false, "print one call of each step without making it")
 	fs.BoolVar(&l.opts.Check, "check", false, "validate answers completely, and fail those that official clients reject")
 	fs.StringVar(&l.baseline, "baseline", "", "compare with this older result, a JSON file")
@@ -113,13 +113,16 @@ func (l *loader) addFlags(cmd *cobra.Command) {
 	cpuProfileVar(fs, &l.profile)
 	fs.StringVar(&l.log, "log", "", "write one row per call to this CSV file")
 	fs.StringVar(&l.baseline, "compare", "", "")
-	_ = fs.MarkHidden("compare") // the old name of --baseline; the flag exists
+	fs.BoolVar(&l.opts.Shared, "shared", false, "")
+	for _, old := range []string{"compare", "shared"} { // now --baseline and --session shared
+		_ = fs.MarkHidden(old) // the flag exists
+	}
 	l.conn.addFlags(fs, 30*time.Second)
 	l.conn.addTokenCommand(fs)
 	l.a.completeServers(cmd)
 	l.a.completeTools(cmd, &l.conn)
-	group(fs, loadGroup, "shared")
 	group(fs, callGroup, "dry-run")
+	group(fs, sessionGroup, "shared")
 	group(fs, verdictGroup, "check", "baseline", "compare", "tolerance")
 	group(fs, "Output", "output", "format", "log")
 	foundMaySet(fs, "shared", "check", "dry-run", "tolerance", "format")
@@ -135,6 +138,7 @@ func (l *loader) run(cmd *cobra.Command, operands []string) error {
 	if err != nil {
 		return err
 	}
+	l.opts.Shared = l.opts.Shared || l.plan.session == sharedSession
 	if err := l.check(search != nil, operands); err != nil {
 		return err
 	}
@@ -163,7 +167,7 @@ func (l *loader) check(knee bool, operands []string) error {
 	case stdio && len(operands) > 0:
 		return usagef("a URL and a command after -- exclude each other")
 	case l.opts.Shared && !stdio:
-		return usagef("--shared needs a server command after --")
+		return usagef("--session %s is for a server that is started: it needs a command after --", sharedSession)
 	case knee && (l.baseline != "" || l.log != "" || l.held != heldFlags{} || l.profile):
 		return usagef("--find-knee makes many runs: it excludes --baseline, --log, --cpu-profile, --postgres and --redis")
 	case !(l.tolerance >= 0 && l.tolerance < 1000):

@@ -51,14 +51,14 @@ func (f *planFlags) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&f.args, "args", "", "arguments of the tool, a JSON object or @file (default: made up from the input schema)")
 	fs.BoolVar(&f.choice.Destructive, "destructive", false, "without --tool: also tools that are declared destructive or open to the world")
 	fs.BoolVar(&f.choice.ReadOnly, "read-only", false, "without --tool: only tools that are declared read-only")
-	fs.StringVar(&f.session, "session", "user", "one session per user, per call, or per N calls: user, call, N")
+	fs.StringVar(&f.session, "session", "user", "one session per user, per call, or per N calls: user, call, N; over stdio also shared: one process for all users")
 	fs.BoolVar(&f.noStream, "no-stream", false, "do not open the standalone GET stream of each session, which official clients open")
 	choiceVar(cmd, fs, &f.end, "end", "how a session ends", "delete", "abandon", "keep")
 	choiceVar(cmd, fs, &f.protocol, "protocol", "MCP revision", append([]string{"auto"}, mcp.Revisions...)...)
 	fs.StringArrayVar(&f.fail, "fail", nil, "exit 3 unless this holds: 'p99<500ms', 'errors<1%', 'tool.NAME.p95<2s'; repeatable")
 	group(fs, loadGroup, "plan", "users", "calls", "duration", "rate", "ramp-up", "warmup", "rounds", "delay", "think")
 	group(fs, callGroup, "tool", "args", "destructive", "read-only")
-	group(fs, "Sessions", "session", "end", "no-stream", "protocol")
+	group(fs, sessionGroup, "session", "end", "no-stream", "protocol")
 	group(fs, verdictGroup, "fail")
 	foundMaySet(fs, "users", "calls", "duration", "rate", "ramp-up", "warmup", "rounds", "delay", "think", "session", "end", "no-stream", "protocol", "read-only", "fail")
 	paths(fs, "plan")
@@ -135,9 +135,12 @@ func (f *planFlags) setLoad(p *plan.Plan, given func(...string) bool) (err error
 	return nil
 }
 
+// sharedSession is the value of --session for one process that all users share.
+const sharedSession = "shared"
+
 // setSessions sets how sessions begin and end.
 func (f *planFlags) setSessions(p *plan.Plan, given func(...string) bool) (err error) {
-	if given("session") {
+	if given("session") && f.session != sharedSession {
 		if p.SessionCalls, err = plan.ParseSession(f.session); err != nil {
 			return fmt.Errorf("--session: %w", err)
 		}

@@ -104,7 +104,7 @@ func (s npmServer) testStdio(t *testing.T) {
 	defer cancel() // before it waits
 	wg.Go(func() { // what it says does not matter: it only has to make calls until they were seen
 		var out bytes.Buffer
-		args := []string{"loadtest", "--tool", s.tool, "--args", s.args, "--users", "2", "--shared", "--duration", "2m", "--think", "50ms"}
+		args := []string{"loadtest", "--tool", s.tool, "--args", s.args, "--users", "2", "--session", "shared", "--duration", "2m", "--think", "50ms"}
 		run(ctx, append(append(args, "--", mcpdiag, "proxy", "--listen", "127.0.0.1:0", "--announce", announced, "--"), node...), strings.NewReader(""), &out, &out)
 	})
 	pollsCalls(t, func() string { return firstLine(t, announced) }, s.tool)

@@ -22,7 +22,7 @@ type endpointBody struct {
 	to      *url.URL
 
 	ready []byte // to be read
-	held  []byte // what may be the beginning of the endpoint event
+	held  []byte // possibly the beginning of the endpoint event
 	maybe bool   // the current line may be its name
 	named bool   // it has its name
 	line  int    // bytes of the current line

@@ -74,7 +74,7 @@ func validSessionID(id string) bool {
 	return len(id) <= maxSessionID && strings.IndexFunc(id, func(r rune) bool { return r < 0x21 || r > 0x7e }) < 0
 }
 
-// pathKey returns what the table keeps of the path of a request: a hash of one that
+// pathKey returns the key of the path of a request in the table: a hash of a path that
 // is very long, since the table may hold thousands.
 func pathKey(path string) string {
 	if len(path) <= maxPath {

@@ -65,7 +65,7 @@ func limitBody(w http.ResponseWriter, r *http.Request) {
 // clearDeadline lets the connection be silent while the response lasts.
 func (b *uploadBody) clearDeadline() { _ = b.control.SetReadDeadline(time.Time{}) }
 
-// isCut reports whether the response comes before the end of the body: what is left of the
+// isCut reports whether the response comes before the end of the body: the rest of the
 // body must not be taken for the next request.
 func (b *uploadBody) isCut() bool { return b != nil && !b.ended.Load() }
 

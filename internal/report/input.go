@@ -20,24 +20,40 @@ func Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	return inputFile(ctx, path, f)
 }
 
-// Await returns what open returns, or the error of ctx if that ends first: opening a
+// Await returns the result of open, or the error of ctx if that ends first: opening a
 // pipe blocks until its other end is opened.
 func Await[T any](ctx context.Context, open func() (T, error)) (T, error) {
-	type opened struct {
-		value T
-		err   error
-	}
-	done := make(chan opened, 1)
+	done := make(chan opened[T], 1)
 	go func() {
 		value, err := open()
-		done <- opened{value, err}
+		done <- opened[T]{value, err}
 	}()
 	select {
 	case <-ctx.Done():
+		go func() { discard(<-done) }()
 		var none T
 		return none, ctx.Err()
 	case o := <-done:
 		return o.value, o.err
+	}
+}
+
+// opened is the result of opening a file.
+type opened[T any] struct {
+	value T
+	err   error
+}
+
+// discard closes a file that was opened too late. An output file is not renamed.
+func discard[T any](o opened[T]) {
+	if o.err != nil {
+		return
+	}
+	switch v := any(o.value).(type) {
+	case interface{ Abort() }:
+		v.Abort()
+	case io.Closer:
+		_ = v.Close() // nothing was read or written
 	}
 }
 

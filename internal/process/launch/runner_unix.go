@@ -24,7 +24,7 @@ type runner struct {
 
 var errNoWatchdog = errors.New("its watchdog did not start; a program that starts commands calls launch.Watchdog first in main")
 
-// noProgram is the error of a file that is not a program, and noProgramHint says what to do.
+// noProgram is the error of a file that is not a program, and noProgramHint names the remedy.
 const (
 	noProgram     = syscall.ENOEXEC
 	noProgramHint = "not a program for this machine, nor a script whose first line names its interpreter, such as #!/bin/sh"

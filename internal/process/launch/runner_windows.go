@@ -19,8 +19,10 @@ func Watchdog() int { return 1 }
 type runner struct {
 	pid  int
 	cmd  *exec.Cmd
-	tree *process.Tree
 	gone chan struct{} // closed when the command has ended
+
+	mu   sync.Mutex
+	tree *process.Tree // guarded by mu
 }
 
 // joinJob puts this process into a job object that ends all its processes when its last
@@ -73,7 +75,7 @@ func systemFile(name string) (string, error) {
 	return filepath.Join(folder, name), err
 }
 
-// noProgram is the error of a file that is not a program, and noProgramHint says what to do.
+// noProgram is the error of a file that is not a program, and noProgramHint names the remedy.
 const (
 	noProgram     = windows.ERROR_BAD_EXE_FORMAT
 	noProgramHint = "not a program for this machine; give the interpreter of a script first, such as node or python"
@@ -89,6 +91,8 @@ func (r *runner) wait() (status syscall.WaitStatus, known bool) {
 
 // members lists the command and everything that it started, as far as it lives.
 func (r *runner) members() []process.ID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.tree == nil {
 		if r.tree, _ = process.Open(process.ID{PID: r.pid}); r.tree == nil {
 			return nil // it ended, or is just starting
