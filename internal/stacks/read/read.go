@@ -49,7 +49,7 @@ func Open(r io.Reader, name string) (*Input, error) {
 	case len(head) == 0:
 		return nil, fmt.Errorf("reading %s: it is empty", name)
 	case bytes.HasPrefix(head, make([]byte, 8)): // such as /dev/zero, or a file with a hole, is not read as a whole
-		return nil, fmt.Errorf("reading %s: %w; it begins with zero bytes", name, ErrUnknown)
+		return nil, fmt.Errorf("reading %s: %w; it begins with zero bytes: was it written completely?", name, ErrUnknown)
 	}
 	return &Input{Reader: in, Name: name, Shape: Detect(head)}, nil
 }
