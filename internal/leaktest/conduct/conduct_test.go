@@ -2,6 +2,8 @@ package conduct
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -16,19 +18,20 @@ import (
 // fake is a server in virtual time: each operation takes a time, and keeps memory
 // for a time.
 type fake struct {
-	each    time.Duration // of an operation
-	keepMB  float64       // per operation
-	keepFor time.Duration // 0 is for ever
-	clear   time.Duration // all is released at this interval, 0 for never
-	cap     int           // operations that keep memory, 0 for all
-	quiet   bool          // its live heap has no noise
-	sticky  bool          // the process does not return memory to the system
-	freeMB  float64       // that the process holds at the start, for the first operations
-	garbage float64       // MB that the server collects when it idles for 5 s
-	files   float64       // kept per operation
-	warmMB  float64       // taken by the first operations
-	limitMB float64       // the load stops there
-	dieMB   float64       // the server dies of lack of memory
+	each    time.Duration  // of an operation
+	keepMB  float64        // per operation
+	keepFor time.Duration  // 0 is for ever
+	clear   time.Duration  // all is released at this interval, 0 for never
+	cap     int            // operations that keep memory, 0 for all
+	quiet   bool           // its live heap has no noise
+	sticky  bool           // the process does not return memory to the system
+	freeMB  float64        // that the process holds at the start, for the first operations
+	noise   func() float64 // in MB, nil for hardly any
+	garbage float64        // MB that the server collects when it idles for 5 s
+	files   float64        // kept per operation
+	warmMB  float64        // taken by the first operations
+	limitMB float64        // the load stops there
+	dieMB   float64        // the server dies of lack of memory
 	start   time.Time
 	made    []made
 	total   int
@@ -64,6 +67,9 @@ func (f *fake) memory() float64 {
 		return 0
 	}
 	noise := []float64{0, 0.03, 0.01, 0.02}[len(f.made)%4]
+	if f.noise != nil {
+		noise = f.noise()
+	}
 	mb := 50 + f.warmMB*min(1, float64(f.total)/500) + max(f.freeMB, f.keepMB*float64(f.kept())) + noise
 	if n := len(f.made); n > 0 && time.Since(f.made[n-1].at) < 5*time.Second {
 		mb += f.garbage
@@ -185,6 +191,39 @@ func TestShapes(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Where the noise of RSS hides a small leak from rounds of the usual length, longer ones
+// show it. A cache and a flat server in the same noise are no leak.
+func TestNoise(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fake fake
+		leak bool
+	}{
+		"leak":                              {fake{each: time.Millisecond, keepMB: 0.0002}, true},
+		"flat":                              {fake{each: time.Millisecond}, false},
+		"cache of 60,000 entries":           {fake{each: time.Millisecond, keepMB: 0.0002, cap: 60_000}, false},
+		"held for a minute":                 {fake{each: time.Millisecond, keepMB: 0.0002, keepFor: time.Minute}, false},
+		"all released every 75 s, in noise": {fake{each: time.Millisecond, keepMB: 0.0002, clear: 75 * time.Second}, false},
+	} {
+		for _, seed := range []uint64{5, 10, 11} { // with rounds of the usual length the leak stays undecided
+			t.Run(fmt.Sprint(name, " ", seed), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f, random, drift := c.fake, rand.New(rand.NewPCG(seed, 1)), 0.0
+					f.noise = func() float64 {
+						drift = 0.8*drift + 0.5*random.NormFloat64()
+						return drift + 1.5*random.NormFloat64()
+					}
+					got, _ := conduct(t, &f, usual(), "call")
+					if p := got.Phases[0]; (p.Verdict() == trend.Leak) != c.leak {
+						t.Errorf("%s after %d rounds: %+v", p.Sentence(), p.RoundsDone(), p.Trend.Reasons)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -208,6 +208,12 @@ func creeps(t *trend.Judgement) bool {
 	return t.Rate.Low > 0 && t.P < trend.Significant && t.Growth > near*t.Limit && !t.Slowing
 }
 
+// hints reports whether RSS rises in rounds that should have decided: its noise hides a
+// small leak, which longer rounds show.
+func hints(p *judge.Phase) bool {
+	return p.Verdict() == trend.Undecided && p.By == judge.ByRSS && p.RoundsDone() >= sureRounds && p.Trend.Rate.Low > 0
+}
+
 // wants reports whether the verdict on p after n rounds can still change.
 func wants(p *judge.Phase, n, usual int) bool {
 	t := &p.Trend

@@ -92,7 +92,7 @@ func (c *Conductor) larger(t *Task, p *judge.Phase, n int) int {
 	if most := c.sustains(t, p); n > most {
 		return most
 	}
-	if (p.WaitsForCollector() || c.suspected(p)) && last.Loaded-last.From < slowest*c.loadTime(t).Seconds() {
+	if (p.WaitsForCollector() || c.suspected(p) || hints(p)) && last.Loaded-last.From < slowest*c.loadTime(t).Seconds() {
 		return min(2*n, max(n, c.affords(p)), c.sustains(t, p))
 	}
 	if last.Number >= resizedRounds {
