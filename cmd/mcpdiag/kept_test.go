@@ -70,28 +70,35 @@ func secretsIn(t *testing.T, dir string) (secret, clean []string) {
 // to be kept; heap says the same of those as leaktest.
 func TestKeptByLeaktest(t *testing.T) {
 	processtest.NeedsThorough(t)
+	t.Parallel()
 	for _, c := range []struct {
 		program, server, shape string
-		keep                   []string
+		keep                   []string // and the folder
 	}{
 		{"node", "server.js", "map", nil},
-		{"node", "server.js", "map", []string{"--keep", "kept", "--scrub"}},
-		{"python3", "server.py", "dict", []string{"--keep", "kept"}},
+		{"node", "server.js", "map", []string{"--scrub", "--keep"}},
+		{"python3", "server.py", "dict", []string{"--keep"}},
 	} {
 		t.Run(c.program+" "+strings.Join(c.keep, " "), func(t *testing.T) {
+			t.Parallel()
 			if _, err := exec.LookPath(c.program); err != nil || runtime.GOOS != "linux" {
 				t.Skip(c.program + " is not installed, or this is not Linux")
 			}
 			dir := t.TempDir()
-			t.Setenv("TMPDIR", dir)
 			server, err := filepath.Abs("../../internal/leaktest/testdata/" + c.server)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Chdir(dir)
-			args := append([]string{"-q", "leaktest", "--format", "json", "-o", "out", "--factors", "call", "--rounds", "10", "--delay", "100ms", "--hold", "1s",
+			args := append([]string{"-q", "leaktest", "--format", "json", "-o", filepath.Join(dir, "out"), "--factors", "call", "--rounds", "10", "--delay", "100ms", "--hold", "1s",
 				"--users", "4", "--calls", "40"}, c.keep...)
-			o := invoke(t, append(args, "--", c.program, server, "{port}", c.shape)...)
+			if c.keep != nil {
+				args = append(args, filepath.Join(dir, "kept"))
+			}
+			var out, stderr strings.Builder
+			cmd := exec.CommandContext(t.Context(), "mcpdiag", append(args, "--", c.program, server, "{port}", c.shape)...)
+			cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "TMPDIR="+dir), &out, &stderr
+			_ = cmd.Run() // its exit code is judged
+			o := ended{cmd.ProcessState.ExitCode(), out.String(), stderr.String()}
 			var res leaktest.Result
 			if err := json.Unmarshal([]byte(o.out), &res); err != nil || o.code != exitFinding || len(res.Explained) != 1 {
 				t.Fatalf("exit code %d: %v, %s\n%s", o.code, err, res.Sentence, o.err)

@@ -23,10 +23,9 @@ import (
 
 // The demo server has so many workers, of which each takes so long for a call:
 // the knee is as many users as workers, five times out of five. In virtual time
-// no other program has a part in it.
+// no other program has a part in it; beside other tests virtual time passes slowly, so
+// it is not parallel.
 func TestKneeOfTheDemoServer(t *testing.T) {
-	processtest.NeedsThorough(t)
-	t.Parallel()
 	for i, c := range []struct {
 		workers int
 		service time.Duration
@@ -39,7 +38,6 @@ func TestKneeOfTheDemoServer(t *testing.T) {
 			break
 		}
 		t.Run(fmt.Sprintf("%d workers of %s", c.workers, c.service), func(t *testing.T) {
-			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				cfg := demoInMemory(t, demo.Config{Workers: c.workers, ServiceTime: c.service})
 				cfg.Plan = plan.Plan{
