@@ -200,7 +200,7 @@ func TestFigures(t *testing.T) {
 	} {
 		url := (&badServer{snapshot: text(tc.doc)}).start(t)
 		for what, args := range asks(url, t.TempDir()) {
-			if strings.HasPrefix(what, "loadtest") || testing.Short() && len(tc.doc) > 1<<20 {
+			if strings.HasPrefix(what, "loadtest") || !processtest.Thorough() && len(tc.doc) > 1<<20 {
 				continue
 			}
 			t.Run(title+", "+what, func(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // ciCommand matches commands that CI systems obey anywhere in a line.
@@ -38,9 +40,9 @@ var hostileNames = map[string]string{
 	"a very long one":    strings.Repeat("n", 1<<17),
 }
 
-// namesToTry returns the hostile names, a third of them with -short.
+// namesToTry returns the hostile names, a third of them unless the tests are thorough.
 func namesToTry() map[string]string {
-	if !testing.Short() {
+	if processtest.Thorough() {
 		return hostileNames
 	}
 	some := map[string]string{}

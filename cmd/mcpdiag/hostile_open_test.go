@@ -15,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // readsFile are command lines that read FILE, one at least for each flag and argument that
@@ -111,6 +113,7 @@ func TestInterruptedWhileAFileOpens(t *testing.T) {
 
 // TestEndlessFiles: a file without an end is refused, or read to a bound, in bounded memory.
 func TestEndlessFiles(t *testing.T) {
+	processtest.NeedsThorough(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("there may be no /dev/zero here")
 	}

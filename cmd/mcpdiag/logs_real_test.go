@@ -266,6 +266,7 @@ func TestLogsOfCrashes(t *testing.T) {
 
 // A log of a real PostgreSQL: a failed statement with its text, and a refused login.
 func TestLogsOfPostgreSQL(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	bin := "/usr/lib/postgresql/15/bin"
 	if _, err := os.Stat(filepath.Join(bin, "postgres")); err != nil {

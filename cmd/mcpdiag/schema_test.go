@@ -15,6 +15,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/schema"
 )
 
@@ -75,6 +76,7 @@ func schemaLines(t *testing.T) (lines map[string]string, files map[string]string
 
 // The document that a command writes is as its schema says, and a wrong one is not.
 func TestSchemas(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	lines, files := schemaLines(t)
 	for i := range schema.Commands {

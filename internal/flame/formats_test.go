@@ -20,6 +20,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
@@ -108,6 +109,7 @@ func traceOf(name string) []string {
 }
 
 func TestHostileNames(t *testing.T) {
+	processtest.NeedsThorough(t)
 	o := fold.Options{Spans: true, By: []fold.Dimension{fold.ByTarget, fold.BySession, fold.ByHandler}}
 	_, p := folded(t, o, traceOf("tool")...)
 	harmless := elements(t, output(t, p, "tool")["svg"])

@@ -9,6 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/heap/heaptest"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // class is a line of a class histogram.
@@ -94,6 +95,7 @@ func TestSteadyHistograms(t *testing.T) {
 
 // Histograms that are damaged or made to harm are refused with a reason.
 func TestHostileHistograms(t *testing.T) {
+	processtest.NeedsThorough(t)
 	t.Parallel()
 	good := string(jvm(10))
 	torn, _, _ := strings.Cut(good, "Total")

@@ -104,6 +104,7 @@ func runPlan(t testing.TB, cfg Config, plan plan.Plan) *result.Result {
 
 // A virtual minute of a closed loop with a tool of 100 ms is exactly 600 calls.
 func TestClosedLoopIsExact(t *testing.T) {
+	processtest.NeedsThorough(t)
 	for name, direct := range map[string]bool{"direct": true, "net/http": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -92,6 +92,7 @@ var bomb = sync.OnceValue(func() []byte {
 // A call that a server ruins costs that call, is counted by what was wrong, and
 // no other call fails.
 func TestRuinedCalls(t *testing.T) {
+	processtest.NeedsThorough(t)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other server was asked: %s %v", r.Method, r.Header)
 	}))

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -59,6 +60,7 @@ var fakedLine = regexp.MustCompile(`(?m)^(::|OK$)`)
 
 // Whatever the names are, nothing in any output does more than stand there.
 func TestOutputsWithHostileNames(t *testing.T) {
+	processtest.NeedsThorough(t)
 	harmless := map[string]string{}
 	for _, o := range renderings("name") {
 		harmless[o.name] = rendered(t, o)
