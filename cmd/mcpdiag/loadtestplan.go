@@ -142,7 +142,7 @@ const sharedSession = "shared"
 func (f *planFlags) setSessions(p *plan.Plan, given func(...string) bool) (err error) {
 	if given("session") && f.session != sharedSession {
 		if p.SessionCalls, err = plan.ParseSession(f.session); err != nil {
-			return fmt.Errorf("--session: %w", err)
+			return fmt.Errorf("--session: %w, nor %s, for a server over stdio", err, sharedSession)
 		}
 	}
 	if given("end") {

@@ -91,7 +91,11 @@ func flagError(cmd *cobra.Command, err error) error {
 			return fmt.Errorf("--%s needs a value: it took the -- that separates the command", name)
 		}
 		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		})
 		if name := report.Closest(e.GetSpecifiedName(), names); name != "" {
 			return fmt.Errorf("%w (did you mean --%s?)", err, name)
 		}

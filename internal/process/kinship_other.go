@@ -4,11 +4,8 @@ package process
 
 import "github.com/shirou/gopsutil/v3/process"
 
-// kinship is one scan of all parents per tick: gopsutil's Children starts a
-// program for each process.
-type kinship struct{ kids map[int][]int }
-
-// refresh prepares for the calls of children of one tick.
+// refresh prepares for the calls of children of one tick by one scan: gopsutil's Children
+// starts a program for each process.
 func (k *kinship) refresh() error {
 	procs, err := process.Processes()
 	k.kids = map[int][]int{}
@@ -18,8 +15,4 @@ func (k *kinship) refresh() error {
 		}
 	}
 	return err
-}
-
-func (k *kinship) children(dst []int, p *proc) ([]int, error) {
-	return append(dst, k.kids[p.id.PID]...), nil
 }

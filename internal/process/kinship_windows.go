@@ -7,10 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// kinship is one list of all processes per tick. gopsutil makes such a list for each process.
-type kinship struct{ kids map[int][]int }
-
-// refresh prepares for the calls of children of one tick.
+// refresh prepares for the calls of children of one tick by one list of all processes:
+// gopsutil makes such a list for each process.
 func (k *kinship) refresh() error {
 	list, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
 	if err != nil {
@@ -28,8 +26,4 @@ func (k *kinship) refresh() error {
 		return nil
 	}
 	return err
-}
-
-func (k *kinship) children(dst []int, p *proc) ([]int, error) {
-	return append(dst, k.kids[p.id.PID]...), nil
 }
