@@ -86,7 +86,7 @@ func typing(t *testing.T, script, home, question, answer string) (out string, co
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, script, "-qec", mcpdiagBinary(t)+" doctor", filepath.Join(home, "typescript"))
+	cmd := exec.CommandContext(ctx, script, "-qec", "exec "+mcpdiagBinary(t)+" doctor", filepath.Join(home, "typescript"))
 	cmd.Dir, cmd.Env = t.TempDir(), append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME=", "NO_COLOR=1")
 	keyboard, err := cmd.StdinPipe()
 	if err != nil {

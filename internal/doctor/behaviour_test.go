@@ -81,14 +81,29 @@ func cutStreams(after time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet && r.URL.Path == "/mcp" {
-				ctx, cancel := context.WithTimeout(r.Context(), after)
+				ctx, cancel := context.WithCancel(r.Context())
 				defer cancel()
-				r = r.WithContext(ctx)
+				w, r = &cutStream{ResponseWriter: w, after: after, cut: cancel}, r.WithContext(ctx)
 			}
 			next.ServeHTTP(w, r)
 		})
 	}
 }
+
+// cutStream ends its request a time after the response began: a busy machine may need
+// that long for the first byte.
+type cutStream struct {
+	http.ResponseWriter
+	after time.Duration
+	cut   func()
+}
+
+func (c *cutStream) WriteHeader(status int) {
+	c.ResponseWriter.WriteHeader(status)
+	time.AfterFunc(c.after, c.cut)
+}
+
+func (c *cutStream) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // limitedBurst refuses pings that come while two others are served.
 func limitedBurst(retryAfter string) func(http.Handler) http.Handler {

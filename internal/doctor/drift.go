@@ -22,8 +22,9 @@ type Observed struct {
 	Revisions   []string   `json:"revisions,omitempty"`
 	Listed      bool       `json:"listed"` // the tools were listed
 	Tools       []ToolMark `json:"tools,omitempty"`
-	Tokens      int        `json:"tokens,omitempty"` // of all tools, about
-	LatencyMs   float64    `json:"latency_ms,omitempty"`
+	Tokens      int        `json:"tokens,omitempty"`            // of all tools, about
+	LatencyMs   float64    `json:"latency_ms,omitempty"`        // median
+	LowestMs    float64    `json:"latency_lowest_ms,omitempty"` // latency
 	Samples     int        `json:"latency_samples,omitempty"`
 	Certificate string     `json:"certificate,omitempty"` // fingerprint
 	Addresses   []string   `json:"addresses,omitempty"`
@@ -60,7 +61,7 @@ func observe(f *facts.Facts) Observed {
 		}
 	}
 	if slices.Sort(times); len(times) > 0 {
-		o.LatencyMs, o.Samples = times[len(times)/2], len(times)
+		o.LatencyMs, o.LowestMs, o.Samples = times[len(times)/2], times[0], len(times)
 	}
 	for _, h := range f.Network.TLS {
 		o.Certificate = h.Fingerprint
@@ -109,7 +110,7 @@ const driftGroup = "drift"
 const (
 	moreTokens  = 1.2 // times as many
 	moreLatency = 2   // times as long, and
-	leastSlower = 50  // milliseconds more
+	leastSlower = 50  // milliseconds more, each of the few requests
 )
 
 // drift compares r with an earlier run of it.
@@ -203,7 +204,7 @@ func latencyDrift(was, now Observed) rules.Check {
 		return drifted("latency", finding.Skip, "no latency to compare", "")
 	}
 	text := fmt.Sprintf("median latency %.0f ms of %d requests, %.0f ms of %d before", now.LatencyMs, now.Samples, was.LatencyMs, was.Samples)
-	if now.LatencyMs > moreLatency*was.LatencyMs && now.LatencyMs > was.LatencyMs+leastSlower {
+	if now.LowestMs > max(moreLatency*was.LatencyMs, was.LatencyMs+leastSlower) {
 		c := drifted("latency", finding.Warn, text, "measure it under load before and after the change")
 		c.Next = "mcpdiag loadtest --find-knee"
 		return c
