@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
@@ -46,7 +45,9 @@ func TestDiffCommandOnATerminal(t *testing.T) {
 	if runtime.GOOS != "linux" || err != nil {
 		t.Skip("needs script(1) of util-linux, for a terminal")
 	}
-	srv := httptest.NewServer(demo.New(demo.Config{}).Handler())
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"activeSessions": 1, "heapUsedMB": 10, "toolCallStack": []}`)
+	}))
 	defer srv.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

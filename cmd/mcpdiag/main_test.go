@@ -17,7 +17,12 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
+// TestMain makes the test binary mcpdiag and the programs that scripts start. Built with
+// the race detector each of them would sleep for a second when it ends.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"mcpdiag": main, process.WatchdogName: main, "hostlog": hostLog, "peakmemory": peakMemory, "sdkserver": sdkServer, "poolserver": poolServer})
 }
 
@@ -29,6 +34,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
