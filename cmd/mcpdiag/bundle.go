@@ -82,6 +82,9 @@ func (m *bundler) run(cmd *cobra.Command, args []string) error {
 		m.judge(facts)
 		m.snapshot(cmd.Context(), args)
 	}
+	if err := cmd.Context().Err(); err != nil {
+		return err // a bundle that lacks what was not waited for misleads
+	}
 	m.proxies()
 	for _, file := range m.files {
 		if err := m.add(file); err != nil {

@@ -62,7 +62,9 @@ takes some minutes.
 
 {port} in the command stands for a free port (-- env PORT={port} node server.js for
 a server that takes it from its environment), also in --url, whose default is
-http://127.0.0.1:{port}/mcp then. Fewer than 8 --rounds decide nothing but counts.
+http://127.0.0.1:{port}/mcp then. Without {port} and --url a command that does not
+listen is spoken to over its standard streams. Fewer than 8 --rounds decide nothing
+but counts.
 The command and its descendants end with the test.
 
 --judge judges settled readings that were recorded before: CSV with the columns
@@ -70,7 +72,7 @@ ops_total and rss_tree_kb, and optionally live_kb, round and nproc.`,
 		Example: `  mcpdiag leaktest --url http://localhost:9901/mcp -- nat mcp serve --port 9901
   mcpdiag leaktest --users 40 --calls 10 --rounds 12 --delay 10 --name uvicorn --url http://localhost:9901
   mcpdiag leaktest --attribute -- node server.js --port {port}
-  mcpdiag leaktest --transport stdio -- npx -y my-server
+  mcpdiag leaktest -- npx -y my-server
   mcpdiag leaktest --budget 10KB/session --budget 1KB/call --format junit -- ./server --port {port}
   mcpdiag leaktest --judge rounds.csv --format json`,
 		RunE: func(cmd *cobra.Command, args []string) error {

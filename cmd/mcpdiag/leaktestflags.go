@@ -25,7 +25,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	positiveVar(fs, &l.cfg.Target.Port, "port", 0, "test the server that listens on this TCP port")
 	choiceVar(cmd, fs, &l.match, "match", "which of several matching processes", matchOne, "newest", "oldest", "largest")
 	fs.StringVar(&l.judge, "judge", "", "judge a recording: a CSV file of settled readings, - for standard input")
-	choiceVar(cmd, fs, &l.transport, "transport", "transport of the command", "http", "stdio")
+	choiceVar(cmd, fs, &l.transport, "transport", "transport of the command; auto finds out", "auto", "http", "stdio")
 	positiveVar(fs, &l.cfg.Users, "users", 40, "virtual users")
 	positiveVar(fs, &l.cfg.Calls, "calls", 10, "calls of each user in a round")
 	positiveVar(fs, &l.cfg.Rounds, "rounds", 0, "run exactly this many rounds (default: until decided)")
@@ -109,6 +109,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	}
 	cfg := &l.cfg
 	cfg.Command, cfg.Stdio = command, l.transport.value == "stdio"
+	cfg.Guess = l.transport.value == "auto" && len(command) > 0 && !l.overHTTP(cmd, command)
 	if !l.a.given(cmd, "hold") {
 		cfg.Hold = leaktest.HoldFor(cfg.MaxTime)
 	}
@@ -150,6 +151,16 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 		return usagef("--gc-signal %q: unknown signal; try SIGUSR2", cfg.GCSignal)
 	}
 	return l.values()
+}
+
+// overHTTP reports whether the command line says that the command speaks over HTTP.
+func (l *leaktester) overHTTP(cmd *cobra.Command, command []string) bool {
+	for _, name := range []string{"url", "snapshot", "pprof", "gc-url"} {
+		if l.a.given(cmd, name) {
+			return true
+		}
+	}
+	return wantPort(command...)
 }
 
 // onlyJudges refuses flags of a run in combination with --judge.

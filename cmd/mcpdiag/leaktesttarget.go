@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -69,13 +70,14 @@ func (l *leaktester) pprofURL(server *url.URL) (*url.URL, error) {
 
 const portMark = "{port}"
 
+// wantPort reports whether a free port is asked for in one of the arguments.
+func wantPort(args ...string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, portMark) })
+}
+
 // choosePort puts a free port in the places of {port}.
 func (l *leaktester) choosePort() error {
-	wanted := strings.Contains(l.conn.url, portMark)
-	for _, arg := range l.cfg.Command {
-		wanted = wanted || strings.Contains(arg, portMark)
-	}
-	if !wanted {
+	if !wantPort(l.cfg.Command...) && !wantPort(l.conn.url) {
 		return nil
 	}
 	free, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -176,9 +177,33 @@ func (s *side) readSnapshot(in io.Reader, whole bool, memory int64) (err error) 
 	return err
 }
 
+// readable reports whether a profile of a format says how much memory is held.
+func readable(format stacks.Format) bool {
+	return slices.Contains([]stacks.Format{read.Pprof, read.Binary, read.GoText, read.HeapProfile}, format)
+}
+
+// mostLooked limits how much is read of a file of another format, in bytes.
+const mostLooked = 16 << 20
+
+// unreadable says why a file of another format is not read.
+func (s *side) unreadable(in *read.Input) error {
+	if in.Format == read.CPUProfile {
+		return fmt.Errorf(`reading %s: this is a profile of time, not of memory; "mcpdiag flame" draws it`, s.Name)
+	}
+	if data, err := report.ReadAtMost(in, mostLooked); err == nil {
+		if err := brokenJSON(data); err != nil {
+			return fmt.Errorf("reading %s: it begins as JSON does, but %w", s.Name, read.Again(err))
+		}
+	}
+	return fmt.Errorf("reading %s: it is none of these: a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc, a class histogram of a JVM", s.Name)
+}
+
 // readProfile reads a profile. That of a Go program has the live bytes and objects
 // as two of its values.
 func (s *side) readProfile(in *read.Input) error {
+	if !isTracemalloc(in) && !readable(in.Format) {
+		return s.unreadable(in)
+	}
 	data, err := report.ReadAtMost(in, maxProfile)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", s.Name, err)
@@ -195,22 +220,13 @@ func (s *side) readProfile(in *read.Input) error {
 		return nil
 	}
 	s.profile = &Profile{}
-	switch in.Format {
-	case read.Pprof, read.Binary, read.GoText:
-		if err := s.readGo(parse); err != nil {
-			return err
-		}
-	case read.HeapProfile:
-		if s.profile.Bytes, err = parse(""); err != nil {
-			return err
-		}
-	case read.CPUProfile:
-		return fmt.Errorf(`reading %s: this is a profile of time, not of memory; "mcpdiag flame" draws it`, s.Name)
-	default:
-		if err := brokenJSON(data); err != nil {
-			return fmt.Errorf("reading %s: it begins as JSON does, but %w", s.Name, read.Again(err))
-		}
-		return fmt.Errorf("reading %s: it is none of these: a .heapsnapshot or .heapprofile of V8, a heap profile of pprof, a document of tracemalloc, a class histogram of a JVM", s.Name)
+	if in.Format == read.HeapProfile {
+		s.profile.Bytes, err = parse("")
+	} else {
+		err = s.readGo(parse)
+	}
+	if err != nil {
+		return err
 	}
 	s.Format, s.Bytes = s.profile.Bytes.Format, int64(s.profile.Bytes.Weight())
 	return nil

@@ -21,6 +21,7 @@ type Config struct {
 	Target  process.Target // a running process
 
 	Stdio    bool     // the command speaks over its standard streams
+	Guess    bool     // or it does: nobody said, and Run finds out
 	URL      *url.URL // of the MCP endpoint otherwise
 	Snapshot *url.URL // of the snapshot endpoint, tried once; nil for none
 	Client   *client.Client

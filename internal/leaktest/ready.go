@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -22,13 +21,24 @@ func (s *server) ready(ctx context.Context, cfg *Config) error {
 	for {
 		err := s.greet(ctx, cfg)
 		if err == nil {
+			s.settle(cfg, s.session)
 			return nil
+		}
+		if s.guess != nil {
+			s.guess.ask(ctx, cfg, err)
 		}
 		if last == nil || ctx.Err() == nil { // an attempt that was cut short says less than the one before
 			last = err
 		}
 		select {
+		case g := <-s.guess.answer():
+			if g.err == nil {
+				s.settle(cfg, g.session)
+				return nil
+			}
+			s.guess.last = g.err
 		case <-s.child.Done():
+			s.guess.flush()
 			return &unreadyError{fmt.Sprintf("the command ended before it spoke MCP: %s", s.child.Exit().Text), nil}
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), errNotReady) {
@@ -60,8 +70,12 @@ func (s *server) unready(cfg *Config, err error) string {
 	if client.IsRefused(err) {
 		why = "nothing listens there"
 	}
+	hint := "--transport stdio is for a server that speaks on its standard streams, "
+	if s.guess != nil {
+		why, hint = s.guess.unready(why), ""
+	}
 	return fmt.Sprintf("the command did not speak MCP at %s within %s: %s; {port} in the command stands for the port to take, as in "+
-		"-- env PORT={port} node server.js; --transport stdio is for a server that speaks on its standard streams, --url says where it speaks MCP, --ready-timeout waits longer", where(cfg), cfg.Ready, why)
+		"-- env PORT={port} node server.js; %s--url says where it speaks MCP, --ready-timeout waits longer", where(cfg), cfg.Ready, why, hint)
 }
 
 var errNotReady = errors.New("not ready")
@@ -76,20 +90,20 @@ func where(cfg *Config) string {
 // greet makes one handshake.
 func (s *server) greet(ctx context.Context, cfg *Config) error {
 	patience := max(2*time.Second, cfg.Ready/3)
-	if s.conn != nil {
+	if cfg.Stdio {
 		patience = cfg.Ready // there is only one attempt: a late answer still counts
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ep := mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String(), MaxMessage: cfg.Client.MaxBody()}
-	if s.conn != nil {
-		ep = mcp.Endpoint{Start: func(context.Context) (io.ReadWriteCloser, error) { return s.conn, nil }, Running: true}
+	if cfg.Stdio {
+		ep = overStreams(cfg, s.conn)
 	}
 	session, err := mcp.Connect(ctx, ep, cfg.Protocol)
 	if err != nil {
 		return err
 	}
-	if s.conn != nil {
+	if cfg.Stdio {
 		s.session = session
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/http/pprof"
 	"net/url"
 	"os"
@@ -63,7 +64,14 @@ func serve(kind, addr string) {
 		mux.Handle("/", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return newServer(4 << 10) }, nil))
 		mux.Handle("/debug/pprof/heap", pprof.Handler("heap"))
 		_ = http.ListenAndServe(addr, mux)
+	case "late-http":
+		time.Sleep(silence + time.Second)
+		fallthrough
+	case "chatty-http":
+		fmt.Print(strings.Repeat("reading the settings\n", 20_000))
+		fallthrough
 	case "http":
+		fmt.Println("listening")
 		_ = http.ListenAndServe(addr, streamable)
 	case "limited":
 		_ = http.ListenAndServe(addr, limit(streamable))
@@ -119,7 +127,7 @@ func configOf(t *testing.T, kind string) Config {
 func TestStdio(t *testing.T) {
 	t.Parallel()
 	cfg := configOf(t, "leaky-stdio")
-	cfg.Rounds, cfg.Factors = 10, []string{"call"}
+	cfg.Rounds, cfg.Factors = 20, []string{"call"}
 	res, err := Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +141,45 @@ func TestStdio(t *testing.T) {
 	}
 	if _, err := process.Lookup(res.Target.PID); err == nil {
 		t.Error("the server was left behind")
+	}
+}
+
+// A command of which nobody said over what it speaks is spoken to over HTTP, or over its
+// standard streams where nothing of it listens.
+func TestGuess(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ kind, transport, said string }{
+		"over its streams":             {kind: "stdio", transport: "stdio"},
+		"over HTTP":                    {"http", "http", "listening"},
+		"over HTTP, late":              {kind: "late-http", transport: "http"},
+		"over HTTP, after much output": {"chatty-http", "http", "listening"},
+		"the address is taken":         {kind: "stdio", transport: "stdio"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := configOf(t, c.kind)
+			cfg.Guess, cfg.Stdio, cfg.Rounds, cfg.Factors = true, false, 1, []string{"call"}
+			if name == "the address is taken" {
+				other := httptest.NewServer(http.NotFoundHandler())
+				defer other.Close()
+				cfg.URL, _ = url.Parse(other.URL)
+			}
+			res, err := Run(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := res.Phases[0]; !strings.HasSuffix(res.Target.Transport, c.transport) || p.Failed > 0 || p.Operations == 0 {
+				t.Errorf("%+v: %+v", res.Target, p)
+			}
+			logs, _ := filepath.Glob(filepath.Join(cfg.Folder, "server_*"))
+			var output []byte
+			if len(logs) == 1 {
+				output, _ = os.ReadFile(logs[0])
+			}
+			if !strings.Contains(string(output), c.said) {
+				t.Errorf("%q: no %q in %.200s", logs, c.said, output)
+			}
+		})
 	}
 }
 
@@ -366,14 +413,22 @@ func TestEndOf(t *testing.T) {
 // A command that does not come up: what it said, and no empty files.
 func TestNeverReady(t *testing.T) {
 	t.Parallel()
-	cfg := configOf(t, "silent")
-	cfg.Ready = 3 * time.Second
-	_, err := Run(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "within 3s: nothing listens there; ") || !strings.Contains(err.Error(), "it said: fatal: no database; its whole output is in "+cfg.Folder) {
-		t.Errorf("error %v", err)
-	}
-	left, _ := os.ReadDir(cfg.Folder)
-	if len(left) != 1 || !strings.HasPrefix(left[0].Name(), "server_") {
-		t.Errorf("left: %v", left)
+	for _, c := range []struct {
+		guess bool
+		want  string
+	}{
+		{false, "within 3s: nothing listens there; {port} "},
+		{true, "within 3s: nothing listens there; nor over its standard streams: initialize: no answer to initialize in time; {port} "},
+	} {
+		cfg := configOf(t, "silent")
+		cfg.Ready, cfg.Guess = 3*time.Second, c.guess
+		_, err := Run(t.Context(), cfg)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "it said: fatal: no database; its whole output is in "+cfg.Folder) {
+			t.Errorf("error %v, want %s", err, c.want)
+		}
+		left, _ := os.ReadDir(cfg.Folder)
+		if len(left) != 1 || !strings.HasPrefix(left[0].Name(), "server_") {
+			t.Errorf("left: %v", left)
+		}
 	}
 }

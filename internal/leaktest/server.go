@@ -18,8 +18,9 @@ import (
 // server is the process under test.
 type server struct {
 	child     *launch.Child // nil if it was running already
-	conn      *launch.Conn  // the child, if it speaks over its standard streams
+	conn      *launch.Conn  // the child, if it may speak over its standard streams
 	session   *mcp.Session  // the session over them
+	guess     *guess        // nil if it is known over what the child speaks
 	info      process.Info
 	tree      *process.Tree
 	target    process.Target // by which it was found, if it was running already
@@ -55,12 +56,25 @@ func open(info process.Info) (*server, error) {
 	return &server{info: info, tree: tree}, nil
 }
 
-// startReady starts the command and waits until it speaks MCP. With Stabilize and no
-// limit, it starts the server twice: the first time shows how much heap it needs.
+// startReady starts the command and waits until it speaks MCP: where its address is
+// taken and nobody said that it is to be used, over its standard streams.
 func startReady(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	if err := portFree(ctx, cfg); err != nil {
+		if !cfg.Guess {
+			return nil, err
+		}
+		cfg.useStreams()
+		if s, failed := startCalm(ctx, cfg, log); failed == nil {
+			return s, nil
+		}
 		return nil, err
 	}
+	return startCalm(ctx, cfg, log)
+}
+
+// startCalm starts the command. With Stabilize and no limit, it starts it twice: the
+// first time shows how much heap it needs.
+func startCalm(ctx context.Context, cfg *Config, log io.Writer) (*server, error) {
 	var env []string
 	limit := cfg.HeapLimit
 	if cfg.Stabilize {
@@ -124,16 +138,20 @@ func start(ctx context.Context, cfg *Config, log io.Writer, env []string) (*serv
 	return s, nil
 }
 
-// run starts the command, and connects to its standard streams if it speaks over them.
+// run starts the command, and connects to its standard streams if it may speak over them.
 func (s *server) run(cfg *Config, command launch.Command) (err error) {
-	if !cfg.Stdio {
+	if !cfg.Stdio && !cfg.Guess {
 		s.child, err = launch.Start(command)
 		return err
 	}
-	if s.conn, err = launch.Dial(command); err == nil {
-		s.child = s.conn.Child
+	if s.conn, err = launch.Dial(command); err != nil {
+		return err
 	}
-	return err
+	s.child = s.conn.Child
+	if cfg.Guess {
+		s.guess = &guess{streams: newStreams(s.conn, command.Stdout), since: time.Now()}
+	}
+	return nil
 }
 
 // collected is how long the system may take to report an exit status.
@@ -165,6 +183,9 @@ func (s *server) stop() {
 	}
 	if s.child == nil {
 		return
+	}
+	if s.guess != nil {
+		_ = s.guess.streams.Close()
 	}
 	if s.conn != nil {
 		_ = s.conn.Close() // it ends the child

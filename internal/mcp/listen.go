@@ -16,7 +16,8 @@ var ErrNoStream = errors.New("the server offers no standalone event stream")
 
 // Listen opens the standalone event stream of the session in the background, as the
 // official clients do after initialize, and again whenever it ends, until ctx ends or
-// the server refuses it. Requests of the server on it are answered. held, which may be
+// the server refuses it. Requests of the server on it are answered, and a call that got
+// 202 takes its answer from it. It is called before the first call. held, which may be
 // nil, is called once if the server has not refused the stream: when it accepts it, or
 // when ctx ends before the server has answered. The channel gives the outcome once: nil
 // where ctx ended, ErrNoStream, or why the stream is not open any more.
@@ -28,8 +29,11 @@ func (s *Session) Listen(ctx context.Context, held func()) <-chan error {
 		return done
 	}
 	l := &listener{streamable: h.beside(), held: held}
+	h.inbox = newInbox()
+	l.inbox = h.inbox
 	go func() {
 		err := l.run(ctx)
+		close(l.inbox.done)
 		if ctx.Err() != nil {
 			l.hold()
 			err = nil
@@ -107,7 +111,7 @@ func (l *listener) listen(ctx context.Context) (open bool, err error) {
 		}
 		l.at.retry = max(l.at.retry, e.Retry)
 		if e.IsMessage() {
-			l.answerRequest(ctx, e.Data)
+			l.take(ctx, e.Data)
 		}
 	}
 }
@@ -115,14 +119,17 @@ func (l *listener) listen(ctx context.Context) (open bool, err error) {
 // replyTime bounds the answer to a request of the server, so that the stream is read on.
 const replyTime = 10 * time.Second
 
-// answerRequest answers a message on the stream, if it is a request. The stream goes on
-// if the server does not want the answer.
-func (l *listener) answerRequest(ctx context.Context, data []byte) {
+// take takes a message of the stream. A request is answered; the stream goes on if the
+// server does not want the answer.
+func (l *listener) take(ctx context.Context, data []byte) {
 	m, _, err := parseMessage(data)
-	if err != nil || !m.isRequest() {
-		return
+	switch {
+	case err != nil:
+	case m.isRequest():
+		ctx, cancel := context.WithTimeout(ctx, replyTime)
+		defer cancel()
+		_ = l.answer(ctx, m)
+	case m.Method == "":
+		l.inbox.put(m, data)
 	}
-	ctx, cancel := context.WithTimeout(ctx, replyTime)
-	defer cancel()
-	_ = l.answer(ctx, m)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -131,5 +132,66 @@ func TestListenAnswers(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnswersElsewhere checks that an answer on the standalone stream is taken, before or
+// after the 202 of its POST, as with the official client for TypeScript.
+func TestAnswersElsewhere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		early, refused, silent bool
+		want                   string // of the error
+	}{
+		"after the 202":  {},
+		"before the 202": {early: true},
+		"no stream":      {refused: true, want: "202 Accepted and no answer; none can come on another stream"},
+		"no answer":      {silent: true, want: "no answer to tools/list in time; 202 came, and no answer on the event stream"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asks, sent := make(chan string, 1), make(chan struct{})
+			s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, a asked) {
+				switch {
+				case a.Method == http.MethodGet && c.refused:
+					w.WriteHeader(http.StatusMethodNotAllowed)
+				case a.Method == http.MethodGet:
+					stream(w, ": open\n\n")
+					id := waitFor(r.Context(), asks)
+					stream(w, fmt.Sprintf("data: {\"jsonrpc\":\"2.0\",\"id\":900,\"result\":{}}\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"tools\":[]}}\n\n", id))
+					close(sent)
+					<-r.Context().Done()
+				default:
+					if !c.silent && !c.refused {
+						asks <- a.ID
+					}
+					if c.early {
+						<-sent
+					}
+					w.WriteHeader(http.StatusAccepted)
+				}
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			done := s.Listen(ctx, nil)
+			if c.refused {
+				<-done
+			}
+			patience := 10 * time.Second
+			if c.silent {
+				patience = 100 * time.Millisecond
+			}
+			call, end := context.WithTimeout(ctx, patience)
+			defer end()
+			answer, err := s.Do(call, &Request{Method: "tools/list"})
+			switch {
+			case c.want != "":
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%s, %v, want %s", answer.Result, err, c.want)
+				}
+			case err != nil || string(answer.Result) != `{"tools":[]}` || !slices.Contains(s.Warnings(), elsewhere.String()):
+				t.Errorf("%s, %v, warnings %q", answer.Result, err, s.Warnings())
+			}
+		})
 	}
 }

@@ -25,6 +25,7 @@ type streamable struct {
 	proto   *http.Request
 	headers map[headerKey]http.Header
 	sent    payload // the body of the last request over a Line, which is done with it
+	inbox   *inbox  // of the standalone stream; nil without one
 
 	events *sse.Reader
 	buf    []byte // of the last answer
@@ -109,18 +110,21 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 	if kind == "text/event-stream" {
 		return h.awaitEvent(ctx, resp, x)
 	}
+	h.buf, err = readAll(h.buf[:0], resp.Body)
+	h.drain(resp)
+	if err == nil && resp.StatusCode != http.StatusOK && len(bytes.TrimSpace(h.buf)) == 0 {
+		if resp.StatusCode == http.StatusAccepted && h.inbox != nil {
+			return h.inbox.await(ctx, x)
+		}
+		return noAnswer(resp.StatusCode)
+	}
+	x.message, x.received = h.buf, int64(len(h.buf))
 	switch kind {
 	case "application/json":
 	case "":
 		x.deviations = append(x.deviations, deviation{"answers have no Content-Type", true})
 	default:
 		x.deviations = append(x.deviations, deviation{fmt.Sprintf("answers have the Content-Type %.40q", kind), true})
-	}
-	h.buf, err = readAll(h.buf[:0], resp.Body)
-	h.drain(resp)
-	x.message, x.received = h.buf, int64(len(h.buf))
-	if err == nil && resp.StatusCode != http.StatusOK && len(bytes.TrimSpace(h.buf)) == 0 {
-		return malformed("%d %s and no answer; one on another stream is not waited for", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	return err
 }

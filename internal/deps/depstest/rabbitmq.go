@@ -41,7 +41,7 @@ func RabbitMQ(t testing.TB) Server {
 	write(t, filepath.Join(dir, "node"), strings.Join(environ, "\n"))
 	inGroup(t, dir, environ, "epmd", "-port", fmt.Sprint(names)) // without it there is no distribution
 	log := inGroup(t, dir, environ, rabbitProgram)
-	answers(t, fmt.Sprintf("http://guest:guest@127.0.0.1:%d/api/overview", port+10_000), log)
+	answers(t, fmt.Sprintf("http://guest:guest@127.0.0.1:%d/api/health/checks/port-listener/%d", port+10_000, port), log) // it comes up last
 	return Server{fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d", port), filepath.Join(dir, "http")}
 }
 

@@ -249,7 +249,7 @@ func (c *Comparison) addDistributions(step string, a, b *Latency) {
 	c.addRanked(Difference{Step: step, Metric: "p50", Before: a.P50, After: b.P50, Of: "calls"}, was, is)
 	c.Rows = append(c.Rows, Difference{ // without an interval: a hundred calls do not bound their 99th percentile
 		Step: step, Metric: "p99", Before: a.P99, After: b.P99, Of: "calls",
-		P: tailTest(was, is), N: [2]int64{int64(len(was)), int64(len(is))},
+		P: tailTest(was, is, b.P99 > a.P99), N: [2]int64{int64(len(was)), int64(len(is))},
 	})
 }
 

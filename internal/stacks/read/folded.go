@@ -83,6 +83,10 @@ func (l *lines) unlike(why string) error {
 		l.name, ErrUnknown, why, report.Cell(string(trim(line)), 60))
 }
 
+// tried is the number of lines after which an input without folded stacks, which may have
+// no end, is given up.
+const tried = 1 << 20
+
 func (l *lines) all(in *bufio.Reader) error {
 	var long []byte
 	for n := 1; ; n++ {
@@ -100,8 +104,8 @@ func (l *lines) all(in *bufio.Reader) error {
 				l.Details = append(l.Details, fmt.Sprintf("%s:%d: %s", l.name, n, fault))
 			}
 		}
-		if err != nil {
-			return nil //nolint:nilerr // it is the end
+		if err != nil || n == tried && l.good == 0 {
+			return nil //nolint:nilerr // it is the end, or the rest is no better
 		}
 	}
 }

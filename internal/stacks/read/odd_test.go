@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -120,5 +121,35 @@ func TestOddInputsAreRefused(t *testing.T) {
 	}
 	if !json.Valid([]byte(v8("2,3", "0,1000", 3000))) || !json.Valid([]byte(sharedGecko(`{}`))) {
 		t.Error("the inputs of this test are no JSON")
+	}
+}
+
+// endless repeats a text for ever.
+type endless string
+
+func (e endless) Read(p []byte) (int, error) {
+	n := 0
+	for n+len(e) <= len(p) {
+		n += copy(p[n:], e)
+	}
+	return n, nil
+}
+
+// An input that has no end and is no profile is refused, not read.
+func TestEndlessInput(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"no profile\n":     "which holds for 0 of 1048576 lines",
+		`{"a": 1, "b": [2`: "a JSON document with the members",
+		"\x00\x00\x00\x00": "it begins with zero bytes",
+	} {
+		input := io.MultiReader(strings.NewReader(text), endless(text))
+		in, err := read.Open(input, "input")
+		if err == nil {
+			_, err = in.Profile(read.Options{})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
 	}
 }

@@ -128,26 +128,34 @@ func (in *Input) profile(o Options) (*stacks.Profile, error) {
 	case Histogram:
 		return nil, fmt.Errorf(`reading %s: this is a class histogram of a JVM, which has no stacks; "mcpdiag heap" reads it`, in.Name)
 	}
+	reader := readerOf(in.Format)
+	if reader == nil {
+		head, _ := in.Peek(headSize) // what it is is said of the head
+		return nil, in.unknown(head)
+	}
 	data, err := report.ReadAtMost(in, maxWhole)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", in.Name, err)
 	}
-	return in.parse(data, o)
+	return in.parse(reader, data, o)
 }
 
-// parse reads an input that is in memory.
-func (in *Input) parse(data []byte, o Options) (*stacks.Profile, error) {
-	readers := map[stacks.Format]func([]byte, Options) ([]*stacks.Profile, error){
+// reader reads the profiles of an input that is in memory.
+type reader func([]byte, Options) ([]*stacks.Profile, error)
+
+// readerOf returns the reader of a format, nil if it is unknown.
+func readerOf(format stacks.Format) reader {
+	return map[stacks.Format]reader{
 		Picture: readPicture, Speedscope: readSpeedscope, Pprof: readPprof, Binary: readPprof, GoText: readGoText,
 		GoStacks: readGoStacks, CPUProfile: readCPUProfile, HeapProfile: readHeapProfile,
 		Gecko: readGecko, PerfScript: readPerfScript,
 		ChromeEvents: fromSpans(ChromeEvents, spans.Chrome), OTLP: fromSpans(OTLP, spans.OTLP), Jaeger: fromSpans(Jaeger, spans.Jaeger),
-	}
-	reader := readers[in.Format]
-	if reader == nil {
-		return nil, in.unknown(data)
-	}
-	profiles, err := reader(data, o)
+	}[format]
+}
+
+// parse reads an input that is in memory.
+func (in *Input) parse(read reader, data []byte, o Options) (*stacks.Profile, error) {
+	profiles, err := read(data, o)
 	if bad, ok := errors.AsType[*notPprofError](err); ok && in.Format == Binary {
 		return in.otherBinary(data, bad.error)
 	}
@@ -183,7 +191,7 @@ func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) 
 }
 
 // fromSpans returns a reader of recorded spans.
-func fromSpans(format stacks.Format, parse func([]byte) ([]spans.Span, error)) func([]byte, Options) ([]*stacks.Profile, error) {
+func fromSpans(format stacks.Format, parse func([]byte) ([]spans.Span, error)) reader {
 	return func(data []byte, _ Options) ([]*stacks.Profile, error) {
 		list, err := parse(data)
 		if err != nil {
