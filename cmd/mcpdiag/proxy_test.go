@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -16,14 +17,16 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
-// cmdWaitFor waits until a file is there: waitfor started.txt.
+// cmdWaitFor waits until a file is there, and has a text if one is given:
+// waitfor started.txt, waitfor trace.ndjson '"held":3'.
 func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: waitfor file")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: waitfor file [text]")
 	}
-	until(ts, args[0]+" is not there", func() bool {
-		_, err := os.Stat(ts.MkAbs(args[0]))
-		return err == nil
+	text := strings.Join(args[1:], "")
+	until(ts, fmt.Sprintf("%s is not there, or without %q", args[0], text), func() bool {
+		data, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && strings.Contains(string(data), text)
 	})
 }
 
@@ -41,7 +44,7 @@ func cmdWaitGone(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func until(ts *testscript.TestScript, otherwise string, ok func() bool) {
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("%s", otherwise)
 		}
