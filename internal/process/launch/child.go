@@ -178,6 +178,16 @@ func (c *Child) Stop() {
 	within(2*drainTime, c.done)
 }
 
+// isClosed reports whether done is closed.
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
 // within waits for done to be closed, for at most limit.
 func within(limit time.Duration, done <-chan struct{}) bool {
 	select {

@@ -94,7 +94,12 @@ func (r *runner) wait() (status syscall.WaitStatus, known bool) {
 }
 
 // members lists the command and everything that it started, as far as it lives.
-func (r *runner) members() []process.ID { return descendants(r.watchdog) }
+func (r *runner) members() []process.ID {
+	if isClosed(r.gone) {
+		return nil // the PID of the watchdog may be another process's
+	}
+	return descendants(r.watchdog)
+}
 
 // terminate asks the command and everything that it started to end.
 func (r *runner) terminate() {

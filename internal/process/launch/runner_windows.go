@@ -94,6 +94,9 @@ func (r *runner) members() []process.ID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tree == nil {
+		if isClosed(r.gone) {
+			return nil // the PID may be another process's
+		}
 		if r.tree, _ = process.Open(process.ID{PID: r.pid}); r.tree == nil {
 			return nil // it ended, or is just starting
 		}

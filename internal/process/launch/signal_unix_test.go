@@ -14,16 +14,16 @@ import (
 )
 
 // otherGroup is the process group of a program that repeats its input: it stands for
-// a group that got the number of one that has ended.
+// a process and a group that got the number of one that has ended.
 type otherGroup struct {
 	pid   int
 	input io.Writer
 	reply *bufio.Reader
 }
 
-func newOtherGroup(t *testing.T) *otherGroup {
+func newOtherGroup(t *testing.T, program string, args ...string) *otherGroup {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "cat")
+	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -58,7 +58,7 @@ func (o *otherGroup) check(t *testing.T) {
 // output of the command is still read.
 func TestSignalAfterTheEnd(t *testing.T) {
 	t.Parallel()
-	other := newOtherGroup(t)
+	other := newOtherGroup(t, "cat")
 	synctest.Test(t, func(*testing.T) {
 		child := &Child{done: make(chan struct{})}
 		child.runner.pid, child.runner.messages = other.pid, json.NewDecoder(strings.NewReader(`{"Status":0}`))
@@ -73,10 +73,26 @@ func TestSignalAfterTheEnd(t *testing.T) {
 	other.check(t)
 }
 
+// Stop after the end of the watchdog reaches no descendant of a process that got its PID.
+func TestStopAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	other := newOtherGroup(t, "sh", "-c", "cat; true") // the shell is the parent of cat
+	other.check(t)
+	child := &Child{done: make(chan struct{})}
+	child.runner.watchdog, child.runner.gone = other.pid, make(chan struct{})
+	close(child.runner.gone)
+	close(child.done)
+	if members := child.Members(); len(members) > 0 {
+		t.Errorf("processes of another program are listed as the command's: %v", members)
+	}
+	child.Stop()
+	other.check(t)
+}
+
 // The watchdog kills a group only as long as the number is the command's.
 func TestWatchdogSparesOtherGroups(t *testing.T) {
 	t.Parallel()
-	other := newOtherGroup(t)
+	other := newOtherGroup(t, "cat")
 	reaped := processGroup{leader: other.pid}
 	if reaped.leaderReaped(); adoptsOrphans {
 		reaped.signal(syscall.SIGKILL)
