@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
@@ -92,6 +94,28 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 		}
 	}
 }
+
+// A writer that fails loses the output. The command, which writes more than a pipe holds, goes on.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell")
+	}
+	t.Parallel()
+	full := writerFunc(func([]byte) (int, error) { return 0, syscall.ENOSPC })
+	child, err := Start(Command{Args: []string{"/bin/sh", "-c", "head -c 1000000 /dev/zero && exit 3"}, Stdout: full})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(child.Stop)
+	if !within(20*time.Second, child.Done()) || child.Exit().Code != 3 {
+		t.Errorf("the command did not end as it does with a writer that works: %+v", child.Exit())
+	}
+}
+
+// writerFunc is a function as a writer.
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestOutputIsComplete(t *testing.T) {
 	if runtime.GOOS == "windows" {

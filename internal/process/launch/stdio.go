@@ -80,7 +80,10 @@ func (s *stdio) output(to io.Writer) (*os.File, error) {
 		return nil, err
 	}
 	s.theirs, s.outputs = append(s.theirs, theirs), append(s.outputs, ours)
-	s.copies.Go(func() { _, _ = io.Copy(to, ours) }) // a writer that fails loses the output only
+	s.copies.Go(func() {
+		_, _ = io.Copy(to, ours)
+		_, _ = io.Copy(io.Discard, ours) // a writer that fails loses the output: a full pipe would block the command
+	})
 	return theirs, nil
 }
 
