@@ -60,6 +60,7 @@ func (r *runner) start(cmd *exec.Cmd) error {
 	go func() {
 		_ = watchdog.Wait() // its status says nothing
 		close(r.gone)
+		r.kill() // closes the control pipe
 	}()
 	return r.launch(launch{Path: cmd.Path, Args: cmd.Args, Env: cmd.Environ(), Dir: cmd.Dir})
 }
@@ -80,12 +81,15 @@ func (r *runner) launch(l launch) error {
 		r.pid = first.PID
 		return nil
 	}
-	return errors.Join(err, r.control.Close(), r.reports.Close())
+	r.kill()
+	_ = r.reports.Close() // it was read only
+	return err
 }
 
 // wait waits for the end of the command. The status is unknown when the watchdog
 // was killed.
 func (r *runner) wait() (status syscall.WaitStatus, known bool) {
+	defer r.reports.Close() //nolint:errcheck // it was read only
 	var last watchdogReport
 	if err := r.messages.Decode(&last); err != nil || last.Status == nil {
 		return 0, false
@@ -109,4 +113,6 @@ func (r *runner) terminate() {
 }
 
 // kill ends everything that is left.
-func (r *runner) kill() { _ = r.control.Close() }
+func (r *runner) kill() {
+	_ = r.control.Close() // closed already when the watchdog has ended
+}

@@ -2,9 +2,11 @@ package launch
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +27,29 @@ func TestKilledWatchdog(t *testing.T) {
 		t.Errorf("exit code %d, want -1 for unknown", got)
 	}
 	processtest.Eventually(t, "the command has ended", func() bool { return !child.Info.Lives() })
+}
+
+// A command that has ended by itself leaves no file open, also if Stop is not called.
+func TestEndedCommandsLeaveNoFiles(t *testing.T) {
+	open := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	before := open()
+	var ended []*Child // a collected runner would close its files
+	for range 20 {
+		child, err := Start(Command{Args: []string{"true"}, Stdout: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-child.Done()
+		ended = append(ended, child)
+	}
+	processtest.Eventually(t, "their files are closed", func() bool { return open() < before+10 })
+	runtime.KeepAlive(ended)
 }
 
 // mcpdiag may be killed while its watchdog starts the command, before the watchdog can
