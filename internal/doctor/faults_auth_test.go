@@ -25,6 +25,7 @@ type lab struct {
 	page      int        // status of the login page without parameters
 	open      bool       // initialize needs no token
 	refresh   string     // answer of the token endpoint
+	asked     string     // the resource that the token endpoint was asked for
 }
 
 // Key sets, of one key each.
@@ -80,6 +81,7 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		w.WriteHeader(l.page)
 	case r.URL.Path == "/token":
 		w.Header().Set("Content-Type", "application/json")
+		l.asked = r.PostFormValue("resource")
 		if r.PostFormValue("refresh_token") != "spare" {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
@@ -185,18 +187,24 @@ func TestAnonymousLimit(t *testing.T) {
 	}
 }
 
-// TestRefresh spends a refresh token, and keeps it out of the facts.
+// TestRefresh spends a refresh token, and keeps it out of the facts. The token endpoint
+// does not get the secrets in the address of the server.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	for spare, want := range map[string]finding.Severity{"spare": finding.Pass, "spent": finding.Warn} {
 		var rotated string
-		f := examineWith(t, served(t, newLab().serve), gather.Options{Refresh: &facts.Refresh{Token: spare, ClientID: "me", Rotated: func(token string) { rotated = token }}})
+		l := newLab()
+		address := served(t, l.serve)
+		f := examineWith(t, strings.Replace(address, "//", "//user:sentinel@", 1)+"?key=sentinel#sentinel", gather.Options{Refresh: &facts.Refresh{Token: spare, ClientID: "me", Rotated: func(token string) { rotated = token }}})
 		r := Judge(f, Judgement{Only: []string{"auth.refresh"}})
 		if r.Checks[0].Severity != want || (rotated == "newer") != (want == finding.Pass) {
 			t.Errorf("%s: %+v, replaced by %q", spare, r.Checks[0], rotated)
 		}
 		if saved, err := json.Marshal(f); err != nil || strings.Contains(string(saved), "newer") || strings.Contains(string(saved), spare) {
 			t.Errorf("%v, the facts hold a token:\n%s", err, saved)
+		}
+		if l.asked != address {
+			t.Errorf("the token endpoint got the resource %q, want %q", l.asked, address)
 		}
 	}
 }

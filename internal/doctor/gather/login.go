@@ -86,6 +86,14 @@ func (a *authGatherer) endpoints(ctx context.Context, m facts.Metadata) {
 	}
 }
 
+// resourceOf returns the canonical address of a target, as RFC 8707 wants it. The token
+// endpoint, which the server names, must not get the secrets in the address.
+func resourceOf(target *url.URL) string {
+	u := *target
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
+}
+
 // refresh spends the refresh token of the user. Neither the request nor the answer is
 // recorded.
 func (a *authGatherer) refresh(ctx context.Context, to string) *facts.Refreshed {
@@ -94,7 +102,7 @@ func (a *authGatherer) refresh(ctx context.Context, to string) *facts.Refreshed 
 		return nil
 	}
 	a.f.Beside++
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.Refresh.Token}, "resource": {a.Target.String()}}
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.Refresh.Token}, "resource": {resourceOf(a.Target)}}
 	if a.Refresh.ClientID != "" && a.Refresh.ClientSecret == "" {
 		form.Set("client_id", a.Refresh.ClientID)
 	}
