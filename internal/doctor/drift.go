@@ -24,7 +24,7 @@ type Observed struct {
 	Tools       []ToolMark `json:"tools,omitempty"`
 	Tokens      int        `json:"tokens,omitempty"`            // of all tools, about
 	LatencyMs   float64    `json:"latency_ms,omitempty"`        // median
-	LowestMs    float64    `json:"latency_lowest_ms,omitempty"` // latency
+	LowestMs    float64    `json:"latency_lowest_ms,omitempty"` // of them
 	Samples     int        `json:"latency_samples,omitempty"`
 	Certificate string     `json:"certificate,omitempty"` // fingerprint
 	Addresses   []string   `json:"addresses,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -15,42 +16,56 @@ import (
 // its standard streams, too.
 const silence = 2 * time.Second
 
-// streams are the standard streams of a command that may speak over them or over HTTP.
-// What it prints goes to their reader until they are closed, and to a log from then on.
+// streams are the standard streams of a command that speaks over them or over HTTP. What
+// it prints goes to the log until that is known, and to the reader of the streams until
+// they are closed.
 type streams struct {
 	*io.PipeReader
-	conn *launch.Conn
-	end  chan struct{} // of the output
+	conn    *launch.Conn
+	output  *io.PipeWriter
+	log     io.Writer
+	logging atomic.Bool
+	end     chan struct{} // of the output
 }
 
 func newStreams(conn *launch.Conn, log io.Writer) *streams {
-	r, w := io.Pipe()
-	s := &streams{r, conn, make(chan struct{})}
-	go func() {
-		defer close(s.end)
-		_, err := io.Copy(&overflow{w, log}, conn)
-		_ = w.CloseWithError(err)
-	}()
+	s := &streams{conn: conn, log: log, end: make(chan struct{})}
+	s.PipeReader, s.output = io.Pipe()
+	s.logging.Store(true)
+	go s.pass()
 	return s
+}
+
+// pass passes the output of the command on. A log that cannot be written, as on a full
+// disk, does not stop the command.
+func (s *streams) pass() {
+	defer close(s.end)
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := s.conn.Read(buf)
+		if s.logging.Load() {
+			_, _ = s.log.Write(buf[:n])
+		}
+		_, _ = s.output.Write(buf[:n]) // it fails once the reader is closed
+		if err != nil {
+			_ = s.output.CloseWithError(err)
+			return
+		}
+	}
 }
 
 func (s *streams) Write(p []byte) (int, error) { return s.conn.Write(p) }
 
-// overflow writes to a pipe, and to a log once the reader has closed it.
-type overflow struct {
-	pipe *io.PipeWriter
-	log  io.Writer
-}
-
-func (o *overflow) Write(p []byte) (int, error) {
-	n, err := o.pipe.Write(p)
-	if err != nil {
-		_, err = o.log.Write(p[n:])
+// flush waits until the output of a command that has ended is in the log.
+func (s *streams) flush() {
+	_ = s.Close()
+	select {
+	case <-s.end:
+	case <-time.After(collected):
 	}
-	return len(p), err
 }
 
-// guess finds out over what a command speaks MCP.
+// guess finds out the transport of a command.
 type guess struct {
 	streams *streams
 	since   time.Time
@@ -67,7 +82,7 @@ type greeting struct {
 // ask begins a handshake over the streams if nothing listens at the address, which
 // gave err.
 func (g *guess) ask(ctx context.Context, cfg *Config, err error) {
-	if g.asked != nil || !client.IsRefused(err) || time.Since(g.since) < silence {
+	if g == nil || g.asked != nil || !client.IsRefused(err) || time.Since(g.since) < silence {
 		return
 	}
 	g.asked = make(chan greeting, 1)
@@ -85,19 +100,7 @@ func (g *guess) answer() <-chan greeting {
 	return g.asked
 }
 
-// flush puts the output of a command that has ended into the log.
-func (g *guess) flush() {
-	if g == nil {
-		return
-	}
-	_ = g.streams.Close()
-	select {
-	case <-g.streams.end:
-	case <-time.After(collected):
-	}
-}
-
-// unready says how the command spoke over neither.
+// unready adds to why the command did not speak over HTTP, why it did not over its streams.
 func (g *guess) unready(why string) string {
 	if g.asked != nil && g.last == nil {
 		g.last = (<-g.asked).err // it ends with the time limit
@@ -108,17 +111,19 @@ func (g *guess) unready(why string) string {
 	return why
 }
 
-// settle keeps to the way over which the command speaks.
-func (s *server) settle(cfg *Config, over *mcp.Session) {
+// settle keeps to the transport that answered: session is that over the standard
+// streams, nil for HTTP.
+func (s *server) settle(cfg *Config, session *mcp.Session) {
 	if s.guess == nil {
 		return
 	}
-	if s.session = over; over != nil {
+	if s.session = session; session != nil {
+		s.guess.streams.logging.Store(false)
 		cfg.useStreams()
 		return
 	}
 	cfg.Guess = false
-	_ = s.guess.streams.Close() // its output goes to the log from here on
+	_ = s.guess.streams.Close() // its output goes to the log alone
 }
 
 // useStreams has the command speak over its standard streams alone.

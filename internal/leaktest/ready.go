@@ -24,11 +24,12 @@ func (s *server) ready(ctx context.Context, cfg *Config) error {
 			s.settle(cfg, s.session)
 			return nil
 		}
-		if s.guess != nil {
-			s.guess.ask(ctx, cfg, err)
-		}
+		s.guess.ask(ctx, cfg, err)
 		if last == nil || ctx.Err() == nil { // an attempt that was cut short says less than the one before
 			last = err
+		}
+		if ctx.Err() != nil { // the end of the handshake may have ended the command
+			return s.tooLate(ctx, cfg, last)
 		}
 		select {
 		case g := <-s.guess.answer():
@@ -38,16 +39,21 @@ func (s *server) ready(ctx context.Context, cfg *Config) error {
 			}
 			s.guess.last = g.err
 		case <-s.child.Done():
-			s.guess.flush()
+			s.flush()
 			return &unreadyError{fmt.Sprintf("the command ended before it spoke MCP: %s", s.child.Exit().Text), nil}
 		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), errNotReady) {
-				return &unreadyError{s.unready(cfg, last), last}
-			}
-			return errors.New("interrupted while the server was starting")
+			return s.tooLate(ctx, cfg, last)
 		case <-time.After(tryEvery):
 		}
 	}
+}
+
+// tooLate returns the error of a wait that has ended.
+func (s *server) tooLate(ctx context.Context, cfg *Config, last error) error {
+	if errors.Is(context.Cause(ctx), errNotReady) {
+		return &unreadyError{s.unready(cfg, last), last}
+	}
+	return errors.New("interrupted while the server was starting")
 }
 
 // unreadyError means that a command was started and did not become ready. Its output

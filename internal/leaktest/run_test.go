@@ -64,6 +64,10 @@ func serve(kind, addr string) {
 		mux.Handle("/", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return newServer(4 << 10) }, nil))
 		mux.Handle("/debug/pprof/heap", pprof.Handler("heap"))
 		_ = http.ListenAndServe(addr, mux)
+	case "dying":
+		time.Sleep(silence + time.Second)
+		fmt.Println("Error: DATABASE_URL is not set")
+		os.Exit(1)
 	case "late-http":
 		time.Sleep(silence + time.Second)
 		fallthrough
@@ -151,7 +155,7 @@ func TestGuess(t *testing.T) {
 	for name, c := range map[string]struct{ kind, transport, said string }{
 		"over its streams":             {kind: "stdio", transport: "stdio"},
 		"over HTTP":                    {"http", "http", "listening"},
-		"over HTTP, late":              {kind: "late-http", transport: "http"},
+		"over HTTP, late":              {"late-http", "http", "listening"},
 		"over HTTP, after much output": {"chatty-http", "http", "listening"},
 		"the address is taken":         {kind: "stdio", transport: "stdio"},
 	} {
@@ -413,22 +417,35 @@ func TestEndOf(t *testing.T) {
 // A command that does not come up: what it said, and no empty files.
 func TestNeverReady(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		guess bool
-		want  string
+	const silent, dying = "it said: fatal: no database; its whole output is in ", "it said: Error: DATABASE_URL is not set; its whole output is in "
+	for name, c := range map[string]struct {
+		kind         string
+		guess, taken bool
+		want, said   string
 	}{
-		{false, "within 3s: nothing listens there; {port} "},
-		{true, "within 3s: nothing listens there; nor over its standard streams: initialize: no answer to initialize in time; {port} "},
+		"HTTP":    {"silent", false, false, "within 5s: nothing listens there; {port} ", silent},
+		"neither": {"silent", true, false, "within 5s: nothing listens there; nor over its standard streams: initialize: no answer to initialize in time; {port} ", silent},
+		"ends":    {"dying", true, false, "the command ended before it spoke MCP: exit status 1", dying},
+		"the address is taken": {"silent", true, true,
+			"--pid; so it was spoken to over its standard streams: the command did not speak MCP over its standard streams within 5s: ", silent},
 	} {
-		cfg := configOf(t, "silent")
-		cfg.Ready, cfg.Guess = 3*time.Second, c.guess
-		_, err := Run(t.Context(), cfg)
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "it said: fatal: no database; its whole output is in "+cfg.Folder) {
-			t.Errorf("error %v, want %s", err, c.want)
-		}
-		left, _ := os.ReadDir(cfg.Folder)
-		if len(left) != 1 || !strings.HasPrefix(left[0].Name(), "server_") {
-			t.Errorf("left: %v", left)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := configOf(t, c.kind)
+			cfg.Ready, cfg.Guess = 5*time.Second, c.guess
+			if c.taken {
+				other := httptest.NewServer(http.NotFoundHandler())
+				defer other.Close()
+				cfg.URL, _ = url.Parse(other.URL)
+			}
+			_, err := Run(t.Context(), cfg)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.said+cfg.Folder) {
+				t.Errorf("error %v, want %s and %s", err, c.want, c.said)
+			}
+			left, _ := os.ReadDir(cfg.Folder)
+			if len(left) != 1 || !strings.HasPrefix(left[0].Name(), "server_") {
+				t.Errorf("left: %v", left)
+			}
+		})
 	}
 }

@@ -64,10 +64,11 @@ func startReady(ctx context.Context, cfg *Config, log io.Writer) (*server, error
 			return nil, err
 		}
 		cfg.useStreams()
-		if s, failed := startCalm(ctx, cfg, log); failed == nil {
-			return s, nil
+		s, failed := startCalm(ctx, cfg, log)
+		if unready, ok := errors.AsType[*unreadyError](failed); ok {
+			failed = &unreadyError{fmt.Sprintf("%v; so it was spoken to over its standard streams: %v", err, unready), unready.cause}
 		}
-		return nil, err
+		return s, failed
 	}
 	return startCalm(ctx, cfg, log)
 }
@@ -184,15 +185,25 @@ func (s *server) stop() {
 	if s.child == nil {
 		return
 	}
-	if s.guess != nil {
-		_ = s.guess.streams.Close()
-	}
-	if s.conn != nil {
-		_ = s.conn.Close() // it ends the child
-	} else {
+	switch {
+	case s.conn == nil:
 		s.child.Stop()
+	case s.session != nil || s.guess == nil:
+		_ = s.conn.Close() // it ends the child
+	default: // it need not end with its input
+		_ = s.conn.CloseWrite()
+		s.child.Stop()
+		s.flush()
+		_ = s.conn.CloseRead()
 	}
 	s.unhook()
+}
+
+// flush waits until the output of a child that has ended is in the log.
+func (s *server) flush() {
+	if s.guess != nil && s.session == nil {
+		s.guess.streams.flush()
+	}
 }
 
 // unhook removes the files through which Python processes answered.
@@ -250,6 +261,7 @@ func (s *server) end() string {
 		}
 		return ""
 	}
+	s.flush()
 	exit := s.child.Exit()
 	text := "the server ended during the run: " + exit.Text
 	if exit.Signal == killed {

@@ -7,47 +7,45 @@ import (
 	"sync"
 )
 
-// inbox holds the answers that a server sends on the standalone event stream instead of
-// in the answer to the POST: the official clients take them from both.
+// inbox holds the answer that a server sends on the standalone event stream instead of
+// in the answer to the POST: the official clients take it from both.
 type inbox struct {
-	news chan struct{} // an answer came
+	news chan struct{} // the answer came
 	done chan struct{} // the stream is not open any more
 
-	mu      sync.Mutex
-	answers map[int64][]byte
+	mu     sync.Mutex
+	id     int64 // of the request under way: a session over HTTP makes one at a time
+	answer []byte
 }
 
-// mostAnswers limits the answers that nothing has asked for.
-const mostAnswers = 16
+func newInbox() *inbox { return &inbox{news: make(chan struct{}, 1), done: make(chan struct{})} }
 
-func newInbox() *inbox {
-	return &inbox{news: make(chan struct{}, 1), done: make(chan struct{}), answers: map[int64][]byte{}}
+// expect waits for the answer to a request from now on, and forgets any other.
+func (b *inbox) expect(id int64) {
+	b.mu.Lock()
+	b.id, b.answer = id, nil
+	b.mu.Unlock()
 }
 
-// put keeps an answer until it is taken.
+// put keeps an answer if it is expected.
 func (b *inbox) put(m *message, data []byte) {
-	id, ok := idNumber(m.ID)
-	if !ok {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !m.answers(b.id) {
 		return
 	}
-	b.mu.Lock()
-	if len(b.answers) >= mostAnswers {
-		clear(b.answers)
-	}
-	b.answers[id] = bytes.Clone(data)
-	b.mu.Unlock()
+	b.answer = bytes.Clone(data)
 	select {
 	case b.news <- struct{}{}:
 	default:
 	}
 }
 
-func (b *inbox) take(id int64) []byte {
+// received returns the expected answer, nil until it is there.
+func (b *inbox) received() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	data := b.answers[id]
-	delete(b.answers, id)
-	return data
+	return b.answer
 }
 
 // elsewhere is an answer that only clients with a standalone stream get.
@@ -57,20 +55,19 @@ var elsewhere = deviation{text: "answers come on the standalone event stream, af
 func (b *inbox) await(ctx context.Context, x *exchange) error {
 	ctx, cancel := timed(ctx)
 	defer cancel()
-	over := false
-	for {
-		if data := b.take(x.id); data != nil {
+	for closed := false; ; {
+		if data := b.received(); data != nil {
 			x.message, x.received, x.deviations = data, int64(len(data)), append(x.deviations, elsewhere)
 			x.noteArray()
 			return nil
 		}
-		if over {
+		if closed {
 			return noAnswer(http.StatusAccepted)
 		}
 		select {
 		case <-b.news:
 		case <-b.done:
-			over = true
+			closed = true
 		case <-ctx.Done():
 			return &unansweredError{method: x.method, instead: "; 202 came, and no answer on the event stream", err: ctx.Err()}
 		}

@@ -111,7 +111,7 @@ func (l *listener) listen(ctx context.Context) (open bool, err error) {
 		}
 		l.at.retry = max(l.at.retry, e.Retry)
 		if e.IsMessage() {
-			l.take(ctx, e.Data)
+			l.handle(ctx, e.Data)
 		}
 	}
 }
@@ -119,9 +119,9 @@ func (l *listener) listen(ctx context.Context) (open bool, err error) {
 // replyTime bounds the answer to a request of the server, so that the stream is read on.
 const replyTime = 10 * time.Second
 
-// take takes a message of the stream. A request is answered; the stream goes on if the
+// handle takes a message of the stream. A request is answered; the stream goes on if the
 // server does not want the answer.
-func (l *listener) take(ctx context.Context, data []byte) {
+func (l *listener) handle(ctx context.Context, data []byte) {
 	m, _, err := parseMessage(data)
 	switch {
 	case err != nil:

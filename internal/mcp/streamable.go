@@ -96,6 +96,9 @@ func timed(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (h *streamable) request(ctx context.Context, x *exchange) error {
+	if h.inbox != nil {
+		h.inbox.expect(x.id)
+	}
 	resp, err := h.send(ctx, headerKey{http.MethodPost, x.method, x.name}, x.fields, x.body) //nolint:bodyclose // drain does, on every path
 	if err != nil {
 		return err
