@@ -3,10 +3,13 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -198,6 +201,35 @@ func TestBehaviour(t *testing.T) {
 				t.Errorf("%d requests, %d of %d sessions ended", r.Requests, f.Ended, f.Sessions)
 			}
 		})
+	}
+}
+
+// TestSlowCallsAreWithheld keeps the arguments of the slow tool that the user gave, and
+// its results, out of the facts, also where a call is cancelled during its answer.
+func TestSlowCallsAreWithheld(t *testing.T) {
+	t.Parallel()
+	server := through(when("tools/call", func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, `data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"sentinel-result"}}`+"\n\n")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+			return
+		case <-time.After(500 * time.Millisecond):
+		}
+		id := regexp.MustCompile(`"id":(\d+)`).FindStringSubmatch(bodyOf(r))[1]
+		_, _ = io.WriteString(w, `data: {"jsonrpc":"2.0","id":`+id+`,"result":{"content":[{"type":"text","text":"sentinel-result"}]}}`+"\n\n")
+	}), healthy())
+	f := examineMore(t, server, gather.Options{SlowTool: "search", SlowArgs: `{"query": "sentinel-argument"}`})
+	saved, err := json.Marshal(f)
+	shown, wrong := json.Marshal(Judge(f, Judgement{Curl: true, Verbose: true}))
+	if text := string(saved) + string(shown); err != nil || wrong != nil || strings.Contains(text, "sentinel") {
+		t.Errorf("%v %v, the facts or the result hold them: %q", err, wrong, regexp.MustCompile(".{80}sentinel-.{8}").FindAllString(text, -1))
+	}
+	for _, probe := range []string{"slow call", "cancelled call", "call, left", "call, closed"} {
+		if !f.First(probe).WasSent() {
+			t.Errorf("there was no %s", probe)
+		}
 	}
 }
 

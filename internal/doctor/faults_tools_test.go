@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
@@ -123,6 +124,30 @@ func TestCalls(t *testing.T) {
 	f := examineWith(t, served(t, nil), gather.Options{Call: &gather.Call{Name: "missing"}})
 	if c := Judge(f, Judgement{Only: []string{"tools.call"}}).Checks[0]; c.Severity != finding.Skip || !strings.Contains(c.Summary, `no tool "missing"`) {
 		t.Errorf("%s %s", c.Severity, c.Summary)
+	}
+}
+
+// TestGivenArguments keeps the arguments that the user gave out of the facts, also where
+// an error repeats them.
+func TestGivenArguments(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]middleware{
+		"error":          always(200, "application/json", `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no sentinel, and not 424242","data":"sentinel"}}`),
+		"event":          always(200, "text/event-stream", "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"data\":\"sentinel\"}}\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-1,\"message\":\"sentinel\"}}\n\n"),
+		"broken event":   always(200, "text/event-stream", "data: {\"jsonrpc\":\"2.0\",\"id\":1,\n\"result\":\"sentinel\"}\nsentinel\n\n"),
+		"tool's error":   always(200, "application/json", `{"jsonrpc":"2.0","id":1,"result":{"isError":true,"content":[{"type":"text","text":"no sentinel"}]}}`),
+		"page":           always(400, "text/html", "no sentinel, and not 424242"),
+		"another answer": always(200, "text/html", "sentinel"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := examineWith(t, served(t, when("tools/call", answer)), gather.Options{Call: &gather.Call{Name: "echo", Arguments: `{"text": "sentinel", "more": [424242]}`}})
+			saved, err := json.Marshal(f)
+			shown, wrong := json.Marshal(Judge(f, Judgement{Curl: true, Verbose: true}))
+			if text := string(saved) + string(shown); err != nil || wrong != nil || strings.Contains(text, "sentinel") || strings.Contains(text, "424242") || !f.First(facts.CallProbe).WasSent() {
+				t.Errorf("%v %v %+v", err, wrong, f.First(facts.CallProbe))
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package doctor
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process"
@@ -97,6 +99,8 @@ func answer(line, fault string) {
 		result(`{"tools":[` + goodTool + `]}`)
 	case strings.Contains(line, `"ping"`):
 		result("{}")
+	case strings.Contains(line, "sentinel"):
+		fmt.Printf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"no sentinel"}}`+"\n", id)
 	default:
 		fmt.Printf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no such method"}}`+"\n", id)
 	}
@@ -140,6 +144,20 @@ func TestStdioFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStdioGivenArguments keeps the arguments that the user gave out of the facts.
+func TestStdioGivenArguments(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", "none"}, Call: &gather.Call{Name: "echo", Arguments: `{"text":"sentinel"}`}})
+	saved, err := json.Marshal(f)
+	if x := f.First(facts.CallProbe); err != nil || strings.Contains(string(saved), "sentinel") || x.Code() != -32602 {
+		t.Errorf("%v %+v", err, x)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
-	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -138,9 +136,7 @@ func (g *gatherer) slowTool(ctx context.Context) {
 	if b.Unknown = !ok; b.Unknown {
 		return
 	}
-	if g.SlowArgs == "" {
-		g.SlowArgs = string(arguments.Make([]byte(tool.Input), rand.New(rand.NewPCG(1, 2)))) //nolint:gosec // the same arguments each time
-	}
+	g.slow = newToolCall(tool, g.SlowArgs, 2)
 	_, b.Witness = g.inFlight(ctx)
 	full := g.whileOthers(ctx)
 	if b.FullMs = full.Timing.Total; !full.Result() {
@@ -172,14 +168,14 @@ func (g *gatherer) listed(name string) (facts.ToolFact, bool) {
 
 // call returns a call of the slow tool in the session.
 func (g *gatherer) call(probe, id string) request {
-	r := g.inSession(probe, id, "tools/call", fmt.Sprintf(`{"name":%s,"arguments":%s}`, facts.QuoteJSON(g.SlowTool), g.SlowArgs))
-	r.timeout = slowTime
+	r := g.inSession(probe, id, "tools/call", "{"+g.slow.params()+"}")
+	r.timeout, r.call = slowTime, g.slow
 	return r
 }
 
 func (g *gatherer) modernCall(probe string) request {
-	r := modernPost(probe, "tools/call", fmt.Sprintf(`"name":%s,"arguments":%s`, facts.QuoteJSON(g.SlowTool), g.SlowArgs))
-	r.header["Mcp-Name"], r.timeout = g.SlowTool, slowTime
+	r := modernPost(probe, "tools/call", g.slow.params())
+	r.header["Mcp-Name"], r.timeout, r.call = g.SlowTool, slowTime, g.slow
 	return r
 }
 

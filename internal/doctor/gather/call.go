@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/arguments"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -23,27 +25,122 @@ type Call struct {
 	Arguments string // a JSON object; empty: made from the schema of the tool
 }
 
+// toolCall is the call of a tool by a request. The facts hold neither its result nor
+// arguments that the user gave.
+type toolCall struct {
+	name, arguments string
+	made            bool // the arguments, from the schema of the tool
+}
+
+// newToolCall returns a call with the arguments that the user gave, or with others.
+func newToolCall(tool facts.ToolFact, given string, seed uint64) *toolCall {
+	if given != "" {
+		return &toolCall{name: tool.Name, arguments: given}
+	}
+	made := arguments.Make(jsontext.Value(tool.Input), rand.New(rand.NewPCG(1, seed))) //nolint:gosec // the same arguments each time
+	return &toolCall{name: tool.Name, arguments: string(made), made: true}
+}
+
+// params returns the members of the parameters of the call.
+func (c *toolCall) params() string {
+	return fmt.Sprintf(`"name":%s,"arguments":%s`, facts.QuoteJSON(c.name), c.arguments)
+}
+
+// withhold removes from x what the facts must not hold. Errors stay.
+func (c *toolCall) withhold(x *facts.Exchange) {
+	if !c.made {
+		x.Payload = strings.Replace(x.Payload, `"arguments":`+c.arguments, `"arguments":"REDACTED"`, 1)
+	}
+	withoutExcerpts(x.Broken)
+	withoutExcerpts(x.Odd)
+	switch m := x.Message; {
+	case m != nil && m.Error != nil:
+		text := c.hide(m.Error.Message)
+		text = report.RedactText(strings.ToValidUTF8(text[:min(len(text), maxBodyKept)], "\uFFFD"))
+		x.Message = &facts.Message{ID: m.ID, Error: &mcp.RPCError{Code: m.Error.Code, Message: text}}
+		x.Body = fmt.Sprintf(`{"error":{"code":%d,"message":%s}}`, m.Error.Code, facts.QuoteJSON(text))
+	case m != nil && len(m.Result) > 0:
+		x.Body, x.Message = "", &facts.Message{ID: m.ID, Result: json.RawMessage("null")}
+	case x.OK():
+		x.Body = "" // perhaps the beginning of a result
+	default:
+		x.Body = c.hide(x.Body)
+	}
+}
+
+// withoutExcerpts removes what the faults of an event stream quote from it.
+func withoutExcerpts(faults []string) {
+	for i, text := range faults {
+		text, _, _ = strings.Cut(text, ": ")
+		faults[i], _, _ = strings.Cut(text, ` "`)
+	}
+}
+
+// hide removes the values in the arguments that the user gave from text.
+func (c *toolCall) hide(text string) string {
+	if c.made {
+		return text
+	}
+	d := json.NewDecoder(strings.NewReader(c.arguments))
+	d.UseNumber()
+	var given any
+	if d.Decode(&given) != nil {
+		return text
+	}
+	values := valuesIn(given, nil)
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
+	for _, value := range values {
+		text = strings.ReplaceAll(text, value, "REDACTED")
+	}
+	return text
+}
+
+// shortestHidden is the length of values from which on they are hidden: shorter ones
+// are parts of other words.
+const shortestHidden = 4
+
+// valuesIn appends the texts and numbers in a value of JSON to list.
+func valuesIn(value any, list []string) []string {
+	switch v := value.(type) {
+	case json.Number:
+		return valuesIn(v.String(), list)
+	case string:
+		if len(v) >= shortestHidden {
+			list = append(list, v)
+		}
+	case []any:
+		for _, part := range v {
+			list = valuesIn(part, list)
+		}
+	case map[string]any:
+		for _, part := range v {
+			list = valuesIn(part, list)
+		}
+	}
+	return list
+}
+
 // callOnce calls the tool that the user chose.
 func (g *gatherer) callOnce(ctx context.Context) {
-	tool, params := chooseTool(g.f, g.Call)
+	tool, c := chooseTool(g.f, g.Call)
 	if tool == nil {
 		return
 	}
-	r := g.inSession(facts.CallProbe, "1", facts.CallProbe, "{"+params+"}")
+	r := g.inSession(facts.CallProbe, "1", facts.CallProbe, "{"+c.params()+"}")
 	if !g.f.SpeaksLegacy() {
-		r = modernPost(facts.CallProbe, facts.CallProbe, params)
+		r = modernPost(facts.CallProbe, facts.CallProbe, c.params())
 		r.header["Mcp-Name"] = tool.Name
 	}
-	r.limit = maxPage
+	r.limit, r.call = maxPage, c
 	x, body := g.send(ctx, r)
-	noteAnswer(g.f.Call, tool, facts.ParseMessage(facts.ContentType(x.Header), body), x)
+	noteAnswer(g.f.Call, tool, c, facts.ParseMessage(facts.ContentType(x.Header), body))
 }
 
-// chooseTool returns the tool that c names and the parameters of its call. It notes
-// the choice, or why there is none.
-func chooseTool(f *facts.Facts, c *Call) (tool *facts.ToolFact, params string) {
+// chooseTool returns the tool that c names and its call. It notes the choice, or why
+// there is none.
+func chooseTool(f *facts.Facts, c *Call) (tool *facts.ToolFact, call *toolCall) {
 	if c == nil {
-		return nil, ""
+		return nil, nil
 	}
 	f.Call = &facts.Called{}
 	all := f.ListedTools()
@@ -56,25 +153,19 @@ func chooseTool(f *facts.Facts, c *Call) (tool *facts.ToolFact, params string) {
 	switch {
 	case tool == nil && c.Name == "":
 		f.Call.Why = "no tool says that it only reads"
-		return nil, ""
+		return nil, nil
 	case tool == nil:
 		f.Call.Missing = report.Cell(c.Name, 64)
 		f.Call.Why = fmt.Sprintf("there is no tool %q", f.Call.Missing)
-		return nil, ""
+		return nil, nil
 	}
-	values := c.Arguments
-	if values == "" {
-		f.Call.Made = true
-		values = string(arguments.Make(jsontext.Value(tool.Input), rand.New(rand.NewPCG(1, 1)))) //nolint:gosec // not for secrets
-	}
-	f.Call.Tool = tool.Name
-	return tool, fmt.Sprintf(`"name":%s,"arguments":%s`, facts.QuoteJSON(tool.Name), values)
+	call = newToolCall(*tool, c.Arguments, 1)
+	f.Call.Tool, f.Call.Made = tool.Name, call.made
+	return tool, call
 }
 
-// noteAnswer notes the answer m of a tool, and keeps the arguments, and the
-// result of a tool that worked, out of x.
-func noteAnswer(c *facts.Called, tool *facts.ToolFact, m *facts.Message, x *facts.Exchange) {
-	x.Payload = report.RedactText(x.Payload)
+// noteAnswer notes the answer m of a tool to call.
+func noteAnswer(c *facts.Called, tool *facts.ToolFact, call *toolCall, m *facts.Message) {
 	var result struct {
 		IsError bool `json:"isError"`
 		Content []struct {
@@ -85,7 +176,6 @@ func noteAnswer(c *facts.Called, tool *facts.ToolFact, m *facts.Message, x *fact
 	if m == nil || len(m.Result) == 0 {
 		return
 	}
-	x.Body, x.Message = "", &facts.Message{ID: m.ID, Result: json.RawMessage("null")}
 	if json.Unmarshal(m.Result, &result) != nil {
 		c.Invalid = "the result is not that of a tool"
 		return
@@ -94,7 +184,7 @@ func noteAnswer(c *facts.Called, tool *facts.ToolFact, m *facts.Message, x *fact
 		for _, part := range result.Content[:min(len(result.Content), 3)] {
 			c.Text += part.Text[:min(len(part.Text), maxBodyKept)] + " "
 		}
-		c.Text = report.CutWords(report.Line(report.RedactText(c.Text)), 200)
+		c.Text = report.CutWords(report.Line(report.RedactText(call.hide(c.Text))), 200)
 		return
 	}
 	if len(tool.Output) > 0 && string(tool.Output) != "null" {

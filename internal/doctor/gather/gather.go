@@ -49,6 +49,7 @@ type gatherer struct {
 	session    string         // id of the session in use
 	ids        []string       // of all sessions that were opened; they are secrets
 	sessionURL string         // where it was opened, if not at the target
+	slow       *toolCall      // of the slow tool
 	idle       *client.Client // has a connection on which nothing is sent until the end
 	idleSince  time.Time
 	started    time.Time
@@ -130,6 +131,7 @@ type request struct {
 	timeout   time.Duration
 	late      bool // it may last longer than everything else
 	limit     int  // of the body
+	call      *toolCall
 }
 
 // send sends a request and records it. It returns an empty Exchange without sending

@@ -53,6 +53,9 @@ func (g *gatherer) fact(r request, rec *client.Exchange, took time.Duration) *fa
 		x.Failed, x.Stage = report.Line(g.hide(rec.Err.Error())), string(rec.Stage)
 		_, x.RefusedAddress = errors.AsType[*client.RefusedAddressError](rec.Err)
 	}
+	if r.call != nil {
+		r.call.withhold(x)
+	}
 	return x
 }
 

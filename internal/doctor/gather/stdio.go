@@ -163,9 +163,10 @@ func (g *stdioGatherer) speak(ctx context.Context) {
 	g.ask(ctx, "string id", `{"jsonrpc":"2.0","id":"mcpdiag-1","method":"ping"}`)
 	g.ask(ctx, "zero id", `{"jsonrpc":"2.0","id":0,"method":"ping"}`)
 	g.ask(ctx, "unknown method", `{"jsonrpc":"2.0","id":1,"method":"mcpdiag/unknown","params":{}}`)
-	if tool, params := chooseTool(g.f, g.Call); tool != nil {
-		x, m := g.whole(ctx, facts.CallProbe, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s}}`, facts.CallProbe, params))
-		noteAnswer(g.f.Call, tool, m, x)
+	if tool, c := chooseTool(g.f, g.Call); tool != nil {
+		x, m := g.whole(ctx, facts.CallProbe, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s}}`, facts.CallProbe, c.params()))
+		c.withhold(x)
+		noteAnswer(g.f.Call, tool, c, m)
 	}
 	g.big(ctx)
 }
