@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -230,6 +231,51 @@ func TestSlowCallsAreWithheld(t *testing.T) {
 		if !f.First(probe).WasSent() {
 			t.Errorf("there was no %s", probe)
 		}
+	}
+}
+
+// sessionPerAnswer gives a session id of its own with each answer, and lists the last ones
+// in answers to DELETE.
+type sessionPerAnswer struct {
+	next http.Handler
+	mu   sync.Mutex
+	ids  []string
+}
+
+func (s *sessionPerAnswer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodDelete {
+		s.mu.Lock()
+		last := strings.Join(s.ids[max(0, len(s.ids)-20):], ", ")
+		s.mu.Unlock()
+		always(404, "application/json", `{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"none of `+last+`"}}`)(w, r, nil)
+		return
+	}
+	id := rand.Text()
+	w.Header().Set(facts.SessionHeader, id)
+	if bodyOf(r) == "" || !strings.Contains(bodyOf(r), `"initialize"`) { // the server replaces that one
+		s.mu.Lock()
+		s.ids = append(s.ids, id)
+		s.mu.Unlock()
+	}
+	s.next.ServeHTTP(w, r)
+}
+
+// TestSessionIDsBeside keeps the ids of sessions out of the facts, also those that come
+// to probes that take place beside others.
+func TestSessionIDsBeside(t *testing.T) {
+	t.Parallel()
+	s := &sessionPerAnswer{next: healthy()}
+	saved, err := json.Marshal(examineMore(t, s, gather.Options{Deep: true, Burst: gather.MaxBurst}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range s.ids {
+		if strings.Contains(string(saved), id) {
+			t.Fatalf("the facts hold a session id: %q", regexp.MustCompile(".{80}"+id).FindAllString(string(saved), -1))
+		}
+	}
+	if len(s.ids) < 50 {
+		t.Errorf("%d answers", len(s.ids))
 	}
 }
 

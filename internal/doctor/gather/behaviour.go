@@ -29,6 +29,8 @@ const (
 func (g *gatherer) aside(probes func(*gatherer)) (join func()) {
 	child, facts := *g, *g.f
 	facts.Exchanges = slices.Clone(g.f.Exchanges)
+	child.ids = slices.Clip(g.ids) // both append to it
+	known := len(g.ids)
 	before := len(facts.Exchanges)
 	child.f = &facts
 	done := make(chan struct{})
@@ -39,6 +41,7 @@ func (g *gatherer) aside(probes func(*gatherer)) (join func()) {
 	return func() {
 		<-done
 		g.f.Exchanges = append(g.f.Exchanges, facts.Exchanges[before:]...)
+		g.ids = append(g.ids, child.ids[known:]...)
 		if facts.Kept != nil {
 			g.f.Kept = facts.Kept
 		}

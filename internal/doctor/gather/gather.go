@@ -91,6 +91,7 @@ func Server(ctx context.Context, o Options) *facts.Facts {
 	if g.idle != nil {
 		g.idle.HTTP().CloseIdleConnections()
 	}
+	g.hideIDs()
 	g.f.Seconds = time.Since(g.started).Seconds()
 	return g.f
 }

@@ -100,11 +100,36 @@ func (g *gatherer) keptHeader(h http.Header) http.Header {
 	return kept
 }
 
-// hide removes the ids of sessions, and values that look secret, from foreign text.
-func (g *gatherer) hide(text string) string {
+// withoutIDs removes the ids of sessions from text.
+func (g *gatherer) withoutIDs(text string) string {
 	for _, id := range g.ids {
 		text = strings.ReplaceAll(text, id, "REDACTED")
 	}
+	return text
+}
+
+// hideIDs removes ids from the exchanges that were recorded before they were known: a
+// server can show in one answer the sessions of requests that it has not answered yet.
+func (g *gatherer) hideIDs() {
+	for _, x := range g.f.Exchanges {
+		x.Body, x.Failed = g.withoutIDs(x.Body), g.withoutIDs(x.Failed)
+		for _, values := range x.Header {
+			for i, v := range values {
+				values[i] = g.withoutIDs(v)
+			}
+		}
+		if x.Message != nil && x.Message.Error != nil {
+			x.Message.Error.Message = g.withoutIDs(x.Message.Error.Message)
+			if data := string(x.Message.Error.Data); g.withoutIDs(data) != data {
+				x.Message.Error.Data = nil
+			}
+		}
+	}
+}
+
+// hide removes the ids of sessions, and values that look secret, from foreign text.
+func (g *gatherer) hide(text string) string {
+	text = g.withoutIDs(text)
 	text = sessionPair.ReplaceAllString(text, "${1}REDACTED")
 	return strings.ToValidUTF8(report.RedactText(text), "\uFFFD")
 }
