@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -155,4 +156,31 @@ func examineInMemory(t *testing.T, address string, tc timed) *facts.Facts {
 		deadline = gather.DeepDeadline
 	}
 	return gather.Server(context.Background(), gather.Options{Target: u, Client: c, TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Deadline: deadline, Deep: tc.deep})
+}
+
+// TestSlowEverywhere finds no failure of a server that answers all requests late, as on a
+// busy machine: neither where the time of doctor ends during a probe, nor where it is long.
+func TestSlowEverywhere(t *testing.T) {
+	t.Parallel()
+	open, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // for the probes of the network
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = open.Close() })
+	for late := 400 * time.Millisecond; late <= 2500*time.Millisecond; late += 300 * time.Millisecond {
+		for _, deep := range []bool{false, true} {
+			t.Run(fmt.Sprint(late, deep), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					r := Judge(examineInMemory(t, open.Addr().String(), timed{deep: deep, m: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+						time.Sleep(late)
+						next.ServeHTTP(w, r)
+					}}), Judgement{})
+					if r.Summary[string(finding.Fail)] > 0 {
+						t.Errorf("root causes %q\n%s", r.RootCauses, shown(r))
+					}
+				})
+			})
+		}
+	}
 }

@@ -30,6 +30,7 @@ type Exchange struct {
 	Failed    string            `json:"failed,omitempty"` // error of the exchange
 	Stage     string            `json:"stage,omitempty"`
 	Open      bool              `json:"open,omitempty"`       // the stream was still open when the doctor left it
+	Cut       bool              `json:"cut,omitempty"`        // no answer until the time for all requests ended
 	Gzip      int               `json:"gzip_bytes,omitempty"` // size of a large JSON body if it were compressed
 	Broken    []string          `json:"sse_broken,omitempty"` // faults of the event stream that lose messages
 	Odd       []string          `json:"sse_odd,omitempty"`    // faults of the event stream that some clients do not forgive
@@ -56,8 +57,9 @@ type SessionID struct {
 	Sequential bool `json:"sequential,omitempty"`
 }
 
-// WasSent reports whether the exchange took place, however it ended.
-func (x *Exchange) WasSent() bool { return x.Method != "" }
+// WasSent reports whether the exchange took place, however it ended. One that was cut
+// says nothing.
+func (x *Exchange) WasSent() bool { return x.Method != "" && !x.Cut }
 
 // OK reports whether x has a status of 2xx.
 func (x *Exchange) OK() bool { return x.Status/100 == 2 }

@@ -22,7 +22,7 @@ const (
 	MaxBurst        = 30
 	slowTime        = 60 * time.Second       // for a whole call of the slow tool
 	cancelAfter     = 250 * time.Millisecond // at most
-	pingTime        = 3 * time.Second        // for a cheap request after a cancelled call
+	pingTime        = 3 * time.Second        // at least, for a cheap request after a cancelled call
 )
 
 // aside runs probes that take place beside others, and records them when they end.
@@ -223,7 +223,7 @@ func (g *gatherer) cancelled(ctx context.Context, after time.Duration) {
 	g.send(ctx, g.withSession(post("cancel", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":71,"reason":"mcpdiag doctor"}}`)))
 	join()
 	ping := g.cheap("ping after the cancelled call")
-	ping.timeout = pingTime
+	ping.timeout = g.patience(pingTime)
 	g.send(ctx, ping)
 }
 

@@ -145,7 +145,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*facts.Exchange, []byte
 	case g.budgetUsed(0):
 		g.f.Stopped = fmt.Sprintf("%d requests are the limit", g.most())
 	case ctx.Err() != nil || time.Now().After(g.until):
-		g.f.Stopped = fmt.Sprintf("the time of %s was used up", g.Deadline)
+		g.f.Stopped = g.timeUsed()
 	}
 	if g.f.Stopped != "" {
 		return &facts.Exchange{}, nil
@@ -155,6 +155,11 @@ func (g *gatherer) send(ctx context.Context, r request) (*facts.Exchange, []byte
 		g.f.Stopped = "the server limits the rate of requests"
 	}
 	return x, body
+}
+
+// timeUsed says why no further request is sent.
+func (g *gatherer) timeUsed() string {
+	return fmt.Sprintf("the time of %s was used up", g.Deadline)
 }
 
 // budgetUsed reports whether only the requests are left that end sessions, and so many
@@ -169,7 +174,8 @@ func (g *gatherer) exchange(ctx context.Context, r request) (*facts.Exchange, []
 		r.timeout = facts.RequestTime
 	}
 	end := time.Now().Add(r.timeout)
-	if !r.late && end.After(g.until) {
+	short := !r.late && end.After(g.until)
+	if short {
 		end = g.until
 	}
 	ctx, cancel := context.WithDeadline(ctx, end)
@@ -199,6 +205,9 @@ func (g *gatherer) exchange(ctx context.Context, r request) (*facts.Exchange, []
 		x.Open = true
 	}
 	x.At = begin.UTC()
+	if short && x.Status == 0 && ctx.Err() != nil && g.f.Entry().Result() {
+		x.Cut, g.f.Stopped = true, g.timeUsed()
+	}
 	g.f.Exchanges = append(g.f.Exchanges, x)
 	if r.opens {
 		g.opened(ctx, r.url, rec.Header.Get(facts.SessionHeader))

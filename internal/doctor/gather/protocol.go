@@ -119,20 +119,37 @@ func (g *gatherer) stream(ctx context.Context) {
 	}
 	first := g.getBeside(ctx, "stream", g.Hold)
 	if x := g.f.First(facts.Beside); x.WasSent() && x.Status == 0 {
-		g.getBeside(ctx, "stream, longer", 3*g.Hold) // it may only be slow
+		g.getBeside(ctx, "stream, longer", g.patience(3*g.Hold)) // it may only be slow
 	}
 	if first.Status == 0 && g.f.Stopped == "" {
-		first = g.get(ctx, "stream headers", 3*g.Hold)
+		first = g.get(ctx, "stream headers", g.patience(3*g.Hold))
 	}
 	if !first.IsStream() || !first.Open {
 		return
 	}
 	g.sleep(ctx, g.Hold/2)
-	if again := g.get(ctx, "stream again", g.Hold/2); again.IsStream() && again.Open {
+	again := g.get(ctx, "stream again", g.Hold/2)
+	if again.IsStream() && again.Open {
 		return
 	}
+	hold := g.Hold / 2
+	if again.Status == 0 {
+		hold = g.patience(3 * g.Hold)
+	}
 	g.sleep(ctx, 3*g.Hold)
-	g.get(ctx, "stream later", g.Hold/2)
+	g.get(ctx, "stream later", hold)
+}
+
+// patience returns how long a probe waits for an answer whose absence is a failure: at
+// least usual, and longer where cheap requests take long, as on a busy machine.
+func (g *gatherer) patience(usual time.Duration) time.Duration {
+	slowest := 0.0
+	for _, probe := range []string{"latency", "string id", "zero id", "new connection"} {
+		for _, x := range g.f.Probe(probe) {
+			slowest = max(slowest, x.Timing.Total)
+		}
+	}
+	return max(usual, min(time.Duration(4*slowest)*time.Millisecond, 2*facts.RequestTime))
 }
 
 // The requests that may come after the event stream: those that the plan names, and with
@@ -182,7 +199,7 @@ func (g *gatherer) listen(ctx context.Context) {
 	for _, encoding := range []string{"gzip", "identity"} {
 		r := modernPost("listen "+encoding, facts.ListenMethod, `"notifications":{"toolsListChanged":true}`)
 		r.header["Accept-Encoding"] = encoding
-		r.timeout, r.limit = 2*g.Hold, facts.ListenEnough
+		r.timeout, r.limit = g.patience(2*g.Hold), facts.ListenEnough
 		x, _ := g.send(ctx, r)
 		if x.Acknowledged() || x.Status != 0 && !x.IsStream() {
 			return

@@ -34,6 +34,8 @@ func judgeStreamHeaders(f *facts.Facts) opinion {
 		return notAsked(f)
 	case x.Status != 0:
 		return pass("in %.0f ms", x.Timing.FirstByte)
+	case !late.WasSent():
+		return notAsked(f)
 	case late.Status == 0:
 		return fail("the server sends no header for the event stream, perhaps not before the first event").
 			fix("flush the header at once: proxies and clients give up otherwise").saw(x, late)
@@ -80,7 +82,7 @@ func judgeBeside(f *facts.Facts) opinion {
 			fix("handle requests while the stream is open, or answer GET with 405").saw(x, again)
 	case again.WasSent(), x.WasSent() && x.Status != 0:
 		return pass("requests are answered meanwhile")
-	case x.WasSent() || !f.First("stream").WasSent():
+	case x.WasSent() || x.Cut || again.Cut || !f.First("stream").WasSent():
 		return notAsked(f)
 	case f.First("stream").Open:
 		return skip("the limit of requests leaves none for it")
