@@ -145,7 +145,13 @@ func (l *leaktester) test(ctx context.Context) error {
 func (l *leaktester) outcome(res *leaktest.Result) error {
 	err := outcomeOf(res.Report())
 	if err == nil {
-		err = l.verdict(res.Verdict, res.Finding)
+		remedy := moreRounds
+		for _, p := range res.Phases {
+			if p.Doubt != "" {
+				remedy = p.Doubt
+			}
+		}
+		err = l.verdict(res.Verdict, res.Finding, remedy)
 	}
 	if res.Ended != "" && errors.Is(err, errFinding) {
 		l.a.warn(res.Ended)

@@ -31,7 +31,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	positiveVar(fs, &l.cfg.Rounds, "rounds", 0, "run exactly this many rounds (default: until decided)")
 	durationVar(fs, &l.cfg.Settle, "delay", 3*time.Second, "settle time: idle time after each round; by default half as long where the live heap is read")
 	durationVar(fs, &l.cfg.Expiry, "expiry", 0, "lifetime of abandoned sessions; readings of them wait for it")
-	durationVar(fs, &l.cfg.Hold, "hold", 90*time.Second, "idle this long before a leak is believed, by default less where --max-time is below 3 minutes; 0 to skip")
+	durationVar(fs, &l.cfg.Hold, "hold", 90*time.Second, "idle this long before a leak is believed, by default less where --max-time is below 2m20s; 0 to skip")
 	durationVar(fs, &l.cfg.MaxTime, "max-time", 15*time.Minute, "start no round after this time")
 	sizeVar(fs, &l.cfg.MaxMemory, "max-memory", 0, "stop the load when the server holds this much (default: half of the free memory)")
 	fs.BoolVar(&l.attribute, "attribute", false, "attribute the leak to an operation (session, call, failed call, …)")

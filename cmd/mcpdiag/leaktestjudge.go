@@ -30,11 +30,14 @@ func (l *leaktester) recorded() error {
 	if err != nil {
 		return err
 	}
-	return l.verdict(j.Verdict, j.Verdict == trend.Leak)
+	return l.verdict(j.Verdict, j.Verdict == trend.Leak, moreRounds)
 }
 
-// verdict returns the error that stands for a verdict.
-func (l *leaktester) verdict(v trend.Verdict, finding bool) error {
+// moreRounds is what decides where the readings have not.
+const moreRounds = "more or longer rounds may decide"
+
+// verdict returns the error that stands for a verdict; remedy is what would decide.
+func (l *leaktester) verdict(v trend.Verdict, finding bool, remedy string) error {
 	if finding {
 		return errFinding
 	}
@@ -42,7 +45,7 @@ func (l *leaktester) verdict(v trend.Verdict, finding bool) error {
 		if l.failOn.value == "undecided" {
 			return errFinding
 		}
-		l.a.warn("undecided: more or longer rounds may decide; --fail-on undecided makes this exit 3")
+		l.a.warn("undecided: " + remedy + "; --fail-on undecided makes this exit 3")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -42,14 +43,15 @@ func chance(p float64) string {
 	return fmt.Sprintf("p = %.4f", p)
 }
 
-// left estimates the time until the wanted rounds are over, 0 before the third round. A
-// hold time and rounds that the verdict wants besides are not in it.
+// left estimates the time until the wanted rounds and the hold time are over, 0 before the
+// third round and in the hold time. Rounds that the verdict wants besides are not in it.
 func (p Progress) left() time.Duration {
 	done, all := (p.Index-1)*p.Rounds+p.Round-1, p.Count*p.Rounds
-	if done < 2 || done > all {
+	if done < 2 || done > all || p.State == conduct.Holding {
 		return 0
 	}
-	return (p.Elapsed * time.Duration(all-done) / time.Duration(done)).Round(time.Second)
+	left := p.Elapsed*time.Duration(all-done)/time.Duration(done) + p.Hold
+	return max(0, min(left, p.Most)).Round(time.Second)
 }
 
 // Line returns the progress on one line.

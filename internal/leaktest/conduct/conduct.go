@@ -112,7 +112,9 @@ type Progress struct {
 	Round        int
 	Rounds       int // wanted so far
 	State        string
-	Latest       string // the verdict so far
+	Latest       string        // the verdict so far
+	Hold         time.Duration // to come, if the verdict stands
+	Most         time.Duration // until the time for the run is up
 }
 
 // Conduct runs the tasks. A task that stands for several is taken apart when it is
@@ -208,7 +210,7 @@ func (c *Conductor) report(state string) {
 	if c.Report == nil {
 		return
 	}
-	p := Progress{Index: c.phaseIndex, Count: c.phaseCount, State: state, Rounds: usualRounds}
+	p := Progress{Index: c.phaseIndex, Count: c.phaseCount, State: state, Rounds: usualRounds, Most: c.MaxTime - time.Since(c.start)}
 	if c.task != nil {
 		p.Rounds = c.usual(c.task)
 	}
@@ -220,6 +222,9 @@ func (c *Conductor) report(state string) {
 		p.Rounds = max(p.Rounds, p.Round)
 		if p.Round > leastRounds {
 			p.Latest = ph.Sentence()
+		}
+		if ph.Verdict() == trend.Leak && ph.By != judge.ByCount {
+			p.Hold = c.holdTime()
 		}
 	}
 	c.Report(p)

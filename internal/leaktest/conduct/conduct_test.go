@@ -248,6 +248,39 @@ func TestHoldTime(t *testing.T) {
 	})
 }
 
+// Rounds end in time for the hold time.
+func TestRoundsLeaveTimeToHold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := usual()
+		cfg.MaxTime = 150 * time.Second
+		f := &fake{each: 2 * time.Millisecond, keepMB: 0.02}
+		c, warnings := conduct(t, f, cfg, "call")
+		if p := c.Phases[0]; p.Hold == nil || p.Verdict() != trend.Leak || p.RoundsDone() < leastRounds {
+			t.Errorf("%s after %d rounds, %s, warnings %q", p.Sentence(), p.RoundsDone(), p.Doubt, warnings)
+		}
+	})
+}
+
+// A leak is not believed where the run was interrupted before the hold time was over.
+func TestInterruptedBeforeHold(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"in a round": time.Minute, "in the hold time": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := (&fake{each: 2 * time.Millisecond, keepMB: 0.05}).conductor(usual())
+				ctx, cancel := context.WithTimeout(t.Context(), after)
+				defer cancel()
+				c.Conduct(ctx, time.Now(), []Task{task(t, "call")}, func(*Task, []Task) []Task { return nil })
+				if p := c.Phases[0]; p.RoundsDone() < leastRounds || p.Verdict() != trend.Undecided || !strings.Contains(p.Doubt, "the run was interrupted before the server had idled for --hold 1m30s") {
+					t.Errorf("%s after %d rounds: %s", p.Sentence(), p.RoundsDone(), p.Doubt)
+				}
+			})
+		})
+	}
+}
+
 // A machine without time for the load fills no cache.
 func TestStarved(t *testing.T) {
 	t.Parallel()

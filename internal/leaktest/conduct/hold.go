@@ -14,11 +14,15 @@ import (
 // confirm tests whether the server releases the growth of a suspected leak: it idles
 // until it has, or for the hold time, and is loaded and idles once more.
 func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int) {
-	if p.Verdict() != trend.Leak || c.Hold <= 0 || ctx.Err() != nil {
+	if p.Verdict() != trend.Leak || c.Hold <= 0 {
+		return
+	}
+	if ctx.Err() != nil {
+		c.interrupted(p)
 		return
 	}
 	hold := c.holdTime()
-	if left := c.MaxTime - time.Since(c.start) - c.reserved; left < hold {
+	if c.timeLeft() < hold {
 		p.Doubt = fmt.Sprintf("there was no time to wait for --hold %s, so memory that is released later is not ruled out; --max-time allows it, --hold 0 does without", c.Hold)
 		p.Judge()
 		return
@@ -31,6 +35,7 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 		return h.Fell()
 	})
 	if !whole {
+		c.interrupted(p)
 		return
 	}
 	h.Seconds = Seconds(took)
@@ -43,6 +48,17 @@ func (c *Conductor) confirm(ctx context.Context, t *Task, p *judge.Phase, n int)
 	p.Hold = h
 	p.Judge()
 }
+
+// interrupted notes that the run ended before the hold time did, unless the server ended it.
+func (c *Conductor) interrupted(p *judge.Phase) {
+	if !c.ended(p) {
+		p.Doubt = fmt.Sprintf("the run was interrupted before the server had idled for --hold %s, so memory that is released later is not ruled out", c.Hold)
+		p.Judge()
+	}
+}
+
+// timeLeft returns the time for the current task.
+func (c *Conductor) timeLeft() time.Duration { return c.MaxTime - time.Since(c.start) - c.reserved }
 
 // starvedShare is the share of missing samples that a machine without time for the load has.
 const starvedShare = 0.2
@@ -133,15 +149,18 @@ func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *
 
 // affordable returns the operations for which there is time, beside an idle time.
 func (c *Conductor) affordable(p *judge.Phase, idle time.Duration) int {
-	left := c.MaxTime - time.Since(c.start) - c.reserved - idle
+	left := c.timeLeft() - idle
 	return int(p.Rounds[len(p.Rounds)-1].Throughput * left.Seconds() / 2)
 }
+
+// Holding is the state of a run that waits whether memory is released.
+const Holding = "hold"
 
 // idle reads the idle server repeatedly, until done returns true or the limit is
 // reached. It returns how long that took, and false if the run or the server ended.
 func (c *Conductor) idle(ctx context.Context, t *Task, limit time.Duration, done func(*judge.Round) bool) (time.Duration, bool) {
 	for from := time.Now(); ; {
-		c.report("hold")
+		c.report(Holding)
 		r := c.Server.Settle(ctx, c.wait(t)).Round
 		if ctx.Err() != nil || r.TreeMB == 0 {
 			return 0, false

@@ -138,7 +138,20 @@ func (c *Conductor) more(t *Task, p *judge.Phase) bool {
 	if time.Since(c.start) > c.MaxTime {
 		return false
 	}
-	return (wants(p, n, c.usual(t)) || n >= c.usual(t) && c.fills(p)) && (n < c.usual(t) || time.Now().Before(c.until(p)))
+	if n < c.usual(t) {
+		return wants(p, n, c.usual(t)) && !c.timeForHoldOnly(p)
+	}
+	return (wants(p, n, c.usual(t)) || c.fills(p)) && time.Now().Before(c.until(p))
+}
+
+// timeForHoldOnly reports whether another round would take the time to confirm a leak.
+func (c *Conductor) timeForHoldOnly(p *judge.Phase) bool {
+	if p.Verdict() != trend.Leak || p.By == judge.ByCount || c.Hold <= 0 {
+		return false
+	}
+	last := &p.Rounds[len(p.Rounds)-1]
+	round := time.Duration((last.Settled - last.From) * float64(time.Second))
+	return c.timeLeft() < c.holdTime()+2*round // a round may take longer than the one before
 }
 
 // until returns when the phase gets no more rounds. The hold time is worth more than
