@@ -1,14 +1,19 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
 
@@ -201,6 +206,59 @@ func TestStandingStreamRefused(t *testing.T) {
 	_, url := serve(t, Config{To: scripted(t, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 405 No\r\nContent-Length: 2\r\n\r\nno")})
 	if resp := standingStream(t, url); resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("after an early hint: %d", resp.StatusCode)
+	}
+}
+
+// takes is a server whose answers take this long.
+type takes time.Duration
+
+func (d takes) RoundTrip(*http.Request) (*http.Response, error) {
+	time.Sleep(time.Duration(d))
+	return &http.Response{StatusCode: http.StatusOK, ContentLength: 2, Body: io.NopCloser(strings.NewReader("ok")), Header: http.Header{}}, nil
+}
+
+// TestEndsAfterCalls: a call in flight when the proxy is to end is answered if that
+// happens within the grace, and Serve returns after that.
+func TestEndsAfterCalls(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		takes    time.Duration
+		answered bool
+	}{{grace / 2, true}, {time.Hour, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := New(Config{To: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}, Guard: guard.Guard{Private: true}})
+			p.forward.transport = takes(tt.takes)
+			l := clienttest.NewMemory()
+			ctx, end := context.WithCancel(t.Context())
+			ended := make(chan time.Time)
+			go func() {
+				if err := p.Serve(ctx, l); err != nil {
+					t.Error(err)
+				}
+				ended <- time.Now()
+			}()
+			conn, err := l.Dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			synctest.Wait()
+			begin := time.Now()
+			end()
+			answer := make(chan bool)
+			go func() {
+				_, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				answer <- err == nil
+			}()
+			if took := (<-ended).Sub(begin); took < min(tt.takes, grace) || took > 2*grace {
+				t.Errorf("Serve returned after %s", took)
+			}
+			if got := <-answer; got != tt.answered {
+				t.Errorf("answered %t, want %t", got, tt.answered)
+			}
+			time.Sleep(tt.takes + grace) // until the server's goroutine and the proxy's have ended
+		})
 	}
 }
 

@@ -132,6 +132,9 @@ const (
 	idleTimeout   = 75 * time.Second // as in nginx; the session outlives its connection
 )
 
+// grace is how long requests in flight may still take when the proxy ends.
+const grace = 200 * time.Millisecond
+
 // Serve serves on l until ctx ends.
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -141,15 +144,19 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		go p.forward.probeOrphans(ctx)
 	}
 	srv := &http.Server{Handler: p, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, ErrorLog: p.cfg.ErrorLog}
-	stop := context.AfterFunc(ctx, func() {
-		short, done := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	closed := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(closed)
+		short, done := context.WithTimeout(context.Background(), grace)
 		defer done()
 		_ = srv.Shutdown(short) // event streams that clients hold open would delay it indefinitely
 		_ = srv.Close()
 	})
-	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := srv.Serve(l) // until Shutdown begins
+	cancel()
+	<-closed
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
