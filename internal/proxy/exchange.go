@@ -3,25 +3,21 @@ package proxy
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
 // exchange observes one HTTP request and its response.
 type exchange struct {
-	tracker    *tracker
-	session    *session // that the request belongs to, or nil
-	key        string   // the session id that the client sent
-	method     string
-	host       string // that the client asked for
-	path       string
-	place      string // pathKey of path
-	own        []*operation
-	template   *requestTemplate // with probes of orphaned sessions
-	initialize bool             // the request holds an initialize
-	messages   int              // that the request holds
-	effects    bool             // one of them may change something each time that it is sent
-	status     int
-	stream     bool // the response is an event stream
+	tracker  *tracker
+	key      string // the session id that the client sent
+	method   string
+	host     string // that the client asked for
+	path     string
+	place    string           // pathKey of path
+	template *requestTemplate // with probes of orphaned sessions
+	status   int
+	stream   bool // the response is an event stream
 
 	request  *scanner // of a POST
 	response scanner
@@ -30,6 +26,17 @@ type exchange struct {
 	packed   *inflater
 	opaque   bool   // the response is compressed in a way that cannot be read
 	metadata []byte // of the server as a protected resource, if the response has them
+
+	// A streamed request may still be read while its response comes, and when that has
+	// ended. mu guards these, but that session is written by the response alone, which
+	// reads it without mu.
+	mu         sync.Mutex
+	session    *session // that the request belongs to, or nil
+	own        []*operation
+	initialize bool // the request holds an initialize
+	messages   int  // that the request holds
+	effects    bool // one of them may change something each time that it is sent
+	closed     bool
 }
 
 // modern is the first revision of MCP without sessions.
@@ -77,6 +84,11 @@ func (t *tracker) sessionKey(r *http.Request) string {
 // sent observes bytes of the request.
 func (x *exchange) sent(p []byte) {
 	defer x.tracker.rescue()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		return
+	}
 	if x.session != nil {
 		x.session.in.Add(int64(len(p)))
 	}
@@ -85,7 +97,7 @@ func (x *exchange) sent(p []byte) {
 	}
 }
 
-// asked notes a message of the client.
+// asked notes a message of the client. The caller holds the lock.
 func (x *exchange) asked(m *message) {
 	x.messages++
 	x.effects = x.effects || !repeatable[string(m.method)]
@@ -98,11 +110,20 @@ func (x *exchange) asked(m *message) {
 // isIdempotent reports whether sending the request twice has the effect of sending
 // it once, as far as HTTP and MCP define that.
 func (x *exchange) isIdempotent() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	switch x.method {
 	case http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions, http.MethodPut:
 		return true
 	}
 	return x.messages > 0 && !x.effects
+}
+
+// requests returns the requests of the exchange that wait for an answer.
+func (x *exchange) requests() []*operation {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.own
 }
 
 // awaitsEndpoint reports whether the response may be the stream of HTTP+SSE, which
@@ -137,6 +158,8 @@ func (x *exchange) head(resp *http.Response) {
 // judgeSession notes whether the response opens, ends or continues a session.
 func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 	ok := x.status/100 == 2
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.tracker.judgeReturn(x.session, ok, x.status == http.StatusNotFound)
 	switch id := resp.Header.Get("Mcp-Session-Id"); {
 	case ok && x.initialize && id != "":
@@ -193,7 +216,7 @@ func (x *exchange) answered(m *message) {
 	if len(m.method) > 0 {
 		return // a request or a notification of its own
 	}
-	x.tracker.answer(x.session, x.own, m, time.Now())
+	x.tracker.answer(x.session, x.requests(), m, time.Now())
 	if x.status != http.StatusBadRequest || string(m.code) != codeServer {
 		return
 	}
@@ -210,6 +233,8 @@ func (x *exchange) endpoint(uri []byte) {
 	if x.session != nil {
 		return
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.session = x.tracker.openEndpoint(endpointURI(string(uri), x.path), time.Now())
 	x.tracker.leadsPast(pastEndpoint, string(uri), x.host)
 }
@@ -227,8 +252,11 @@ func (x *exchange) close(reason outcome) {
 	if x.stream {
 		x.tracker.stream(x.session, -1, now)
 	}
-	if len(x.own) > 0 && !x.mayContinue(reason) {
-		x.tracker.abandon(x.own, x.failure(reason), now)
+	x.mu.Lock()
+	x.closed = true
+	x.mu.Unlock()
+	if own := x.requests(); len(own) > 0 && !x.mayContinue(reason) {
+		x.tracker.abandon(own, x.failure(reason), now)
 	}
 	if x.session == nil {
 		return

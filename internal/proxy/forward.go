@@ -48,7 +48,7 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, x *exchange)
 	if err != nil {
 		return refuseBody(w, err), nil
 	}
-	leave, ok := f.admission.enter(r.Context(), x.own)
+	leave, ok := f.admission.enter(r.Context(), x.requests())
 	if !ok {
 		return outcomeCancelled, nil
 	}

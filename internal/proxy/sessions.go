@@ -115,7 +115,7 @@ func (t *tracker) openedNone(place string, now time.Time) {
 }
 
 // adopt takes up a session that was opened before the proxy ran, with the
-// requests that have begun in it, and returns it, or nil.
+// requests that have begun in it, and returns it, or nil. The caller holds x's lock.
 func (t *tracker) adopt(x *exchange, now time.Time) *session {
 	t.mu.Lock()
 	defer t.unlock()
