@@ -56,7 +56,7 @@ func (k *keeper) call(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.Cal
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "hi"}}}, nil, nil
 }
 
-// The healthy shapes, each a name with a number: what is held for so many seconds, an
+// The healthy shapes, each a name with a number: memory that is held for so many seconds, an
 // LRU cache of so many entries that fills slowly, a cache that stops at so many entries,
 // all released every so many seconds, a warm-up of so many calls.
 const (

@@ -83,7 +83,7 @@ func (m *bundler) run(cmd *cobra.Command, args []string) error {
 		m.snapshot(cmd.Context(), args)
 	}
 	if err := cmd.Context().Err(); err != nil {
-		return err // a bundle that lacks what was not waited for misleads
+		return err // an incomplete bundle misleads
 	}
 	m.proxies()
 	for _, file := range m.files {

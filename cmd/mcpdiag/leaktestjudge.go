@@ -33,10 +33,10 @@ func (l *leaktester) recorded() error {
 	return l.verdict(j.Verdict, j.Verdict == trend.Leak, moreRounds)
 }
 
-// moreRounds is what decides where the readings have not.
+// moreRounds is the remedy for readings that decide nothing.
 const moreRounds = "more or longer rounds may decide"
 
-// verdict returns the error that stands for a verdict; remedy is what would decide.
+// verdict returns the error that stands for a verdict; remedy is that of an open one.
 func (l *leaktester) verdict(v trend.Verdict, finding bool, remedy string) error {
 	if finding {
 		return errFinding

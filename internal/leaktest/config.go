@@ -95,7 +95,7 @@ type Progress struct {
 }
 
 // HoldFor returns how long the server idles before a leak is believed, unless the user
-// says so: 90 s, or what a dozen rounds leave of a shorter run.
+// says so: 90 s, or the rest of a shorter run after a dozen rounds.
 func HoldFor(maxTime time.Duration) time.Duration {
 	const most, least, rounds = 90 * time.Second, 10 * time.Second, 50 * time.Second
 	return min(most, max(least, maxTime-rounds))

@@ -16,8 +16,8 @@ import (
 // its standard streams, too.
 const silence = 2 * time.Second
 
-// streams are the standard streams of a command that speaks over them or over HTTP. What
-// it prints goes to the log until that is known, and to the reader of the streams until
+// streams are the standard streams of a command that speaks over them or over HTTP. Its
+// output goes to the log until that is known, and to the reader of the streams until
 // they are closed.
 type streams struct {
 	*io.PipeReader

@@ -20,7 +20,7 @@ type server struct {
 	child     *launch.Child // nil if it was running already
 	conn      *launch.Conn  // the child, if it may speak over its standard streams
 	session   *mcp.Session  // the session over them
-	guess     *guess        // nil if it is known over what the child speaks
+	guess     *guess        // nil if the transport of the child is known
 	info      process.Info
 	tree      *process.Tree
 	target    process.Target // by which it was found, if it was running already

@@ -83,7 +83,7 @@ func (w *Wrapped) endWithClient() {
 	w.child.Stop()
 }
 
-// pass copies the server's output to the client, and flushes what a guard holds back.
+// pass copies the server's output to the client, and flushes the rest that a guard holds back.
 // When the client stops reading, the server's pipe closes, as it would without the proxy.
 func pass(to io.Writer, from *os.File, observe func([]byte)) {
 	_, _ = io.Copy(to, tap{from, observe})

@@ -14,7 +14,7 @@ type cursor struct {
 	at   int
 	jx   jx.Decoder
 	// trace means that values are skipped without validation where flatEnd finds their end:
-	// what a Reader skips is not passed on.
+	// skipped parts are not passed on.
 	trace bool
 	depth int // of arrays and objects that are being skipped
 }

@@ -1,4 +1,4 @@
-// Package clienttest starts servers for tests that send what net/http would not.
+// Package clienttest starts servers for tests that send bytes which net/http would not.
 package clienttest
 
 import (

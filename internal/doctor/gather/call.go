@@ -68,7 +68,7 @@ func (c *toolCall) withhold(x *facts.Exchange) {
 	}
 }
 
-// withoutExcerpts removes what the faults of an event stream quote from it.
+// withoutExcerpts removes quotations from the faults of an event stream.
 func withoutExcerpts(faults []string) {
 	for i, text := range faults {
 		text, _, _ = strings.Cut(text, ": ")

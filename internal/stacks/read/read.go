@@ -130,7 +130,7 @@ func (in *Input) profile(o Options) (*stacks.Profile, error) {
 	}
 	reader := readerOf(in.Format)
 	if reader == nil {
-		head, _ := in.Peek(headSize) // what it is is said of the head
+		head, _ := in.Peek(headSize) // the head is enough to name it
 		return nil, in.unknown(head)
 	}
 	data, err := report.ReadAtMost(in, maxWhole)
@@ -235,7 +235,7 @@ func PlainError(err error) error {
 	return err
 }
 
-// Again adds to an error about a damaged file what to do, unless it says so itself.
+// Again adds the remedy to an error about a damaged file, unless it names one itself.
 func Again(err error) error {
 	if text := err.Error(); strings.HasSuffix(text, "?") || strings.Contains(text, "; ") {
 		return err
