@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
@@ -58,6 +59,9 @@ func (p *Process) judge() {
 	}
 	if p.ToLimit = p.toLimit(); p.ToLimit != nil {
 		p.Facts = append(p.Facts, p.ToLimit.text())
+	}
+	if late := p.last.Sub(p.pagesAt); !p.pagesAt.IsZero() && late > 2*detailEvery {
+		p.Facts = append(p.Facts, fmt.Sprintf("PSS and USS were read last %s before the end", report.Duration(late.Round(time.Second))))
 	}
 	if p.Memory != RSS {
 		p.Facts = append(p.Facts, fmt.Sprintf("the %s includes page cache; check the RSS (monitor --pid) or anon of memory.stat before calling it a leak", p.Memory))

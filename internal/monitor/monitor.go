@@ -172,6 +172,14 @@ func (r *run) finished() bool {
 	return len(r.targets) == 0 && (r.endedAt.IsZero() || time.Since(r.endedAt) >= r.cfg.RestartWait)
 }
 
+// lastTick reports whether no tick follows the one at now, unless something else ends
+// the run before.
+func (r *run) lastTick(now time.Time) bool {
+	elapsed := now.Sub(r.start)
+	_, wait := nextTick(elapsed, r.cfg.Interval)
+	return r.ticks == r.cfg.Count || r.cfg.Duration > 0 && elapsed+wait >= r.cfg.Duration
+}
+
 // nextTick returns the next multiple of interval after elapsed, and the time until then.
 func nextTick(elapsed, interval time.Duration) (tick int, wait time.Duration) {
 	return int(elapsed/interval) + 1, interval - elapsed%interval
@@ -184,9 +192,9 @@ func (r *run) tick(now time.Time) error {
 		return fmt.Errorf("reading the memory of the machine: %w", err)
 	}
 	r.findRestarted(now)
-	living := r.targets[:0]
+	living, last := r.targets[:0], r.lastTick(now)
 	for _, t := range r.targets {
-		s, err := t.sample(now, r.system)
+		s, err := t.sample(now, r.system, last)
 		switch {
 		case errors.Is(err, process.ErrEnded):
 			r.drop(t, now)

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -122,6 +123,42 @@ func TestRunRefuses(t *testing.T) {
 		if _, err := Run(t.Context(), cfg, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", cfg, err, want)
 		}
+	}
+}
+
+// PSS is read rarely, but also at the end: beside the final RSS an old one is false.
+func TestPagesAreReadAtTheEnd(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has PSS")
+	}
+	cmd, _ := processtest.Start(t, "wait")
+	cfg := Config{Target: process.Target{PID: cmd.Process.Pid}, Interval: MinInterval, Count: 5}
+	res, err := Run(t.Context(), cfg, nil, nil)
+	if err != nil || res.Processes[0].Figures["pss_mb"].N != 2 {
+		t.Errorf("%+v, %v, want PSS of the first sample and of the end", res.Processes[0].Figures, err)
+	}
+	cfg.Count, cfg.Duration = 0, 6*MinInterval
+	res, err = Run(t.Context(), cfg, nil, nil)
+	if err != nil || res.Processes[0].Figures["pss_mb"].N < 2 {
+		t.Errorf("%+v, %v, want PSS of the end of the time too", res.Processes[0].Figures, err)
+	}
+}
+
+// An old PSS is no PSS of the end.
+func TestOldPagesAreDated(t *testing.T) {
+	p := newProcess(process.Info{}, time.Unix(0, 0))
+	for i := range 30 {
+		s := NewSample(time.Unix(int64(i), 0), 100+float64(i))
+		if i <= 20 {
+			s.PSS = 80 * mib
+		}
+		p.add(s)
+	}
+	if p.judge(); !slices.Contains(p.Facts, "PSS and USS were read last 9s before the end") {
+		t.Errorf("facts %q", p.Facts)
+	}
+	if row := p.rows()[1]; row[1] != "none: it grew to the end" {
+		t.Errorf("%q", row)
 	}
 }
 

@@ -44,6 +44,7 @@ type Process struct {
 
 	origin      time.Time // of X in the series
 	first, last time.Time
+	pagesAt     time.Time // when PSS was read last
 	total, self trend.Series
 	counts      map[string]*trend.Series
 	disturbed   []string
@@ -91,6 +92,9 @@ func (p *Process) add(s *Sample) {
 	p.self.Add(trend.Point{X: x, Y: s.RSS})
 	p.total.Add(trend.Point{X: x, Y: s.RSSTotal})
 	p.count("num_children", x, float64(s.Children))
+	if !math.IsNaN(s.PSS) {
+		p.pagesAt = s.At
+	}
 	for _, f := range figures {
 		v := f.value(s)
 		if math.IsNaN(v) {

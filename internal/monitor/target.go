@@ -33,7 +33,9 @@ func detailPause(cost time.Duration) time.Duration {
 	return min(max(detailEvery, detailShare*cost), detailRest) - 5*time.Millisecond
 }
 
-func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
+// sample reads the process. The details of the last sample are always read: old ones
+// would not fit the final RSS.
+func (t *target) sample(now time.Time, system process.System, last bool) (*Sample, error) {
 	m, err := t.tree.Read()
 	if err != nil {
 		return nil, err
@@ -47,16 +49,14 @@ func (t *target) sample(now time.Time, system process.System) (*Sample, error) {
 		s.Event = restarted
 	}
 	t.zombies, t.short = max(t.zombies, m.Zombies), t.short || m.Short
-	t.readDetails(s, now)
+	if last || !now.Before(t.detailsDue) {
+		t.readDetails(s, now)
+	}
 	t.summary.add(s)
 	return s, nil
 }
 
-// readDetails reads the details when they are due.
 func (t *target) readDetails(s *Sample, now time.Time) {
-	if now.Before(t.detailsDue) {
-		return
-	}
 	began := time.Now()
 	t.tree.ReadCounts(&s.Detail)
 	t.tree.ReadPages(&s.Detail)

@@ -92,7 +92,7 @@ func (p *Process) rows() [][2]string {
 	f := p.RedFlags
 	rows := [][2]string{
 		{"growth", fmt.Sprintf("%s of the initial memory (a red flag is more than 50 %%)", report.Signed(f.GrowthPercent/100, report.Percent))},
-		{"plateau", fmt.Sprintf("no growth in the last %.0f %% of the time after the warm-up", 100*f.PlateauShare)},
+		{"plateau", p.plateau()},
 		{"baseline", map[bool]string{true: "back at the end", false: "not back at the end"}[f.ReturnedToBaseline]},
 		{"linearity", fmt.Sprintf("R² %.2f of a straight line through the lows", f.Linearity)},
 	}
@@ -124,6 +124,18 @@ func (p *Process) rows() [][2]string {
 		rows = append(rows, [2]string{"ended", "while it was watched"})
 	}
 	return rows
+}
+
+// plateau says for how long memory has not grown.
+func (p *Process) plateau() string {
+	share := 100 * p.RedFlags.PlateauShare
+	switch {
+	case p.Trend.Span == 0:
+		return "too few readings to tell"
+	case share < 1:
+		return "none: it grew to the end"
+	}
+	return fmt.Sprintf("no growth in the last %.0f %% of the time after the warm-up", share)
 }
 
 func (s Span) text(f figure) string {

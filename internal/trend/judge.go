@@ -137,7 +137,7 @@ func (j *Judgement) measure(all, kept []Point, strict float64) bool {
 		j.Smallest -= j.Rate.Bytes
 	}
 	j.Steps = Steps(kept)
-	j.Plateau = plateau(kept, max(j.Limit, noiseFactor*j.Noise))
+	j.Plateau = j.plateau(kept)
 	j.late(kept, slope.Estimate)
 	t, share := curvature(all)
 	j.Bends = t < wholeBendT && share < bendShare

@@ -1,5 +1,7 @@
 package trend
 
+import "slices"
+
 // Step is a jump from one level to another that stays.
 type Step struct {
 	X    float64 `json:"x"`
@@ -51,13 +53,24 @@ func differences(points []Point) []float64 {
 
 func abs(v float64) float64 { return max(v, -v) }
 
-// plateau returns the share of the span, at its end, in which the readings stay
-// within band of the last one.
-func plateau(points []Point, band float64) float64 {
+// plateau returns the share of the span, at its end, without growth: a series that
+// rises, however slowly, is on a plateau while it rises by less than stopShare of its
+// slope, any other one while it stays within the limit of a leak.
+func (j *Judgement) plateau(points []Point) float64 {
+	noise := max(noiseFactor*mad(differences(points)), limitMB/stepNoise)
+	slope, band, rising := j.Rate.Bytes/bytesPerMB, max(j.Limit, noise), j.Growth > noise
 	last := points[len(points)-1]
-	from := last.X
-	for i := len(points) - 1; i >= 0 && abs(points[i].Y-last.Y) <= band; i-- {
-		from = points[i].X
+	from, high := last.X, last.Y
+	for _, p := range slices.Backward(points) {
+		high = max(high, p.Y)
+		if rising {
+			band = stopShare * slope * (last.X - p.X)
+		}
+		if high-p.Y <= band {
+			from = p.X
+		} else if !rising {
+			break
+		}
 	}
 	return (last.X - from) / (last.X - points[0].X)
 }

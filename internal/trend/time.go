@@ -1,6 +1,7 @@
 package trend
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -25,6 +26,9 @@ func JudgeTime(samples []Point) Judgement {
 	points := ordered(samples)
 	j := judge(Envelope(points, min(wideWindows, len(points)/perWindow)), PerSecond, timeStrict)
 	j.SawTooth = SawTooth(points)
+	if from, _ := slices.BinarySearchFunc(points, j.From, func(p Point, x float64) int { return cmp.Compare(p.X, x) }); j.Span > 0 && j.SawTooth == 0 {
+		j.Plateau = j.plateau(points[from:]) // the lows do not show what came after the last of them
+	}
 	if len(points) > 0 {
 		if span := points[len(points)-1].X - points[0].X; span < minSeconds {
 			j = j.undecided(TooShort, fmt.Sprintf("%.0f s of readings; at least %d s are needed", span, minSeconds))

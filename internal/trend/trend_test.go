@@ -214,7 +214,7 @@ func TestShapes(t *testing.T) {
 	if s := Steps(stopped); len(s) != 0 {
 		t.Errorf("steps of a rise that ends: %+v", s)
 	}
-	if p := plateau(step, 1); math.Abs(p-29.0/59) > 1e-9 {
+	if p := (&Judgement{Limit: 1}).plateau(step); math.Abs(p-29.0/59) > 1e-9 {
 		t.Errorf("plateau %v, want the last 29 of 59", p)
 	}
 	if h := SawTooth(teeth); h != 27 {
