@@ -39,11 +39,11 @@ func (d *examiner) examineServers(ctx context.Context, names []string) error {
 	}
 	var results []doctor.ServerResult
 	for _, s := range list {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		r := doctor.ServerResult{Name: s.Name, Skipped: s.Problem}
-		if s.Problem == "" {
+		switch {
+		case ctx.Err() != nil:
+			r.Skipped = string(doctor.Interrupted)
+		case s.Problem == "":
 			if !d.a.quiet {
 				fmt.Fprintf(d.a.stderr, "examining %s\n", report.Line(s.Name))
 			}

@@ -30,6 +30,17 @@ type Observed struct {
 	Addresses   []string   `json:"addresses,omitempty"`
 }
 
+// line says in words how far an interrupted run came.
+func (o Observed) line() string {
+	switch {
+	case o.Server == "":
+		return "Until then: no handshake."
+	case !o.Listed:
+		return "Until then: a handshake with " + o.Server + "."
+	}
+	return "Until then: a handshake with " + o.Server + ", which lists " + report.Plural(int64(len(o.Tools)), "tool") + "."
+}
+
 // ToolMark identifies a tool as a server describes it.
 type ToolMark struct {
 	Name string `json:"name"`
@@ -91,6 +102,9 @@ func ReadBaseline(data []byte) (*Result, error) {
 	var r Result
 	if err := json.Unmarshal(data, &r); err != nil || r.Schema != Schema {
 		return nil, fmt.Errorf("not a result that doctor --format json wrote (want the schema %s)", Schema)
+	}
+	if r.Verdict == Interrupted {
+		return nil, errors.New("the run that wrote it was interrupted, so nothing can be compared with it")
 	}
 	return &r, nil
 }

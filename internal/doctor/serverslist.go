@@ -42,10 +42,18 @@ func (s ServerResult) severity() finding.Severity {
 	return s.Result.Report().Severity
 }
 
+// interrupted reports whether the run was interrupted before the server was examined.
+func (s ServerResult) interrupted() bool {
+	return s.Skipped == string(Interrupted) || s.Result != nil && s.Result.Verdict == Interrupted
+}
+
 // headline returns the conclusion on a server.
 func (s ServerResult) headline() string {
-	if s.Result == nil {
+	switch {
+	case s.Result == nil:
 		return "not examined: " + s.Skipped
+	case s.interrupted():
+		return s.Result.Headline
 	}
 	return string(s.Result.Verdict) + ": " + s.Result.Headline
 }
@@ -77,7 +85,7 @@ func (r *ServerResults) Text(w io.Writer, paint report.Painter) error {
 // Report implements finding.Result: a finding for each server.
 func (r *ServerResults) Report() *finding.Report {
 	rep := &finding.Report{Command: "mcpdiag doctor", Verdict: Healthy, Outcome: finding.Clean}
-	sick := 0
+	sick, left := 0, 0
 	for _, s := range r.Servers {
 		f := finding.Finding{ID: s.Name, Group: "servers", Severity: s.severity(), Summary: s.headline()}
 		if s.Result != nil {
@@ -86,6 +94,9 @@ func (r *ServerResults) Report() *finding.Report {
 		}
 		if f.Severity == finding.Fail {
 			sick++
+		}
+		if s.interrupted() {
+			left++
 		}
 		rep.Findings = append(rep.Findings, f)
 	}
@@ -97,6 +108,10 @@ func (r *ServerResults) Report() *finding.Report {
 	}
 	if slices.Contains([]finding.Severity{finding.Skip, finding.Info}, rep.Severity) {
 		rep.Severity = finding.Pass
+	}
+	if left > 0 {
+		rep.Verdict, rep.Severity, rep.Outcome = Interrupted, finding.Max(rep.Severity, finding.Warn), finding.Failed
+		rep.Headline = fmt.Sprintf("interrupted, %d of %s not examined", left, report.Plural(int64(len(r.Servers)), "server"))
 	}
 	rep.FailOn(r.how.FailOn)
 	return rep

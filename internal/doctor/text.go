@@ -48,8 +48,11 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	p.wrapped(report.Line("mcpdiag doctor " + r.Target))
 	p.b.WriteString("\n")
 	style := marks[finding.Worst(r.findings())].style
-	if r.Verdict == NoToken {
+	switch r.Verdict {
+	case NoToken:
 		style = report.Good
+	case Interrupted:
+		style = report.Caution
 	}
 	verdict := func() {
 		word := strings.ToUpper(string(r.Verdict))
@@ -66,7 +69,11 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	if line := r.passed(); line != "" && !r.how.Short {
 		p.wrapped(line)
 	}
-	p.notChecked()
+	if r.Verdict == Interrupted {
+		p.wrapped(r.Observed.line())
+	} else {
+		p.notChecked()
+	}
 	p.wrapped(r.effort())
 	if r.how.Height > 0 && strings.Count(p.b.String(), "\n") >= r.how.Height { // the prompt takes a line, too
 		p.b.WriteString("\n")

@@ -24,6 +24,7 @@ const (
 	Degraded    finding.Verdict = "degraded"
 	Sick        finding.Verdict = "sick"
 	Unreachable finding.Verdict = "unreachable"
+	Interrupted finding.Verdict = "interrupted" // the facts are those until then, and prove nothing
 )
 
 // FailOnNew makes a failure of those that the baseline does not have.
@@ -67,15 +68,21 @@ type Result struct {
 	beyond    []string
 }
 
-// Judge applies the rules to facts.
+// Judge applies the rules to facts, unless the run was interrupted: requests that were not
+// answered or not sent then look like faults of the server.
 func Judge(f *facts.Facts, how Judgement) *Result {
 	r := &Result{
 		Schema: Schema, Target: f.Target, At: f.At, Summary: map[string]int{}, RootCauses: []string{}, NotChecked: []string{},
 		Requests: len(f.Exchanges) + f.Beside, Sessions: f.Sessions, Ended: f.Ended, Waited: f.Waited, Seconds: f.Seconds, how: how,
 	}
+	r.Observed = observe(f)
+	if f.Interrupted {
+		r.Checks, r.Verdict, r.NotChecked = []rules.Check{}, Interrupted, append(r.NotChecked, "everything: the run was interrupted")
+		r.Headline = "interrupted after " + report.Plural(int64(r.Requests), "request") + ", nothing is judged"
+		return r
+	}
 	done := rules.JudgeAll(f, how.FrontEnd)
-	r.Checks = how.choose(done)
-	r.Clients, r.Observed = judgeClients(f, done), observe(f)
+	r.Checks, r.Clients = how.choose(done), judgeClients(f, done)
 	if how.Client != "" {
 		r.Checks = append(r.Checks, r.clientCheck(how.Client))
 	}
@@ -255,6 +262,10 @@ func (r *Result) Report() *finding.Report {
 			c.Severity, c.Summary = finding.Warn, "known: "+c.Summary
 		}
 		rep.Findings = append(rep.Findings, c.Finding)
+	}
+	if r.Verdict == Interrupted {
+		rep.Severity, rep.Outcome = finding.Warn, finding.Failed
+		return rep
 	}
 	rep.Severity = finding.Worst(rep.Findings)
 	if slices.Contains([]finding.Severity{finding.Skip, finding.Info}, rep.Severity) {

@@ -48,7 +48,8 @@ type Facts struct {
 	Sessions    int          `json:"sessions"`                  // opened
 	Ended       int          `json:"ended"`                     // sessions ended with DELETE
 	Stopped     string       `json:"stopped,omitempty"`
-	Waited      float64      `json:"waited,omitempty"` // seconds until the server answered, before it was examined
+	Interrupted bool         `json:"interrupted,omitempty"` // the user ended the run before everything was asked
+	Waited      float64      `json:"waited,omitempty"`      // seconds until the server answered, before it was examined
 	Seconds     float64      `json:"seconds"`
 }
 

@@ -92,6 +92,9 @@ func Server(ctx context.Context, o Options) *facts.Facts {
 		g.idle.HTTP().CloseIdleConnections()
 	}
 	g.hideIDs()
+	if g.f.Interrupted = ctx.Err() != nil; g.f.Interrupted {
+		g.f.Stopped = "the run was interrupted"
+	}
 	g.f.Seconds = time.Since(g.started).Seconds()
 	return g.f
 }

@@ -51,7 +51,7 @@ func startMinimal(ctx context.Context, args []string) *facts.Minimal {
 		m.Failed = fmt.Sprintf("there is no %s in %s", report.Cell(args[0], 80), path)
 		return m
 	}
-	ctx, cancel := context.WithTimeout(ctx, minimalTime)
+	asking, cancel := context.WithTimeout(ctx, minimalTime)
 	defer cancel()
 	var tail launch.Tail
 	conn, err := launch.Dial(launch.Command{Args: append([]string{program}, args[1:]...), Env: env, OnlyEnv: true, Stderr: &tail})
@@ -61,13 +61,13 @@ func startMinimal(ctx context.Context, args []string) *facts.Minimal {
 	}
 	f := &facts.Facts{}
 	g := newStdioGatherer(f, conn, &facts.Stdio{})
-	x := g.ask(ctx, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
+	x := g.ask(asking, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
 	m.Answered = x.Status != 0
 	if !m.Answered {
 		g.early()
 		m.Failed = strings.Trim(x.Failed+"; "+g.s.Ended, "; ")
 	}
-	g.end()
+	g.end(ctx)
 	m.Stderr = lastLines(tail.Bytes(), stderrLines)
 	return m
 }

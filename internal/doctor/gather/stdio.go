@@ -49,7 +49,7 @@ func Command(ctx context.Context, o CommandOptions) *facts.Facts {
 	begin := time.Now()
 	s := &facts.Stdio{Command: strings.Join(report.RedactArgs(args), " ")}
 	f := &facts.Facts{Schema: facts.FactsSchema, Target: "-- " + s.Command, At: begin.UTC(), Loopback: true, Stdio: s}
-	ctx, cancel := context.WithTimeout(ctx, deadline)
+	asking, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	var tail launch.Tail
 	conn, err := launch.Dial(launch.Command{Args: args, Env: o.Env, Dir: o.Dir, Stderr: &tail})
@@ -59,12 +59,13 @@ func Command(ctx context.Context, o CommandOptions) *facts.Facts {
 	}
 	g := newStdioGatherer(f, conn, s)
 	g.Call = o.Call
-	g.speak(ctx)
-	g.end()
+	g.speak(asking)
+	g.end(ctx)
 	s.Stderr = lastLines(tail.Bytes(), stderrLines)
 	if o.Minimal && s.Answered {
-		s.Minimal = startMinimal(ctx, args)
+		s.Minimal = startMinimal(asking, args)
 	}
+	f.Interrupted = ctx.Err() != nil
 	f.Seconds = time.Since(begin).Seconds()
 	return f
 }
@@ -249,21 +250,22 @@ func (g *stdioGatherer) whole(ctx context.Context, probe, message string) (*fact
 }
 
 // end ends the command.
-func (g *stdioGatherer) end() {
+func (g *stdioGatherer) end(ctx context.Context) {
 	if g.s.HTTP == "" {
-		g.exit()
+		g.exit(ctx)
 	}
 	_ = g.conn.Close() // it is stopped now, whatever its state
 	for range g.answers {
 	} // until read has ended
 }
 
-// exit closes the input of the command and waits for its end.
-func (g *stdioGatherer) exit() {
+// exit closes the input of the command and waits for its end, unless ctx has ended.
+func (g *stdioGatherer) exit(ctx context.Context) {
 	begin := time.Now()
 	_ = g.conn.CloseWrite() // it fails only if the command has ended
 	select {
 	case <-g.conn.Done():
+	case <-ctx.Done():
 	case <-time.After(exitTime):
 		g.s.Stuck = true
 	}
