@@ -32,8 +32,8 @@ func (r *run) newLine(ctx context.Context) *line {
 
 // deadline is a context with a deadline that is cheap to make. It is never Done by
 // itself: the connection keeps the deadline, and is interrupted at the end of the run.
-// Each call has one of its own because net/http, which carries the event streams of
-// old servers, reads it after the call.
+// Each call has one of its own because net/http, which carries the replies to requests of
+// the server, may read it after the call.
 type deadline struct {
 	context.Context
 	at time.Time
@@ -59,7 +59,11 @@ func (l *line) do(ctx context.Context, s *mcp.Session, request *mcp.Request, sta
 	}
 	var watch client.Stopwatch
 	answer, err := s.Do(watch.Watch(ctx), request)
-	return answer, watch.Stop(), err
+	t := watch.Stop()
+	if s.Era().SSE {
+		t.FirstByte = 0 // of a 202: the answer comes on the stream
+	}
+	return answer, t, err
 }
 
 // open opens a session within the timeout.

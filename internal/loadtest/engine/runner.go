@@ -78,10 +78,11 @@ func (r *Runner) endpoint() mcp.Endpoint {
 }
 
 // mayDirect reports whether users may have connections without net/http: not over
-// HTTP/2, not through a proxy, and not with shared connections.
+// HTTP/2, not through a proxy, not with shared connections, and not over HTTP+SSE, where
+// answers do not come on the connection of the request.
 func (r *Runner) mayDirect() bool {
 	c := r.cfg.Client
-	return c != nil && !r.cfg.NetHTTP && r.plan.Connections == 0 && len(r.cfg.Command) == 0 && fastconn.Suits(c, r.cfg.Endpoint.URL)
+	return c != nil && !r.cfg.NetHTTP && !r.era.SSE && r.plan.Connections == 0 && len(r.cfg.Command) == 0 && fastconn.Suits(c, r.cfg.Endpoint.URL)
 }
 
 // negotiated stores the negotiated revision.

@@ -1,11 +1,15 @@
 package engine
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/plan"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
@@ -55,4 +59,31 @@ func TestStandaloneStream(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTimeoutOverSSE: a call that is never answered fails after the timeout, so that the
+// run ends, and the 202 to its POST does not count as the first byte of its answer.
+func TestTimeoutOverSSE(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sdk.NewServer(&sdk.Implementation{Name: "test", Version: "1"}, nil)
+		calls, end := 0, make(chan struct{})
+		defer close(end)
+		sdk.AddTool(s, &sdk.Tool{Name: "work"}, func(_ context.Context, _ *sdk.CallToolRequest, _ nothing) (*sdk.CallToolResult, any, error) {
+			if calls++; calls > 1 {
+				<-end
+			}
+			return &sdk.CallToolResult{}, nil, nil
+		})
+		cfg := inMemory(t, sdk.NewSSEHandler(func(*http.Request) *sdk.Server { return s }, nil))
+		cfg.Plan = plan.Plan{Protocol: "2024-11-05", Steps: slices.Clone(workStep), Stages: []plan.Stage{{Users: 1, Duration: 10 * time.Second}}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		res, err := prepareAndRun(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Interrupted || res.Succeeded != 1 || res.ErrorsOf(result.ErrTimeout) != 1 || res.FirstByte != nil {
+			t.Errorf("interrupted %t, %d calls succeeded, %+v, first byte %+v", res.Interrupted, res.Succeeded, res.Errors, res.FirstByte)
+		}
+	})
 }
