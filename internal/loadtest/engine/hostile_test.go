@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -296,6 +298,43 @@ func TestServerDies(t *testing.T) {
 		t.Errorf("%d calls, %d failed, %+v", res.Calls, res.Failed, res.Errors)
 	}
 	srv.Close()
+}
+
+// TestSharedServerCrashes: users that share a command that crashes wait longer and longer
+// before they start it again, and one attempt counts for all that waited for it.
+func TestSharedServerCrashes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		starts := 0
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		cfg := Config{Timeout: 30 * time.Second, Options: Options{Shared: true}}
+		cfg.Endpoint.Start = func(context.Context) (io.ReadWriteCloser, error) {
+			if starts++; starts > 1000 {
+				cancel()
+			}
+			if starts > 1 {
+				return nil, errors.New("it crashes")
+			}
+			ours, its := net.Pipe()
+			in := bufio.NewScanner(its)
+			answer := func(result string) { in.Scan(); fmt.Fprintln(its, result) }
+			go func() {
+				defer its.Close()
+				answer(`{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","serverInfo":{"name":"crashes"}}}`)
+				in.Scan() // initialized
+				answer(`{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"work","inputSchema":{"type":"object"}}]}}`)
+			}()
+			return ours, nil
+		}
+		cfg.Plan = plan.Plan{Steps: workStep, Protocol: mcp.Legacy, Stages: []plan.Stage{{Users: 10, Duration: 10 * time.Second}}}
+		res, err := prepareAndRun(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if starts < 3 || starts > 10 || res.Succeeded != 0 || res.Sessions.Failed != int64(starts-1) {
+			t.Errorf("%d starts, %d calls succeeded, %+v", starts, res.Succeeded, res.Sessions)
+		}
+	})
 }
 
 // Two thousand users hold, none is starved, and they cost little. Each makes its calls.

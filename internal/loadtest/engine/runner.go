@@ -33,8 +33,10 @@ type Runner struct {
 
 	first atomic.Pointer[mcp.Session] // opened by Prepare; the first user adopts it
 
-	sharing sync.Mutex
-	shared  *mcp.Session // one process for all users
+	sharing  sync.Mutex
+	shared   *mcp.Session // one process for all users
+	unshared error        // of the last attempt to open it
+	tried    time.Time    // when that attempt ended
 }
 
 // Prepare negotiates with the server and fits the plan to its tools.

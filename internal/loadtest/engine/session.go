@@ -19,7 +19,11 @@ type listening struct {
 // server has lost it.
 func (u *user) ensureSession(ctx context.Context) (*mcp.Session, error) {
 	if u.run.cfg.Shared {
-		return u.run.sharedSession(ctx)
+		s, err := u.run.sharedSession(ctx)
+		if err != nil {
+			u.failed++
+		}
+		return s, err
 	}
 	if s := u.session; s != nil {
 		if s.Alive() {
@@ -89,8 +93,10 @@ func (r *run) countRefused(ctx context.Context, err error) {
 	r.collect.update(func(c *collector) { c.sessions.Failed++; c.refused.add(f) })
 }
 
-// sharedSession returns the one session that all users share.
+// sharedSession returns the one session that all users share. An attempt to open it that
+// failed counts for all users that waited for it.
 func (r *run) sharedSession(ctx context.Context) (*mcp.Session, error) {
+	asked := time.Now()
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
 	if r.shared != nil && r.shared.Alive() {
@@ -100,9 +106,13 @@ func (r *run) sharedSession(ctx context.Context) (*mcp.Session, error) {
 		r.shared.Abandon()
 		r.shared = nil
 	}
+	if r.unshared != nil && !r.tried.Before(asked) {
+		return nil, r.unshared
+	}
 	ctx, cancel := client.Within(ctx, r.cfg.Timeout)
 	defer cancel()
 	s, err := mcp.Open(ctx, r.endpoint(), r.era)
+	r.unshared, r.tried = err, time.Now()
 	if err != nil {
 		r.countRefused(ctx, err)
 		return nil, err
