@@ -83,7 +83,7 @@ func (a *app) toolsOf(conn *connection, operands []string) ([]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(a.ctx, completionTime)
 	defer cancel()
-	session, err := mcp.Connect(ctx, mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String()}, "")
+	session, err := mcp.Connect(ctx, mcp.EndpointOver(c, targets[0]), "")
 	if err != nil {
 		return nil, err
 	}

@@ -246,7 +246,7 @@ func (l *loader) connect(cmd *cobra.Command, cfg *engine.Config, operands []stri
 	}
 	cfg.Client, cfg.Timeout = c, c.Timeout()
 	l.cpu.Target, l.cpu.Client = targets[0], c
-	cfg.Endpoint = mcp.Endpoint{HTTP: c.HTTP(), URL: targets[0].String(), MaxMessage: c.MaxBody()}
+	cfg.Endpoint = mcp.EndpointOver(c, targets[0])
 	return nil
 }
 

@@ -93,7 +93,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 }
 
 func (r *run) loadConfig() load.Config {
-	cfg := load.Config{HTTP: r.cfg.Client.HTTP(), Timeout: r.cfg.Client.Timeout(), URL: r.cfg.URL, Session: r.server.session,
+	cfg := load.Config{Client: r.cfg.Client, URL: r.cfg.URL, Session: r.server.session,
 		Protocol: r.cfg.Protocol, Tools: r.cfg.Tools, Args: r.cfg.Args, Harmless: r.cfg.Harmless, Users: r.cfg.Users}
 	if r.cfg.Fixed {
 		cfg.Calls = r.cfg.Calls

@@ -5,7 +5,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
@@ -28,6 +30,12 @@ type Endpoint struct {
 	// Check makes deviations that the official clients reject errors, and reads
 	// answers completely instead of as far as the outcome requires.
 	Check bool
+}
+
+// EndpointOver returns the server at address as c reaches it, with the limit of c on
+// messages.
+func EndpointOver(c *client.Client, address *url.URL) Endpoint {
+	return Endpoint{HTTP: c.HTTP(), URL: address.String(), MaxMessage: c.MaxBody()}
 }
 
 func (ep *Endpoint) do(req *http.Request) (*http.Response, error) {

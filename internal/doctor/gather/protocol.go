@@ -229,7 +229,7 @@ func (g *gatherer) openOldSSE(ctx context.Context) {
 	defer cancel()
 	g.f.OldSSE = &facts.OldSSE{}
 	g.f.Beside += oldSSERequests
-	s, err := mcp.Open(ctx, mcp.Endpoint{HTTP: g.Client.HTTP(), URL: g.Target.String()}, mcp.Era{Version: "2024-11-05", SSE: true})
+	s, err := mcp.Open(ctx, mcp.EndpointOver(g.Client, g.Target), mcp.Era{Version: "2024-11-05", SSE: true})
 	if err != nil {
 		g.f.OldSSE.Failed = g.hide(err.Error())
 		return

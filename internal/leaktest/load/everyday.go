@@ -41,7 +41,7 @@ func everydayRun(ctx context.Context, l *Load, n int) Batch {
 // visit opens a session, makes calls in it and ends it. Each call is an operation;
 // a session that cannot be opened or ended is a failed operation.
 func (l *Load) visit(ctx context.Context, calls int, b *Batch) {
-	opCtx, cancel := client.Within(ctx, l.cfg.Timeout)
+	opCtx, cancel := client.Within(ctx, l.cfg.Client.Timeout())
 	s, err := mcp.Open(opCtx, l.ep, l.era)
 	cancel()
 	if err != nil {
@@ -54,7 +54,7 @@ func (l *Load) visit(ctx context.Context, calls int, b *Batch) {
 	for range calls {
 		l.one(ctx, 0, b, func(ctx context.Context, l *Load, _ int) error { return l.call(ctx, s, &l.tool) }, false)
 	}
-	opCtx, cancel = client.Within(context.WithoutCancel(ctx), l.cfg.Timeout)
+	opCtx, cancel = client.Within(context.WithoutCancel(ctx), l.cfg.Client.Timeout())
 	defer cancel()
 	if err := s.Close(opCtx); err != nil && ctx.Err() == nil {
 		b.record(0, err, false)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,8 +22,7 @@ import (
 
 // Config holds the address of a server and the tools to call.
 type Config struct {
-	HTTP     *http.Client
-	Timeout  time.Duration // of one exchange, 0 for none
+	Client   *client.Client
 	URL      *url.URL
 	Session  *mcp.Session     // an open session over standard streams, instead of URL
 	Protocol string           // revision to ask for; "" is the newest with sessions
@@ -66,11 +64,11 @@ type called struct {
 // Open finds out how to speak to the server and which tools to call.
 func Open(ctx context.Context, cfg Config) (*Load, error) {
 	l := &Load{cfg: cfg, standing: map[int]*mcp.Session{}, streams: map[int]string{}}
-	ctx, cancel := client.Within(ctx, l.cfg.Timeout)
+	ctx, cancel := client.Within(ctx, l.cfg.Client.Timeout())
 	defer cancel()
 	session := cfg.Session
 	if session == nil {
-		l.ep = mcp.Endpoint{HTTP: cfg.HTTP, URL: cfg.URL.String()}
+		l.ep = mcp.EndpointOver(cfg.Client, cfg.URL)
 		var err error
 		if session, err = l.first(ctx); err != nil {
 			return nil, client.Cause(err)
@@ -267,7 +265,7 @@ func (l *Load) each(ctx context.Context, workers, n int, do func(ctx context.Con
 
 // one makes one operation and records it, unless the round was cut off meanwhile.
 func (l *Load) one(ctx context.Context, worker int, b *Batch, do func(context.Context, *Load, int) error, meantToFail bool) {
-	opCtx, cancel := client.Within(ctx, l.cfg.Timeout)
+	opCtx, cancel := client.Within(ctx, l.cfg.Client.Timeout())
 	defer cancel()
 	start := time.Now()
 	err := do(opCtx, l, worker)

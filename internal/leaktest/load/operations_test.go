@@ -1,8 +1,12 @@
 package load
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +94,41 @@ func TestLatencyOfAllBatches(t *testing.T) {
 	}
 	if l := (&Batch{}).Latency(); l != nil {
 		t.Errorf("no operations: %+v", l)
+	}
+}
+
+// TestLargeEvent: the load takes messages as large as --max-body allows.
+func TestLargeEvent(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m struct {
+			ID     json.RawMessage
+			Method string
+		}
+		_ = json.NewDecoder(r.Body).Decode(&m)
+		result := `{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"large","version":"1"}}`
+		if m.Method == "tools/list" {
+			result = `{"tools":[{"name":"echo","inputSchema":{"type":"object"},"description":"` + strings.Repeat("x", 17<<20) + `"}]}`
+		}
+		if m.ID == nil {
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n\n", m.ID, result)
+	}))
+	defer srv.Close()
+	c, err := client.New(client.Config{MaxBody: 64 << 20, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(t.Context(), Config{Client: c, URL: address, Protocol: mcp.Legacy})
+	if err != nil || len(l.Tools()) != 1 {
+		t.Fatalf("%v, %v", l, err)
 	}
 }
 

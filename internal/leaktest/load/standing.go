@@ -26,12 +26,12 @@ func (l *Load) CloseStanding(ctx context.Context) {
 	l.standing, l.streams = map[int]*mcp.Session{}, map[int]string{}
 	l.mu.Unlock()
 	for _, id := range streams {
-		ctx, cancel := client.Within(ctx, l.cfg.Timeout)
+		ctx, cancel := client.Within(ctx, l.cfg.Client.Timeout())
 		_ = l.end(ctx, id) // the server may not allow it
 		cancel()
 	}
 	for _, s := range sessions {
-		ctx, cancel := client.Within(ctx, l.cfg.Timeout)
+		ctx, cancel := client.Within(ctx, l.cfg.Client.Timeout())
 		_ = s.Close(ctx) // the server may not allow it
 		cancel()
 	}
