@@ -61,8 +61,9 @@ func newLink(write func(context.Context, []byte) error, next func() ([]byte, err
 		write: write, stop: stop, waiting: map[int64]chan []byte{},
 		replies: make(chan []byte, maxReplies), done: make(chan struct{}),
 	}
-	go l.read(next)
-	go l.answer()
+	ctx, cancel := context.WithCancel(context.Background())
+	go l.read(next, cancel)
+	go l.answer(ctx)
 	return l
 }
 
@@ -82,7 +83,8 @@ func (e *closedError) Error() string {
 
 func (e *closedError) Unwrap() error { return e.err }
 
-func (l *link) read(next func() ([]byte, error)) {
+func (l *link) read(next func() ([]byte, error), ended func()) {
+	defer ended()
 	defer close(l.done)
 	for {
 		if err := l.readOne(next); err != nil {
@@ -143,14 +145,17 @@ func (l *link) hand(id, data []byte) {
 	}
 }
 
-// answer sends the replies to requests of the server.
-func (l *link) answer() {
+// answer sends the replies to requests of the server until ctx ends. A reply that the
+// server does not take in time is dropped.
+func (l *link) answer(ctx context.Context) {
 	for {
 		select {
-		case <-l.done:
+		case <-ctx.Done():
 			return
 		case body := <-l.replies:
-			_ = l.write(context.Background(), body) // where it fails, reading fails too
+			ctx, cancel := context.WithTimeout(ctx, replyTime)
+			_ = l.write(ctx, body) // where the link fails, reading fails too
+			cancel()
 		}
 	}
 }
