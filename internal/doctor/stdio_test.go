@@ -91,6 +91,9 @@ func answer(line, fault string) {
 		}
 	}
 	result := func(text string) { fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", id, text) }
+	if fault == "slow" && (strings.Contains(line, `"tools/call"`) || strings.Contains(line, "padding")) {
+		time.Sleep(2700 * time.Millisecond)
+	}
 	switch {
 	case slices.Contains([]string{"stdio.silent", "http", "port"}, fault), !strings.Contains(line, `"id"`):
 	case strings.Contains(line, `"initialize"`):
@@ -158,6 +161,19 @@ func TestStdioGivenArguments(t *testing.T) {
 	saved, err := json.Marshal(f)
 	if x := f.First(facts.CallProbe); err != nil || strings.Contains(string(saved), "sentinel") || x.Code() != -32602 {
 		t.Errorf("%v %+v", err, x)
+	}
+}
+
+// TestStdioSlow gives each of two slow answers its time.
+func TestStdioSlow(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", "slow"}, Call: &gather.Call{Name: "echo"}})
+	if r := Judge(f, Judgement{}); !f.First("big line").OK() || slices.Contains(r.RootCauses, "stdio.big") {
+		t.Errorf("%+v\n%s", f.First("big line"), shown(r))
 	}
 }
 

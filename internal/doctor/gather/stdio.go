@@ -149,8 +149,21 @@ func (g *stdioGatherer) speak(ctx context.Context) {
 		return
 	}
 	g.tell(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
-	ctx, cancel := context.WithTimeout(ctx, facts.RequestTime)
-	defer cancel()
+	for _, step := range []func(context.Context){g.shortRequests, g.callTool, g.big} {
+		inTime, cancel := context.WithTimeout(ctx, facts.RequestTime)
+		step(inTime)
+		late := inTime.Err() != nil
+		if cancel(); late { // the next answer would be taken for another one
+			break
+		}
+	}
+	if x := g.f.First("big line"); x.Status == 0 && ctx.Err() != nil {
+		x.Cut = true
+	}
+}
+
+// shortRequests asks for the listings, and sends requests at the edges of the protocol.
+func (g *stdioGatherer) shortRequests(ctx context.Context) {
 	listing := &facts.ToolListing{}
 	if x, whole := g.whole(ctx, "tools/list", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}`); x.Result() {
 		next, ok := addPage(listing, whole)
@@ -164,12 +177,15 @@ func (g *stdioGatherer) speak(ctx context.Context) {
 	g.ask(ctx, "string id", `{"jsonrpc":"2.0","id":"mcpdiag-1","method":"ping"}`)
 	g.ask(ctx, "zero id", `{"jsonrpc":"2.0","id":0,"method":"ping"}`)
 	g.ask(ctx, "unknown method", `{"jsonrpc":"2.0","id":1,"method":"mcpdiag/unknown","params":{}}`)
+}
+
+// callTool calls the tool that the user chose.
+func (g *stdioGatherer) callTool(ctx context.Context) {
 	if tool, c := chooseTool(g.f, g.Call); tool != nil {
 		x, m := g.whole(ctx, facts.CallProbe, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s}}`, facts.CallProbe, c.params()))
 		c.withhold(x)
 		noteAnswer(g.f.Call, tool, c, m)
 	}
-	g.big(ctx)
 }
 
 // bigLine is the size of a message that a server must be able to read: readers with a
@@ -178,9 +194,6 @@ const bigLine = 128 << 10
 
 // big sends a long line, as the last one: some servers end at it.
 func (g *stdioGatherer) big(ctx context.Context) {
-	if ctx.Err() != nil {
-		return
-	}
 	x := g.ask(ctx, "big line", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"io.mcpdiag/padding":"`+strings.Repeat("x", bigLine)+`"}}}`)
 	x.Payload = x.Payload[:100] + "…"
 }
