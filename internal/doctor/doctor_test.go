@@ -53,7 +53,7 @@ func examineWith(t *testing.T, target string, o gather.Options) *facts.Facts {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.HTTP().CloseIdleConnections)
-	o.Target, o.Client, o.TLS, o.Hold = u, c, &tls.Config{MinVersion: tls.VersionTLS12}, holdOfTests
+	o.Target, o.Client, o.TLS, o.Hold = u, c, &tls.Config{MinVersion: tls.VersionTLS12}, max(o.Hold, holdOfTests)
 	return gather.Server(t.Context(), o)
 }
 
@@ -100,6 +100,9 @@ func TestFaults(t *testing.T) {
 				o.Call = &gather.Call{Name: "echo"}
 			}
 			o.ExpectAuth = id == "auth.open"
+			if rules.Group(id) == "stream" { // a busy machine must open the stream in time
+				o.Hold = 3 * holdOfTests
+			}
 			f := examineWith(t, start(t), o)
 			wantNoFlags(t, f)
 			r := Judge(f, Judgement{})
@@ -184,17 +187,6 @@ func TestHangingServer(t *testing.T) {
 	r := Judge(f, Judgement{})
 	if !slices.Equal(r.RootCauses, []string{"http.answer"}) || !strings.Contains(r.Headline, "no answer in 5 s") {
 		t.Errorf("%s\n%s", r.Headline, shown(r))
-	}
-}
-
-// TestOwnTimes: a request that was given up early names that time, not --timeout.
-func TestOwnTimes(t *testing.T) {
-	t.Parallel()
-	f := examine(t, served(t, oneByOne()), "")
-	for _, probe := range []string{facts.Beside, facts.BesideAgain} {
-		if text := f.First(probe).Failed; !strings.HasPrefix(text, "no answer within ") || strings.Contains(text, "15s") || strings.Contains(text, "--timeout") {
-			t.Errorf("%s: %q", probe, text)
-		}
 	}
 }
 

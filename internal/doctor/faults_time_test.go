@@ -24,11 +24,12 @@ import (
 
 // timed is a server whose faults take minutes to see.
 type timed struct {
-	m    middleware
-	idle time.Duration // of connections; 0 is for ever
-	deep bool
-	want map[string]string // severity and the beginning of the summary, by check
-	sick string            // the only root cause
+	m        middleware
+	idle     time.Duration // of connections; 0 is for ever
+	deep     bool
+	deadline time.Duration     // 0 is the usual one
+	want     map[string]string // severity and the beginning of the summary, by check
+	sick     string            // the only root cause
 }
 
 func timedServers() map[string]timed {
@@ -107,19 +108,52 @@ func beats(every time.Duration) middleware {
 	}
 }
 
-// TestTime looks at servers for as long as users do, in virtual time.
-func TestTime(t *testing.T) {
-	t.Parallel()
-	open, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // for the probes of the network
+// listeningPort opens a port for the probes of the network, which are real.
+func listeningPort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = open.Close() })
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
+// TestOwnTimes wants that a request that was given up early names that time, not --timeout.
+func TestOwnTimes(t *testing.T) {
+	t.Parallel()
+	address := listeningPort(t)
+	synctest.Test(t, func(t *testing.T) {
+		f := examineInMemory(t, address, timed{m: oneByOne()})
+		for probe, want := range map[string]string{facts.Beside: "no answer within 656ms", facts.BesideAgain: "no answer within 1.97s"} {
+			if text := f.First(probe).Failed; !strings.HasPrefix(text, want) {
+				t.Errorf("%s: %q, want %s", probe, text, want)
+			}
+		}
+	})
+}
+
+// TestSlowStart waits a little longer for initialize, and has time left for the rest.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	address := listeningPort(t)
+	synctest.Test(t, func(t *testing.T) {
+		f := examineInMemory(t, address, timed{m: delayed(2100 * time.Millisecond), deadline: 2 * time.Second})
+		if !f.SpeaksLegacy() || f.Seconds > 3.5 || !f.First("prompts/list").WasSent() || f.Ended != f.Sessions {
+			t.Errorf("%.1f s, %s, %+v", f.Seconds, f.Stopped, f.First("initialize"))
+		}
+	})
+}
+
+// TestTime looks at servers for as long as users do, in virtual time.
+func TestTime(t *testing.T) {
+	t.Parallel()
+	address := listeningPort(t)
 	for name, tc := range timedServers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := Judge(examineInMemory(t, open.Addr().String(), tc), Judgement{})
+				r := Judge(examineInMemory(t, address, tc), Judgement{})
 				for id, want := range tc.want {
 					i := slices.IndexFunc(r.Checks, func(c rules.Check) bool { return c.ID == id })
 					if got := string(r.Checks[i].Severity) + " " + r.Checks[i].Summary; !strings.HasPrefix(got, want) {
@@ -151,7 +185,7 @@ func examineInMemory(t *testing.T, address string, tc timed) *facts.Facts {
 		_ = srv.Close()
 		time.Sleep(2 * time.Hour) // for the sessions
 	})
-	deadline := time.Duration(0)
+	deadline := tc.deadline
 	if tc.deep {
 		deadline = gather.DeepDeadline
 	}
@@ -162,19 +196,21 @@ func examineInMemory(t *testing.T, address string, tc timed) *facts.Facts {
 // busy machine: neither where the time of doctor ends during a probe, nor where it is long.
 func TestSlowEverywhere(t *testing.T) {
 	t.Parallel()
-	open, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // for the probes of the network
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = open.Close() })
-	for late := 400 * time.Millisecond; late <= 2500*time.Millisecond; late += 300 * time.Millisecond {
+	address := listeningPort(t)
+	// The server ends sessions at once, and no multiple of these times is one of doctor's: a
+	// session that nobody ends stays in the bubble.
+	for late := 433 * time.Millisecond; late <= 2500*time.Millisecond; late += 311 * time.Millisecond {
 		for _, deep := range []bool{false, true} {
 			t.Run(fmt.Sprint(late, deep), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					r := Judge(examineInMemory(t, open.Addr().String(), timed{deep: deep, m: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-						time.Sleep(late)
-						next.ServeHTTP(w, r)
+					r := Judge(examineInMemory(t, address, timed{deep: deep, m: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+						if r.Method != http.MethodDelete {
+							time.Sleep(late)
+						}
+						if r.Context().Err() == nil {
+							next.ServeHTTP(w, r)
+						}
 					}}), Judgement{})
 					if r.Summary[string(finding.Fail)] > 0 {
 						t.Errorf("root causes %q\n%s", r.RootCauses, shown(r))

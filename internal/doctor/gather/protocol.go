@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/http/httptrace"
+	"sync"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
@@ -166,18 +168,24 @@ func (g *gatherer) getBeside(ctx context.Context, probe string, hold time.Durati
 	if g.budgetUsed(later) {
 		return g.get(ctx, probe, hold)
 	}
-	over := make(chan struct{})
+	began, over, begin := make(chan struct{}), make(chan struct{}), time.Now()
 	join := g.aside(func(child *gatherer) {
 		select {
+		case <-began: // before that the request may overtake that of the stream
+		case <-time.After(hold / 2):
 		case <-over:
+		}
+		select {
+		case <-over: // the stream did not stay open
 			return
-		case <-time.After(hold / 4):
+		case <-time.After(hold / 8):
 		}
 		r := child.cheap("ping beside " + probe)
-		r.timeout = hold / 2
-		child.send(ctx, r)
+		if r.timeout = (hold - time.Since(begin)) * 3 / 4; r.timeout > hold/8 {
+			child.send(ctx, r)
+		}
 	})
-	x := g.get(ctx, probe, hold)
+	x := g.get(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: sync.OnceFunc(func() { close(began) })}), probe, hold)
 	close(over)
 	join()
 	return x
