@@ -170,6 +170,21 @@ func TestFindingsInTraces(t *testing.T) {
 			}
 			return "", ""
 		}, "stuck usual", ""},
+		{"never ended", func(i int) (string, string) {
+			if i < 40 {
+				return "", ""
+			}
+			return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, 1000*(i-40)), ""
+		}, "never-ended slow\nplateau usual", "plateau slow"},
+		{"ended with the last poll", func(i int) (string, string) {
+			if i < 40 || i == 59 {
+				return "", ""
+			}
+			return fmt.Sprintf(`{"id":"s","name":"slow","durationMs":%d}`, 1000*(i-40)), ""
+		}, "plateau slow", "never-ended"},
+		{"takes as long as others of its tool", func(i int) (string, string) {
+			return fmt.Sprintf(`{"id":"s%d","name":"slow","durationMs":%d}`, i/15, 1000*(i%15)), ""
+		}, "plateau slow", "never-ended"},
 		{"no call is stuck", func(int) (string, string) { return "", "" }, "plateau usual", "stuck"},
 		{"n plus one", func(i int) (string, string) {
 			return fmt.Sprintf(`{"id":"p","name":"plan"},{"id":"c%d","name":"get","parentId":"p"}`, i%7), ""
@@ -188,6 +203,33 @@ func TestFindingsInTraces(t *testing.T) {
 				t.Errorf("got\n%s\nwant %s, not %q", got, tt.want, tt.not)
 			}
 		})
+	}
+}
+
+// Calls that never ended are one finding, which names their tools.
+func TestCallsThatNeverEnded(t *testing.T) {
+	t.Parallel()
+	lines := minute(func(i int) (string, string) {
+		if i < 40 {
+			return "", ""
+		}
+		return fmt.Sprintf(`{"id":"a","name":"echo","durationMs":%d},{"id":"b","name":"echo"},{"id":"c","name":"slow"}`, 500+1000*(i-40)), ""
+	})
+	_, p := folded(t, fold.Options{}, lines...)
+	findings, err := p.Findings(p.Tree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findings[0]; f.Says != "3 calls never ended: 2 of echo since 19.5s, slow since 19s" || f.Count != 3 {
+		t.Errorf("%+v", f)
+	}
+	to, err := fold.ParseBound("55s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p = folded(t, fold.Options{To: to}, lines...)
+	if got := found(t, p); slices.ContainsFunc(got, func(f string) bool { return strings.HasPrefix(f, "never-ended") }) {
+		t.Errorf("after the window they may have ended: %q", got)
 	}
 }
 

@@ -25,8 +25,12 @@ type Calls struct {
 	count   int
 	stuck   time.Duration
 	tools   map[string]*tool
+	open    []record // never ended
 	repeats map[int32]*repeat
 	queued  map[string]*queue
+
+	openHits map[int32]uint32 // of calls that never ended, by node
+
 	keep    bool
 	dropped int             // spans that were too many
 	b       *stacks.Builder // the tree of the nodes in records
@@ -59,7 +63,7 @@ type queue struct {
 func newCalls(o Options) Calls {
 	return Calls{
 		stuck: o.Stuck, keep: o.Spans,
-		tools: map[string]*tool{}, repeats: map[int32]*repeat{}, queued: map[string]*queue{},
+		tools: map[string]*tool{}, openHits: map[int32]uint32{}, repeats: map[int32]*repeat{}, queued: map[string]*queue{},
 	}
 }
 
@@ -101,11 +105,16 @@ func (k *tool) remember(r record) {
 	if len(k.longest) == maxLongest && k.longest[maxLongest-1].length > r.length {
 		return
 	}
-	k.longest = append(k.longest, r)
-	slices.SortStableFunc(k.longest, func(a, b record) int {
+	k.longest = sortedRecords(append(k.longest, r))
+	k.longest = k.longest[:min(len(k.longest), maxLongest)]
+}
+
+// sortedRecords sorts records, the longest first.
+func sortedRecords(list []record) []record {
+	slices.SortStableFunc(list, func(a, b record) int {
 		return cmp.Or(cmp.Compare(b.length, a.length), cmp.Compare(a.target, b.target), cmp.Compare(a.id, b.id))
 	})
-	k.longest = k.longest[:min(len(k.longest), maxLongest)]
+	return list
 }
 
 // A call is stuck if it takes stuckTimes the median of its tool, and leastStuck at

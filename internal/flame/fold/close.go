@@ -17,6 +17,11 @@ func (f *Folder) Close() *Result {
 		p.Dims = append(p.Dims, string(by))
 	}
 	for _, t := range f.order {
+		if !f.opts.To.set { // else they may have ended after the window
+			f.calls.unended(t)
+		}
+	}
+	for _, t := range f.order {
 		f.settle(t)
 		t.gen++ // no call is in flight
 		t.before = t.now

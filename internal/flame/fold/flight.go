@@ -13,8 +13,10 @@ type flight struct {
 	tool        *tool
 	node        int32 // its place in the tree, 0 if it has none yet
 	parent      *flight
-	gen         int // the last poll that saw it
-	parentIn    int // the last poll that saw a child of the call
+	gen         int    // the last poll that saw it
+	parentIn    int    // the last poll that saw a child of the call
+	polls       int    // that saw it
+	hits        uint32 // polls that saw it without a child
 	first, last time.Time
 	begin       time.Time     // estimated from the polls and the age
 	age         time.Duration // as the server reports it in the last poll; -1 if it does not

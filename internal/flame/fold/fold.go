@@ -131,6 +131,7 @@ func (f *Folder) observe(t *target, s *snapshot.Snapshot) {
 		if fl.parentIn != t.gen {
 			t.leaves = append(t.leaves, leaf{fl.node, 1, fl.age})
 			f.b.Nodes[fl.node].Hits++
+			fl.hits++
 		}
 	}
 	f.divide(t)
@@ -158,6 +159,7 @@ func (f *Folder) flight(t *target, s *snapshot.Snapshot, c *snapshot.Call) *flig
 		}
 	}
 	fl.gen, fl.last, fl.age = t.gen, s.At(), -1
+	fl.polls++
 	if age, ok := s.Age(c); ok {
 		fl.age = age
 		fl.length = max(fl.length, age)

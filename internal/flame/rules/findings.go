@@ -32,7 +32,7 @@ const (
 // Names returns the names of the rules, in the order of their findings.
 func Names() []string {
 	return []string{
-		"plateau", "tall-stack", "recursion", "n-plus-one", "blocking-io", "json", "regex", "database", "lock", "stuck", "queue",
+		"never-ended", "plateau", "tall-stack", "recursion", "n-plus-one", "blocking-io", "json", "regex", "database", "lock", "stuck", "queue",
 	}
 }
 
@@ -135,6 +135,9 @@ func Find(in Input) ([]Finding, error) {
 // rules returns the rules that apply to the input.
 func (in *Input) rules() (rules []func(*search)) {
 	enough := in.Tree.Total() > 0 && (!in.Unit.Sampled() || in.Observed >= enoughSamples)
+	if in.Calls != nil {
+		rules = append(rules, (*search).unended)
+	}
 	if enough {
 		rules = append(rules, (*search).plateaus, (*search).tallStacks, (*search).recursions)
 	}

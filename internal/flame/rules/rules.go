@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
@@ -18,6 +19,9 @@ func (s *search) plateaus() {
 			continue
 		}
 		path := s.Tree.Path(int32(i))
+		if s.Calls != nil && s.Calls.OnlyWaits(path) {
+			continue
+		}
 		found = append(found, Finding{
 			Frames: path, Weight: n.Self, Share: s.share(n.Self),
 			Says: fmt.Sprintf("%s %s %s, by itself", pathText(path), s.verb(), s.amount(n.Self)),
@@ -133,6 +137,39 @@ func (s *search) repeats() {
 		})
 	}
 	s.add("n-plus-one", found...)
+}
+
+// maxUnended is the number of tools that a finding about calls without an end names.
+const maxUnended = 5
+
+// unended finds calls that were in flight until the end of the trace.
+func (s *search) unended() {
+	calls := s.Calls.Unended()
+	if len(calls) == 0 {
+		return
+	}
+	count, tools := map[string]int{}, []string{}
+	for _, c := range calls {
+		count[c.Name]++
+	}
+	for _, c := range calls { // the longest first
+		if count[c.Name] == 0 {
+			continue
+		}
+		of := stacks.Printable(c.Name)
+		if n := count[c.Name]; n > 1 {
+			of = fmt.Sprintf("%d of %s", n, of)
+		}
+		tools = append(tools, of+" since "+report.Duration(c.Length))
+		count[c.Name] = 0
+	}
+	if more := len(tools) - maxUnended; more > 0 {
+		tools = append(tools[:maxUnended], stacks.Plural(float64(more), "more tool"))
+	}
+	s.add("never-ended", Finding{
+		Frames: calls[0].Path, Weight: float64(calls[0].Length) / 1e6, Count: len(calls),
+		Says: stacks.Plural(float64(len(calls)), "call") + " never ended: " + strings.Join(tools, ", "),
+	})
 }
 
 // stuck finds calls that are in flight for long, or for much longer than others of
