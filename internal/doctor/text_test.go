@@ -240,3 +240,13 @@ func stateless(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		next.ServeHTTP(w, r)
 	}
 }
+
+// TestHeadlineStops names the fault that stops clients before a risk, whatever their order in
+// the table is.
+func TestHeadlineStops(t *testing.T) {
+	t.Parallel()
+	r := Judge(examine(t, served(t, both(httpFaults()["http.rebinding"], toolFaults()["tools.list"])), ""), Judgement{})
+	if !slices.Equal(r.RootCauses, []string{"tools.list", "http.rebinding"}) || !strings.Contains(r.Headline, r.worst().Summary) || r.worst().ID != "tools.list" {
+		t.Errorf("root causes %q, %s", r.RootCauses, r.Headline)
+	}
+}

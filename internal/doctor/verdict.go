@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,8 +52,8 @@ type Result struct {
 	At         time.Time       `json:"at"`
 	Verdict    finding.Verdict `json:"verdict"`
 	Headline   string          `json:"headline"`
-	Summary    map[string]int  `json:"summary"` // number of checks by severity
-	RootCauses []string        `json:"root_causes"`
+	Summary    map[string]int  `json:"summary"`     // number of checks by severity
+	RootCauses []string        `json:"root_causes"` // what stops the most first
 	Checks     []rules.Check   `json:"results"`
 	Clients    []ClientView    `json:"clients,omitempty"`
 	Observed   Observed        `json:"observed"`
@@ -95,6 +96,7 @@ func Judge(f *facts.Facts, how Judgement) *Result {
 			r.RootCauses = append(r.RootCauses, c.ID)
 		}
 	}
+	slices.SortStableFunc(r.RootCauses, func(a, b string) int { return cmp.Compare(rules.RankOf(a), rules.RankOf(b)) })
 	r.Verdict = r.verdict(f)
 	r.Headline = r.headline()
 	r.notChecked(f)
@@ -158,15 +160,16 @@ func (r *Result) headline() string {
 	return strings.Join(counts, ", ") + ": " + r.worst().Summary
 }
 
-// worst returns the first failure, else the first warning.
+// worst returns the failure that stops the most, else such a warning.
 func (r *Result) worst() *rules.Check {
 	found := &rules.Check{}
 	for i := range r.Checks {
 		c := &r.Checks[i]
-		if c.Severity == finding.Fail {
-			return c
+		if c.Severity != finding.Fail && c.Severity != finding.Warn {
+			continue
 		}
-		if c.Severity == finding.Warn && found.ID == "" {
+		more := c.Severity.Compare(found.Severity)
+		if more > 0 || more == 0 && rules.RankOf(c.ID) < rules.RankOf(found.ID) {
 			found = c
 		}
 	}
