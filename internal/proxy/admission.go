@@ -23,10 +23,11 @@ func newAdmissionQueue(t *tracker, limit int) *admissionQueue {
 }
 
 // enter waits until the calls among ops may go to the server, and returns the
-// function that gives their place back. A batch takes one place. ok is false if
-// the client went away first.
-func (q *admissionQueue) enter(ctx context.Context, ops []*operation) (leave func(), ok bool) {
-	if q.places == nil || !hasCall(ops) {
+// function that gives their place back. A batch takes one place, and so does a request
+// that may bring a call in the part that was not read yet. ok is false if the client
+// went away first.
+func (q *admissionQueue) enter(ctx context.Context, ops []*operation, mayBringCall bool) (leave func(), ok bool) {
+	if q.places == nil || !mayBringCall && !hasCall(ops) {
 		return func() {}, true
 	}
 	select {

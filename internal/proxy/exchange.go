@@ -126,6 +126,14 @@ func (x *exchange) requests() []*operation {
 	return x.own
 }
 
+// mayBringCall reports whether the part of the request that was not read yet may hold
+// a tool call.
+func (x *exchange) mayBringCall() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.request != nil && x.request.mayBringCall()
+}
+
 // awaitsEndpoint reports whether the response may be the stream of HTTP+SSE, which
 // begins with its endpoint.
 func (x *exchange) awaitsEndpoint() bool { return x.events.endpoint != nil && x.key == "" }

@@ -15,18 +15,24 @@ type forwarder struct {
 	tracker   *tracker
 	admission *admissionQueue
 	transport http.RoundTripper
+	held      int64 // heldBody with a limit on calls
 }
 
 func newForwarder(cfg *Config, t *tracker) *forwarder {
-	return &forwarder{to: cfg.To, tracker: t, admission: newAdmissionQueue(t, cfg.MaxInFlight), transport: newRoundTripper(cfg, newTransport(cfg.TLS))}
+	f := &forwarder{to: cfg.To, tracker: t, admission: newAdmissionQueue(t, cfg.MaxInFlight), transport: newRoundTripper(cfg, newTransport(cfg.TLS))}
+	if cfg.MaxInFlight > 0 {
+		f.held = heldBody
+	}
+	return f
 }
 
-// Request bodies of a known length up to these sizes are read before they are
-// passed on, so that the transport can repeat the request when the server has
-// closed the connection meanwhile. Other bodies are streamed.
+// Request bodies of a known length up to smallBody are read before they are passed
+// on, so that the transport can repeat the request when the server has closed the
+// connection meanwhile. With a limit on calls heldBody bytes of each POST are read: a
+// call is recognized before it is held back. The rest is streamed.
 const (
 	smallBody = 64 << 10
-	heldBody  = 8 << 20 // with a limit on calls: a call is recognized before it is held back
+	heldBody  = 8 << 20
 )
 
 // ServeHTTP passes one request on.
@@ -48,7 +54,7 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, x *exchange)
 	if err != nil {
 		return refuseBody(w, err), nil
 	}
-	leave, ok := f.admission.enter(r.Context(), x.requests())
+	leave, ok := f.admission.enter(r.Context(), x.requests(), body != nil && x.mayBringCall())
 	if !ok {
 		return outcomeCancelled, nil
 	}
@@ -95,25 +101,30 @@ func (f *forwarder) outgoing(w http.ResponseWriter, r *http.Request, x *exchange
 		return out, nil, nil
 	}
 	body = &uploadBody{ReadCloser: r.Body, observe: x.sent, control: http.NewResponseController(w)}
-	limit := int64(smallBody)
-	if f.admission.places != nil {
-		limit = heldBody
+	held := f.held
+	if r.Method != http.MethodPost {
+		held = 0
 	}
-	if r.ContentLength < 0 || r.ContentLength > limit {
+	head, whole, err := body.readHead(r.ContentLength, held)
+	if err != nil {
+		return nil, nil, err
+	}
+	if whole || len(head) > 0 {
+		out.Header.Del("Expect") // reading the body has answered it
+	}
+	if !whole {
 		// Without full duplex net/http closes the body when the response begins, while the transport still reads it.
 		_ = body.control.EnableFullDuplex() // HTTP/1 supports it
-		out.Body = body
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(head), body), body}
 		return out, body, nil
-	}
-	whole := make([]byte, r.ContentLength)
-	if _, err := io.ReadFull(body, whole); err != nil {
-		return nil, nil, err
 	}
 	body.clearDeadline()
 	allowRepeat(out, x)
-	out.Header.Del("Expect") // reading the body has answered it
-	out.Body = io.NopCloser(bytes.NewReader(whole))
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(whole)), nil }
+	out.Body = io.NopCloser(bytes.NewReader(head))
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(head)), nil }
 	return out, nil, nil
 }
 

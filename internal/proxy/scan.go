@@ -256,6 +256,16 @@ func (s *scanner) close() {
 	}
 }
 
+// mayBringCall reports whether the bytes to come may hold a tool call: the rest of an
+// answer or of another request holds none.
+func (s *scanner) mayBringCall() bool {
+	if s.known == 0 || s.path[0] != whole {
+		return true // a batch, or no message yet
+	}
+	named := len(s.msg.method) > 0 && s.want != &s.msg.method
+	return !s.msg.result && !s.msg.fault && (!named || methodName(s.msg.method) == methodCall)
+}
+
 // end drops an unfinished message: the document that held it has ended.
 func (s *scanner) end() {
 	s.known, s.depth = 0, 0

@@ -48,6 +48,22 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readHead reads the part of a body of this length, -1 if it is unknown, that is read
+// before it is passed on: all of a small one, and held bytes of others. whole is false
+// if there may be more.
+func (b *uploadBody) readHead(length, held int64) (head []byte, whole bool, err error) {
+	switch {
+	case length >= 0 && length <= max(smallBody, held):
+		head = make([]byte, length)
+		_, err = io.ReadFull(b, head)
+		return head, true, err
+	case held > 0:
+		head, err = io.ReadAll(io.LimitReader(b, held))
+		return head, b.ended.Load(), err
+	}
+	return nil, false, nil
+}
+
 // uploadTime returns how long the proxy waits for the next part of a body that has brought
 // read bytes, for which it has waited already.
 func uploadTime(waited time.Duration, read int64) time.Duration {
