@@ -89,7 +89,9 @@ func (l *link) read(next func() ([]byte, error), ended func()) {
 	for {
 		if err := l.readOne(next); err != nil {
 			l.mu.Lock()
-			l.err = &closedError{err, l.junk.String()}
+			if l.err == nil {
+				l.err = &closedError{err, l.junk.String()}
+			}
 			l.mu.Unlock()
 			return
 		}
@@ -154,7 +156,7 @@ func (l *link) answer(ctx context.Context) {
 			return
 		case body := <-l.replies:
 			ctx, cancel := context.WithTimeout(ctx, replyTime)
-			_ = l.write(ctx, body) // where the link fails, reading fails too
+			_ = l.send(ctx, body) // where the link fails, reading fails too
 			cancel()
 		}
 	}
@@ -177,8 +179,12 @@ func (e *unansweredError) Unwrap() error { return e.err }
 
 // unanswered returns the error of a request whose time is up.
 func (l *link) unanswered(x *exchange, err error) error {
+	instead := ""
+	if stalled, ok := errors.AsType[*stalledError](err); ok {
+		instead = "; " + stalled.Error()
+	}
 	l.mu.Lock()
-	instead := l.junk.String()
+	instead += l.junk.String()
 	l.mu.Unlock()
 	if l.unfinished != nil {
 		instead += l.unfinished()
@@ -187,6 +193,21 @@ func (l *link) unanswered(x *exchange, err error) error {
 		instead += l.instead()
 	}
 	return &unansweredError{method: x.method, instead: instead, err: err}
+}
+
+// send writes a message. The link ends where a part of it was written: the next message
+// would be the rest.
+func (l *link) send(ctx context.Context, body []byte) error {
+	err := l.write(ctx, body)
+	if stalled, ok := errors.AsType[*stalledError](err); ok && stalled.taken > 0 {
+		l.mu.Lock()
+		if l.err == nil {
+			l.err = &stalledError{stalled.taken, stalled.size, io.ErrClosedPipe}
+			go l.stop() // it may wait for the end of a process
+		}
+		l.mu.Unlock()
+	}
+	return err
 }
 
 func (l *link) request(ctx context.Context, x *exchange) error {
@@ -199,7 +220,10 @@ func (l *link) request(ctx context.Context, x *exchange) error {
 		delete(l.waiting, x.id)
 		l.mu.Unlock()
 	}()
-	if err := l.write(ctx, x.body); err != nil {
+	if err := l.send(ctx, x.body); err != nil {
+		if stalled, ok := errors.AsType[*stalledError](err); ok && ctx.Err() != nil {
+			return l.unanswered(x, stalled)
+		}
 		return err
 	}
 	select {
@@ -218,25 +242,18 @@ func (l *link) request(ctx context.Context, x *exchange) error {
 	return nil
 }
 
-// endError returns why the link ended.
+// endError returns why the link ended, nil before.
 func (l *link) endError() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
 }
 
-func (l *link) notify(ctx context.Context, body []byte) error { return l.write(ctx, body) }
+func (l *link) notify(ctx context.Context, body []byte) error { return l.send(ctx, body) }
 
 func (l *link) speak(Era, bool) {}
 
-func (l *link) alive() bool {
-	select {
-	case <-l.done:
-		return false
-	default:
-		return true
-	}
-}
+func (l *link) alive() bool { return l.endError() == nil }
 
 func (l *link) abandon() { l.stop() }
 

@@ -17,13 +17,6 @@ func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	var mu sync.Mutex
-	write := func(_ context.Context, body []byte) error {
-		mu.Lock()
-		defer mu.Unlock()
-		_, err := pipe.Write(append(body, '\n'))
-		return err
-	}
 	rest := &unfinished{Reader: pipe}
 	in := lines.NewReader(rest, ep.maxMessage())
 	next := func() ([]byte, error) {
@@ -33,7 +26,7 @@ func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 		}
 		return bytes.TrimSpace(line), err
 	}
-	l := newLink(write, next, sync.OnceFunc(func() { _ = pipe.Close() })) // it may be closed already
+	l := newLink(newLineWriter(pipe).write, next, sync.OnceFunc(func() { _ = pipe.Close() })) // it may be closed already
 	l.unfinished = rest.String
 	if p, ok := pipe.(interface{ Instead() string }); ok {
 		l.instead = p.Instead

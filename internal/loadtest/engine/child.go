@@ -3,8 +3,10 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,10 +48,10 @@ func (c *child) Close() error {
 // Write sends to the server.
 func (c *child) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if err != nil {
-		return n, c.ended(err)
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
 	}
-	return n, nil
+	return n, c.ended(err)
 }
 
 // Read reads from the server. The error at the end has the exit status and the last

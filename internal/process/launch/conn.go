@@ -36,6 +36,9 @@ func Dial(c Command) (*Conn, error) {
 // Write writes to the standard input of the command.
 func (c *Conn) Write(p []byte) (int, error) { return c.in.Write(p) }
 
+// SetWriteDeadline sets when writes fail that are not complete. Not all systems have it.
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.in.SetWriteDeadline(t) }
+
 // Read reads from the standard output of the command.
 func (c *Conn) Read(p []byte) (int, error) { return c.out.Read(p) }
 
