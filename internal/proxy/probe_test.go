@@ -6,11 +6,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp/guard"
 )
 
 // asked is a server that keeps the pings of each session and answers them as the
@@ -138,24 +142,42 @@ func (p *Proxy) kept() (n int) {
 	return n
 }
 
+// inProcess passes requests to a handler without a connection.
+type inProcess struct{ http.Handler }
+
+func (s inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
 // TestProbeAgain: a session whose client comes back is not orphaned; when the
 // client goes silent again, the session is probed again.
 func TestProbeAgain(t *testing.T) {
 	t.Parallel()
-	server := &asked{got: map[string][]*http.Request{}}
-	p, url := before(t, server, Config{Idle: 20 * time.Millisecond, Probe: true})
-	openAs(t, url, "held")
-	eventually(t, p, "probed", func(d *Document) bool { return *d.Orphans.Held == 1 })
-	ask(t, url, "held", callOf(2, "ok"))
-	if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Orphans.Answered != 1 || d.Sessions[0].Probe != "" {
-		t.Errorf("orphans %+v, session %+v", d.Orphans, d.Sessions[0])
-	}
-	eventually(t, p, "probed again", func(d *Document) bool { return *d.Orphans.Held == 1 && d.Orphans.Probes.Sent == 2 })
-	p.tracker.unreached("it is down", 1)
-	p.tracker.reached()
-	if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Sessions[0].Probe != "undecided" {
-		t.Errorf("of a server that was lost since: orphans %+v, session %+v", d.Orphans, d.Sessions[0])
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Config{To: parse(t, "http://server"), Idle: time.Minute, Probe: true, Guard: guard.Guard{Private: true}})
+		p.forward.transport = inProcess{&asked{got: map[string][]*http.Request{}}}
+		go p.forward.probeOrphans(t.Context())
+		p.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "http://localhost/mcp?as=held", strings.NewReader(initialize)))
+		time.Sleep(2 * time.Minute)
+		if d := p.Snapshot(); *d.Orphans.Held != 1 || d.Orphans.Probes.Sent != 1 {
+			t.Errorf("after two minutes: orphans %+v, probes %+v", d.Orphans, d.Orphans.Probes)
+		}
+		post(p, "held", callOf(2, "ok"))
+		if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Orphans.Answered != 1 || d.Sessions[0].Probe != "" {
+			t.Errorf("orphans %+v, session %+v", d.Orphans, d.Sessions[0])
+		}
+		time.Sleep(2 * time.Minute)
+		if d := p.Snapshot(); *d.Orphans.Held != 1 || d.Orphans.Probes.Sent != 2 {
+			t.Errorf("silent again: orphans %+v, probes %+v", d.Orphans, d.Orphans.Probes)
+		}
+		p.tracker.unreached("it is down", 1)
+		p.tracker.reached()
+		if d := p.Snapshot(); *d.Orphans.Held != 0 || d.Sessions[0].Probe != "undecided" {
+			t.Errorf("of a server that was lost since: orphans %+v, session %+v", d.Orphans, d.Sessions[0])
+		}
+	})
 }
 
 // TestNoProbe: without the option nothing is probed and no credential is kept.
