@@ -23,8 +23,9 @@ type collector struct {
 	sessions result.Sessions
 	refused  failures // sessions that were not opened
 	open     result.OpenModel
-	inFlight time.Duration // sum over all calls
-	last     time.Duration // when the last call ended
+	waiting  result.Histogram // ages of calls that the end of the run interrupted
+	inFlight time.Duration    // sum over all calls
+	last     time.Duration    // when the last call ended
 }
 
 // stepFigures are the figures of one step, or of all steps.
@@ -119,6 +120,7 @@ func (c *collector) result(res *result.Result, whole bool) {
 	}
 	res.Latency, res.FailedLatency = t.ok.Latency(whole), t.bad.LatencyOrNil(whole)
 	res.Service, res.FirstByte = t.service.LatencyOrNil(whole), t.first.LatencyOrNil(whole)
+	res.Waiting = c.waiting.LatencyOrNil(whole)
 	res.Bytes, res.Errors = t.bytes, t.errors.sorted()
 	res.Phases = result.Phases{
 		Connect: c.phases.connect.LatencyOrNil(whole), TLS: c.phases.tls.LatencyOrNil(whole),

@@ -314,6 +314,9 @@ func TestInterrupted(t *testing.T) {
 		if !res.Interrupted || res.Calls != 10 || res.Failed != 0 || res.Sessions.Opened != 5 || res.Sessions.Closed != 5 {
 			t.Errorf("interrupted %t, %d calls, %d failed, %+v", res.Interrupted, res.Calls, res.Failed, res.Sessions)
 		}
+		if w := res.Waiting; w == nil || w.Count != 5 || w.Max < 9_600 || w.Max > 9_900 {
+			t.Errorf("waiting: %+v, want five calls for 9.8 s", w)
+		}
 	})
 }
 

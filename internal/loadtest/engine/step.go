@@ -34,6 +34,7 @@ func (r *Runner) RunStep(ctx context.Context, level result.Level, sampling resul
 	one.playRound(ctx, true)
 	wg.Wait()
 	one.closeAll(ctx)
+	one.collect.update(func(c *collector) { res.Waiting = c.waiting.LatencyOrNil(false) })
 	res.Limit = generator(stop()).Limit || one.ownLate()
 	res.Interrupted = ctx.Err() != nil
 	return res, nil

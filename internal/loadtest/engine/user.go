@@ -170,9 +170,14 @@ func (u *user) request(step int) *mcp.Request {
 	return r
 }
 
-// record records a call, unless it is warm-up or was interrupted by the end of the run.
+// record records a call, unless it is warm-up. Of one that the end of the run
+// interrupted only its age is known.
 func (u *user) record(ctx context.Context, s *sample, from, start, stop time.Time, f *failure) {
-	if f != nil && ctx.Err() != nil || from.Before(u.run.origin) {
+	switch {
+	case from.Before(u.run.origin):
+		return
+	case f != nil && ctx.Err() != nil:
+		u.run.collect.update(func(c *collector) { c.waiting.Add(stop.Sub(from)) })
 		return
 	}
 	s.at, s.end = from.Sub(u.run.origin), stop.Sub(u.run.origin)

@@ -60,6 +60,8 @@ func (k *Knee) judge() {
 	}
 	k.addWarnings()
 	switch o := k.Objective; {
+	case len(k.Steps) == 0 && k.Interrupted:
+		k.Verdict, k.Reasons = result.VerdictWithheld, []string{"interrupted before a level was measured"}
 	case len(k.Steps) == 0:
 		k.Verdict, k.Reasons = result.VerdictFailed, []string{"no level was measured"}
 	case k.Steps[0].ErrorShare == 1:
@@ -208,6 +210,9 @@ func (k *Knee) addWarnings() {
 		if s.Limit && mostFailed(&s) {
 			k.Warnings = append(k.Warnings, fmt.Sprintf("at %s this machine was too busy to generate the load", s.Level))
 		}
+	}
+	if first, _ := k.plateauStart(); k.Interrupted && k.Plateau != nil && len(k.Steps)-first <= confirmations {
+		k.Warnings = append(k.Warnings, fmt.Sprintf("too few levels from %s on were measured to confirm the knee: it may be noise", k.Plateau.At))
 	}
 	last := len(k.Steps) - 1
 	if k.Plateau == nil && last >= 0 && !k.Interrupted && !k.limited() && !mostFailed(&k.Steps[last]) {

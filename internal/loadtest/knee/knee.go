@@ -24,6 +24,7 @@ type Knee struct {
 	Objective   *Objective `json:"objective,omitempty"`
 	Plateau     *Plateau   `json:"plateau,omitempty"` // absent if throughput kept growing
 	Interrupted bool       `json:"interrupted,omitempty"`
+	Unfinished  *Step      `json:"unfinished,omitempty"` // the level that an interruption ended
 	Warnings    []string   `json:"warnings,omitempty"`
 }
 

@@ -165,6 +165,40 @@ func TestKneeSaysWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// An interrupted search says what it has seen until then.
+func TestInterruptedSearch(t *testing.T) {
+	for _, c := range []struct {
+		after   int // measurements that end; the first is the warm-up
+		waiting *result.Latency
+		verdict result.Verdict
+		want    string
+	}{
+		{0, nil, result.VerdictWithheld, "At 1 user 40 of 40 calls had succeeded.\nNo verdict: interrupted before a level was measured"},
+		{1, &result.Latency{Count: 1, Max: 2700}, result.VerdictWithheld, "At 1 user 40 of 40 calls had succeeded, not counting 1 call that was waiting for 2.7s.\nNo verdict"},
+		{3, nil, result.VerdictOK, "It does not bend up to 2 users.\nInterrupted: the search did not finish. At 3 users 40 of 40 calls had succeeded."},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		m := &model{workers: 50, serviceS: 0.02, rand: plan.NewRand(1, 1)}
+		measure := func(ctx context.Context, l result.Level, s result.Sampling) (result.StepResult, error) {
+			r, err := m.RunStep(ctx, l, s)
+			if len(m.tried) > c.after {
+				cancel()
+				r.Calls, r.Interrupted, r.Waiting = 40, true, c.waiting
+			}
+			return r, err
+		}
+		k, err := Find(ctx, measure, Config{MaxUsers: 100})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := k.Text(&text, false); err != nil || k.Verdict != c.verdict || !strings.Contains(text.String(), c.want) || strings.Contains(text.String(), "No call succeeded") {
+			t.Errorf("interrupted after %d: %s, %v in\n%s", c.after, k.Verdict, err, text.String())
+		}
+	}
+}
+
 func TestLevelsGrow(t *testing.T) {
 	l, ok := result.Level{Users: 1}, true
 	var users []int

@@ -41,7 +41,7 @@ func (k *Knee) objectiveSeverity() finding.Severity {
 
 func (k *Knee) footnotes() []string {
 	if k.Interrupted {
-		return append([]string{interrupted}, k.Warnings...)
+		return append([]string{k.interruption()}, k.Warnings...)
 	}
 	return k.Warnings
 }

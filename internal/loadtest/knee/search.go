@@ -86,8 +86,12 @@ func (s *search) grow(ctx context.Context) error {
 // first calls would make the lowest load look slow.
 func (s *search) warmUp(ctx context.Context, level result.Level) error {
 	d := s.cfg.Sampling.Least / 2
-	if _, err := s.measure(ctx, level, result.Sampling{Least: d, Most: d}); err != nil {
+	r, err := s.measure(ctx, level, result.Sampling{Least: d, Most: d})
+	if err != nil {
 		return fmt.Errorf("warming up at %s: %w", level, err)
+	}
+	if r.Interrupted {
+		s.Unfinished = &Step{StepResult: r}
 	}
 	return nil
 }
@@ -140,6 +144,9 @@ func (s *search) try(ctx context.Context, level result.Level) (Step, error) {
 		if len(step.Crossed) == 0 && !step.Limit || ctx.Err() != nil {
 			break
 		}
+	}
+	if step.Interrupted {
+		s.Unfinished = &step
 	}
 	if step.Calls > 0 && !step.Interrupted {
 		s.Steps = append(s.Steps, step)

@@ -23,7 +23,7 @@ func (k *Knee) Text(w io.Writer, paint report.Painter) error {
 		b.WriteString(report.Line(line) + "\n")
 	}
 	if k.Interrupted {
-		b.WriteString(paint.Paint(report.Caution, interrupted) + "\n")
+		b.WriteString(paint.Paint(report.Caution, k.interruption()) + "\n")
 	}
 	if _, style := k.Verdict.Headline(); k.Verdict != result.VerdictOK {
 		b.WriteString(paint.Paint(style, k.Verdict.Sentence(k.Reasons)) + "\n")
@@ -32,7 +32,24 @@ func (k *Knee) Text(w io.Writer, paint report.Painter) error {
 	return err
 }
 
-const interrupted = "Interrupted: the search did not finish."
+// interruption says what the level that was interrupted has shown.
+func (k *Knee) interruption() string {
+	text := "Interrupted: the search did not finish."
+	s := k.Unfinished
+	if s == nil || s.Calls == 0 && s.Waiting == nil {
+		return text
+	}
+	text += fmt.Sprintf(" At %s ", s.Level)
+	if s.Calls > 0 {
+		text += fmt.Sprintf("%s of %s had succeeded", report.Count(s.Calls-s.Failed), report.Plural(s.Calls, "call"))
+	} else {
+		text += "no call had ended"
+	}
+	if s.Waiting != nil {
+		text += ", not counting " + s.Waiting.WaitText()
+	}
+	return text + "."
+}
 
 func (k *Knee) summary() [][2]string {
 	return [][2]string{
@@ -45,6 +62,8 @@ func (k *Knee) summary() [][2]string {
 // headline states the knee. All of its figures are of one measured level.
 func (k *Knee) headline() string {
 	switch p := k.Plateau; {
+	case len(k.Steps) == 0 && k.Interrupted:
+		return "not measured: interrupted"
 	case len(k.Steps) == 0:
 		return "nothing was measured"
 	case k.Steps[0].ErrorShare == 1:

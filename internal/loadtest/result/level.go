@@ -73,8 +73,9 @@ type StepResult struct {
 	P90         float64      `json:"p90Ms"`
 	P95         float64      `json:"p95Ms"`
 	P99         float64      `json:"p99Ms"`
-	InFlight    float64      `json:"inFlight"`        // mean calls in flight, as the generator counted
-	Limit       bool         `json:"limit,omitempty"` // the generator was the limit
+	InFlight    float64      `json:"inFlight"`            // mean calls in flight, as the generator counted
+	Waiting     *Latency     `json:"waitingMs,omitempty"` // calls that an interruption ended, by their age
+	Limit       bool         `json:"limit,omitempty"`     // the generator was the limit
 	Interrupted bool         `json:"interrupted,omitempty"`
 }
 

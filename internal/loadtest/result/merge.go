@@ -69,6 +69,7 @@ func (m *merger) add(r *Result) error {
 	}
 	a.Latency = *m.latency(&a.Latency, &r.Latency)
 	a.FailedLatency = m.latency(a.FailedLatency, r.FailedLatency)
+	a.Waiting = m.latency(a.Waiting, r.Waiting)
 	a.Service, a.FirstByte = m.latency(a.Service, r.Service), m.latency(a.FirstByte, r.FirstByte)
 	a.Phases.Connect, a.Phases.TLS = m.latency(a.Phases.Connect, r.Phases.Connect), m.latency(a.Phases.TLS, r.Phases.TLS)
 	a.Phases.Initialize, a.Phases.End = m.latency(a.Phases.Initialize, r.Phases.Initialize), m.latency(a.Phases.End, r.Phases.End)

@@ -88,7 +88,7 @@ func (r *Result) footnotes() []string {
 		notes = append(notes, r.Comparison.Warnings...)
 	}
 	if r.Interrupted {
-		notes = append(notes, interrupted)
+		notes = append(notes, r.interruption())
 	}
 	return notes
 }

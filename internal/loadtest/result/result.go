@@ -39,6 +39,7 @@ type Result struct {
 
 	Latency       Latency  `json:"latencyMs"`                 // of successful calls
 	FailedLatency *Latency `json:"failedLatencyMs,omitempty"` // of failed calls
+	Waiting       *Latency `json:"waitingMs,omitempty"`       // calls that an interruption ended, by their age; not among Calls
 	Service       *Latency `json:"serviceMs,omitempty"`       // open model: from the request, of successful calls
 	FirstByte     *Latency `json:"firstByteMs,omitempty"`     // from the request to the first byte or event of the answer
 	Phases        Phases   `json:"phases"`

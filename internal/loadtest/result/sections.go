@@ -125,6 +125,7 @@ func (r *Result) latencySection() Section {
 	s.addLatency("successful", &r.Latency)
 	s.addLatency("from sending", r.Service)
 	s.addLatency("failed", r.FailedLatency)
+	s.addLatency("waiting", r.Waiting)
 	if f := r.FirstByte; f != nil && f.P50 < firstByteShare*r.Latency.P50 {
 		s.addLatency("first byte", f)
 	}

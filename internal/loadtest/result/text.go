@@ -91,14 +91,38 @@ func (r *Result) writeFailures(b *strings.Builder, paint report.Painter) {
 		b.WriteString(paint.Paint(report.Caution, report.Plural(n, "session")+" could not be ended") + "\n")
 	}
 	if r.Interrupted {
-		b.WriteString(paint.Paint(report.Caution, interrupted) + "\n")
+		b.WriteString(paint.Paint(report.Caution, r.interruption()) + "\n")
 	}
 }
 
-// unstated returns the reasons of the verdict without the failure that writeFailures
-// has written.
+// waitReason is the reason of a run in which an interruption ended all calls.
+func (r *Result) waitReason() []string {
+	if r.Waiting == nil {
+		return nil
+	}
+	return []string{"interrupted before the end of " + r.Waiting.WaitText()}
+}
+
+// interruption says what the figures of an interrupted run leave out.
+func (r *Result) interruption() string {
+	if r.Waiting == nil {
+		return interrupted
+	}
+	return interrupted + " Not among them: " + r.Waiting.WaitText() + "."
+}
+
+// WaitText describes calls that an interruption ended.
+func (l *Latency) WaitText() string {
+	if l.Count == 1 {
+		return "1 call that was waiting for " + report.Millis(l.Max)
+	}
+	return report.Plural(l.Count, "call") + " that were waiting, the longest for " + report.Millis(l.Max)
+}
+
+// unstated returns the reasons of the verdict without those that writeFailures has
+// written.
 func (r *Result) unstated() []string {
-	stated := r.mainFailure()
+	stated := append(r.mainFailure(), r.waitReason()...)
 	return slices.DeleteFunc(slices.Clone(r.Reasons), func(reason string) bool { return slices.Contains(stated, reason) })
 }
 

@@ -107,7 +107,7 @@ func (r *Result) Conclude() {
 	}
 	if r.Succeeded == 0 {
 		r.Verdict = VerdictFailed
-		r.Reasons = append([]string{"no call succeeded"}, append(r.mainFailure(), r.Reasons...)...)
+		r.Reasons = slices.Concat([]string{"no call succeeded"}, r.mainFailure(), r.waitReason(), r.Reasons)
 	}
 }
 

@@ -23,6 +23,7 @@ func TestConclude(t *testing.T) {
 		"late at a rate":    {Result{Calls: 100, Succeeded: 100, Load: &Generator{}, Open: &OpenModel{Intended: 100, OwnLate: 2}}, VerdictWithheld, "2 of 100 calls started late", ""},
 		"no user was free":  {Result{Calls: 98, Succeeded: 98, Load: &Generator{}, Open: &OpenModel{Intended: 100, Dropped: 2}}, VerdictWithheld, "2 of 100 calls never started", ""},
 		"one call was late": {Result{Calls: 99, Succeeded: 99, Load: &Generator{}, Open: &OpenModel{Intended: 100, Dropped: 1}}, VerdictOK, "", "1 of 100 calls never started"},
+		"all calls wait":    {Result{Interrupted: true, Waiting: &Latency{Count: 2, Max: 2700}}, VerdictFailed, "interrupted before the end of 2 calls that were waiting, the longest for 2.7s", ""},
 		"no session at all": {Result{Sessions: Sessions{Failed: 3, Errors: []ErrorCount{{Kind: ErrConnect, Count: 3}}}}, VerdictFailed, "got no connection", ""},
 	} {
 		r := c.result
