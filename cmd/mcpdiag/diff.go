@@ -207,7 +207,7 @@ func (d *differ) connect(operands []string) (_ []*url.URL, err error) {
 	return targets, err
 }
 
-// isURL reports whether an operand is the address of a server: it has a scheme, or it
+// isURL reports whether an operand is the address of a server: it has a scheme, also one that is misspelled, or it
 // has a port and there is no such file.
 func isURL(operand string) bool {
 	if strings.Contains(operand, "://") {
@@ -215,6 +215,9 @@ func isURL(operand string) bool {
 	}
 	if _, err := os.Stat(operand); err == nil {
 		return false
+	}
+	if client.Misspelled(operand) != "" {
+		return true
 	}
 	address, _, _ := strings.Cut(operand, "/")
 	host, port, err := net.SplitHostPort(address)

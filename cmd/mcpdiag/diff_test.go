@@ -27,7 +27,7 @@ func TestIsURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	for operand, want := range map[string]bool{
-		"http://h": true, "h:3100": true, "h:3100/path": true, "[::1]:3100": true, "[::1]:3100/debug/snapshot": true,
+		"http://h": true, "http//h": true, "h:3100": true, "h:3100/path": true, "[::1]:3100": true, "[::1]:3100/debug/snapshot": true,
 		"there:80": runtime.GOOS == "windows", "trace.ndjson": false, "dir/trace.ndjson": false, ":3100": false, "h:": false,
 		`C:\trace.ndjson`: false, "C:/trace.ndjson": false, "dir/h:80": false, "::1": false, "-": false,
 	} {

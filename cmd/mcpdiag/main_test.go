@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -126,6 +127,22 @@ func TestComplain(t *testing.T) {
 		a.complain(err)
 		if out.String() != want {
 			t.Errorf("%q, want %q", out.String(), want)
+		}
+	}
+}
+
+// TestMisspelledAddress names the right address in every command that takes one.
+func TestMisspelledAddress(t *testing.T) {
+	t.Parallel()
+	const wrong = "http//localhost:1"
+	for _, args := range [][]string{
+		{"doctor", wrong}, {"doctor", "--url", wrong}, {"bundle", wrong}, {"poll", "--once", wrong}, {"metrics", wrong}, {"diff", wrong, wrong}, {"loadtest", wrong}, {"leaktest", "--pid", "1", "--url", wrong},
+		{"proxy", "--to", wrong}, {"mcp", "--allow", wrong}, {"deps", "--redis", "h:1", "--sessions-of", wrong}, {"doctor", "http:/localhost:1"},
+	} {
+		var out, complaint bytes.Buffer
+		code := run(t.Context(), args, strings.NewReader(""), &out, &complaint)
+		if code != exitUsage || !strings.Contains(complaint.String(), "did you mean http://localhost:1?") {
+			t.Errorf("%q: exit code %d, %s", args, code, complaint.String())
 		}
 	}
 }

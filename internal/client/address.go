@@ -41,6 +41,18 @@ func IsLoopback(host string) bool {
 
 var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
 
+// misspelled matches addresses in which a part of :// is missing, such as http//host and http:/host. The host of http:8080 is called http.
+var misspelled = regexp.MustCompile(`^(?i:(https?)(?:/{2,}|:/|:)([a-z\[].*|\d+\.\d.*))$`)
+
+// Misspelled returns the address that is meant where a part of :// is missing, else "".
+func Misspelled(target string) (right string) {
+	m := misspelled.FindStringSubmatch(target)
+	if m == nil || strings.Contains(target, "://") {
+		return ""
+	}
+	return strings.ToLower(m[1]) + "://" + m[2]
+}
+
 // MCPPath is the usual path of an MCP endpoint.
 const MCPPath = "/mcp"
 
@@ -51,6 +63,9 @@ func ParseTarget(target, path string) (*url.URL, error) {
 	full := target
 	if digits.MatchString(target) {
 		return nil, fmt.Errorf("%q is a port without a host; is it localhost:%s?", target, strings.TrimPrefix(target, ":"))
+	}
+	if right := Misspelled(target); right != "" {
+		return nil, fmt.Errorf("invalid server address: did you mean %s?", Redact(right)) // as it was typed, a password in it is not found
 	}
 	if !strings.Contains(full, "://") {
 		full = "http://" + full

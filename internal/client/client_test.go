@@ -383,6 +383,20 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
+// TestMisspelledTarget names the right address where a part of :// is missing.
+func TestMisspelledTarget(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"http//localhost:7102": "http://localhost:7102", "https//h/mcp": "https://h/mcp", "http:/h": "http://h", "HTTP//h": "http://h", "http:h": "http://h", "http//127.0.0.1:1": "http://127.0.0.1:1",
+		"http//[::1]:80": "http://[::1]:80", "http//u:sesame@h": "http://REDACTED@h", "http:8080": "", "http/mcp": "", "http.test//x": "", "https:443/mcp": "", "http://h//http//x": "",
+	} {
+		_, err := ParseTarget(in, "/p")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), "did you mean "+want+"?") || strings.Contains(err.Error(), "sesame")) {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+}
+
 func TestStopwatchIsZeroUntilWatched(t *testing.T) {
 	var w Stopwatch
 	if diff := cmp.Diff(Timing{}, w.timing); diff != "" {
