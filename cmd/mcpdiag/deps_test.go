@@ -47,6 +47,7 @@ func TestDepsSources(t *testing.T) {
 	invoke(t, "deps").wants(t, exitUsage, "set DATABASE_URL or REDIS_URL, or take")
 	invoke(t, "deps", "--postgres", unreachable).wants(t, exitFinding, "a password on the command line")
 	invoke(t, "deps", "--postgres", "postgres://h:port/").wants(t, exitFailure, "not an address of PostgreSQL")
+	invoke(t, "deps", "--redis", "127.0.0.1:1").wants(t, exitFinding, "redis://127.0.0.1:1")
 	invoke(t, "deps", "--only", "[").wants(t, exitUsage, "not a pattern")
 	file := filepath.Join(t.TempDir(), "mcp.json")
 	text := fmt.Sprintf(`{"mcpServers": {"db": {"command": "x", "env": {"DB": %q}}}}`, unreachable)

@@ -25,6 +25,24 @@ func TestTargets(t *testing.T) {
 }
 
 // An address that is wrong is an error without the address; too many servers are refused.
+// TestNamed wants no scheme where a host and a port are named.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		kind          Kind
+		address, want string
+	}{
+		{Redis, "localhost:7200", "redis://localhost:7200"}, {Redis, "redis:6379/1", "redis://redis:6379/1"}, {Redis, "rediss://h:1", "rediss://h:1"}, {Redis, "u:p@[::1]:6379", "redis://u:p@[::1]:6379"},
+		{Postgres, "db:5432/app?sslmode=disable", "postgres://db:5432/app?sslmode=disable"}, {Postgres, "host=db port=5432", "host=db port=5432"}, {Postgres, "u@db:5432", "postgres://u@db:5432"},
+		{RabbitMQ, "mq:5672", "amqp://mq:5672"}, {RabbitMQ, "mq:15672", "http://mq:15672"}, {S3, "minio:9000/files", "http://minio:9000/files"}, {S3, "s3://files", "s3://files"},
+		{Prometheus, "h:9090", "h:9090"}, {Kube, "a:1/b/c", "a:1/b/c"},
+	} {
+		if got := Named(tc.kind, tc.address, nil).Address; got != tc.want {
+			t.Errorf("%s %s: %s", tc.kind, tc.address, got)
+		}
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	t.Parallel()
 	for want, targets := range map[string][]Target{

@@ -3,6 +3,7 @@ package deps
 import (
 	"cmp"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -109,10 +110,28 @@ func (t Target) with(environ []string) Target {
 	return t
 }
 
+// hostPort matches addresses that begin with a host and a port, perhaps with a user.
+var hostPort = regexp.MustCompile(`^(?:[^\s/=]*@)?(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(\d+)(?:[/?]|$)`)
+
+// withScheme returns the address of a server of this kind with the scheme that it lacks.
+func withScheme(kind Kind, address string) string {
+	m := hostPort.FindStringSubmatch(address)
+	if m == nil {
+		return address
+	}
+	switch scheme := map[Kind]string{Postgres: "postgres", Redis: "redis", RabbitMQ: "amqp", S3: "http"}[kind]; {
+	case kind == RabbitMQ && m[1] == "15672": // of the management API
+		return "http://" + address
+	case scheme != "":
+		return scheme + "://" + address
+	}
+	return address
+}
+
 // Named returns the server that a flag names, with the variables of an environment that
-// belong to it.
+// belong to it. Of its address HOST:PORT is enough.
 func Named(kind Kind, address string, environ []string) Target {
-	return Target{kind, address, "--" + string(kind), nil}.with(environ)
+	return Target{kind, withScheme(kind, address), "--" + string(kind), nil}.with(environ)
 }
 
 // distinct sorts targets by their origins, and removes addresses that are there twice.
