@@ -47,7 +47,8 @@ files that you name, such as logs, traces and results.
 
 Secrets are removed first: values of secret names, tokens of known shapes, passwords in
 addresses, private keys, and the values of secret environment variables. Files that are
-not text are refused. Nothing is sent anywhere; read the archive before you pass it on.`,
+not text are refused. If a file that you name is missing or refused, the exit code is 1, and
+the archive has the rest. Nothing is sent anywhere; read the archive before you pass it on.`,
 		Example: `  mcpdiag bundle http://localhost:3000/mcp
   mcpdiag bundle http://localhost:3000/mcp --file server.log --file mcpdiag-leaktest/verdict.json
   mcpdiag bundle --file mcp.json -o ticket-1234.tar.gz`,
@@ -86,13 +87,17 @@ func (m *bundler) run(cmd *cobra.Command, args []string) error {
 		return err // an incomplete bundle misleads
 	}
 	m.proxies()
+	var missing error // asked for; the archive without them is written nevertheless
 	for _, file := range m.files {
 		if err := m.add(file); err != nil {
 			m.b.Miss(file, err)
-			m.a.warn(fmt.Sprintf("%s: %s", file, strings.Join(report.ErrorLines(err), "; ")))
+			missing = errors.Join(missing, fmt.Errorf("%s is not in the archive: %w", report.Line(file), err))
 		}
 	}
-	return m.write()
+	if err := m.write(); err != nil {
+		return err
+	}
+	return missing
 }
 
 // server gathers the facts of the server, and makes the credentials known.

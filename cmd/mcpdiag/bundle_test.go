@@ -72,7 +72,9 @@ func TestBundle(t *testing.T) {
 		args = append(args, "--file", filepath.Join(dir, name))
 	}
 	o := invoke(t, args...)
-	o.wants(t, exitOK, "wrote "+out)
+	o.wants(t, exitFailure, "wrote "+out) // files that were asked for are not in it
+	o.wants(t, exitFailure, "nope.log is not in the archive: reading ")
+	o.wants(t, exitFailure, "a.bin is not in the archive: not text")
 	for _, want := range []string{"files/server.log", "a heap snapshot holds every secret", "not text", "no such file", "doctor-facts.json"} {
 		if !strings.Contains(o.out+o.err, want) {
 			t.Errorf("no %q in\n%s%s", want, o.out, o.err)
