@@ -29,5 +29,6 @@ func Plan(quick bool) []string {
 			"only with --deep: GET the event stream for 130 s; POST ping on a connection that is then watched for 75 s; POST initialize with 3 older revisions, and 20 times more; GET /debug/snapshot twice (at most 53)",
 			"only with --burst N: POST ping N times at once")
 	}
+	plan = append(plan, "the same request again, only if the server closed a connection that was used before (at most 5)")
 	return append(plan, "DELETE each session that was opened, and one request after it")
 }

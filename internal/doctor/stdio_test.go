@@ -95,6 +95,11 @@ func answer(line, fault string) {
 		time.Sleep(2700 * time.Millisecond)
 	}
 	switch {
+	case strings.HasSuffix(fault, " hangs") && strings.Contains(line, strings.TrimSuffix(fault, " hangs")):
+		time.Sleep(time.Minute) // the doctor ends it
+	case strings.HasSuffix(fault, " kills") && strings.Contains(line, strings.TrimSuffix(fault, " kills")):
+		fmt.Fprintln(os.Stderr, "fatal: DATABASE_URL is not set")
+		os.Exit(1)
 	case slices.Contains([]string{"stdio.silent", "http", "port"}, fault), !strings.Contains(line, `"id"`):
 	case strings.Contains(line, `"initialize"`):
 		result(`{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"stdio","version":"1"}}`)

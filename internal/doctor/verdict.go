@@ -127,7 +127,7 @@ func (how Judgement) selects(id string) bool {
 func (r *Result) verdict(f *facts.Facts) finding.Verdict {
 	switch {
 	case slices.ContainsFunc(r.RootCauses, func(id string) bool {
-		return rules.Group(id) == "network" || id == "http.answer" || id == "stdio.start"
+		return rules.Group(id) == "network" || id == "http.answer" && f.Entry().Kind() != facts.KindLack || id == "stdio.start" && !f.Entry().Result()
 	}):
 		return Unreachable
 	case len(r.RootCauses) > 0:

@@ -64,8 +64,10 @@ func (x *Exchange) WasSent() bool { return x.Method != "" && !x.Cut }
 // OK reports whether x has a status of 2xx.
 func (x *Exchange) OK() bool { return x.Status/100 == 2 }
 
-// Result reports whether x is an answer with a result.
-func (x *Exchange) Result() bool { return x.OK() && x.Message != nil && len(x.Message.Result) > 0 }
+// Result reports whether x is a whole answer with a result.
+func (x *Exchange) Result() bool {
+	return x.OK() && x.Message != nil && len(x.Message.Result) > 0 && (x.IsStream() || x.Failed == "" && !x.Open)
+}
 
 // Code returns the code of the JSON-RPC error in x, 0 if there is none.
 func (x *Exchange) Code() int64 {
@@ -157,6 +159,9 @@ func (x *Exchange) Outcome() string {
 	}
 	if x.Body != "" && !x.Result() {
 		text += ": " + report.CutWords(strings.Join(strings.Fields(x.Body), " "), 200)
+	}
+	if x.Failed != "" {
+		text += " (" + x.Failed + ")"
 	}
 	if x.Open {
 		text += " (still open)"

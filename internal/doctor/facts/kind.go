@@ -22,6 +22,7 @@ const (
 	KindGateway     AnswerKind = "gateway"      // a proxy without a server behind it
 	KindHost        AnswerKind = "host"         // the Host field is refused
 	KindAccept      AnswerKind = "accept"       // 406 though both types are accepted
+	KindLack        AnswerKind = "lack"         // 2xx, but no answer or half of one
 	KindContentType AnswerKind = "content_type" // 2xx, but neither JSON nor events
 	KindPath        AnswerKind = "path"         // 404 or 405: nothing is served here
 	KindStatus      AnswerKind = "status"       // any other status
@@ -46,6 +47,8 @@ func (x *Exchange) Kind() AnswerKind {
 		return KindHost
 	case x.Status == http.StatusNotAcceptable:
 		return KindAccept
+	case x.OK() && x.Lacks() != "":
+		return KindLack
 	case x.OK():
 		return x.KindOfBody()
 	case x.Code() != 0 && x.Status != http.StatusNotFound && x.Status != http.StatusMethodNotAllowed && x.Status < 500:

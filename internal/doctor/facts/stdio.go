@@ -17,7 +17,8 @@ type Stdio struct {
 	StartMs  float64  `json:"start_ms"`          // until then, or until doctor gave up
 	Ports    []int    `json:"ports,omitempty"`   // TCP ports on which it listened instead
 	HTTP     string   `json:"http,omitempty"`    // the address at which it spoke MCP instead
-	Ended    string   `json:"ended,omitempty"`   // how it ended before that
+	Ended    string   `json:"ended,omitempty"`   // how it ended, before doctor ended it
+	Said     string   `json:"said,omitempty"`    // its last error on standard error
 	Foreign  string   `json:"foreign,omitempty"` // first line on standard output that is not JSON
 	LineNo   int      `json:"line_no,omitempty"` // its number
 	Printed  []string `json:"printed,omitempty"` // the first lines that are not JSON

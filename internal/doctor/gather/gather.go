@@ -17,6 +17,9 @@ const (
 	MaxRequests     = 50
 	DefaultDeadline = 10 * time.Second
 	endTime         = time.Second // for ending a session after the deadline
+	maxRetries      = 5
+
+	shortTime = facts.Patience*time.Millisecond + 100*time.Millisecond // for an answer, after another did not come
 )
 
 // Options say which server is examined, and how.
@@ -50,6 +53,8 @@ type gatherer struct {
 	ids        []string       // of all sessions that were opened; they are secrets
 	sessionURL string         // where it was opened, if not at the target
 	slow       *toolCall      // of the slow tool
+	hung       bool           // a request had no answer in time: others wait no longer than a moment
+	retries    int            // of requests on connections that the server closed meanwhile
 	idle       *client.Client // has a connection on which nothing is sent until the end
 	idleSince  time.Time
 	started    time.Time
@@ -154,6 +159,17 @@ func (g *gatherer) send(ctx context.Context, r request) (*facts.Exchange, []byte
 		return &facts.Exchange{}, nil
 	}
 	x, body := g.exchange(ctx, r)
+	if x.Reused && x.Lacks() == facts.LackClosed && r.call == nil && g.retries < maxRetries && !g.budgetUsed(0) { // it may have been closed before the request
+		g.retries++
+		x.Probe += ", closed"
+		r.client = g.Client.Fresh(nil)
+		if r.anonymous {
+			r.client = g.anonymous.Fresh(nil)
+		}
+		defer r.client.HTTP().CloseIdleConnections()
+		x, body = g.exchange(ctx, r)
+	}
+	g.hung = g.hung || x.Method == http.MethodPost && x.Lacks() == facts.LackTime && r.probe != "discover" // which older servers may ignore
 	if facts.IsLimited(x) {
 		g.f.Stopped = "the server limits the rate of requests"
 	}
@@ -175,6 +191,9 @@ func (g *gatherer) budgetUsed(others int) bool {
 func (g *gatherer) exchange(ctx context.Context, r request) (*facts.Exchange, []byte) {
 	if r.timeout == 0 {
 		r.timeout = facts.RequestTime
+		if g.hung && r.call == nil {
+			r.timeout = shortTime
+		}
 	}
 	end := time.Now().Add(r.timeout)
 	short := !r.late && end.After(g.until)

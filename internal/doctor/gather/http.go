@@ -124,7 +124,12 @@ func (g *gatherer) measure(ctx context.Context) {
 	g.idle = g.fresh()
 	for _, r := range list {
 		r.client = g.idle
-		g.send(ctx, r)
+		if g.f.First("discover").Lacks() == facts.LackTime { // time for tools/list must be left
+			r.timeout = shortTime
+		}
+		if x, _ := g.send(ctx, r); x.Lacks() == facts.LackTime {
+			break // the others would wait as long
+		}
 	}
 	g.idleSince = time.Now()
 }

@@ -29,7 +29,7 @@ func (g *stdioGatherer) initialize(ctx context.Context) *facts.Exchange {
 		defer cancel()
 		g.watchPorts(ctx)
 	}()
-	x := g.ask(ctx, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
+	x, _ := g.roundTrip(ctx, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
 	cancel()
 	<-watched
 	if x.Status != 0 {

@@ -61,7 +61,7 @@ func startMinimal(ctx context.Context, args []string) *facts.Minimal {
 	}
 	f := &facts.Facts{}
 	g := newStdioGatherer(f, conn, &facts.Stdio{})
-	x := g.ask(asking, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
+	x, _ := g.roundTrip(asking, "initialize", fmt.Sprintf(initializeAs, facts.Legacy))
 	m.Answered = x.Status != 0
 	if !m.Answered {
 		g.early()

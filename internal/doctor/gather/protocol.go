@@ -103,8 +103,11 @@ func (g *gatherer) sessions(ctx context.Context) {
 	for range freshConnections {
 		r := g.cheap("new connection")
 		r.client = g.fresh()
-		g.send(ctx, r)
+		x, _ := g.send(ctx, r)
 		r.client.HTTP().CloseIdleConnections()
+		if x.Lacks() == facts.LackTime {
+			break
+		}
 	}
 	unknown := g.cheap("unknown session")
 	unknown.header[facts.SessionHeader] = rand.Text()

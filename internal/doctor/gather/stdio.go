@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/logs"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
 	"github.com/mcpdiag/mcpdiag/internal/process/launch"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -62,6 +63,9 @@ func Command(ctx context.Context, o CommandOptions) *facts.Facts {
 	g.speak(asking)
 	g.end(ctx)
 	s.Stderr = lastLines(tail.Bytes(), stderrLines)
+	if last, err := logs.LastWordsOf(tail.Bytes()); err == nil {
+		s.Said = report.CutWords(report.Line(report.RedactText(last.Line)), 200)
+	}
 	if o.Minimal && s.Answered {
 		s.Minimal = startMinimal(asking, args)
 	}
@@ -149,17 +153,11 @@ func (g *stdioGatherer) speak(ctx context.Context) {
 		return
 	}
 	g.tell(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
-	for _, step := range []func(context.Context){g.shortRequests, g.callTool, g.big} {
-		inTime, cancel := context.WithTimeout(ctx, facts.RequestTime)
-		step(inTime)
-		late := inTime.Err() != nil
-		if cancel(); late { // the next answer would be taken for another one
-			break
-		}
-	}
-	if x := g.f.First("big line"); x.Status == 0 && ctx.Err() != nil {
-		x.Cut = true
-	}
+	short, cancel := context.WithTimeout(ctx, DefaultDeadline)
+	defer cancel()
+	g.shortRequests(short)
+	g.callTool(ctx)
+	g.big(ctx)
 }
 
 // shortRequests asks for the listings, and sends requests at the edges of the protocol.
@@ -182,6 +180,9 @@ func (g *stdioGatherer) shortRequests(ctx context.Context) {
 // callTool calls the tool that the user chose.
 func (g *stdioGatherer) callTool(ctx context.Context) {
 	if tool, c := chooseTool(g.f, g.Call); tool != nil {
+		if g.f.Stopped != "" {
+			return
+		}
 		x, m := g.whole(ctx, facts.CallProbe, fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{%s}}`, facts.CallProbe, c.params()))
 		c.withhold(x)
 		noteAnswer(g.f.Call, tool, c, m)
@@ -195,7 +196,9 @@ const bigLine = 128 << 10
 // big sends a long line, as the last one: some servers end at it.
 func (g *stdioGatherer) big(ctx context.Context) {
 	x := g.ask(ctx, "big line", `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":{"io.mcpdiag/padding":"`+strings.Repeat("x", bigLine)+`"}}}`)
-	x.Payload = x.Payload[:100] + "…"
+	if x.Payload != "" {
+		x.Payload = x.Payload[:100] + "…"
+	}
 }
 
 // early notes how the command ended, after it closed its streams.
@@ -224,7 +227,7 @@ func (g *stdioGatherer) tellWithin(ctx context.Context, message string) string {
 		}
 		return ""
 	case <-ctx.Done():
-		return "the server does not read its standard input"
+		return facts.NotRead
 	}
 }
 
@@ -233,12 +236,38 @@ func (g *stdioGatherer) ask(ctx context.Context, probe, message string) *facts.E
 	return x
 }
 
-// whole sends a request and waits for the next answer. Requests and notifications of
-// the server are ignored.
+// whole sends a request after the handshake. The first one without an answer is the last
+// one: a later answer would be taken for that of another one.
 func (g *stdioGatherer) whole(ctx context.Context, probe, message string) (*facts.Exchange, *facts.Message) {
+	if ctx.Err() != nil && g.f.Stopped == "" {
+		g.f.Stopped = "its time was used up"
+	}
+	if g.f.Stopped != "" {
+		return &facts.Exchange{}, nil
+	}
+	within, cancel := context.WithTimeout(ctx, facts.RequestTime)
+	defer cancel()
+	x, m := g.roundTrip(within, probe, message)
+	switch {
+	case x.Status != 0:
+	case ctx.Err() != nil:
+		x.Cut, g.f.Stopped = true, "its time was used up"
+	default:
+		g.f.Stopped = probe + " has no answer"
+	}
+	if x.Lacks() == facts.LackClosed {
+		g.early()
+	}
+	return x, m
+}
+
+// roundTrip sends a request and waits for the next answer. Requests and notifications of
+// the server are ignored.
+func (g *stdioGatherer) roundTrip(ctx context.Context, probe, message string) (*facts.Exchange, *facts.Message) {
 	begin := time.Now()
 	x := &facts.Exchange{Probe: probe, Method: facts.MethodStdio, Payload: message, At: begin.UTC()}
 	g.f.Exchanges = append(g.f.Exchanges, x)
+	defer func() { x.Timing.Total = ms(time.Since(begin)) }()
 	var whole *facts.Message
 	if x.Failed = g.tellWithin(ctx, message); x.Failed != "" {
 		return x, nil
@@ -258,7 +287,6 @@ func (g *stdioGatherer) whole(ctx context.Context, probe, message string) (*fact
 			}
 		}
 	}
-	x.Timing.Total = ms(time.Since(begin))
 	return x, whole
 }
 
@@ -274,12 +302,15 @@ func (g *stdioGatherer) end(ctx context.Context) {
 
 // exit closes the input of the command and waits for its end, unless ctx has ended.
 func (g *stdioGatherer) exit(ctx context.Context) {
-	begin := time.Now()
+	begin, wait := time.Now(), exitTime
+	if g.f.Silent() != nil { // it may still work on the request without an answer
+		wait = endTime
+	}
 	_ = g.conn.CloseWrite() // it fails only if the command has ended
 	select {
 	case <-g.conn.Done():
 	case <-ctx.Done():
-	case <-time.After(exitTime):
+	case <-time.After(wait):
 		g.s.Stuck = true
 	}
 	g.s.ExitMs = ms(time.Since(begin))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 )
@@ -23,7 +24,9 @@ func (g *gatherer) tools(ctx context.Context) {
 	seen, cursor := map[string]bool{}, ""
 	for listing.Pages < facts.MaxPages && !listing.Cut {
 		r := g.list("tools", cursor)
-		r.limit = maxPage
+		if r.limit = maxPage; g.hung && g.f.First("discover").Lacks() != facts.LackTime { // it decides more than others
+			r.timeout = facts.RequestTime - time.Second
+		}
 		x, body := g.send(ctx, r)
 		next, ok := addPage(listing, facts.ParseMessage(facts.ContentType(x.Header), body))
 		if !ok {

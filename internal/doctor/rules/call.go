@@ -20,8 +20,10 @@ func judgeCall(f *facts.Facts) opinion {
 	}
 	tool := report.Cell(c.Tool, 64)
 	switch {
-	case x.Status == 0 && x.Failed == "":
-		return warn("%s does not answer in %.0f s", tool, facts.RequestTime.Seconds()).fix("if it should be fast: it may wait for something else").leads(toSnapshot).saw(x)
+	case x.Lacks() == facts.LackTime:
+		return unanswered(f, "tools.call", "the call of "+tool, x).fix("if it should be fast: it waits for something, such as a database or a lock; a tool that takes long is examined").fixFlag("--slow-tool " + tool)
+	case x.Lacks() != "":
+		return unanswered(f, "tools.call", "the call of "+tool, x)
 	case x.Code() == -32602 && c.Made:
 		return warn("%s refuses arguments that were made from its own schema", tool).fix("describe in inputSchema what is accepted, or give other arguments").fixFlag("--args").saw(x)
 	case x.Code() != 0:

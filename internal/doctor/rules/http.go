@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"slices"
@@ -35,7 +36,7 @@ func httpRules() []Rule {
 		{ID: "http.compress", Title: "event streams are not compressed", Needs: entry, Fails: true, judge: judgeCompress},
 		{ID: "http.keepalive", Title: "connections are kept open long enough", Needs: entry, judge: judgeKeepAlive},
 		{ID: "http.coldstart", Title: "the first initialize is fast enough for clients", Needs: entry, Fails: true, judge: judgeColdStart},
-		{ID: "http.latency", Title: "cheap requests are fast", shows: true, Needs: entry, judge: judgeLatency},
+		{ID: "http.latency", Title: "cheap requests are fast", shows: true, Needs: entry, Fails: true, judge: judgeLatency},
 	}
 }
 
@@ -44,6 +45,8 @@ func judgeAnswer(f *facts.Facts) opinion {
 	switch {
 	case !x.WasSent():
 		return skip("no request was sent")
+	case x.Kind() == facts.KindLack:
+		return unanswered(f, "http.answer", cmp.Or(map[string]string{"discover": "server/discover"}[x.Probe], x.Probe), x)
 	case x.Kind() != facts.KindNone:
 		return pass("%s", outcomeShort(x))
 	case x.WantsTLS():

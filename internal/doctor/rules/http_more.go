@@ -21,6 +21,10 @@ func notAsked(f *facts.Facts) opinion {
 		return skip("%s does without", facts.Modern)
 	case f.Quick:
 		o = skip("not asked: the run was quick")
+	case silence(f) != "":
+		return skip("skipped because %s failed", silence(f)).because(silence(f))
+	case f.Entry().Result():
+		o = skip("not asked: an answer that it needs did not come")
 	}
 	return o.missed()
 }
@@ -28,8 +32,8 @@ func notAsked(f *facts.Facts) opinion {
 func judgeSlash(f *facts.Facts) opinion {
 	x := f.First("slash")
 	switch {
-	case !x.WasSent():
-		return notAsked(f)
+	case x.Status == 0:
+		return unknown(f, x)
 	case x.Status/100 == 3 && strings.HasPrefix(x.Header.Get("Location"), "http://") && f.HTTPS():
 		return warn("with the other form of the slash the server redirects to http").fix("let the framework trust X-Forwarded-Proto; document one address").saw(x)
 	case x.Status/100 == 3:
@@ -44,8 +48,10 @@ func judgeRebinding(f *facts.Facts) opinion {
 	origin, host := f.First("foreign origin"), f.First("foreign host")
 	local := f.Loopback || slices.ContainsFunc(f.Network.Addresses, func(a facts.Address) bool { return a.Private })
 	switch {
-	case !origin.WasSent():
-		return notAsked(f)
+	case origin.Lacks() == facts.LackClosed && silence(f) == "":
+		return pass("a foreign Origin is refused: the connection is closed")
+	case origin.Status == 0, host.Status == 0 && host.Lacks() != facts.LackClosed:
+		return unknown(f, origin)
 	case local && host.OK():
 		return fail("any web page that the user opens can use this server: it accepts a foreign Host with a foreign Origin (DNS rebinding)").
 			fix("refuse unknown values of Origin and Host with 403; the SDKs have a setting for it").saw(host)
@@ -62,8 +68,10 @@ func judgeRebinding(f *facts.Facts) opinion {
 
 func judgeCORS(f *facts.Facts) opinion {
 	preflight, browser := f.First("preflight"), f.First("browser")
-	if !preflight.WasSent() || !browser.WasSent() {
-		return notAsked(f)
+	for _, x := range []*facts.Exchange{browser, preflight} {
+		if x.Status == 0 {
+			return unknown(f, x)
+		}
 	}
 	origin := browser.Header.Get("Access-Control-Allow-Origin")
 	if origin == "" {
@@ -100,6 +108,9 @@ func missingFields(list string, names ...string) []string {
 const slowMs = 1000
 
 func judgeLatency(f *facts.Facts) opinion {
+	if x := f.First("latency"); x.Lacks() != "" {
+		return unanswered(f, "http.latency", "ping", x)
+	}
 	list := slices.Concat(f.Probe("latency"), f.Probe("string id"), f.Probe("zero id"))
 	list = slices.DeleteFunc(list, func(x *facts.Exchange) bool { return x.Status == 0 })
 	if len(list) < 2 {

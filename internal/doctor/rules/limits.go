@@ -110,7 +110,7 @@ func judgeHealth(f *facts.Facts) opinion {
 		return pass("%s is fine", path)
 	}
 	if !asked {
-		return notAsked(f)
+		return unknown(f, f.First("/health"))
 	}
 	return info("no health page")
 }
@@ -135,7 +135,7 @@ func judgeMetrics(f *facts.Facts) opinion {
 	x := f.First("/metrics")
 	switch {
 	case x.Status == 0:
-		return notAsked(f)
+		return unknown(f, x)
 	case !x.OK() || !strings.Contains(x.Body, "# TYPE ") && !strings.Contains(x.Body, "# HELP "):
 		return pass("none without credentials")
 	case f.Loopback:
@@ -148,7 +148,7 @@ func judgeDebug(f *facts.Facts) opinion {
 	pprof, vars, snapshot := f.First("/debug/pprof/"), f.First("/debug/vars"), f.First("/debug/snapshot")
 	switch {
 	case pprof.Status == 0:
-		return notAsked(f)
+		return unknown(f, pprof)
 	case pprof.OK() && strings.Contains(pprof.Body, "/debug/pprof/") && f.Loopback:
 		return info("there is /debug/pprof").saw(pprof)
 	case pprof.OK() && strings.Contains(pprof.Body, "/debug/pprof/"):

@@ -40,9 +40,14 @@ func protocolRules() []Rule {
 
 func judgeEra(f *facts.Facts) opinion {
 	x, name := f.Entry(), f.ServerName()
+	first := f.First("initialize")
 	switch {
+	case f.SpeaksModern() && first.Lacks() != "" && first.Lacks() != facts.LackTime: // http.coldstart is about that
+		return unanswered(f, "protocol.era", "initialize, with which most clients begin,", first)
 	case f.SpeaksLegacy() && f.SpeaksModern():
 		return pass("%s and %s, %s", x.Message.Handshake().Version, facts.Modern, name)
+	case f.SpeaksLegacy() && f.First("discover").Lacks() != "" && silence(f) == "":
+		return warn("server/discover %s: newer clients begin with it", lacking(f, f.First("discover"))).fix("refuse unknown methods at once, with the JSON-RPC error -32601").saw(f.First("discover"))
 	case f.SpeaksLegacy():
 		return pass("%s, %s", x.Message.Handshake().Version, name)
 	case f.SpeaksModern():
@@ -101,8 +106,14 @@ func judgeAffinity(f *facts.Facts) opinion {
 	}
 	list := append(f.Probe("latency"), f.Probe("new connection")...)
 	list = slices.DeleteFunc(list, func(x *facts.Exchange) bool { return x.Status == 0 })
+	silent := slices.DeleteFunc(f.Probe("new connection"), func(x *facts.Exchange) bool { return x.Lacks() == "" })
 	lost := slices.DeleteFunc(slices.Clone(list), func(x *facts.Exchange) bool { return x.Status != http.StatusNotFound && !mentionsSession(x) })
 	switch {
+	case len(silent) > 0 && len(silent) < len(f.Probe("new connection")) && silence(f) == "":
+		return fail("%d of %d new connections get no answer: the first %s", len(silent), len(f.Probe("new connection")), lacking(f, silent[0])).
+			fix("perhaps one of several replicas behind the address does not work: look at each").leads(toLogs).saw(silent...)
+	case len(silent) > 0:
+		return unanswered(f, "session.affinity", "ping on a new connection", silent[0])
 	case len(list) == 0:
 		return notAsked(f)
 	case len(lost) > 0:
@@ -136,6 +147,8 @@ func judgeUnknownSession(f *facts.Facts) opinion {
 	}
 	x, after := f.First("unknown session"), f.First("after delete")
 	switch {
+	case x.Lacks() != "":
+		return unanswered(f, "session.unknown", "a request with an unknown session", x)
 	case x.Status == 0:
 		return notAsked(f)
 	case x.Status == after.Status && !x.OK() && x.Status != http.StatusNotFound:
@@ -156,6 +169,10 @@ func judgeDelete(f *facts.Facts) opinion {
 	}
 	x, after := f.First("delete"), f.First("after delete")
 	switch {
+	case x.Status == 0 && x.WasSent():
+		return warn("DELETE has no answer (%s)", x.Outcome()).fix("end the session and answer 200 or 204").saw(x)
+	case after.Lacks() != "":
+		return unanswered(f, "session.delete", "a request for a session that ended", after)
 	case x.Status == 0:
 		return notAsked(f)
 	case x.Status == http.StatusMethodNotAllowed, x.Status == http.StatusNotImplemented:
@@ -180,6 +197,8 @@ func judgeVersions(f *facts.Facts) opinion {
 	switch {
 	case f.SpeaksLegacy() && h.Version == "":
 		return fail("the result of initialize has no protocolVersion").fix("name the revision").saw(f.First("initialize"))
+	case x.Lacks() != "":
+		return unanswered(f, "protocol.versions", "initialize with a revision of the future", x)
 	case x.Status == 0:
 		return notAsked(f)
 	case !x.Result():
@@ -193,6 +212,10 @@ func judgeVersions(f *facts.Facts) opinion {
 func judgeVersionHeader(f *facts.Facts) opinion {
 	bad, none := f.First("bad version header"), f.First("no version header")
 	switch {
+	case bad.Lacks() != "":
+		return unanswered(f, "protocol.version_header", "a request with a wrong MCP-Protocol-Version", bad)
+	case none.Lacks() != "":
+		return unanswered(f, "protocol.version_header", "a request without MCP-Protocol-Version", none).mildly()
 	case bad.Status == 0:
 		return notAsked(f)
 	case bad.Status >= 500:
@@ -208,6 +231,8 @@ func judgeVersionHeader(f *facts.Facts) opinion {
 func judgeInitialized(f *facts.Facts) opinion {
 	x := f.First("initialized")
 	switch {
+	case x.Lacks() != "":
+		return unanswered(f, "protocol.initialized", "the second message of each client (notifications/initialized)", x)
 	case x.Status == 0, x.Status == http.StatusUnauthorized && !f.Credentials:
 		return notAsked(f)
 	case x.Status != http.StatusAccepted:
@@ -224,6 +249,9 @@ func judgeIDs(f *facts.Facts) opinion {
 	asked := false
 	for _, sent := range []struct{ probe, id string }{{"string id", `"mcpdiag-1"`}, {"zero id", "0"}} {
 		x := f.First(sent.probe)
+		if x.Lacks() != "" {
+			return unanswered(f, "protocol.ids", "ping with the id "+sent.id, x)
+		}
 		if x.Status == 0 || x.Status == http.StatusUnauthorized && !f.Credentials {
 			continue
 		}
@@ -240,9 +268,17 @@ func judgeIDs(f *facts.Facts) opinion {
 
 func judgeErrors(f *facts.Facts) opinion {
 	unknown, broken, modernUnknown := f.First("unknown method"), f.First("bad JSON"), f.First("modern unknown method")
+	announced := f.Entry().Message.Handshake().Capabilities
+	for _, what := range []string{"prompts", "resources"} {
+		if x := f.First(what + "/list"); announced[what] == nil && x.Lacks() != "" {
+			return unanswered(f, "protocol.errors", "an unknown method ("+what+"/list)", x)
+		}
+	}
 	var refused []*facts.Exchange
 	for _, x := range []*facts.Exchange{unknown, modernUnknown} {
 		switch {
+		case x.Lacks() != "":
+			return unanswered(f, "protocol.errors", "an unknown method", x)
 		case x.Status == 0:
 		case x.Status >= 500 || x.Code() == 0 && x.OK():
 			return fail("an unknown method is answered with %d instead of a JSON-RPC error", x.Status).fix("answer with the JSON-RPC error -32601").saw(x)
@@ -255,6 +291,8 @@ func judgeErrors(f *facts.Facts) opinion {
 	switch {
 	case unknown.Status == 0 && modernUnknown.Status == 0:
 		return notAsked(f)
+	case broken.Lacks() != "":
+		return unanswered(f, "protocol.errors", "broken JSON", broken).mildly()
 	case broken.Status >= 500:
 		return fail("broken JSON is answered with %d", broken.Status).fix("answer 400 with the JSON-RPC error -32700").saw(broken)
 	case broken.OK() && broken.Code() == 0:
@@ -276,6 +314,8 @@ func judgeCaps(f *facts.Facts) opinion {
 			have = append(have, what)
 		}
 		switch {
+		case claims && what != "tools" && x.Lacks() != "":
+			return unanswered(f, "protocol.caps", what+"/list", x)
 		case x.Status == 0:
 		case claims && x.Code() == mcp.CodeMethodNotFound:
 			return fail("%s are announced, but %s/list does not exist", what, what).fix("announce only what there is").saw(x)
@@ -286,8 +326,8 @@ func judgeCaps(f *facts.Facts) opinion {
 	if worst.Severity == finding.Warn {
 		return worst
 	}
-	if f.First("tools/list").Status == 0 {
-		return notAsked(f)
+	if x := f.First("tools/list"); x.Status == 0 {
+		return unknown(f, x)
 	}
 	return pass("announces %s", joined(have))
 }

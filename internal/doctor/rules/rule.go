@@ -197,7 +197,7 @@ func (r Rule) failedNeed(done []Check) string {
 		if c.Severity == finding.Fail {
 			return c.ID
 		}
-		if c.CausedBy != "" {
+		if c.CausedBy != "" && c.CausedBy != r.ID {
 			return c.CausedBy
 		}
 	}

@@ -34,11 +34,47 @@ func judgeStart(f *facts.Facts) opinion {
 			fix("start it yourself, and examine it at its address").leads(toDoctor(s.HTTP))
 	case s.Ended != "" && !s.Answered:
 		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted(lastWords(s)...)
+	case endedAt(f) != "":
+		o := fail("the server %s at %s%s", ending(s), endedAt(f), said(s)).noted(lastWords(s)...)
+		if s.Stderr == "" {
+			return o.fix("run it by hand, with the variables that its host gives it: it wrote nothing on standard error")
+		}
+		return o.fix("correct what its last lines on standard error say; a missing variable goes into env in the settings of the host")
 	case s.Answered && s.StartMs > slowStart:
 		return warn("the server takes %.0f s to start: some hosts give up after 10 s", s.StartMs/1000).fix("install it before, instead of letting npx or uvx download it at each start")
 	}
 	return pass("started in %.1f s", s.StartMs/1000)
 }
+
+// endedAt returns the request at which the server ended by itself, "" if it did not. Other
+// checks judge its end at a call of a tool, or at a long message.
+func endedAt(f *facts.Facts) string {
+	x := f.Silent()
+	if x == nil || x.Lacks() != facts.LackClosed || x.Probe == facts.CallProbe || x.Probe == bigProbe {
+		return ""
+	}
+	name := map[string]string{"tools/list": "tools/list, the first request after the handshake", "string id": "ping", "zero id": "ping", "unknown method": "an unknown method", "discover": "server/discover"}[x.Probe]
+	return cmp.Or(name, x.Probe)
+}
+
+// ending returns how the server ended.
+func ending(s *facts.Stdio) string {
+	if s.Ended == "" {
+		return "closed its standard output"
+	}
+	return "ended (" + s.Ended + ")"
+}
+
+// said returns the last error of the server behind words that introduce it.
+func said(s *facts.Stdio) string {
+	if s.Said == "" {
+		return ""
+	}
+	return "; it said: " + s.Said
+}
+
+// bigProbe is the probe of a long message.
+const bigProbe = "big line"
 
 // lastWords returns the lines that the command wrote, other than messages.
 func lastWords(s *facts.Stdio) []string {
@@ -87,7 +123,7 @@ func judgeSilent(f *facts.Facts) opinion {
 }
 
 func judgeBig(f *facts.Facts) opinion {
-	x := f.First("big line")
+	x := f.First(bigProbe)
 	switch {
 	case f.Stdio == nil:
 		return skip("the server is no command")
@@ -123,6 +159,10 @@ func judgeExit(f *facts.Facts) opinion {
 	switch {
 	case s == nil:
 		return skip("the server is no command")
+	case s.Ended != "":
+		return skip("it had ended before")
+	case s.Stuck && f.Silent() != nil:
+		return skip("not known: the server still works on %s", f.Silent().Probe).missed()
 	case s.Stuck:
 		return warn("the server goes on after its input ended, until it is killed").fix("end when standard input ends: hosts leave such processes behind")
 	}

@@ -36,6 +36,8 @@ func judgeStreamHeaders(f *facts.Facts) opinion {
 		return pass("in %.0f ms", x.Timing.FirstByte)
 	case !late.WasSent():
 		return notAsked(f)
+	case late.Lacks() == facts.LackClosed:
+		return skip("the connection is closed").because("stream.get")
 	case late.Status == 0:
 		return fail("the server sends no header for the event stream, perhaps not before the first event").
 			fix("flush the header at once: proxies and clients give up otherwise").saw(x, late)
@@ -58,6 +60,10 @@ func judgeStreamGet(f *facts.Facts) opinion {
 		noEvents = "let GET reach the server as POST does; a server that sends no events by itself answers 405 with Allow: POST, and clients do without"
 	)
 	switch {
+	case x.Lacks() == facts.LackClosed && silence(f) != "":
+		return unknown(f, x)
+	case x.Lacks() == facts.LackClosed:
+		return fail("clients that listen for events (GET) have their connection closed" + loops).fix(noEvents).saw(x)
 	case x.Status == 0:
 		return notAsked(f)
 	case x.Status == http.StatusMethodNotAllowed:
@@ -144,6 +150,8 @@ func judgeBuffered(f *facts.Facts) opinion {
 		return pass("events pass at once")
 	case packed.Status != 0 && !packed.IsStream():
 		return skip("the server does not offer %s (%d)", facts.ListenMethod, packed.Status)
+	case plain.Lacks() == facts.LackClosed:
+		return unanswered(f, "stream.buffered", facts.ListenMethod, plain)
 	case plain.WasSent() && plain.Open || plain.WasSent() && plain.Status == 0:
 		return fail("no event comes while the stream is open: something collects the answer").
 			fix("flush after each event; turn buffering off on the way: X-Accel-Buffering: no, proxy_buffering off for nginx; no compression").saw(packed, plain)

@@ -46,6 +46,8 @@ func judgeList(f *facts.Facts) opinion {
 	o, none := noTools(f)
 	x := f.First("tools/list")
 	switch {
+	case silence(f) == "tools.list":
+		return unanswered(f, "tools.list", "tools/list", x)
 	case none && f.Tools != nil:
 		return warn("tools are announced, but there are none").fix("register tools before clients connect, or announce none").saw(x)
 	case none:
@@ -177,6 +179,8 @@ func judgeOrder(f *facts.Facts) opinion {
 	switch {
 	case f.Stdio != nil:
 		return skip("listed once over stdio").quietly()
+	case f.First("tools/list again").Lacks() != "":
+		return unanswered(f, "tools.order", "the second tools/list", f.First("tools/list again"))
 	case len(f.Tools.Again) == 0:
 		return notAsked(f)
 	case slices.Equal(first, f.Tools.Again):

@@ -17,8 +17,8 @@ func judgeCompress(f *facts.Facts) opinion {
 		return fail("event streams are compressed, and events are held back by it").fix(advice).saw(packed, plain)
 	case packed.IsStream() && packed.IsCompressed(), again.IsStream() && again.IsCompressed():
 		return warn("event streams are compressed: hops on the way may hold events back").fix(advice).saw(again, packed)
-	case !again.WasSent() && !packed.WasSent():
-		return notAsked(f)
+	case again.Status == 0 && packed.Status == 0:
+		return unknown(f, again)
 	case again.Gzip > 0 && again.Gzip < again.Size/2:
 		return info("tools/list is not compressed: %s could be %s", report.MB(float64(again.Size)/(1<<20)), report.MB(float64(again.Gzip)/(1<<20))).saw(again)
 	}
@@ -148,8 +148,10 @@ func codeName(code int64) string {
 func judgeBatch(f *facts.Facts) opinion {
 	x := f.First("batch")
 	switch {
-	case !x.WasSent() || x.Status == 0:
-		return notAsked(f)
+	case x.Lacks() == facts.LackClosed && silence(f) == "":
+		return pass("batches are refused: the connection is closed")
+	case x.Status == 0:
+		return unknown(f, x)
 	case f.First("initialize").Message.Handshake().Version == "2025-03-26":
 		return info("batches are part of 2025-03-26: answered with %d", x.Status)
 	case x.OK():
