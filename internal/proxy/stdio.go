@@ -22,7 +22,7 @@ type Streams struct {
 // Wrapped is a server on stdio with the proxy around it.
 type Wrapped struct {
 	child  *launch.Child
-	parent int // PID of the client
+	client clientProcess
 	passed sync.WaitGroup
 	log    *launch.Tail // of the server's standard error
 	pipe   *pipe
@@ -31,7 +31,7 @@ type Wrapped struct {
 // Wrap starts a server and copies bytes between it and its client. Serve may be
 // called after it.
 func (p *Proxy) Wrap(command launch.Command, client Streams) (*Wrapped, error) {
-	parent := os.Getppid() // read now: the client may be gone when its streams end
+	starter := openClient() // now: the client may be gone when its streams end
 	in, toServer, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (p *Proxy) Wrap(command launch.Command, client Streams) (*Wrapped, error) {
 		return nil, errors.Join(err, toServer.Close(), fromServer.Close(), fromErr.Close())
 	}
 	p.cfg.Process = &Process{Target: process.Target{PID: child.PID()}}
-	w := &Wrapped{child: child, parent: parent, log: &p.log, pipe: newPipe(p.tracker)}
+	w := &Wrapped{child: child, client: starter, log: &p.log, pipe: newPipe(p.tracker)}
 	go w.passIn(toServer, client.In)
 	w.passed.Go(func() { pass(client.Out, fromServer, w.pipe.received) })
 	w.passed.Go(func() { pass(client.Err, fromErr, func(b []byte) { _, _ = w.log.Write(b) }) })
@@ -73,7 +73,7 @@ func (w *Wrapped) passIn(to *os.File, from io.Reader) {
 func (w *Wrapped) endWithClient() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for os.Getppid() == w.parent {
+	for !w.client.gone() {
 		select {
 		case <-w.child.Done():
 			return
