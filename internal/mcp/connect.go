@@ -20,7 +20,11 @@ func Connect(ctx context.Context, ep Endpoint, version string) (*Session, error)
 	if version == "" {
 		return negotiate(ctx, ep)
 	}
-	s, err := Open(ctx, ep, Era{Version: version, SSE: version == rev1105})
+	asked := Era{Version: version, SSE: version == rev1105}
+	if ep.Running {
+		return connectRunning(ctx, ep, asked)
+	}
+	s, err := Open(ctx, ep, asked)
 	refused := err
 	if err == nil && !s.era.Sessions() {
 		refused = s.confirmModern(ctx, ep)
@@ -40,6 +44,38 @@ func Connect(ctx context.Context, ep Endpoint, version string) (*Session, error)
 	}
 	_ = other.Close(ctx) // it served to find out the revision
 	return nil, &RevisionError{Asked: version, Speaks: other.era.Version}
+}
+
+// connectRunning opens the session of a server that cannot be started again. All that it
+// is asked goes over this session: another one would take its answers.
+func connectRunning(ctx context.Context, ep Endpoint, asked Era) (*Session, error) {
+	s, err := newSession(ctx, ep, asked)
+	if err != nil {
+		return nil, err
+	}
+	err = s.initialize(ctx, asked)
+	refused := err
+	if err == nil && !asked.Sessions() {
+		refused = s.confirmModern(ctx, ep)
+	}
+	if refused != nil && isAnswer(refused) {
+		otherErr := s.handshake(ctx, ep, Era{Version: Legacy})
+		switch {
+		case otherErr == nil && s.era.Version == asked.Version:
+			return s, nil
+		case otherErr == nil:
+			err = &RevisionError{Asked: asked.Version, Speaks: s.era.Version}
+		case err == nil && s.Alive():
+			err = s.initialize(ctx, asked) // nothing better is known
+		case err == nil:
+			err = otherErr
+		}
+	}
+	if err != nil {
+		s.Abandon()
+		return nil, err
+	}
+	return s, nil
 }
 
 // RevisionError says that a server does not speak the revision that it was asked for.
@@ -76,11 +112,7 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = s.initialize(ctx, era); err != nil {
-		err = s.initializeModern(ctx, ep, err)
-	}
-	if err == nil {
-		s.era.Server = cmp.Or(s.era.Server, era.Server)
+	if err = s.handshake(ctx, ep, era); err == nil {
 		return s, nil
 	}
 	s.Abandon()
@@ -99,6 +131,19 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 		status.Usual = "" // the hint stands in err
 	}
 	return nil, fmt.Errorf("%w; over HTTP+SSE (--protocol %s): %w", err, rev1105, cause)
+}
+
+// handshake initializes the session, in the modern revision where the server speaks no
+// other.
+func (s *Session) handshake(ctx context.Context, ep Endpoint, era Era) error {
+	err := s.initialize(ctx, era)
+	if err != nil {
+		err = s.initializeModern(ctx, ep, err)
+	}
+	if err == nil {
+		s.era.Server = cmp.Or(s.era.Server, era.Server)
+	}
+	return err
 }
 
 // probed returns a session that was probed, and the era that the probe found. A

@@ -310,6 +310,57 @@ func TestModernOnlyOverStdio(t *testing.T) {
 	}
 }
 
+// TestRunningServerOfAnotherRevision: a server that runs already and does not speak the
+// revision asked for is asked over the same streams what it speaks.
+func TestRunningServerOfAnotherRevision(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ speaks, asked, want string }{
+		{Legacy, Modern, "the server speaks MCP 2025-11-25, not 2026-07-28"},
+		{Modern, Legacy, "the server speaks MCP 2026-07-28, not 2025-11-25"},
+		{Modern, Modern, ""},
+		{Legacy, Legacy, ""},
+		{"", Modern, ""}, // it may speak the revision without saying so
+	} {
+		ep := pipeServer(t, func(started int64, m *message) (string, error) {
+			switch {
+			case started > 1:
+				return "", errEnd
+			case len(m.ID) == 0:
+				return "", nil
+			case m.Method == "server/discover" && test.speaks == Modern:
+				return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"supportedVersions":["2026-07-28"]}}`+"\n", m.ID), nil
+			case m.Method == "initialize" && test.speaks != Legacy:
+				return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no"}}`+"\n", m.ID), nil
+			}
+			return stdioResult(m) + "\n", nil
+		})
+		start, stream := ep.Start, io.ReadWriteCloser(nil)
+		ep.Running = true
+		ep.Start = func(ctx context.Context) (c io.ReadWriteCloser, err error) {
+			if stream == nil {
+				stream, err = start(ctx)
+			}
+			return stream, err
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s, err := Connect(ctx, ep, test.asked)
+		if test.want != "" {
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%+v: error %v", test, err)
+			}
+			continue
+		}
+		if err != nil || s.Era().Version != test.asked {
+			t.Errorf("%+v: %+v, %v", test, s, err)
+			continue
+		}
+		if res, err := s.Call(ctx, anyTool, jsontext.Value(`{}`)); err != nil || res.Text != "done" {
+			t.Errorf("%+v: %+v, %v", test, res, err)
+		}
+	}
+}
+
 // TestStdioForms checks that the error of a server whose messages are not lines says
 // what came instead, and that other forms work.
 func TestStdioForms(t *testing.T) {
