@@ -99,14 +99,14 @@ func TestHTTPSSE(t *testing.T) {
 			t.Parallel()
 			s.queue = make(chan string, 10)
 			ep := serveSSE(t, s)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			start := time.Now()
 			session, err := Connect(ctx, ep, "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !session.Era().SSE || time.Since(start) > 5*time.Second {
+			if !session.Era().SSE || time.Since(start) >= probeHTTP {
 				t.Errorf("%+v after %s", session.Era(), time.Since(start))
 			}
 			if tools, err := session.Tools(ctx); err != nil || len(tools) != 1 {
@@ -382,8 +382,7 @@ func TestStdioForms(t *testing.T) {
 		"UTF-16":         {func(s string) string { return strings.ReplaceAll(s, "", "\x00")[1:] + "\n\x00" }, "the first is text in UTF-16"},
 		"another id":     {func(s string) string { return strings.Replace(s, `"id":`, `"id":77`, 1) + "\n" }, "an answer came with the id 77"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		inVirtualTime(t, name, func(t *testing.T) {
 			ep := pipeServer(t, func(_ int64, m *message) (string, error) {
 				if len(m.ID) == 0 {
 					return "", nil
@@ -391,11 +390,7 @@ func TestStdioForms(t *testing.T) {
 				return tc.form(stdioResult(m)), nil
 			})
 			ep.Running = true
-			timeout := 30 * time.Second
-			if tc.want != "" {
-				timeout = 200 * time.Millisecond
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			_, err := Connect(ctx, ep, "")
 			if tc.want == "" && err != nil {

@@ -3,6 +3,8 @@ package mcp
 import (
 	"context"
 	"encoding/json"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,6 +34,15 @@ func (s *Session) Call(ctx context.Context, tool Tool, arguments jsontext.Value)
 		res.Text = r.Content[0].Text
 	}
 	return res, err
+}
+
+// inVirtualTime runs a subtest beside others, whose time passes while all wait.
+func inVirtualTime(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, f)
+	})
 }
 
 func (s *Session) http() *streamable { return s.wire.(*streamable) }

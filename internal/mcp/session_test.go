@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,12 +250,11 @@ func TestStreamWithoutAnswer(t *testing.T) {
 		"data: <html>\n\n":               "in time; an event of its stream is no message: malformed answer: it is HTML",
 		"data: " + result("77") + "\n\n": "in time; it had an answer with the id 77",
 	} {
-		t.Run(want, func(t *testing.T) {
-			t.Parallel()
-			s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, _ asked) {
-				stream(w, text)
-				<-r.Context().Done()
-			})
+		inVirtualTime(t, want, func(t *testing.T) {
+			s, err := Open(t.Context(), Endpoint{HTTP: &http.Client{Transport: endless(text)}, URL: "http://server/mcp"}, Era{Version: Modern})
+			if err != nil {
+				t.Fatal(err)
+			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			if _, err := s.Call(ctx, anyTool, jsontext.Value(`{}`)); !client.IsTimeout(err) || !strings.Contains(err.Error(), want) {
@@ -262,6 +262,21 @@ func TestStreamWithoutAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// endless answers with an event stream that begins with a text and does not end.
+type endless string
+
+func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
+	rest, end := io.Pipe()
+	context.AfterFunc(r.Context(), func() { _ = end.CloseWithError(r.Context().Err()) })
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r,
+		Body: struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(strings.NewReader(string(e)), rest), rest},
+	}, nil
 }
 
 // limited ends bodies with err after n bytes.
@@ -295,12 +310,20 @@ func TestStreamThatNeverAnswers(t *testing.T) {
 		}
 	})
 	t.Run("it ends and ends", func(t *testing.T) {
-		s, srv := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { stream(w, "id: 1\nretry: 1\ndata:\n\n") })
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
+		const streams = 5
+		var opened atomic.Int64
+		s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) {
+			if opened.Add(1) == streams {
+				cancel()
+			}
+			stream(w, "id: 1\nretry: 1\ndata:\n\n")
+		})
+		start := time.Now()
 		_, err := s.Call(ctx, anyTool, jsontext.Value(`{}`))
-		if n := len(srv.seen()); !errors.Is(err, context.DeadlineExceeded) || n < 4 || n > 20 {
-			t.Errorf("error %v after %d requests", err, len(srv.seen()))
+		if took := time.Since(start); !errors.Is(err, context.Canceled) || opened.Load() != streams || took < (streams-1)*leastPause {
+			t.Errorf("error %v after %d streams in %s", err, opened.Load(), took)
 		}
 	})
 	t.Run("it hangs", func(t *testing.T) {

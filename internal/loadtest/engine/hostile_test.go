@@ -281,15 +281,26 @@ func TestRestart(t *testing.T) {
 // A server that dies for good ends no run: its calls fail at the rate of the back-off.
 func TestServerDies(t *testing.T) {
 	s := &scripted{}
-	cfg := onTCP(t, s, time.Second)
-	s.call = func(w http.ResponseWriter, _ *http.Request, _ int64, id string) { good(w, id) }
-	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
-	defer cancel()
+	cfg := onTCP(t, s, 5*time.Second)
 	srv := httptest.NewServer(s)
+	defer srv.Close()
+	s.call = func(w http.ResponseWriter, _ *http.Request, n int64, id string) {
+		if n == 10 {
+			_ = srv.Listener.Close()
+			go srv.CloseClientConnections()
+		}
+		good(w, id)
+	}
 	cfg.Endpoint.URL = srv.URL
-	time.AfterFunc(200*time.Millisecond, srv.CloseClientConnections)
-	time.AfterFunc(200*time.Millisecond, func() { _ = srv.Listener.Close() })
+	cfg.Watch = func(res *result.Result) string {
+		if res.ErrorsOf(result.ErrConnect) > 0 {
+			return "it was seen to be gone"
+		}
+		return ""
+	}
 	cfg.Plan = plan.Plan{Steps: workStep, Protocol: mcp.Legacy, Stages: []plan.Stage{{Users: 3, Duration: time.Hour}}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	res, err := prepareAndRun(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -297,7 +308,6 @@ func TestServerDies(t *testing.T) {
 	if res.ErrorsOf(result.ErrConnect) == 0 || res.Succeeded == 0 || !res.Interrupted {
 		t.Errorf("%d calls, %d failed, %+v", res.Calls, res.Failed, res.Errors)
 	}
-	srv.Close()
 }
 
 // TestSharedServerCrashes: users that share a command that crashes wait longer and longer
