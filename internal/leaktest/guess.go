@@ -56,6 +56,9 @@ func (s *streams) pass() {
 
 func (s *streams) Write(p []byte) (int, error) { return s.conn.Write(p) }
 
+// SetWriteDeadline is that of the connection.
+func (s *streams) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDeadline(t) }
+
 // flush waits until the output of a command that has ended is in the log.
 func (s *streams) flush() {
 	_ = s.Close()

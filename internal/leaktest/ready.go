@@ -101,7 +101,7 @@ func (s *server) greet(ctx context.Context, cfg *Config) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	ep := mcp.Endpoint{HTTP: cfg.Client.HTTP(), URL: cfg.URL.String(), MaxMessage: cfg.Client.MaxBody()}
+	ep := mcp.EndpointOver(cfg.Client, cfg.URL)
 	if cfg.Stdio {
 		ep = overStreams(cfg, s.conn)
 	}
