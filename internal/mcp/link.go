@@ -19,6 +19,7 @@ type link struct {
 	stop    func()        // ends the stream or process of the link; may be called again
 	instead func() string // describes a process that does not answer; may be nil
 	odd     []deviation   // of the stream
+	foreign []deviation   // of a stream with pieces that are no messages
 
 	unfinished func() string // describes a line that has not ended; may be nil
 
@@ -238,6 +239,11 @@ func (l *link) request(ctx context.Context, x *exchange) error {
 		}
 	}
 	x.received, x.deviations = int64(len(x.message)), append(x.deviations, l.odd...)
+	l.mu.Lock()
+	if l.junk.count > 0 && x.method != "initialize" && x.method != "server/discover" { // those are tried in several forms
+		x.deviations = append(x.deviations, l.foreign...)
+	}
+	l.mu.Unlock()
 	x.noteArray()
 	return nil
 }

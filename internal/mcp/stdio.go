@@ -11,6 +11,9 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
 )
 
+// foreignLines is a deviation that the official SDKs ignore, and hosts do not.
+var foreignLines = deviation{"standard output has lines that are no MCP messages; hosts close the connection at such a line: write logs to standard error", true}
+
 // dialStdio speaks to a server over its standard streams: one message per line.
 func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 	pipe, err := ep.Start(ctx)
@@ -27,7 +30,7 @@ func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {
 		return bytes.TrimSpace(line), err
 	}
 	l := newLink(newLineWriter(pipe).write, next, sync.OnceFunc(func() { _ = pipe.Close() })) // it may be closed already
-	l.unfinished = rest.String
+	l.unfinished, l.foreign = rest.String, []deviation{foreignLines}
 	if p, ok := pipe.(interface{ Instead() string }); ok {
 		l.instead = p.Instead
 	}

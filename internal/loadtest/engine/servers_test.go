@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +32,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	fmt.Fprintln(os.Stderr, "this server talks on standard error, too")
+	if os.Getenv(stdioEnv) == "log" {
+		fmt.Println("INFO starting at", time.Now())
+	}
 	if err := sdkServer(nil).Run(context.Background(), &sdk.StdioTransport{}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -139,7 +143,18 @@ func TestStdio(t *testing.T) {
 			t.Errorf("shared %t: %d of %d over %s: %+v", shared, res.Succeeded, res.Calls, res.Transport, res.Errors)
 		}
 	}
-	cfg := Config{Timeout: 5 * time.Second, Options: Options{Command: []string{"/nonexistent/server"}}}
+	t.Setenv(stdioEnv, "log")
+	cfg := Config{Timeout: 20 * time.Second, Options: Options{Command: []string{self}}}
+	cfg.Plan = plan.Plan{Steps: tool("work"), Stages: []plan.Stage{{Users: 3, Calls: 2}}}
+	res, err := prepareAndRun(t.Context(), cfg)
+	if err != nil || res.Succeeded != 6 || strings.Count(fmt.Sprint(res.Warnings), "lines that are no MCP messages; hosts close the connection") != 1 {
+		t.Errorf("%v, want one warning of the lines in standard output: %+v", err, res)
+	}
+	cfg.Check = true
+	if _, err := prepareAndRun(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "lines that are no MCP messages") {
+		t.Errorf("with --check: %v", err)
+	}
+	cfg = Config{Timeout: 5 * time.Second, Options: Options{Command: []string{"/nonexistent/server"}}}
 	cfg.Plan = plan.Plan{Steps: slices.Clone(workStep), Stages: []plan.Stage{{Users: 1, Calls: 1}}}
 	if _, err := prepareAndRun(t.Context(), cfg); err == nil {
 		t.Error("a command that is not there started")
