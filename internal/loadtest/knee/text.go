@@ -32,7 +32,7 @@ func (k *Knee) Text(w io.Writer, paint report.Painter) error {
 	return err
 }
 
-// interruption says what the level that was interrupted has shown.
+// interruption describes the end of a search and the level that it interrupted.
 func (k *Knee) interruption() string {
 	text := "Interrupted: the search did not finish."
 	s := k.Unfinished

@@ -103,7 +103,7 @@ func (r *Result) waitReason() []string {
 	return []string{"interrupted before the end of " + r.Waiting.WaitText()}
 }
 
-// interruption says what the figures of an interrupted run leave out.
+// interruption describes the calls that an interrupted run leaves out of its figures.
 func (r *Result) interruption() string {
 	if r.Waiting == nil {
 		return interrupted
