@@ -208,6 +208,9 @@ func TestStdioUnanswered(t *testing.T) {
 			if !slices.Equal(r.RootCauses, want[:1]) || !strings.Contains(r.Headline, want[1]) || r.Verdict != Sick || r.Report().Outcome != finding.Found {
 				t.Errorf("%s, %s, root causes %q\n%s", r.Verdict, r.Headline, r.RootCauses, shown(r))
 			}
+			if c := r.worst(); strings.Contains(c.Hint, "--slow-tool") || strings.Contains(c.Next, "poll") {
+				t.Errorf("advice for a server with an address: %s; %s", c.Hint, c.Next)
+			}
 			if r.Summary[string(finding.Warn)] > 0 {
 				t.Errorf("warnings about consequences:\n%s", shown(r))
 			}

@@ -56,8 +56,8 @@ func (x *Exchange) WantsAnswer() bool {
 	return strings.Contains(x.Payload, `"id":`) && strings.Contains(x.Payload, `"method":`)
 }
 
-// Silent returns the first request after initialize without a whole answer, nil if there is
-// none. Over standard streams it is the last one.
+// Silent returns the first request after initialize without a whole answer, or nil. Over
+// standard streams it is the last one.
 func (f *Facts) Silent() *Exchange {
 	for _, x := range f.Exchanges {
 		if x != nil && x.Probe != "initialize" && x.Lacks() != "" {

@@ -169,7 +169,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*facts.Exchange, []byte
 		defer r.client.HTTP().CloseIdleConnections()
 		x, body = g.exchange(ctx, r)
 	}
-	g.hung = g.hung || x.Method == http.MethodPost && x.Lacks() == facts.LackTime && r.probe != "discover" // which older servers may ignore
+	g.hung = g.hung || x.Method == http.MethodPost && x.Lacks() == facts.LackTime && r.probe != "discover" // older servers may ignore it
 	if facts.IsLimited(x) {
 		g.f.Stopped = "the server limits the rate of requests"
 	}

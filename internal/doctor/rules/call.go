@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -21,7 +22,15 @@ func judgeCall(f *facts.Facts) opinion {
 	tool := report.Cell(c.Tool, 64)
 	switch {
 	case x.Lacks() == facts.LackTime:
-		return unanswered(f, "tools.call", "the call of "+tool, x).fix("if it should be fast: it waits for something, such as a database or a lock; a tool that takes long is examined").fixFlag("--slow-tool " + tool)
+		o := unanswered(f, "tools.call", "the call of "+tool, x)
+		if o.Severity == finding.Skip {
+			return o
+		}
+		o = o.fix("if it should be fast, it waits for something, such as a database or a lock; if it may take longer, this is no fault")
+		if f.Stdio == nil {
+			o = o.fixFlag("--slow-tool " + tool + " waits longer")
+		}
+		return o
 	case x.Lacks() != "":
 		return unanswered(f, "tools.call", "the call of "+tool, x)
 	case x.Code() == -32602 && c.Made:

@@ -21,7 +21,11 @@ func unanswered(f *facts.Facts, id, what string, x *facts.Exchange) opinion {
 	o := fail("%s %s", what, lacking(f, x)).saw(x)
 	switch x.Lacks() {
 	case facts.LackTime:
-		return o.fix("the server still works on it, or waits for something, such as a database or a lock: its log may say for what").leads(toSnapshot)
+		o = o.fix("the server still works on it, or waits for something, such as a database or a lock: its log may say for what")
+		if f.Stdio != nil { // a command has no address to poll
+			return o
+		}
+		return o.leads(toSnapshot)
 	case facts.LackHalf:
 		return o.fix("let Content-Length be the number of bytes that are sent; if it is, the server or a proxy ends the connection too early: their logs say why").leads(toLogs)
 	case facts.LackEmpty:

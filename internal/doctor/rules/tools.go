@@ -47,7 +47,7 @@ func judgeList(f *facts.Facts) opinion {
 	x := f.First("tools/list")
 	switch {
 	case silence(f) == "tools.list":
-		return unanswered(f, "tools.list", "tools/list", x)
+		return unanswered(f, "tools.list", "tools/list", x).noted("clients ask for this list right after they connect, and have no tools without it")
 	case none && f.Tools != nil:
 		return warn("tools are announced, but there are none").fix("register tools before clients connect, or announce none").saw(x)
 	case none:
