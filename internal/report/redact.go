@@ -47,7 +47,10 @@ var (
 	shortNumber = regexp.MustCompile(`^-?\d{1,6}$`)
 	// A code that names an error, such as ECONNREFUSED, ERR_MODULE_NOT_FOUND, those of JSON-RPC or of systemd.
 	errorName = regexp.MustCompile(`^\\?["']?(?:-\d{1,6}|E[A-Z]{3,20}|[A-Z]+(?:_[A-Z]+)+|(?i:parse ?error|invalid ?request|method ?not ?found|invalid ?params|internal ?error|server ?error)|killed|exited|dumped)\\?["']?$`)
-	queryPair = regexp.MustCompile(`[^&;]+`)
+	// A class of errors, after which Python and others name the variable or the key that is missing.
+	errorClass   = regexp.MustCompile(`(?:Error|Exception)$`)
+	variableName = regexp.MustCompile(`^(?:[A-Z]{1,20}|[A-Z]{1,20}(?:_[A-Z0-9]{1,20}){1,6}|[A-Za-z_]{1,40})$`)
+	queryPair    = regexp.MustCompile(`[^&;]+`)
 )
 
 // RedactText is RedactArgs for a text, such as an argument or a line of a log.
@@ -126,15 +129,23 @@ func bracketed(text string) string {
 }
 
 // isPlain reports whether the value of a name that looks secret is none: a number,
-// the name of an error, a place where the secret is.
+// the name of an error or of a variable, a place where the secret is.
 func isPlain(name, v string) bool {
 	switch {
+	case errorClass.MatchString(name) && isVariable(strings.Trim(v, `\"'`)):
+		return true
 	case name == "code" && errorName.MatchString(v):
 		return true
 	case passwordName.MatchString(name):
 		return false
 	}
 	return isReference(v) || shortNumber.MatchString(v)
+}
+
+// isVariable reports whether text is a name: of a variable of the environment, or one that
+// looks as if it held a secret. Other words may be secrets.
+func isVariable(text string) bool {
+	return variableName.MatchString(text) && (text == strings.ToUpper(text) || SecretName(text))
 }
 
 // isReference reports whether the value of a secret name only says where the secret is.

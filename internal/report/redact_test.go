@@ -82,6 +82,34 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
+// TestNamesOfVariables keeps the name of the variable or key that an error misses, which is
+// the cause, and blanks values.
+func TestNamesOfVariables(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`KeyError: 'API_KEY'`:             "",
+		`KeyError: 'api_key'`:             "",
+		`KeyError: "DB_PASSWORD_2"`:       "",
+		`{"error":"KeyError: 'API_KEY'"}`: "",
+		`raise KeyError: 'TOKEN'`:         "",
+		`PasswordError: DB_PASSWORD`:      "",
+		`KeyError: 'sesame'`:              `KeyError: 'REDACTED'`,
+		`KeyError: 'Sentinel01'`:          `KeyError: 'REDACTED'`,
+		`KeyError: 'API_KEY=sesame'`:      `KeyError: 'REDACTED'`,
+		`KeyError: 'open_sesame'`:         `KeyError: 'REDACTED'`,
+		`InvalidTokenError: AB12CD34`:     `InvalidTokenError: REDACTED`,
+		`API_KEY: 'API_KEY'`:              `API_KEY: 'REDACTED'`,
+		`key: SESAME`:                     `key: REDACTED`,
+	} {
+		if want == "" {
+			want = text
+		}
+		if got := RedactText(text); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 // FuzzRedactText redacts any text; a password after a secret name never stays.
 func FuzzRedactText(f *testing.F) {
 	f.Add("env", "x")
