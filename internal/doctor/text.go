@@ -17,7 +17,7 @@ var marks = map[finding.Severity]struct {
 	word  string
 	style report.Style
 }{
-	finding.Pass: {"✓ OK  ", report.Good}, finding.Info: {"✓ OK  ", report.Good}, finding.Skip: {"– SKIP", report.Faint},
+	finding.Pass: {"✓ OK  ", report.Good}, finding.Info: {"· INFO", report.Faint}, finding.Skip: {"– SKIP", report.Faint},
 	finding.Warn: {"! WARN", report.Caution}, finding.Fail: {"✗ FAIL", report.Bad},
 }
 
@@ -244,16 +244,23 @@ func (p *sheet) groups() {
 
 // groupLine returns the facts of a group without problems.
 func groupLine(all []rules.Check) (finding.Severity, string) {
-	passed, facts := 0, []string{}
+	passed, informed, facts := 0, "", []string{}
 	for _, c := range all {
-		if c.Severity == finding.Pass || c.Severity == finding.Info {
+		switch c.Severity {
+		case finding.Pass:
 			passed++
-			if c.Shows {
-				facts = append(facts, c.Summary)
-			}
+		case finding.Info:
+			informed = cmp.Or(informed, c.Summary)
+		default:
+			continue
+		}
+		if c.Shows {
+			facts = append(facts, c.Summary)
 		}
 	}
 	switch {
+	case passed == 0 && informed != "":
+		return finding.Info, cmp.Or(strings.Join(facts, ", "), informed)
 	case passed == 0:
 		return finding.Skip, all[0].Summary
 	case len(facts) == 0:

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/rules"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -248,5 +249,22 @@ func TestHeadlineStops(t *testing.T) {
 	r := Judge(examine(t, served(t, both(httpFaults()["http.rebinding"], toolFaults()["tools.list"])), ""), Judgement{})
 	if !slices.Equal(r.RootCauses, []string{"tools.list", "http.rebinding"}) || !strings.Contains(r.Headline, r.worst().Summary) || r.worst().ID != "tools.list" {
 		t.Errorf("root causes %q, %s", r.RootCauses, r.Headline)
+	}
+}
+
+// TestNothingPassed calls no selection healthy in which no check passed.
+func TestNothingPassed(t *testing.T) {
+	t.Parallel()
+	quick := examineWith(t, served(t, nil), gather.Options{Quick: true})
+	for _, x := range quick.Exchanges {
+		x.Reused = false // each answer closed its connection
+	}
+	r := Judge(quick, Judgement{Only: []string{"http.keepalive"}})
+	text := textOf(t, r)
+	if r.Verdict != NotChecked || !strings.Contains(text, "· INFO  http       each answer closes its connection\n") || strings.Contains(text, "passed:") || r.Report().Outcome != finding.Clean {
+		t.Errorf("%s: %s\n%s", r.Verdict, r.Headline, text)
+	}
+	if r := Judge(quick, Judgement{Only: []string{"session.affinity"}}); r.Verdict != NotChecked || r.Summary[string(finding.Skip)] != 1 {
+		t.Errorf("without a new connection: %s, %v", r.Verdict, r.Checks)
 	}
 }

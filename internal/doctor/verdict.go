@@ -21,7 +21,7 @@ const Schema = "mcpdiag.doctor/1"
 const (
 	Healthy     finding.Verdict = "healthy"
 	NoToken     finding.Verdict = "healthy as far as can be seen without a token"
-	NotChecked  finding.Verdict = "not checked" // none of the selected checks took place
+	NotChecked  finding.Verdict = "not checked" // none of the selected checks judged anything
 	Degraded    finding.Verdict = "degraded"
 	Sick        finding.Verdict = "sick"
 	Unreachable finding.Verdict = "unreachable"
@@ -134,7 +134,7 @@ func (r *Result) verdict(f *facts.Facts) finding.Verdict {
 		return Sick
 	case r.Summary[string(finding.Warn)] > 0:
 		return Degraded
-	case r.Summary[string(finding.Pass)]+r.Summary[string(finding.Info)] == 0:
+	case r.Summary[string(finding.Pass)] == 0:
 		return NotChecked
 	case f.NeedsToken():
 		return NoToken
@@ -145,6 +145,9 @@ func (r *Result) verdict(f *facts.Facts) finding.Verdict {
 func (r *Result) headline() string {
 	faults, warnings := r.Summary[string(finding.Fail)], r.Summary[string(finding.Warn)]
 	if r.Verdict == NotChecked {
+		if r.Summary[string(finding.Info)] > 0 {
+			return "the selected checks only inform, none of them passed"
+		}
 		return "none of the selected checks took place"
 	}
 	if faults+warnings == 0 {

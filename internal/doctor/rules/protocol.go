@@ -104,8 +104,9 @@ func judgeAffinity(f *facts.Facts) opinion {
 	if o, none := sessionless(f); none {
 		return o
 	}
-	list := append(f.Probe("latency"), f.Probe("new connection")...)
-	list = slices.DeleteFunc(list, func(x *facts.Exchange) bool { return x.Status == 0 })
+	noAnswer := func(x *facts.Exchange) bool { return x.Status == 0 }
+	fresh := slices.DeleteFunc(f.Probe("new connection"), noAnswer)
+	list := append(slices.DeleteFunc(f.Probe("latency"), noAnswer), fresh...)
 	silent := slices.DeleteFunc(f.Probe("new connection"), func(x *facts.Exchange) bool { return x.Lacks() == "" })
 	lost := slices.DeleteFunc(slices.Clone(list), func(x *facts.Exchange) bool { return x.Status != http.StatusNotFound && !mentionsSession(x) })
 	switch {
@@ -114,13 +115,13 @@ func judgeAffinity(f *facts.Facts) opinion {
 			fix("perhaps one of several replicas behind the address does not work: look at each").leads(toLogs).saw(silent...)
 	case len(silent) > 0:
 		return unanswered(f, "session.affinity", "ping on a new connection", silent[0])
-	case len(list) == 0:
-		return notAsked(f)
 	case len(lost) > 0:
 		return fail("%d of %d requests of a session are answered as if the session did not exist", len(lost), len(list)).
 			fix("more than one replica serves the address: route by the Mcp-Session-Id header, share the session store, or run without sessions").saw(lost...)
+	case len(fresh) == 0:
+		return notAsked(f)
 	}
-	return pass("kept on %d new connections from here", len(f.Probe("new connection")))
+	return pass("kept on %s from here", report.Plural(int64(len(fresh)), "new connection"))
 }
 
 // guessable is the length below which a session id is short.
