@@ -198,3 +198,21 @@ func TestNginx(t *testing.T) {
 		})
 	}
 }
+
+// TestNginxNamed names nginx and its settings where it is on the way and streams do not pass.
+func TestNginxNamed(t *testing.T) {
+	t.Parallel()
+	names := func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		w.Header().Set("Server", "nginx/1.24.0")
+		next.ServeHTTP(w, r)
+	}
+	for _, id := range []string{"stream.headers", "stream.buffered"} {
+		for through, m := range map[bool]middleware{false: streamFaults()[id], true: both(streamFaults()[id], names)} {
+			c := Judge(examine(t, served(t, m), ""), Judgement{}).worst()
+			named := strings.Contains(c.Summary, "nginx") && strings.Contains(c.Hint, "proxy_buffering off; proxy_http_version 1.1; gzip off")
+			if c.ID != id || named != through {
+				t.Errorf("%s, nginx on the way %t: %s: %s: %s", id, through, c.ID, c.Summary, c.Hint)
+			}
+		}
+	}
+}

@@ -24,6 +24,9 @@ func streamRules() []Rule {
 	}
 }
 
+// nginxPasses are the settings of nginx for event streams.
+const nginxPasses = "set in the location of nginx: proxy_buffering off; proxy_http_version 1.1; gzip off, or no text/event-stream in gzip_types"
+
 // slowHeader is the time in milliseconds after which a header is late.
 const slowHeader = 2000
 
@@ -38,6 +41,9 @@ func judgeStreamHeaders(f *facts.Facts) opinion {
 		return notAsked(f)
 	case late.Lacks() == facts.LackClosed:
 		return skip("the connection is closed").because("stream.get")
+	case late.Status == 0 && hasHop(f, "Nginx"):
+		return fail("no header comes for the event stream through nginx, which holds it back until the first event, unless the server itself does").
+			fix(nginxPasses+"; directly at the server the header must come at once, too").saw(x, late)
 	case late.Status == 0:
 		return fail("the server sends no header for the event stream, perhaps not before the first event").
 			fix("flush the header at once: proxies and clients give up otherwise").saw(x, late)
@@ -144,8 +150,7 @@ func judgeBuffered(f *facts.Facts) opinion {
 	packed, plain := f.First("listen gzip"), f.First("listen identity")
 	switch {
 	case f.SilentSSE():
-		return fail("no event comes while the stream of HTTP+SSE is open: something collects the answer").
-			fix("send the endpoint event at once and flush it; turn buffering off on the way: X-Accel-Buffering: no, proxy_buffering off for nginx; no compression").saw(f.First("oldsse"), f.First(facts.LateSSE))
+		return heldBack(f, "no event comes while the stream of HTTP+SSE is open", "send the endpoint event at once and flush it").saw(f.First("oldsse"), f.First(facts.LateSSE))
 	case packed.Acknowledged(), plain.Acknowledged(), !plain.WasSent() && f.PassesEvents():
 		return pass("events pass at once")
 	case packed.Status != 0 && !packed.IsStream():
@@ -153,8 +158,7 @@ func judgeBuffered(f *facts.Facts) opinion {
 	case plain.Lacks() == facts.LackClosed:
 		return unanswered(f, "stream.buffered", facts.ListenMethod, plain)
 	case plain.WasSent() && plain.Open || plain.WasSent() && plain.Status == 0:
-		return fail("no event comes while the stream is open: something collects the answer").
-			fix("flush after each event; turn buffering off on the way: X-Accel-Buffering: no, proxy_buffering off for nginx; no compression").saw(packed, plain)
+		return heldBack(f, "no event comes while the stream is open", "flush after each event").saw(packed, plain)
 	case plain.WasSent():
 		return warn("%s ends without its acknowledgement", facts.ListenMethod).fix("send notifications/subscriptions/acknowledged first, and keep the stream open").saw(plain)
 	}
@@ -167,6 +171,14 @@ func judgeBuffered(f *facts.Facts) opinion {
 		return skip("not visible: no event came on an open stream").missed()
 	}
 	return notAsked(f)
+}
+
+// heldBack fails because events do not pass: nginx is named where it is on the way.
+func heldBack(f *facts.Facts, what, server string) opinion {
+	if hasHop(f, "Nginx") {
+		return fail("%s: nginx is on the way and collects the answer, unless the server does", what).fix(nginxPasses + "; at the server: " + server)
+	}
+	return fail("%s: something collects the answer", what).fix(server + "; turn buffering off on the way: X-Accel-Buffering: no, proxy_buffering off for nginx; no compression")
 }
 
 // idleLimits are the times in seconds after which hops close a connection on which

@@ -12,6 +12,9 @@ import (
 func judgeCompress(f *facts.Facts) opinion {
 	again, packed, plain := f.First("tools/list again"), f.First("listen gzip"), f.First("listen identity")
 	advice := "exclude text/event-stream from compression"
+	if hasHop(f, "Nginx") {
+		advice += ": in nginx gzip off, or no text/event-stream in gzip_types"
+	}
 	switch {
 	case packed.IsStream() && packed.IsCompressed() && !packed.Acknowledged() && plain.Acknowledged():
 		return fail("event streams are compressed, and events are held back by it").fix(advice).saw(packed, plain)
