@@ -16,7 +16,7 @@ func RankOf(id string) Rank {
 	case "http.rebinding", "http.cors", "http.slash", "auth.open", "auth.status", "session.id", "session.unknown", "session.delete",
 		"protocol.versions", "protocol.version_header", "protocol.errors", "protocol.caps", "stdio.exit":
 		return StopsNobody
-	case "http.compress":
+	case "http.compress", "http.latency":
 		return StopsUse
 	case "limits.hit", "protocol.era", "auth.token_works", "auth.header_mistakes", "stream.oldsse":
 		return StopsEntry
