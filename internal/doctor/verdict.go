@@ -53,7 +53,7 @@ type Result struct {
 	Verdict    finding.Verdict `json:"verdict"`
 	Headline   string          `json:"headline"`
 	Summary    map[string]int  `json:"summary"`     // number of checks by severity
-	RootCauses []string        `json:"root_causes"` // what stops the most first
+	RootCauses []string        `json:"root_causes"` // the gravest first
 	Checks     []rules.Check   `json:"results"`
 	Clients    []ClientView    `json:"clients,omitempty"`
 	Observed   Observed        `json:"observed"`

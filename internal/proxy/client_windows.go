@@ -21,7 +21,7 @@ func openProcess(pid int) clientProcess {
 	return clientProcess{handle, errors.Is(err, windows.ERROR_INVALID_PARAMETER)} // no process has the PID
 }
 
-// gone reports whether the process has ended. One that cannot be opened counts as alive.
+// gone reports whether the process has ended. Without a handle it counts as alive.
 func (c clientProcess) gone() bool {
 	if c.handle == 0 {
 		return c.ended

@@ -142,8 +142,8 @@ func isPlain(name, v string) bool {
 	return isReference(v) || shortNumber.MatchString(v)
 }
 
-// isVariable reports whether text is a name: of a variable of the environment, or one that
-// looks as if it held a secret. Other words may be secrets.
+// isVariable reports whether text is the name of a variable of the environment or of a
+// secret. Other words may be secrets.
 func isVariable(text string) bool {
 	return variableName.MatchString(text) && (text == strings.ToUpper(text) || SecretName(text))
 }

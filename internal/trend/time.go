@@ -27,7 +27,7 @@ func JudgeTime(samples []Point) Judgement {
 	j := judge(Envelope(points, min(wideWindows, len(points)/perWindow)), PerSecond, timeStrict)
 	j.SawTooth = SawTooth(points)
 	if from, _ := slices.BinarySearchFunc(points, j.From, func(p Point, x float64) int { return cmp.Compare(p.X, x) }); j.Span > 0 && j.SawTooth == 0 {
-		j.Plateau = j.plateau(points[from:]) // the lows do not show what came after the last of them
+		j.Plateau = j.plateau(points[from:]) // the lows end before the readings do
 	}
 	if len(points) > 0 {
 		if span := points[len(points)-1].X - points[0].X; span < minSeconds {

@@ -57,8 +57,8 @@ type SessionID struct {
 	Sequential bool `json:"sequential,omitempty"`
 }
 
-// WasSent reports whether the exchange took place, however it ended. One that was cut
-// says nothing.
+// WasSent reports whether the exchange took place, however it ended. A cut
+// exchange says nothing.
 func (x *Exchange) WasSent() bool { return x.Method != "" && !x.Cut }
 
 // OK reports whether x has a status of 2xx.

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Lack is what a request that was sent got instead of a whole answer.
+// Lack is the kind of a missing or incomplete answer.
 type Lack string
 
 // The ways in which an answer is missing.

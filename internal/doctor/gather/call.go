@@ -46,7 +46,7 @@ func (c *toolCall) params() string {
 	return fmt.Sprintf(`"name":%s,"arguments":%s`, facts.QuoteJSON(c.name), c.arguments)
 }
 
-// withhold removes from x what the facts must not hold. Errors stay.
+// withhold removes the arguments and results of the call from x. Errors stay.
 func (c *toolCall) withhold(x *facts.Exchange) {
 	if !c.made {
 		x.Payload = strings.Replace(x.Payload, `"arguments":`+c.arguments, `"arguments":"REDACTED"`, 1)

@@ -6,7 +6,7 @@ type FrontEnd int
 // Front ends.
 const (
 	CommandLine FrontEnd = iota
-	Tools                // a caller of tools, who has no flags
+	Tools                // a caller of tools has no flags
 )
 
 // Text returns a text with the flag to which it refers.

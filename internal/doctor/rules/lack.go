@@ -49,7 +49,7 @@ func silence(f *facts.Facts) string {
 	return ""
 }
 
-// lacking says what x has instead of an answer.
+// lacking describes the missing or incomplete answer of x.
 func lacking(f *facts.Facts, x *facts.Exchange) string {
 	got, announced := report.Count(int64(x.Size)), x.Header.Get("Content-Length")
 	if n, err := strconv.ParseInt(announced, 10, 64); err == nil && n > 0 {
@@ -82,7 +82,7 @@ func lacking(f *facts.Facts, x *facts.Exchange) string {
 	return "has no answer: " + why
 }
 
-// unknown is the opinion of rules whose probe x has no answer that they could judge.
+// unknown is the opinion of a rule whose probe x has no answer.
 func unknown(f *facts.Facts, x *facts.Exchange) opinion {
 	if x.Lacks() == "" {
 		return notAsked(f)

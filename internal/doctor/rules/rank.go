@@ -1,6 +1,6 @@
 package rules
 
-// Rank orders faults by what they stop: those of a lower rank are named first.
+// Rank orders faults by gravity: a lower rank is named first.
 type Rank int
 
 // The ranks.

@@ -39,8 +39,8 @@ func (c *Calls) Unended() []StuckCall {
 	return list
 }
 
-// OnlyWaits reports whether most of what polls saw at a path are calls that never
-// ended: its width is their waiting, and no work.
+// OnlyWaits reports whether most of the calls that polls saw at a path never ended: its
+// width is their waiting, and no work.
 func (c *Calls) OnlyWaits(path []string) bool {
 	for node, hits := range c.openHits {
 		if 2*hits > c.b.Nodes[node].Hits && node != stacks.Root && slices.Equal(c.b.Path(node), path) {

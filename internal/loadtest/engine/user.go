@@ -170,8 +170,8 @@ func (u *user) request(step int) *mcp.Request {
 	return r
 }
 
-// record records a call, unless it is warm-up. Of one that the end of the run
-// interrupted only its age is known.
+// record records a call, unless it is warm-up. Of a call that the end of the run
+// interrupted the age alone is known.
 func (u *user) record(ctx context.Context, s *sample, from, start, stop time.Time, f *failure) {
 	switch {
 	case from.Before(u.run.origin):
