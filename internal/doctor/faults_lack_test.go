@@ -9,11 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // closed ends the connection without an answer.
@@ -189,11 +189,11 @@ func TestStdioUnanswered(t *testing.T) {
 	}
 	const words = "fatal: DATABASE_URL is not set"
 	for fault, want := range map[string][2]string{
-		"tools/list hangs":                {"tools.list", "tools/list has no answer within 5 s"},
-		"tools/call hangs":                {"tools.call", "the call of echo has no answer within 5 s"},
-		"mcpdiag/unknown hangs":           {"protocol.errors", "an unknown method has no answer within 5 s"},
-		"prompts/list hangs":              {"protocol.errors", "an unknown method (prompts/list) has no answer within 5 s"},
-		"ping hangs":                      {"protocol.ids", `ping with the id "mcpdiag-1" has no answer within 5 s`},
+		"tools/list hangs":                {"tools.list", "tools/list has no answer within "},
+		"tools/call hangs":                {"tools.call", "the call of echo has no answer within "},
+		"mcpdiag/unknown hangs":           {"protocol.errors", "an unknown method has no answer within "},
+		"prompts/list hangs":              {"protocol.errors", "an unknown method (prompts/list) has no answer within "},
+		"ping hangs":                      {"protocol.ids", `ping with the id "mcpdiag-1" has no answer within `},
 		"tools/list kills":                {"stdio.start", "the server ended (exit status 1) at tools/list, the first request after the handshake; it said: " + words},
 		"notifications/initialized kills": {"stdio.start", "the server ended (exit status 1) at tools/list, the first request after the handshake; it said: " + words},
 		"mcpdiag-1 kills":                 {"stdio.start", "the server ended (exit status 1) at ping; it said: " + words},
@@ -202,7 +202,9 @@ func TestStdioUnanswered(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			begin := time.Now()
+			if strings.HasSuffix(fault, " hangs") && fault != "tools/list hangs" {
+				processtest.NeedsThorough(t) // eight seconds of waiting each
+			}
 			f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", fault}, Call: &gather.Call{Name: "echo"}})
 			r := Judge(f, Judgement{})
 			if !slices.Equal(r.RootCauses, want[:1]) || !strings.Contains(r.Headline, want[1]) || r.Verdict != Sick || r.Report().Outcome != finding.Found {
@@ -215,7 +217,6 @@ func TestStdioUnanswered(t *testing.T) {
 				t.Errorf("warnings about consequences:\n%s", shown(r))
 			}
 			wantNoFalseReason(t, r)
-			t.Logf("%.1f s", time.Since(begin).Seconds())
 		})
 	}
 }
