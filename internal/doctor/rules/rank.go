@@ -13,7 +13,7 @@ const (
 // RankOf returns the rank of the rule with this id.
 func RankOf(id string) Rank {
 	switch id {
-	case "http.rebinding", "http.cors", "http.slash", "auth.open", "auth.status", "session.id", "session.unknown", "session.delete",
+	case "http.rebinding", "http.cors", "http.slash", "auth.open", "auth.status", "session.id",
 		"protocol.versions", "protocol.version_header", "protocol.errors", "protocol.caps", "stdio.exit":
 		return StopsNobody
 	case "http.compress", "http.latency":

@@ -19,9 +19,9 @@ func TestRanks(t *testing.T) {
 		StopsEntry: "stdio.start stdio.stdout stdio.silent stdio.big network.dns network.tcp network.tls network.alpn limits.hit http.answer http.redirect http.waf http.gateway " +
 			"http.host http.accept http.path http.content_type http.status http.coldstart auth.header_mistakes auth.token_works protocol.era stream.oldsse",
 		StopsUse: "http.compress http.latency auth.challenge auth.prm_open auth.prm_location auth.prm_resource auth.prm_servers auth.as_metadata auth.issuer auth.pkce auth.endpoints auth.jwks " +
-			"stream.sse_format session.header_lost session.affinity protocol.initialized protocol.ids stream.headers stream.get stream.beside stream.reconnect stream.buffered " +
+			"stream.sse_format session.header_lost session.affinity session.unknown session.delete protocol.initialized protocol.ids stream.headers stream.get stream.beside stream.reconnect stream.buffered " +
 			"tools.list tools.pagination tools.schema tools.names tools.call behaviour.cancel_modern behaviour.cancel_legacy also.reach",
-		StopsNobody: "http.rebinding auth.open auth.status session.id session.unknown session.delete protocol.versions protocol.version_header protocol.errors protocol.caps " +
+		StopsNobody: "http.rebinding auth.open auth.status session.id protocol.versions protocol.version_header protocol.errors protocol.caps " +
 			"exposure.debug",
 	} {
 		if list := strings.Join(got[rank], " "); list != want {
