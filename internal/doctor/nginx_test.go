@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -80,11 +81,11 @@ func startNginx(t *testing.T, list []nginxHop) (addresses []string, ca string) {
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "nginx", "-e", filepath.Join(dir, "start.log"), "-c", path, "-g", "daemon off;")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "nginx", "-e", filepath.Join(dir, "start.log"), "-c", path, "-g", "daemon off;")
 	if err := cmd.Start(); err != nil {
 		t.Skip("nginx cannot run here:", err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() })
+	t.Cleanup(func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() }) // a master that is killed leaves its worker
 	for _, address := range addresses {
 		waitFor(t, address, dir)
 	}
