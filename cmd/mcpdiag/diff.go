@@ -207,8 +207,8 @@ func (d *differ) connect(operands []string) (_ []*url.URL, err error) {
 	return targets, err
 }
 
-// isURL reports whether an operand is the address of a server: it has a scheme, well spelled or not,
-// or a port where there is no such file.
+// isURL reports whether an operand is the address of a server: it has a scheme, well
+// spelled or not, or a port where there is no such file.
 func isURL(operand string) bool {
 	if strings.Contains(operand, "://") {
 		return true

@@ -41,7 +41,8 @@ func IsLoopback(host string) bool {
 
 var digits = regexp.MustCompile(`^:?[0-9]+(/|$)`)
 
-// misspelled matches addresses in which a part of :// is missing, such as http//host and http:/host. The host of http:8080 is called http.
+// misspelled matches addresses in which a part of :// is missing, such as http//host and
+// http:/host. In http:8080 the host is called http.
 var misspelled = regexp.MustCompile(`^(?i:(https?)(?:/{2,}|:/|:)([a-z\[].*|\d+\.\d.*))$`)
 
 // Misspelled returns the address that is meant where a part of :// is missing, else "".
@@ -65,7 +66,7 @@ func ParseTarget(target, path string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q is a port without a host; is it localhost:%s?", target, strings.TrimPrefix(target, ":"))
 	}
 	if right := Misspelled(target); right != "" {
-		return nil, fmt.Errorf("invalid server address: did you mean %s?", Redact(right)) // as it was typed, a password in it is not found
+		return nil, fmt.Errorf("invalid server address: did you mean %s?", Redact(right)) // not as typed: a password would not be found in it
 	}
 	if !strings.Contains(full, "://") {
 		full = "http://" + full

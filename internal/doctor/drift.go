@@ -24,7 +24,7 @@ type Observed struct {
 	Tools       []ToolMark `json:"tools,omitempty"`
 	Tokens      int        `json:"tokens,omitempty"`            // of all tools, about
 	LatencyMs   float64    `json:"latency_ms,omitempty"`        // median
-	LowestMs    float64    `json:"latency_lowest_ms,omitempty"` // of them
+	LowestMs    float64    `json:"latency_lowest_ms,omitempty"` // lowest of the same requests
 	Samples     int        `json:"latency_samples,omitempty"`
 	Certificate string     `json:"certificate,omitempty"` // fingerprint
 	Addresses   []string   `json:"addresses,omitempty"`
@@ -124,7 +124,7 @@ const driftGroup = "drift"
 const (
 	moreTokens  = 1.2 // times as many
 	moreLatency = 2   // times as long, and
-	leastSlower = 50  // milliseconds more, each of the few requests
+	leastSlower = 50  // milliseconds more, in each request
 )
 
 // drift compares r with an earlier run of it.

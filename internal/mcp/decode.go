@@ -15,11 +15,20 @@ import (
 // the same.
 type deviation struct {
 	text     string
-	rejected bool // by clients on the official TypeScript SDK
+	rejected rejection
 }
 
+// rejection says who rejects a deviation.
+type rejection int
+
+const (
+	byNobody rejection = iota
+	bySDK              // clients on the official TypeScript SDK
+	byHosts            // as the text of the deviation says
+)
+
 func (d deviation) String() string {
-	if d.rejected && d != foreignLines {
+	if d.rejected == bySDK {
 		return d.text + "; clients on the TypeScript SDK reject this"
 	}
 	return d.text

@@ -82,7 +82,7 @@ type exchange struct {
 // noteArray notes that the answer, a line or an event, is an array.
 func (x *exchange) noteArray() {
 	if bytes.HasPrefix(x.message, []byte("[")) {
-		x.deviations = append(x.deviations, deviation{"lines or events carry arrays of messages", true})
+		x.deviations = append(x.deviations, deviation{"lines or events carry arrays of messages", bySDK})
 	}
 }
 

@@ -70,9 +70,9 @@ func (e *envelope) member(d *jx.Decoder, name []byte) error {
 func (e *envelope) deviations() []deviation {
 	switch {
 	case e.other != "":
-		return []deviation{{fmt.Sprintf("answers have the member %.40q, which JSON-RPC does not know", e.other), true}}
+		return []deviation{{fmt.Sprintf("answers have the member %.40q, which JSON-RPC does not know", e.other), bySDK}}
 	case e.result != nil && e.err != nil:
-		return []deviation{{`answers have both "result" and "error"`, true}}
+		return []deviation{{`answers have both "result" and "error"`, bySDK}}
 	}
 	return nil
 }

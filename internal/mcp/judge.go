@@ -30,7 +30,7 @@ func judge(data []byte, id int64, whole bool) (verdict, error) {
 		return verdict{}, err
 	case m.Error != nil:
 		if n, ok := idNumber(m.ID); !ok || n != id {
-			odd = append(odd, deviation{"errors come without the id of their request", true})
+			odd = append(odd, deviation{"errors come without the id of their request", bySDK})
 		}
 		return verdict{deviations: odd}, m.Error
 	case m.Method != "":

@@ -114,7 +114,7 @@ func parseMessage(data []byte) (*message, []deviation, error) {
 	var m message
 	odd, err := unmarshal(data, &m)
 	if err == nil && m.Version != "2.0" {
-		odd = append(odd, deviation{`messages lack "jsonrpc": "2.0"`, true})
+		odd = append(odd, deviation{`messages lack "jsonrpc": "2.0"`, bySDK})
 	}
 	return &m, odd, err
 }

@@ -90,7 +90,7 @@ func (s *Session) agree(result jsontext.Value) error {
 	case r.ProtocolVersion == "":
 		return malformed("it names no protocol version: %s", quote(result))
 	case !known(r.ProtocolVersion):
-		odd = append(odd, deviation{fmt.Sprintf("the protocol version %.40q in the answer to initialize is unknown", r.ProtocolVersion), true})
+		odd = append(odd, deviation{fmt.Sprintf("the protocol version %.40q in the answer to initialize is unknown", r.ProtocolVersion), bySDK})
 		if r.ProtocolVersion == Modern { // which has no initialize
 			r.ProtocolVersion = s.era.Version
 		}
@@ -110,7 +110,7 @@ func (s *Session) note(found []deviation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range found {
-		if d.rejected && s.check {
+		if d.rejected != byNobody && s.check {
 			return malformed("%s", d)
 		}
 		if text := d.String(); !slices.Contains(s.warnings, text) && len(s.warnings) < maxWarnings {
@@ -231,7 +231,7 @@ func (s *Session) judgeCall(r *Request, v *verdict) []deviation {
 	}
 	odd := callShape.deviations("the result of a tool", v.result)
 	if r.structured && !v.isError && structuredShape.faultOf(v.result) != "" {
-		odd = append(odd, deviation{fmt.Sprintf("tool %.60q has an output schema, but its result has no structuredContent", r.Name), true})
+		odd = append(odd, deviation{fmt.Sprintf("tool %.60q has an output schema, but its result has no structuredContent", r.Name), bySDK})
 	}
 	return odd
 }

@@ -170,5 +170,5 @@ func (s shape) deviations(name string, result jsontext.Value) []deviation {
 	if fault == "" {
 		return nil
 	}
-	return []deviation{{fmt.Sprintf("in %s %s", name, fault), true}}
+	return []deviation{{fmt.Sprintf("in %s %s", name, fault), bySDK}}
 }

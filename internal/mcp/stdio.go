@@ -11,8 +11,8 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/mcp/lines"
 )
 
-// foreignLines is a deviation that the official SDKs ignore, and hosts do not.
-var foreignLines = deviation{"standard output has lines that are no MCP messages; hosts close the connection at such a line: write logs to standard error", true}
+// foreignLines are ignored by the official SDKs.
+var foreignLines = deviation{"standard output has lines that are no MCP messages; hosts close the connection at such a line: write logs to standard error", byHosts}
 
 // dialStdio speaks to a server over its standard streams: one message per line.
 func dialStdio(ctx context.Context, ep Endpoint) (transport, error) {

@@ -105,7 +105,7 @@ func (h *streamable) scan(ctx context.Context, stream io.Reader, x *exchange, at
 }
 
 // heldBack is an event that official clients do not see in time.
-var heldBack = deviation{"lines of event streams end in CR without LF, after which clients wait for more", true}
+var heldBack = deviation{"lines of event streams end in CR without LF, after which clients wait for more", bySDK}
 
 // receive takes one message of a stream and reports whether it is the answer.
 func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *position) (done bool, err error) {

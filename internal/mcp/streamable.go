@@ -125,9 +125,9 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 	switch kind {
 	case "application/json":
 	case "":
-		x.deviations = append(x.deviations, deviation{"answers have no Content-Type", true})
+		x.deviations = append(x.deviations, deviation{"answers have no Content-Type", bySDK})
 	default:
-		x.deviations = append(x.deviations, deviation{fmt.Sprintf("answers have the Content-Type %.40q", kind), true})
+		x.deviations = append(x.deviations, deviation{fmt.Sprintf("answers have the Content-Type %.40q", kind), bySDK})
 	}
 	return err
 }

@@ -81,13 +81,13 @@ func (s *Session) toolsOf(result jsontext.Value) (tools []Tool, next *string, er
 	}
 	odd = append(odd, pageShape.deviations("a page of tools/list", result)...)
 	if page.Tools == nil {
-		odd = append(odd, deviation{"tools/list has no array of tools", true})
+		odd = append(odd, deviation{"tools/list has no array of tools", bySDK})
 	}
 	for _, entry := range page.Tools {
 		tool, found := readTool(entry)
 		odd = append(odd, found...)
 		if tool.Name == "" {
-			odd = append(odd, deviation{"an entry of tools/list has no name; it is ignored", true})
+			odd = append(odd, deviation{"an entry of tools/list has no name; it is ignored", bySDK})
 			continue
 		}
 		tool.annotations()
@@ -107,12 +107,12 @@ func readTool(entry jsontext.Value) (Tool, []deviation) {
 		}
 		_, _ = unmarshal(entry, &part) // an unreadable member stays empty
 		tool = Tool{Name: part.Name, InputSchema: part.InputSchema}
-		odd = append(odd, deviation{fmt.Sprintf("an entry of tools/list cannot be read: %s", bad.What), true})
+		odd = append(odd, deviation{fmt.Sprintf("an entry of tools/list cannot be read: %s", bad.What), bySDK})
 	}
 	switch {
 	case tool.Name == "": // it is ignored
 	case !isObjectSchema(tool.InputSchema):
-		odd = append(odd, deviation{fmt.Sprintf(`the input schema of tool %.60q lacks "type": "object"`, tool.Name), true})
+		odd = append(odd, deviation{fmt.Sprintf(`the input schema of tool %.60q lacks "type": "object"`, tool.Name), bySDK})
 	case err == nil:
 		odd = append(odd, toolShape.deviations(fmt.Sprintf("tool %.60q", tool.Name), entry)...)
 	}

@@ -49,7 +49,7 @@ var (
 	errorName = regexp.MustCompile(`^\\?["']?(?:-\d{1,6}|E[A-Z]{3,20}|[A-Z]+(?:_[A-Z]+)+|(?i:parse ?error|invalid ?request|method ?not ?found|invalid ?params|internal ?error|server ?error)|killed|exited|dumped)\\?["']?$`)
 	// A class of errors, after which Python and others name the variable or the key that is missing.
 	errorClass   = regexp.MustCompile(`(?:Error|Exception)$`)
-	variableName = regexp.MustCompile(`^(?:[A-Z]{1,20}|[A-Z]{1,20}(?:_[A-Z0-9]{1,20}){1,6}|[A-Za-z_]{1,40})$`)
+	variableName = regexp.MustCompile(`^(?:[A-Z]{1,20}(?:_[A-Z0-9]{1,20}){1,6}|[A-Za-z_]{1,40})$`)
 	queryPair    = regexp.MustCompile(`[^&;]+`)
 )
 

@@ -188,7 +188,8 @@ func (g *gatherer) getBeside(ctx context.Context, probe string, hold time.Durati
 			child.send(ctx, r)
 		}
 	})
-	x := g.get(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: sync.OnceFunc(func() { close(began) })}), probe, hold)
+	trace := &httptrace.ClientTrace{GotFirstResponseByte: sync.OnceFunc(func() { close(began) })}
+	x := g.get(httptrace.WithClientTrace(ctx, trace), probe, hold)
 	close(over)
 	join()
 	return x

@@ -24,7 +24,8 @@ func (g *gatherer) tools(ctx context.Context) {
 	seen, cursor := map[string]bool{}, ""
 	for listing.Pages < facts.MaxPages && !listing.Cut {
 		r := g.list("tools", cursor)
-		if r.limit = maxPage; g.hung && g.f.First("discover").Lacks() != facts.LackTime { // it decides more than others
+		r.limit = maxPage
+		if g.hung && g.f.First("discover").Lacks() != facts.LackTime { // this request decides more than others
 			r.timeout = facts.RequestTime - time.Second
 		}
 		x, body := g.send(ctx, r)

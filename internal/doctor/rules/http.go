@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"net/http"
 	"regexp"
 	"slices"
@@ -46,7 +45,11 @@ func judgeAnswer(f *facts.Facts) opinion {
 	case !x.WasSent():
 		return skip("no request was sent")
 	case x.Kind() == facts.KindLack:
-		return unanswered(f, "http.answer", cmp.Or(map[string]string{"discover": "server/discover"}[x.Probe], x.Probe), x)
+		asked := x.Probe
+		if asked == "discover" {
+			asked = "server/discover"
+		}
+		return unanswered(f, "http.answer", asked, x)
 	case x.Kind() != facts.KindNone:
 		return pass("%s", outcomeShort(x))
 	case x.WantsTLS():

@@ -105,7 +105,7 @@ func limitText(limits []Limit) string {
 func (p *Phase) kept() string {
 	rate := p.Rate
 	text := fmt.Sprintf("%s kept per %s (95 %%: %s to %s)", Bytes(rate.Bytes), p.Per, Bytes(rate.Low), Bytes(rate.High))
-	if len(p.Shares) > 0 { // the load does not tell of which it is
+	if len(p.Shares) > 0 { // the load does not tell which of them keeps it
 		var other []string
 		for _, s := range p.Shares { // none is 0
 			other = append(other, fmt.Sprintf("%s per %s", Bytes(rate.Bytes/s.Of), s.Per))
