@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,15 +50,19 @@ type hostEntry struct {
 // hostFile is a file of settings: Claude Desktop, Claude Code and Cursor have mcpServers,
 // VS Code has servers, also below mcp, and Claude Code more of them below projects.
 type hostFile struct {
-	MCPServers map[string]hostEntry `json:"mcpServers"`
-	Servers    map[string]hostEntry `json:"servers"`
+	MCPServers entries `json:"mcpServers"`
+	Servers    entries `json:"servers"`
 	MCP        struct {
-		Servers map[string]hostEntry `json:"servers"`
+		Servers entries `json:"servers"`
 	} `json:"mcp"`
 	Projects map[string]struct {
-		MCPServers map[string]hostEntry `json:"mcpServers"`
+		MCPServers entries `json:"mcpServers"`
 	} `json:"projects"`
 }
+
+// entries are servers by name. Each is read by itself: one that is wrong does not keep the
+// others from being examined.
+type entries map[string]json.RawMessage
 
 // ReadServers reads the servers of a file of settings. getenv gives the values of
 // placeholders such as ${env:NAME}; folder is that of the file.
@@ -66,9 +71,9 @@ func ReadServers(data []byte, folder string, getenv func(string) string) ([]Serv
 	if err := json.Unmarshal(withoutComments(data), &f); err != nil {
 		return nil, errors.New("not JSON with mcpServers or servers: " + report.Line(err.Error()))
 	}
-	fill := placeholders{getenv, folder}
+	fill := placeholders{getenv: getenv, folder: folder}
 	var list []Server
-	for _, part := range []map[string]hostEntry{f.MCPServers, f.Servers, f.MCP.Servers} {
+	for _, part := range []entries{f.MCPServers, f.Servers, f.MCP.Servers} {
 		for _, name := range slices.Sorted(maps.Keys(part)) {
 			list = append(list, fill.server(name, part[name]))
 		}
@@ -141,15 +146,39 @@ func blankComment(data []byte, i int) int {
 type placeholders struct {
 	getenv func(string) string
 	folder string
+	own    map[string]string // the variables of the command
+}
+
+// wrongType says in words which member of an entry is not as hosts want it.
+func wrongType(err error) string {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return report.Line(err.Error())
+	case wrong.Field == "":
+		return "it is a JSON " + wrong.Value
+	}
+	return report.Line(wrong.Field + " holds a JSON " + wrong.Value)
 }
 
 // server returns a server with its placeholders filled in. Those without a value stay, and
 // are its problem.
-func (p placeholders) server(name string, e hostEntry) Server {
+func (p placeholders) server(name string, entry json.RawMessage) Server {
 	s := Server{Name: report.Cell(name, 60), Header: http.Header{}}
+	var e hostEntry
+	if err := json.Unmarshal(entry, &e); err != nil {
+		s.Problem = "its entry cannot be read: " + wrongType(err)
+		return s
+	}
 	var missing []string
 	fill := func(text string) string { return p.fill(text, &missing) }
 	send := func(text string) string { return p.withoutOurs().fill(text, &missing) }
+	own := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(e.Env)) {
+		own[key] = fill(fmt.Sprint(e.Env[key]))
+		s.Env = append(s.Env, key+"="+own[key])
+	}
+	p.own = own // some commands fill them into their arguments themselves, as mcp-remote does
 	if e.Command != "" {
 		s.Command = []string{fill(e.Command)}
 		for _, arg := range e.Args {
@@ -157,9 +186,6 @@ func (p placeholders) server(name string, e hostEntry) Server {
 		}
 	}
 	s.Dir = fill(e.Dir)
-	for _, key := range slices.Sorted(maps.Keys(e.Env)) {
-		s.Env = append(s.Env, key+"="+fill(fmt.Sprint(e.Env[key])))
-	}
 	for key, value := range e.Headers {
 		s.Header.Set(key, send(value))
 	}
@@ -181,6 +207,7 @@ func (p placeholders) server(name string, e hostEntry) Server {
 // user named, and to none that a file names.
 func (p placeholders) withoutOurs() placeholders {
 	getenv := p.getenv
+	p.own = nil
 	p.getenv = func(name string) string {
 		if isOurs(name) {
 			return ""
@@ -211,7 +238,7 @@ func (p placeholders) fill(text string, missing *[]string) string {
 			home, _ := os.UserHomeDir() // an empty one leads nowhere, which shows
 			return home
 		case kind == "" || kind == "env:":
-			if value := p.getenv(name); value != "" {
+			if value := cmp.Or(p.own[name], p.getenv(name)); value != "" {
 				return value
 			}
 			if otherwise != "" {

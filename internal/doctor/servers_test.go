@@ -35,6 +35,11 @@ func TestReadServers(t *testing.T) {
 		"address, no comment":   {`{"mcpServers":{"a":{"url":"http://a//b","args":["/*","*/",",}"]}}}`, `a [] [] "http://a//b" map[] ""`},
 		"byte order mark":       {"\xef\xbb\xbf" + `{"mcpServers":{"a":{"command":"x"}}}`, `a [x] [] "" map[] ""`},
 		"control characters":    {`{"mcpServers":{"a\u001b[2J":{"command":"x"}}}`, `a [x] [] "" map[] ""`},
+		"an odd argument":       {`{"mcpServers":{"a":{"command":"x","args":["--port",3000]},"b":{"command":"y"}}}`, `a [] [] "" map[] "its entry cannot be read: args holds a JSON number"`},
+		"an odd command":        {`{"mcpServers":{"a":{"command":["x","y"]}}}`, `a [] [] "" map[] "its entry cannot be read: command holds a JSON array"`},
+		"an odd entry":          {`{"mcpServers":{"a":"x"}}`, `a [] [] "" map[] "its entry cannot be read: it is a JSON string"`},
+		"its own variable":      {`{"mcpServers":{"a":{"command":"npx","args":["mcp-remote","A:${AUTH}"],"env":{"AUTH":"Bearer ${KEY}"}}}}`, `a [npx mcp-remote A:Bearer sesame] [AUTH=Bearer sesame] "" map[] ""`},
+		"our token by a detour": {`{"mcpServers":{"a":{"url":"https://a/${X}","env":{"X":"${MCPDIAG_TOKEN}"}}}}`, `a [] [X=s3cret] "https://a/${X}" map[] "its host asks for ${X}"`},
 		"no servers":            {`{"theme":"dark"}`, "no mcpServers and no servers in it"},
 		"an unfinished comment": {`{"a":1 /*`, "not JSON with mcpServers or servers"},
 	} {
