@@ -101,6 +101,12 @@ func clientFacts() map[string]func(*facts.Facts) float64 {
 			}
 			return 1
 		},
+		"requests server/discover without an answer": func(f *facts.Facts) float64 {
+			if f.First("discover").Lacks() == facts.LackTime && f.SpeaksLegacy() {
+				return 1
+			}
+			return 0
+		},
 		"seconds of initialize": func(f *facts.Facts) float64 { return f.First("initialize").Timing.Total / 1000 },
 		"seconds of start": func(f *facts.Facts) float64 {
 			if f.Stdio == nil || !f.Stdio.Answered {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,6 +53,9 @@ func TestClients(t *testing.T) {
 		f.Loopback, f.Network.Addresses[0].Private = false, true
 		f.First("foreign origin").Status = 403 // protected, so that nothing else is wrong
 	}
+	silent := func(f *facts.Facts) {
+		*f.First("discover") = facts.Exchange{Probe: "discover", Method: http.MethodPost, URL: f.Target, Failed: "no answer within 5 s", Timing: facts.Millis{Total: 5000}}
+	}
 	for name, tc := range map[string]struct {
 		fault    string
 		client   string
@@ -65,6 +69,7 @@ func TestClients(t *testing.T) {
 		"stream, other client":      {"stream-404", "Claude Code", nil, finding.Pass, clientWorks},
 		"stream":                    {"stream-404", "Cursor", nil, finding.Warn, clientTrouble},
 		"vendor":                    {"", "claude.ai", private, finding.Fail, clientRefuses},
+		"discover has no answer":    {"", "Go SDK", silent, finding.Fail, clientRefuses},
 		"cloud client, loopback":    {"", "claude.ai", nil, finding.Skip, ""},
 		"handshake fails":           {"bad-gateway", "Cursor", nil, finding.Skip, ""},
 		"vendor, but another fault": {"auth-metadata-wrong", "VS Code", nil, finding.Warn, clientRefuses},
