@@ -28,6 +28,7 @@ type examiner struct {
 	how      doctor.Judgement
 	command  []string // after --
 	deadline time.Duration
+	timed    bool          // the user gave the deadline
 	ready    time.Duration // 0: the server answers already
 	quick    bool
 	deep     bool
@@ -85,7 +86,7 @@ Exit code 3: the server is sick or unreachable (--fail-on warn: or degraded).`,
 			if err := refusePort(cmd, command); err != nil {
 				return err
 			}
-			d.command = command
+			d.command, d.timed = command, a.given(cmd, "deadline")
 			return d.run(cmd.Context(), operands)
 		},
 	}
@@ -239,13 +240,18 @@ func (d *examiner) facts(ctx context.Context, args []string) (*facts.Facts, erro
 	return d.gather(ctx, targets[0])
 }
 
-// start examines a command. The default deadline is for servers that run already.
-func (d *examiner) start(ctx context.Context) *facts.Facts {
-	deadline := d.deadline
-	if deadline == gather.DefaultDeadline {
-		deadline = gather.DefaultStart
+// deadlineOr returns the deadline that the user gave, else another one than the default, which
+// is for servers that run already.
+func (d *examiner) deadlineOr(other time.Duration) time.Duration {
+	if d.timed {
+		return d.deadline
 	}
-	return gather.Command(ctx, gather.CommandOptions{Args: d.command, Deadline: deadline, Minimal: d.more.minimal, Call: d.more.call(d.slowArgs)})
+	return other
+}
+
+// start examines a command.
+func (d *examiner) start(ctx context.Context) *facts.Facts {
+	return gather.Command(ctx, gather.CommandOptions{Args: d.command, Deadline: d.deadlineOr(gather.DefaultStart), Minimal: d.more.minimal, Call: d.more.call(d.slowArgs)})
 }
 
 func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, error) {
@@ -255,9 +261,7 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 	deadline := d.deadline
 	if d.deep || d.slowTool != "" {
 		d.conn.timeout = gather.DeepDeadline
-		if deadline == gather.DefaultDeadline {
-			deadline = gather.DeepDeadline
-		}
+		deadline = d.deadlineOr(gather.DeepDeadline)
 	}
 	c, err := d.conn.open(d.a, []*url.URL{target}, 2)
 	if err != nil {

@@ -82,11 +82,7 @@ func chosen(list []doctor.Server, names []string) ([]doctor.Server, error) {
 // examineServer gathers the facts of one server, with its own credentials alone.
 func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*facts.Facts, error) {
 	if len(s.Command) > 0 {
-		deadline := d.deadline
-		if deadline == gather.DefaultDeadline {
-			deadline = gather.DefaultStart
-		}
-		return s.Redact(gather.Command(ctx, gather.CommandOptions{Args: s.Command, Env: s.Env, Dir: s.Dir, Deadline: deadline}))
+		return s.Redact(gather.Command(ctx, gather.CommandOptions{Args: s.Command, Env: s.Env, Dir: s.Dir, Deadline: d.deadlineOr(gather.DefaultStart)}))
 	}
 	target, err := client.ParseTarget(s.URL, "")
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
 )
 
 // terminal is what a command writes to a terminal.
@@ -112,4 +114,19 @@ func typing(t *testing.T, script, home, question, answer string) (out string, co
 		t.Error(err)
 	}
 	return screen.String(), 0
+}
+
+// TestDeadlineOfCommands: the default is for servers that run already, a deadline that the user gave
+// holds for commands, too.
+func TestDeadlineOfCommands(t *testing.T) {
+	t.Parallel()
+	for _, given := range []bool{false, true} {
+		d, want := &examiner{deadline: gather.DefaultDeadline, timed: given}, gather.DefaultStart
+		if given {
+			want = gather.DefaultDeadline
+		}
+		if got := d.deadlineOr(gather.DefaultStart); got != want {
+			t.Errorf("given %t: %s, want %s", given, got, want)
+		}
+	}
 }
