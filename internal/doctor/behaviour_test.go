@@ -110,7 +110,7 @@ func (c *cutStream) WriteHeader(status int) {
 func (c *cutStream) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // limitedBurst refuses pings that come while two others are served.
-func limitedBurst(retryAfter string) func(http.Handler) http.Handler {
+func limitedBurst(status int, retryAfter string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		place := make(chan struct{}, 2)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -127,10 +127,29 @@ func limitedBurst(retryAfter string) func(http.Handler) http.Handler {
 				if retryAfter != "" {
 					w.Header().Set("Retry-After", retryAfter)
 				}
-				w.WriteHeader(http.StatusTooManyRequests)
+				w.WriteHeader(status)
 			}
 		})
 	}
+}
+
+// uniqueIDs refuses a ping whose id another one in flight has, as the Go SDK does in a session.
+func uniqueIDs(next http.Handler) http.Handler {
+	var inFlight sync.Map
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := bodyOf(r)
+		if !strings.Contains(body, `"ping"`) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if _, twice := inFlight.LoadOrStore(body, true); twice {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // requests of a burst meet
+		next.ServeHTTP(w, r)
+		inFlight.Delete(body)
+	})
 }
 
 // keepSessions accepts DELETE and ends nothing.
@@ -167,8 +186,10 @@ var behaviourFaults = map[string]struct {
 	"faulty, deep": {func() http.Handler {
 		return cutStreams(500 * time.Millisecond)(keepSessions(onMethod("2024-11-05", always(400, "text/plain", "no"))))
 	}, gather.Options{Deep: true}, map[string]finding.Severity{"behaviour.revisions": finding.Warn, "behaviour.leak": finding.Warn, "stream.idle": finding.Warn}},
-	"burst limited":      {func() http.Handler { return limitedBurst("1")(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Info}},
-	"burst without wait": {func() http.Handler { return limitedBurst("")(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Warn}},
+	"burst limited":      {func() http.Handler { return limitedBurst(429, "1")(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Info}},
+	"burst without wait": {func() http.Handler { return limitedBurst(429, "")(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Warn}},
+	"burst refused":      {func() http.Handler { return limitedBurst(400, "")(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Warn}},
+	"burst, unique ids":  {func() http.Handler { return uniqueIDs(healthy()) }, gather.Options{Burst: 10}, map[string]finding.Severity{"limits.burst": finding.Pass}},
 }
 
 // onMethod is a healthy server, but for requests with a text.

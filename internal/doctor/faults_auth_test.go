@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/gather"
@@ -84,7 +85,7 @@ func (l *lab) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		l.asked = r.PostFormValue("resource")
 		if r.PostFormValue("refresh_token") != "spare" {
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
+			_, _ = io.WriteString(w, `{"error":"invalid_grant: `+r.PostFormValue("refresh_token")+`"}`)
 			return
 		}
 		_, _ = io.WriteString(w, l.refresh)
@@ -184,6 +185,45 @@ func TestAnonymousLimit(t *testing.T) {
 	}), "right"), Judgement{})
 	if r.Verdict != Degraded || r.worst().ID != "auth.order" {
 		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+}
+
+// TestUnfinished finds no failure where the time of doctor ends while it reads the documents of
+// the authorization, or where the authorization server limits the rate.
+func TestUnfinished(t *testing.T) {
+	t.Parallel()
+	at := func(place string, m middleware) func(*lab) middleware {
+		return func(l *lab) middleware {
+			return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				if strings.HasPrefix(r.URL.Path, place) {
+					m(w, r, next)
+					return
+				}
+				l.serve(w, r, next)
+			}
+		}
+	}
+	limits := always(429, "text/plain", "slow down", "Ratelimit-Limit", "1")
+	for name, change := range map[string]func(*lab) middleware{
+		"the resource":             at("/.well-known/oauth-protected-resource", hanging),
+		"the authorization server": at("/.well-known/oauth-authorization-server", hanging),
+		"the keys":                 at("/jwks", hanging),
+		"a server that is impatient": func(l *lab) middleware {
+			foreign := served(t, limits)
+			l.well = func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+				w.Header().Set("Content-Type", "application/json")
+				_ = json.NewEncoder(w).Encode(map[string]any{"resource": "http://" + r.Host + "/mcp", "authorization_servers": []string{foreign}})
+			}
+			return l.serve
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := Judge(examineWithin(t, served(t, change(newLab())), "", 2*time.Second), Judgement{})
+			if r.Verdict != NoToken {
+				t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+			}
+		})
 	}
 }
 

@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
@@ -114,6 +116,41 @@ func oddIDs(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			h.Set(facts.SessionHeader, odd+id)
 		}
 	}}, r)
+}
+
+// oneSession gives each client the same session.
+func oneSession() middleware {
+	const shared = "the-session-of-all-clients"
+	var mu sync.Mutex
+	first := ""
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		mu.Lock()
+		if r.Header.Get(facts.SessionHeader) == shared {
+			r.Header.Set(facts.SessionHeader, first)
+		}
+		mu.Unlock()
+		next.ServeHTTP(&headerWriter{ResponseWriter: w, change: func(h http.Header) {
+			if id := h.Get(facts.SessionHeader); id != "" {
+				mu.Lock()
+				first = cmp.Or(first, id)
+				mu.Unlock()
+				h.Set(facts.SessionHeader, shared)
+			}
+		}}, r)
+	}
+}
+
+// TestOneSession wants that the session in use is not ended where another initialize gets it, too.
+func TestOneSession(t *testing.T) {
+	t.Parallel()
+	f := examine(t, served(t, oneSession()), "")
+	r := Judge(f, Judgement{})
+	if worst := r.worst(); r.Verdict != Degraded || worst.ID != "session.id" || !strings.Contains(worst.Summary, "the same session id") {
+		t.Errorf("verdict %s\n%s", r.Verdict, shown(r))
+	}
+	if f.Sessions != 1 || f.Ended != 1 {
+		t.Errorf("%d sessions, %d ended", f.Sessions, f.Ended)
+	}
 }
 
 // stripped is a server behind a proxy that removes the session id.

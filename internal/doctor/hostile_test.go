@@ -113,6 +113,11 @@ func TestCertificates(t *testing.T) {
 		"a week left":      {facts.Handshake{NotBefore: days(-300), NotAfter: days(7)}, "network.cert_days", "in 7 of 307 days"},
 		"47 days, 15 left": {facts.Handshake{NotBefore: days(-32), NotAfter: days(15)}, "network.cert_days", "in 15 of 47 days"},
 		"47 days, 20 left": {facts.Handshake{NotBefore: days(-27), NotAfter: days(20)}, "", ""},
+		"90 days, 20 left": {facts.Handshake{NotBefore: days(-70), NotAfter: days(20)}, "network.cert_days", "in 20 of 90 days"},
+		"90 days, 28 left": {facts.Handshake{NotBefore: days(-62), NotAfter: days(28)}, "", ""},
+		"a year, 62 left":  {facts.Handshake{NotBefore: days(-333), NotAfter: days(62)}, "", ""},
+		"six days, 5 left": {facts.Handshake{NotBefore: days(-1), NotAfter: days(5)}, "", ""},
+		"six days, 1 left": {facts.Handshake{NotBefore: days(-5), NotAfter: days(1)}, "network.cert_days", "in 1 of 6 days"},
 	} {
 		tc.h.Address = "192.0.2.1:443"
 		f := &facts.Facts{Target: "https://a.example/mcp", At: at, Network: facts.Network{Host: "a.example", Addresses: []facts.Address{{Address: "192.0.2.1:443", Outcome: facts.OutcomeOK}}, TLS: []facts.Handshake{tc.h}}}

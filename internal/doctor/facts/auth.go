@@ -6,6 +6,8 @@ type Auth struct {
 	Resource *Resource  `json:"resource,omitempty"`
 	Servers  []Metadata `json:"servers,omitempty"`
 	Refresh  *Refreshed `json:"refresh,omitempty"`
+
+	Unfinished bool `json:"unfinished,omitempty"` // a document that is missing was perhaps not asked for
 }
 
 // Resource is the metadata of a protected resource (RFC 9728).

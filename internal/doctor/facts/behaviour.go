@@ -12,6 +12,7 @@ type Behaviour struct {
 	During       []float64 `json:"during_ms,omitempty"`
 	CancelMs     float64   `json:"cancel_ms,omitempty"` // when calls are cancelled
 	Witness      bool      `json:"witness,omitempty"`   // the server shows its calls in flight
+	Others       bool      `json:"others,omitempty"`    // other clients call the tool, too
 	AfterClose   []Flight  `json:"after_close,omitempty"`
 	AfterLeaving []Flight  `json:"after_leaving,omitempty"`
 	IdleMs       float64   `json:"idle_ms,omitempty"` // how long an idle stream was to be held

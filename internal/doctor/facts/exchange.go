@@ -55,6 +55,7 @@ type SessionID struct {
 	Length     int  `json:"length"`
 	Visible    bool `json:"visible"` // consists of visible ASCII characters
 	Sequential bool `json:"sequential,omitempty"`
+	Shared     bool `json:"shared,omitempty"` // another client got the same one
 }
 
 // WasSent reports whether the exchange took place, however it ended. A cut

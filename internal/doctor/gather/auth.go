@@ -35,6 +35,7 @@ func (g *gatherer) authorization(ctx context.Context) {
 	invalid.probe, invalid.anonymous, invalid.header["Authorization"] = "invalid token", true, "Bearer mcpdiag-invalid"
 	g.send(ctx, invalid)
 	g.f.Auth = &facts.Auth{Named: namedMetadata(challenge.Header)}
+	defer func() { g.f.Auth.Unfinished = g.f.Auth.Unfinished || g.f.Stopped != "" }()
 	a := &authGatherer{gatherer: g, client: g.anonymous.WithAllow(client.PublicOnly(ctx, g.Target))}
 	defer a.client.HTTP().CloseIdleConnections()
 	a.resource(ctx)
@@ -140,6 +141,9 @@ func (a *authGatherer) read(ctx context.Context, probe, place string) (*facts.Ex
 	r := request{probe: probe, verb: http.MethodGet, url: place, anonymous: true, client: a.client, header: map[string]string{"Accept": "application/json"}, limit: maxMetadata, timeout: connectTime}
 	x, body := a.send(ctx, r)
 	a.refused = x.RefusedAddress
+	if facts.IsLimited(x) { // no more of an authorization server that limits the rate
+		a.fetches, a.f.Auth.Unfinished = maxAuthFetch, true
+	}
 	return x, body
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,7 +141,8 @@ func (g *gatherer) slowTool(ctx context.Context) {
 		return
 	}
 	g.slow = newToolCall(tool, g.SlowArgs, 2)
-	_, b.Witness = g.inFlight(ctx)
+	calls, ok := g.inFlight(ctx)
+	b.Witness, b.Others = ok, calls > 0
 	full := g.whileOthers(ctx)
 	if b.FullMs = full.Timing.Total; !full.Result() {
 		b.FullMs = 0
@@ -229,7 +231,7 @@ func (g *gatherer) cancelled(ctx context.Context, after time.Duration) {
 
 // abandoned closes the answer to a call, and watches whether the server goes on.
 func (g *gatherer) abandoned(ctx context.Context, r request, after time.Duration) []facts.Flight {
-	if !g.f.Behaviour.Witness {
+	if b := g.f.Behaviour; !b.Witness || b.Others {
 		return nil
 	}
 	r.timeout = after
@@ -252,11 +254,15 @@ func (g *gatherer) abandoned(ctx context.Context, r request, after time.Duration
 	return seen
 }
 
+// firstOfBurst is the id of the first request of a burst.
+const firstOfBurst = 100
+
 // burst sends cheap requests at the same time.
 func (g *gatherer) burst(ctx context.Context) {
 	var joins []func()
-	for range g.Burst {
-		joins = append(joins, g.aside(func(child *gatherer) { child.send(ctx, child.cheap(facts.BurstProbe)) }))
+	for i := range g.Burst {
+		id := strconv.Itoa(firstOfBurst + i)
+		joins = append(joins, g.aside(func(child *gatherer) { child.send(ctx, child.cheapAs(facts.BurstProbe, id)) }))
 	}
 	for _, join := range joins {
 		join()

@@ -170,7 +170,7 @@ func (g *gatherer) send(ctx context.Context, r request) (*facts.Exchange, []byte
 		x, body = g.exchange(ctx, r)
 	}
 	g.hung = g.hung || x.Method == http.MethodPost && x.Lacks() == facts.LackTime && r.probe != "discover" // older servers may ignore it
-	if facts.IsLimited(x) {
+	if facts.IsLimited(x) && facts.URLOf(x.URL).Host == g.Target.Host {
 		g.f.Stopped = "the server limits the rate of requests"
 	}
 	return x, body
@@ -227,7 +227,7 @@ func (g *gatherer) exchange(ctx context.Context, r request) (*facts.Exchange, []
 		x.Open = true
 	}
 	x.At = begin.UTC()
-	if short && x.Status == 0 && ctx.Err() != nil && g.f.Entry().Result() {
+	if entry := g.f.Entry(); short && x.Status == 0 && ctx.Err() != nil && (entry.Result() || entry.Kind() == facts.KindAuth) {
 		x.Cut, g.f.Stopped = true, g.timeUsed()
 	}
 	g.f.Exchanges = append(g.f.Exchanges, x)

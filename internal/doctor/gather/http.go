@@ -61,11 +61,14 @@ func (g *gatherer) withSession(r request) request {
 }
 
 // cheap returns a request without effect, of whichever revision the server speaks.
-func (g *gatherer) cheap(probe string) request {
+func (g *gatherer) cheap(probe string) request { return g.cheapAs(probe, "1") }
+
+// cheapAs is cheap with the id of the request, for several at the same time in a session.
+func (g *gatherer) cheapAs(probe, id string) request {
 	if !g.f.SpeaksLegacy() && g.f.SpeaksModern() {
 		return modernPost(probe, "server/discover", "")
 	}
-	return g.inSession(probe, "1", "ping", "")
+	return g.inSession(probe, id, "ping", "")
 }
 
 // enter does the handshakes of both revisions, and looks for the reason where both fail.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/token"
@@ -133,7 +134,8 @@ func (a *authGatherer) refresh(ctx context.Context, to string) *facts.Refreshed 
 	}
 	done.Seconds = answer.Expires
 	if answer.Access == "" {
-		done.Error = report.Cell(answer.Error, 60)
+		secrets := client.SecretsOf(nil, a.Refresh.Token, a.Refresh.ClientSecret, answer.Refresh)
+		done.Error = report.Cell(report.RedactText(secrets.Redact(answer.Error)), 60)
 	}
 	if answer.Refresh != "" && answer.Refresh != a.Refresh.Token {
 		if done.Rotated = true; a.Refresh.Rotated != nil {

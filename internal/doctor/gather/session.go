@@ -11,11 +11,15 @@ import (
 // opened notes the session that an answer opened. The first one stays in use; each
 // other one is ended at once.
 func (g *gatherer) opened(ctx context.Context, to, id string) {
-	if id == "" {
+	switch {
+	case id == "":
+		return
+	case id == g.session && g.f.Session != nil:
+		g.f.Session.Shared = true // it is still in use
 		return
 	}
 	g.f.Sessions++
-	if id == g.session && g.f.Session == nil {
+	if id == g.session {
 		g.f.Session = &facts.SessionID{Length: len(id), Visible: isVisible(id)}
 		return
 	}

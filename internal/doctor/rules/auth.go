@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func noAuth(f *facts.Facts) (opinion, bool) {
 	switch {
 	case !f.Challenge().WasSent():
 		return skip("the server wants no token"), true
-	case f.Auth == nil:
+	case f.Auth == nil, f.Auth.Resource == nil && f.Auth.Unfinished:
 		return notAsked(f), true
 	}
 	return opinion{}, false
@@ -158,10 +159,10 @@ func judgeResource(f *facts.Facts) opinion {
 	}
 	got, noted := f.Auth.Resource.Resource, "resource: "+f.Auth.Resource.Resource
 	a, b := facts.URLOf(got), facts.URLOf(f.Target)
-	sameHost := strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host)
+	sameHost := a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && client.Port(a) == client.Port(b)
 	advice := "set the public base URL to that of clients, here " + f.Target + "; behind a proxy trust X-Forwarded-Proto"
 	switch {
-	case got == f.Target:
+	case sameHost && cmp.Or(a.Path, "/") == cmp.Or(b.Path, "/"):
 		return pass("%s", got)
 	case sameHost && strings.TrimSuffix(a.Path, "/") == strings.TrimSuffix(b.Path, "/"):
 		return warn("the metadata is about %s, which differs by a slash", got).fix(advice).noted(noted)
@@ -203,8 +204,11 @@ func judgeEach(f *facts.Facts, right string, judge func(facts.Metadata) (opinion
 		return o
 	}
 	for _, m := range f.Auth.Servers {
-		if m.Refused {
+		switch {
+		case m.Refused:
 			return skip("not asked: the doctor does not connect to the address of %s", m.Asked)
+		case m.URL == "" && f.Auth.Unfinished:
+			return notAsked(f)
 		}
 		if o, bad := judge(m); bad {
 			return o.saw(f.Probe("server metadata")...)

@@ -26,7 +26,7 @@ func judgeCall(f *facts.Facts) opinion {
 		if o.Severity == finding.Skip {
 			return o
 		}
-		o = o.fix("if it should be fast, it waits for something, such as a database or a lock; if it may take longer, this is no fault")
+		o = o.mildly().fix("if it should be fast, it waits for something, such as a database or a lock; if it may take longer, this is no fault")
 		if f.Stdio == nil {
 			o = o.fixFlag("--slow-tool " + tool + " waits longer")
 		}

@@ -192,8 +192,12 @@ func judgeStatus(f *facts.Facts) opinion {
 
 func judgeLimit(f *facts.Facts) opinion {
 	for i, x := range f.Exchanges {
-		if x == nil || x.Probe == facts.BurstProbe || !facts.IsLimited(x) || f.Credentials && x.Anonymous { // auth.order is about those
+		if !isOfTarget(f, x) || x.Probe == facts.BurstProbe || !facts.IsLimited(x) || f.Credentials && x.Anonymous { // auth.order is about those
 			continue
+		}
+		if x.Status == http.StatusServiceUnavailable {
+			return fail("the server answers request %d with 503: it is overloaded, or out of service for now", i+1).
+				fix("look again when Retry-After has passed: " + x.Header.Get("Retry-After")).saw(x)
 		}
 		o := fail("the server refuses request %d because of its rate limit; a client needs 3 or 4 to connect", i+1).saw(x)
 		if wait := x.Header.Get("Retry-After"); wait != "" {

@@ -54,7 +54,7 @@ func parameter(field, name string) int {
 // lastLimit returns the limit that the last answer of the server names.
 func lastLimit(f *facts.Facts) (rateLimit, *facts.Exchange) {
 	for _, x := range slices.Backward(f.Exchanges) {
-		if x == nil {
+		if !isOfTarget(f, x) {
 			continue
 		}
 		if l, ok := rateLimitOf(x.Header); ok {

@@ -175,10 +175,10 @@ func judgeHandshake(h facts.Handshake, insecure bool) (opinion, bool) {
 	return opinion{}, false
 }
 
-// Thresholds for the validity that is left: 30 days are too many for certificates
-// of 47 days.
+// Thresholds for the validity that is left. Jobs renew certificates of 90 days 30 days before
+// their end, those of a year 60 days, and those of 47 days or less when a third is left.
 const (
-	fewDays  = 14 * 24 * time.Hour
+	fewDays  = 21 * 24 * time.Hour
 	fewParts = 3
 )
 
@@ -189,7 +189,7 @@ func judgeCertDays(f *facts.Facts) opinion {
 	h := f.Network.TLS[0]
 	left, life := h.NotAfter.Sub(f.At), h.NotAfter.Sub(h.NotBefore)
 	days := func(d time.Duration) int { return int(d.Hours() / 24) }
-	if left < fewDays || left < life/fewParts {
+	if left < min(fewDays, life/fewParts) {
 		return warn("the certificate ends in %d of %d days", days(left), days(life)).fix("renew it; check the job that does").noted(h.Address + ": valid until " + h.NotAfter.Format(time.RFC3339))
 	}
 	return pass("certificate valid for %d of %d days", days(left), days(life))

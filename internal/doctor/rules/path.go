@@ -75,13 +75,18 @@ func proxies() []string {
 // hopsOf returns the hops on the way to the target that name themselves, in a fixed order.
 func hopsOf(f *facts.Facts) []string {
 	found := map[string]bool{}
-	host := facts.URLOf(f.Target).Host
 	for _, x := range f.Exchanges {
-		if x != nil && facts.URLOf(x.URL).Host == host {
+		if isOfTarget(f, x) {
 			addHops(found, x.Header)
 		}
 	}
 	return slices.Sorted(maps.Keys(found))
+}
+
+// isOfTarget reports whether x is an exchange with the target itself, and not with an
+// authorization server.
+func isOfTarget(f *facts.Facts, x *facts.Exchange) bool {
+	return x != nil && facts.URLOf(x.URL).Host == facts.URLOf(f.Target).Host
 }
 
 func addHops(found map[string]bool, h http.Header) {

@@ -134,6 +134,8 @@ func judgeSessionID(f *facts.Facts) opinion {
 	switch s := f.Session; {
 	case !s.Visible:
 		return fail("the session id has characters that are not visible ASCII").fix("use a random UUID").saw(f.First("initialize"))
+	case s.Shared:
+		return warn("each client gets the same session id: clients see the state and the answers of each other").fix("make a new random UUID at each initialize").saw(f.First("initialize"), f.First("future version"))
 	case s.Sequential:
 		return warn("session ids are numbers in sequence: anyone can guess those of others").fix("use a random UUID")
 	case s.Length < guessable:

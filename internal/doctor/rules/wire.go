@@ -71,7 +71,7 @@ func judgeKeepAlive(f *facts.Facts) opinion {
 // and the first answer that says so, nil for none.
 func announcedIdle(f *facts.Facts) (int, *facts.Exchange) {
 	for _, x := range f.Exchanges {
-		if x == nil || facts.URLOf(x.URL).Host != facts.URLOf(f.Target).Host {
+		if !isOfTarget(f, x) {
 			continue
 		}
 		if seconds, ok := keepAlive(x.Header.Get("Keep-Alive")); ok {
