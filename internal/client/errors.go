@@ -77,7 +77,7 @@ func (e *Error) Error() string {
 	case errors.Is(e.Err, io.EOF), errors.Is(e.Err, io.ErrUnexpectedEOF), errors.Is(e.Err, net.ErrClosed), e.Err.Error() == "http: server closed idle connection":
 		return "the server closed the connection while " + string(e.Stage) + "; its log may say why"
 	}
-	if hint := tlsHint(e.Err); hint != "" {
+	if hint := TLSHint(e.Err); hint != "" {
 		return hint
 	}
 	return e.Err.Error() + " (" + string(e.Stage) + ")"
@@ -112,7 +112,8 @@ func (e *Error) timedOut() string {
 	return fmt.Sprintf("no answer %s (%s); %s", within, e.Stage, hint)
 }
 
-func tlsHint(err error) string {
+// TLSHint says in words why a TLS handshake failed, and the way out; it is "" for other errors.
+func TLSHint(err error) string {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError

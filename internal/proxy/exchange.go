@@ -24,7 +24,7 @@ type exchange struct {
 	events   eventScanner
 	text     bool // response or events can read the response
 	packed   *inflater
-	opaque   bool   // the response is compressed in a way that cannot be read
+	opaque   bool   // the response is compressed in a way that cannot be read, or so that not all was
 	metadata []byte // of the server as a protected resource, if the response has them
 
 	// A streamed request may still be read while its response comes, and when that has
@@ -252,6 +252,7 @@ func (x *exchange) close(reason outcome) {
 	defer x.tracker.rescue()
 	if x.packed != nil {
 		x.packed.close()
+		x.opaque = x.opaque || x.packed.beyond
 	}
 	if len(x.metadata) > 0 {
 		x.judgeMetadata()

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -212,14 +214,14 @@ func TestCompressed(t *testing.T) {
 				_ = z.Close()
 				return b.Bytes()
 			}
-			answers := [][]byte{packed([]byte(`{"id":1,"result":{"isError":true}}`)), packed([]byte(`{"id":1,"result":{}}`)), packed(make([]byte, 2*maxInflated)), []byte("not packed")}
+			answers := [][]byte{packed([]byte(`{"id":1,"result":{"isError":true}}`)), packed([]byte(`{"id":1,"result":{}}`)), packed(make([]byte, 2*leastInflated)), []byte("not packed")}
 			next := 0
 			p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				w.Header().Set("Content-Encoding", name)
 				_, _ = w.Write(answers[next])
 			}), Config{})
-			for i, wantErrors := range []int64{1, 1, 2, 3} {
+			for i, wantErrors := range []int64{1, 1, 1, 2} { // the client can read the bomb
 				next = i
 				req := request(t.Context(), http.MethodPost, url, "", callOf(1, "t"))
 				req.Header.Set("Accept-Encoding", name)
@@ -237,6 +239,53 @@ func TestCompressed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLongCompressed: an answer is read however long it is, unless it is a bomb.
+func TestLongCompressed(t *testing.T) {
+	t.Parallel()
+	text := make([]byte, leastInflated)
+	for i, r := 0, rand.New(rand.NewPCG(1, 1)); i < len(text); i++ {
+		text[i] = 'a' + byte(r.IntN(16))
+	}
+	var packed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	_, _ = fmt.Fprintf(z, `{"id":1,"result":{"text":"%s","isError":true}}`, text)
+	_ = z.Close()
+	p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(packed.Bytes())
+	}), Config{})
+	ask(t, url, "", callOf(1, "t"))
+	eventually(t, p, "counted", func(d *Document) bool { return *d.CallsTotal == 1 })
+	if _, _, metrics := get(t, url+"/metrics"); !strings.Contains(metrics, `error_type="tool_error"`) {
+		t.Errorf("the answer was not read to its end:\n%s", metrics)
+	}
+}
+
+// TestReasons: a server that cannot be spoken to is refused with the reason.
+func TestReasons(t *testing.T) {
+	t.Parallel()
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes that the proxy ends
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	plain := serverOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }))
+	for name, want := range map[string]string{
+		secure.URL:              "the certificate is signed by an unknown authority; --cacert FILE trusts it",
+		plain.String():          "it switches protocols although nobody asked",
+		"https://" + plain.Host: "the server does not speak TLS; try http:// instead of https://",
+	} {
+		to, err := url.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, address := serve(t, Config{To: to})
+		if status, _, text := ask(t, address, "", callOf(1, "t")); status != http.StatusBadGateway || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %q, want %q", name, status, text, want)
+		}
 	}
 }
 

@@ -3,18 +3,28 @@ package proxy
 import (
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 )
 
-// maxInflated is how much of a compressed response is unpacked.
-const maxInflated = 16 << 20
+// A compressed response is unpacked up to leastInflated bytes, and mostRatio for each byte that
+// came: text becomes ten to thirty times smaller, and only data that is made to keep the
+// proxy busy becomes far smaller.
+const (
+	leastInflated = 16 << 20
+	mostRatio     = 100
+)
 
 // inflater unpacks a compressed response on the side; the response itself
 // passes as it is.
 type inflater struct {
-	in   *io.PipeWriter
-	done chan struct{}
+	in       *io.PipeWriter
+	plain    io.Reader
+	packed   atomic.Int64
+	unpacked int64
+	beyond   bool // there was more than is unpacked; valid after close
+	done     chan struct{}
 }
 
 // newInflater returns an inflater that shows the unpacked bytes to observe, or an
@@ -25,17 +35,30 @@ func newInflater(header http.Header, observe func([]byte), rescue func()) (*infl
 	if err != nil {
 		return nil, err
 	}
-	f := &inflater{in: w, done: make(chan struct{})}
+	f := &inflater{in: w, plain: plain, done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		defer r.Close() //nolint:errcheck // it unblocks write
 		defer rescue()
-		_, _ = io.Copy(observer(observe), io.LimitReader(plain, maxInflated)) // malformed data is ignored
+		_, _ = io.Copy(observer(observe), f) // malformed data is ignored
 	}()
 	return f, nil
 }
 
-func (f *inflater) write(p []byte) { _, _ = f.in.Write(p) }
+// Read reads the unpacked response up to the limit.
+func (f *inflater) Read(p []byte) (int, error) {
+	if f.beyond = f.unpacked > leastInflated+mostRatio*f.packed.Load(); f.beyond {
+		return 0, io.EOF
+	}
+	n, err := f.plain.Read(p)
+	f.unpacked += int64(n)
+	return n, err
+}
+
+func (f *inflater) write(p []byte) {
+	f.packed.Add(int64(len(p)))
+	_, _ = f.in.Write(p)
+}
 
 // close waits until all bytes are unpacked.
 func (f *inflater) close() {

@@ -35,14 +35,20 @@ const connectionRefused = "connection refused"
 
 // unreachable returns in words why the server could not be reached.
 func unreachable(err error) string {
+	timed, limited := errors.AsType[net.Error](err)
 	switch {
 	case client.IsRefused(err):
 		return connectionRefused
 	case client.IsReset(err), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		strings.HasSuffix(err.Error(), "http: server closed idle connection"), strings.HasSuffix(err.Error(), "connection broken: EOF"):
 		return "the server closed the connection"
-	case errors.Is(err, context.DeadlineExceeded):
+	case limited && timed.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
+	case errors.Is(err, errSwitches):
+		return errSwitches.Error()
+	}
+	if hint := client.TLSHint(err); hint != "" {
+		return hint
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err.Error()
