@@ -190,10 +190,15 @@ func (c *Comparison) addPercentiles(before, after *Result, a, b []Second) {
 	c.addRanked(Difference{Metric: "p99", Before: before.Latency.P99, After: after.Latency.P99, Of: "seconds"}, figures(a, p99), figures(b, p99))
 }
 
+// succeededPerSecond returns the throughput of a run: calls that fail at once are none.
+func (r *Result) succeededPerSecond() float64 {
+	return r.CallsPerSecond * float64(r.Succeeded) / float64(max(r.Calls, 1))
+}
+
 // addRate compares throughput by the second. Short runs are compared by the latency
 // of their calls, which determines the throughput of a closed loop.
 func (c *Comparison) addRate(before, after *Result, a, b []Second, long bool) {
-	d := Difference{Metric: "rate", Before: before.CallsPerSecond, After: after.CallsPerSecond, Of: "seconds"}
+	d := Difference{Metric: "rate", Before: before.succeededPerSecond(), After: after.succeededPerSecond(), Of: "seconds"}
 	if long {
 		c.addRanked(d, rates(a), rates(b))
 		return

@@ -207,3 +207,14 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 		t.Errorf("none of 100 twice may be 3.7 %% (Wilson), got %v", *c)
 	}
 }
+
+// Calls that fail at once are no throughput.
+func TestCompareRateWithoutFailures(t *testing.T) {
+	before, after := simulatedAt(1, 20, 100, 10, 0), simulatedAt(2, 20, 300, 10, 0.8)
+	after.Compare(before, "old.json", DefaultTolerance)
+	for _, d := range after.Comparison.Rows {
+		if d.Metric == "rate" && (d.Verdict != Worse || d.After > 70) {
+			t.Errorf("%+v", d)
+		}
+	}
+}
