@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
@@ -74,7 +75,8 @@ type exchange struct {
 	method, name string
 	fields       http.Header // of this request alone; may be nil
 	body         []byte
-	message      []byte // the answer, valid until the next exchange
+	message      []byte    // the answer, valid until the next exchange
+	at           time.Time // when it was complete, zero if nothing was read after it
 	received     int64
 	deviations   []deviation // of the transport
 }

@@ -195,8 +195,10 @@ func (s *Session) Do(ctx context.Context, r *Request) (total Answer, err error) 
 		if err != nil {
 			return total, err
 		}
+		if total.At = x.at; x.at.IsZero() {
+			total.At = time.Now()
+		}
 		v, err := judge(x.message, x.id, s.check)
-		total.At = time.Now()
 		total.Result, total.IsError, total.Text = v.result, v.isError, v.text
 		if err == nil && r.Method == "tools/call" && !v.inputRequired {
 			v.deviations = append(v.deviations, s.judgeCall(r, &v)...)

@@ -446,3 +446,19 @@ func TestFaultIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// The time of an answer does not include the wait for the end of its stream, which some
+// servers leave open.
+func TestTimeOfAnAnswer(t *testing.T) {
+	s, _ := legacySession(t, func(w http.ResponseWriter, r *http.Request, a asked) {
+		stream(w, "data: "+result(a.ID)+"\n\n")
+		select {
+		case <-r.Context().Done():
+		case <-time.After(10 * restTime):
+		}
+	})
+	answer, err := s.Do(t.Context(), CallTool(&Tool{Name: "x"}, jsontext.Value("{}")))
+	if waited := time.Since(answer.At); err != nil || waited < restTime*9/10 {
+		t.Errorf("%v, complete %s before the return", err, waited)
+	}
+}

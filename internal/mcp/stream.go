@@ -110,7 +110,7 @@ var heldBack = deviation{"lines of event streams end in CR without LF, after whi
 // receive takes one message of a stream and reports whether it is the answer.
 func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *position) (done bool, err error) {
 	if e, ok := openEnvelope(data); ok && e.answersExactly(x.id) {
-		x.message = data
+		x.message, x.at = data, time.Now()
 		return true, nil
 	}
 	m, _, bad := parseMessage(data)
@@ -120,7 +120,7 @@ func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *
 		x.deviations = append(x.deviations, deviation{text: "an event of a stream is not a message; it is ignored"})
 	case bad != nil:
 	case m.answers(x.id), m.Method == "" && m.Error != nil && string(m.ID) == "null":
-		x.message = data
+		x.message, x.at = data, time.Now()
 		x.noteArray()
 		return true, nil
 	case m.isRequest():
