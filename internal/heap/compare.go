@@ -12,13 +12,17 @@ import (
 )
 
 const (
-	minPerOperation = 0.5  // objects per operation that a holder must keep to be reported
-	minKept         = 20   // objects: fewer prove nothing, whatever the number of operations
-	maxHolders      = 10   // holders that are listed
-	maxOwners       = 2000 // objects whose path is found
-	maxClasses      = 20   // classes that are listed
-	maxContents     = 5    // classes that are listed of the contents of a holder
-	fewOperations   = 100  // below this number, a result has a warning
+	minPerOperation = 0.5     // objects per operation that a holder must keep to be reported
+	minKept         = 20      // objects: fewer prove nothing, whatever the number of operations
+	maxHolders      = 10      // holders that are listed
+	maxOwners       = 100_000 // objects whose path is found
+	maxClasses      = 20      // classes that are listed
+	maxContents     = 5       // classes that are listed of the contents of a holder
+	fewOperations   = 100     // below this number, a result has a warning
+
+	// Growth, in bytes, that is not called steady although nothing is kept per operation.
+	minOpen             = 4 << 20
+	minOpenPerOperation = 2 << 10
 )
 
 // Compare finds the objects that are new in b, and their holders. Objects that took
@@ -186,9 +190,7 @@ func (c *comparison) retained(holders []Holder) {
 	runtime.GC()
 	d := c.b.Dominators()
 	for i := range holders {
-		for _, node := range holders[i].nodes {
-			holders[i].Retained += d.Retained[node]
-		}
+		holders[i].Retained = d.Freed(holders[i].nodes)
 	}
 }
 
@@ -228,6 +230,9 @@ func (r *Result) judge(total Kept) {
 		return
 	case judged:
 		r.Verdict, r.Headline = Grows, first
+	case total.Bytes >= minOpen && value(total.BytesPerOperation) >= minOpenPerOperation:
+		r.Verdict, r.Headline = Measured, change+", but nothing keeps an object per two operations"
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s per operation are too much to be called steady: if something rarer than the operations keeps it, such as a session, give the number of those with --ops", size(value(total.BytesPerOperation))))
 	default:
 		r.Verdict, r.Headline = Steady, change+", and nothing is kept per operation"
 	}

@@ -168,7 +168,7 @@ func load(src Source, whole bool, o *Options) (*side, error) {
 
 func (s *side) readSnapshot(in io.Reader, whole bool, memory int64) (err error) {
 	if !whole {
-		s.summary, err = graph.Summarize(in)
+		s.summary, err = graph.Summarize(in, memory)
 		return err
 	}
 	if s.graph, err = graph.Read(in, memory); err == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 	"github.com/mcpdiag/mcpdiag/internal/heap/heaptest"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
@@ -255,14 +256,68 @@ func TestTracemalloc(t *testing.T) {
 func TestLongChains(t *testing.T) {
 	t.Parallel()
 	const n = 60_000
-	for kind, want := range map[string]string{"1": "1.0 objects (16 B) per operation stay in Store.store (Store), 1,999 of them", "2": "1.0 objects (16 B) per operation stay in (array)"} {
+	for kind, want := range map[string]string{"1": "1.0 objects (16 B) per operation stay in Store.store (Store), 59,999 of them", "2": "1.0 objects (16 B) per operation stay in (array)"} {
 		a, b := heaptest.Chains(n, kind)
-		operations := n
-		if kind == "1" {
-			operations = 2000 // as many holders are looked at
-		}
-		if res := run(t, operations, content("a", a), content("b", b)); res.Headline != want {
+		res := run(t, n, content("a", a), content("b", b))
+		if res.Headline != want {
 			t.Errorf("%q, want %q", res.Headline, want)
+		}
+		if freed := res.Holders[0].Retained; freed > res.B.Bytes { // holders within others count once
+			t.Errorf("%d bytes of a heap of %d would be freed", freed, res.B.Bytes)
+		}
+	}
+}
+
+// entries is a snapshot of a Store that holds n entries of a size.
+func entries(n, size int) []byte {
+	nodes, edges := fmt.Sprintf("0,0,1,0,1,1,1,3,40,%d", n), "0,3,5"
+	for i := range n {
+		nodes += fmt.Sprintf(",1,2,%d,%d,0", 5+2*i, size)
+		edges += fmt.Sprintf(",0,4,%d", 5*(i+2))
+	}
+	return fmt.Appendf(nil, `{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["synthetic","object"]],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property"]]}},
+"nodes":[%s],"edges":[%s],"strings":["","Store","Entry","store","entries"]}`, nodes, edges)
+}
+
+// A leak of something rarer than the operations is not called steady.
+func TestRareLeak(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]finding.Verdict{100_000: heap.Measured, 100: heap.Steady} {
+		res := run(t, 1000, content("a", entries(0, 0)), content("b", entries(100, size)))
+		if res.Verdict != want || res.Report().Outcome != finding.Clean || want == heap.Measured && !strings.Contains(strings.Join(res.Warnings, ""), "--ops") {
+			t.Errorf("100 entries of %d bytes in 1000 operations: %s, %s, %q", size, res.Verdict, res.Headline, res.Warnings)
+		}
+	}
+}
+
+// Lines that were sampled beside snapshots do not contradict the verdict on these: a JUnit
+// report with a failure would stand beside the exit code 0.
+func TestSampledLinesDoNotDecide(t *testing.T) {
+	t.Parallel()
+	samples := strings.TrimSuffix(strings.Repeat("{},", 128), ",")
+	for n, want := range map[int]int{10: 0, 1000: 2} {
+		res := run(t, 1000, content("a", entries(0, 0)), content("b", entries(n, 100)), content("p", v8Profile("1048576", samples)))
+		if got := len(res.Report().Findings); got != want || !strings.Contains(res.Headline, "store.js:42") {
+			t.Errorf("%s: %s: %d findings, want %d", res.Verdict, res.Headline, got, want)
+		}
+	}
+}
+
+// Few large objects are not "0.0 objects".
+func TestFewLargeObjects(t *testing.T) {
+	t.Parallel()
+	res := run(t, 1000, content("a", goHeap(t, 100, 3)), content("b", goHeap(t, 100, 23)))
+	if want := "20 KB per operation stay, allocated in app.newBuffer main.go:40, called by app.handle main.go:12"; res.Headline != want {
+		t.Errorf("%q, want %q", res.Headline, want)
+	}
+}
+
+// A program is still Java after an upgrade has deleted it.
+func TestReplacedJVM(t *testing.T) {
+	t.Parallel()
+	for exe, want := range map[string]bool{"/usr/bin/java": true, "/jdk/bin/java (deleted)": true, `javaw.exe`: true, "/usr/bin/javac": false} {
+		if heap.IsJVM(&process.Info{Exe: exe}) != want {
+			t.Errorf("%s is java: %v", exe, !want)
 		}
 	}
 }

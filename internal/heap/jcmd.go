@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,8 @@ const (
 
 // IsJVM reports whether a process runs the java launcher.
 func IsJVM(info *process.Info) bool {
-	name := strings.TrimSuffix(filepath.Base(info.Exe), ".exe")
-	return name == "java" || name == "javaw"
+	name := strings.TrimSuffix(filepath.Base(info.Exe), " (deleted)") // by an upgrade
+	return slices.Contains([]string{"java", "javaw", "java.exe", "javaw.exe"}, name)
 }
 
 // ClassHistogram collects the garbage of a JVM and returns its class histogram, by

@@ -15,7 +15,7 @@ const Schema = "mcpdiag.heap/1"
 const (
 	Grows    finding.Verdict = "grows"    // objects are kept per operation
 	Steady   finding.Verdict = "steady"   // no holder, line or class keeps anything per operation
-	Measured finding.Verdict = "measured" // without a number of operations, nothing is judged
+	Measured finding.Verdict = "measured" // nothing is judged: the number of operations is unknown, or nothing explains large growth
 )
 
 // Result is the result of mcpdiag heap. Figures per operation are absent if the
@@ -121,7 +121,7 @@ func (r *Result) Report() *finding.Report {
 		}
 	}
 	for i := range r.Sites {
-		if s := &r.Sites[i]; s.Judged {
+		if s := &r.Sites[i]; s.Judged && r.Verdict == Grows { // sampled beside snapshots, they do not decide
 			rep.Findings = append(rep.Findings, finding.Finding{ID: "heap.site", Severity: finding.Fail, Summary: s.sentence()})
 		}
 	}
@@ -154,7 +154,7 @@ func (k *Kept) describe() string {
 	if k.ObjectsPerOperation == nil {
 		return report.Plural(k.Objects, "object") + " (" + size(float64(k.Bytes)) + ")"
 	}
-	if k.Objects == 0 {
+	if *k.ObjectsPerOperation < 0.05 { // it would be 0.0
 		return size(*k.BytesPerOperation) + " per operation"
 	}
 	return perOperation(*k.ObjectsPerOperation) + " objects (" + size(*k.BytesPerOperation) + ") per operation"

@@ -134,6 +134,33 @@ func (d *dominator) result() *Dominators {
 	return res
 }
 
+// Freed returns the bytes that would be freed with all of the nodes, of which one below
+// another adds nothing.
+func (d *Dominators) Freed(nodes []uint32) (bytes int64) {
+	const member, below, outside = 1, 2, 3
+	state := make([]byte, len(d.Parent)) // of the nodes that were passed
+	for _, n := range nodes {
+		state[n] = member
+	}
+	var passed []uint32
+	for _, n := range nodes {
+		at, is := d.Parent[n], byte(outside)
+		for passed = passed[:0]; at != None && state[at] == 0; at = d.Parent[at] {
+			passed = append(passed, at)
+		}
+		if at != None && state[at] != outside {
+			is = below
+		}
+		for _, p := range passed {
+			state[p] = is
+		}
+		if is == outside {
+			bytes += d.Retained[n]
+		}
+	}
+	return bytes
+}
+
 // ByClass returns the bytes that would be freed with all objects of each class. An
 // object below another one of its class counts once.
 func (d *Dominators) ByClass(g *Graph) map[Class]int64 {

@@ -120,7 +120,7 @@ func TestFieldsInAnyOrder(t *testing.T) {
 				t.Errorf("the class of a string is %q", class)
 			}
 		}
-		s, err := graph.Summarize(bytes.NewReader(data))
+		s, err := graph.Summarize(bytes.NewReader(data), graph.DefaultLimit)
 		if err != nil || s.Classes["Map"] != (graph.Sum{Count: 1, Bytes: 20}) || s.Classes["(string)"].Bytes != 64 {
 			t.Errorf("%+v, %v", s, err)
 		}
@@ -201,6 +201,22 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// The totals of a class for each object are within the limit, too.
+func TestClassesAreBounded(t *testing.T) {
+	t.Parallel()
+	nodes := store()
+	for i := range 2000 {
+		nodes = append(nodes, node{kind: "object", name: fmt.Sprintf("C%d", i), id: 101 + 2*i, size: 8})
+	}
+	data := snapshot(sixFields, nodes)
+	if _, err := graph.Summarize(bytes.NewReader(data), 100_000); err == nil || !strings.Contains(err.Error(), "of memory") {
+		t.Errorf("2,000 classes within 100 KB: %v", err)
+	}
+	if s, err := graph.Summarize(bytes.NewReader(data), 1_000_000); err != nil || len(s.Classes) < 2000 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 // A chain of objects as long as a heap, and a ring, need no stack.
 func TestLongChainAndRing(t *testing.T) {
 	t.Parallel()
@@ -219,6 +235,9 @@ func TestLongChainAndRing(t *testing.T) {
 	}
 	if path := g.Tree().Path(n - 1); path != "Link.next" {
 		t.Errorf("the path is %q", path)
+	}
+	if freed := d.Freed([]uint32{n - 1, 7, 3, 50}); freed != d.Retained[3] {
+		t.Errorf("with four links %d are freed, with the first of them %d", freed, d.Retained[3])
 	}
 	if by := d.ByClass(g); len(by) != 1 || slices.Collect(maps.Values(by))[0] != n {
 		t.Errorf("retained by class: %v", by)
@@ -334,11 +353,11 @@ func FuzzScrub(f *testing.F) {
 		if graph.Scrub(&out, bytes.NewReader(data)) != nil {
 			return
 		}
-		a, err := graph.Summarize(bytes.NewReader(data))
+		a, err := graph.Summarize(bytes.NewReader(data), graph.DefaultLimit)
 		if err != nil {
 			return // Scrub checks no more than Summarize
 		}
-		b, err := graph.Summarize(&out)
+		b, err := graph.Summarize(&out, graph.DefaultLimit)
 		if err != nil || a.Total != b.Total || a.LastID != b.LastID {
 			t.Fatalf("%v: %+v, want %+v", err, b, a)
 		}
@@ -361,7 +380,7 @@ func FuzzRead(f *testing.F) {
 			_, _, _ = tree.Path(n), tree.Holder(n), g.Class(n)
 		}
 		d.ByClass(g)
-		if s, err := graph.Summarize(bytes.NewReader(data)); err != nil || s.Total != g.Total {
+		if s, err := graph.Summarize(bytes.NewReader(data), graph.DefaultLimit); err != nil || s.Total != g.Total {
 			t.Fatalf("the summary is %+v (%v), the graph %+v", s, err, g.Total)
 		}
 	})

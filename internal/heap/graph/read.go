@@ -18,6 +18,8 @@ const (
 	nodeBytes = 65 // memory of a node, with that of its place in trees
 	edgeBytes = 10 // memory of an edge
 
+	classBytes = 120 // memory of the totals of a class
+
 	claimed = 1 << 23 // nodes, and a quarter of the edges, for which memory is reserved because a snapshot claims them
 )
 
@@ -43,9 +45,10 @@ type Summary struct {
 	Classes map[string]Sum
 }
 
-// Summarize reads the totals of a snapshot. It keeps neither nodes nor edges.
-func Summarize(in io.Reader) (*Summary, error) {
-	g, err := read(in, math.MaxInt64, false)
+// Summarize reads the totals of a snapshot, of which those of the classes must fit into
+// limit bytes of memory. It keeps neither nodes nor edges.
+func Summarize(in io.Reader, limit int64) (*Summary, error) {
+	g, err := read(in, limit, false)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +192,7 @@ func (r *reader) node(record []uint64) error {
 		g.LastID = max(g.LastID, uint32(id))
 	}
 	if !r.keep {
-		return nil
+		return r.fits()
 	}
 	g.kinds, g.names, g.ids = append(g.kinds, c.kind), append(g.names, c.name), append(g.ids, uint32(id))
 	if record[r.size] >= math.MaxUint32 {
@@ -204,7 +207,8 @@ func (r *reader) node(record []uint64) error {
 
 // fits compares the memory with the limit.
 func (r *reader) fits() error {
-	if used := nodeBytes*int64(len(r.g.kinds)) + edgeBytes*int64(len(r.g.targets)) + int64(len(r.g.text)) + 4*int64(len(r.g.ends)) + 8*int64(len(r.needed)); used > r.limit {
+	used := nodeBytes*int64(len(r.g.kinds)) + edgeBytes*int64(len(r.g.targets)) + classBytes*int64(len(r.sums))
+	if used += int64(len(r.g.text)) + 4*int64(len(r.g.ends)) + 8*int64(len(r.needed)); used > r.limit {
 		return &MemoryError{r.limit}
 	}
 	return nil

@@ -60,14 +60,19 @@ const maxPath = 6 // names of a path
 // that no variable leads to stands the class of its owner.
 func (t *Tree) Path(n uint32) string {
 	var steps []string
-	last, owner := "", None
+	last, owner := None, None
 	for walked := 0; len(steps) < maxPath && t.parent[n] != None && t.step(walked); walked++ {
-		label, variable := t.g.Label(t.via[n])
+		edge := t.via[n]
 		n = t.parent[n]
-		if label == "" || t.g.kinds[n] == Synthetic || label == last {
+		if t.g.labels[edge] == last || t.g.kinds[n] == Synthetic { // in a long list the text is not made for each
 			continue
 		}
-		steps, last, owner = append(steps, label), label, n
+		label, variable := t.g.Label(edge)
+		last = t.g.labels[edge]
+		if label == "" || len(steps) > 0 && label == steps[len(steps)-1] {
+			continue
+		}
+		steps, owner = append(steps, label), n
 		if variable {
 			return join(steps)
 		}
