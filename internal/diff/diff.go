@@ -159,23 +159,22 @@ func (r *Result) compareProcess(a, b Window) {
 
 // compareCalls sorts the calls in flight into new, gone and still there.
 func (r *Result) compareCalls(a, b *snapshot.Snapshot) {
-	before := map[string]bool{}
-	for _, c := range a.ToolCallStack {
-		before[c.ID] = true
+	before, after := map[callKey]bool{}, map[callKey]bool{}
+	for i := range a.ToolCallStack {
+		before[keyOf(&a.ToolCallStack[i])] = true
 	}
-	after := map[string]bool{}
 	r.NewCalls, r.GoneCalls, r.StuckCalls = []Call{}, []Call{}, []Call{}
 	for i := range b.ToolCallStack {
 		c := &b.ToolCallStack[i]
-		after[c.ID] = true
-		if before[c.ID] && c.ID != "" && r.Process != "restarted" {
+		if before[keyOf(c)] && c.ID != "" && r.Process != "restarted" && !r.began(b, c) {
+			after[keyOf(c)] = true
 			r.StuckCalls = append(r.StuckCalls, call(b, c))
 		} else {
 			r.NewCalls = append(r.NewCalls, call(b, c))
 		}
 	}
 	for i := range a.ToolCallStack {
-		if c := &a.ToolCallStack[i]; c.ID == "" || !after[c.ID] || r.Process == "restarted" {
+		if c := &a.ToolCallStack[i]; !after[keyOf(c)] {
 			r.GoneCalls = append(r.GoneCalls, call(a, c))
 		}
 	}
@@ -183,6 +182,22 @@ func (r *Result) compareCalls(a, b *snapshot.Snapshot) {
 	slices.SortStableFunc(r.NewCalls, longest)
 	slices.SortStableFunc(r.StuckCalls, longest)
 	slices.SortStableFunc(r.GoneCalls, longest)
+}
+
+// callKey identifies a call: servers number the calls of each session anew, and clients
+// may, too.
+type callKey struct{ id, name, session string }
+
+func keyOf(c *snapshot.Call) callKey { return callKey{c.ID, c.Name, c.SessionID} }
+
+// ageSlack is the error of an age beside the time between two snapshots.
+const ageSlack = time.Second
+
+// began reports whether a call of b is younger than the time between A and B: it is another
+// one with the id of a call in A.
+func (r *Result) began(b *snapshot.Snapshot, c *snapshot.Call) bool {
+	age, known := b.Age(c)
+	return known && r.BetweenMs != nil && float64(age+ageSlack)/float64(time.Millisecond) < *r.BetweenMs
 }
 
 func call(s *snapshot.Snapshot, c *snapshot.Call) Call {

@@ -70,6 +70,7 @@ func TestVerdict(t *testing.T) {
 		"two addresses of one":  {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 90`)}, 1, VerdictLeak, "heap +80.0 MB"},
 		"two containers":        {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "startTime": 1763700009000, "heapUsedMB": 90`)}, 1, VerdictUndecided, "A and B are of two servers"},
 		"or not two containers": {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "heapUsedMB": 90`)}, 1, VerdictUndecided, "without a startTime they may be two servers"},
+		"B has no time":         {[]string{`{"timestamp": 1763700000000, "heapUsedMB": 10}`}, []string{`{"heapUsedMB": 11}`}, 1, VerdictOK, ""},
 		"windows":               {heaps(10, 30, 12, 33, 14), heaps(31, 11, 34, 13, 29), 1, VerdictOK, "moved no more than chance explains"},
 		"windows that differ":   {heaps(10, 11, 12, 13, 14), heaps(30, 31, 32, 33, 34), 1, VerdictLeak, "heap +20.0 MB"},
 		"short windows":         {heaps(10, 11), heaps(30, 31), 1, VerdictLeak, "heap +20.0 MB"},
@@ -102,6 +103,22 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// Calls are those between the medians, as the change of memory is: a long window before a
+// short one would divide the growth of half of it by the calls of the short one.
+func TestPerCallOfWindows(t *testing.T) {
+	var long, short []string
+	for i := range 101 {
+		long = append(long, fmt.Sprintf(`{"heapUsedMB": %d, "callsTotal": %d}`, 100+i, 10*i))
+	}
+	for i := range 5 {
+		short = append(short, fmt.Sprintf(`{"heapUsedMB": %d, "callsTotal": %d}`, 201+i, 1010+10*i))
+	}
+	r := Compare(window(t, long...), window(t, short...), Options{})
+	if per := r.figure("heapUsedMB").PerCall; per == nil || math.Abs(*per-0.1) > 1e-9 {
+		t.Errorf("%v MB per call of %d, want 0.1", *per, r.Calls)
+	}
+}
+
 func TestCalls(t *testing.T) {
 	a := window(t, `{"toolCallStack": [{"id": "1", "name": "x", "durationMs": 5}, {"id": "2", "name": "x"}, {"id": "", "name": "none"}]}`)
 	b := window(t, `{"toolCallStack": [{"id": "3", "name": "y"}, {"id": "1", "name": "x", "durationMs": 9}, {"id": "", "name": "none"}, {"id": "4", "name": "z", "durationMs": 1}]}`)
@@ -119,6 +136,28 @@ func TestCalls(t *testing.T) {
 	b.Restart = "the pid changed"
 	if r := Compare(a, b, Options{}); len(r.StuckCalls) > 0 || len(r.NewCalls) != 4 || len(r.GoneCalls) != 3 {
 		t.Errorf("after a restart: %+v", r)
+	}
+}
+
+// A call with the id of another one is not stuck: it is of another session or tool, or
+// younger than the time between the snapshots.
+func TestIDsThatComeAgain(t *testing.T) {
+	doc := func(second int, session, name string, age int) string {
+		return fmt.Sprintf(`{"timestamp": %d, "toolCallStack": [{"id": "1", "name": %q, "sessionId": %q, "durationMs": %d}]}`, 1763700000000+1000*second, name, session, age)
+	}
+	for name, c := range map[string]struct {
+		b     string
+		stuck int
+	}{
+		"the same call":   {doc(10, "s1", "x", 10_500), 1},
+		"another session": {doc(10, "s2", "x", 10_500), 0},
+		"another tool":    {doc(10, "s1", "y", 10_500), 0},
+		"a later call":    {doc(10, "s1", "x", 200), 0},
+	} {
+		r := Compare(window(t, doc(0, "s1", "x", 500)), window(t, c.b), Options{})
+		if len(r.StuckCalls) != c.stuck || len(r.NewCalls) != 1-c.stuck || len(r.GoneCalls) != 1-c.stuck {
+			t.Errorf("%s: stuck %v, new %v, gone %v", name, r.StuckCalls, r.NewCalls, r.GoneCalls)
+		}
 	}
 }
 

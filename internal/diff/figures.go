@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
+	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // figures are the figures that are compared.
@@ -48,9 +49,11 @@ func (w Window) of(i int) []float64 {
 	return values
 }
 
-// callsBetween returns the number of calls between the ends of both sides, 0 if unknown.
+// callsBetween returns the number of calls between the medians of both sides, as the other
+// figures are; 0 if unknown.
 func (r *Result) callsBetween(a, b Window) int64 {
-	before, after := a.last.CallsTotal, b.last.CallsTotal
+	i := slices.IndexFunc(figures, func(f *snapshot.Field) bool { return f.Name == "callsTotal" })
+	before, after := median(a.of(i)), median(b.of(i))
 	if before == nil || after == nil || r.Process == "restarted" {
 		return 0
 	}
@@ -86,12 +89,7 @@ func median(values []float64) *float64 {
 	if len(values) == 0 {
 		return nil
 	}
-	sorted := slices.Sorted(slices.Values(values))
-	mid := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return &sorted[mid]
-	}
-	return new((sorted[mid-1] + sorted[mid]) / 2)
+	return new(trend.Median(values))
 }
 
 // compareQueues lists queues with calls on either side, those that grew most first.

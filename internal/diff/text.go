@@ -178,7 +178,7 @@ func callTable(title string, calls []Call) finding.Table {
 	return s
 }
 
-// goneSection counts the calls that have ended by their tool: to know each of them
+// goneTable counts the calls that have ended by their tool: to know each of them
 // helps nobody.
 func goneTable(calls []Call) finding.Table {
 	counts := map[string]int{}

@@ -50,7 +50,7 @@ func (w Window) mismatch(b Window) (reason, process string) {
 			return "A and B are of two servers", "other"
 		}
 	}
-	if !first.At().IsZero() && last.At().Before(first.At()) {
+	if !last.At().IsZero() && last.At().Before(first.At()) {
 		return "B was taken before A; are they swapped?", "other"
 	}
 	return "", ""
