@@ -21,7 +21,7 @@ func (s *Session) evaluate(ctx context.Context, expression string, value any) er
 		Exception json.RawMessage `json:"exceptionDetails"`
 	}
 	params := map[string]any{"expression": expression, "returnByValue": true}
-	if err := s.call(ctx, "Runtime.evaluate", params, &answer); err != nil {
+	if err := s.ask(ctx, "Runtime.evaluate", params, &answer); err != nil {
 		return err
 	}
 	if answer.Exception != nil {
@@ -107,7 +107,7 @@ func (s *Session) StopSampling(ctx context.Context) ([]byte, error) {
 // duration or until ctx ends.
 func (s *Session) CPUProfile(ctx context.Context, duration time.Duration) ([]byte, error) {
 	for _, method := range []string{"Profiler.enable", "Profiler.start"} {
-		if err := s.call(ctx, method, nil, nil); err != nil {
+		if err := s.ask(ctx, method, nil, nil); err != nil {
 			return nil, err
 		}
 	}

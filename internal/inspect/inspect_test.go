@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -146,6 +147,30 @@ func TestBadAnswers(t *testing.T) {
 				t.Errorf("%d, %v, want %q", pid, err, c.want)
 			}
 		})
+	}
+}
+
+// A process whose main thread is blocked is not waited for.
+func TestBlocked(t *testing.T) {
+	t.Parallel()
+	s := dial(t, &fake{answers: map[string][]string{"Runtime.evaluate": nil}})
+	s.limit = 50 * time.Millisecond
+	if _, err := s.PID(t.Context()); err == nil || !strings.Contains(err.Error(), "it does not answer: the process is stopped, or its main thread waits") {
+		t.Errorf("%v", err)
+	}
+	s = dial(t, &fake{answers: map[string][]string{"Profiler.enable": nil}})
+	s.limit = 50 * time.Millisecond
+	if _, err := s.CPUProfile(t.Context(), time.Second); !errors.Is(err, errBlocked) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestIsNode(t *testing.T) {
+	t.Parallel()
+	for program, want := range map[string]bool{"/usr/bin/node": true, "/usr/bin/nodejs20 (deleted)": true, `node.exe`: true, "/usr/bin/nodemon": false, "": false} {
+		if IsNode(program) != want {
+			t.Errorf("%s is Node.js: %v", program, !want)
+		}
 	}
 }
 

@@ -19,6 +19,9 @@ const (
 
 var nodeProgram = regexp.MustCompile(`^node(js)?[0-9.]*(\.exe)?( \(deleted\))?$`)
 
+// IsNode reports whether an executable is Node.js, deleted by an upgrade or not.
+func IsNode(program string) bool { return nodeProgram.MatchString(filepath.Base(program)) }
+
 // Process is a running process whose inspector is closed.
 type Process struct {
 	PID     int
@@ -31,8 +34,8 @@ type Process struct {
 // Open opens the inspector of a process of Node.js with SIGUSR1 and connects to it. The
 // signal ends other programs, so the executable is looked at first.
 func Open(ctx context.Context, p Process) (*Session, error) {
-	if program := filepath.Base(p.Program); !nodeProgram.MatchString(program) {
-		return nil, fmt.Errorf("process %d runs %q, not node: SIGUSR1, which opens the inspector, could end it", p.PID, program)
+	if !IsNode(p.Program) {
+		return nil, fmt.Errorf("process %d runs %q, not node: SIGUSR1, which opens the inspector, could end it", p.PID, filepath.Base(p.Program))
 	}
 	if !p.Catches() {
 		return nil, fmt.Errorf("process %d has no handler for SIGUSR1, which would end it: it is starting, or runs with --disable-sigusr1", p.PID)
@@ -80,7 +83,7 @@ func (p *Process) opened(ctx context.Context, before []int) (int, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("process %d opened no inspector: its port (9229, or --inspect-port) is in use, it runs with --disable-sigusr1 or handles SIGUSR1 itself, or its inspector is open already: then name it with --inspect 127.0.0.1:PORT", p.PID)
+			return 0, fmt.Errorf("process %d opened no inspector: its port (9229, or --inspect-port) is in use, it runs with --disable-sigusr1 or handles SIGUSR1 itself, its main thread waits in a call outside JavaScript, or its inspector is open already: then name it with --inspect 127.0.0.1:PORT", p.PID)
 		case <-ticker.C:
 		}
 	}

@@ -22,6 +22,7 @@ const (
 	maxMessage = 256 << 20 // bytes of a message; a chunk of a snapshot has 100 KB
 	maxTargets = 1 << 20   // bytes of the list of targets
 	endTimeout = 30 * time.Second
+	answerTime = 30 * time.Second // for what a process answers at once, also one that computes
 )
 
 // Session is a connection to an inspector. It does one call at a time.
@@ -29,6 +30,7 @@ type Session struct {
 	address string
 	conn    *websocket.Conn
 	id      int
+	limit   time.Duration // for an answer that comes at once
 	event   func(method string, params json.RawMessage)
 }
 
@@ -52,7 +54,7 @@ func Dial(ctx context.Context, address string) (*Session, error) {
 		return nil, fmt.Errorf("connecting to the inspector at %s: %w", address, err)
 	}
 	conn.SetReadLimit(maxMessage)
-	return &Session{address: address, conn: conn}, nil
+	return &Session{address: address, conn: conn, limit: answerTime}, nil
 }
 
 // Address returns the address of the inspector.
@@ -117,6 +119,20 @@ type message struct {
 	Error  *struct {
 		Message string `json:"message"`
 	} `json:"error"`
+}
+
+// errBlocked is the error of a process without an answer: JavaScript is interrupted to give one.
+var errBlocked = errors.New("it does not answer: the process is stopped, or its main thread waits in a call outside JavaScript, such as execSync or a lock; its children may show for what")
+
+// ask does a call that the process answers at once, unless its main thread is blocked.
+func (s *Session) ask(ctx context.Context, method string, params, result any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, errBlocked)
+	defer cancel()
+	err := s.call(ctx, method, params, result)
+	if err != nil && errors.Is(context.Cause(ctx), errBlocked) {
+		return fmt.Errorf("asking the inspector at %s: %w", s.address, errBlocked)
+	}
+	return err
 }
 
 // call does one call. Events that arrive before its answer go to s.event.

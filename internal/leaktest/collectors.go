@@ -1,7 +1,6 @@
 package leaktest
 
 import (
-	"debug/buildinfo"
 	"os"
 	"regexp"
 	"slices"
@@ -46,7 +45,7 @@ func collectorsOf(s *server, cfg *Config) collectors {
 		case err != nil:
 		case live.IsNode(&info) && !calm && !slices.ContainsFunc(info.Args, limitsHeap):
 			all = append(all, collector{id, had, lazyHeap})
-		case isGo(&info):
+		case live.IsGo(&info):
 			all = append(all, collector{id, had, had})
 		case heap.IsJVM(&info):
 			all = append(all, collector{id, had, javaHeap(info.Args)})
@@ -100,15 +99,6 @@ func rssOf(id process.ID) float64 {
 		return 0
 	}
 	return float64(m.Self.RSS) / mib
-}
-
-// isGo reports whether the program was built by Go.
-func isGo(info *process.Info) bool {
-	if info.Exe == "" {
-		return false
-	}
-	_, err := buildinfo.ReadFile(info.Exe)
-	return err == nil
 }
 
 func limitsHeap(option string) bool {

@@ -2,8 +2,10 @@ package leaktest
 
 import (
 	"os"
+	"runtime"
 	"testing"
 
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
@@ -25,6 +27,17 @@ func TestCollectors(t *testing.T) {
 	}
 	if got := (collectors{calm, calm}).mayMB(); got != 2<<20 {
 		t.Errorf("together they may hold %.0f MB", got)
+	}
+}
+
+// A program of Go in a container, or deleted by an upgrade, has no path here.
+func TestProgramWithoutPath(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux shows the program of a process without its path")
+	}
+	if info := (process.Info{ID: process.ID{PID: os.Getpid()}, Exe: "/app/server"}); !live.IsGo(&info) {
+		t.Error("this test is built by Go")
 	}
 }
 

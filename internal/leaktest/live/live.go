@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap"
+	"github.com/mcpdiag/mcpdiag/internal/inspect"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
@@ -120,7 +121,7 @@ func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
 		return openJVM(ctx, info)
 	case cfg.Hook != nil && isPython(info):
 		return openPython(ctx, info, cfg.Hook)
-	case cfg.Pprof != nil && isGo(info):
+	case cfg.Pprof != nil && IsGo(info):
 		r := &goRuntime{pid: info.PID, get: cfg.Pprof}
 		cfg.Pprof = nil // the page is of one process
 		if _, err := r.live(ctx); err != nil {
@@ -197,13 +198,11 @@ func (h *Heap) Close(ctx context.Context) error {
 	return err
 }
 
-var nodeName = regexp.MustCompile(`^node(js)?[0-9.]*(\.exe)?$`)
-
 var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*$`)
 
 func isPython(info *process.Info) bool { return pythonName.MatchString(filepath.Base(info.Exe)) }
 
 // IsNode reports whether a process runs Node.js.
 func IsNode(info *process.Info) bool {
-	return nodeName.MatchString(filepath.Base(cmp.Or(info.Exe, info.Name)))
+	return inspect.IsNode(cmp.Or(info.Exe, info.Name))
 }

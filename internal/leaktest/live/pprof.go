@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -75,10 +76,11 @@ func (g *goRuntime) name() string {
 
 func (g *goRuntime) describe() string { return g.name() + " by its pprof page" }
 
-func isGo(info *process.Info) bool {
-	if info.Exe == "" {
-		return false
-	}
-	_, err := buildinfo.ReadFile(info.Exe)
-	return err == nil
+// IsGo reports whether a process runs a program of Go. In a container, and after an upgrade
+// has deleted it, the program has no path on this machine but that of the process.
+func IsGo(info *process.Info) bool {
+	return slices.ContainsFunc([]string{fmt.Sprintf("/proc/%d/exe", info.PID), info.Exe}, func(program string) bool {
+		_, err := buildinfo.ReadFile(program)
+		return err == nil
+	})
 }
