@@ -77,7 +77,7 @@ func (r *run) prepare(ctx context.Context) (err error) {
 		r.server.stop()
 		return fmt.Errorf("speaking MCP to %s: %w", where(r.cfg), err)
 	}
-	if text := r.load.Warning(); text != "" {
+	for _, text := range r.load.Warnings() {
 		r.warn(text)
 	}
 	r.watch = newWatch(r.start, r.cfg.MaxMemory)
@@ -236,7 +236,7 @@ func (r *run) checkArguments() {
 // maxToolName bounds the name of a tool in a warning, in characters.
 const maxToolName = 60
 
-// tell reports the progress.
+// report reports the progress.
 func (r *run) report(p conduct.Progress) {
 	if r.cfg.Progress == nil {
 		return

@@ -15,6 +15,20 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
+// What the operations of a mixed load come with is said, with sessions or without.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	p := judge.Phase{}
+	count(&p, &load.Batch{Done: 8, Sessions: 2, Discovers: 4})
+	if want := []judge.Share{{Per: "session", Of: 0.25}, {Per: "server/discover", Of: 0.5}}; !slices.Equal(p.Shares, want) {
+		t.Errorf("%+v, want %+v", p.Shares, want)
+	}
+	count(&p, &load.Batch{Done: 8, Discovers: 2})
+	if want := []judge.Share{{Per: "server/discover", Of: 0.25}}; !slices.Equal(p.Shares, want) {
+		t.Errorf("%+v, want %+v", p.Shares, want)
+	}
+}
+
 // fake is a server in virtual time: each operation takes a time, and keeps memory
 // for a time.
 type fake struct {

@@ -88,11 +88,15 @@ func count(p *judge.Phase, b *load.Batch) {
 			p.Errors[kind] = example
 		}
 	}
-	if b.Done > 0 && b.Sessions > 0 {
-		p.Shares = []judge.Share{{Per: "session", Of: float64(b.Sessions) / float64(b.Done)}}
-		if b.Discovers > 0 {
-			p.Shares = append(p.Shares, judge.Share{Per: "server/discover", Of: float64(b.Discovers) / float64(b.Done)})
-		}
+	if b.Done == 0 {
+		return
+	}
+	p.Shares = nil
+	if b.Sessions > 0 {
+		p.Shares = append(p.Shares, judge.Share{Per: "session", Of: float64(b.Sessions) / float64(b.Done)})
+	}
+	if b.Discovers > 0 {
+		p.Shares = append(p.Shares, judge.Share{Per: "server/discover", Of: float64(b.Discovers) / float64(b.Done)})
 	}
 }
 

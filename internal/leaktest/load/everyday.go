@@ -14,7 +14,8 @@ const usualCalls = 2
 
 // everydayRun makes n calls: half of them by users that open a session, call and
 // end it, half in sessions that stay. For each session it also sends
-// server/discover, as clients of today do first.
+// server/discover, as clients of today do first. Where sessions cannot be ended all calls
+// are in those that stay: the others would be abandoned ones.
 func everydayRun(ctx context.Context, l *Load, n int) Batch {
 	start := time.Now()
 	calls := l.cfg.Calls
@@ -23,14 +24,15 @@ func everydayRun(ctx context.Context, l *Load, n int) Batch {
 	}
 	coming := (n + 1) / 2
 	sessions := max(1, coming/calls)
-	all := l.each(ctx, l.cfg.Users, sessions, func(ctx context.Context, _ int, b *Batch) {
-		l.visit(ctx, min(calls, coming), b)
-	})
+	var all Batch
+	if l.unended == "" {
+		all = l.each(ctx, l.cfg.Users, sessions, func(ctx context.Context, _ int, b *Batch) { l.visit(ctx, min(calls, coming), b) })
+	}
 	if l.era.Sessions() && !l.era.SSE {
 		d := l.each(ctx, workers, sessions, func(ctx context.Context, worker int, b *Batch) { l.one(ctx, worker, b, discover, true) })
 		all.Add(&Batch{Refused: d.Refused, Discovers: d.Done}) // they accompany the operations that are counted
 	}
-	if rest := n - int(all.Done); rest > 0 && all.Done > 0 {
+	if rest := n - int(all.Done); rest > 0 && (all.Done > 0 || l.unended != "") {
 		standing := l.each(ctx, min(l.cfg.Users, workers), rest, func(ctx context.Context, worker int, b *Batch) { l.one(ctx, worker, b, oneCall, false) })
 		all.Add(&standing)
 	}

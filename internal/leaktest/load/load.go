@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,10 +45,11 @@ type Load struct {
 	ep       mcp.Endpoint
 	era      mcp.Era // with sessions, if the server has them
 	sessions bool
+	unended  string // why sessions are not ended: the answer to DELETE; "" if they are
 	modern   bool
 	tools    []called
 	tool     called // the current one
-	warning  string
+	warnings []string
 
 	mu       sync.Mutex
 	standing map[int]*mcp.Session // by worker
@@ -118,7 +120,7 @@ func (l *Load) choose(tools []mcp.Tool) error {
 		case name != "":
 			return err
 		default:
-			l.warning = err.Error() + "; until then tools/list is called instead of a tool"
+			l.warnings = append(l.warnings, err.Error()+"; until then tools/list is called instead of a tool")
 			l.tools = append(l.tools, called{})
 		}
 	}
@@ -166,7 +168,13 @@ func (l *Load) hasSessions(ctx context.Context) (bool, error) {
 	if err != nil || id == "" {
 		return false, err
 	}
-	return true, l.end(ctx, id)
+	_, err = l.send(ctx, http.MethodDelete, l.ep.URL, "", l.in(id))
+	if answer, ok := errors.AsType[*client.StatusError](err); ok && kindOf(err) != Refused {
+		l.unended = "the server does not let clients end their sessions: it answers DELETE with " + report.Cell(answer.Status, 60)
+		l.warnings = append(l.warnings, l.unended+", so the everyday load opens none but those that stay")
+		err = nil
+	}
+	return true, err
 }
 
 // Server returns the name and version that the server gives itself.
@@ -186,8 +194,8 @@ func (l *Load) Transport() string {
 	return "http"
 }
 
-// Warning returns a doubt about the choice of the tool, or "".
-func (l *Load) Warning() string { return l.warning }
+// Warnings returns doubts about the choice of the tool and of the sessions.
+func (l *Load) Warnings() []string { return l.warnings }
 
 // Tools returns the names of the tools that are called, "" for tools/list.
 func (l *Load) Tools() []string {
@@ -210,6 +218,8 @@ func (l *Load) Applies(op *Operation) string {
 		return "it needs Streamable HTTP"
 	case op.Needs&NeedsSessions != 0 && !l.sessions:
 		return "the server has no sessions"
+	case op.Needs&NeedsEnd != 0 && l.unended != "":
+		return l.unended
 	case op.Needs&NeedsModern != 0 && !l.modern:
 		return "the server does not speak the revision without sessions"
 	}
@@ -218,8 +228,13 @@ func (l *Load) Applies(op *Operation) string {
 
 // Describe describes op on this server.
 func (l *Load) Describe(op *Operation) string {
-	if l.cfg.Session != nil && op.run != nil {
+	switch {
+	case op.run == nil:
+		return op.Does
+	case l.cfg.Session != nil:
 		return "a call over the standard streams"
+	case l.unended != "":
+		return "a call in sessions that stay; server/discover beside them"
 	}
 	return op.Does
 }

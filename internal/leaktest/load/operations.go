@@ -18,6 +18,7 @@ const (
 	NeedsHTTP       Need = 1 << iota // not standard streams
 	NeedsStreamable                  // raw requests of Streamable HTTP
 	NeedsSessions                    // the server gives its clients sessions
+	NeedsEnd                         // and lets them end these
 	NeedsModern                      // the revision without sessions
 )
 
@@ -61,13 +62,13 @@ func Operations() []Operation {
 		{ID: judge.Everyday, Per: "call", Does: "users open a session, call and DELETE it; as many calls in sessions that stay; server/discover for each session",
 			Is: CallsTool | Standing | SizedByUsers, do: oneCall, run: everydayRun},
 		{ID: "initialize", Per: "initialize", Does: "initialize, and nothing more", Needs: raw | NeedsSessions, Is: HeldByTime | OpensSessions, do: initializeOnly},
-		{ID: "closed", Per: "session closed with DELETE", Does: "initialize, initialized, DELETE", Needs: NeedsHTTP | NeedsSessions, Is: OpensSessions, do: closedSession},
+		{ID: "closed", Per: "session closed with DELETE", Does: "initialize, initialized, DELETE", Needs: NeedsHTTP | NeedsSessions | NeedsEnd, Is: OpensSessions, do: closedSession},
 		{ID: "abandoned", Per: "session abandoned", Does: "initialize, initialized, then the connection is closed", Needs: NeedsHTTP | NeedsSessions, Is: HeldByTime | OpensSessions, do: abandonedSession},
 		{ID: "call", Per: "call", Does: "a call in a session that stays open", Is: CallsTool | Standing, do: oneCall},
 		{ID: "failed-call", Per: "failed call", Does: "a call of an unknown tool, or with wrong arguments, in a session that stays open", Is: Standing | MeantToFail, do: failedCall},
-		{ID: "closed-after-call", Per: "session with a call", Does: "initialize, initialized, a call, DELETE", Needs: NeedsHTTP | NeedsSessions, Is: CallsTool | OpensSessions,
+		{ID: "closed-after-call", Per: "session with a call", Does: "initialize, initialized, a call, DELETE", Needs: NeedsHTTP | NeedsSessions | NeedsEnd, Is: CallsTool | OpensSessions,
 			Parts: []string{"closed"}, ComposedOf: []string{"closed", "call"}, do: sessionWithCall},
-		{ID: "closed-after-failure", Per: "session in which a call failed", Does: "initialize, initialized, a call that fails, DELETE", Needs: NeedsHTTP | NeedsSessions, Is: MeantToFail | OpensSessions,
+		{ID: "closed-after-failure", Per: "session in which a call failed", Does: "initialize, initialized, a call that fails, DELETE", Needs: NeedsHTTP | NeedsSessions | NeedsEnd, Is: MeantToFail | OpensSessions,
 			ComposedOf: []string{"closed", "failed-call"}, do: sessionWithFailure},
 		{ID: "rejected", Per: "set of four rejected requests", Does: "a request without a session, one for an unknown method, one with a wrong Accept header and a health probe",
 			Needs: raw, Is: MeantToFail, Parts: []string{"bare-request", "bad-method", "wrong-accept", "health"}, do: rejected},

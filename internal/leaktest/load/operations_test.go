@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,6 +151,65 @@ func TestExamples(t *testing.T) {
 		b.record(0, c.err, false)
 		if b.Errors[c.kind] != c.want {
 			t.Errorf("%s: %q, want %s: %s", name, b.Errors, c.kind, c.want)
+		}
+	}
+}
+
+// A server need not let its clients end sessions. The everyday load abandons none there: what
+// the server holds until they expire would look like a leak.
+func TestSessionsThatCannotBeEnded(t *testing.T) {
+	t.Parallel()
+	for status, ended := range map[int]bool{http.StatusMethodNotAllowed: false, http.StatusNotFound: false, http.StatusNoContent: true} {
+		var sessions atomic.Int64
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var m struct {
+				ID     json.RawMessage
+				Method string
+			}
+			_ = json.NewDecoder(r.Body).Decode(&m)
+			result := `{"content":[]}`
+			switch {
+			case r.Method == http.MethodDelete:
+				w.WriteHeader(status)
+				return
+			case m.Method == "initialize":
+				w.Header().Set("Mcp-Session-Id", fmt.Sprint(sessions.Add(1)))
+				result = `{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"x","version":"1"}}`
+			case m.Method == "tools/list":
+				result = `{"tools":[{"name":"echo","inputSchema":{"type":"object"}}]}`
+			case m.ID == nil:
+				w.WriteHeader(http.StatusAccepted)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, m.ID, result)
+		}))
+		defer srv.Close()
+		c, err := client.New(client.Config{Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		address, err := url.Parse(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := Open(t.Context(), Config{Client: c, URL: address, Protocol: "2025-11-25", Users: 4})
+		if err != nil {
+			t.Fatalf("DELETE is answered with %d: %v", status, err)
+		}
+		found, _ := Find([]string{judge.Everyday, "closed", "closed-after-call", "closed-after-failure", "abandoned"})
+		before := sessions.Load()
+		b := l.Run(t.Context(), &found[0], 40)
+		if opened := sessions.Load() - before; b.Done != 40 || b.Failed > 0 || (opened > 8) != ended || (b.Sessions > 0) != ended || b.Discovers == 0 {
+			t.Errorf("DELETE is answered with %d: %d sessions, %+v", status, opened, b)
+		}
+		for _, op := range found[1:4] {
+			if why := l.Applies(&op); (why == "") != ended || !ended && !strings.Contains(why, "answers DELETE with 40") {
+				t.Errorf("%s, and DELETE is answered with %d: %q", op.ID, status, why)
+			}
+		}
+		if why := l.Applies(&found[4]); why != "" || (len(l.Warnings()) == 0) != ended {
+			t.Errorf("%q, warnings %q", why, l.Warnings())
 		}
 	}
 }
