@@ -19,7 +19,7 @@ type heldFlags struct{ postgres, redis string }
 
 func (h *heldFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&h.postgres, "postgres", "", "count connections and idle transactions per call on the PostgreSQL database at this URL, or the one in this variable")
-	fs.StringVar(&h.redis, "redis", "", "count connections and keys per call on the Redis server at this URL, or the one in this variable")
+	fs.StringVar(&h.redis, "redis", "", "count connections and keys that never expire per call on the Redis server at this URL, or the one in this variable")
 	group(fs, heldGroup, "postgres", "redis")
 }
 

@@ -15,7 +15,7 @@ const (
 	PostgresConnections = "PostgreSQL connections"
 	PostgresIdle        = "PostgreSQL sessions idle in transaction"
 	RedisConnections    = "Redis connections"
-	RedisKeys           = "Redis keys"
+	RedisKeys           = "Redis keys that never expire"
 )
 
 // Held reads the counts of the servers, by the names above. A count that the user

@@ -87,6 +87,7 @@ func TestHeld(t *testing.T) {
 	do(t, conn, "SET", "a", "x")
 	do(t, conn, "SELECT", "3")
 	do(t, conn, "SET", "b", "x")
+	do(t, conn, "SET", "for a while", "x", "EX", "1000") // it is not held
 	s, err := Parse(server.Address)
 	if err != nil {
 		t.Fatal(err)
