@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame"
-	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/heap"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/conduct"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
@@ -89,7 +87,7 @@ func (r *run) explainPhase(ctx context.Context, p *judge.Phase) error {
 		return fmt.Errorf("no object and no line keeps memory in each of %d operations: what is kept lies outside the heap, or is few large blocks", e.Operations)
 	}
 	if e.Allocations != nil {
-		x.Flame = r.out.allocations(p, e.Allocations)
+		x.Flame = r.out.allocations(len(r.res.Explained)+1, p, e.Allocations)
 	}
 	r.res.Explained = append(r.res.Explained, x)
 	return nil
@@ -120,24 +118,14 @@ func (r *run) note(format string, args ...any) {
 }
 
 // allocations draws a flame graph of a sampling profile and returns its name, "" if
-// there is nothing to draw.
-func (o *folder) allocations(p *judge.Phase, profile []byte) string {
+// there is nothing to draw. Phases of several tools have one ID.
+func (o *folder) allocations(nth int, p *judge.Phase, profile []byte) string {
 	c := flame.Collector{Choose: read.Options{Lines: true}}
 	if err := c.Read(bytes.NewReader(profile), "the sampling profile"); err != nil {
 		return ""
 	}
-	drawn, err := c.Profile()
-	if err != nil {
-		return ""
-	}
-	tree := drawn.Tree()
-	if tree.Total() == 0 {
-		return ""
-	}
-	name := "allocations-" + p.ID + ".svg"
-	pic := drawn.Picture(drawn.Facts(tree))
-	pic.Title = "Allocations that stay, per " + p.Per
-	if o.write(name, func(w io.Writer) error { return picture.SVG(w, tree, pic, picture.MaxFrames) }) != nil {
+	name := fmt.Sprintf("allocations-%d-%s.svg", nth, p.ID)
+	if drawn, _ := o.draw(&c, name, "Allocations that stay, per "+p.Per); !drawn {
 		return ""
 	}
 	return name

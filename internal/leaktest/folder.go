@@ -1,6 +1,7 @@
 package leaktest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -197,17 +198,28 @@ func (o *folder) flame(res *Result) {
 	if err := c.Read(in, traceFile); err != nil {
 		return // no poll was answered
 	}
+	drawn, err := o.draw(&c, flameFile, "")
+	if err != nil {
+		res.Warnings = append(res.Warnings, err.Error())
+	}
+	if drawn {
+		o.files.Flame = flameFile
+	}
+}
+
+// draw draws what was collected into the file name, with a title of its own if it is not
+// "". It reports whether there was anything to draw, and it is written.
+func (o *folder) draw(c *flame.Collector, name, title string) (drawn bool, err error) {
 	p, err := c.Profile()
 	if err != nil {
-		return
+		return false, nil //nolint:nilerr // nothing is in it
 	}
 	tree := p.Tree()
 	if tree.Total() == 0 {
-		return // no call was in flight in any poll
+		return false, nil
 	}
-	if err := o.write(flameFile, func(w io.Writer) error { return picture.SVG(w, tree, p.Picture(p.Facts(tree)), picture.MaxFrames) }); err != nil {
-		res.Warnings = append(res.Warnings, err.Error())
-		return
-	}
-	o.files.Flame = flameFile
+	pic := p.Picture(p.Facts(tree))
+	pic.Title = cmp.Or(title, pic.Title)
+	err = o.write(name, func(w io.Writer) error { return picture.SVG(w, tree, pic, picture.MaxFrames) })
+	return err == nil, err
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
 )
 
 // TestHostileFolder: the folder of a run may come from others. What it links to outside of
@@ -83,4 +85,19 @@ func remake(ctx context.Context, dir string) error {
 		return err
 	}
 	return Remake(dir, res)
+}
+
+// Each of several tools has a picture of its own.
+func TestAllocationsOfSeveralTools(t *testing.T) {
+	t.Parallel()
+	o := &folder{dir: t.TempDir()}
+	profile := []byte(`{"head":{"callFrame":{"functionName":"(root)"},"selfSize":0,"children":[{"callFrame":{"functionName":"keep","url":"file:///a.js","lineNumber":1},"selfSize":64,"children":[]}]},"samples":[]}`)
+	p := judge.Phase{ID: "call", Per: "call of a"}
+	first, second := o.allocations(1, &p, profile), o.allocations(2, &p, profile)
+	if first == "" || first == second {
+		t.Errorf("the pictures are %q and %q", first, second)
+	}
+	if none := o.allocations(3, &p, []byte(`{}`)); none != "" {
+		t.Errorf("a picture of nothing: %q", none)
+	}
 }

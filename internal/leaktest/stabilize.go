@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-const leastHeap = 256 * mib
+// LeastHeap is the least limit of a server's heap.
+const LeastHeap = 256 * mib
 
 // heapLimit returns twice the memory of the server after its start: a lower limit could
 // kill it.
 func heapLimit(s *server) int64 {
 	m, err := s.tree.Read()
 	if err != nil {
-		return leastHeap
+		return LeastHeap
 	}
-	return max(leastHeap, 2*int64(m.Self.RSS))
+	return max(LeastHeap, 2*int64(m.Self.RSS))
 }
 
 // calmHeap returns variables that make Node and glibc hold less unused memory. They

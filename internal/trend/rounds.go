@@ -1,6 +1,7 @@
 package trend
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -36,25 +37,15 @@ const (
 	maxBytes  = 64 << 20
 )
 
-// boundedReader is a reader that fails beyond maxBytes: a line may have no end.
-type boundedReader struct {
-	io.Reader
-	n int
-}
-
-func (b *boundedReader) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if b.n += n; b.n > maxBytes {
-		return 0, fmt.Errorf("larger than %d MB", maxBytes>>20)
-	}
-	return n, err
-}
-
 // ReadRounds reads recorded settled readings: CSV with the columns ops_total and
 // rss_tree_kb, and optionally round, live_kb and nproc. It skips incomplete rows and names
 // them in the warnings.
 func ReadRounds(r io.Reader) (rounds []Round, warnings []string, err error) {
-	in := csv.NewReader(&boundedReader{Reader: report.SkipByteOrderMark(r)})
+	data, err := report.ReadAtMost(report.SkipByteOrderMark(r), maxBytes) // a line may have no end
+	if err != nil {
+		return nil, nil, err
+	}
+	in := csv.NewReader(bytes.NewReader(data))
 	in.FieldsPerRecord = -1
 	in.ReuseRecord = true
 	header, err := in.Read()

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +45,11 @@ func (r *prometheusReading) UnmarshalJSON(data []byte) error {
 
 func readPrometheus(b *bufio.Reader, r *reader) error {
 	var answer rangeAnswer
-	if err := json.NewDecoder(io.LimitReader(b, maxJSON)).Decode(&answer); err != nil {
+	data, err := report.ReadAtMost(b, maxJSON)
+	if err == nil {
+		err = json.Unmarshal(data, &answer)
+	}
+	if err != nil {
 		return fmt.Errorf("reading the answer of Prometheus: %w", err)
 	}
 	if answer.Error != "" {

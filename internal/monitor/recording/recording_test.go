@@ -112,6 +112,15 @@ func TestReadPassesOverWhatItCannot(t *testing.T) {
 	}
 }
 
+// An answer that is too large is not called one that was cut off.
+func TestLargeAnswerOfPrometheus(t *testing.T) {
+	t.Parallel()
+	in := strings.NewReader(`{"data":{"resultType":"matrix"` + strings.Repeat(" ", maxJSON) + "}}")
+	if _, err := Read(in, Options{}); err == nil || !strings.Contains(err.Error(), "larger than 64.0 MB") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A file costs no more than its longest line and its processes, whatever is in it.
 func TestReadIsBounded(t *testing.T) {
 	rows := func(n int, row string) string { return strings.Repeat(row+"\n", n) }
