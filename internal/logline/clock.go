@@ -56,8 +56,12 @@ func (c *Clock) newestYear(sinceNewYear int64) int64 {
 	}
 }
 
+// disorder is how far a line with a time of day may stand behind a later one at midnight.
+const disorder = time.Hour
+
 // onDay puts a time of day on the day of the line before, or on the next day if
-// that is more than half a day nearer; without a line before, on the day of Last.
+// that is more than half a day nearer, or on the day before if the lines stand out of order
+// at midnight; without a line before, on the day of Last.
 func (c *Clock) onDay(ofDay int64) int64 {
 	from := c.previous
 	if !c.seen {
@@ -69,6 +73,8 @@ func (c *Clock) onDay(ofDay int64) int64 {
 	switch {
 	case c.seen && nanos < from-day/2:
 		nanos += day
+	case c.seen && nanos > from+day-int64(disorder):
+		nanos -= day
 	case !c.seen && nanos > from:
 		nanos -= day
 	}

@@ -54,7 +54,7 @@ type alias struct {
 	rank  uint8
 	unit  time.Duration // of a duration; 0 if the key does not say
 	given bool          // the unit is the user's
-	text  bool          // a number under this name is something else, such as a length
+	text  bool          // of textNames
 }
 
 // aliasLists are the names of each field in the order of their rank, in lower case
@@ -83,6 +83,9 @@ var aliasLists = map[field][]string{
 	statementField:   {"query", "statement", "sql", "dbstatement", "dbquerytext"},
 	stackField:       {"stack", "stacktrace", "errstack", "errorstack", "excinfo", "errorstacktrace", "exceptionstacktrace", "errorverbose", "@x"},
 }
+
+// textNames are names whose numbers are something else, such as a length or a time.
+var textNames = []string{"l", "m", "s", "at"}
 
 // Ranks of names that only one program writes.
 var (
@@ -123,7 +126,7 @@ func makeAliases() map[string]alias {
 	}
 	for f, names := range aliasLists {
 		for rank, name := range names {
-			all[name] = alias{field: f, rank: uint8(rank), text: name == "l" || name == "m"}
+			all[name] = alias{field: f, rank: uint8(rank), text: slices.Contains(textNames, name)}
 		}
 	}
 	for rank, stem := range durationStems {

@@ -80,26 +80,26 @@ func ParseLevel(word []byte) Level {
 	return levelOfWord(lower[:len(word)])
 }
 
-// levelOfNumber reads the numbers of pino and bunyan (10 to 60) and logback (10000 to 40000).
+// numberedLevels are the levels of pino and bunyan (10 to 60), Monolog (100 to 600) and logback
+// (5000 to 40000), each up to the next one.
+var numberedLevels = []struct {
+	from  int64
+	level Level
+}{
+	{10, Trace}, {20, Debug}, {30, Info}, {40, Warn}, {50, Error}, {60, Fatal},
+	{100, Debug}, {200, Info}, {250, Notice}, {300, Warn}, {400, Error}, {500, Fatal}, {700, NoLevel},
+	{5000, Trace}, {10000, Debug}, {20000, Info}, {30000, Warn}, {40000, Error}, {50000, NoLevel},
+}
+
+// levelOfNumber returns the level that a logger writes as n.
 func levelOfNumber(n int64) Level {
-	if n >= 1000 {
-		n /= 1000
+	level := NoLevel
+	for _, l := range numberedLevels {
+		if n >= l.from {
+			level = l.level
+		}
 	}
-	switch {
-	case n < 10:
-		return NoLevel
-	case n < 20:
-		return Trace
-	case n < 30:
-		return Debug
-	case n < 40:
-		return Info
-	case n < 50:
-		return Warn
-	case n < 60:
-		return Error
-	}
-	return Fatal
+	return level
 }
 
 // levelOfSyslog reads the severities of RFC 5424: 0 is an emergency, 7 is debug.

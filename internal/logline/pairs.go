@@ -72,8 +72,8 @@ func firstPair(text []byte) int {
 			return len(text)
 		}
 		end += i
-		start := bytes.LastIndexByte(text[:end], ' ') + 1
-		if start >= i && isKey(text[start:end]) && end+1 < len(text) {
+		start := i + bytes.LastIndexByte(text[i:end], ' ') + 1 // behind the last "=": text is read once
+		if (start > i || i == 0) && isKey(text[start:end]) && end+1 < len(text) {
 			return start
 		}
 		i = end + 1

@@ -132,7 +132,7 @@ func TestStampOfNumber(t *testing.T) {
 			t.Errorf("%s: got %+v", text, got)
 		}
 	}
-	for _, text := range []string{"", "1", "-1764061201", "1e300", "17640612010000000000000", "12345678a"} {
+	for _, text := range []string{"", "1", "-1764061201", "1e300", "17640612010000000000000", "12345678a", "99999999999", "20261125090000"} {
 		if got := stampOfNumber([]byte(text)); got.Missing != NoStamp {
 			t.Errorf("%q: got %+v", text, got)
 		}
@@ -157,6 +157,8 @@ func TestClock(t *testing.T) {
 		{"no year, last year", "Dec 31 11:00:00 host app[1]: x", "2025-12-31T11:00:00Z", time.UTC, ""},
 		{"no date", "[09:00:28.789] GET /mcp x", "2026-01-02T09:00:28.789Z", time.UTC, ""},
 		{"no date, over midnight", "[00:00:01.000] GET /mcp x", "2026-01-03T00:00:01Z", time.UTC, "2026-01-02T23:59:59Z"},
+		{"no date, out of order at midnight", "[23:59:59.000] GET /mcp x", "2026-01-02T23:59:59Z", time.UTC, "2026-01-03T00:00:01Z"},
+		{"no date, hours later", "[21:00:00.000] GET /mcp x", "2026-01-02T21:00:00Z", time.UTC, "2026-01-02T00:00:01Z"},
 		{"inherited", "INFO:mcp:x", "2026-01-02T23:59:59Z", time.UTC, "2026-01-02T23:59:59Z"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -196,6 +198,23 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("got %s", describe(&r))
 		}
 	})
+}
+
+// The longest lines are read in time that grows with their length, whatever they repeat.
+func TestRepetitiveLines(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{
+		"equals signs":      "I1125 09:00:23.104512       1 server.go:142] " + strings.Repeat("=", 1<<20),
+		"pairs in a value":  "a=x " + strings.Repeat("=", 1<<20),
+		"columns of loguru": "2026-11-25 09:00:20.022 | INFO     | " + strings.Repeat("a | ", 1<<18),
+	} {
+		start := time.Now()
+		var r Record
+		NewParser(Options{}).Parse([]byte(line), &r)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s: %s", name, took)
+		}
+	}
 }
 
 // TestNoTimes: dates that do not exist, or that nanoseconds in 64 bits do not reach, are

@@ -151,7 +151,7 @@ func readMCPUse(method, rest []byte, r *Record) {
 		}
 		if string(word) == "ERROR" && i+1 < len(fields) {
 			r.Level, r.ErrorType = Error, fields[i+1]
-			r.ErrorText = bytes.Join(fields[i+2:len(fields)-1], []byte(" "))
+			r.ErrorText = bytes.Join(fields[min(i+2, len(fields)-1):len(fields)-1], []byte(" ")) // up to the duration
 		}
 	}
 }

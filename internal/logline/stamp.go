@@ -1,6 +1,9 @@
 package logline
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+)
 
 // Missing lists the part that a stamp lacks.
 type Missing uint8
@@ -304,6 +307,9 @@ func stampOfNumber(number []byte) Stamp {
 	unit := second
 	for limit := int64(1e11); n >= limit && unit > 1; limit *= 1000 {
 		unit /= 1000
+	}
+	if n > math.MaxInt64/unit {
+		return Stamp{Missing: NoStamp}
 	}
 	nanos := n * unit
 	for _, c := range frac {

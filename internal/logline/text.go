@@ -83,7 +83,7 @@ func readLoguru(rest []byte, r *Record) {
 	}
 	r.Level, r.Message = ParseLevel(level), after
 	head, text := []byte(nil), after
-	for { // a format of the user's own may have further columns in front of the place, or a bar behind it
+	for range maxColumns { // a format of the user's own may have further columns in front of the place, or a bar behind it
 		column, rest, ok := bytes.Cut(text, []byte(" | "))
 		if place, message, dash := bytes.Cut(text, []byte(" - ")); dash && isLoguruPlace(place) {
 			column, rest, ok = place, message, true
@@ -98,6 +98,9 @@ func readLoguru(rest []byte, r *Record) {
 		head, text = after[:len(after)-len(rest)], rest
 	}
 }
+
+// maxColumns bounds the columns in front of the place of a line of loguru.
+const maxColumns = 16
 
 // isLoguruPlace reports whether text is "module:function:line".
 func isLoguruPlace(text []byte) bool {
@@ -148,7 +151,7 @@ func readSecondBracket(text []byte, r *Record) bool {
 // in front of the pairs.
 func readName(r *Record) {
 	name, text, ok := bytes.Cut(r.Message, []byte(": "))
-	if bracketed, after, closed := bytes.Cut(r.Message, []byte(") ")); closed && bracketed[0] == '(' {
+	if bracketed, after, closed := bytes.Cut(r.Message, []byte(") ")); closed && bytes.HasPrefix(bracketed, []byte("(")) {
 		name, text, ok = bracketed[1:], after, true
 	}
 	if ok && isName(name) && len(r.Logger) == 0 {

@@ -189,8 +189,8 @@ func structuredData(text []byte, r *Record) []byte {
 	if rest, ok := bytes.CutPrefix(text, []byte("-")); ok {
 		return bytes.TrimLeft(rest, " ")
 	}
-	end := bytes.LastIndex(text[:min(len(text), 2000)], []byte("] "))
-	if end < 0 || text[0] != '[' {
+	end := endOfElements(text)
+	if end < 0 {
 		return text
 	}
 	for pair := range bytes.FieldsSeq(text[1:end]) {
@@ -211,7 +211,29 @@ func structuredData(text []byte, r *Record) []byte {
 		default:
 		}
 	}
+	if end+1 == len(text) {
+		return text // there is nothing else to show
+	}
 	return text[end+2:]
+}
+
+// endOfElements returns the place of the bracket that ends the last element, -1 if there is
+// none. Values stand in quotes, and may hold brackets.
+func endOfElements(text []byte) int {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ']' && !quoted && (i+1 == len(text) || text[i+1] == ' '):
+			return i
+		case c == ']' && !quoted && text[i+1] != '[':
+			return -1
+		}
+	}
+	return -1
 }
 
 // unwrapJournal removes "Nov 25 09:00:53 host program[41]: ".
@@ -320,7 +342,7 @@ func unwrapPrefix(line []byte, r *Record) ([]byte, bool) {
 		return inner, true
 	}
 	pod, rest, ok := bytes.Cut(line, []byte(" "))
-	if !ok || bytes.Count(pod, []byte("-")) < 2 || !isName(pod) || pod[0] == '-' {
+	if !ok || !isPod(pod) {
 		return nil, false
 	}
 	container, inner, ok := bytes.Cut(rest, []byte(" "))
@@ -329,6 +351,13 @@ func unwrapPrefix(line []byte, r *Record) ([]byte, bool) {
 	}
 	r.Wrappers, r.Stream = r.Wrappers|Stern, line[:len(pod)+1+len(container)]
 	return inner, true
+}
+
+// isPod reports whether text is the name of a pod: its last part has five characters, or is
+// the number of a replica.
+func isPod(text []byte) bool {
+	end := text[bytes.LastIndexByte(text, '-')+1:]
+	return bytes.Count(text, []byte("-")) >= 2 && isName(text) && text[0] != '-' && (len(end) == 5 || len(end) < 3 && isDigits(end))
 }
 
 // unwrapBar removes "name  | " of compose and foreman; s is the time in front of it.
