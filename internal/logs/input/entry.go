@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 )
@@ -15,6 +16,9 @@ const (
 	maxMoreBytes = 256 << 10
 	maxStreams   = 10000
 )
+
+// overflow is the name of the stream in which all lines of further streams are.
+const overflow = "\x00"
 
 // Entry is a record of a log with its time and place. It is valid only until the
 // function that it was handed to returns.
@@ -30,6 +34,7 @@ type Entry struct {
 	Raw    []byte
 	More   [][]byte // continuation lines, without their wrappers
 
+	moreLines int // that continue it, also those that are part of the message
 	moreBytes int
 	held      bool // its bytes are its own
 }
@@ -40,9 +45,11 @@ func (e *Entry) HasTime() bool { return e.Known && !e.Inherited }
 // extend appends a continuation line.
 func (e *Entry) extend(r *logline.Record) {
 	text := r.Inner
-	if len(e.More) >= maxMoreLines || e.moreBytes+len(text) > maxMoreBytes {
+	if e.moreLines >= maxMoreLines || e.moreBytes+len(text) > maxMoreBytes {
 		return
 	}
+	e.moreLines++
+	e.moreBytes += len(text)
 	switch {
 	case e.Format == logline.Rich:
 		e.Message = bytes.Join([][]byte{e.Message, r.Message}, []byte(" "))
@@ -59,7 +66,6 @@ func (e *Entry) extend(r *logline.Record) {
 		e.Statement = r.Statement
 	}
 	e.More = append(e.More, text)
-	e.moreBytes += len(text)
 }
 
 // extendExport adds a line of journalctl -o export: one field, or the message.
@@ -99,7 +105,7 @@ func (e *Entry) finish() {
 	if name == nil && bytes.HasPrefix(frames, []byte("at ")) {
 		name, text = logline.ErrorOfStack(bytes.TrimPrefix(e.Message, []byte("Uncaught exception: ")))
 	}
-	if name == nil {
+	if name == nil || !isStack(name, stack) {
 		return
 	}
 	e.Stack = stack
@@ -112,6 +118,22 @@ func (e *Entry) finish() {
 	if len(e.ErrorText) == 0 {
 		e.ErrorText = text
 	}
+}
+
+// isStack reports whether lines below a record, of which the first begins with name, are a
+// stack trace and not the members of an object, such as headers.
+func isStack(name, lines []byte) bool {
+	for _, mark := range [...]string{"at ", `File "`, "Traceback ", "Caused by:"} {
+		if bytes.HasPrefix(lines, []byte(mark)) || bytes.Contains(lines, []byte("\n"+mark)) || bytes.Contains(lines, []byte(" "+mark)) || bytes.Contains(lines, []byte("\t"+mark)) {
+			return true
+		}
+	}
+	for _, end := range [...]string{"Error", "Exception", "Timeout", "Fault"} {
+		if bytes.HasSuffix(name, []byte(end)) {
+			return true
+		}
+	}
+	return bytes.IndexByte(name, '.') > 0
 }
 
 // hold copies the bytes that e refers to, so that it outlives its block.
@@ -159,12 +181,15 @@ func (j *joiner) streamOf(r *logline.Record) *stream {
 	if len(r.Stream) == 0 && r.Continues && j.last != nil {
 		return j.last
 	}
-	s, ok := j.streams[string(r.Stream)]
+	name := string(r.Stream)
+	s, ok := j.streams[name]
+	if !ok && len(j.streams) >= maxStreams {
+		name = overflow
+		s, ok = j.streams[name]
+	}
 	if !ok {
 		s = &stream{}
-		if len(j.streams) < maxStreams {
-			j.streams[string(r.Stream)] = s
-		}
+		j.streams[name] = s
 	}
 	return s
 }
@@ -188,6 +213,9 @@ func (j *joiner) block(b *block) error {
 		if s.open {
 			s.entry.hold()
 		}
+	}
+	if j.source.follow {
+		j.clock.Last = time.Now() // it has no last line
 	}
 	if len(b.lines) == 0 && len(b.data) == 0 {
 		return j.flush() // a followed file is idle

@@ -16,8 +16,12 @@ const pollEvery = 200 * time.Millisecond
 
 // Follow returns s as a source that does not end: it waits for more, and survives
 // rotation (another file under the same name) and truncation. A source that is no
-// file, such as standard input, is returned as it is but yields lines at once.
+// file, such as standard input, is returned as it is but yields lines at once. A compressed
+// file does not grow.
 func Follow(s *Source) *Source {
+	if isCompressed(s.Name) {
+		return s
+	}
 	f := *s
 	f.follow = true
 	if s.Size > 0 || isFile(s.Name) {

@@ -441,3 +441,96 @@ func TestFindIn(t *testing.T) {
 		}
 	}
 }
+
+// No line is lost where there are more streams than are kept apart.
+func TestManyStreams(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	const n = maxStreams + 500
+	for i := range n {
+		fmt.Fprintf(&log, "[req-%x] INFO:mcp:called %d\n", i, i)
+	}
+	if got, _ := messages(t, source(log.String())); len(got) != n {
+		t.Errorf("%d entries of %d lines", len(got), n)
+	}
+}
+
+// A record of rich is bounded, and so is the time to read what continues it.
+func TestLongRichRecord(t *testing.T) {
+	t.Parallel()
+	log := "[11/25/26 09:00:18] INFO     dump\n" + strings.Repeat("    one of many lines that are indented\n", 50000) + "INFO:mcp:next\n"
+	start := time.Now()
+	got, _ := messages(t, source(log))
+	if len(got) != 2 || len(got[0]) > maxMoreBytes {
+		t.Errorf("%d entries, the first of %d bytes", len(got), len(got[0]))
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// Lines below a record are a stack trace only if they look like one.
+func TestIndentedIsNoError(t *testing.T) {
+	t.Parallel()
+	for log, want := range map[string]logline.Level{
+		"Request received\n  Host: example.com\n  Accept: application/json\n":         logline.NoLevel,
+		"Request failed\n  Error: no pool\n      at call (/app/a.js:1:2)\n":           logline.Error,
+		"handler failed\njava.lang.IllegalStateException: no\n\tat a.B.c(D.java:1)\n": logline.Error,
+	} {
+		err := Read(t.Context(), source(log), options(), &Stats{}, func(e *Entry) error {
+			if e.Level != want {
+				t.Errorf("%q has level %q", log, e.Level)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Of several files one that breaks off is read as far as it goes, and is a warning.
+func TestBreaksOff(t *testing.T) {
+	t.Parallel()
+	log := strings.Repeat("INFO:mcp:x\n", 100000)
+	whole := zip(t, log)
+	got, stats := messages(t, source("INFO:mcp:a\n"), source(whole[:len(whole)-100]))
+	if len(got) < 1000 || len(stats.Warnings) != 1 || !strings.Contains(stats.Warnings[0], "cut off") {
+		t.Errorf("%d entries, warnings %q", len(got), stats.Warnings)
+	}
+}
+
+// An error of the reader of entries ends the reading of many files.
+func TestRefusedEntry(t *testing.T) {
+	t.Parallel()
+	var sources []*Source
+	for range maxOpen + 2 {
+		sources = append(sources, source("INFO:mcp:a\n"))
+	}
+	full, taken := errors.New("the disk is full"), 0
+	err := Merge(t.Context(), sources, options(), &Stats{}, func(*Entry) error {
+		if taken++; taken == 2 {
+			return full
+		}
+		return nil
+	})
+	if !errors.Is(err, full) || taken != 2 {
+		t.Errorf("%d entries, %v", taken, err)
+	}
+}
+
+// A compressed file among those that are followed is read as it is.
+func TestFollowCompressed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.log.1.gz")
+	if err := os.WriteFile(path, []byte(zip(t, "INFO:mcp:old\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sources, err := Find([]string{path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := messages(t, Follow(sources[0])); len(got) != 1 || got[0] != "old" {
+		t.Errorf("%q", got)
+	}
+}

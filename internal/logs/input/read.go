@@ -123,26 +123,31 @@ func Merge(ctx context.Context, sources []*Source, o Options, stats *Stats, yiel
 		}
 		heads = append(heads, h)
 	}
-	if err := stats.unreadable(ctx, failed, len(sources)); err != nil {
-		return err
-	}
-	err := mergeHeads(heads, yield)
+	broken, err := mergeHeads(heads, yield)
 	for _, h := range heads {
 		h.stop()
 		stats.Add(&h.stats)
 	}
-	return err
+	return errors.Join(err, stats.unreadable(ctx, append(failed, broken...), len(sources)))
 }
 
 // inTurn reads one source after the other.
 func inTurn(ctx context.Context, sources []*Source, o Options, stats *Stats, yield func(*Entry) error) error {
 	var failed []error
+	var refused error // by yield, which ends all
+	take := func(e *Entry) error {
+		refused = yield(e)
+		return refused
+	}
 	for _, s := range sources {
-		if err := Read(ctx, s, o, stats, yield); err != nil {
+		if err := Read(ctx, s, o, stats, take); err != nil {
 			failed = append(failed, err)
-			if ctx.Err() != nil {
-				break
-			}
+		}
+		if refused != nil {
+			return refused
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return stats.unreadable(ctx, failed, len(sources))
@@ -195,19 +200,20 @@ func (h *head) advance() error {
 	return nil
 }
 
-func mergeHeads(heads []*head, yield func(*Entry) error) error {
+// mergeHeads yields the entries of all heads. broken are the errors of sources that broke off.
+func mergeHeads(heads []*head, yield func(*Entry) error) (broken []error, err error) {
 	open := slices.Clone(heads)
 	for {
 		open = slices.DeleteFunc(open, func(h *head) bool { return h.entry == nil })
 		if len(open) == 0 {
-			return nil
+			return broken, nil
 		}
 		first := slices.MinFunc(open, func(a, b *head) int { return cmp.Compare(a.at, b.at) })
 		if err := yield(first.entry); err != nil {
-			return err
+			return broken, err
 		}
 		if err := first.advance(); err != nil {
-			return err
+			broken, first.entry = append(broken, err), nil
 		}
 	}
 }

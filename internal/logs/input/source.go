@@ -150,13 +150,19 @@ func inRoot(folder, name string, info fs.FileInfo) *Source {
 // isLog reports whether a file's name is that of a log, perhaps rotated (.1, -20261125) or compressed.
 func isLog(name string) bool {
 	base := strings.ToLower(filepath.Base(name))
-	base = strings.TrimSuffix(strings.TrimSuffix(base, ".gz"), ".zst")
+	if isCompressed(base) {
+		base = strings.TrimSuffix(base, filepath.Ext(base))
+	}
 	base = strings.TrimRight(base, "0123456789-.")
 	switch filepath.Ext(base) {
 	case ".log", ".jsonl", ".ndjson", ".json", ".txt", ".out", ".err":
 		return true
 	}
 	return false
+}
+
+func isCompressed(name string) bool {
+	return slices.Contains([]string{".gz", ".zst"}, strings.ToLower(filepath.Ext(name)))
 }
 
 // maxWindow bounds the memory that a zstd stream may ask for.
