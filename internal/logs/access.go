@@ -44,10 +44,10 @@ func (o *occurrences) add(e *input.Entry) {
 	if !e.Known {
 		return
 	}
-	if o.first == 0 {
+	if o.first == 0 || e.Nanos < o.first { // streams and files come one after another
 		o.first = e.Nanos
 	}
-	o.last = e.Nanos
+	o.last = max(o.last, e.Nanos)
 	if sec := e.Nanos / int64(time.Second); sec != o.second {
 		o.second, o.inSecond = sec, 0
 	}
@@ -78,11 +78,15 @@ var authWords = []string{
 
 func (r *refusals) add(e *input.Entry, said *wordSet) {
 	refused := e.Status == 401 || e.Status == 403
-	if !refused && (e.RPC.Kind != logline.NoRPC && !e.RPC.IsError || !said.any(&r.lexicon.auth)) {
+	if !refused && (e.RPC.Kind != logline.NoRPC && !e.RPC.IsError || succeeded(e) || !said.any(&r.lexicon.auth)) {
 		return
 	}
 	r.rows.row(pairKey(r.names.clientOf(e), r.reasonOf(e, said))).add(e)
 }
+
+// succeeded reports whether the status of a request says that it was served, so that a phrase
+// in its path says nothing. A named event counts whatever the status is.
+func succeeded(e *input.Entry) bool { return e.Status > 0 && e.Status < 400 && len(e.Event) == 0 }
 
 // reasonOf is the reason that the line gives, else the phrase or the status.
 func (r *refusals) reasonOf(e *input.Entry, said *wordSet) string {
@@ -114,11 +118,19 @@ type limits struct {
 	rows    tally[occurrences]
 }
 
-// limitWords are the phrases for a request over a limit.
-var limitWords = []string{"rate_limit", "rate limit", "too many requests", "ratelimit"}
+// Phrases for a request over a limit. The names of limits count only in named events and in
+// warnings: routine lines have them for what remains, and for settings.
+var (
+	limitWords = []string{
+		"too many requests", "rate limit exceeded", "rate limit reached", "rate limit hit", "exceeded the rate limit", "exceeded rate limit", "rate limited", "rate-limited",
+		"rate_limited", "rate_limit_exceeded", "ratelimited", "ratelimitexceeded", "ratelimiterror",
+	}
+	limitNames = []string{"rate_limit", "rate limit", "ratelimit"}
+)
 
 func (l *limits) add(e *input.Entry, said *wordSet) bool {
-	if e.Status != 429 && e.RPC.Code != -32004 && !said.any(&l.lexicon.limit) {
+	named := (len(e.Event) > 0 || e.Level >= logline.Warn) && said.any(&l.lexicon.limitNames)
+	if e.Status != 429 && e.RPC.Code != -32004 && (succeeded(e) || !named && !said.any(&l.lexicon.limit)) {
 		return false
 	}
 	l.rows.row(pairKey(l.names.clientOf(e), cmp.Or(text(appendEndpoint(nil, e)), "(unknown)"))).add(e)
@@ -144,18 +156,27 @@ type RateRow struct {
 }
 
 // rates are the error rates of endpoints and tools.
-type rates struct{ rows tally[rateCount] }
+type rates struct {
+	rows tally[rateCount]
+	all  rateCount // of the requests to any endpoint
+}
 
 type rateCount struct{ lines, errors int64 }
 
-func (r *rates) add(name []byte, failed bool) {
-	if len(name) == 0 {
-		return
-	}
-	row := r.rows.row(name[:min(len(name), maxText)])
-	row.lines++
+func (r *rateCount) add(failed bool) {
+	r.lines++
 	if failed {
-		row.errors++
+		r.errors++
+	}
+}
+
+// add counts a request under a name, which may be missing.
+func (r *rates) add(name []byte, e *input.Entry, failed bool) {
+	if hasEndpoint(e) {
+		r.all.add(failed)
+	}
+	if len(name) > 0 {
+		r.rows.row(name[:min(len(name), maxText)]).add(failed)
 	}
 }
 

@@ -30,6 +30,11 @@ func appendEndpoint(dst []byte, e *input.Entry) []byte {
 	return dst
 }
 
+// hasEndpoint reports whether appendEndpoint has a name for the entry.
+func hasEndpoint(e *input.Entry) bool {
+	return len(e.Tool) > 0 || len(e.Endpoint) > 0 || e.RPC.Kind != logline.NoRPC && len(e.Method) > 0
+}
+
 // dimensions are the names that --by takes, and the part of an entry that each counts by.
 var dimensions = map[string]func(dst []byte, e *input.Entry, names *namer) []byte{
 	"endpoint": func(dst []byte, e *input.Entry, _ *namer) []byte { return appendEndpoint(dst, e) },

@@ -90,7 +90,7 @@ func (c *collector) timed(e *input.Entry, call *pairing) {
 		failed = call.failed
 	}
 	if call != nil || e.RPC.Kind == logline.NoRPC && len(e.Tool) == 0 && (e.Status != 0 || e.HasDuration || failed) {
-		c.rates.add(c.name, failed)
+		c.rates.add(c.name, e, failed)
 	}
 	if e.HasDuration {
 		c.slow.add(e, c.name, e.Duration)

@@ -3,6 +3,7 @@ package logs
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,9 +33,12 @@ type extracted struct {
 	Tool      string  `json:"tool,omitempty"`
 	Method    string  `json:"method,omitempty"`
 	Endpoint  string  `json:"endpoint,omitempty"`
+	Address   string  `json:"address,omitempty"`
 	Status    int     `json:"status,omitempty"`
 	ErrorType string  `json:"errorType,omitempty"`
 	Error     string  `json:"error,omitempty"`
+	Reason    string  `json:"reason,omitempty"`
+	Statement string  `json:"statement,omitempty"`
 	MS        float64 `json:"durationMs,omitempty"`
 	Stack     string  `json:"stack,omitempty"`
 	Format    string  `json:"format"`
@@ -51,11 +55,13 @@ func NewExtractor(w io.Writer) *Extractor {
 
 // Write writes one entry.
 func (x *Extractor) Write(e *input.Entry) error {
+	x.red.sessions = x.names.replacer(slices.Values([]string{string(e.Session)}))
 	clean := func(field []byte) string { return x.red.text(strings.ToValidUTF8(string(field), "\ufffd")) }
 	x.record = extracted{
 		Inherited: e.Known && e.Inherited, Level: e.Level.String(), Message: clean(e.Message), Event: clean(e.Event), Logger: clean(e.Logger),
 		Stream: clean(e.Stream), Request: clean(e.Request), User: clean(e.User), Tool: clean(e.Tool), Method: clean(e.Method),
-		Endpoint: clean(e.Endpoint), Status: e.Status, ErrorType: clean(e.ErrorType), Error: clean(e.ErrorText), Stack: clean(e.Stack),
+		Endpoint: clean(e.Endpoint), Address: clean(e.Address), Status: e.Status, ErrorType: clean(e.ErrorType), Error: clean(e.ErrorText),
+		Reason: clean(e.Reason), Statement: clean(e.Statement), Stack: clean(e.Stack),
 		Format: e.Format.String(), Source: e.Source.Name, Offset: e.Offset,
 	}
 	if e.Known {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding/threshold"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -68,14 +69,11 @@ func (r *Result) Judge(baseline *Result) {
 func (r *Result) figure(metric string) float64 {
 	switch metric {
 	case "error-rate":
-		errs := total(r.ErrorRates, func(row *RateRow) int64 { return row.Errors })
-		return float64(errs) / float64(max(1, total(r.ErrorRates, func(row *RateRow) int64 { return row.Lines })))
+		return float64(r.outcomes.errors) / float64(max(1, r.outcomes.lines))
 	case "errors":
 		return float64(r.errorCount())
 	case "slow":
-		if len(r.Slow) > 0 {
-			return r.Slow[0].MS
-		}
+		return float64(r.longest) / float64(time.Millisecond)
 	case "unanswered":
 		return float64(r.unansweredCount())
 	case "refused":

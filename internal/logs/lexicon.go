@@ -7,12 +7,13 @@ import "sync"
 type lexicon struct {
 	vocabulary
 
-	signatures            []Signature
-	auth, limit, database wordSet
-	classes               []wordSet // of databaseClasses
-	lost, opened, closed  wordSet   // sessions
-	dropped               wordSet
-	starts, ends          wordSet // of calls
+	signatures           []Signature
+	auth, database       wordSet
+	limit, limitNames    wordSet
+	classes              []wordSet // of databaseClasses
+	lost, opened, closed wordSet   // sessions
+	dropped              wordSet
+	starts, ends         wordSet // of calls
 }
 
 // theLexicon is made once: it is the same for all logs.
@@ -28,7 +29,8 @@ func newLexicon() (*lexicon, error) {
 		s := &list[i]
 		s.all, s.any, s.none = l.set(s.All), l.set(s.Any), l.set(s.None)
 	}
-	l.auth, l.limit, l.database = l.set(authWords), l.set(limitWords), l.set(databaseWords)
+	l.auth, l.database = l.set(authWords), l.set(databaseWords)
+	l.limit, l.limitNames = l.set(limitWords), l.set(limitNames)
 	for _, c := range databaseClasses {
 		l.classes = append(l.classes, l.set(c.words))
 	}

@@ -381,6 +381,14 @@ func TestSessionNames(t *testing.T) {
 	if len(r.Auth) != 1 || strings.Contains(r.Auth[0].Who, "secret") || !strings.HasPrefix(r.Auth[0].Who, "session ") {
 		t.Errorf("got %+v", r.Auth)
 	}
+	const lost = `{"level":"error","msg":"Session not found: 5f0c-secret-session","session_id":"5f0c-secret-session"}` + "\n"
+	var extracted strings.Builder
+	x := NewExtractor(&extracted)
+	r = read(t, lost, func(o *Options) { o.Each = x.Write })
+	data, err := json.Marshal(r)
+	if text := string(data) + extracted.String(); err != nil || strings.Contains(text, "secret-session") || len(r.Signatures) != 1 {
+		t.Errorf("%s, %v", text, err)
+	}
 }
 
 // A value never becomes a line, and no input ends the run.
@@ -753,5 +761,116 @@ func TestChartOfFailures(t *testing.T) {
 	}
 	if len(r.chart.Lines) != 1 || r.chart.Lines[0].Name != "error" || sum != 2 {
 		t.Errorf("chart %+v", r.chart.Lines)
+	}
+}
+
+// A condition on durations holds below --slow too, and one on the error rate whatever the rates
+// are listed by.
+func TestFailOnFigures(t *testing.T) {
+	t.Parallel()
+	const log = `{"level":"info","tool":"search","duration_ms":800,"msg":"done"}
+{"level":"error","endpoint":"/mcp","status":500,"msg":"failed"}
+`
+	for _, by := range []string{"", "user", "tool"} {
+		for _, condition := range []string{"slow>500ms", "error-rate>40%"} {
+			f, err := ParseFailOn(condition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := read(t, log, func(o *Options) { o.FailOn, o.By = []FailOn{f}, by })
+			if r.Judge(nil); len(r.Crossed) != 1 {
+				t.Errorf("%s by %q does not hold", condition, by)
+			}
+		}
+	}
+}
+
+// Requests that were served, and routine lines about limits, are neither refused nor limited.
+func TestServedRequests(t *testing.T) {
+	t.Parallel()
+	r := read(t, `10.0.0.7 - - [25/Nov/2026:09:00:30 +0000] "GET /forbidden HTTP/1.1" 200 64
+10.0.0.7 - - [25/Nov/2026:09:00:30 +0000] "GET /ratelimit HTTP/1.1" 200 64
+{"level":"debug","msg":"headers x-ratelimit-remaining: 59"}
+INFO:mcp:rate limit: 100 a minute
+console rate limit remaining 58
+`)
+	if len(r.Auth) != 0 || len(r.RateLimit) != 0 {
+		t.Errorf("refused %+v, limited %+v", r.Auth, r.RateLimit)
+	}
+	r = read(t, `{"level":"info","event":"rate_limit_exceeded","status":200}
+{"level":"warn","msg":"rate limit for u1"}
+INFO:mcp:rate limit exceeded for u1
+`)
+	if n := r.limitedCount(); n != 3 {
+		t.Errorf("%d requests over a limit: %+v", n, r.RateLimit)
+	}
+}
+
+// The first and the last time of a row are the earliest and the latest, in whatever order the
+// streams of a log end.
+func TestFirstAndLast(t *testing.T) {
+	t.Parallel()
+	r := read(t, `[a] 2026-11-25T09:00:01Z ERROR failed
+[b] 2026-11-25T09:00:02Z ERROR failed
+[b] 2026-11-25T09:00:03Z ERROR failed
+[b] 2026-11-25T09:00:04Z ERROR failed
+`)
+	if len(r.Errors) != 1 || r.Errors[0].First.Second() != 1 || r.Errors[0].Last.Second() != 4 {
+		t.Errorf("%+v", r.Errors)
+	}
+}
+
+// Rows with equal identifiers are in the same order in each run.
+func TestOrderOfOpenCalls(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	for i := range 15 {
+		fmt.Fprintf(&log, "2026-11-25T09:00:32.000Z [info] [s%02d] Message from client: {\"method\":\"tools/call\",\"params\":{\"name\":\"t\"},\"jsonrpc\":\"2.0\",\"id\":1}\n", i)
+	}
+	first := read(t, log.String()).Requests
+	for range 5 {
+		if diff := cmp.Diff(first, read(t, log.String()).Requests); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// A routine message of a server is no fault; the same in the log of a host is.
+func TestRoutineMessages(t *testing.T) {
+	t.Parallel()
+	for log, want := range map[string]int{
+		"2026-11-25 09:00:01 INFO retry policy: ECONNREFUSED is tried again\n":      0,
+		"2026-11-25 09:00:01 ERROR ECONNREFUSED\n":                                  1,
+		"2026-11-25 09:00:01.123 [info] Connection state: ECONNREFUSED 127.0.0.1\n": 1,
+	} {
+		if got := read(t, log).Signatures; len(got) != want {
+			t.Errorf("%q: %+v", log, got)
+		}
+	}
+}
+
+// A word that contains another one is no database.
+func TestNoDatabase(t *testing.T) {
+	t.Parallel()
+	if got := read(t, "ERROR:mcp:the weather of Liverpool does not exist\n").Database; len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Of very many calls that failed, the longest are listed.
+func TestLongestCalls(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	call := func(i, seconds int) {
+		at := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Minute)
+		fmt.Fprintf(&log, "%s [info] [demo] Message from client: {\"method\":\"tools/call\",\"params\":{\"name\":\"t\"},\"jsonrpc\":\"2.0\",\"id\":%d}\n", at.Format(time.RFC3339), i)
+		fmt.Fprintf(&log, "%s [info] [demo] Message from server: {\"jsonrpc\":\"2.0\",\"id\":%d,\"error\":{\"code\":-1,\"message\":\"x\"}}\n", at.Add(time.Duration(seconds)*time.Second).Format(time.RFC3339), i)
+	}
+	for i := range 2*maxCalls + 10 {
+		call(i, 1)
+	}
+	call(5000, 50)
+	if got := read(t, log.String()).Requests; len(got) == 0 || got[0].Request != "5000" || got[0].MS != 50000 {
+		t.Errorf("%+v", got[:min(len(got), 1)])
 	}
 }

@@ -8,7 +8,10 @@ import (
 )
 
 // redactor removes secrets from text on its way out and counts them.
-type redactor struct{ count int64 }
+type redactor struct {
+	count    int64
+	sessions *strings.Replacer // identifiers by their short names; may be nil
+}
 
 // removed is the text that report.RedactText puts in the place of a secret.
 const removed = "REDACTED"
@@ -18,6 +21,9 @@ func (r *redactor) text(s string) string {
 	clean := report.RedactText(s)
 	if clean != s {
 		r.count += int64(max(1, strings.Count(clean, removed)-strings.Count(s, removed)))
+	}
+	if r.sessions != nil {
+		clean = r.sessions.Replace(clean)
 	}
 	return clean
 }

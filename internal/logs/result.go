@@ -3,6 +3,7 @@ package logs
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -43,10 +44,12 @@ type Result struct {
 	Crossed    []string         `json:"crossed,omitempty"` // conditions of --fail-on
 	Warnings   []string         `json:"warnings,omitempty"`
 
-	failOn  []FailOn
-	request string       // whose timeline was asked for
-	by      string       // the field by which error rates are counted
-	chart   report.Chart // warnings and errors over time
+	failOn   []FailOn
+	longest  time.Duration // of a request
+	outcomes rateCount     // of all endpoints, by whatever field the rates are counted
+	request  string        // whose timeline was asked for
+	by       string        // the field by which error rates are counted
+	chart    report.Chart  // warnings and errors over time
 }
 
 // Reading describes the input and its formats.
@@ -85,7 +88,7 @@ func (c *collector) result(o *Options, sources []*input.Source, stats *input.Sta
 		Auth: c.refusals.result(), RateLimit: c.limits.result(), SlowMS: float64(o.Slow) / float64(time.Millisecond), SlowOver: c.slow.over,
 		ErrorRates: c.rates.result(), Errors: c.errors.result(), Database: c.database.result(),
 		Requests: c.requests.result(o.Top, open), Signatures: c.signatures.result(), Timeline: c.timeline.result(), Levels: map[string]int64{},
-		failOn: o.FailOn, request: o.Request, by: cmp.Or(o.By, "endpoint"),
+		failOn: o.FailOn, longest: c.slow.longest, outcomes: c.rates.all, request: o.Request, by: cmp.Or(o.By, "endpoint"),
 	}
 	r.Slow = c.slow.result(&c.requests)
 	r.Read.Entries, r.Read.First, r.Read.Last = c.entries, timeOf(c.first), timeOf(c.last)
@@ -100,7 +103,7 @@ func (c *collector) result(o *Options, sources []*input.Source, stats *input.Sta
 	r.chart = c.chart()
 	r.Warnings = append(r.Warnings, stats.Warnings...)
 	r.warn(c)
-	red := &redactor{}
+	red := &redactor{sessions: c.names.replacer(maps.Keys(c.sessions.seen.rows))}
 	red.all(r)
 	r.Redacted = red.count
 	return r

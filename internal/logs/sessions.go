@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
+	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/logline"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
@@ -86,6 +89,21 @@ func (n *namer) session(id []byte) string {
 	mac := hmac.New(sha256.New, n.key)
 	mac.Write(id)
 	return hex.EncodeToString(mac.Sum(nil))[:6]
+}
+
+// leastID is the length from which an identifier is replaced in other texts: a short one may
+// be a word of them.
+const leastID = 16
+
+// replacer replaces identifiers of sessions by their names.
+func (n *namer) replacer(ids iter.Seq[string]) *strings.Replacer {
+	var pairs []string
+	for _, id := range slices.Sorted(ids) {
+		if len(id) >= leastID && strings.ContainsAny(id, "0123456789") {
+			pairs = append(pairs, id, n.session([]byte(id)))
+		}
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // clientOf returns the user of an entry, else its session, else its address.

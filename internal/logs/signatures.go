@@ -91,10 +91,14 @@ type signatureCount struct {
 	place string // of the first
 }
 
+// hosts are the wrappers of hosts, which write faults of servers as routine messages.
+const hosts = logline.ClaudeDesktop | logline.VSCode | logline.ClaudeCode
+
 // add looks for known faults in an entry that may have one: routine messages below
-// a warning are not searched, except those of formats without levels.
+// a warning are not searched, except those of hosts, which may be copied without their time.
 func (t *signatureTable) add(e *input.Entry) {
-	if e.Level != logline.NoLevel && e.Level < logline.Warn && e.Format != logline.Stamped && e.RPC.Kind == logline.NoRPC && !isError(e) {
+	ofHost := e.Wrappers&hosts != 0 || e.Format == logline.Stamped && e.Time.Missing == logline.NoStamp
+	if e.Level != logline.NoLevel && e.Level < logline.Warn && !ofHost && e.RPC.Kind == logline.NoRPC && !isError(e) {
 		return
 	}
 	if e.RPC.Kind == logline.Request || e.RPC.Kind == logline.Response && !e.RPC.IsError {

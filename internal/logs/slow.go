@@ -28,10 +28,12 @@ type slow struct {
 	threshold time.Duration
 	top       int
 	over      int64
-	rows      []SlowRow // at most twice top
+	longest   time.Duration // of all requests, also below the threshold
+	rows      []SlowRow     // at most twice top
 }
 
 func (s *slow) add(e *input.Entry, what []byte, d time.Duration) {
+	s.longest = max(s.longest, d)
 	if d < s.threshold {
 		return
 	}
@@ -134,14 +136,18 @@ func (r *requests) add(e *input.Entry, call *pairing) {
 	}
 }
 
-// maxCalls is how many bad calls of hosts are kept.
+// maxCalls is how many bad calls of hosts are kept: the longest.
 const maxCalls = 500
 
 // answered keeps the calls of a host's log that failed or were slow. Their ids are not
 // unique in a log, so they are not followed from line to line.
 func (r *requests) answered(e *input.Entry, call *pairing) {
-	if !call.ended || !call.failed && call.duration <= r.threshold || len(r.calls) == maxCalls {
+	if !call.ended || !call.failed && call.duration <= r.threshold {
 		return
+	}
+	if len(r.calls) == 2*maxCalls {
+		slices.SortStableFunc(r.calls, func(a, b RequestRow) int { return cmp.Compare(b.MS, a.MS) })
+		r.calls = r.calls[:maxCalls]
 	}
 	row := RequestRow{Request: text(e.RPC.ID), MS: float64(call.duration) / 1e6, Lines: 2, Endpoint: call.call.name()}
 	if call.failed {
@@ -211,7 +217,10 @@ func (r *requests) result(top int, open []RequestRow) []RequestRow {
 		})
 	}
 	slices.SortFunc(rows, func(a, b RequestRow) int {
-		return cmp.Or(cmp.Compare(b.Unanswered, a.Unanswered), cmp.Compare(b.MS, a.MS), cmp.Compare(a.Request, b.Request))
+		return cmp.Or(
+			cmp.Compare(b.Unanswered, a.Unanswered), cmp.Compare(b.MS, a.MS),
+			cmp.Compare(a.Request, b.Request), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Place, b.Place),
+		)
 	})
 	return append([]RequestRow{}, rows[:min(len(rows), top)]...)
 }

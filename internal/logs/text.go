@@ -217,5 +217,9 @@ func Summary(e *input.Entry) string {
 			parts = append(parts, part)
 		}
 	}
-	return report.Line((&redactor{}).text(strings.Join(parts, "  ")))
+	line := strings.Join(parts, "  ")
+	if len(e.Session) >= leastID {
+		line = strings.ReplaceAll(line, string(e.Session), removed)
+	}
+	return report.Line((&redactor{}).text(line))
 }
