@@ -241,22 +241,33 @@ func (l *logReader) sources(args []string) ([]*input.Source, error) {
 		args = []string{"-"}
 	}
 	if len(args) == 0 {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range logs.HostFolders(runtime.GOOS, home, l.a.getenv) {
-			l.a.note("reading %s: %s", f.Host, f.Path)
-			args = append(args, f.Path)
-		}
-		if len(args) == 0 {
-			return nil, usagef("no logs of Claude Desktop, Claude Code, VS Code or Cursor here; name a file, a folder or -")
-		}
+		return l.hosts()
 	}
 	if i := slices.Index(args, "-"); i >= 0 && slices.Contains(args[i+1:], "-") {
 		return nil, errStdinTwice
 	}
 	return input.Find(args, l.a.stdin)
+}
+
+// hosts returns the logs of the hosts that are installed here.
+func (l *logReader) hosts() (all []*input.Source, err error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range logs.HostFolders(runtime.GOOS, home, l.a.getenv) {
+		found, err := input.Find([]string{f.Path}, nil)
+		if err != nil {
+			l.a.note("%s: %s", f.Host, report.Line(err.Error())) // another host may have logs
+			continue
+		}
+		l.a.note("reading %s: %s", f.Host, f.Path)
+		all = append(all, found...)
+	}
+	if len(all) == 0 {
+		return nil, usagef("no logs of Claude Desktop, Claude Code, VS Code or Cursor here; name a file, a folder or -")
+	}
+	return all, nil
 }
 
 // hasInput reports whether stdin is a pipe or a file, and no terminal or /dev/null.
@@ -297,8 +308,12 @@ func (l *logReader) write(res *logs.Result) error {
 func (l *logReader) extractTo(ctx context.Context, w io.Writer, sources []*input.Source) error {
 	x := logs.NewExtractor(report.NewJSONWriter(w))
 	l.o.Each = x.Write
-	_, err := logs.Run(ctx, sources, l.o)
-	return err
+	res, err := logs.Run(ctx, sources, l.o)
+	if err != nil {
+		return err
+	}
+	l.a.warn(res.Warnings...)
+	return nil
 }
 
 // show writes an entry that is a warning or worse at once.
@@ -306,6 +321,10 @@ func (l *logReader) show(e *input.Entry) error {
 	if e.Level < logline.Warn && !e.RPC.IsError && e.Status < 500 {
 		return nil
 	}
-	_, err := fmt.Fprintln(l.a.stdout, logs.Summary(e))
-	return errors.Join(err, l.a.stdout.Flush())
+	out := l.a.stdout
+	if l.format.value != "text" { // standard output is for the document
+		out = l.a.stderr
+	}
+	_, err := fmt.Fprintln(out, logs.Summary(e))
+	return errors.Join(err, out.Flush())
 }
