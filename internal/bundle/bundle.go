@@ -5,6 +5,7 @@ package bundle
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"cmp"
 	"compress/gzip"
@@ -62,49 +63,54 @@ func (b *Bundle) AddFile(name string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	data, cut, err := tail(text, cmp.Or(b.most, maxFile))
+	in := bufio.NewReader(text)
+	if head, _ := in.Peek(headSize); looksLikeHeap(head) { // an error comes again with the next read
+		return errors.New("a heap snapshot holds every secret of its process; add the result of mcpdiag heap instead")
+	}
+	data, part, err := tail(in, cmp.Or(b.most, maxFile))
 	if err != nil {
 		return err
 	}
 	if bytes.IndexByte(data, 0) >= 0 {
 		return errors.New("not text, so its secrets cannot be found; it is not in the archive")
 	}
-	if looksLikeHeap(data) {
-		return errors.New("a heap snapshot holds every secret of its process; add the result of mcpdiag heap instead")
-	}
-	about := "as named on the command line"
-	if cut {
-		about += fmt.Sprintf(", its last %d MB", maxFile>>20)
-	}
-	b.Add(path.Join("files", safeName(name)), about, data)
+	b.Add(path.Join("files", safeName(name)), "as named on the command line"+part, data)
 	return nil
 }
 
-// tail reads r and returns its last n bytes, from the beginning of a line.
-func tail(r io.Reader, n int) (data []byte, cut bool, err error) {
-	const endless = 1 << 30 // a compressed file may never end
-	var last []byte
-	in := io.LimitReader(r, endless)
+// endless is how many times its kept end a file is read: a compressed one may never end.
+const endless = 512
+
+// tail reads r and returns its last n bytes, from the beginning of a line, and which part of r
+// they are, "" for all of it.
+func tail(r io.Reader, n int) (last []byte, part string, err error) {
+	in := &io.LimitedReader{R: r, N: endless * int64(n)}
 	for {
 		block, err := io.ReadAll(io.LimitReader(in, int64(n)))
 		if err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
 		if last = append(last, block...); len(last) > n {
-			last, cut = bytes.Clone(last[len(last)-n:]), true
+			last, part = bytes.Clone(last[len(last)-n:]), fmt.Sprintf(", its last %d MB", n>>20)
 		}
 		if len(block) < n {
 			break
 		}
 	}
-	if line := bytes.IndexByte(last, '\n'); cut && line >= 0 {
+	if in.N == 0 {
+		part = fmt.Sprintf(", the last %d MB of its first %d MB", n>>20, endless*(n>>20))
+	}
+	if line := bytes.IndexByte(last, '\n'); part != "" && line >= 0 {
 		last = last[line+1:]
 	}
-	return last, cut, nil
+	return last, part, nil
 }
 
-func looksLikeHeap(data []byte) bool {
-	head := bytes.TrimSpace(data[:min(len(data), 512)])
+// headSize is how much of the beginning of a file says that it is a heap snapshot.
+const headSize = 512
+
+func looksLikeHeap(head []byte) bool {
+	head = bytes.TrimSpace(head)
 	return bytes.HasPrefix(head, []byte(`{"snapshot"`)) && bytes.Contains(head, []byte(`"node_fields"`))
 }
 

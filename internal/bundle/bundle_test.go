@@ -46,6 +46,14 @@ func TestAddFile(t *testing.T) {
 	if err := b.AddFile("a b.log", strings.NewReader(long)); err != nil || b.Entries[1].Size > 1000 || b.Entries[1].Name != "files/a b-2.log" {
 		t.Errorf("%v, %+v", err, b.Entries[1].Name)
 	}
+	heap := `{"snapshot":{"meta":{"node_fields":["type"]` + long
+	if err := b.AddFile("long.heapsnapshot", strings.NewReader(heap)); err == nil || !strings.Contains(err.Error(), "a heap snapshot") {
+		t.Errorf("the end of a heap snapshot is in the archive: %v", err)
+	}
+	endless := strings.Repeat(long, 200)
+	if err := b.AddFile("endless.log", strings.NewReader(endless)); err != nil || !strings.Contains(b.Entries[2].About, "of its first") {
+		t.Errorf("%v, %s", err, b.Entries[2].About)
+	}
 }
 
 // The cleaner ends on any input, and a known secret is gone.
