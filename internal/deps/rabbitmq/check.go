@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -34,7 +35,9 @@ type Config struct {
 type checker struct {
 	Config
 	checks.List
-	api *webapi.Server
+	api   *webapi.Server
+	first func() (overview, error) // before the interval, read once
+	began time.Time                // of the interval
 }
 
 // Check judges the server and returns the findings.
@@ -42,6 +45,10 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second+cfg.Interval)
 	defer cancel()
 	c := &checker{Config: cfg, List: checks.List{Group: "rabbitmq", Only: cfg.Only}, api: webapi.New(cfg.Client, cfg.Address.management, Paths...)}
+	c.first = sync.OnceValues(func() (overview, error) {
+		c.began = time.Now()
+		return c.overview(ctx)
+	})
 	if cfg.Address.broker != nil && !c.connect(ctx) {
 		return c.Findings
 	}

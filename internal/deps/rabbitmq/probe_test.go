@@ -2,8 +2,12 @@ package rabbitmq
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +95,7 @@ func TestJudgements(t *testing.T) {
 		"ready messages grow":        {queue{Ready: 3}, queue{Consumers: 1, Ready: 9}, true, 10, "9 messages waiting, 6 more"},
 		"no limit, many unconfirmed": {queue{}, queue{Consumers: 2, Unacked: 2000}, false, -1, "2,000 messages that nobody acknowledged"},
 		"no limit, some":             {queue{}, queue{Consumers: 2, Unacked: 1999}, false, -1, ""},
+		"a stream":                   {queue{Ready: 3}, queue{Type: "stream", Ready: 9}, true, 0, ""},
 		"down":                       {queue{}, queue{State: "down"}, false, 0, "is down"},
 	} {
 		got := tc.now.problems(tc.was, tc.twice, tc.prefetch)
@@ -103,6 +108,38 @@ func TestJudgements(t *testing.T) {
 	c.List.Only = func(string) bool { return true }
 	if c.guest(); len(c.Findings) != 1 {
 		t.Errorf("%+v", c.Findings)
+	}
+}
+
+// Queues and churn share the interval: two of it are more time than a check has.
+func TestOneInterval(t *testing.T) {
+	t.Parallel()
+	answers := map[string]string{
+		"/api/whoami": `{"tags": ["monitoring"]}`, "/api/overview": `{"object_totals": {"queues": 0}, "churn_rates": {"connection_created": 7}}`,
+		"/api/queues": `{"items": [], "page_count": 1}`, "/api/consumers": "[]", "/api/nodes": "[]",
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, cmp.Or(answers[r.URL.Path], "{}"))
+	}))
+	defer s.Close()
+	a, err := Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(client.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const interval = 2 * time.Second
+	for _, only := range []string{"rabbit.", "rabbit.churn"} {
+		began := time.Now()
+		list := Check(t.Context(), Config{Address: a, Client: c, Interval: interval, Only: func(id string) bool { return strings.HasPrefix(id, only) }})
+		if took := time.Since(began); took < interval || took >= 2*interval {
+			t.Errorf("%s: %s", only, took)
+		}
+		if last := list[len(list)-1]; last.ID != "rabbit.churn" || last.Severity != finding.Pass {
+			t.Errorf("%s: %+v", only, list)
+		}
 	}
 }
 

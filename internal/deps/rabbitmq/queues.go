@@ -28,6 +28,7 @@ const manyUnacked = 1000
 type queue struct {
 	Name      string `json:"name"`
 	Vhost     string `json:"vhost"`
+	Type      string `json:"type"`
 	State     string `json:"state"`
 	Ready     int64  `json:"messages_ready"`
 	Unacked   int64  `json:"messages_unacknowledged"`
@@ -48,7 +49,7 @@ func (c *checker) readQueues(ctx context.Context) (all []queue, complete bool, e
 			Items []queue `json:"items"`
 			Pages int     `json:"page_count"`
 		}
-		query := url.Values{"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(pageSize)}, "columns": {"name,vhost,state,messages_ready,messages_unacknowledged,consumers"}}
+		query := url.Values{"page": {strconv.Itoa(page)}, "page_size": {strconv.Itoa(pageSize)}, "columns": {"name,vhost,type,state,messages_ready,messages_unacknowledged,consumers"}}
 		if err := c.get(ctx, "/api/queues", query, &answer); err != nil {
 			return nil, false, err
 		}
@@ -82,7 +83,7 @@ func (c *checker) prefetch(ctx context.Context) (map[string]int64, error) {
 
 // queues judges each queue, over the interval if there is one.
 func (c *checker) queues(ctx context.Context, id string) error {
-	total, err := c.overview(ctx)
+	total, err := c.first()
 	if err != nil {
 		return err
 	}
@@ -157,6 +158,9 @@ func (q queue) problems(was queue, twice bool, prefetch int64) (all []problem) {
 	}
 	if q.State != "" && q.State != "running" && q.State != "idle" && q.State != "flow" {
 		add(finding.Fail, "rabbitmqctl list_unresponsive_queues, and the log", "the queue %s is %s", q, report.Cell(q.State, 30))
+	}
+	if q.Type == "stream" { // it keeps messages that were read
+		return all
 	}
 	switch {
 	case q.Consumers == 0 && q.Ready > 0 && grown != "":
