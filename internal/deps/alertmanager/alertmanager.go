@@ -121,7 +121,7 @@ func (c *checker) alerts(ctx context.Context, id string) error {
 	}
 	switch {
 	case len(all) > maxShown:
-		c.Add(id, finding.Warn, "amtool alert query lists them", nil, "%d more alerts fire", len(all)-maxShown)
+		c.Add(id, checks.AlertSeverity(all[maxShown].Labels), "amtool alert query lists them", nil, "%d more alerts fire", len(all)-maxShown)
 	case len(all) == 0:
 		c.Add(id, finding.Pass, "", nil, "no alert fires that is not silenced or inhibited")
 	}

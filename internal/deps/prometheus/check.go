@@ -209,7 +209,11 @@ func (c *checker) alerts(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	before := len(c.Findings)
+	type alert struct {
+		severity finding.Severity
+		text     string
+	}
+	var firing []alert
 	pending := 0
 	for _, r := range all {
 		for _, a := range r.Alerts {
@@ -217,10 +221,19 @@ func (c *checker) alerts(ctx context.Context, id string) error {
 			case !c.Match.In(a.Labels):
 			case a.State == "pending":
 				pending++
-			case a.State == "firing" && len(c.Findings)-before < maxShown:
-				c.Add(id, checks.AlertSeverity(a.Labels), "Alertmanager knows whether it is silenced: --alertmanager", nil, "%s fires since %s: %s", report.Cell(r.Name, 60), checks.Since(a.ActiveAt), checks.Describe(a.Labels, "alertname"))
+			case a.State == "firing":
+				text := fmt.Sprintf("%s fires since %s: %s", report.Cell(r.Name, 60), checks.Since(a.ActiveAt), checks.Describe(a.Labels, "alertname"))
+				firing = append(firing, alert{checks.AlertSeverity(a.Labels), text})
 			}
 		}
+	}
+	slices.SortStableFunc(firing, func(a, b alert) int { return b.severity.Compare(a.severity) })
+	before := len(c.Findings)
+	for _, a := range firing[:min(len(firing), maxShown)] {
+		c.Add(id, a.severity, "Alertmanager knows whether it is silenced: --alertmanager", nil, "%s", a.text)
+	}
+	if more := len(firing) - maxShown; more > 0 {
+		c.Add(id, firing[maxShown].severity, "its page of alerts lists them", nil, "%d more alerts fire", more)
 	}
 	c.Found(before, id, "no alert fires%s, %d pending", c.matching(), pending)
 	return nil

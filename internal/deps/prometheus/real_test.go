@@ -170,3 +170,20 @@ func TestRefusals(t *testing.T) {
 		depstest.Wants(t, list, "prom.connect", finding.Fail, want)
 	}
 }
+
+// Of many alerts the most serious are shown, and the rest are counted.
+func TestManyAlerts(t *testing.T) {
+	t.Parallel()
+	var firing []string
+	for i := range 30 {
+		firing = append(firing, fmt.Sprintf(`{"state": "firing", "labels": {"severity": "warning", "pod": "p%d"}}`, i))
+	}
+	firing = append(firing, `{"state": "firing", "labels": {"severity": "critical", "pod": "last"}}`)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"status": "success", "data": {"groups": [{"rules": [{"type": "alerting", "name": "Slow", "alerts": [%s]}]}]}}`, strings.Join(firing, ","))
+	}))
+	defer s.Close()
+	list := check(t, s.URL, nil)
+	depstest.Wants(t, list, "prom.alerts", finding.Fail, "pod=last")
+	depstest.Wants(t, list, "prom.alerts", finding.Warn, "11 more alerts fire")
+}
