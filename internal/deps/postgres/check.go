@@ -109,7 +109,7 @@ func (c *checker) grant() string { return "GRANT pg_monitor TO " + identifier(c.
 
 func (c *checker) connect(ctx context.Context) bool {
 	start := time.Now()
-	within, cancel := context.WithTimeout(ctx, connectTime)
+	within, cancel := context.WithTimeout(ctx, checks.ConnectTime)
 	defer cancel()
 	var err error
 	if c.session, err = connect(within, c.Server); err != nil {
@@ -125,7 +125,7 @@ func (c *checker) connect(ctx context.Context) bool {
 	rows, err := c.session.ask(within, aboutServer)
 	if errors.Is(err, context.DeadlineExceeded) {
 		c.Add("pg.connect", finding.Fail, "a pooler whose pool has no free connection takes logins and lets statements wait. Of PgBouncer ask the admin console: the same address with the database pgbouncer", nil,
-			"the login succeeded, and no statement was answered within %s", report.Duration(connectTime))
+			"the login succeeded, and no statement was answered within %s", report.Duration(checks.ConnectTime))
 	} else if err != nil {
 		c.refused(err)
 	}
@@ -176,7 +176,7 @@ func causeOf(err error) string {
 		return fmt.Sprintf("the server refused the connection: %s (SQLSTATE %s)", report.Cell(e.Message, 200), e.Code)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "no connection within " + report.Duration(connectTime)
+		return "no connection within " + report.Duration(checks.ConnectTime)
 	}
 	return "no connection: " + report.Cell(lastCause(err).Error(), 300)
 }

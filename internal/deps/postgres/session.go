@@ -12,13 +12,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 )
 
-// Deadlines of one check.
-const (
-	connectTime = 3 * time.Second
-	checkTime   = 10 * time.Second
-)
+// checkTime is the deadline of one check.
+const checkTime = 10 * time.Second
 
 // maxMessage is the largest message that a server may send: a row has ten short columns.
 const maxMessage = 1 << 20
@@ -34,7 +33,7 @@ func Parse(address string) (*pgconn.Config, error) {
 		return nil, errors.New("not an address of PostgreSQL (not shown, it may hold a password); want postgres://user@host:5432/database")
 	}
 	cfg.RuntimeParams = map[string]string{"application_name": "mcpdiag"}
-	cfg.ConnectTimeout = connectTime
+	cfg.ConnectTimeout = checks.ConnectTime
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		f := pgproto3.NewFrontend(r, w)
 		f.SetMaxBodyLen(maxMessage)
@@ -55,7 +54,7 @@ type session struct {
 }
 
 func connect(ctx context.Context, cfg *pgconn.Config) (*session, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	ctx, cancel := context.WithTimeout(ctx, checks.ConnectTime)
 	defer cancel()
 	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {

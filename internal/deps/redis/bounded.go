@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net"
 	"strconv"
+
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 )
 
 // Bounds of the answers to the commands of one write. The client library allocates as
@@ -31,7 +33,7 @@ type boundedConn struct {
 
 // dial connects, with TLS if the address wants it.
 func (s Server) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: connectTime}
+	dialer := net.Dialer{Timeout: checks.ConnectTime}
 	if !s.tls {
 		conn, err := dialer.DialContext(ctx, network, address)
 		return &boundedConn{Conn: conn}, err

@@ -118,21 +118,23 @@ func (c *checker) rise(name string) (v float64, ok bool) {
 	return now - was, true
 }
 
-// hints are the ways out of a refusal, by the first word of the error.
-var hints = map[string]string{
-	"WRONGPASS": "the user or password is wrong; compare them with those of the MCP server's environment",
-	"NOAUTH":    "the server wants a password: redis://user:password@host in REDIS_URL",
-	"NOPERM":    "give the user the right +info: ACL SETUSER, by an administrator",
-	"LOADING":   "the server loads its data; wait",
-	"ERR":       "with the maximum number of clients reached: find the pool that leaks, by CLIENT LIST",
+// hints are the ways out of a refusal, by the beginning of the error. All others have the last.
+var hints = []struct{ begin, hint string }{
+	{"WRONGPASS", "the user or password is wrong; compare them with those of the MCP server's environment"},
+	{"NOAUTH", "the server wants a password: redis://user:password@host in REDIS_URL"},
+	{"NOPERM", "give the user the right +info: ACL SETUSER, by an administrator"},
+	{"LOADING", "the server loads its data; wait"},
+	{"DENIED", "in protected mode the server answers its own machine only: set a password on it, or run mcpdiag there"},
+	{"ERR max number of clients", "find the pool that leaks, by CLIENT LIST, or raise maxclients"},
+	{"ERR DB index", "the server has no database of this number: compare the path of the address"},
+	{"ERR AUTH", "the server has no password, or no users: leave them out of the address"},
+	{"ERR Client sent AUTH", "the server has no password: leave it out of the address"},
+	{"", "is the address right, does the server run, and does a firewall let this machine in?"},
 }
 
 func (c *checker) refused(err error) {
-	word, _, _ := strings.Cut(cause(err).Error(), " ")
-	hint, known := hints[word]
-	if !known {
-		hint = "is the address right, does the server run, and does a firewall let this machine in?"
-	}
+	i := slices.IndexFunc(hints, func(h struct{ begin, hint string }) bool { return strings.HasPrefix(cause(err).Error(), h.begin) })
+	hint := hints[i].hint
 	c.Add("redis.connect", finding.Fail, hint, nil, "%s", causeOf(err))
 }
 
@@ -146,7 +148,7 @@ func cause(err error) error {
 
 func causeOf(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) || strings.HasSuffix(err.Error(), "i/o timeout") {
-		return "no answer within " + report.Duration(connectTime)
+		return "no answer within " + report.Duration(checks.ConnectTime)
 	}
 	return "no connection: " + report.Cell(cause(err).Error(), 200)
 }

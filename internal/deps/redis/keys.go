@@ -27,6 +27,7 @@ const (
 type census struct {
 	groups   map[string]int64
 	keys     int64 // that were read
+	forever  int64 // of them without an expiry
 	complete bool  // all keys were read
 }
 
@@ -66,14 +67,36 @@ func (c *checker) census(ctx context.Context) (census, error) {
 			return err
 		}
 		for i, key := range keys {
-			out.keys++
-			if times[i] == -1 && (len(out.groups) < maxGroups || out.groups[prefixOf(key)] > 0) {
-				out.groups[prefixOf(key)]++
-			}
+			out.add(key, times[i])
 		}
 		return nil
 	})
 	return out, err
+}
+
+// add counts a key with its expiry in seconds, -1 for none.
+func (s *census) add(key string, expiry int64) {
+	s.keys++
+	if expiry != -1 {
+		return
+	}
+	s.forever++
+	group := prefixOf(key)
+	if s.groups[group] == 0 && len(s.groups) >= maxGroups {
+		group = "(others)"
+	}
+	s.groups[group]++
+}
+
+// grewFrom reports whether more keys never expire than in an earlier reading. Where keys
+// begin with random text, a group that is new says nothing.
+func (s *census) grewFrom(earlier *census) bool {
+	for name, n := range s.groups {
+		if was := earlier.groups[name]; n > was && (was > 0 || s.forever > earlier.forever) {
+			return true
+		}
+	}
+	return false
 }
 
 // prefixOf returns the part of a key that it shares with others of its kind: "session:*".
@@ -102,14 +125,10 @@ func (c *checker) noExpiry(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	grown := false
-	for name, n := range second.groups {
-		grown = grown || n > first.groups[name]
-	}
 	switch {
 	case !first.complete || !second.complete:
 		c.Add(id, finding.Info, "", second.lines(first.groups), "%s: too many keys for a comparison", second.summary())
-	case grown:
+	case second.grewFrom(&first):
 		c.Add(id, finding.Warn, "sessions that never expire are a leak outside the process: set them with an expiry (SET … EX), or EXPIRE them by hand", second.lines(first.groups), "%s, and their number grows", second.summary())
 	default:
 		c.Add(id, finding.Pass, "", nil, "%s, and their number does not grow", second.summary())
@@ -118,15 +137,11 @@ func (c *checker) noExpiry(ctx context.Context, id string) error {
 }
 
 func (s census) summary() string {
-	total := int64(0)
-	for _, n := range s.groups {
-		total += n
-	}
 	part := ""
 	if !s.complete {
 		part = " read in " + report.Duration(scanTime)
 	}
-	return fmt.Sprintf("%s of %s%s without an expiry", report.Count(total), report.Plural(s.keys, "key"), part)
+	return fmt.Sprintf("%s of %s%s without an expiry", report.Count(s.forever), report.Plural(s.keys, "key"), part)
 }
 
 // lines writes the largest groups; before holds the counts of an earlier reading.

@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/http/httptest"
 	"slices"
@@ -123,5 +125,40 @@ func TestRedisTLS(t *testing.T) {
 	list := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
 	if len(list) != 1 || !strings.Contains(list[0].Summary, "certificate") {
 		t.Errorf("%+v", list)
+	}
+}
+
+// Keys that begin with random text have no group each, are all counted, and do not look as if
+// they grew when others take their place.
+func TestCensus(t *testing.T) {
+	t.Parallel()
+	count := func(prefix string, n int) *census {
+		c := &census{groups: map[string]int64{}}
+		for i := range n {
+			c.add(fmt.Sprintf("%s%06x-x", prefix, i), -1)
+		}
+		c.add("session:1", 60)
+		return c
+	}
+	first, others, more := count("a", 5000), count("b", 5000), count("a", 5001)
+	if got := first.summary(); !strings.HasPrefix(got, "5,000 of 5,001 keys") && !strings.HasPrefix(got, "5000 of 5001 keys") {
+		t.Error(got)
+	}
+	if len(first.groups) > maxGroups+1 || others.grewFrom(first) || !more.grewFrom(first) {
+		t.Errorf("%d groups; others %v, more %v", len(first.groups), others.grewFrom(first), more.grewFrom(first))
+	}
+}
+
+// Each refusal has its own way out.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"ERR max number of clients reached": "the pool that leaks", "ERR DB index is out of range": "no database of this number",
+		"DENIED Redis is running in protected mode": "protected mode", "WRONGPASS invalid": "is wrong", "connection refused": "does the server run",
+	} {
+		c := &checker{}
+		if c.refused(errors.New(text)); !strings.Contains(c.Findings[0].Hint, want) {
+			t.Errorf("%s: %s", text, c.Findings[0].Hint)
+		}
 	}
 }

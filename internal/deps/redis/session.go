@@ -8,15 +8,12 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	redigo "github.com/gomodule/redigo/redis"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 )
-
-// connectTime is the deadline of connecting and logging in.
-const connectTime = 3 * time.Second
 
 // Server is the address of a server.
 type Server struct {
@@ -77,10 +74,10 @@ type session struct {
 }
 
 func connect(ctx context.Context, s Server) (*session, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	ctx, cancel := context.WithTimeout(ctx, checks.ConnectTime)
 	defer cancel()
 	options := []redigo.DialOption{
-		redigo.DialContextFunc(s.dial), redigo.DialReadTimeout(connectTime), redigo.DialWriteTimeout(connectTime),
+		redigo.DialContextFunc(s.dial), redigo.DialReadTimeout(checks.ConnectTime), redigo.DialWriteTimeout(checks.ConnectTime),
 		redigo.DialDatabase(s.database), redigo.DialUsername(s.user), redigo.DialPassword(s.password),
 	}
 	conn, err := redigo.DialContext(ctx, "tcp", s.host, options...)
