@@ -100,10 +100,11 @@ func (p pod) unscheduled() string {
 	return ""
 }
 
-// killed is the exit code of a process that got SIGKILL, as from the kernel without memory.
+// killed is the exit code of a process that got SIGKILL.
 const killed = 137
 
-// outOfMemory reports containers that were killed for their memory.
+// outOfMemory reports containers that were killed for their memory, and warns of those that
+// were killed for a reason that Kubernetes does not give.
 func (c *checker) outOfMemory(_ context.Context, id string) error {
 	before := len(c.Findings)
 	for _, p := range c.pods {
@@ -112,7 +113,11 @@ func (c *checker) outOfMemory(_ context.Context, id string) error {
 				if t == nil || t.Reason != "OOMKilled" && t.ExitCode != killed {
 					continue
 				}
-				c.Add(id, finding.Fail, "mcpdiag leaktest tells a leak from a limit that is too low", nil, "the container %s of %s was killed at %s: %s, exit code %d, memory limit %s",
+				severity, hint := finding.Fail, "mcpdiag leaktest tells a leak from a limit that is too low"
+				if t.Reason != "OOMKilled" {
+					severity, hint = finding.Warn, "SIGKILL: a liveness probe failed, the grace period was over, or the node had no memory; kubectl describe pod "+p.name()+" and kube.events say which"
+				}
+				c.Add(id, severity, hint, nil, "the container %s of %s was killed at %s: %s, exit code %d, memory limit %s",
 					report.Cell(s.Name, 40), p.name(), checks.Since(t.Finished), report.Cell(t.Reason, 30), t.ExitCode, p.memoryLimit(s.Name))
 			}
 		}
