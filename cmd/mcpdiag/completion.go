@@ -138,7 +138,7 @@ const depsChecks = "pg.connect pg.slots pg.idle-tx pg.blocked pg.long pg.stateme
 	"redis.replica redis.no-ttl redis.ratelimit redis.sessions redis.hit redis.config rabbit.connect rabbit.login rabbit.guest rabbit.api rabbit.clock " +
 	"rabbit.alarms rabbit.health rabbit.nodes rabbit.queues rabbit.churn s3.connect s3.clock s3.rights s3.latency s3.uploads " +
 	"prom.connect prom.clock prom.targets prom.rules prom.alerts prom.series prom.latency prom.errors prom.throttled " +
-	"am.connect am.alerts am.silenced " +
+	"am.connect am.clock am.alerts am.silenced " +
 	"kube.connect kube.pods kube.memory kube.restarts kube.limits kube.probes kube.grace kube.affinity kube.events kube.usage kube.scaling"
 
 func checksOfDeps() []string { return strings.Fields(depsChecks) }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,12 +109,10 @@ AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit cod
 }
 
 func (d *depsChecker) run(ctx context.Context) error {
-	for _, pattern := range d.cfg.Only {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return usagef("--only %s: not a pattern", pattern)
-		}
+	err := d.checkOnly()
+	if err != nil {
+		return err
 	}
-	var err error
 	if d.cfg.Targets, err = d.targets(); err != nil {
 		return err
 	}
@@ -134,6 +133,20 @@ func (d *depsChecker) run(ctx context.Context) error {
 		return err
 	}
 	return d.a.concludeOn(d.failOn.value, d.output, d.format.value, res)
+}
+
+// checkOnly refuses patterns that no check has: nothing would be checked.
+func (d *depsChecker) checkOnly() error {
+	for _, pattern := range d.cfg.Only {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return usagef("--only %s: not a pattern", pattern)
+		}
+		known := func(id string) bool { ok, _ := path.Match(pattern, id); return ok }
+		if !slices.ContainsFunc(checksOfDeps(), known) {
+			return usagef("--only %s: there is no such check%s; want ids as the report has them, such as pg.slots or 'redis.*'", pattern, didYouMean(report.Closest(pattern, checksOfDeps())))
+		}
+	}
+	return nil
 }
 
 // compareSessions sets up the comparison of the sessions in Redis with those of a server.
@@ -190,7 +203,7 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 	if len(all) == 0 && d.pid == 0 && d.file == "" {
 		all = d.a.dependencies()
 	}
-	return all, nil
+	return deps.Unique(all), nil
 }
 
 // dependencies returns the servers that the environment names.
@@ -200,7 +213,7 @@ func (a *app) dependencies() (all []deps.Target) {
 			all = append(all, deps.FromEnviron(append(a.environBeside(), name+"="+a.getenv(name)), "")...)
 		}
 	}
-	return all
+	return deps.Unique(all)
 }
 
 // environBeside returns the variables that belong to an address beside it.

@@ -49,6 +49,7 @@ func TestDepsSources(t *testing.T) {
 	invoke(t, "deps", "--postgres", "postgres://h:port/").wants(t, exitFailure, "not an address of PostgreSQL")
 	invoke(t, "deps", "--redis", "127.0.0.1:1").wants(t, exitFinding, "redis://127.0.0.1:1")
 	invoke(t, "deps", "--only", "[").wants(t, exitUsage, "not a pattern")
+	invoke(t, "deps", "--only", "pg.slot", "--postgres", unreachable).wants(t, exitUsage, `there is no such check (did you mean "pg.slots"?)`)
 	file := filepath.Join(t.TempDir(), "mcp.json")
 	text := fmt.Sprintf(`{"mcpServers": {"db": {"command": "x", "env": {"DB": %q}}}}`, unreachable)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

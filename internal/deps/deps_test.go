@@ -24,6 +24,23 @@ func TestTargets(t *testing.T) {
 	}
 }
 
+// TestUnique wants a server that two sources name once, and a driver in a scheme to say nothing.
+func TestUnique(t *testing.T) {
+	t.Parallel()
+	all := FromServer("a", []string{"DB=postgresql+asyncpg://u@h/a", "S3_BUCKET=s", "AWS_ACCESS_KEY_ID=x"}, nil)
+	all = append(all, FromServer("b", []string{"DATABASE_URL=postgresql://u@h/a", "S3_BUCKET=s", "AWS_ACCESS_KEY_ID=y"}, nil)...)
+	var got []string
+	for _, target := range Unique(all) {
+		got = append(got, target.Address+" "+target.Origin)
+	}
+	if diff := cmp.Diff([]string{"postgresql://u@h/a DB of a", "s3://s S3_BUCKET of a", "s3://s S3_BUCKET of b"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := Named(Postgres, "postgres+psycopg2://h/a", nil).Address; got != "postgres://h/a" {
+		t.Error(got)
+	}
+}
+
 // An address that is wrong is an error without the address; too many servers are refused.
 // TestNamed wants no scheme where a host and a port are named.
 func TestNamed(t *testing.T) {

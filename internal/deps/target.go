@@ -59,7 +59,7 @@ var byName = map[string]Kind{"PROMETHEUS_URL": Prometheus, "ALERTMANAGER_URL": A
 // kindOf returns the kind of server that the value of a variable names, "" if it is none
 // of ours. An argument has no name.
 func kindOf(name, address string) Kind {
-	scheme, _, ok := strings.Cut(address, "://")
+	scheme, _, ok := strings.Cut(withoutDriver(address), "://")
 	if !ok {
 		return ""
 	}
@@ -91,14 +91,20 @@ func FromEnviron(environ []string, origin string) []Target {
 			value = "s3://" + value
 		}
 		if kind := kindOf(name, value); ok && kind != "" {
-			all = append(all, Target{kind, value, name + origin, nil}.with(environ))
+			all = append(all, newTarget(kind, value, name+origin, environ))
 		}
 	}
 	return distinct(all)
 }
 
-// with returns the target with the variables of an environment that belong to it.
-func (t Target) with(environ []string) Target {
+// driver matches the schemes of SQLAlchemy, which name the driver: postgresql+asyncpg.
+var driver = regexp.MustCompile(`^(?i)(postgres(?:ql)?)\+\w+://`)
+
+func withoutDriver(address string) string { return driver.ReplaceAllString(address, "$1://") }
+
+// newTarget returns a target with the variables of an environment that belong to it.
+func newTarget(kind Kind, address, origin string, environ []string) Target {
+	t := Target{kind, withoutDriver(address), origin, nil}
 	for _, set := range environ {
 		if name, value, ok := strings.Cut(set, "="); ok && t.Kind == S3 && slices.Contains(s3.Variables, name) {
 			if t.Environ == nil {
@@ -131,16 +137,23 @@ func withScheme(kind Kind, address string) string {
 // Named returns the server that a flag names, with the variables of an environment that
 // belong to it. Of its address HOST:PORT is enough.
 func Named(kind Kind, address string, environ []string) Target {
-	return Target{kind, withScheme(kind, address), "--" + string(kind), nil}.with(environ)
+	return newTarget(kind, withScheme(kind, address), "--"+string(kind), environ)
 }
 
-// distinct sorts targets by their origins, and removes addresses that are there twice.
+// distinct sorts targets by their origins, and removes those that are there twice.
 func distinct(all []Target) []Target {
 	slices.SortStableFunc(all, func(a, b Target) int { return cmp.Compare(a.Origin, b.Origin) })
+	return Unique(all)
+}
+
+// Unique removes the targets whose address is that of an earlier one. A bucket is another
+// target with another key.
+func Unique(all []Target) []Target {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(all, func(t Target) bool {
-		twice := seen[t.Address]
-		seen[t.Address] = true
+		name := t.Address + "\x00" + t.Environ["AWS_ACCESS_KEY_ID"]
+		twice := seen[name]
+		seen[name] = true
 		return twice
 	})
 }
@@ -151,7 +164,7 @@ func FromServer(of string, environ, args []string) []Target {
 	all := FromEnviron(environ, " of "+of)
 	for _, arg := range args {
 		if kind := kindOf("", arg); kind != "" {
-			all = append(all, Target{kind, arg, "an argument of " + of, nil}.with(environ))
+			all = append(all, newTarget(kind, arg, "an argument of "+of, environ))
 		}
 	}
 	return distinct(all)
