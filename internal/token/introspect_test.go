@@ -68,12 +68,12 @@ func TestRevoked(t *testing.T) {
 func TestIntrospectedClaims(t *testing.T) {
 	t.Parallel()
 	r := judged(t, "opaque-token", Expect{Now: now})
-	r.Introspected(200, []byte(`{"active":true,"exp":1795748400,"username":"alice","aud":"`+strings.Repeat("a", 9000)+`"}`))
+	r.Introspected(200, []byte(`{"active":true,"exp":1795662000,"username":"alice","aud":"`+strings.Repeat("a", 9000)+`"}`))
 	got := map[string]Claim{}
 	for _, c := range r.Claims {
 		got[c.Name] = c
 	}
-	if exp := got["exp"]; exp.Value != "1795748400" || !strings.HasPrefix(exp.Note, "2026-11-27T03:00:00Z, in ") {
+	if exp := got["exp"]; exp.Value != "1795662000" || !strings.HasPrefix(exp.Note, "2026-11-26T03:00:00Z, in ") {
 		t.Errorf("exp is %+v", exp)
 	}
 	if got["username"].Value != "a***e" || len(got["aud"].Value) > 110 {

@@ -129,6 +129,7 @@ func TestJudge(t *testing.T) {
 		{"absurd", es(map[string]any{"exp": 1e300}), expect, "token.time", finding.Fail, "absurd"},
 		{"text", es(map[string]any{"exp": "soon"}), expect, "token.time", finding.Fail, "not a number"},
 		{"negative", es(map[string]any{"exp": -1}), expect, "token.time", finding.Fail, "negative"},
+		{"long-lived by its end", es(map[string]any{"exp": now.Add(480 * time.Hour).Unix(), "iat": nil}), expect, "token.time", finding.Warn, "there is no iat"},
 		{"long-lived", es(map[string]any{"exp": now.Add(48 * time.Hour).Unix()}), expect, "token.time", finding.Warn, "lives for"},
 		{"other issuer", es(map[string]any{"iss": "https://as.example/"}), expect, "token.iss", finding.Fail, "identical"},
 		{"other audience", es(map[string]any{"aud": []string{"https://other.example"}}), expect, "token.aud", finding.Fail, "wanted"},
