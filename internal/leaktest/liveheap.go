@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
+	"github.com/mcpdiag/mcpdiag/internal/process"
 )
 
 // openHeap opens the live heaps of the server, before the warm-up finds the size of a
@@ -17,10 +18,8 @@ func (r *run) openHeap(ctx context.Context) {
 	if r.cfg.NoHeap {
 		cfg = live.Config{}
 	}
-	r.heap = live.Open(ctx, r.server.tree.Members(), cfg)
-	for _, text := range r.heap.Doubts {
-		r.warn("the live heap is not known, so RSS decides: " + text)
-	}
+	r.heap = live.Open(ctx, r.members(), cfg)
+	r.doubtHeap()
 	if r.heap.Known() {
 		r.res.Environment["live heap"] = r.heap.Describe()
 	}
@@ -29,18 +28,35 @@ func (r *run) openHeap(ctx context.Context) {
 	}
 }
 
+// members returns the processes of the server now: some may have come since its memory
+// was read last.
+func (r *run) members() []process.ID {
+	_, _ = r.server.tree.Read() // that the server has ended is said by the next reading
+	return r.server.tree.Members()
+}
+
+func (r *run) doubtHeap() {
+	for _, text := range r.heap.Doubts {
+		r.warn("the live heap is not known, so RSS decides: " + text)
+	}
+}
+
 // liveMB collects garbage and returns the size of the live heap, nil if it is not
 // known, and whether it is not that of the whole server.
 func (r *run) liveMB(ctx context.Context) (mb *float64, partial bool) {
-	r.heap.Follow(r.server.tree.Members())
 	if !r.heap.Known() || ctx.Err() != nil {
 		return nil, false
 	}
+	r.heap.Follow(ctx, r.members())
+	r.doubtHeap()
 	bytes, err := r.heap.Read(ctx)
 	if err != nil {
 		if r.server.end() == "" && ctx.Err() == nil {
 			r.warn(err.Error())
 		}
+		return nil, false
+	}
+	if !r.heap.Known() { // all processes have ended
 		return nil, false
 	}
 	return new(float64(bytes) / mib), r.heap.Partial()

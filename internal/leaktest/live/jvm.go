@@ -34,6 +34,8 @@ func (j *jvm) live(ctx context.Context) (int64, error) {
 
 func (j *jvm) close(context.Context) error { return nil } // jcmd leaves nothing open
 
+func (j *jvm) ended() bool { return !j.info.Lives() }
+
 func (j *jvm) describe() string { return fmt.Sprintf("process %d by jcmd", j.info.PID) }
 
 // explain compares the class histograms before and after the load.

@@ -26,6 +26,7 @@ type Config struct {
 
 // Heap is the live heaps of the processes of a server.
 type Heap struct {
+	cfg   Config
 	known map[process.ID]bool
 	doors []door
 	// Missing names the processes whose heap is not known.
@@ -38,6 +39,7 @@ type door interface {
 	// live collects garbage and returns the bytes that live.
 	live(ctx context.Context) (int64, error)
 	close(ctx context.Context) error
+	ended() bool // whether the process has ended
 	describe() string
 	note(bytes int64) // of each reading
 	grown() int64
@@ -48,6 +50,10 @@ type door interface {
 
 // openTime limits how long a runtime may take to answer, and a reading.
 const openTime = 15 * time.Second
+
+// maxDoors limits the processes whose runtimes are opened: a server that starts one per
+// session is judged by its RSS.
+const maxDoors = 8
 
 // unimportant is the resident memory below which a process without a live heap does
 // not matter: a shell, a launcher.
@@ -86,28 +92,40 @@ func extend(env []string, name, sep, option, value string) []string {
 // Open opens the runtimes of the processes of a server. Of a server without processes
 // on this machine it is the pages of pprof alone.
 func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
-	h := &Heap{known: map[process.ID]bool{}}
-	for _, id := range members {
-		info, err := process.Lookup(id.PID)
-		if err != nil {
-			continue
-		}
-		h.known[id] = true
-		r, err := open(ctx, &info, &cfg)
-		switch {
-		case err != nil:
-			h.Doubts = append(h.Doubts, err.Error())
-			h.missing(&info)
-		case r == nil:
-			h.missing(&info)
-		default:
-			h.doors = append(h.doors, r)
-		}
-	}
+	h := &Heap{cfg: cfg, known: map[process.ID]bool{}}
+	h.Follow(ctx, members)
 	if len(members) == 0 && cfg.Pprof != nil {
 		h.doors = append(h.doors, &goRuntime{get: cfg.Pprof})
 	}
 	return h
+}
+
+// Follow opens the runtimes of the members of the server that have come since, such as a
+// child that the first session starts.
+func (h *Heap) Follow(ctx context.Context, members []process.ID) {
+	for _, id := range members {
+		if h.known[id] {
+			continue
+		}
+		h.known[id] = true
+		info, err := process.Lookup(id.PID)
+		if err != nil {
+			continue
+		}
+		var d door
+		if len(h.doors) < maxDoors {
+			d, err = open(ctx, &info, &h.cfg)
+		}
+		switch {
+		case err != nil:
+			h.Doubts = append(h.Doubts, err.Error())
+			h.missing(&info)
+		case d == nil:
+			h.missing(&info)
+		default:
+			h.doors = append(h.doors, d)
+		}
+	}
 }
 
 // open opens the runtime of one process, nil if it has no door.
@@ -132,19 +150,6 @@ func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
 	return nil, nil
 }
 
-// Follow notes the members of the server that have come since: their heap is not known.
-func (h *Heap) Follow(members []process.ID) {
-	for _, id := range members {
-		if h.known[id] {
-			continue
-		}
-		h.known[id] = true
-		if info, err := process.Lookup(id.PID); err == nil {
-			h.missing(&info)
-		}
-	}
-}
-
 // missing notes a process whose heap is not known, unless it is small.
 func (h *Heap) missing(info *process.Info) {
 	tree, err := process.Open(info.ID)
@@ -163,10 +168,11 @@ func (h *Heap) Known() bool { return len(h.doors) > 0 }
 // Partial reports whether processes of the server are not among the heaps.
 func (h *Heap) Partial() bool { return len(h.Missing) > 0 }
 
-// Read collects garbage and returns the live bytes of all processes.
+// Read collects garbage and returns the live bytes of all processes that have not ended.
 func (h *Heap) Read(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
+	h.doors = slices.DeleteFunc(h.doors, func(d door) bool { return d.ended() && d.close(ctx) == nil })
 	total := int64(0)
 	for _, r := range h.doors {
 		bytes, err := r.live(ctx)

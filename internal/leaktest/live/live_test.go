@@ -129,6 +129,32 @@ func TestNode(t *testing.T) {
 	}
 }
 
+// A child that comes later belongs to the live heap, and one that has ended is no error.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	root, child := start(t, Environment(nil, nil), "node", "-e", keeper), start(t, Environment(nil, nil), "node", "-e", keeper)
+	h := Open(t.Context(), []process.ID{root.id}, Config{Inspect: true})
+	alone := read(t, h)
+	h.Follow(t.Context(), []process.ID{root.id, child.id})
+	if h.Partial() {
+		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+	}
+	if both := read(t, h); both < 1.5*alone {
+		t.Errorf("one process holds %.0f bytes, and with its child %.0f", alone, both)
+	}
+	if err := process.Signal(child.id, "SIGKILL"); err != nil {
+		t.Fatal(err)
+	}
+	for child.lines.Scan() { // to the end of its output
+	}
+	if after := read(t, h); after > 1.2*alone || !h.Known() || h.Partial() {
+		t.Errorf("one process holds %.0f bytes, and after the end of its child %.0f", alone, after)
+	}
+	if err := h.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // The hook of Python counts the blocks kept, names their line, and lets the sitecustomize that
 // it hides run.
 func TestPython(t *testing.T) {

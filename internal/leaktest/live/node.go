@@ -44,14 +44,14 @@ func (n *node) live(ctx context.Context) (int64, error) {
 
 // close closes the inspector, unless its process has ended.
 func (n *node) close(ctx context.Context) error {
-	tree, err := process.Open(n.id)
-	if err != nil {
+	if n.ended() {
 		_ = n.session.Close() // the connection broke with the process
-		return nil            //nolint:nilerr // nothing is open
+		return nil
 	}
-	tree.Close()
 	return n.session.End(ctx)
 }
+
+func (n *node) ended() bool { return !n.id.Lives() }
 
 func (n *node) describe() string {
 	return fmt.Sprintf("process %d by its inspector on %s", n.id.PID, n.session.Address())

@@ -67,6 +67,9 @@ func parseHeapAlloc(page []byte) (int64, error) {
 
 func (g *goRuntime) close(context.Context) error { return nil }
 
+// ended is that of the page: reading it says so.
+func (g *goRuntime) ended() bool { return false }
+
 func (g *goRuntime) name() string {
 	if g.pid == 0 {
 		return "the server"

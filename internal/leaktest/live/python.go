@@ -166,6 +166,8 @@ func (p *python) live(ctx context.Context) (int64, error) {
 
 func (p *python) close(context.Context) error { return nil } // the process ends with the test
 
+func (p *python) ended() bool { return !p.id.Lives() }
+
 func (p *python) describe() string {
 	return fmt.Sprintf("process %d by tracemalloc, which makes it slower", p.id.PID)
 }
