@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"runtime"
@@ -47,12 +48,14 @@ func TestBodies(t *testing.T) {
 	}
 	raw := func(head, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body) // unread bytes would make the close a reset
+			_, _ = io.Copy(io.Discard, r.Body)
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				return
 			}
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"+head+"\r\n\r\n"+body)
+			_ = conn.(*net.TCPConn).CloseWrite() // to close with unread bytes would reset the connection
+			_, _ = io.Copy(io.Discard, conn)
 			_ = conn.Close()
 		}
 	}
