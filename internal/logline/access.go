@@ -19,7 +19,15 @@ func readUvicornAccess(text []byte, r *Record) {
 	}
 	r.Address = withoutPort(address)
 	readRequestLine(request, r)
-	r.Status = int(integer(after[:3]))
+	r.Status = statusOf(after[:3])
+}
+
+// statusOf reads the status of an HTTP answer, 0 if it is none.
+func statusOf(text []byte) int {
+	if n := integer(text); n >= 100 && n <= 999 {
+		return int(n)
+	}
+	return 0
 }
 
 func withoutPort(address []byte) []byte {
@@ -57,7 +65,7 @@ func readEnvoy(rest []byte, r *Record) {
 		readRequestLine(parts[1], r)
 		fields := bytes.Fields(parts[2])
 		if len(fields) > 0 {
-			r.Status = int(integer(fields[0]))
+			r.Status = statusOf(fields[0])
 		}
 		readEnvoyTail(fields, r)
 	}
@@ -92,7 +100,7 @@ func readLoadBalancer(rest []byte, r *Record) bool {
 		return false
 	}
 	r.stamp(s)
-	r.Format, r.Message, r.Address, r.Status = Access, parts[1], withoutPort(fields[2]), int(integer(fields[7]))
+	r.Format, r.Message, r.Address, r.Status = Access, parts[1], withoutPort(fields[2]), statusOf(fields[7])
 	readRequestLine(parts[1], r)
 	if _, path, ok := bytes.Cut(r.Endpoint, []byte("://")); ok {
 		if slash := bytes.IndexByte(path, '/'); slash >= 0 {
@@ -118,7 +126,7 @@ func readHAProxy(rest []byte, r *Record) bool {
 	if len(fields) < 6 || bytes.Count(fields[2], []byte("/")) != 4 || !isDigits(fields[3]) {
 		return false
 	}
-	r.Format, r.Status, r.Address = HAProxy, int(integer(fields[3])), withoutPort(r.Address)
+	r.Format, r.Status, r.Address = HAProxy, statusOf(fields[3]), withoutPort(r.Address)
 	total := bytes.TrimPrefix(fields[2][bytes.LastIndexByte(fields[2], '/')+1:], []byte("+"))
 	if isDigits(total) {
 		r.Duration, r.HasDuration, r.DurationUnit = time.Duration(integer(total))*time.Millisecond, true, UnitInKey
@@ -144,7 +152,7 @@ func readMorgan(p *Parser, line []byte, r *Record) bool {
 	if len(fields) < 2 || len(fields[1]) != 3 || !isDigits(fields[1]) {
 		return false
 	}
-	r.Format, r.Message, r.Method, r.Endpoint, r.Status = MorganDev, line, word, fields[0], int(integer(fields[1]))
+	r.Format, r.Message, r.Method, r.Endpoint, r.Status = MorganDev, line, word, fields[0], statusOf(fields[1])
 	if len(fields) > 3 && string(fields[3]) == "ms" {
 		if d, ok := ParseDuration(append(bytes.Clone(fields[2]), "ms"...)); ok {
 			r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
@@ -195,7 +203,7 @@ func (p *Parser) readAccessTail(tail []byte, r *Record) {
 	if len(fields) == 0 {
 		return
 	}
-	r.Status = int(integer(fields[0]))
+	r.Status = statusOf(fields[0])
 	if bytes.IndexByte(tail, '=') >= 0 {
 		message := r.Message
 		r.Message = tail

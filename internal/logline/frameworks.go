@@ -17,7 +17,7 @@ func readGin(_ *Parser, line []byte, r *Record) bool {
 		return false
 	}
 	r.stamp(s)
-	r.Format, r.Message, r.Status = Gin, bytes.TrimSpace(parts[4]), int(integer(bytes.TrimSpace(parts[1])))
+	r.Format, r.Message, r.Status = Gin, bytes.TrimSpace(parts[4]), statusOf(bytes.TrimSpace(parts[1]))
 	if d, ok := ParseDuration(parts[2]); ok {
 		r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
 	}
@@ -87,7 +87,7 @@ func readTornadoAccess(r *Record) {
 	if !ok {
 		return
 	}
-	r.Status, r.Method, r.Address = int(integer(fields[0])), fields[1], bytes.Trim(fields[3], "()")
+	r.Status, r.Method, r.Address = statusOf(fields[0]), fields[1], bytes.Trim(fields[3], "()")
 	r.Endpoint, _, _ = bytes.Cut(fields[2], []byte("?"))
 	if _, address, found := bytes.Cut(r.Address, []byte("@")); found { // Jupyter's user stands in front
 		r.Address = address
@@ -247,7 +247,7 @@ func readW3C(rest []byte, r *Record) bool {
 	if string(fields[5]) != "-" {
 		r.User = fields[5]
 	}
-	r.Status = int(integer(fields[n-4]))
+	r.Status = statusOf(fields[n-4])
 	r.Duration, r.HasDuration, r.DurationUnit = time.Duration(integer(fields[n-1]))*time.Millisecond, true, UnitInKey
 	return r.Duration >= 0
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +199,34 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("got %s", describe(&r))
 		}
 	})
+}
+
+// No part of a line ends the reader: each beginning of each sample, each end, and each sample
+// without one of its words.
+func TestPartsOfSamples(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/samples.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := NewParser(Options{})
+	for line := range bytes.Lines(data) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		defer func() {
+			if fault := recover(); fault != nil {
+				t.Errorf("a part of %q: %v", line, fault)
+			}
+		}()
+		var r Record
+		for i := range line {
+			p.Parse(line[:i], &r)
+			p.Parse(line[i:], &r)
+		}
+		words := bytes.Split(line, []byte(" "))
+		for i := range words {
+			p.Parse(bytes.Join(slices.Delete(slices.Clone(words), i, i+1), []byte(" ")), &r)
+		}
+	}
 }
 
 // The longest lines are read in time that grows with their length, whatever they repeat.

@@ -226,7 +226,7 @@ func readCompleted(r *Record) {
 	if !ok || len(status) != 3 || !isDigits(status) || !found {
 		return
 	}
-	r.Status = int(integer(status))
+	r.Status = statusOf(status)
 	took, _, _ = bytes.Cut(took, []byte(" "))
 	if d, ok := ParseDuration(took); ok {
 		r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
