@@ -43,10 +43,11 @@ func (c *Collector) Read(r io.Reader, name string) error {
 	return nil
 }
 
-// isSnapshot reports whether a document has a member that flame reads from a snapshot.
+// isSnapshot reports whether a document has a member of a snapshot. A timestamp, which it
+// has too, is in many documents.
 func isSnapshot(members []string) bool {
 	return slices.ContainsFunc(members, func(name string) bool {
-		return slices.Contains([]string{"toolCallStack", "poll", "activeSessions", "handlerQueue", "heapUsedMB", "timestamp"}, name)
+		return slices.Contains([]string{"toolCallStack", "poll", "activeSessions", "handlerQueue", "heapUsedMB"}, name)
 	})
 }
 

@@ -113,6 +113,20 @@ func TestHeapProfilesSpeakOfMemory(t *testing.T) {
 }
 
 // TestNarrowFramesShowAsOne draws more roots than boxes: the rest is one box.
+// TestSpansAreMeasured finds a plateau among few spans, whose time has no sampling error.
+func TestSpansAreMeasured(t *testing.T) {
+	t.Parallel()
+	const in = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a","spanId":"1","name":"call","startTimeUnixNano":"0","endTimeUnixNano":"9000000"},` +
+		`{"traceId":"a","spanId":"2","parentSpanId":"1","name":"query","startTimeUnixNano":"0","endTimeUnixNano":"8000000"}]}]}]}`
+	p := collect(t, in)
+	if facts := strings.Join(p.Facts(p.Tree()), " · "); facts != "9ms in all" {
+		t.Errorf("facts %q", facts)
+	}
+	if list := found(t, p); !slices.Contains(list, "plateau query") {
+		t.Errorf("found %q", list)
+	}
+}
+
 func TestNarrowFramesShowAsOne(t *testing.T) {
 	t.Parallel()
 	var in strings.Builder
@@ -158,6 +172,10 @@ func TestDocumentsThatAreNoSnapshots(t *testing.T) {
 	t.Parallel()
 	var c Collector
 	if err := c.Read(strings.NewReader(`{"startTime":5,"nodes":[]}`), "x.json"); err == nil || !strings.Contains(err.Error(), "neither a snapshot nor a profile") {
+		t.Errorf("got %v", err)
+	}
+	const log = `{"timestamp":"2026-11-26T10:00:00Z","level":"info","message":"tool called"}` + "\n"
+	if err := c.Read(strings.NewReader(log+log), "app.log"); err == nil || !strings.Contains(err.Error(), `reading app.log: these are lines of a log, which mcpdiag flame does not draw; "mcpdiag logs" reads them`) {
 		t.Errorf("got %v", err)
 	}
 	const lines = "{\n\"timestamp\": 1763700000000,\n\"toolCallStack\": [\n{\n\"id\": \"1\",\n\"name\": \"search\",\n\"durationMs\": 100\n},\n{\n\"id\": \"2\",\n\"name\": \"fetch\",\n\"durationMs\": 50\n}\n]\n}\n"

@@ -22,7 +22,7 @@ type Profile struct {
 	Format     Format
 	Name       string // of one profile among several in a file
 	Unit       Unit
-	Observed   float64 // samples behind the weights
+	Observed   float64 // samples behind the weights, 0 if they were measured
 	Period     float64 // bytes between two samples of an allocator, 0 if unknown
 	TwoColumns bool    // the stacks have a base to compare with
 	Title      string  // of the picture that it was read from

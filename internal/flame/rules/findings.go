@@ -108,7 +108,7 @@ func wordByte(c byte) bool {
 type Input struct {
 	Tree     *stacks.Tree
 	Unit     stacks.Unit
-	Observed float64 // samples
+	Observed float64 // samples, 0 if the weights were measured
 	Calls    *fold.Calls
 }
 
@@ -134,7 +134,7 @@ func Find(in Input) ([]Finding, error) {
 
 // rules returns the rules that apply to the input.
 func (in *Input) rules() (rules []func(*search)) {
-	enough := in.Tree.Total() > 0 && (!in.Unit.Sampled() || in.Observed >= enoughSamples)
+	enough := in.Tree.Total() > 0 && (!in.Unit.Sampled() || in.Observed == 0 || in.Observed >= enoughSamples)
 	if in.Calls != nil {
 		rules = append(rules, (*search).unended)
 	}

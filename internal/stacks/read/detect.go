@@ -168,7 +168,7 @@ func (d *document) format() stacks.Format {
 		return CPUProfile
 	case d.has("head") && d.deep["selfSize"]:
 		return HeapProfile
-	case d.has("resourceSpans"), d.has("scopeSpans"):
+	case d.has("resourceSpans"), d.has("scopeSpans"), (d.has("batches") || d.has("trace")) && d.deep["startTimeUnixNano"]:
 		return OTLP
 	case d.has("data") && d.deep["spans"], d.has("traceID", "spans"):
 		return Jaeger

@@ -20,11 +20,29 @@ type event struct {
 	PID      json.RawMessage `json:"pid"`
 	TID      json.RawMessage `json:"tid"`
 	ID       json.RawMessage `json:"id"`
+	Scoped   scopedID        `json:"id2"` // in place of ID
 	Time     micros          `json:"ts"`
 	Duration micros          `json:"dur"`
 	Args     struct {
 		Parent string `json:"parent"` // in files of mcpdiag
 	} `json:"args"`
+}
+
+// scopedID is an id within a process or within all of them.
+type scopedID struct {
+	Local  label `json:"local"`
+	Global label `json:"global"`
+}
+
+// async returns the id of an async event among all of them.
+func (e *event) async() string {
+	switch {
+	case e.Scoped.Global != "":
+		return e.Category + "/global/" + string(e.Scoped.Global)
+	case e.Scoped.Local != "":
+		return e.Category + "/" + string(e.PID) + "/local/" + string(e.Scoped.Local)
+	}
+	return e.Category + "/" + string(e.PID) + "/" + string(e.ID)
 }
 
 // micros are microseconds, which some programs write as a string.
@@ -64,7 +82,7 @@ func Chrome(data []byte) ([]Span, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := chromeReader{threads: map[string][]Span{}, open: map[string][]Span{}, async: map[string][]Span{}}
+	c := chromeReader{threads: map[string][]Span{}, open: map[string][]Span{}, async: map[string][]Span{}, used: map[string]bool{}}
 	for i := range events {
 		c.event(&events[i])
 	}
@@ -115,6 +133,7 @@ type chromeReader struct {
 	threads map[string][]Span // complete spans by thread
 	open    map[string][]Span // B events by thread
 	async   map[string][]Span // b events by id
+	used    map[string]bool   // ids of async spans
 	spans   []Span
 	order   []string // threads, by their first event
 	count   int      // events
@@ -124,7 +143,6 @@ type chromeReader struct {
 
 func (c *chromeReader) event(e *event) {
 	thread := string(e.PID) + "/" + string(e.TID)
-	id := e.Category + "/" + string(e.PID) + "/" + string(e.ID)
 	c.count++
 	s := Span{Name: string(e.Name), Begin: nanoseconds(float64(e.Time)), End: nanoseconds(float64(e.Time + max(e.Duration, 0))), order: c.count}
 	c.last = max(c.last, s.End)
@@ -143,27 +161,32 @@ func (c *chromeReader) event(e *event) {
 			c.complete(thread, s)
 		}
 	case "b":
-		s.Trace, s.ID, s.Parent = "async", id, e.Args.Parent
-		if s.Parent != "" {
-			s.Parent = e.Category + "/" + string(e.PID) + "/" + strconv.Quote(e.Args.Parent)
-		}
-		c.async[id] = append(c.async[id], s)
+		c.begin(e, s)
 	case "e":
+		id := e.async()
 		if last := len(c.async[id]) - 1; last >= 0 {
 			s = c.async[id][last]
 			c.async[id] = c.async[id][:last]
 			s.End = nanoseconds(float64(e.Time))
-			c.ended(s, id, last)
+			c.spans = append(c.spans, s)
 		}
 	}
 }
 
-// ended keeps an async span. One within another of the same id is its child.
-func (c *chromeReader) ended(s Span, id string, depth int) {
-	if depth > 0 {
-		s.Parent, s.ID = id, id+"/"+strconv.Itoa(len(c.spans))
+// begin opens an async span. One within another of the same id is its child.
+func (c *chromeReader) begin(e *event, s Span) {
+	id := e.async()
+	s.Trace, s.ID = "async", id
+	if around := c.async[id]; len(around) > 0 {
+		s.Parent = around[len(around)-1].ID
+	} else if e.Args.Parent != "" {
+		s.Parent = e.Category + "/" + string(e.PID) + "/" + strconv.Quote(e.Args.Parent)
 	}
-	c.spans = append(c.spans, s)
+	if c.used[id] { // an id can be used again
+		s.ID += "/" + strconv.Itoa(c.count)
+	}
+	c.used[id] = true
+	c.async[id] = append(c.async[id], s)
 }
 
 // endAll ends the spans that the file does not end, with its last event.
@@ -175,9 +198,9 @@ func (c *chromeReader) endAll() {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.async)) {
-		for depth, s := range c.async[id] {
+		for _, s := range c.async[id] {
 			s.Open, s.End = true, max(c.last, s.Begin)
-			c.ended(s, id, depth)
+			c.spans = append(c.spans, s)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package spans
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,15 +19,19 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// OTLP reads traces of OpenTelemetry in JSON: one document, or one per line as the
-// file exporter of the Collector writes them. Ids are hexadecimal, other than in
-// the JSON mapping of Protocol Buffers.
+// OTLP reads traces of OpenTelemetry in JSON: one document, one per line as the file
+// exporter of the Collector writes them, or the answer of Grafana Tempo. Ids are
+// hexadecimal, other than in the JSON mapping of Protocol Buffers, or in base64.
 func OTLP(data []byte) ([]Span, error) {
 	var list []Span
 	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
 		var document struct {
 			ResourceSpans []resourceSpans `json:"resourceSpans"`
 			ScopeSpans    []scopeSpans    `json:"scopeSpans"` // a single element of resourceSpans
+			Batches       []resourceSpans `json:"batches"`    // of Grafana Tempo
+			Trace         struct {
+				ResourceSpans []resourceSpans `json:"resourceSpans"`
+			} `json:"trace"` // of Tempo's API v2
 		}
 		err := dec.Decode(&document)
 		if errors.Is(err, io.EOF) {
@@ -34,7 +40,8 @@ func OTLP(data []byte) ([]Span, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range append(document.ResourceSpans, resourceSpans{ScopeSpans: document.ScopeSpans}) {
+		single := []resourceSpans{{ScopeSpans: document.ScopeSpans}}
+		for _, r := range slices.Concat(document.ResourceSpans, document.Batches, document.Trace.ResourceSpans, single) {
 			for _, scope := range append(r.ScopeSpans, r.Older...) {
 				for i := range scope.Spans {
 					list = append(list, scope.Spans[i].span())
@@ -67,8 +74,12 @@ type otlpSpan struct {
 }
 
 type otlpAttribute struct {
-	Key   string                     `json:"key"`
-	Value map[string]json.RawMessage `json:"value"`
+	Key   string `json:"key"`
+	Value struct {
+		String label `json:"stringValue"`
+		Bool   label `json:"boolValue"`
+		Int    label `json:"intValue"`
+	} `json:"value"`
 }
 
 // flexible is a number that JSON contains as a number or as a string.
@@ -95,9 +106,7 @@ func (s *otlpSpan) span() Span {
 	attribute := func(key string) string {
 		for _, a := range s.Attributes {
 			if a.Key == key {
-				for _, value := range a.Value {
-					return strings.Trim(string(value), `"`)
-				}
+				return string(cmp.Or(a.Value.String, a.Value.Bool, a.Value.Int))
 			}
 		}
 		return ""

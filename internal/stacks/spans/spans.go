@@ -53,7 +53,6 @@ func Profile(format stacks.Format, list []Span) (*stacks.Profile, error) {
 	if n.failed > 0 {
 		n.Warn("%s with an error, marked (error)", stacks.Plural(float64(n.failed), "span"))
 	}
-	n.Observed = float64(len(list))
 	return n.Profile, nil
 }
 

@@ -126,6 +126,15 @@ func TestOTLPOfAnMCPServer(t *testing.T) {
 	if got, _ = weights(t, list); cmp.Diff(wantServer, got) != "" {
 		t.Errorf("JSON: %s", cmp.Diff(wantServer, got))
 	}
+	first, _, _ := strings.Cut(string(asJSON(t, server())), "\n")
+	for name, in := range map[string]string{
+		"Tempo":    strings.Replace(first, "resourceSpans", "batches", 1),
+		"Tempo v2": `{"trace":` + first + `}`,
+	} {
+		if list, err = OTLP([]byte(in)); err != nil || len(list) != 3 {
+			t.Errorf("%s: %d spans, %v", name, len(list), err)
+		}
+	}
 }
 
 // asJSON writes spans as the file exporter of the Collector does, two lines.
@@ -184,6 +193,65 @@ func TestChromeOfMCPDiag(t *testing.T) {
 	}
 	got, _ := weights(t, list)
 	if diff := cmp.Diff(map[string]float64{"plan": 3, "plan > search": 2}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestChromeAsync nests async events of one id, which Chrome uses again and writes as id2.
+func TestChromeAsync(t *testing.T) {
+	t.Parallel()
+	// event returns an event at a number of milliseconds.
+	event := func(phase, name, id string, at int) string {
+		return fmt.Sprintf(`{"ph":%q,"name":%q,"cat":"c","pid":1,"tid":1,"ts":%d,%s}`, phase, name, 1000*at, id)
+	}
+	const one, local, other, global = `"id":"0x1"`, `"id2":{"local":"0x1"}`, `"id2":{"local":"0x2"}`, `"id2":{"global":"0x1"}`
+	for name, tt := range map[string]struct {
+		events []string
+		want   map[string]float64
+	}{
+		"three levels": {
+			[]string{event("b", "a", one, 0), event("b", "b", one, 10), event("b", "c", one, 20), event("e", "c", one, 50), event("e", "b", one, 60), event("e", "a", one, 100)},
+			map[string]float64{"a": 50, "a > b": 20, "a > b > c": 30},
+		},
+		"an id that is used again": {
+			[]string{
+				event("b", "a", one, 0), event("b", "b", one, 10), event("e", "b", one, 40), event("e", "a", one, 50),
+				event("b", "d", one, 60), event("b", "b", one, 60), event("e", "b", one, 65), event("e", "d", one, 80),
+			},
+			map[string]float64{"a": 20, "a > b": 30, "d": 15, "d > b": 5},
+		},
+		"ids within a process": {
+			[]string{event("b", "a", local, 0), event("b", "b", other, 10), event("b", "g", global, 10), event("e", "a", local, 20), event("e", "b", other, 30), event("e", "g", global, 40)},
+			map[string]float64{"a": 20, "b": 20, "g": 30},
+		},
+		"never ended": {
+			[]string{event("b", "a", one, 0), event("b", "b", one, 10), event("b", "x", other, 0), event("e", "x", other, 40)},
+			map[string]float64{"a": 10, "a > b": 30, "x": 40},
+		},
+	} {
+		list, err := Chrome([]byte("[" + strings.Join(tt.events, ",") + "]"))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, _ := weights(t, list)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// TestOTLPAttributes reads values of JSON with escapes, and numbers as a string.
+func TestOTLPAttributes(t *testing.T) {
+	t.Parallel()
+	const in = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a","spanId":"1","name":"","startTimeUnixNano":"0","endTimeUnixNano":"5000000","attributes":[
+		{"key":"n","value":{"intValue":"3"}},{"key":"error","value":{"boolValue":true}},{"key":"mcp.method.name","value":{"stringValue":"resources\/read"}},
+		{"key":"mcp.resource.uri","value":{"stringValue":"x:\u0026\"q\""}}]}]}]}]}`
+	list, err := OTLP([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := weights(t, list)
+	if diff := cmp.Diff(map[string]float64{`resources/read x:&"q" (error)`: 5}, got); diff != "" {
 		t.Error(diff)
 	}
 }
