@@ -39,6 +39,14 @@ func TestFlameOfFolder(t *testing.T) {
 	o := invoke(t, "flame", dir, "--format", "folded")
 	o.wants(t, exitOK, "main;work 40")
 	o.wants(t, exitOK, "skipped notes.txt")
+	write("package.json", `{"name": "server"}`)
+	write("report.html", "<!DOCTYPE html>\n<title>a report</title>\n")
+	write("picture.png", "\x89PNG\r\n\x1a\n\x00\x00")
+	write("server.log", "2026-11-26T10:00:00Z started\n2026-11-26T10:00:01Z called 5\n")
+	write("nothing", "")
+	o = invoke(t, "flame", dir, "--format", "folded")
+	o.wants(t, exitOK, "main;work 40")
+	o.wants(t, exitOK, "skipped notes.txt, nothing, package.json, picture.png, report.html and 1 more")
 }
 
 // --findings without a picture prints findings, and the table fits a narrow window.

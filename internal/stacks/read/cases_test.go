@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/pprof/profile"
@@ -202,6 +203,77 @@ func TestZeroDefaultValueListsTheOthers(t *testing.T) {
 	}
 }
 
+// TestSamplesOfPprof counts the samples behind a profile: those of waiting are contentions,
+// and Node.js calls a sample "sample". The number of different stacks says nothing.
+func TestSamplesOfPprof(t *testing.T) {
+	t.Parallel()
+	f := &profile.Function{ID: 1, Name: "f"}
+	l := &profile.Location{ID: 1, Line: []profile.Line{{Function: f}}}
+	for kind, want := range map[string]float64{"samples": 500, "sample": 500, "contentions": 500, "objects": 1} {
+		unit := "nanoseconds"
+		if kind == "objects" {
+			unit = "bytes"
+		}
+		src := &profile.Profile{
+			SampleType: []*profile.ValueType{{Type: kind, Unit: "count"}, {Type: "wall", Unit: unit}},
+			Function:   []*profile.Function{f}, Location: []*profile.Location{l},
+			Sample: []*profile.Sample{{Location: []*profile.Location{l}, Value: []int64{500, 3e9}}},
+		}
+		var out bytes.Buffer
+		if err := src.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		p, err := open(out.Bytes(), read.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Observed != want {
+			t.Errorf("%s: %g samples, want %g", kind, p.Observed, want)
+		}
+		src.Sample = nil
+		out.Reset()
+		if err := src.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := open(out.Bytes(), read.Options{}); kind == "contentions" && (err == nil || !strings.Contains(err.Error(), "SetBlockProfileRate")) {
+			t.Errorf("%s, empty: %v", kind, err)
+		}
+	}
+}
+
+// TestManyThreads reads files with many threads whose tables are shared. A reader that copies
+// the tables for each thread needs gigabytes, or minutes.
+func TestManyThreads(t *testing.T) {
+	t.Parallel()
+	const threads, frames = 2000, 20_000
+	var names, profiles, stackTable []string
+	for i := range frames {
+		names = append(names, fmt.Sprintf(`{"name":"function %d"}`, i))
+		stackTable = append(stackTable, fmt.Sprint(i))
+	}
+	for i := range threads {
+		profiles = append(profiles, fmt.Sprintf(`{"type":"sampled","name":"thread","unit":"none","samples":[[%d]],"weights":[1]}`, i))
+	}
+	all := strings.Join(stackTable, ",")
+	for name, in := range map[string]string{
+		"speedscope": `{"shared":{"frames":[` + strings.Join(names, ",") + `]},"profiles":[` + strings.Join(profiles, ",") + `]}`,
+		"gecko": `{"meta":{},"libs":[],"shared":{"stackTable":{"prefix":[` + strings.Repeat("null,", frames-1) + `null],"frame":[` + all + `]},"frameTable":{"func":[` + all + `]},"funcTable":{"name":[` + all + `]},` +
+			`"stringArray":["` + strings.Join(strings.Fields(strings.ReplaceAll(all, ",", " ")), `","`) + `"]},"threads":[` + strings.Repeat(`{"samples":{"stack":[7]}},`, threads-1) + `{"samples":{"stack":[7]}}]}`,
+	} {
+		began := time.Now()
+		p, err := open([]byte(in), read.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Weight() != threads {
+			t.Errorf("%s: weight %g", name, p.Weight())
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s took %s", name, took)
+		}
+	}
+}
+
 func TestProfileIsChosenByNameOrNumber(t *testing.T) {
 	t.Parallel()
 	in := readCase(t, "twounits.speedscope.json")
@@ -253,7 +325,7 @@ func TestV8NamesTellFunctionsApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "(anonymous) /c.js:4 1\nget /a.js:2 1\nget /b.js:3 1\nquery node_modules/pg/lib/client.js:10 1\n"
+	want := "(anonymous) /c.js:4 1\n(root) 1\nget /a.js:2 1\nget /b.js:3 1\nquery node_modules/pg/lib/client.js:10 1\n"
 	if diff := cmp.Diff(want, folded(t, p)); diff != "" {
 		t.Error(diff)
 	}

@@ -31,7 +31,7 @@ func readFolded(r io.Reader, name string) (*stacks.Profile, error) {
 	head, _ := in.Peek(headSize)
 	l.first = bytes.Clone(head[:min(len(head), 1<<12)])
 	if format := signature(l.first); format != "" {
-		return nil, fmt.Errorf("reading %s: %s", name, format)
+		return nil, refuse(name, format)
 	}
 	l.TwoColumns = twoColumns(head)
 	if err := l.all(in); err != nil {
@@ -65,13 +65,10 @@ type lines struct {
 	last      path
 }
 
-// ErrUnknown means that the format of an input is not known.
-var ErrUnknown = errors.New("it is no profile or trace of a known format")
-
 // misunderstood explains why an input is not folded stacks.
 func (l *lines) misunderstood() error {
 	if format := foreign(l.first); format != "" {
-		return fmt.Errorf("reading %s: %s", l.name, format)
+		return refuse(l.name, format)
 	}
 	return l.unlike(fmt.Sprintf("which holds for %d of %d lines here", l.good, l.good+l.bad))
 }

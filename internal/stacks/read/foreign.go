@@ -2,6 +2,7 @@ package read
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -35,7 +36,7 @@ func signature(data []byte) string {
 		return heapSnapshotText
 	}
 	if isLog(head) {
-		return `these are lines of a log, which mcpdiag flame does not draw; "mcpdiag logs" reads them`
+		return logText
 	}
 	if bytes.Contains(head, []byte("\nevents: ")) && bytes.Contains(head, []byte("\nfn=")) {
 		return refusal("a callgrind file", "open it in KCachegrind")
@@ -43,8 +44,27 @@ func signature(data []byte) string {
 	return ""
 }
 
-// heapSnapshotText refuses objects where stacks are wanted.
-const heapSnapshotText = `this is a V8 heap snapshot, which has objects and no stacks; "mcpdiag heap" reads it`
+// ErrUnknown means that the format of an input is not read.
+var ErrUnknown = errors.New("it is no profile or trace of a known format")
+
+// refusedError is an ErrUnknown about an input whose format is recognized.
+type refusedError struct{ text string }
+
+func (e *refusedError) Error() string { return e.text }
+
+// Is makes it an ErrUnknown.
+func (*refusedError) Is(target error) bool { return target == ErrUnknown }
+
+// refuse returns the error of an input called name.
+func refuse(name, why string) error { return &refusedError{"reading " + name + ": " + why} }
+
+// Texts that refuse inputs that other commands read.
+const (
+	heapSnapshotText = `this is a V8 heap snapshot, which has objects and no stacks; "mcpdiag heap" reads it`
+	histogramText    = `this is a class histogram of a JVM, which has no stacks; "mcpdiag heap" reads it`
+	tracemallocText  = `this is a document of tracemalloc; "mcpdiag heap" reads it`
+	logText          = `these are lines of a log, which mcpdiag flame does not draw; "mcpdiag logs" reads them`
+)
 
 func refusal(name, hint string) string {
 	return fmt.Sprintf("this is %s, which mcpdiag does not read; %s", name, hint)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -87,11 +88,15 @@ func readGecko(data []byte, _ Options) ([]*stacks.Profile, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, err
 	}
+	shared, err := f.Shared.columns() // once: there may be hundreds of threads
+	if err != nil {
+		return nil, err
+	}
 	var list []*stacks.Profile
 	for _, process := range append([]geckoFile{f}, f.Processes...) {
 		for i := range process.Threads {
 			t := &geckoReader{geckoThread: &process.Threads[i], shared: &f.Shared}
-			p, err := t.read()
+			p, err := t.read(shared)
 			if err != nil {
 				return nil, fmt.Errorf("thread %s: %w", stacks.Printable(t.Name), err)
 			}
@@ -106,37 +111,52 @@ func readGecko(data []byte, _ Options) ([]*stacks.Profile, error) {
 	return list, nil
 }
 
-// geckoReader reads one thread.
-type geckoReader struct {
-	*geckoThread
-	shared *geckoThread
-	p      *stacks.Profile
-	names  []string // of the frames
-	prefix []float64
-	frame  []float64
-	places map[int]int32 // in the tree, by index in the stack table
-}
-
-func (g *geckoReader) read() (*stacks.Profile, error) {
-	g.p = stacks.NewProfile(Gecko, stacks.Samples)
-	g.p.Name, g.places = g.Name, map[int]int32{}
-	g.borrow()
+// columns returns the columns of the tables that a thread has.
+func (t *geckoThread) columns() (map[string][]float64, error) {
 	columns := map[string][]float64{}
 	for _, c := range []struct {
 		table geckoTable
 		name  string
 	}{
-		{g.StackTable, "prefix"}, {g.StackTable, "frame"}, {g.FrameTable, "location"}, {g.FrameTable, "func"},
-		{g.FuncTable, "name"}, {g.Samples, "stack"}, {g.Samples, "weight"},
+		{t.StackTable, "prefix"}, {t.StackTable, "frame"}, {t.FrameTable, "location"}, {t.FrameTable, "func"},
+		{t.FuncTable, "name"}, {t.Samples, "stack"}, {t.Samples, "weight"},
 	} {
 		column, err := c.table.column(c.name)
 		if err != nil {
 			return nil, err
 		}
-		columns[c.name] = column
+		if column != nil {
+			columns[c.name] = column
+		}
 	}
-	g.prefix, g.frame = columns["prefix"], columns["frame"]
-	g.names = g.frameNames(columns["location"], columns["func"], columns["name"])
+	return columns, nil
+}
+
+// geckoReader reads one thread.
+type geckoReader struct {
+	*geckoThread
+	shared *geckoThread
+	p      *stacks.Profile
+	column map[string][]float64
+	table  []string      // of the names
+	places map[int]int32 // in the tree, by index in the stack table
+}
+
+// read reads the thread. The columns that it does not have are those of all threads.
+func (g *geckoReader) read(shared map[string][]float64) (*stacks.Profile, error) {
+	g.p = stacks.NewProfile(Gecko, stacks.Samples)
+	g.p.Name, g.places = g.Name, map[int]int32{}
+	own, err := g.columns()
+	if err != nil {
+		return g.p, err
+	}
+	g.column = maps.Clone(shared)
+	maps.Copy(g.column, own)
+	for _, table := range [][]string{g.StringTable, g.StringArray, g.shared.StringArray, g.shared.StringTable} {
+		if len(g.table) == 0 {
+			g.table = table
+		}
+	}
 	kind := ""
 	_ = json.Unmarshal(g.Samples["weightType"], &kind) // absent in older files
 	switch kind {
@@ -145,40 +165,19 @@ func (g *geckoReader) read() (*stacks.Profile, error) {
 	case "bytes":
 		g.p.Unit = stacks.Bytes
 	}
-	return g.p, g.add(columns["stack"], columns["weight"])
+	return g.p, g.add(g.column["stack"], g.column["weight"])
 }
 
-// borrow takes the tables that the thread does not have from those of all threads.
-func (g *geckoReader) borrow() {
-	for _, t := range []struct{ own, shared *geckoTable }{
-		{&g.StackTable, &g.shared.StackTable}, {&g.FrameTable, &g.shared.FrameTable}, {&g.FuncTable, &g.shared.FuncTable},
-	} {
-		if *t.own == nil {
-			*t.own = *t.shared
-		}
+// name returns the name of a frame: its location, or its function.
+func (g *geckoReader) name(frame int) string {
+	at := value(g.column["location"], frame)
+	if function := g.column["func"]; len(function) > 0 {
+		at = value(g.column["name"], value(function, frame))
 	}
-}
-
-// frameNames resolves the name of each frame: a location, or a function.
-func (g *geckoReader) frameNames(location, function, name []float64) []string {
-	table := g.StringTable
-	for _, other := range [][]string{g.StringArray, g.shared.StringArray, g.shared.StringTable} {
-		if len(table) == 0 {
-			table = other
-		}
+	if at >= 0 && at < len(g.table) {
+		return g.table[at]
 	}
-	frames := make([]string, max(len(location), len(function)))
-	for i := range frames {
-		at := value(location, i)
-		if len(function) > 0 {
-			at = value(name, value(function, i))
-		}
-		frames[i] = "(unknown)"
-		if at >= 0 && at < len(table) {
-			frames[i] = table[at]
-		}
-	}
-	return frames
+	return "(unknown)"
 }
 
 // value returns element i of a column as an index, -1 if there is none.
@@ -192,8 +191,8 @@ func value(column []float64, i int) int {
 func (g *geckoReader) add(stack, weight []float64) error {
 	negative := 0
 	for i := range stack {
-		if n := value(stack, i); n >= len(g.prefix) {
-			return fmt.Errorf("sample %d has stack %d, of %d stacks", i, n, len(g.prefix))
+		if n := value(stack, i); n >= len(g.column["prefix"]) {
+			return fmt.Errorf("sample %d has stack %d, of %d stacks", i, n, len(g.column["prefix"]))
 		}
 		at, err := g.place(value(stack, i))
 		if err != nil {
@@ -228,18 +227,14 @@ func (g *geckoReader) place(stack int) (int32, error) {
 			break
 		}
 		path = append(path, stack)
-		next := value(g.prefix, stack)
+		next := value(g.column["prefix"], stack)
 		if next >= stack {
 			return 0, fmt.Errorf("stack %d has the prefix %d, which does not stand before it", stack, next)
 		}
 		stack = next
 	}
 	for _, stack := range slices.Backward(path) {
-		name := "(unknown)"
-		if frame := value(g.frame, stack); frame >= 0 && frame < len(g.names) {
-			name = g.names[frame]
-		}
-		at = g.p.Under(at, name)
+		at = g.p.Under(at, g.name(value(g.column["frame"], stack)))
 		g.places[stack] = at
 	}
 	return at, nil

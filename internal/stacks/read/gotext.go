@@ -49,8 +49,6 @@ func goBlocks(data []byte) [][]string {
 				last := len(blocks) - 1
 				blocks[last] = append(blocks[last], name)
 			}
-		case len(bytes.TrimSpace(line)) > 0 && len(blocks) > 0 && line[0] == '#':
-			// labels, or the statistics of memory at the end
 		}
 	}
 	for _, block := range blocks {

@@ -79,7 +79,7 @@ func fromPprof(src *profile.Profile, o Options, place func(p *stacks.Profile, i 
 		p.Nodes[at].Self += float64(s.Value[value]) * scale
 		p.Observed += float64(s.Value[0])
 	}
-	if src.SampleType[0].Unit != "count" || src.SampleType[0].Type != "samples" && unit != stacks.Samples {
+	if src.SampleType[0].Unit != "count" || !unit.Sampled() {
 		p.Observed = float64(len(src.Sample))
 	}
 	if negative > 0 && negative == len(src.Sample) {
@@ -110,7 +110,10 @@ func sampleIndex(src *profile.Profile, want string) (int, error) {
 			value = i
 		}
 	}
-	if sum(src, value) == 0 && len(src.SampleType) > 1 {
+	switch {
+	case len(src.Sample) == 0 && src.SampleType[0].Type == "contentions":
+		return 0, errors.New("it has no samples; a Go program records waiting after runtime.SetBlockProfileRate or SetMutexProfileFraction")
+	case sum(src, value) == 0 && len(src.SampleType) > 1:
 		return 0, fmt.Errorf("its default value %s is 0 in every sample; --sample chooses another: %s", src.SampleType[value].Type, valueSums(src))
 	}
 	return value, nil
@@ -177,10 +180,16 @@ func (f *pprofFrames) under(p *stacks.Profile, _ int, s *profile.Sample) (int32,
 			return at, fmt.Errorf("the place %d is %d inlined functions, and the stacks have more frames than a file of this size holds; record the profile again", location.ID, len(names))
 		}
 	}
+	return visible(p, at), nil
+}
+
+// visible returns the place of a frame. That of the root is a frame of its own: the root of a
+// tree has no name to show.
+func visible(p *stacks.Profile, at int32) int32 {
 	if at == stacks.Root {
-		at = p.Under(at, "(root)") // the root of a tree has no name to show
+		return p.Under(at, "(root)")
 	}
-	return at, nil
+	return at
 }
 
 // names returns the frames of a location from the root on.

@@ -23,7 +23,7 @@ const maxWhole = 512 << 20
 type Options struct {
 	Profile string // name or number, from 1, of one profile among several
 	Sample  string // name of one value among several of each sample
-	Lines   bool   // name functions with file and line, where the format has them (pprof, V8)
+	Lines   bool   // name functions with file and line, where the format has them (pprof, heap profiles of V8)
 }
 
 // Input is an input whose format was recognized.
@@ -47,7 +47,7 @@ func Open(r io.Reader, name string) (*Input, error) {
 	}
 	switch {
 	case len(head) == 0:
-		return nil, fmt.Errorf("reading %s: it is empty", name)
+		return nil, refuse(name, "it is empty")
 	case bytes.HasPrefix(head, make([]byte, 8)): // such as /dev/zero, or a file with a hole, is not read as a whole
 		return nil, fmt.Errorf("reading %s: %w; it begins with zero bytes: was it written completely?", name, ErrUnknown)
 	}
@@ -124,9 +124,9 @@ func (in *Input) profile(o Options) (*stacks.Profile, error) {
 	}
 	switch in.Format {
 	case HeapSnapshot:
-		return nil, fmt.Errorf("reading %s: %s", in.Name, heapSnapshotText)
+		return nil, refuse(in.Name, heapSnapshotText)
 	case Histogram:
-		return nil, fmt.Errorf(`reading %s: this is a class histogram of a JVM, which has no stacks; "mcpdiag heap" reads it`, in.Name)
+		return nil, refuse(in.Name, histogramText)
 	}
 	reader := readerOf(in.Format)
 	if reader == nil {
@@ -136,6 +136,9 @@ func (in *Input) profile(o Options) (*stacks.Profile, error) {
 	data, err := report.ReadAtMost(in, maxWhole)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", in.Name, err)
+	}
+	if err := Sparse(data); in.Members != nil && err != nil { // it is JSON
+		return nil, fmt.Errorf("reading %s (%s): %w", in.Name, in.Format, err)
 	}
 	return in.parse(reader, data, o)
 }
@@ -176,18 +179,18 @@ func (in *Input) parse(read reader, data []byte, o Options) (*stacks.Profile, er
 // why they are not a pprof profile.
 func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) {
 	if format := foreign(data); format != "" {
-		return nil, fmt.Errorf("reading %s: %s", in.Name, format)
+		return nil, refuse(in.Name, format)
 	}
 	if p, err := readFolded(bytes.NewReader(data), in.Name); err == nil {
 		return p, nil
 	}
 	if list, err := spans.Protobuf(data); err == nil {
-		return spans.Profile(OTLP, list)
+		return spans.Profile(OTLP, list) // there are spans, so it is no error
 	}
 	if format := otherKind(data); format != "" {
-		return nil, fmt.Errorf("reading %s: %s", in.Name, format)
+		return nil, refuse(in.Name, format)
 	}
-	return nil, fmt.Errorf("reading %s: it is binary, and neither a pprof profile (%w) nor a trace in Protocol Buffers; was it written completely?", in.Name, cause)
+	return nil, refuse(in.Name, fmt.Sprintf("it is binary, and neither a pprof profile (%v) nor a trace in Protocol Buffers; was it written completely?", cause))
 }
 
 // fromSpans returns a reader of recorded spans.
@@ -204,14 +207,18 @@ func fromSpans(format stacks.Format, parse func([]byte) ([]spans.Span, error)) r
 
 // unknown explains that a document is no profile.
 func (in *Input) unknown(data []byte) error {
-	if format := foreign(data); format != "" {
-		return fmt.Errorf("reading %s: %s", in.Name, format)
+	has := func(name string) bool { return slices.Contains(in.Members, name) }
+	why := foreign(data)
+	switch {
+	case why != "":
+	case has("tracemalloc"):
+		why = tracemallocText
+	case has("level"), has("severity"), has("msg"), has("message"):
+		why = logText
+	default:
+		why = fmt.Sprintf("a JSON document with the members %.60q is neither a snapshot nor a profile that mcpdiag reads", in.Members[:min(len(in.Members), 5)])
 	}
-	if slices.Contains(in.Members, "tracemalloc") {
-		return fmt.Errorf(`reading %s: this is a document of tracemalloc; "mcpdiag heap" reads it`, in.Name)
-	}
-	shown := in.Members[:min(len(in.Members), 5)]
-	return fmt.Errorf("reading %s: a JSON document with the members %.60q is neither a snapshot nor a profile that mcpdiag reads", in.Name, shown)
+	return refuse(in.Name, why)
 }
 
 // PlainError words the errors of encoding/json without the terms of Go.

@@ -11,11 +11,13 @@ import (
 // speedscopeFile is a file of speedscope.
 type speedscopeFile struct {
 	Shared struct {
-		Frames []struct {
-			Name string `json:"name"`
-		} `json:"frames"`
+		Frames []speedscopeFrame `json:"frames"`
 	} `json:"shared"`
 	Profiles []speedscopeProfile `json:"profiles"`
+}
+
+type speedscopeFrame struct {
+	Name string `json:"name"`
 }
 
 type speedscopeProfile struct {
@@ -42,13 +44,10 @@ func readSpeedscope(data []byte, _ Options) ([]*stacks.Profile, error) {
 	var list []*stacks.Profile
 	for i := range f.Profiles {
 		src := &f.Profiles[i]
-		s := &speedscopeReader{speedscopeProfile: src}
+		s := &speedscopeReader{speedscopeProfile: src, frames: f.Shared.Frames}
 		unit, scale := stacks.UnitOf(src.Unit)
 		s.Profile, s.scale = stacks.NewProfile(Speedscope, unit), scale
 		s.Profile.Name = src.Name
-		for _, frame := range f.Shared.Frames {
-			s.frames = append(s.frames, s.ID(frame.Name))
-		}
 		if err := s.read(); err != nil {
 			return nil, fmt.Errorf("profile %d: %w", i+1, err)
 		}
@@ -61,7 +60,7 @@ func readSpeedscope(data []byte, _ Options) ([]*stacks.Profile, error) {
 type speedscopeReader struct {
 	*stacks.Profile
 	*speedscopeProfile
-	frames []int32 // the name of each frame of the file
+	frames []speedscopeFrame // of all profiles
 	scale  float64
 }
 
@@ -85,7 +84,7 @@ func (s *speedscopeReader) sampled() error {
 			if frame < 0 || int(frame) >= len(s.frames) {
 				return fmt.Errorf("sample %d has frame %d, of %d frames", i, frame, len(s.frames))
 			}
-			at = s.Child(at, s.frames[frame])
+			at = s.Under(at, s.frames[frame].Name)
 		}
 		if s.Weights[i] < 0 {
 			return fmt.Errorf("the weight of sample %d is negative", i)
@@ -117,7 +116,7 @@ func (s *speedscopeReader) evented() error {
 		switch {
 		case e.Type == "O":
 			open = append(open, e.Frame)
-			at = s.Child(at, s.frames[e.Frame])
+			at = s.Under(at, s.frames[e.Frame].Name)
 		case len(open) > 0 && open[len(open)-1] == e.Frame:
 			open = open[:len(open)-1]
 			at = s.Nodes[at].Parent

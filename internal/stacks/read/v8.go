@@ -81,9 +81,6 @@ type cpuProfile struct {
 // readCPUProfile reads a CPU profile of V8. timeDeltas[i] is the time before
 // sample i; a sample stands for the time until the next one.
 func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
-	if err := Sparse(data); err != nil {
-		return nil, err
-	}
 	var src cpuProfile
 	if err := json.Unmarshal(data, &src); err != nil {
 		return nil, err
@@ -107,8 +104,10 @@ func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
 	if len(src.Samples) == 0 {
 		p.Unit = stacks.Samples
 		for i, n := range src.Nodes {
-			p.Nodes[at[i]].Self += math.Max(n.HitCount, 0)
-			p.Observed += math.Max(n.HitCount, 0)
+			if hits := math.Max(n.HitCount, 0); hits > 0 {
+				p.Nodes[visible(p, at[i])].Self += hits
+				p.Observed += hits
+			}
 		}
 		return []*stacks.Profile{p}, nil
 	}
@@ -164,9 +163,10 @@ func (c *cpuProfile) place(p *stacks.Profile) ([]int32, error) {
 			if name := c.names.name(&n.CallFrame); n.CallFrame.URL != "" && name == n.CallFrame.FunctionName {
 				p.Places[name] = n.CallFrame.location()
 			}
-			if parent, ok := c.parents[n.ID]; ok && n.CallFrame.FunctionName != "(root)" {
+			if n.CallFrame.FunctionName != "(root)" {
 				below := stacks.Root
-				if i, ok := c.index[parent]; ok {
+				parent, ok := c.parents[n.ID]
+				if i, exists := c.index[parent]; ok && exists {
 					below = at[i]
 				}
 				at[k] = p.Under(below, c.names.name(&n.CallFrame))
@@ -208,10 +208,7 @@ func (c *cpuProfile) samples(p *stacks.Profile, at []int32) error {
 		}
 		until += debt
 		debt = math.Min(until, 0)
-		if place == stacks.Root {
-			place = p.Under(place, "(root)")
-		}
-		p.Nodes[place].Self += math.Max(until, 0) / 1e3
+		p.Nodes[visible(p, place)].Self += math.Max(until, 0) / 1e3
 		p.Observed++
 	}
 	return nil
@@ -236,9 +233,6 @@ func readHeapProfile(data []byte, o Options) ([]*stacks.Profile, error) {
 		Head    *heapNode `json:"head"`
 		Samples []ignored `json:"samples"`
 	}
-	if err := Sparse(data); err != nil {
-		return nil, err
-	}
 	if err := json.Unmarshal(data, &src); err != nil {
 		return nil, err
 	}
@@ -251,15 +245,6 @@ func readHeapProfile(data []byte, o Options) ([]*stacks.Profile, error) {
 	h.Observed = float64(len(src.Samples))
 	err := h.add(stacks.Root, src.Head)
 	return []*stacks.Profile{h.Profile}, err
-}
-
-// named returns the place of a node, which for the root of V8 is a frame of its own:
-// the root of a tree has no name to show.
-func (h *heapReader) named(at int32) int32 {
-	if at == stacks.Root {
-		return h.Under(at, "(root)")
-	}
-	return at
 }
 
 // heapReader walks through the nodes of a heap profile. encoding/json bounds their depth.
@@ -280,7 +265,7 @@ func (h *heapReader) add(at int32, n *heapNode) error {
 		return fmt.Errorf("%s has a negative selfSize", stacks.Printable(h.names.name(&n.CallFrame)))
 	}
 	if n.SelfSize > 0 {
-		h.Nodes[h.named(at)].Self += n.SelfSize
+		h.Nodes[visible(h.Profile, at)].Self += n.SelfSize
 	}
 	for i := range n.Children {
 		child := &n.Children[i]
