@@ -95,9 +95,7 @@ func (f *flamer) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if p.Watch == nil && len(f.traceOnly) > 0 {
-		p.Warn("only a trace tells when calls were in flight, and this input has stacks alone: %s is ignored", strings.Join(f.traceOnly, ", "))
-	}
+	f.warnIgnored(p)
 	tree := p.Tree()
 	findings, err := p.Findings(tree)
 	if err != nil {
@@ -107,7 +105,9 @@ func (f *flamer) run(args []string) error {
 		return f.undrawn(p, tree, findings)
 	}
 	if f.reverse {
-		p = p.Reshape(flame.Shape{Reverse: true})
+		if p, err = p.Reversed(); err != nil {
+			return err
+		}
 		tree = p.Tree()
 	}
 	f.a.warn(p.Warnings...)
@@ -116,6 +116,21 @@ func (f *flamer) run(args []string) error {
 	}
 	result := f.result(p, tree, findings)
 	return f.conclude(p, tree, result)
+}
+
+// warnIgnored warns of flags, and of a base, that the input or the output does not have.
+func (f *flamer) warnIgnored(p *flame.Profile) {
+	if p.Watch == nil && len(f.traceOnly) > 0 {
+		p.Warn("only a trace tells when calls were in flight, and this input has stacks alone: %s is ignored", strings.Join(f.traceOnly, ", "))
+	}
+	switch format := f.format.value; {
+	case format == "chrome", format == "svg" && f.flamechart:
+		if len(f.stacksOnly) > 0 {
+			p.Warn("in the order of time all calls are shown: %s is ignored", strings.Join(f.stacksOnly, ", "))
+		}
+	case p.TwoColumns && (format == "pprof" || format == "speedscope"):
+		p.Warn("the format %s has one weight for each stack: those of the base are left out", format)
+	}
 }
 
 // conclude writes the result, and returns its outcome.

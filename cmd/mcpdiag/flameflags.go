@@ -28,7 +28,7 @@ type flameFlags struct {
 	icicle, flamechart, reverse, foldRecursion, normalize, findings bool
 
 	paletteSet, framesSet, icicleSet bool
-	traceOnly                        []string // flags given that say something about traces alone
+	traceOnly, stacksOnly            []string // flags given that say something about traces alone, and about stacks alone
 }
 
 func (f *flameFlags) add(cmd *cobra.Command) {
@@ -87,11 +87,16 @@ func (f *flameFlags) addPicture(cmd *cobra.Command) {
 // note notes which flags were given.
 func (f *flameFlags) note(given func(name string) bool) {
 	f.paletteSet, f.framesSet, f.icicleSet = given("palette"), given("max-frames"), given("icicle")
-	for _, name := range []string{"from", "to", "weight", "by", "parallel"} {
-		if given(name) {
-			f.traceOnly = append(f.traceOnly, "--"+name)
+	among := func(names ...string) (found []string) {
+		for _, name := range names {
+			if given(name) {
+				found = append(found, "--"+name)
+			}
 		}
+		return found
 	}
+	f.traceOnly = among("from", "to", "weight", "by", "parallel")
+	f.stacksOnly = among("focus", "ignore", "hide", "fold-recursion", "reverse", "base")
 }
 
 func (f *flameFlags) foldOptions() (fold.Options, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
 func TestReshape(t *testing.T) {
@@ -28,7 +29,7 @@ func TestReshape(t *testing.T) {
 		{"ignore", Shape{Ignore: re("[bf]")}, "a;d 2\nx;y;x;y;z 16\n"},
 		{"hide", Shape{Hide: re("^[abf]$")}, "c 1\nd 2\ne 4\ng 8\nx;y;x;y;z 16\n"},
 		{"fold recursion", Shape{FoldRecursion: true}, "a;b;c 1\na;d 2\ne;b 4\nf;g 8\nx;y;z 16\n"},
-		{"reverse", Shape{Reverse: true, Focus: re("b")}, "b;e 4\nc;b;a 1\n"},
+		{"recursion of hidden frames", Shape{FoldRecursion: true, Hide: re("^y$"), Ignore: re("a")}, "e;b 4\nf;g 8\nx;z 16\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := writeStacks(t, readStacks(t, in).Reshape(tt.shape).Tree())
@@ -41,8 +42,39 @@ func TestReshape(t *testing.T) {
 
 func TestReverseLeavesDimensionsInPlace(t *testing.T) {
 	_, p := folded(t, fold.Options{By: []fold.Dimension{fold.ByTarget}}, poll(0, ""), poll(1000, call("1", "a")+","+child("2", "b", "1")), poll(2000, ""))
-	if got := writeStacks(t, p.Reshape(Shape{Reverse: true}).Tree()); got != "t;b;a 1000\n" {
+	if got := reversed(t, p); got != "t;b;a 1000\n" {
 		t.Error(got)
+	}
+	if got := reversed(t, readStacks(t, "a;b;c 1\nx;c 2\ne;b 4\n")); got != "b;e 4\nc;b;a 1\nc;x 2\n" {
+		t.Error(got)
+	}
+}
+
+func reversed(t *testing.T, p *Profile) string {
+	t.Helper()
+	p, err := p.Reversed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return writeStacks(t, p.Tree())
+}
+
+// TestDeepStacks reshapes a stack of 100,000 frames, each with weight. Merged from the
+// leaves it would fill the memory.
+func TestDeepStacks(t *testing.T) {
+	t.Parallel()
+	p := &Profile{Profile: stacks.NewProfile("test", stacks.Samples)}
+	at := stacks.Root
+	for i := range 100_000 {
+		at = p.Under(at, fmt.Sprint("f", i))
+		p.Nodes[at].Self = 1
+	}
+	shaped := p.Reshape(Shape{Focus: regexp.MustCompile("f7$"), Hide: regexp.MustCompile("^f1"), FoldRecursion: true})
+	if tree := shaped.Tree(); tree.Total() != 99_993 || tree.Size() != 88_889 {
+		t.Errorf("%g of 99,993 in %d frames", tree.Total(), tree.Size())
+	}
+	if _, err := p.reversed(100_000); err == nil || !strings.Contains(err.Error(), "more than 100,000 frames; --focus or --fold-recursion") {
+		t.Errorf("reversed: %v", err)
 	}
 }
 

@@ -53,7 +53,7 @@ func inputs(before string, names []string) string {
 	case len(names) == 1:
 		return before + filepath.Base(names[0])
 	}
-	return before + count(len(names), "input")
+	return before + report.Plural(len(names), "input")
 }
 
 func targets(names []string) string {
@@ -111,15 +111,15 @@ func watchFacts(w *fold.Watch, format stacks.Format) []string {
 	if format == fold.Moment {
 		facts = append(facts, "taken "+w.From.UTC().Format(time.DateTime)+" UTC")
 	} else {
-		facts = append(facts, watched(w), count(w.Polls, "poll"))
+		facts = append(facts, watched(w), report.Plural(w.Polls, "poll"))
 	}
 	if w.Failed > 0 {
-		facts = append(facts, count(w.Failed, "failed poll"))
+		facts = append(facts, report.Plural(w.Failed, "failed poll"))
 	}
 	if w.Holes > 0 {
-		facts = append(facts, count(w.Holes, "gap"))
+		facts = append(facts, report.Plural(w.Holes, "gap"))
 	}
-	return append(facts, count(w.Calls, "call"))
+	return append(facts, report.Plural(w.Calls, "call"))
 }
 
 func watched(w *fold.Watch) string {
@@ -130,8 +130,6 @@ func watched(w *fold.Watch) string {
 	part := stacks.Share(float64(w.Watched), float64(w.Window))
 	return fmt.Sprintf("%s of %s watched", report.Percent(part), report.Duration(window))
 }
-
-func count(n int, noun string) string { return stacks.Plural(float64(n), noun) }
 
 // widestError returns the sampling error of the widest frame as a share of its
 // width: about one through the square root of the samples that saw it. Memory and

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
-	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
 var idle = regexp.MustCompile("^" + regexp.QuoteMeta(stacks.Idle) + "$")
@@ -18,7 +17,7 @@ const maxHot = 10 // functions that are listed
 
 // Hot adds up CPU profiles of a server and draws them, without idle time.
 func Hot(title string, profiles ...[]byte) (*stacks.Hot, error) {
-	c := Collector{Choose: read.Options{}}
+	c := Collector{}
 	for _, data := range profiles {
 		if err := c.Read(bytes.NewReader(data), "the CPU profile"); err != nil {
 			return nil, err

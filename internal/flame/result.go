@@ -88,7 +88,7 @@ func (r *Result) Report() *finding.Report {
 	}
 	if n := len(out.Findings); n > 0 {
 		out.Verdict, out.Severity = "findings", finding.Worst(out.Findings)
-		out.Headline = fmt.Sprintf("%s: %s", r.Title, count(n, "finding"))
+		out.Headline = fmt.Sprintf("%s: %s", r.Title, report.Plural(n, "finding"))
 	}
 	if r.idle != "" {
 		out.Headline += "; " + r.idle

@@ -42,11 +42,7 @@ func (p *Profile) Sandwich(name string) (*Sandwich, error) {
 	}
 	s := &Sandwich{
 		Name: name, Unit: p.Unit, Whole: p.Weight(), all: p.Tree(), order: p.Order,
-		callers: stacks.NewBuilder(), callees: stacks.NewBuilder(),
-	}
-	for _, n := range p.Names {
-		s.callers.ID(n)
-		s.callees.ID(n)
+		callers: p.emptied(), callees: p.emptied(),
 	}
 	callers, callees := map[int32]float64{}, map[int32]float64{}
 	for n, stack := range s.all.Stacks() {
@@ -67,6 +63,9 @@ func (p *Profile) Sandwich(name string) (*Sandwich, error) {
 		slices.Reverse(below)
 		s.callers.Add(below, n.Self)
 		s.callees.Add(stack[at+1:], n.Self)
+		if err := checkMerged(s.callers, maxMerged); err != nil {
+			return nil, err
+		}
 	}
 	s.Callers, s.Callees = neighbours(p.Names, callers), neighbours(p.Names, callees)
 	return s, nil

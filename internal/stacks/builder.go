@@ -14,7 +14,8 @@ type Node struct {
 	child, sibling int32 // the first maxScan children of a node are a list
 }
 
-func (n *Node) add(other *Node) {
+// Add adds the weights of another node.
+func (n *Node) Add(other *Node) {
 	n.Self += other.Self
 	n.Base += other.Base
 	n.Hits += other.Hits
@@ -143,7 +144,7 @@ func (b *Builder) MergeFunc(other *Builder, change func(Node) Node) {
 		if int32(i) != Root {
 			at[i] = b.Child(at[n.Parent], names[n.Name])
 		}
-		b.Nodes[at[i]].add(&n)
+		b.Nodes[at[i]].Add(&n)
 	}
 }
 

@@ -89,16 +89,16 @@ func (f *Folder) doubts(p *Result) {
 	w := &f.watch
 	if w.Holes > 0 {
 		p.Warn("%s longer than %d intervals, %s in all: there were no polls in them, so they carry no weight",
-			plural(w.Holes, "gap"), holeIntervals, report.Duration(w.Window-w.Watched))
+			report.Plural(w.Holes, "gap"), holeIntervals, report.Duration(w.Window-w.Watched))
 	}
 	if w.Failed > 0 {
-		p.Warn("%s failed; the polls around them stand for their time", plural(w.Failed, "poll"))
+		p.Warn("%s failed; the polls around them stand for their time", report.Plural(w.Failed, "poll"))
 	}
 	if silent := f.silent(); len(silent) > 0 {
 		p.Warn("%s never answered and is not in the picture", strings.Join(silent, ", "))
 	}
 	if f.back > 0 {
-		p.Warn("the clock goes back before %s: traces were joined in another order, or a clock was set back", plural(f.back, "poll"))
+		p.Warn("the clock goes back before %s: traces were joined in another order, or a clock was set back", report.Plural(f.back, "poll"))
 	}
 	if f.undated > 0 && w.Polls > len(f.order) {
 		p.Warn("%d snapshots have no time and carry no weight", f.undated)
@@ -124,7 +124,5 @@ func (f *Folder) silent() []string {
 	}
 	return names
 }
-
-func plural(n int, noun string) string { return stacks.Plural(float64(n), noun) }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

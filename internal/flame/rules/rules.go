@@ -110,13 +110,13 @@ func (s *search) recursion(weights map[string]*Finding, cycle []int32, weight fl
 	f.Count = max(f.Count, rounds)
 }
 
-// maxPeriod is the largest number of frames in one round of a recursion.
-const maxPeriod = 4
+// MaxPeriod is the largest number of frames in one round of a recursion.
+const MaxPeriod = 4
 
 // Period returns the smallest number of frames by which the end of a stack repeats the
 // frames directly before it, 0 if it does not.
 func Period(stack []int32) int {
-	for period := 1; period <= maxPeriod && 2*period <= len(stack); period++ {
+	for period := 1; period <= MaxPeriod && 2*period <= len(stack); period++ {
 		end := len(stack) - period
 		if slices.Equal(stack[end:], stack[end-period:end]) {
 			return period

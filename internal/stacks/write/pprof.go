@@ -1,7 +1,9 @@
 package write
 
 import (
+	"errors"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/google/pprof/profile"
@@ -22,6 +24,9 @@ func Pprof(w io.Writer, t *stacks.Tree, unit stacks.Unit, dims []string) error {
 		kind, pprofUnit, scale = "time", "nanoseconds", 1e6
 	case stacks.Bytes:
 		kind, pprofUnit = "space", "bytes"
+	}
+	if t.Total()*scale >= math.MaxInt64 {
+		return errors.New("the weights add up to more than the whole numbers of pprof hold; folded, speedscope and svg have no such limit")
 	}
 	out.p.SampleType = []*profile.ValueType{{Type: kind, Unit: pprofUnit}}
 	for n, stack := range t.Stacks() {

@@ -9,6 +9,16 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
+// TestPprofOfHugeWeights refuses weights that overflow: they would become negative.
+func TestPprofOfHugeWeights(t *testing.T) {
+	t.Parallel()
+	p := stacks.NewProfile("test", stacks.Millis)
+	p.Add([]int32{p.ID("f")}, 1e13)
+	if err := write.Pprof(io.Discard, p.Tree(stacks.ByName), p.Unit, nil); err == nil || !strings.Contains(err.Error(), "more than the whole numbers of pprof hold") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestOutputsAreBounded writes a recursion with weight on each of 20,000 levels,
 // whose stacks have 200 million frames.
 func TestOutputsAreBounded(t *testing.T) {
