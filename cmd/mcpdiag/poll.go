@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +178,7 @@ func (p *poller) run(ctx context.Context) error {
 // run, if any.
 func (p *poller) result(res *poll.Result, failed error) error {
 	p.a.warn(res.Warnings...)
-	if len(res.Targets) > 0 && res.Targets[0].Polls > 0 {
+	if slices.ContainsFunc(res.Targets, func(t *poll.Target) bool { return t.Polls > 0 }) {
 		failed = errors.Join(failed, p.summarize(res, failed == nil))
 	}
 	if failed != nil {

@@ -73,6 +73,13 @@ func (a Alert) Value(s *snapshot.Snapshot, failures int) (v float64, known bool)
 	return alertField(a.Metric).Value(s)
 }
 
+// listed reports whether s lists the queue of the alert, true for alerts on other figures.
+func (a Alert) listed(s *snapshot.Snapshot) bool {
+	handler, isQueue := strings.CutPrefix(a.Metric, "queue.")
+	_, listed := s.HandlerQueue[handler]
+	return listed || !isQueue
+}
+
 // ParseAlerts parses alerts.
 func ParseAlerts(texts []string) ([]Alert, error) {
 	var alerts []Alert

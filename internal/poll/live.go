@@ -88,7 +88,11 @@ const maxReasons = 3
 // Write draws the view, at most width columns by height lines.
 func (l *Live) Write(w io.Writer, paint report.Painter, width, height int, now time.Time) error {
 	var b strings.Builder
-	title := fmt.Sprintf("mcpdiag poll · %d polls · %s · Ctrl-C ends", l.ticks, now.Sub(l.start).Truncate(time.Second))
+	elapsed := time.Duration(0)
+	if !l.start.IsZero() { // there was a poll
+		elapsed = now.Sub(l.start).Truncate(time.Second)
+	}
+	title := fmt.Sprintf("mcpdiag poll · %d polls · %s · Ctrl-C ends", l.ticks, elapsed)
 	b.WriteString(paint.Paint(report.Bold, report.Cut(title, width)) + "\n")
 	space := max(1, height-4-maxReasons-len(l.log))
 	calls := l.calls()

@@ -67,6 +67,18 @@ down:3100 fails: connection refused
 	}
 }
 
+// A run can end before the first poll does.
+func TestLiveBeforeTheFirstPoll(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	if err := NewLive([]*url.URL{{Scheme: "http", Host: "hangs:3100"}}).Write(&b, false, 80, 24, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if title, _, _ := strings.Cut(b.String(), "\n"); title != "mcpdiag poll · 0 polls · 0s · Ctrl-C ends" {
+		t.Errorf("%q", title)
+	}
+}
+
 // Whatever servers say, the view stays within the terminal.
 func TestLiveKeepsToTheTerminal(t *testing.T) {
 	for _, width := range []int{50, 80, 120} {

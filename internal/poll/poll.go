@@ -89,13 +89,14 @@ type run struct {
 	targets []*Target
 	alerts  []Crossing
 	judged  map[int]bool // alerts, by index, whose figure is known
+	listed  map[int]bool // alerts, by index, except on queues that no snapshot lists
 }
 
 func newRun(cfg Config, c *client.Client, on func(Event) error) *run {
 	if cfg.Source == nil {
 		cfg.Source = &Source{Kind: "snapshot"}
 	}
-	r := &run{cfg: cfg, client: c, on: on, start: time.Now(), judged: map[int]bool{}}
+	r := &run{cfg: cfg, client: c, on: on, start: time.Now(), judged: map[int]bool{}, listed: map[int]bool{}}
 	for _, name := range names(cfg.Targets) {
 		t := &Target{URL: name}
 		r.targets = append(r.targets, t)

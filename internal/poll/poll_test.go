@@ -146,6 +146,51 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Replicas behind one address answer in turn, which is no restart; a process that comes
+// anew is one.
+func TestRunOfReplicas(t *testing.T) {
+	t.Parallel()
+	a, b, c := `{"pid": 1, "callsTotal": 5}`, `{"pid": 2, "callsTotal": 9}`, `{"pid": 3, "callsTotal": 0}`
+	again := `{"pid": 3, "callsTotal": 0, "uptimeMs": 10}`
+	for name, tc := range map[string]struct {
+		answers             []string
+		restarts, processes int64
+	}{
+		"two replicas":                 {[]string{a, b, a, a, b, a}, 0, 2},
+		"three replicas":               {[]string{a, b, c, a, c, b}, 0, 3},
+		"restarts":                     {[]string{a, b, b, c}, 2, 0},
+		"a restart of the same pid":    {[]string{`{"pid": 3, "callsTotal": 4, "uptimeMs": 90}`, again, again}, 1, 0},
+		"a replica that is replaced":   {[]string{a, b, a, c, a, c}, 0, 3},
+		"the start tells more than id": {[]string{`{"pid": 1, "startTime": 1763700000}`, `{"pid": 1, "startTime": 1763700900}`, `{"pid": 1, "startTime": 1763700000}`}, 0, 2},
+	} {
+		u := target(t, &answers{list: tc.answers})
+		cfg := Config{Targets: []*url.URL{u}, Interval: time.Millisecond, Count: len(tc.answers)}
+		res, err := Run(t.Context(), cfg, newClient(t, client.Config{}), func(Event) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := res.Targets[0]; got.Restarts != tc.restarts || got.Processes != tc.processes {
+			t.Errorf("%s: %d restarts, %d processes; want %d, %d", name, got.Restarts, got.Processes, tc.restarts, tc.processes)
+		}
+		if warned := strings.Contains(strings.Join(res.Warnings, "\n"), "processes answer in turn"); warned != (tc.processes > 0) {
+			t.Errorf("%s: warnings %q", name, res.Warnings)
+		}
+	}
+}
+
+// An alert on a queue that does not exist is never crossed, which must not look fine.
+func TestAlertOnAQueueThatNoSnapshotLists(t *testing.T) {
+	t.Parallel()
+	for queue, warns := range map[string]int{"search": 0, "serach": 1} {
+		u := target(t, &answers{list: []string{`{"handlerQueue": {"search": 3}}`}})
+		cfg := Config{Targets: []*url.URL{u}, Interval: time.Millisecond, Count: 1, Alerts: alerts(t, "queue."+queue+">5")}
+		res, err := Run(t.Context(), cfg, newClient(t, client.Config{}), func(Event) error { return nil })
+		if err != nil || len(res.Warnings) != warns {
+			t.Errorf("%s: warnings %q, error %v", queue, res.Warnings, err)
+		}
+	}
+}
+
 func TestRunEnds(t *testing.T) {
 	good := &answers{list: []string{`{"heapUsedMB": 50}`}}
 	broken := errors.New("the disk is full")

@@ -20,6 +20,7 @@ type state struct {
 	failures int                // in a row, also of a proxy's server
 	crossed  map[int]bool       // alerts, by index, that are crossed now
 	unknown  bool               // its name does not exist
+	left     map[process]bool   // processes that another one followed; true if that counted as a restart
 }
 
 // record adds a poll to the result and passes it on.
@@ -67,11 +68,61 @@ func (st *state) restart(s *snapshot.Snapshot) string {
 		return ""
 	}
 	reason, restarted := snapshot.Restarted(last, s)
+	if st.inTurn(last, s, restarted) {
+		return ""
+	}
 	s.Poll.Restarted = restarted
 	if restarted {
 		st.target.Restarts++
 	}
 	return reason
+}
+
+// process identifies a process of a server by its id and its start, in milliseconds.
+type process struct{ pid, started int64 }
+
+// processOf returns the process that made a snapshot, and whether that tells.
+func processOf(s *snapshot.Snapshot) (p process, known bool) {
+	if s.PID != nil {
+		p.pid, known = *s.PID, true
+	}
+	if s.StartTime != nil {
+		p.started, known = s.StartTime.UnixMilli(), true
+	}
+	return p, known
+}
+
+// is reports whether two snapshots are of one process. Some servers derive their start from
+// their uptime, so that it varies.
+func (p process) is(other process) bool {
+	return p.pid == other.pid && max(p.started-other.started, other.started-p.started) <= 1000
+}
+
+const maxProcesses = 1000 // of a target, that are remembered
+
+// inTurn reports whether the process that made s answered before the one that made last, as
+// workers and replicas do behind one address: it has not started in between. restarted
+// means that it would count as a restart otherwise.
+func (st *state) inTurn(last, s *snapshot.Snapshot, restarted bool) bool {
+	before, known := processOf(last)
+	now, knownNow := processOf(s)
+	if !known || !knownNow || before.is(now) {
+		return false
+	}
+	if st.left == nil || len(st.left) >= maxProcesses {
+		st.left = map[process]bool{}
+	}
+	before.started, now.started = before.started/1000, now.started/1000
+	counted, again := st.left[now]
+	st.left[before] = restarted && !again
+	if counted {
+		st.left[now] = false
+		st.target.Restarts-- // it was none
+	}
+	if again {
+		st.target.Processes = int64(len(st.left))
+	}
+	return again
 }
 
 // noSuchHost reports whether the name of the target does not exist, which waiting
@@ -93,6 +144,7 @@ func (r *run) watchAlerts(st *state, e *Event) {
 			continue
 		}
 		r.judged[i] = true
+		r.listed[i] = r.listed[i] || a.listed(e.Snapshot)
 		crossed := a.Holds(value)
 		switch {
 		case crossed && !st.crossed[i]:
@@ -123,9 +175,17 @@ func (r *run) result(err error) (*Result, error) {
 		if t.Unreachable > 0 {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: the proxy did not reach its server in %s", t.URL, report.Plural(t.Unreachable, "poll")))
 		}
+		if t.Processes > 0 {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %d processes answer in turn, so their memory and counters are mixed; poll each at an address of its own", t.URL, t.Processes))
+		}
 		if t.Skipped > 0 {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %s skipped, because polls took longer than the interval of %s",
 				t.URL, report.Plural(t.Skipped, "tick"), r.cfg.Interval))
+		}
+	}
+	for i, a := range r.cfg.Alerts {
+		if r.judged[i] && !r.listed[i] {
+			res.Warnings = append(res.Warnings, fmt.Sprintf("alert %q: no snapshot lists this queue, which counts as empty", a))
 		}
 	}
 	if err != nil && !errors.Is(err, errDone) {

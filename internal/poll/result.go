@@ -32,6 +32,7 @@ type Target struct {
 	Failed        int64    `json:"failed"`
 	Skipped       int64    `json:"skipped"` // missed ticks of the schedule
 	Restarts      int64    `json:"restarts"`
+	Processes     int64    `json:"processes,omitempty"`   // that answer in turn, as replicas do
 	Unreachable   int64    `json:"unreachable,omitempty"` // polls in which a proxy did not reach its server
 	MeanLatencyMs float64  `json:"meanLatencyMs"`         // of answered polls
 	MaxLatencyMs  float64  `json:"maxLatencyMs"`
