@@ -70,22 +70,39 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric, s *Snapshot, labels ...st
 			put(f.desc, f.kind, v*f.Unit.Base())
 		}
 	}
+	queue, calls, errors, held := perHandler{}, perHandler{}, perHandler{}, perHandler{}
 	for handler, depth := range s.HandlerQueue {
-		put(m.queue, prometheus.GaugeValue, float64(depth), label(handler))
+		queue.add(handler, float64(depth), true)
 	}
 	for handler, h := range s.Handlers {
-		if v, ok := Known(h.Calls); ok {
-			put(m.calls, prometheus.CounterValue, v, label(handler))
-		}
-		if v, ok := Known(h.Errors); ok {
-			put(m.errors, prometheus.CounterValue, v, label(handler))
-		}
-		if v, ok := Known(h.RetainedMB); ok {
-			put(m.held, prometheus.GaugeValue, v*MB.Base(), label(handler))
+		v, ok := Known(h.Calls)
+		calls.add(handler, v, ok)
+		v, ok = Known(h.Errors)
+		errors.add(handler, v, ok)
+		v, ok = Known(h.RetainedMB)
+		held.add(handler, v*MB.Base(), ok)
+	}
+	for _, of := range []struct {
+		desc   *prometheus.Desc
+		kind   prometheus.ValueType
+		values perHandler
+	}{
+		{m.queue, prometheus.GaugeValue, queue}, {m.calls, prometheus.CounterValue, calls},
+		{m.errors, prometheus.CounterValue, errors}, {m.held, prometheus.GaugeValue, held},
+	} {
+		for handler, v := range of.values {
+			put(of.desc, of.kind, v, handler)
 		}
 	}
 }
 
-// label returns name without control characters and invalid UTF-8, which a label
-// of Prometheus would show as they are.
-func label(name string) string { return report.Line(name) }
+// perHandler are the values of a metric by label: the name of the handler without control
+// characters and invalid UTF-8. Two names can have one label, which may occur only once: a
+// registry answers no request at all with a metric that is there twice.
+type perHandler map[string]float64
+
+func (p perHandler) add(handler string, v float64, known bool) {
+	if known {
+		p[report.Line(handler)] += v
+	}
+}
