@@ -68,7 +68,7 @@ func (c Chart) WriteSVG(w io.Writer) error {
 	p := c.plot()
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img" aria-label="%[3]s">`+"\n",
-		p.width, p.height, attr(c.Title))
+		p.width, p.height, text(c.Title))
 	b.WriteString("<style>" + chartStyle + "</style>\n")
 	b.WriteString(`<rect width="100%" height="100%" fill="var(--ground)"/>` + "\n")
 	fmt.Fprintf(&b, `<text class="t" x="16" y="28">%s</text>`+"\n", text(c.Title))
@@ -320,7 +320,6 @@ func (p plot) path(points [][2]float64) string {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// text and attr escape foreign text for content and attributes of XML. Characters
-// that XML does not allow become visible escapes.
+// text escapes foreign text for content and attributes of XML. Characters that XML does
+// not allow become visible escapes.
 func text(s string) string { return html.EscapeString(Line(s)) }
-func attr(s string) string { return html.EscapeString(Line(s)) }

@@ -81,7 +81,7 @@ func redactPairs(pair *regexp.Regexp, text string, also func(name, value string)
 		if !secret && also == nil || pair == spaced && strings.HasPrefix(text, "-") {
 			continue
 		}
-		if v := valueOf(name, text); v != "" && (secret || also(name, v)) && !isPlain(name, v) && !strings.Contains(v, redacted) {
+		if v := valueOf(name, text); v != "" && (secret || also(name, v)) && !isPlain(name, v) && (isBracket(v[0]) || !strings.Contains(v, redacted)) {
 			quote := ""
 			switch v[0] {
 			case '"', '\'':
@@ -98,11 +98,13 @@ func redactPairs(pair *regexp.Regexp, text string, also func(name, value string)
 // valueOf returns the value of name at the beginning of text, in JSON also an
 // object or an array.
 func valueOf(name, text string) string {
-	if name == "code" || text == "" || text[0] != '{' && text[0] != '[' {
+	if name == "code" || text == "" || !isBracket(text[0]) {
 		return value.FindString(text)
 	}
 	return bracketed(text)
 }
+
+func isBracket(c byte) bool { return c == '{' || c == '[' }
 
 // bracketed returns the object or array at the beginning of text, or if it does
 // not end, the rest of the line.

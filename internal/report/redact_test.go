@@ -121,3 +121,12 @@ func FuzzRedactText(f *testing.F) {
 		}
 	})
 }
+
+// Objects in objects, some of which were redacted before, are redacted in one pass.
+func TestRedactNested(t *testing.T) {
+	t.Parallel()
+	const levels = 1 << 17
+	if got := RedactText(strings.Repeat(`"token":{`, levels) + redacted + strings.Repeat("}", levels)); got != `"token":REDACTED` {
+		t.Errorf("%.100q", got)
+	}
+}

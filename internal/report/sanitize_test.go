@@ -159,3 +159,14 @@ func TestJSONWriterTellsErrors(t *testing.T) {
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, iotest.ErrTimeout }
+
+// A name of characters without a width is cut in little time.
+func TestCellEndOfALongName(t *testing.T) {
+	t.Parallel()
+	if got := CellEnd(strings.Repeat("x", 100)+strings.Repeat("\u0301", 1<<20), 40); Width(got) > 40 || !strings.HasPrefix(got, "…") {
+		t.Errorf("%d columns, %.20q", Width(got), got)
+	}
+	if got := CellEnd(strings.Repeat("x", 1000)+"end", 6); got != "…xxend" {
+		t.Errorf("%q", got)
+	}
+}

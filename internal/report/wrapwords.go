@@ -19,6 +19,9 @@ func WrapWords(words []string, sep string, width int) []string {
 
 // CellEnd is like Cell, but cuts off the beginning of a name that is too wide.
 func CellEnd(s string, width int) string {
+	if most := 16 * width; len(s) > most { // as in Cell
+		s = "…" + strings.ToValidUTF8(s[len(s)-most:], "")
+	}
 	s = Line(s)
 	if Width(s) <= width {
 		return s

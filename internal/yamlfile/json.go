@@ -9,17 +9,26 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxDepth bounds the nesting of a value that is converted to JSON.
-const maxDepth = 100
+// Bounds of the values that are converted to JSON: their nesting, and the bytes of all of
+// them together. An alias can repeat a long text a hundred thousand times.
+const (
+	maxDepth = 100
+	maxJSON  = 16 << 20
+)
 
 // JSON converts the value n to JSON.
 func (d *Document) JSON(n *yaml.Node, path string) ([]byte, error) {
-	return d.appendJSON(nil, n, path, 0)
+	out, err := d.appendJSON(nil, n, path, 0)
+	d.json += len(out)
+	return out, err
 }
 
 func (d *Document) appendJSON(dst []byte, n *yaml.Node, path string, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, d.Errorf(n, path, "nested deeper than %d", maxDepth)
+	}
+	if d.json+len(dst) > maxJSON {
+		return nil, d.Errorf(n, path, "the values have more than %d MiB; are there aliases of long texts?", maxJSON>>20)
 	}
 	target := n
 	if n.Kind == yaml.AliasNode {

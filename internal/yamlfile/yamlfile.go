@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // maxNodes bounds the values of a document, aliases counted each time.
@@ -21,6 +23,7 @@ type Document struct {
 	Name  string     // for errors
 	Root  *yaml.Node // nil if the file is empty
 	nodes int
+	json  int // bytes of the values that were converted to JSON
 }
 
 // Parse parses the first document of a file.
@@ -96,7 +99,7 @@ func (d *Document) Fields(n *yaml.Node, path string, fields []Field) error {
 	values := map[string]*yaml.Node{}
 	err := d.Pairs(n, path, func(key, value *yaml.Node) error {
 		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Key == key.Value }) {
-			return d.Errorf(key, Join(path, key.Value), "unknown key%s; known are %s", suggestion(key.Value, fields), keys(fields))
+			return d.unknownKey(key, path, fields)
 		}
 		values[key.Value] = value
 		return nil
@@ -109,39 +112,16 @@ func (d *Document) Fields(n *yaml.Node, path string, fields []Field) error {
 	return err
 }
 
-func keys(fields []Field) string {
+func (d *Document) unknownKey(key *yaml.Node, path string, fields []Field) error {
 	var names []string
 	for _, f := range fields {
 		names = append(names, f.Key)
 	}
-	return strings.Join(names, ", ")
-}
-
-// suggestion returns " (did you mean …?)" if a key has the letters of name but for
-// one, or in another order.
-func suggestion(name string, fields []Field) string {
-	for _, f := range fields {
-		if difference(name, f.Key) <= 1 {
-			return fmt.Sprintf(" (did you mean %q?)", f.Key)
-		}
+	suggestion := ""
+	if near := report.Closest(key.Value, names); near != "" {
+		suggestion = fmt.Sprintf(" (did you mean %q?)", near)
 	}
-	return ""
-}
-
-// difference counts the letters that only the longer of two words has.
-func difference(a, b string) int {
-	count := map[rune]int{}
-	for _, r := range a {
-		count[r]++
-	}
-	for _, r := range b {
-		count[r]--
-	}
-	more, less := 0, 0
-	for _, n := range count {
-		more, less = more+max(n, 0), less+max(-n, 0)
-	}
-	return max(more, less)
+	return d.Errorf(key, Join(path, key.Value), "unknown key%s; known are %s", suggestion, strings.Join(names, ", "))
 }
 
 // Join appends a key to a path.

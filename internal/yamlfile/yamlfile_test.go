@@ -85,6 +85,15 @@ func TestAliasBomb(t *testing.T) {
 	}
 }
 
+// Aliases of a long text count as often as they repeat it.
+func TestAliasesOfALongText(t *testing.T) {
+	t.Parallel()
+	text := "data: [&a " + strings.Repeat("x", 1<<20) + strings.Repeat(", *a", 40) + "]\n"
+	if _, _, _, _, err := read(text); err == nil || !strings.Contains(err.Error(), "f.yaml:1: data[16]: the values have more than 16 MiB") {
+		t.Errorf("got error %.200v", err)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add("count: 3\nname: x\nlist: [a]\ndata: {a: [1, 0x10, ~]}\n")
 	f.Add("data: &a [*a]")
