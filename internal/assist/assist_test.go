@@ -335,6 +335,35 @@ func TestResources(t *testing.T) {
 	}
 }
 
+// A file that is longer than a resource says so, also if its characters have several bytes.
+func TestLongResource(t *testing.T) {
+	t.Parallel()
+	root := newRoot(t, map[string]string{"long.json": `{"schema": "mcpdiag.diff/1", "text": "` + strings.Repeat("日", maxResource/2) + `"}`})
+	s := newSession(t, Config{Root: root})
+	res, err := s.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: resourcePrefix + "long.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := res.Contents[0].Text; !strings.HasPrefix(text, "long.json, a result of mcpdiag, its beginning\n") || !strings.HasSuffix(text, quoteEnd) {
+		t.Errorf("%.200s", text)
+	}
+}
+
+// A snapshot that is not kept any more is no file that is missing.
+func TestForgottenSnapshot(t *testing.T) {
+	t.Parallel()
+	server := New(t.Context(), Config{Root: t.TempDir()})
+	for range maxKept + 2 {
+		server.kept.add(&Document{})
+	}
+	s := connect(t, server, "streams", eras[0], nil)
+	for id, want := range map[string]string{"snapshot-2": "snapshot-2 is not kept any more", "snapshot-99": "no such file"} {
+		if a := use(t, s, "diff", map[string]any{"before": id, "after": "snapshot-3"}); !a.failed || !strings.Contains(a.text, want) {
+			t.Errorf("%s: %s", id, a.text)
+		}
+	}
+}
+
 // A prompt is a plan of tools that exist.
 func TestPrompts(t *testing.T) {
 	t.Parallel()

@@ -135,11 +135,15 @@ func (s *Server) readResource(_ context.Context, req *mcp.ReadResourceRequest) (
 	if err != nil {
 		return nil, mcp.ResourceNotFoundError(report.Cell(req.Params.URI, 200))
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxResource))
+	data, err := io.ReadAll(io.LimitReader(f, maxResource+1))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", report.Cell(name, 200), report.Cause(err))
 	}
+	head := report.Cell(name, 200) + ", " + what
+	if len(data) > maxResource {
+		data, head = data[:maxResource-1<<10], head+", its beginning"
+	}
 	return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{
-		URI: req.Params.URI, MIMEType: "text/plain", Text: quote(report.Cell(name, 200)+", "+what, string(data), maxResource, s.secrets),
+		URI: req.Params.URI, MIMEType: "text/plain", Text: quote(head, string(data), maxResource, s.secrets),
 	}}}, nil
 }

@@ -59,6 +59,18 @@ func (k *kept) get(id string) *snapshot.Snapshot {
 
 func snapshotID(n int) string { return fmt.Sprintf("snapshot-%d", n) }
 
+// forgotten returns an error if a name is that of a snapshot that is not kept any more.
+func (k *kept) forgotten(name string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for n := 1; n <= k.last-maxKept; n++ {
+		if name == snapshotID(n) {
+			return fmt.Errorf("%s is not kept any more, only the last %d snapshots are: take two new ones", name, maxKept)
+		}
+	}
+	return nil
+}
+
 // takeSnapshot takes and keeps one snapshot.
 func (s *Server) takeSnapshot(ctx context.Context, t *target) (*Snapshot, error) {
 	out := &Snapshot{}
@@ -89,7 +101,11 @@ func (s *Snapshot) Text(w io.Writer, paint report.Painter) error {
 	if err := s.Result.Text(w, paint); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%skept as %s\n", b.String(), s.ID)
+	kept := "kept as " + s.ID
+	if s.ID == "" {
+		kept = "too large to be kept for diff"
+	}
+	_, err := fmt.Fprintf(w, "%s%s\n", b.String(), kept)
 	return err
 }
 
@@ -147,6 +163,9 @@ func compare(sides [2]diff.Window, warnings []string) *diff.Result {
 func (s *Server) side(ctx context.Context, name, only string) (diff.Window, []string, error) {
 	if old := s.kept.get(name); old != nil {
 		return diff.One(name, old), nil, nil
+	}
+	if err := s.kept.forgotten(name); err != nil {
+		return diff.Window{}, nil, err
 	}
 	if isAddress(name) {
 		t, err := s.targets.open(ctx, name, snapshotPath)
