@@ -103,8 +103,11 @@ func (a *app) toolsOf(conn *connection, operands []string) ([]string, error) {
 // the command line names.
 func (f *flamer) completeFrames(cmd *cobra.Command, flag string) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) == 0 {
+		switch {
+		case len(args) == 0:
 			args = []string{defaultTrace}
+		case slices.Contains(args, "-"): // the shell's own input
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		p, err := f.read(args)
 		if err != nil {

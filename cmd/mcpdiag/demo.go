@@ -83,7 +83,7 @@ The faults of --fault are those that "mcpdiag doctor" names; the server then
 
 // refuseServerFlags refuses flags that the tour does not have.
 func refuseServerFlags(cmd *cobra.Command) error {
-	for _, flag := range []string{"listen", "announce", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "session-timeout", "json", "fault"} {
+	for _, flag := range []string{"listen", "announce", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "workers", "service-time", "session-timeout", "json", "fault"} {
 		if cmd.Flags().Changed(flag) {
 			return usagef("--%s is for the server: add --serve", flag)
 		}

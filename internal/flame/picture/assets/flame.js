@@ -130,6 +130,8 @@
   }
 
   function clock(ms) {
+    if (ms > 0 && ms < 1) return Math.round(ms * 1000) + 'µs';
+    if (ms < 10) return Number(ms.toFixed(2)) + 'ms';
     if (ms < 1000) return Math.round(ms) + 'ms';
     const minutes = Math.floor(ms / 60000), seconds = (ms % 60000 / 1000).toFixed(minutes ? 0 : 2) + 's';
     return minutes ? minutes + 'm' + seconds : seconds;
