@@ -15,7 +15,7 @@ const (
 	minPerOperation = 0.5     // objects per operation that a holder must keep to be reported
 	minKept         = 20      // objects: fewer prove nothing, whatever the number of operations
 	maxHolders      = 10      // holders that are listed
-	maxOwners       = 100_000 // objects whose path is found
+	maxPaths        = 100_000 // objects whose path is found
 	maxClasses      = 20      // classes that are listed
 	maxContents     = 5       // classes that are listed of the contents of a holder
 	fewOperations   = 100     // below this number, a result has a warning
@@ -121,7 +121,8 @@ type group struct {
 	contents    map[graph.Class]graph.Sum
 }
 
-// groups returns the group of each owner of the most new objects.
+// groups returns the group of each owner of new objects, by its class alone beyond the
+// maxPaths with the most of them.
 func (c *comparison) groups(owners []uint32) map[uint32]*group {
 	counts := map[uint32]int{}
 	for _, owner := range owners {
@@ -133,8 +134,11 @@ func (c *comparison) groups(owners []uint32) map[uint32]*group {
 		return cmp.Or(cmp.Compare(counts[y], counts[x]), cmp.Compare(x, y))
 	})
 	byName, groups := map[[2]string]*group{}, map[uint32]*group{}
-	for _, owner := range most[:min(len(most), maxOwners)] {
-		path := c.tree.Path(owner)
+	for i, owner := range most {
+		path := ""
+		if i < maxPaths {
+			path = c.tree.Path(owner)
+		}
 		name := [2]string{index.ReplaceAllString(path, "[*]"), c.b.Class(owner)}
 		g := byName[name]
 		if g == nil {

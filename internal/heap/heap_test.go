@@ -279,6 +279,17 @@ func entries(n, size int) []byte {
 "nodes":[%s],"edges":[%s],"strings":["","Store","Entry","store","entries"]}`, nodes, edges)
 }
 
+// Of more holders than there is time to find paths of, the others are still counted.
+func TestHoldersWithoutPath(t *testing.T) {
+	t.Parallel()
+	const n = 210_000
+	before, after := heaptest.Star(n)
+	res := run(t, n, content("a", before), content("b", after))
+	if want := "0.5 objects (8 B) per operation stay in Entry, 110,000 of them"; res.Headline != want {
+		t.Errorf("%s: %q, want %q", res.Verdict, res.Headline, want)
+	}
+}
+
 // A leak of something rarer than the operations is not called steady.
 func TestRareLeak(t *testing.T) {
 	t.Parallel()

@@ -71,6 +71,18 @@ func largeSnapshots() []Case {
 	})
 }
 
+// Star returns two snapshots of n objects that one holds; in the second each of them holds a
+// new object, too.
+func Star(n int) (before, after []byte) {
+	held := func(each int) string {
+		return fmt.Sprintf("0,0,1,0,1,1,1,3,8,%d,", n) + join(n, func(i int) string { return fmt.Sprintf("1,2,%d,8,%d", 2*i+5, each) })
+	}
+	edges := "2,3,5," + join(n, func(i int) string { return fmt.Sprintf("2,4,%d", 5*(i+2)) })
+	added := join(n, func(i int) string { return fmt.Sprintf("1,1,%d,16,0", 2*(n+i)+5) })
+	more := join(n, func(i int) string { return fmt.Sprintf("2,3,%d", 5*(n+i+2)) })
+	return []byte(snapshot(held(0), edges, texts)), []byte(snapshot(held(1)+","+added, edges+","+more, texts))
+}
+
 // Chains returns two snapshots of n objects of a kind, 1 for objects and 2 for arrays, each
 // of which holds the next one; in the second each of them holds a new object, too.
 func Chains(n int, kind string) (before, after []byte) {
