@@ -20,7 +20,7 @@ const (
 	maxContents     = 5       // classes that are listed of the contents of a holder
 	fewOperations   = 100     // below this number, a result has a warning
 
-	// Growth, in bytes, that is not called steady although nothing is kept per operation.
+	// Growth, in bytes, that is not called steady although no holder and no class explains it.
 	minOpen             = 4 << 20
 	minOpenPerOperation = 2 << 10
 )
@@ -30,7 +30,7 @@ const (
 func Compare(a *graph.Summary, b *graph.Graph, operations int) *Result {
 	c := comparison{a: a, b: b, tree: b.Tree(), operations: operations, grown: grownClasses(a, &b.Summary)}
 	res := &Result{Schema: Schema, Operations: operations, Holders: c.holders(), Classes: largest(classList(c.grown, operations))}
-	res.judge(c.total())
+	res.judge(c.total(), "no holder keeps an object per two operations")
 	return res
 }
 
@@ -198,11 +198,12 @@ func (c *comparison) retained(holders []Holder) {
 	}
 }
 
-// classList returns the classes that have objects.
+// classList returns the classes that have memory: a larger array that took the place of
+// another one is no further object.
 func classList(sums map[string]graph.Sum, operations int) []Class {
 	var list []Class
 	for name, sum := range sums {
-		if sum.Count > 0 && sum.Bytes > 0 {
+		if sum.Bytes > 0 {
 			list = append(list, Class{Name: name, Kept: keep(sum.Count, sum.Bytes, operations)})
 		}
 	}
@@ -217,8 +218,8 @@ func largest(list []Class) []Class {
 	return list[:min(len(list), maxClasses)]
 }
 
-// judge derives the verdict and the headline.
-func (r *Result) judge(total Kept) {
+// judge derives the verdict and the headline; none says that nothing was found.
+func (r *Result) judge(total Kept, none string) {
 	change := "the heap grew by " + size(float64(total.Bytes))
 	if total.Bytes < 0 {
 		change = "the heap shrank by " + size(float64(-total.Bytes))
@@ -235,10 +236,10 @@ func (r *Result) judge(total Kept) {
 	case judged:
 		r.Verdict, r.Headline = Grows, first
 	case total.Bytes >= minOpen && value(total.BytesPerOperation) >= minOpenPerOperation:
-		r.Verdict, r.Headline = Measured, change+", but nothing keeps an object per two operations"
+		r.Verdict, r.Headline = Measured, change+", but "+none
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s per operation are too much to be called steady: if something rarer than the operations keeps it, such as a session, give the number of those with --ops", size(value(total.BytesPerOperation))))
 	default:
-		r.Verdict, r.Headline = Steady, change+", and nothing is kept per operation"
+		r.Verdict, r.Headline = Steady, change+", and "+none
 	}
 	if r.Operations < fewOperations {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%d operations are few: code that is compiled and caches that fill look like growth; %d or more tell them apart", r.Operations, fewOperations))

@@ -314,9 +314,26 @@ func TestSampledLinesDoNotDecide(t *testing.T) {
 	}
 }
 
+// An array that takes the place of a smaller one is growth of its class.
+func TestLargerArray(t *testing.T) {
+	t.Parallel()
+	res := run(t, 1000, content("a", entries(1, 1000)), content("b", entries(1, 90_000)))
+	var b strings.Builder
+	if err := res.Text(&b, false); err != nil || !strings.Contains(b.String(), "0.00      89 B       +0  +87 KB  Entry") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+	if want := "the heap grew by 87 KB, and no holder keeps an object per two operations"; res.Headline != want {
+		t.Errorf("%q, want %q", res.Headline, want)
+	}
+}
+
 // Few large objects are not "0.0 objects".
 func TestFewLargeObjects(t *testing.T) {
 	t.Parallel()
+	samples := strings.TrimSuffix(strings.Repeat("{},", 128), ",")
+	if res := run(t, 0, content("a", v8Profile("1", "{}")), content("b", v8Profile("1048576", samples))); !strings.HasPrefix(res.Headline, "the heap grew by 1024 KB: 1024 KB stay, allocated in remember") {
+		t.Errorf("%q", res.Headline)
+	}
 	res := run(t, 1000, content("a", goHeap(t, 100, 3)), content("b", goHeap(t, 100, 23)))
 	if want := "20 KB per operation stay, allocated in app.newBuffer main.go:40, called by app.handle main.go:12"; res.Headline != want {
 		t.Errorf("%q, want %q", res.Headline, want)

@@ -147,7 +147,7 @@ func CompareHistograms(a, b *graph.Summary, operations int) *Result {
 		return cmp.Or(-compareBool(x.Judged, y.Judged), compareBool(x.platform(), y.platform()), cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Name, y.Name))
 	})
 	res.Classes = res.Classes[:min(len(res.Classes), maxClasses)]
-	res.judge(keep(b.Total.Count-a.Total.Count, b.Total.Bytes-a.Total.Bytes, operations))
+	res.judge(keep(b.Total.Count-a.Total.Count, b.Total.Bytes-a.Total.Bytes, operations), "no class has an object more per two operations")
 	return res
 }
 

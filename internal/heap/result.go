@@ -151,10 +151,12 @@ func evidence(classes []Class) []finding.Evidence {
 
 // describe writes objects and bytes, per operation if that is known.
 func (k *Kept) describe() string {
-	if k.ObjectsPerOperation == nil {
+	switch {
+	case k.ObjectsPerOperation == nil && k.Objects <= 0: // they are unknown, or became larger
+		return size(float64(k.Bytes))
+	case k.ObjectsPerOperation == nil:
 		return report.Plural(k.Objects, "object") + " (" + size(float64(k.Bytes)) + ")"
-	}
-	if *k.ObjectsPerOperation < 0.05 { // it would be 0.0
+	case *k.ObjectsPerOperation < 0.05: // it would be 0.0
 		return size(*k.BytesPerOperation) + " per operation"
 	}
 	return perOperation(*k.ObjectsPerOperation) + " objects (" + size(*k.BytesPerOperation) + ") per operation"

@@ -35,11 +35,12 @@ func (r *Result) columns() []string {
 }
 
 func (r *Result) figures(k Kept) []string {
-	sign := ""
-	if r.A != nil {
-		sign = "+"
+	cells := []string{report.Count(k.Objects), size(float64(k.Bytes))}
+	for i, cell := range cells {
+		if r.A != nil && cell[0] != '-' {
+			cells[i] = "+" + cell
+		}
 	}
-	cells := []string{sign + report.Count(k.Objects), sign + size(float64(k.Bytes))}
 	if r.Operations > 0 {
 		cells = append([]string{fmt.Sprintf("%.2f", value(k.ObjectsPerOperation)), size(value(k.BytesPerOperation))}, cells...)
 	}
