@@ -2,6 +2,7 @@ package deps
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"path"
@@ -26,6 +27,7 @@ import (
 type Config struct {
 	Targets  []Target
 	Client   *client.Client  // for the servers that speak HTTP
+	TLS      *tls.Config     // of Redis and RabbitMQ; nil trusts what the system trusts
 	Match    checks.Labels   // of the alerts and metrics that are judged; empty is all
 	Interval time.Duration   // between two readings of counters; 0 reads once
 	Slow     time.Duration   // a statement that takes longer on average is a warning
@@ -97,7 +99,7 @@ func (cfg Config) redis(address string) (string, check, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	c := redis.Config{Server: server, Interval: cfg.Interval, RateLimit: cfg.Pattern, Sessions: cfg.Sessions, Only: cfg.wanted}
+	c := redis.Config{Server: server.WithTLS(cfg.TLS), Interval: cfg.Interval, RateLimit: cfg.Pattern, Sessions: cfg.Sessions, Only: cfg.wanted}
 	return server.String(), func(ctx context.Context) []finding.Finding { return redis.Check(ctx, c) }, nil
 }
 
@@ -106,7 +108,7 @@ func (cfg Config) rabbitmq(address string) (string, check, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	c := rabbitmq.Config{Address: server, Client: cfg.Client, Interval: cfg.Interval, Only: cfg.wanted}
+	c := rabbitmq.Config{Address: server.WithTLS(cfg.TLS), Client: cfg.Client, Interval: cfg.Interval, Only: cfg.wanted}
 	return server.String(), func(ctx context.Context) []finding.Finding { return rabbitmq.Check(ctx, c) }, nil
 }
 

@@ -1,6 +1,8 @@
 package rabbitmq
 
 import (
+	"cmp"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/url"
@@ -15,6 +17,7 @@ import (
 type Address struct {
 	broker     *url.URL // amqp or amqps; nil if only the management API is known
 	management *url.URL // with the same user
+	tls        *tls.Config
 }
 
 // IsScheme reports whether addresses of RabbitMQ begin with scheme.
@@ -49,7 +52,13 @@ func Parse(address string) (Address, error) {
 	if broker.Scheme == "amqps" {
 		management.Scheme = "https"
 	}
-	return Address{broker, management}, nil
+	return Address{broker, management, &tls.Config{MinVersion: tls.VersionTLS12}}, nil
+}
+
+// WithTLS returns a with other settings of TLS for the broker.
+func (a Address) WithTLS(settings *tls.Config) Address {
+	a.tls = cmp.Or(settings, a.tls)
+	return a
 }
 
 func portOf(u *url.URL) string {

@@ -27,7 +27,7 @@ var errNotAMQP = errors.New("the answer is not AMQP 0-9-1; is this the address o
 func (a Address) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: checks.ConnectTime}
 	if a.broker.Scheme == "amqps" {
-		secure := tls.Dialer{NetDialer: &dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12}}
+		secure := tls.Dialer{NetDialer: &dialer, Config: a.tls}
 		return secure.DialContext(ctx, "tcp", a.broker.Host)
 	}
 	return dialer.DialContext(ctx, "tcp", a.broker.Host)

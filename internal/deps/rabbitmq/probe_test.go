@@ -3,6 +3,8 @@ package rabbitmq
 import (
 	"bytes"
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"io"
 	"net"
@@ -59,6 +61,26 @@ func TestOtherServers(t *testing.T) {
 				t.Errorf("%s %+v", time.Since(began), list)
 			}
 		})
+	}
+}
+
+// With amqps:// a certificate that nobody vouches for is refused, and one of an authority that
+// was named is taken.
+func TestRabbitTLS(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	a, err := Parse("amqps://" + s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusting := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool(), ServerName: "example.com"}
+	trusting.RootCAs.AddCert(s.Certificate())
+	for want, settings := range map[string]*tls.Config{"certificate": nil, "no answer within 3s": trusting} {
+		list := Check(t.Context(), Config{Address: a.WithTLS(settings), Only: func(string) bool { return true }})
+		if len(list) != 1 || !strings.Contains(list[0].Summary, want) {
+			t.Errorf("%s: %+v", want, list)
+		}
 	}
 }
 

@@ -34,11 +34,11 @@ type boundedConn struct {
 // dial connects, with TLS if the address wants it.
 func (s Server) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: checks.ConnectTime}
-	if !s.tls {
+	if s.tls == nil {
 		conn, err := dialer.DialContext(ctx, network, address)
 		return &boundedConn{Conn: conn}, err
 	}
-	secure := tls.Dialer{NetDialer: &dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12}}
+	secure := tls.Dialer{NetDialer: &dialer, Config: s.tls}
 	conn, err := secure.DialContext(ctx, network, address)
 	return &boundedConn{Conn: conn}, err
 }

@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -113,7 +115,8 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
-// With rediss:// a certificate that nobody vouches for is refused.
+// With rediss:// a certificate that nobody vouches for is refused, and one of an authority that
+// was named is taken.
 func TestRedisTLS(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewTLSServer(nil)
@@ -124,6 +127,12 @@ func TestRedisTLS(t *testing.T) {
 	}
 	list := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
 	if len(list) != 1 || !strings.Contains(list[0].Summary, "certificate") {
+		t.Errorf("%+v", list)
+	}
+	trusting := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool(), ServerName: "example.com"}
+	trusting.RootCAs.AddCert(s.Certificate())
+	list = Check(t.Context(), Config{Server: server.WithTLS(trusting), Only: func(string) bool { return true }})
+	if len(list) != 1 || strings.Contains(list[0].Summary, "certificate") {
 		t.Errorf("%+v", list)
 	}
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -21,7 +22,7 @@ type Server struct {
 	user     string
 	password string
 	database int
-	tls      bool
+	tls      *tls.Config // nil without TLS
 }
 
 // schemes are those of addresses; true is TLS.
@@ -37,7 +38,10 @@ func Parse(address string) (Server, error) {
 	if err != nil || !IsScheme(u.Scheme) || u.Hostname() == "" {
 		return Server{}, errors.New("not an address of Redis (not shown, it may hold a password); want redis://user@host:6379/0")
 	}
-	s := Server{host: u.Host, tls: schemes[u.Scheme], user: u.User.Username()}
+	s := Server{host: u.Host, user: u.User.Username()}
+	if schemes[u.Scheme] {
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
 	s.password, _ = u.User.Password()
 	if u.Port() == "" {
 		s.host = net.JoinHostPort(u.Hostname(), "6379")
@@ -50,10 +54,18 @@ func Parse(address string) (Server, error) {
 	return s, nil
 }
 
+// WithTLS returns s with other settings of TLS, if its address wants it.
+func (s Server) WithTLS(settings *tls.Config) Server {
+	if s.tls != nil && settings != nil {
+		s.tls = settings
+	}
+	return s
+}
+
 // String writes the address without the password.
 func (s Server) String() string {
 	u := url.URL{Scheme: "redis", Host: s.host, Path: "/" + strconv.Itoa(s.database)}
-	if s.tls {
+	if s.tls != nil {
 		u.Scheme = "rediss"
 	}
 	if s.user != "" {
