@@ -29,6 +29,8 @@ type streamable struct {
 
 	events *sse.Reader
 	buf    []byte // of the last answer
+
+	leavesOpen bool // the last answer had no end in time
 }
 
 // headerKey holds all that the header of a request depends on.
@@ -244,16 +246,23 @@ func (h *streamable) header(k headerKey) http.Header {
 	return header
 }
 
-// restTime is how long the rest of an answer may take. Servers that leave their
-// streams open would otherwise delay each call until its deadline.
-const restTime = 50 * time.Millisecond
+// restTime is how long the rest of an answer may take, and restAgain after an answer that the
+// server left open: such servers would otherwise delay each call.
+const (
+	restTime  = 50 * time.Millisecond
+	restAgain = 5 * time.Millisecond
+)
 
 // drain reads a short rest, so that the connection can be reused.
 func (h *streamable) drain(resp *http.Response) {
 	if h.ep.Line == nil {
-		stop := time.AfterFunc(restTime, func() { _ = resp.Body.Close() })
+		wait := restTime
+		if h.leavesOpen {
+			wait = restAgain
+		}
+		stop := time.AfterFunc(wait, func() { _ = resp.Body.Close() })
 		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // a longer rest costs a connection
-		stop.Stop()
+		h.leavesOpen = !stop.Stop()
 	}
 	_ = resp.Body.Close() // a Line reads the rest by itself
 }

@@ -37,6 +37,8 @@ type Conn struct {
 	opening  client.Timing
 	stage    client.Stage
 	answered bool // a byte of the answer has arrived
+
+	leavesOpen bool // the rest of the last answer that was not read to its end did not come
 }
 
 // Suits reports whether a Conn can reach target under the rules of c: not through

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
@@ -76,4 +78,36 @@ func TestGivenUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLeftOpen waits once for the end of answers that a server leaves open, and no more.
+func TestLeftOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := clienttest.NewMemory()
+		srv := &http.Server{ReadHeaderTimeout: time.Hour, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "data: {}\n\n")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})}
+		go func() { _ = srv.Serve(l) }()
+		base := &url.URL{Scheme: "http", Host: "memory", Path: "/"}
+		conn := New(newClient(t, client.Config{Dial: l.Dial, Origins: []*url.URL{base}}), base.String())
+		begin := time.Now()
+		for range 10 {
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, base.String(), nil)
+			resp, err := conn.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := resp.Body.Read(make([]byte, 100)); n == 0 {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+		}
+		if took := time.Since(begin); took != restTime+9*restAgain {
+			t.Errorf("ten answers took %s", took)
+		}
+		conn.CloseIdleConnections()
+		_ = srv.Close()
+	})
 }
