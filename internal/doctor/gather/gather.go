@@ -86,6 +86,7 @@ func Server(ctx context.Context, o Options) *facts.Facts {
 	}
 	g.until = g.started.Add(o.Deadline)
 	g.network(ctx)
+	listener := g.listener()
 	if g.reachable() {
 		for _, step := range g.steps() {
 			step(ctx)
@@ -97,6 +98,7 @@ func Server(ctx context.Context, o Options) *facts.Facts {
 		g.idle.HTTP().CloseIdleConnections()
 	}
 	g.hideIDs()
+	g.f.Network.Listener = <-listener
 	if g.f.Interrupted = ctx.Err() != nil; g.f.Interrupted {
 		g.f.Stopped = "the run was interrupted"
 	}

@@ -49,18 +49,26 @@ func (g *gatherer) network(ctx context.Context) {
 	if g.Target.Scheme == "https" {
 		g.handshakes(ctx)
 	}
-	g.listener()
 }
 
-// listener finds the process that listens on the port of a target on this machine.
-func (g *gatherer) listener() {
+// listener finds the process that listens on the port of a target on this machine. The
+// channel has it, or nil. On a machine with many processes that takes longer than the requests.
+func (g *gatherer) listener() <-chan *facts.Listener {
+	found := make(chan *facts.Listener, 1)
 	port, err := strconv.Atoi(client.Port(g.Target))
 	if err != nil || !g.f.Loopback || !slices.ContainsFunc(g.f.Network.Addresses, func(a facts.Address) bool { return a.Outcome == facts.OutcomeOK }) {
-		return
+		found <- nil
+		return found
 	}
-	if info, err := process.Listening(port); err == nil {
-		g.f.Network.Listener = &facts.Listener{PID: info.PID, Command: report.Cell(info.Command(), 200)}
-	}
+	go func() {
+		info, err := process.Listening(port)
+		if err != nil {
+			found <- nil
+			return
+		}
+		found <- &facts.Listener{PID: info.PID, Command: report.Cell(info.Command(), 200)}
+	}()
+	return found
 }
 
 // reachable reports whether it makes sense to send a request.
