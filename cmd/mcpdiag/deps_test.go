@@ -133,11 +133,14 @@ func TestDepsFromPID(t *testing.T) {
 		t.Skip("the usual port of Redis is taken: ", err)
 	}
 	defer l.Close()
-	pid = start(nil, "bash", "-c", "exec 3<>/dev/tcp/127.0.9.16/6379; read line")
-	if conn, err := l.Accept(); err != nil {
+	pid = start(nil, "bash", "-c", "exec 3<>/dev/tcp/127.0.9.16/6379; echo >&3; read line")
+	conn, err := l.Accept()
+	if err != nil {
 		t.Fatal(err)
-	} else {
-		defer conn.Close()
+	}
+	defer conn.Close()
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // now the connection has its number
+		t.Fatal(err)
 	}
 	invoke(t, "deps", "--from-pid", pid).wants(t, exitFailure, "name them: --redis redis://127.0.9.16:6379")
 	pid = start(nil, "sh", "-c", "read line")
