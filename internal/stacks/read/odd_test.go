@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mcpdiag/mcpdiag/internal/stacks"
 	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
@@ -68,6 +69,7 @@ func TestOddInputs(t *testing.T) {
 		{"Chrome: an array without its end", `[{"name":"A","ph":"X","ts":0,"dur":2000},` + "\n", "A 2\n", ""},
 		{"Chrome: times before 0, unsorted", events(`{"name":"B","ph":"X","ts":-900,"dur":500}`, `{"name":"A","ph":"X","ts":-1000,"dur":1000}`), "A 0.5\nA;B 0.5\n", ""},
 		{"Grafana Tempo", `{"batches":[{"scopeSpans":[{"spans":[{"traceId":"ab+/","spanId":"Ab+/","name":"call","startTimeUnixNano":"0","endTimeUnixNano":"5000000"}]}]}]}`, "call 5\n", ""},
+		{"speedscope: samples without a frame", `{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"sampled","unit":"none","samples":[[0],[]],"weights":[1,3]}]}`, "a 1\n", ""},
 		{"speedscope: frames left open", `{"shared":{"frames":[{"name":"a"},{"name":"b"}]},"profiles":[{"type":"evented","unit":"milliseconds","startValue":0,"endValue":10,"events":[{"type":"O","frame":0,"at":0},{"type":"O","frame":1,"at":4}]}]}`, "a 4\na;b 6\n", "2 frames not closed"},
 		{"Go: lines after a panic", goPanic, "main.main;main.f 1\n", ""},
 		{"Go: CRLF", strings.ReplaceAll(goPanic, "\n", "\r\n"), "main.main;main.f 1\n", ""},
@@ -90,6 +92,9 @@ func TestOddInputs(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, folded(t, p)); diff != "" {
 			t.Errorf("%s (-want +got): %s", tt.name, diff)
+		}
+		if p.Nodes[stacks.Root].Self != 0 {
+			t.Errorf("%s: the root, which nothing shows, weighs %g", tt.name, p.Nodes[stacks.Root].Self)
 		}
 		if warnings := strings.Join(p.Warnings, "\n"); (tt.warning == "") != (warnings == "") || !strings.Contains(warnings, tt.warning) {
 			t.Errorf("%s: warnings %q, want %q", tt.name, warnings, tt.warning)

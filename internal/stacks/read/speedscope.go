@@ -64,14 +64,17 @@ type speedscopeReader struct {
 	scale  float64
 }
 
-func (s *speedscopeReader) read() error {
+func (s *speedscopeReader) read() (err error) {
 	switch s.Type {
 	case "sampled":
-		return s.sampled()
+		err = s.sampled()
 	case "evented":
-		return s.evented()
+		err = s.evented()
+	default:
+		err = fmt.Errorf("its type is %.40q, which is neither sampled nor evented", s.Type)
 	}
-	return fmt.Errorf("its type is %.40q, which is neither sampled nor evented", s.Type)
+	s.Nodes[stacks.Root].Self = 0 // nothing was open
+	return err
 }
 
 func (s *speedscopeReader) sampled() error {
@@ -129,6 +132,5 @@ func (s *speedscopeReader) evented() error {
 		s.Nodes[at].Self += math.Max(s.End-last, 0) * s.scale
 		s.Warn("%s not closed in the file; they end with the profile", stacks.Plural(float64(len(open)), "frame"))
 	}
-	s.Nodes[stacks.Root].Self = 0 // nothing was open
 	return nil
 }

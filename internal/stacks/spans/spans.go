@@ -38,17 +38,11 @@ func Profile(format stacks.Format, list []Span) (*stacks.Profile, error) {
 		n.add(stacks.Root, root, 0)
 	}
 	n.orphans()
-	open := 0
-	for i := range list {
-		if list[i].Failed {
-			n.failed++
-		}
-		if list[i].Open {
-			open++
-		}
+	if n.twice > 0 {
+		n.Warn("%s recorded more than once, as an exporter does that repeats a request, and counted once", stacks.Plural(float64(n.twice), "span"))
 	}
-	if open > 0 {
-		n.Warn("%s not ended in the file; they end with its last event", stacks.Plural(float64(open), "span"))
+	if n.open > 0 {
+		n.Warn("%s not ended in the file; they end with its last event", stacks.Plural(float64(n.open), "span"))
 	}
 	if n.failed > 0 {
 		n.Warn("%s with an error, marked (error)", stacks.Plural(float64(n.failed), "span"))
@@ -63,7 +57,9 @@ type nester struct {
 	roots    []int
 	children map[int][]int
 	seen     []bool
+	twice    int // spans that occur before
 	failed   int
+	open     int
 	missing  int // spans whose parent is not in the file
 	inverted int // spans that end before they begin
 }
@@ -72,12 +68,23 @@ type nester struct {
 func (n *nester) link() {
 	type key struct{ trace, id string }
 	index := map[key]int{}
-	for i := range n.spans {
-		index[key{n.spans[i].Trace, n.spans[i].ID}] = i
-	}
 	n.seen = make([]bool, len(n.spans))
 	for i := range n.spans {
 		s := &n.spans[i]
+		k := key{s.Trace, s.ID}
+		if first, ok := index[k]; ok && s.ID != "" && *s == n.spans[first] {
+			n.seen[i] = true
+			n.twice++
+			continue
+		}
+		index[k] = i
+	}
+	for i := range n.spans {
+		if n.seen[i] {
+			continue
+		}
+		s := &n.spans[i]
+		n.count(s)
 		if s.End < s.Begin {
 			s.End = s.Begin
 			n.inverted++
@@ -92,6 +99,16 @@ func (n *nester) link() {
 		default:
 			n.children[parent] = append(n.children[parent], i)
 		}
+	}
+}
+
+// count counts a span that failed, or was not ended.
+func (n *nester) count(s *Span) {
+	if s.Failed {
+		n.failed++
+	}
+	if s.Open {
+		n.open++
 	}
 }
 

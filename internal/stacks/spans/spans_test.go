@@ -51,6 +51,9 @@ func TestProfile(t *testing.T) {
 		{"the same ids in two traces", []Span{
 			{Trace: "x", ID: "1", Name: "a", End: 5}, {Trace: "y", ID: "1", Name: "b", End: 7}, {Trace: "y", ID: "2", Parent: "1", Name: "c", End: 2},
 		}, map[string]float64{"a": 5, "b": 5, "b > c": 2}, ""},
+		{"a span that was sent twice", []Span{
+			{ID: "1", Name: "a", End: 9}, {ID: "2", Parent: "1", Name: "b", End: 4}, {ID: "1", Name: "a", End: 9}, {ID: "2", Parent: "1", Name: "b", End: 4},
+		}, map[string]float64{"a": 5, "a > b": 4}, "2 spans recorded more than once"},
 		{"spans that are each other's parents", []Span{
 			{ID: "1", Parent: "2", Name: "a", End: 5}, {ID: "2", Parent: "1", Name: "b", End: 5}, {ID: "3", Name: "c", End: 1},
 		}, map[string]float64{"c": 1}, "2 spans are their own ancestors"},

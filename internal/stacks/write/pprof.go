@@ -11,6 +11,9 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
+// mostLost is the share of the whole that may be lost to whole numbers.
+const mostLost = 0.01
+
 // Pprof writes the stacks as a pprof profile. The first frames become labels
 // with the names in dims.
 func Pprof(w io.Writer, t *stacks.Tree, unit stacks.Unit, dims []string) error {
@@ -29,8 +32,14 @@ func Pprof(w io.Writer, t *stacks.Tree, unit stacks.Unit, dims []string) error {
 		return errors.New("the weights add up to more than the whole numbers of pprof hold; folded, speedscope and svg have no such limit")
 	}
 	out.p.SampleType = []*profile.ValueType{{Type: kind, Unit: pprofUnit}}
+	sum := 0.0
 	for n, stack := range t.Stacks() {
-		out.sample(stack, int64(n.Self*scale+0.5))
+		value := int64(n.Self*scale + 0.5)
+		sum += float64(value)
+		out.sample(stack, value)
+	}
+	if math.Abs(sum-t.Total()*scale) > mostLost*t.Total()*scale {
+		return errors.New("the weights are fractions, and pprof holds whole numbers; write folded or speedscope, or multiply them")
 	}
 	if err := out.p.CheckValid(); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package write_test
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -9,13 +10,23 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
-// TestPprofOfHugeWeights refuses weights that overflow: they would become negative.
-func TestPprofOfHugeWeights(t *testing.T) {
+// TestPprofHoldsWholeNumbers refuses weights that overflow and would become negative, and
+// fractions that would be lost.
+func TestPprofHoldsWholeNumbers(t *testing.T) {
 	t.Parallel()
-	p := stacks.NewProfile("test", stacks.Millis)
-	p.Add([]int32{p.ID("f")}, 1e13)
-	if err := write.Pprof(io.Discard, p.Tree(stacks.ByName), p.Unit, nil); err == nil || !strings.Contains(err.Error(), "more than the whole numbers of pprof hold") {
-		t.Errorf("got %v", err)
+	for _, tt := range []struct {
+		weight float64
+		unit   stacks.Unit
+		want   string
+	}{
+		{1e13, stacks.Millis, "more than the whole numbers of pprof hold"}, {0.3, stacks.Samples, "the weights are fractions"},
+		{0.3, stacks.Millis, ""}, {1000.3, stacks.Samples, ""},
+	} {
+		p := stacks.NewProfile("test", tt.unit)
+		p.Add([]int32{p.ID("f")}, tt.weight)
+		if err := write.Pprof(io.Discard, p.Tree(stacks.ByName), p.Unit, nil); tt.want == "" && err != nil || !strings.Contains(fmt.Sprint(err), tt.want) {
+			t.Errorf("%g %s: got %v", tt.weight, tt.unit, err)
+		}
 	}
 }
 
