@@ -207,6 +207,15 @@ func TestTimeline(t *testing.T) {
 	}
 }
 
+// A timeline that is cut says so.
+func TestLongTimeline(t *testing.T) {
+	t.Parallel()
+	r := read(t, strings.Repeat(`{"level":"info","msg":"step","request_id":"r1"}`+"\n", maxTimeline+1), func(o *Options) { o.Request = "r1" })
+	if len(r.Timeline) != maxTimeline || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "first 2000 lines") {
+		t.Errorf("%d lines, warnings %q", len(r.Timeline), r.Warnings)
+	}
+}
+
 // Each known fault is found in its sample, and not in a line that only looks like it.
 func TestSignatures(t *testing.T) {
 	list, err := Signatures()

@@ -181,6 +181,9 @@ func (r *Result) warn(c *collector) {
 	if r.Read.CutLines > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%d lines are longer than 1 MiB: %d bytes in their middle were skipped", r.Read.CutLines, r.Read.CutBytes))
 	}
+	if len(c.timeline.rows) == maxTimeline {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the timeline ends with the first %d lines of the request", maxTimeline))
+	}
 	if c.counter.Dropped > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("too many different messages: %d events were not tested for changes", c.counter.Dropped))
 	}

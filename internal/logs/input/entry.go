@@ -195,6 +195,9 @@ func (j *joiner) streamOf(r *logline.Record) *stream {
 }
 
 func (j *joiner) block(b *block) error {
+	if j.source.follow {
+		j.clock.Last = time.Now() // it has no last line
+	}
 	for i := range b.lines {
 		l := &b.lines[i]
 		add := j.line
@@ -213,9 +216,6 @@ func (j *joiner) block(b *block) error {
 		if s.open {
 			s.entry.hold()
 		}
-	}
-	if j.source.follow {
-		j.clock.Last = time.Now() // it has no last line
 	}
 	if len(b.lines) == 0 && len(b.data) == 0 {
 		return j.flush() // a followed file is idle

@@ -230,6 +230,9 @@ func TestFind(t *testing.T) {
 	if len(sources) != 5 {
 		t.Errorf("found %d of 5", len(sources))
 	}
+	if sources, err := Find([]string{filepath.Join(dir, "a.log"), dir, dir + "/./a.log"}, nil); err != nil || len(sources) != 5 {
+		t.Errorf("found %d of 5, each once: %v", len(sources), err)
+	}
 	if _, err := Find([]string{filepath.Join(dir, "none.log")}, nil); err == nil || !strings.Contains(err.Error(), "none.log") {
 		t.Errorf("got %v", err)
 	}
@@ -532,5 +535,32 @@ func TestFollowCompressed(t *testing.T) {
 	}
 	if got, _ := messages(t, Follow(sources[0])); len(got) != 1 || got[0] != "old" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A log that is followed for days gets lines later than its last change when it was opened: a
+// time without a year is of this one.
+func TestYearOfFollowed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.log")
+	now := time.Now().UTC().Truncate(time.Second)
+	line := now.Format(time.Stamp) + " host mcp[41]: ready\n"
+	opened := now.AddDate(0, 0, -3)
+	if err := errors.Join(os.WriteFile(path, []byte(line), 0o600), os.Chtimes(path, opened, opened)); err != nil {
+		t.Fatal(err)
+	}
+	sources, err := Find([]string{path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := errors.New("read")
+	err = Read(t.Context(), Follow(sources[0]), options(), &Stats{}, func(e *Entry) error {
+		if at := time.Unix(0, e.Nanos).UTC(); !at.Equal(now) {
+			t.Errorf("%s, want %s", at, now)
+		}
+		return read
+	})
+	if !errors.Is(err, read) {
+		t.Error(err)
 	}
 }

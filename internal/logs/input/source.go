@@ -30,6 +30,7 @@ const maxFiles = 10000
 
 // Find returns the sources that paths name: files, "-" for stdin, and folders, of
 // which every file that looks like a log is read. Symbolic links in folders are not followed.
+// A file that is named twice, or is in a folder that is named, is one source.
 func Find(paths []string, stdin io.Reader) ([]*Source, error) {
 	var sources []*Source
 	for _, path := range paths {
@@ -54,7 +55,13 @@ func Find(paths []string, stdin io.Reader) ([]*Source, error) {
 		}
 		sources = append(sources, found...)
 	}
-	return sources, nil
+	seen := map[string]bool{}
+	return slices.DeleteFunc(sources, func(s *Source) bool {
+		name := filepath.Clean(s.Name)
+		twice := seen[name]
+		seen[name] = true
+		return twice
+	}), nil
 }
 
 // FindIn is Find for names that come from a document or a program: of files and folders
