@@ -66,10 +66,10 @@ func (r *run) ended() (how string, outOfMemory bool) {
 func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 	last := min(lastPart, wait/2)
 	r.load.CloseIdle()
-	sleep(ctx, (wait-last)/2)
+	conduct.Pause(ctx, (wait-last)/2)
 	r.collect(ctx)
 	before, _ := r.liveMB(ctx) // RSS is quieter after it
-	sleep(ctx, (wait-last)/2)
+	conduct.Pause(ctx, (wait-last)/2)
 	reading := conduct.Reading{}
 	reading.TreeMB = math.Inf(1)
 	for end := time.Now().Add(last); ; {
@@ -87,7 +87,7 @@ func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 		if ctx.Err() != nil || !time.Now().Before(end) {
 			break
 		}
-		sleep(ctx, min(100*time.Millisecond, last/4+time.Millisecond))
+		conduct.Pause(ctx, min(100*time.Millisecond, last/4+time.Millisecond))
 	}
 	r.counts(ctx, &reading.Round)
 	reading.LiveMB, reading.Partial = r.liveMB(ctx)
@@ -150,13 +150,5 @@ func (r *run) collect(ctx context.Context) {
 	defer cancel()
 	if err := r.load.Get(ctx, r.cfg.GCURL.String()); err != nil {
 		r.warn("asking the collector: " + err.Error())
-	}
-}
-
-// sleep waits, unless the run ends.
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }

@@ -71,7 +71,7 @@ func (r *run) explainPhase(ctx context.Context, p *judge.Phase) error {
 			return 0, errMemory
 		}
 		r.load.CloseIdle()
-		sleep(ctx, min(r.cfg.Settle, time.Second))
+		conduct.Pause(ctx, min(r.cfg.Settle, time.Second))
 		return int(b.Done), nil
 	}
 	around := live.Around{Load: load, Note: r.note, Keep: r.keeper(p)}

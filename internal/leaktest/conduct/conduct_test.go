@@ -128,7 +128,7 @@ func (f *fake) compact() {
 }
 
 func (f *fake) settle(ctx context.Context, wait time.Duration) Reading {
-	pause(ctx, wait)
+	Pause(ctx, wait)
 	files := 10 + f.files*float64(f.kept())
 	return Reading{Round: judge.Round{TreeMB: f.memory(), RootMB: f.memory(), Processes: 1, Files: &files}}
 }

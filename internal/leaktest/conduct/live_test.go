@@ -14,7 +14,7 @@ import (
 // is there, with little noise, while RSS moves by many MB. nativeMB is kept outside of it.
 func (f *fake) settleLive(nativeMB float64) func(context.Context, time.Duration) Reading {
 	return func(ctx context.Context, wait time.Duration) Reading {
-		pause(ctx, wait)
+		Pause(ctx, wait)
 		kept := f.keepMB * float64(f.kept())
 		live := 17 + kept
 		if !f.quiet {

@@ -142,7 +142,7 @@ func (c *Conductor) ramp(ctx context.Context, t *Task, room float64) cost {
 	each := cost{}
 	for n, step := max(2, min(c.Users, 4)), 1; ; step++ {
 		b := c.load(ctx, t, n)
-		pause(ctx, min(c.Settle, time.Second)/2)
+		Pause(ctx, min(c.Settle, time.Second)/2)
 		total += n
 		if step == 1 {
 			files, first = c.Server.Files(), n
@@ -171,8 +171,8 @@ func (c *Conductor) loadTime(t *Task) time.Duration {
 	return min(loadTime/2, max(c.Settle/2, 200*time.Millisecond))
 }
 
-// pause waits, unless the run ends.
-func pause(ctx context.Context, d time.Duration) {
+// Pause waits, unless the run ends.
+func Pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):
