@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 )
@@ -138,6 +139,9 @@ func (c *comparison) groups(owners []uint32) map[uint32]*group {
 		path := ""
 		if i < maxPaths {
 			path = c.tree.Path(owner)
+		}
+		if class := c.b.Class(owner); path == "" && strings.HasPrefix(class, "system / Context") {
+			path = c.tree.Variable(owner, c.isNew) // the scope of a module: no name leads there
 		}
 		name := [2]string{index.ReplaceAllString(path, "[*]"), c.b.Class(owner)}
 		g := byName[name]

@@ -83,6 +83,17 @@ func (t *Tree) Path(n uint32) string {
 	return join(steps)
 }
 
+// Variable names the variable or property by which n itself holds the first of the objects that
+// match; "" if there is none.
+func (t *Tree) Variable(n uint32, match func(uint32) bool) string {
+	for edge, target := range t.g.edges(n) {
+		if label, _ := t.g.Label(edge); label != "" && t.parent[target] == n && match(target) {
+			return label
+		}
+	}
+	return ""
+}
+
 // join writes steps in reverse.
 func join(steps []string) string {
 	path := ""
