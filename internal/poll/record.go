@@ -172,6 +172,9 @@ func (r *run) result(err error) (*Result, error) {
 		for _, w := range t.Warnings {
 			res.Warnings = append(res.Warnings, t.URL+": "+w)
 		}
+		if t.Polls == 0 && res.Answered() > 0 {
+			res.Warnings = append(res.Warnings, t.URL+": no poll was answered before the run ended; the server may hang")
+		}
 		if t.Unreachable > 0 {
 			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: the proxy did not reach its server in %s", t.URL, report.Plural(t.Unreachable, "poll")))
 		}

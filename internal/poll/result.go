@@ -130,7 +130,10 @@ func (r *Result) Report() *finding.Report {
 
 func (t *Target) finding() finding.Finding {
 	f := finding.Finding{ID: "target " + t.URL, Severity: finding.Pass, Summary: report.Plural(t.Polls-t.Failed, "poll") + " answered"}
-	if t.Failed+t.Unreachable > 0 {
+	switch {
+	case t.Polls == 0:
+		f.Severity, f.Summary = finding.Warn, "no poll was answered before the run ended"
+	case t.Failed+t.Unreachable > 0:
 		f.Severity = finding.Warn
 		f.Summary = fmt.Sprintf("%d of %d polls failed", t.Failed+t.Unreachable, t.Polls)
 	}
