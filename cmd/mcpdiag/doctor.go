@@ -106,7 +106,7 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	durationVar(fs, &d.deadline, "deadline", gather.DefaultDeadline, "time for everything")
 	durationVar(fs, &d.ready, "ready-timeout", 0, "wait for a server that has just been started: time until it answers, before --deadline begins")
 	fs.BoolVar(&d.deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
-	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes half a second or more, up to four times: does cancelling stop it, does it hold up others?")
+	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes half a second or more, up to five times: does cancelling stop it, does it hold up others?")
 	fs.StringVar(&d.slowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
 	positiveVar(fs, &d.burst, "burst", 0, "send this many cheap requests at once, at most 30; a server elsewhere needs --yes")
 	fs.BoolVar(&d.yes, "yes", false, "allow --burst for a server that is not on this machine")

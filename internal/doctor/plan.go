@@ -25,7 +25,7 @@ func Plan(quick bool) []string {
 	if !quick {
 		plan = append(plan,
 			"POST ping on the connection of the first pings, on which nothing was sent since (1)",
-			"only with --slow-tool: POST tools/call up to four times, 5 pings meanwhile, notifications/cancelled; GET /debug/snapshot (at most 21)",
+			"only with --slow-tool: POST tools/call up to five times, 5 pings meanwhile, notifications/cancelled; GET /debug/snapshot (at most 26)",
 			"only with --deep: GET the event stream for 130 s; POST ping on a connection that is then watched for 75 s; POST initialize with 3 older revisions, and 20 times more; GET /debug/snapshot twice (at most 53)",
 			"only with --burst N: POST ping N times at once")
 	}

@@ -156,6 +156,9 @@ func (g *gatherer) slowTool(ctx context.Context) {
 	}
 	if g.f.SpeaksModern() {
 		b.AfterClose = g.abandoned(ctx, g.modernCall("call, closed"), cancel)
+		if len(b.AfterClose) == 1 && b.AfterClose[0].Calls > 0 { // the next look came too late: once more
+			b.AfterClose = g.abandoned(ctx, g.modernCall("call, closed"), cancel)
+		}
 	}
 }
 
