@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +41,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	// Tests wait most of their time: for streams that stay open and for answers that do not come.
+	_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // -parallel takes precedence
 	os.Exit(m.Run())
 }
 
