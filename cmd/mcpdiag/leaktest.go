@@ -98,7 +98,7 @@ ops_total and rss_tree_kb, and optionally live_kb, round and nproc.`,
 
 // test runs the test.
 func (l *leaktester) test(ctx context.Context) error {
-	if err := l.connect(); err != nil {
+	if err := l.connect(ctx); err != nil {
 		return err
 	}
 	var err error

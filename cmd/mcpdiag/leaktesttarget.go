@@ -3,18 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/process/freeport"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // connect fills in where the server is, and the client to reach it with.
-func (l *leaktester) connect() error {
-	if err := l.choosePort(); err != nil {
+func (l *leaktester) connect(ctx context.Context) error {
+	if err := l.choosePort(ctx); err != nil {
 		return err
 	}
 	if l.cfg.Target.Port != 0 && l.conn.url == defaultURL {
@@ -76,18 +77,15 @@ func wantPort(args ...string) bool {
 }
 
 // choosePort puts a free port in the places of {port}.
-func (l *leaktester) choosePort() error {
+func (l *leaktester) choosePort(ctx context.Context) error {
 	if !wantPort(l.cfg.Command...) && !wantPort(l.conn.url) {
 		return nil
 	}
-	free, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	free, err := freeport.Find(ctx)
 	if err != nil {
-		return fmt.Errorf("looking for a free port: %w", err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	if err := free.Close(); err != nil {
 		return err
 	}
+	port := strconv.Itoa(free)
 	if l.conn.url == defaultURL {
 		l.conn.url = "http://127.0.0.1:" + portMark + mcpPath
 	}

@@ -7,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -16,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/freeport"
 )
 
 // Env is the variable that makes the test binary play a role.
@@ -120,19 +120,14 @@ func Start(t testing.TB, role string, args ...string) (cmd *exec.Cmd, stop func(
 	return cmd, stop
 }
 
-// FreePort returns a port on loopback for a server that the test starts: below those that
-// listeners on port 0 and outgoing connections take, since another test may open one first.
+// FreePort returns a port on loopback for a server that the test starts.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	for range 2000 {
-		port := 20000 + rand.IntN(10000)
-		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
+	port, err := freeport.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port below 30000 is free")
-	return 0
+	return port
 }
 
 // FreeAddress returns an address on loopback with a FreePort.
