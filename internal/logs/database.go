@@ -41,7 +41,7 @@ var databaseClasses = []struct {
 
 // databaseWords say that a line is about a database at all.
 var databaseWords = []string{
-	"database", "postgres", "pq:", "psycopg", "asyncpg", "sqlalchemy", "hikari", "pgx", "mysql", "mongo", "redis", "sqlite", "sqlstate", "connection pool", "pool exhausted", "pool is closed", "pool timed out", "queuepool", "pooltimeout", "pool after calling end", "too many clients", "statement timeout", "deadlock", ":5432", ":3306", ":6379",
+	"database", "postgres", "pq:", "psycopg", "asyncpg", "sqlalchemy", "hikari", "pgx", "mysql", "mongo", "redis", "sqlite", "sqlstate", " pool", "pool-", "pool exhausted", "pool is closed", "pool timed out", "queuepool", "pooltimeout", "pool after calling end", "too many clients", "statement timeout", "deadlock", ":5432", ":3306", ":6379",
 }
 
 // class returns the class of a database error, "" for all other entries.

@@ -858,9 +858,12 @@ func TestRoutineMessages(t *testing.T) {
 	}
 }
 
-// A word that contains another one is no database.
+// A pool is one of a database, and a word that contains another one is not.
 func TestNoDatabase(t *testing.T) {
 	t.Parallel()
+	if got := read(t, "ERROR:mcp:Error calling tool: the pool 'pool-55' is closed\n").Database; len(got) != 1 || got[0].Class != "pool closed" {
+		t.Errorf("%+v", got)
+	}
 	if got := read(t, "ERROR:mcp:the weather of Liverpool does not exist\n").Database; len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
