@@ -180,7 +180,7 @@ func (x *exchange) judgeSession(resp *http.Response, now time.Time) {
 		x.tracker.endSession(x.session, false, now)
 	case x.session == nil && x.key != "" && x.status == http.StatusNotFound:
 		x.tracker.keepsSessions(x.place)
-	case x.session == nil && ok && x.key != "" && x.method != http.MethodDelete:
+	case x.session == nil && ok && x.key != "" && x.method != http.MethodDelete && (id == "" || id == x.key): // else it is the answer of another session
 		if id == x.key {
 			x.tracker.keepsSessions(x.place)
 		}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -231,6 +232,23 @@ func TestAdopted(t *testing.T) {
 		ask(t, url, "older", callOf(2, "ok"))
 	}
 	if got, want := counts(p.Snapshot()), "sessions 1 created 1 closed 0 expired 0 streams 0 calls 4 errors 2 in flight 0"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+// TestNotAdopted: an id that the server answers with another one is none of a session.
+func TestNotAdopted(t *testing.T) {
+	t.Parallel()
+	p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Mcp-Session-Id", rand.Text())
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":2,"result":{}}`)
+	}), Config{})
+	ask(t, url, "", `{"jsonrpc":"2.0","id":2,"method":"initialize"}`)
+	for range 3 {
+		ask(t, url, "made-up", callOf(2, "ok"))
+	}
+	if got, want := counts(p.Snapshot()), "sessions 1 created 1 closed 0 expired 0 streams 0 calls 3 errors 0 in flight 0"; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
