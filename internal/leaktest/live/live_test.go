@@ -229,6 +229,34 @@ func startJava(t *testing.T) *program {
 	return start(t, Environment(nil, nil), "java", "-Xmx128m", name)
 }
 
+// While an answer takes long, the signals that come again do not begin it again.
+func TestPythonIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	hook, err := NewHook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hook.Remove() })
+	p := start(t, Environment(nil, hook), "python3", "-c", `import sys, time, tracemalloc
+asked, traced = [], tracemalloc.get_traced_memory
+def slow():
+    asked.append(1)
+    time.sleep(0.8)
+    return traced()
+tracemalloc.get_traced_memory = slow
+print('ready', flush=True)
+for line in sys.stdin:
+    print(len(asked), flush=True)`)
+	h := Open(t.Context(), []process.ID{p.id}, Config{Hook: hook})
+	if !h.Known() {
+		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+	}
+	read(t, h)
+	if got := p.asks("?"); got != "2" {
+		t.Errorf("it answered %s times, want 2: when it was opened, and the reading", got)
+	}
+}
+
 // The live heap of a JVM grows by the objects kept, garbage is not part of it, and the class
 // is named.
 func TestJVM(t *testing.T) {

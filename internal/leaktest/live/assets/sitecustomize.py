@@ -6,7 +6,7 @@ import sys
 
 _FRAMES = 10
 _MOST = 5000  # stacks
-_answered = 0  # the number of the last question: a signal may come twice for one
+_asked = 0  # the number of the last question: a signal may come twice for one, also before the answer
 
 
 def _own(frames):
@@ -45,12 +45,13 @@ def _reply(folder):
     import json
     import tracemalloc
 
-    global _answered
+    global _asked
     name = os.path.join(folder, str(os.getpid()))
     with open(name + ".ask") as f:
         number, what = f.read().split()
-    if int(number) == _answered:
+    if int(number) == _asked:
         return
+    _asked = int(number)
     if not tracemalloc.is_tracing():
         tracemalloc.start(_FRAMES)
     gc.collect()
@@ -60,7 +61,6 @@ def _reply(folder):
     with open(name + ".new", "w") as f:
         json.dump(reply, f)
     os.replace(name + ".new", name + ".answer")
-    _answered = int(number)
 
 
 def _install():
@@ -81,8 +81,8 @@ def _install():
             pass
 
     def ready():
-        global _answered
-        _answered = 0
+        global _asked
+        _asked = 0
         try:
             with open(os.path.join(folder, "%d.ready" % os.getpid()), "w") as f:
                 f.write(str(int(number)))
