@@ -21,7 +21,7 @@ import (
 // examine gathers the facts of a server. A token is sent where it is not empty.
 func examine(t *testing.T, target, token string) *facts.Facts {
 	t.Helper()
-	return examineWithin(t, target, token, gather.DefaultDeadline)
+	return examineWithin(t, target, token, deadlineOfTests)
 }
 
 func examineWithin(t *testing.T, target, token string, deadline time.Duration) *facts.Facts {
@@ -38,6 +38,9 @@ func withToken(token string) gather.Options {
 	return gather.Options{Credentials: true, Header: http.Header{"Authorization": {"Bearer " + token}}}
 }
 
+// deadlineOfTests is longer than that of users: a busy machine may not end in ten seconds.
+const deadlineOfTests = 3 * gather.DefaultDeadline
+
 // holdOfTests is how long tests watch an event stream.
 const holdOfTests = 200 * time.Millisecond
 
@@ -46,6 +49,9 @@ func examineWith(t *testing.T, target string, o gather.Options) *facts.Facts {
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.Deadline == 0 {
+		o.Deadline = deadlineOfTests
 	}
 	cfg := client.Config{Timeout: 15 * time.Second, Origins: []*url.URL{u}, Header: o.Header}
 	c, err := client.New(cfg)
