@@ -135,17 +135,6 @@ func checksOfDoctor() (ids []string) {
 	return ids
 }
 
-// depsChecks are the checks of deps; a test compares them with docs/deps.md.
-const depsChecks = "pg.connect pg.slots pg.idle-tx pg.blocked pg.long pg.statements pg.seqscan pg.index pg.vacuum pg.wrap pg.horizon " +
-	"pg.replica pg.rates pg.conn-leak pg.settings pgb.pools pgb.clients redis.connect redis.ping redis.memory redis.clients redis.slow redis.persist " +
-	"redis.replica redis.no-ttl redis.ratelimit redis.sessions redis.hit redis.config rabbit.connect rabbit.login rabbit.guest rabbit.api rabbit.clock " +
-	"rabbit.alarms rabbit.health rabbit.nodes rabbit.queues rabbit.churn s3.connect s3.clock s3.rights s3.latency s3.uploads " +
-	"prom.connect prom.clock prom.targets prom.rules prom.alerts prom.series prom.latency prom.errors prom.throttled " +
-	"am.connect am.clock am.alerts am.silenced " +
-	"kube.connect kube.pods kube.memory kube.restarts kube.limits kube.probes kube.grace kube.affinity kube.events kube.usage kube.scaling"
-
-func checksOfDeps() []string { return strings.Fields(depsChecks) }
-
 // alertBeginnings lists the metrics of alerts, to be followed by a limit.
 func alertBeginnings() (all []string) {
 	for _, metric := range poll.AlertMetrics() {

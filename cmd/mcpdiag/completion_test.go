@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
+	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/proxy/registry"
 )
 
@@ -81,7 +82,7 @@ func TestDepsChecksAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `?((?:pgb?|redis|rabbit|s3|prom|am|kube)\\.[a-z-]+)").FindAllStringSubmatch(textOf(t, "../../docs/deps.md"), -1) {
 		documented = append(documented, m[1])
 	}
-	if diff := cmp.Diff(documented, checksOfDeps()); diff != "" {
+	if diff := cmp.Diff(documented, deps.Checks()); diff != "" {
 		t.Error(diff)
 	}
 }

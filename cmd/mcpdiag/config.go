@@ -131,9 +131,9 @@ func (c *configFile) unknown(cmd *cobra.Command, key *yaml.Node, top bool) error
 	for _, f := range flagsOf(cmd.Flags()) {
 		names = append(names, f.Name)
 	}
-	hint := didYouMean(report.Closest(key.Value, names))
+	hint := report.DidYouMean(report.Closest(key.Value, names))
 	if top { // "pol" is nearer to "poll" than to "url"
-		hint = didYouMean(cmp.Or(suggestion(cmd.Root(), key.Value), report.Closest(key.Value, names)))
+		hint = report.DidYouMean(cmp.Or(suggestion(cmd.Root(), key.Value), report.Closest(key.Value, names)))
 	}
 	return fmt.Errorf("%s:%d: there is no flag or command %q%s", c.name, key.Line, key.Value, hint)
 }

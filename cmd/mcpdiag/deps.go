@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +93,7 @@ AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit cod
 	fs.StringVar(&d.sessions, "session-pattern", "*session:*", "keys of sessions in Redis")
 	fs.StringSliceVar(&d.match, "match", nil, "judge only alerts, targets and metrics with this label, such as job=mcp; repeatable")
 	fs.StringSliceVar(&d.cfg.Only, "only", nil, "run these checks only, such as pg.slots or 'pg.*'; repeatable")
-	complete(cmd, "only", checksOfDeps)
+	complete(cmd, "only", deps.Checks)
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "findings that make the exit code 3", "fail", "warn")
 	formatVar(cmd, fs, &d.format)
 	fs.StringVarP(&d.output, "output", "o", "", "write the result to this file")
@@ -109,10 +107,10 @@ AWS_S3_BUCKET, PROMETHEUS_URL and ALERTMANAGER_URL. A failure makes the exit cod
 }
 
 func (d *depsChecker) run(ctx context.Context) error {
-	err := d.checkOnly()
-	if err != nil {
-		return err
+	if err := deps.CheckOnly(d.cfg.Only); err != nil {
+		return usagef("--only %s", err)
 	}
+	var err error
 	if d.cfg.Targets, err = d.targets(); err != nil {
 		return err
 	}
@@ -137,20 +135,6 @@ func (d *depsChecker) run(ctx context.Context) error {
 		return err
 	}
 	return d.a.concludeOn(d.failOn.value, d.output, d.format.value, res)
-}
-
-// checkOnly refuses patterns that no check has: nothing would be checked.
-func (d *depsChecker) checkOnly() error {
-	for _, pattern := range d.cfg.Only {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return usagef("--only %s: not a pattern", pattern)
-		}
-		known := func(id string) bool { ok, _ := path.Match(pattern, id); return ok }
-		if !slices.ContainsFunc(checksOfDeps(), known) {
-			return usagef("--only %s: there is no such check%s; want ids as the report has them, such as pg.slots or 'redis.*'", pattern, didYouMean(report.Closest(pattern, checksOfDeps())))
-		}
-	}
-	return nil
 }
 
 // compareSessions sets up the comparison of the sessions in Redis with those of a server.
@@ -207,7 +191,7 @@ func (d *depsChecker) targets() ([]deps.Target, error) {
 	if len(all) == 0 && d.pid == 0 && d.file == "" {
 		all = d.a.dependencies()
 	}
-	return deps.Unique(all), nil
+	return all, nil
 }
 
 // dependencies returns the servers that the environment names.
@@ -217,7 +201,7 @@ func (a *app) dependencies() (all []deps.Target) {
 			all = append(all, deps.FromEnviron(append(a.environBeside(), name+"="+a.getenv(name)), "")...)
 		}
 	}
-	return deps.Unique(all)
+	return all
 }
 
 // environBeside returns the variables that belong to an address beside it.

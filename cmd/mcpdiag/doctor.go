@@ -165,7 +165,7 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if d.servers == "" && len(args)+len(d.command) == 0 && d.replay == "" && d.conn.url == defaultURL {
-		if _, err := d.choose(); err != nil {
+		if err := d.choose(); err != nil {
 			return err
 		}
 	}
@@ -329,5 +329,5 @@ func (d *examiner) describeCheck() error {
 	for _, c := range doctor.Listings() {
 		known = append(known, c.ID)
 	}
-	return usagef("there is no check %q%s; --list-checks lists them", d.describe, didYouMean(report.Closest(d.describe, known)))
+	return usagef("there is no check %q%s; --list-checks lists them", d.describe, report.DidYouMean(report.Closest(d.describe, known)))
 }

@@ -71,10 +71,7 @@ func (c *clientName) Set(text string) error {
 			return nil
 		}
 	}
-	if near := report.Closest(text, names); near != "" {
-		return fmt.Errorf("no client %q is known (did you mean %q?)", text, near)
-	}
-	return fmt.Errorf("no client %q is known; there are %s", text, strings.Join(names, ", "))
+	return fmt.Errorf("no client %q is known%s; there are %s", text, report.DidYouMean(report.Closest(text, names)), strings.Join(names, ", "))
 }
 
 func (c *clientName) String() string { return string(*c) }

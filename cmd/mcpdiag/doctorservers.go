@@ -103,33 +103,33 @@ func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*facts.F
 }
 
 // choose looks for the settings of hosts where no server was named. On a terminal it
-// asks which file to use; elsewhere it lists them. It reports false if there are none.
-func (d *examiner) choose() (bool, error) {
+// asks which file to use; elsewhere it lists them.
+func (d *examiner) choose() error {
 	home := d.a.getenv("HOME")
 	if runtime.GOOS == "windows" {
 		home = d.a.getenv("USERPROFILE")
 	}
 	folder, err := os.Getwd()
 	if err != nil {
-		return false, err
+		return err
 	}
 	found := doctor.FindServers(runtime.GOOS, home, folder, d.a.getenv)
 	if home == "" || len(found) == 0 {
-		return false, nil
+		return nil
 	}
 	var list strings.Builder
 	for i, f := range found {
 		fmt.Fprintf(&list, "  %d  %-24s  %s\n", i+1, f.Host, report.Line(f.Path))
 	}
 	if !d.a.isTerminal(d.a.stdin) || !d.a.isTerminal(d.a.stderr) {
-		return true, usagef("no server is named, and hosts have servers in these files:\n%stype: mcpdiag doctor --servers FILE, which starts them, or mcpdiag doctor URL", list.String())
+		return usagef("no server is named, and hosts have servers in these files:\n%stype: mcpdiag doctor --servers FILE, which starts them, or mcpdiag doctor URL", list.String())
 	}
 	fmt.Fprintf(d.a.stderr, "Hosts have servers in these files:\n%sExamine those of which file? Their commands are started. [1-%d, or Enter for none] ", list.String(), len(found))
 	answer, err := bufio.NewReader(report.Interruptible(d.a.ctx, d.a.stdin)).ReadString('\n')
 	n, wrong := strconv.Atoi(strings.TrimSpace(answer))
 	if err != nil || wrong != nil || n < 1 || n > len(found) {
-		return true, usagef("no file was chosen; mcpdiag doctor URL examines one server")
+		return usagef("no file was chosen; mcpdiag doctor URL examines one server")
 	}
 	d.servers = found[n-1].Path
-	return true, nil
+	return nil
 }

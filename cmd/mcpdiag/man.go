@@ -30,7 +30,7 @@ func newManCmd(a *app) *cobra.Command {
 			case err != nil:
 				return usageError{err}
 			case len(rest) > 0:
-				return usagef("there is no command %q%s", strings.Join(args, " "), didYouMean(suggestion(about, rest[0])))
+				return usagef("there is no command %q%s", strings.Join(args, " "), report.DidYouMean(suggestion(about, rest[0])))
 			case folder != "":
 				defer a.note("wrote %s", folder)
 				return a.writePages(cmd.Root(), folder)

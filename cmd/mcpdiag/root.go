@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // newRootCmd returns the root command.
@@ -101,7 +103,7 @@ func newHelpCmd(a *app, root *cobra.Command) *cobra.Command {
 			}
 			cmd, rest, err := root.Find(args)
 			if err == nil && len(rest) > 0 {
-				return usagef("there is no command %q%s", strings.Join(args, " "), didYouMean(suggestion(cmd, rest[0], connectionTopic)))
+				return usagef("there is no command %q%s", strings.Join(args, " "), report.DidYouMean(suggestion(cmd, rest[0], connectionTopic)))
 			}
 			if err != nil {
 				return usageError{err}

@@ -33,7 +33,7 @@ add some.`,
 			c := schema.Find(name)
 			if c == nil {
 				return usagef("no command %q with --format json%s; there are %s",
-					name, didYouMean(report.Closest(name, schema.Names())), strings.Join(schema.Names(), ", "))
+					name, report.DidYouMean(report.Closest(name, schema.Names())), strings.Join(schema.Names(), ", "))
 			}
 			s, err := c.Schema()
 			if err != nil {

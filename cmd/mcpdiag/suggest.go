@@ -28,14 +28,6 @@ func suggestion(cmd *cobra.Command, name string, others ...string) string {
 	return ""
 }
 
-// didYouMean returns a question to append to an error, or "" for no name.
-func didYouMean(name string) string {
-	if name == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", name)
-}
-
 // onlyCommands marks a command that does nothing but hold subcommands.
 const onlyCommands = "only-commands"
 
@@ -47,7 +39,7 @@ func holdCommands(cmd *cobra.Command) {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		return usagef("unknown command %q for %q%s", args[0], cmd.CommandPath(), didYouMean(suggestion(cmd, args[0])))
+		return usagef("unknown command %q for %q%s", args[0], cmd.CommandPath(), report.DidYouMean(suggestion(cmd, args[0])))
 	}
 }
 

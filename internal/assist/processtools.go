@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -106,10 +105,8 @@ func (s *Server) deps(ctx context.Context, j *job, in depsArgs) (*deps.Result, e
 	if err != nil {
 		return nil, err
 	}
-	for _, pattern := range in.Only {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return nil, fmt.Errorf("only: %q is no pattern", pattern)
-		}
+	if err := deps.CheckOnly(in.Only); err != nil {
+		return nil, fmt.Errorf("only: %w", err)
 	}
 	j.note(0, 0, "checking "+report.Plural(int64(len(s.cfg.Deps)), "server"))
 	transport := s.cfg.Client

@@ -72,10 +72,7 @@ func CheckFault(name string) error {
 	if slices.Contains(names, name) {
 		return nil
 	}
-	if near := report.Closest(name, names); near != "" {
-		return fmt.Errorf("there is no fault %q (did you mean %q?)", name, near)
-	}
-	return fmt.Errorf("there is no fault %q; there are %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("there is no fault %q%s; there are %s", name, report.DidYouMean(report.Closest(name, names)), strings.Join(names, ", "))
 }
 
 // has reports whether a fault is switched on.

@@ -73,7 +73,7 @@ func TestCheckFault(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"session-lost": "",
-		"sesion-lost":  `there is no fault "sesion-lost" (did you mean "session-lost"?)`,
+		"sesion-lost":  `there is no fault "sesion-lost" (did you mean "session-lost"?); there are ` + strings.Join(FaultNames(), ", "),
 		"x":            `there is no fault "x"; there are ` + strings.Join(FaultNames(), ", "),
 	} {
 		got := ""

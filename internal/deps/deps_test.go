@@ -2,6 +2,7 @@ package deps
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestUnique(t *testing.T) {
 	all := FromServer("a", []string{"DB=postgresql+asyncpg://u@h/a", "S3_BUCKET=s", "AWS_ACCESS_KEY_ID=x"}, nil)
 	all = append(all, FromServer("b", []string{"DATABASE_URL=postgresql://u@h/a", "S3_BUCKET=s", "AWS_ACCESS_KEY_ID=y"}, nil)...)
 	var got []string
-	for _, target := range Unique(all) {
+	for _, target := range unique(all) {
 		got = append(got, target.Address+" "+target.Origin)
 	}
 	if diff := cmp.Diff([]string{"postgresql://u@h/a DB of a", "s3://s S3_BUCKET of a", "s3://s S3_BUCKET of b"}, got); diff != "" {
@@ -62,13 +63,17 @@ func TestNamed(t *testing.T) {
 
 func TestRunRefuses(t *testing.T) {
 	t.Parallel()
+	many := make([]Target, 11)
+	for i := range many {
+		many[i].Address = strconv.Itoa(i)
+	}
 	for want, targets := range map[string][]Target{
 		"no server":        nil,
 		"DATABASE_URL: no": {{Postgres, "postgres://u:topsecret@h:port/b", "DATABASE_URL", nil}},
 		"REDIS: the path":  {{Redis, "redis://:topsecret@h/x", "REDIS", nil}},
 		"holds ${input:a}": {{Postgres, "postgres://u:${input:a}@h/b", "DB", nil}},
 		"PROM: not an":     {{Prometheus, "http://u:topsecret@h:port", "PROM", nil}},
-		"at most 10":       make([]Target, 11),
+		"at most 10":       many,
 	} {
 		if _, err := Run(t.Context(), Config{Targets: targets}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "topsecret") {
 			t.Errorf("%s: %v", want, err)

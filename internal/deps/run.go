@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -45,6 +43,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if len(cfg.Targets) == 0 {
 		return nil, errors.New("no server to check")
 	}
+	cfg.Targets = unique(cfg.Targets)
 	if n := len(cfg.Targets); n > maxTargets {
 		return nil, fmt.Errorf("%d servers to check; at most %d in one run", n, maxTargets)
 	}
@@ -146,12 +145,4 @@ func (cfg Config) alertmanager(address string) (string, check, error) {
 	}
 	c := alertmanager.Config{Server: webapi.New(cfg.Client, base, alertmanager.Paths...), Match: cfg.Match, Only: cfg.wanted}
 	return webapi.Name(base), func(ctx context.Context) []finding.Finding { return alertmanager.Check(ctx, c) }, nil
-}
-
-// wanted reports whether a check is to run. Patterns are checked by the command line.
-func (cfg Config) wanted(id string) bool {
-	return len(cfg.Only) == 0 || slices.ContainsFunc(cfg.Only, func(pattern string) bool {
-		ok, _ := path.Match(pattern, id)
-		return ok
-	})
 }

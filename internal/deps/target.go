@@ -143,12 +143,12 @@ func Named(kind Kind, address string, environ []string) Target {
 // distinct sorts targets by their origins, and removes those that are there twice.
 func distinct(all []Target) []Target {
 	slices.SortStableFunc(all, func(a, b Target) int { return cmp.Compare(a.Origin, b.Origin) })
-	return Unique(all)
+	return unique(all)
 }
 
-// Unique removes the targets whose address is that of an earlier one. A bucket is another
+// unique removes the targets whose address is that of an earlier one. A bucket is another
 // target with another key.
-func Unique(all []Target) []Target {
+func unique(all []Target) []Target {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(all, func(t Target) bool {
 		name := t.Address + "\x00" + t.Environ["AWS_ACCESS_KEY_ID"]

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -106,7 +107,7 @@ func Compare(a, b Window, opt Options) *Result {
 	r := &Result{ThresholdMB: opt.ThresholdMB, A: side(a), B: side(b)}
 	first, last := a.last, b.last
 	if start, end := first.At(), last.At(); !start.IsZero() && !end.IsZero() {
-		r.BetweenMs = new(float64(end.Sub(start)) / float64(time.Millisecond))
+		r.BetweenMs = new(report.InMillis(end.Sub(start)))
 	}
 	r.compareProcess(a, b)
 	r.compareFigures(a, b)
@@ -197,13 +198,13 @@ const ageSlack = time.Second
 // one with the id of a call in A.
 func (r *Result) began(b *snapshot.Snapshot, c *snapshot.Call) bool {
 	age, known := b.Age(c)
-	return known && r.BetweenMs != nil && float64(age+ageSlack)/float64(time.Millisecond) < *r.BetweenMs
+	return known && r.BetweenMs != nil && report.InMillis(age+ageSlack) < *r.BetweenMs
 }
 
 func call(s *snapshot.Snapshot, c *snapshot.Call) Call {
 	out := Call{ID: c.ID, Name: c.Name, SessionID: c.SessionID}
 	if age, ok := s.Age(c); ok {
-		out.AgeMs = new(float64(age) / float64(time.Millisecond))
+		out.AgeMs = new(report.InMillis(age))
 	}
 	return out
 }

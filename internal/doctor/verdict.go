@@ -310,11 +310,7 @@ func CheckPatterns(patterns []string) error {
 	}
 	for _, p := range patterns {
 		if !slices.ContainsFunc(known, func(id string) bool { return matchesAny([]string{p}, id) }) {
-			err := fmt.Errorf("no check matches %q", p)
-			if near := report.Closest(p, known); near != "" {
-				err = fmt.Errorf("%w (did you mean %q?)", err, near)
-			}
-			return err
+			return fmt.Errorf("no check matches %q%s", p, report.DidYouMean(report.Closest(p, known)))
 		}
 	}
 	return nil

@@ -1,8 +1,10 @@
 package flame
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +18,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
 const speedscopeDir = "../../testdata/speedscope"
@@ -56,7 +59,8 @@ func TestSpeedscopeSchema(t *testing.T) {
 	_, trace := folded(t, fold.Options{Spans: true}, minute(func(int) (string, string) { return "", "" })...)
 	for _, p := range []*Profile{trace, readStacks(t, small), readStacks(t, "a;;b 1.5\n")} {
 		var file any
-		if err := json.Unmarshal(output(t, p, "title")["speedscope"], &file); err != nil {
+		var out bytes.Buffer // alone: pprof has no fractions
+		if err := errors.Join(write.Speedscope(&out, p.Tree(), "title", p.Unit), json.Unmarshal(out.Bytes(), &file)); err != nil {
 			t.Fatal(err)
 		}
 		if err := resolved.Validate(file); err != nil {

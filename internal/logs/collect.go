@@ -10,6 +10,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/logs/anomaly"
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
 	"github.com/mcpdiag/mcpdiag/internal/logs/template"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // collector hands each entry to the parts of a report.
@@ -191,7 +192,7 @@ func (t *timeline) add(e *input.Entry) {
 	}
 	t.rows = append(t.rows, TimelineRow{
 		At: timeOf(e.Nanos), nanos: e.Nanos, Level: e.Level.String(), Failed: isError(e), Stream: text(e.Stream), What: text(appendEndpoint(nil, e)),
-		Message: lineOf(e), Place: place(e), TookMS: float64(e.Duration) / float64(time.Millisecond),
+		Message: lineOf(e), Place: place(e), TookMS: report.InMillis(e.Duration),
 	})
 }
 

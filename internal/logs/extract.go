@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/logs/input"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Extractor writes entries as normalized NDJSON, one object a line, without secrets.
@@ -71,7 +72,7 @@ func (x *Extractor) Write(e *input.Entry) error {
 		x.record.Session = x.names.session(e.Session)
 	}
 	if e.HasDuration {
-		x.record.MS = float64(e.Duration) / float64(time.Millisecond)
+		x.record.MS = report.InMillis(e.Duration)
 	}
 	return x.enc.Encode(x.record)
 }

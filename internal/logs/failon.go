@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding/threshold"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -73,7 +72,7 @@ func (r *Result) figure(metric string) float64 {
 	case "errors":
 		return float64(r.errorCount())
 	case "slow":
-		return float64(r.longest) / float64(time.Millisecond)
+		return report.InMillis(r.longest)
 	case "unanswered":
 		return float64(r.unansweredCount())
 	case "refused":

@@ -85,7 +85,7 @@ func (c *collector) result(o *Options, sources []*input.Source, stats *input.Sta
 	open := c.calls.open()
 	r := &Result{
 		Schema: Schema, Read: reading(sources, stats, o), Calls: c.calls.rows(), BigIDs: c.calls.bigIDs, Sessions: c.sessions.result(),
-		Auth: c.refusals.result(), RateLimit: c.limits.result(), SlowMS: float64(o.Slow) / float64(time.Millisecond), SlowOver: c.slow.over,
+		Auth: c.refusals.result(), RateLimit: c.limits.result(), SlowMS: report.InMillis(o.Slow), SlowOver: c.slow.over,
 		ErrorRates: c.rates.result(), Errors: c.errors.result(), Database: c.database.result(),
 		Requests: c.requests.result(o.Top, open), Signatures: c.signatures.result(), Timeline: c.timeline.result(), Levels: map[string]int64{},
 		failOn: o.FailOn, longest: c.slow.longest, outcomes: c.rates.all, request: o.Request, by: cmp.Or(o.By, "endpoint"),

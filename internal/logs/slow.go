@@ -42,7 +42,7 @@ func (s *slow) add(e *input.Entry, what []byte, d time.Duration) {
 		what = []byte("statement " + report.Cut(statementFingerprint(text(e.Statement)), cellWidth))
 	}
 	s.rows = append(s.rows, SlowRow{
-		What: cmp.Or(text(what), "(unknown)"), MS: float64(d) / float64(time.Millisecond), At: timeOf(e.Nanos), Request: text(e.Request),
+		What: cmp.Or(text(what), "(unknown)"), MS: report.InMillis(d), At: timeOf(e.Nanos), Request: text(e.Request),
 		Place: place(e), duration: d,
 	})
 	if len(s.rows) >= 2*s.top {
@@ -62,7 +62,7 @@ func (s *slow) result(r *requests) []SlowRow {
 	for i := range s.rows {
 		row := &s.rows[i]
 		if t := r.find([]byte(row.Request)); t != nil && row.Request != "" {
-			row.GapMS, row.GapAfter = float64(t.gap)/float64(time.Millisecond), string(t.gapAfter)
+			row.GapMS, row.GapAfter = report.InMillis(time.Duration(t.gap)), string(t.gapAfter)
 		}
 	}
 	return append([]SlowRow{}, s.rows...)

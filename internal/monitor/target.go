@@ -163,7 +163,7 @@ func (r *run) end() {
 }
 
 func (r *run) result() *Result {
-	res := &Result{StartedAt: r.start, IntervalMS: float64(r.cfg.Interval) / float64(time.Millisecond), Warnings: []string{}}
+	res := &Result{StartedAt: r.start, IntervalMS: report.InMillis(r.cfg.Interval), Warnings: []string{}}
 	res.Processes = r.all
 	if r.missed > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf(

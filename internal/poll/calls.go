@@ -29,7 +29,7 @@ func inFlight(target string, s *snapshot.Snapshot) []InFlight {
 		c := &s.ToolCallStack[i]
 		call := InFlight{Target: target, ID: c.ID, Tool: c.Name, SessionID: c.SessionID, Handler: c.Handler, ParentID: c.ParentID}
 		if age, ok := s.Age(c); ok {
-			call.AgeMs, call.Stuck = new(millis(age)), age > snapshot.StuckAfter
+			call.AgeMs, call.Stuck = new(report.InMillis(age)), age > snapshot.StuckAfter
 		}
 		calls = append(calls, call)
 	}

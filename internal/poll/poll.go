@@ -135,7 +135,7 @@ func (r *run) follow(ctx context.Context, i int, target *url.URL) error {
 		}
 		s.Poll.Target = state.target.URL
 		s.Poll.Skipped = skipped
-		s.Poll.IntervalMs = float64(r.cfg.Interval) / float64(time.Millisecond)
+		s.Poll.IntervalMs = report.InMillis(r.cfg.Interval)
 		if err := r.record(state, s, err); err != nil {
 			return err
 		}

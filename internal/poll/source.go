@@ -53,19 +53,17 @@ func (s *Source) Once(ctx context.Context, c *client.Client, target *url.URL) (*
 	p := &snapshot.Poll{At: snapshot.Time{Time: time.Now()}, Target: client.RedactURL(target)}
 	doc, asked, timing, err := s.get(ctx, c, target)
 	p.Target = client.RedactURL(asked)
-	p.LatencyMs = millis(time.Since(p.At.Time))
+	p.LatencyMs = report.InMillis(time.Since(p.At.Time))
 	if err != nil {
 		err = noEndpoint(err, asked)
 		p.Error = err.Error()
 		return &snapshot.Snapshot{Poll: p}, fmt.Errorf("polling %s: %w", p.Target, err)
 	}
-	p.DNSMs, p.ConnectMs, p.TLSMs = millis(timing.DNS), millis(timing.Connect), millis(timing.TLS)
-	p.FirstByteMs = millis(timing.FirstByte)
+	p.DNSMs, p.ConnectMs, p.TLSMs = report.InMillis(timing.DNS), report.InMillis(timing.Connect), report.InMillis(timing.TLS)
+	p.FirstByteMs = report.InMillis(timing.FirstByte)
 	doc.Poll = p
 	return doc, nil
 }
-
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // get requests a document, and returns the address that it came from.
 func (s *Source) get(ctx context.Context, c *client.Client, target *url.URL) (*snapshot.Snapshot, *url.URL, client.Timing, error) {

@@ -1,6 +1,9 @@
 package report
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Closest returns the known name nearest to a mistyped one: at most two edits away,
 // or beginning with it. It returns "" if there is none.
@@ -20,6 +23,14 @@ func Closest(name string, known []string) string {
 		}
 	}
 	return ""
+}
+
+// DidYouMean returns a question to append to an error, or "" for no name.
+func DidYouMean(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", name)
 }
 
 // distance is the number of letters to insert, delete or replace to turn a into

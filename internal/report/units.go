@@ -68,6 +68,9 @@ func Millis(ms float64) string {
 	return Duration(time.Duration(max(-most, min(ms, most)) * float64(time.Millisecond)))
 }
 
+// InMillis returns a duration as the milliseconds that documents have.
+func InMillis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
 // Plural returns n and the noun in its number: "1 call", "2 calls".
 func Plural[N int | int64](n N, what string) string {
 	if n == 1 {

@@ -120,5 +120,3 @@ func fromMs(ms float64) time.Duration {
 	}
 	return time.Duration(ms * float64(time.Millisecond))
 }
-
-func toMillis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

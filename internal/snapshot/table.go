@@ -1,5 +1,7 @@
 package snapshot
 
+import "github.com/mcpdiag/mcpdiag/internal/report"
+
 // Fields are the members of the document, in the order in which it is written, and
 // the figures that are derived from them.
 var Fields = []Field{
@@ -50,7 +52,7 @@ func inFlight(s *Snapshot) (float64, bool) {
 
 func oldestMs(s *Snapshot) (float64, bool) {
 	_, age := s.Oldest()
-	return toMillis(age), s.ToolCallStack != nil
+	return report.InMillis(age), s.ToolCallStack != nil
 }
 
 // queued is known to be 0 for a server that lists no queue.

@@ -117,11 +117,7 @@ func (d *Document) unknownKey(key *yaml.Node, path string, fields []Field) error
 	for _, f := range fields {
 		names = append(names, f.Key)
 	}
-	suggestion := ""
-	if near := report.Closest(key.Value, names); near != "" {
-		suggestion = fmt.Sprintf(" (did you mean %q?)", near)
-	}
-	return d.Errorf(key, Join(path, key.Value), "unknown key%s; known are %s", suggestion, strings.Join(names, ", "))
+	return d.Errorf(key, Join(path, key.Value), "unknown key%s; known are %s", report.DidYouMean(report.Closest(key.Value, names)), strings.Join(names, ", "))
 }
 
 // Join appends a key to a path.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Unit is the unit of a metric. It decides how a limit may be written.
@@ -62,7 +64,7 @@ func (u Unit) parseMilliseconds(s string) (float64, error) {
 	if err != nil || d < 0 {
 		return 0, invalid(s, "500ms or 30s")
 	}
-	return float64(d) / float64(time.Millisecond), nil
+	return report.InMillis(d), nil
 }
 
 func parseShare(s string) (float64, error) {

@@ -214,7 +214,7 @@ type histogram map[int]int
 const classWidth = 1.05
 
 func (h histogram) add(d time.Duration) {
-	h[int(math.Round(math.Log(max(millis(d), 0.001))/math.Log(classWidth)))]++
+	h[int(math.Round(math.Log(max(report.InMillis(d), 0.001))/math.Log(classWidth)))]++
 }
 
 // median returns the middle of the class of the median, and the number of durations.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
@@ -75,7 +74,7 @@ func (f *Folder) ages(p *Result) {
 			if l.age < 0 {
 				ageless++
 			} else {
-				f.b.Nodes[l.node].Self += millis(l.age)
+				f.b.Nodes[l.node].Self += report.InMillis(l.age)
 			}
 		}
 	}
@@ -124,5 +123,3 @@ func (f *Folder) silent() []string {
 	}
 	return names
 }
-
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/snapshot"
 )
 
@@ -69,7 +70,7 @@ func (f *Folder) credit(t *target, g gap) {
 	}
 	for _, l := range t.leaves {
 		if g.known {
-			f.b.Nodes[l.node].Self += millis(g.length) / 2 * l.share
+			f.b.Nodes[l.node].Self += report.InMillis(g.length) / 2 * l.share
 		} else {
 			t.credits[credit{g.length, l.node}] += l.share / 2
 		}
@@ -99,7 +100,7 @@ func (f *Folder) settle(t *target) {
 	})
 	for _, c := range order { // in order, because sums of fractions depend on it
 		if c.length <= holeIntervals*interval {
-			f.b.Nodes[c.node].Self += millis(c.length) * t.credits[c]
+			f.b.Nodes[c.node].Self += report.InMillis(c.length) * t.credits[c]
 		}
 	}
 }

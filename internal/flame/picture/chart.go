@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 )
 
@@ -109,7 +110,7 @@ func longest(spans []fold.Span, limit int) (kept []fold.Span, out LeftOut) {
 			left += length
 		}
 	}
-	out.Weight, out.Share = millis(left), stacks.Share(float64(left), float64(all))
+	out.Weight, out.Share = report.InMillis(left), stacks.Share(float64(left), float64(all))
 	return kept, out
 }
 
@@ -151,7 +152,7 @@ func firstFree(free []time.Time, b *bar) int {
 
 // frames lists the bars as boxes, each after its parent.
 func (c *chart) frames() []Frame {
-	c.list = []Frame{{Parent: -1, Total: millis(c.to.Sub(c.from))}}
+	c.list = []Frame{{Parent: -1, Total: report.InMillis(c.to.Sub(c.from))}}
 	c.add(0, 0, 0)
 	return c.list
 }
@@ -159,10 +160,10 @@ func (c *chart) frames() []Frame {
 func (c *chart) add(serial, parent, row int) {
 	for _, b := range c.under[serial] {
 		begin, end := c.clip(b.Begin), c.clip(b.End)
-		length := millis(end.Sub(begin))
+		length := report.InMillis(end.Sub(begin))
 		f := Frame{
 			Name: b.Name, Parent: parent, Depth: c.list[parent].Depth + 1, Row: row + 1 + b.row,
-			Start: millis(begin.Sub(c.from)), Self: length, Total: length,
+			Start: report.InMillis(begin.Sub(c.from)), Self: length, Total: length,
 		}
 		c.list = append(c.list, f)
 		c.add(b.Serial, len(c.list)-1, f.Row)
@@ -178,5 +179,3 @@ func (c *chart) clip(t time.Time) time.Time {
 	}
 	return t
 }
-
-func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
