@@ -16,7 +16,7 @@ test-real: ## all tests, also those with servers and clients from the npm regist
 all_leaks := ./internal/leaktest ./cmd/mcpdiag -run 'TestLeaks|TestExplain|TestLeaktestOf'
 test-leaks: ## real servers that leak, and the versions with the fix; MCPDIAG_LEAKS=quick runs three pairs
 	MCPDIAG_REAL=1 MCPDIAG_LEAKS=$${MCPDIAG_LEAKS:-all} go test $(if $(filter quick,$(MCPDIAG_LEAKS)),./cmd/mcpdiag -run TestLeaks,$(all_leaks)) \
-	  -count 1 -parallel 4 -timeout 3h -v
+	  -count 1 -parallel 5 -timeout 3h -v
 
 test-healthy: ## healthy servers in Go and in Node, hours; SHAPE=lru10000 for one shape; results go to healthy.csv, and it resumes
 	MCPDIAG_LEAKS=healthy HEALTHY_SHAPE=$(SHAPE) go test ./cmd/mcpdiag -run TestHealthy -count 1 -timeout 3h -v

@@ -164,10 +164,8 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 	if err := d.more.check(d.command); err != nil {
 		return err
 	}
-	if d.servers == "" && len(args)+len(d.command) == 0 && d.replay == "" && d.conn.url == defaultURL {
-		if err := d.choose(); err != nil {
-			return err
-		}
+	if err := d.choose(args); err != nil {
+		return err
 	}
 	if d.servers != "" {
 		if err := d.checkServers(); err != nil {
@@ -240,8 +238,8 @@ func (d *examiner) facts(ctx context.Context, args []string) (*facts.Facts, erro
 	return d.gather(ctx, targets[0])
 }
 
-// deadlineOr returns the deadline that the user gave, else another one than the default, which
-// is for servers that run already.
+// deadlineOr returns the deadline that the user gave, or other: the default is meant for
+// servers that run already.
 func (d *examiner) deadlineOr(other time.Duration) time.Duration {
 	if d.timed {
 		return d.deadline

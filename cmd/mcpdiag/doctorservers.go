@@ -104,7 +104,10 @@ func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*facts.F
 
 // choose looks for the settings of hosts where no server was named. On a terminal it
 // asks which file to use; elsewhere it lists them.
-func (d *examiner) choose() error {
+func (d *examiner) choose(args []string) error {
+	if d.servers != "" || len(args)+len(d.command) > 0 || d.replay != "" || d.conn.url != defaultURL {
+		return nil
+	}
 	home := d.a.getenv("HOME")
 	if runtime.GOOS == "windows" {
 		home = d.a.getenv("USERPROFILE")

@@ -118,7 +118,7 @@ func (f *flamer) run(args []string) error {
 	return f.conclude(p, tree, result)
 }
 
-// warnIgnored warns of flags, and of a base, that the input or the output does not have.
+// warnIgnored warns of flags and base weights that have no effect on this input or format.
 func (f *flamer) warnIgnored(p *flame.Profile) {
 	if p.Watch == nil && len(f.traceOnly) > 0 {
 		p.Warn("only a trace tells when calls were in flight, and this input has stacks alone: %s is ignored", strings.Join(f.traceOnly, ", "))

@@ -28,7 +28,7 @@ type flameFlags struct {
 	icicle, flamechart, reverse, foldRecursion, normalize, findings bool
 
 	paletteSet, framesSet, icicleSet bool
-	traceOnly, stacksOnly            []string // flags given that say something about traces alone, and about stacks alone
+	traceOnly, stacksOnly            []string // given flags that apply to traces only, and to stacks only
 }
 
 func (f *flameFlags) add(cmd *cobra.Command) {

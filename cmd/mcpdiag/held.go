@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/loadtest/result"
 )
@@ -57,7 +58,7 @@ func (a *app) databaseURL(flag, value string) (string, error) {
 
 // reader returns a function that counts, nil if no database was named. It counts once, so
 // that an address that is wrong ends the command before the load.
-func (h *heldFlags) reader(ctx context.Context, a *app) (func(context.Context) (map[string]float64, error), error) {
+func (h *heldFlags) reader(ctx context.Context, a *app, tls client.Config) (func(context.Context) (map[string]float64, error), error) {
 	targets, err := h.targets(a)
 	if err != nil || len(targets) == 0 {
 		return nil, err
@@ -65,7 +66,11 @@ func (h *heldFlags) reader(ctx context.Context, a *app) (func(context.Context) (
 	for _, t := range targets {
 		a.secrets = append(a.secrets, t.Secrets()...)
 	}
-	read := func(ctx context.Context) (map[string]float64, error) { return deps.Held(ctx, targets) }
+	trust, err := client.TLS(a.trust(tls))
+	if err != nil {
+		return nil, err
+	}
+	read := func(ctx context.Context) (map[string]float64, error) { return deps.Held(ctx, targets, trust) }
 	_, err = read(ctx)
 	return read, err
 }

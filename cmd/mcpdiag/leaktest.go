@@ -102,7 +102,7 @@ func (l *leaktester) test(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if l.cfg.Held, err = l.held.reader(ctx, l.a); err != nil {
+	if l.cfg.Held, err = l.held.reader(ctx, l.a, l.conn.tls); err != nil {
 		return err
 	}
 	if n := l.cfg.Rounds; n > 0 && n < leaktest.DecidingRounds {

@@ -140,7 +140,7 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	case cfg.Stabilize && len(command) == 0:
 		return usagef("--stabilize sets variables of the server: it needs the command after --")
 	case cfg.HeapLimit > 0 && cfg.HeapLimit < leaktest.LeastHeap:
-		return usagef("--stabilize: a limit below 256MB could end a healthy server")
+		return usagef("--stabilize: a limit below %dMB could end a healthy server", leaktest.LeastHeap>>20)
 	case cfg.Attach && len(command) > 0:
 		return usagef("--attach is for a running server; the inspector of a command after -- is opened without it")
 	case cfg.Keep != "" && (l.rss || !l.explain):

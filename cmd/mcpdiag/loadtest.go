@@ -269,7 +269,7 @@ func (l *loader) progress(p engine.Progress) {
 // countHeld plays the plan, and reads the counts of the databases that were named before
 // and after it.
 func (l *loader) countHeld(ctx context.Context, runner *engine.Runner) (*result.Result, error) {
-	read, err := l.held.reader(ctx, l.a)
+	read, err := l.held.reader(ctx, l.a, l.conn.tls)
 	if err != nil {
 		return nil, err
 	}

@@ -116,5 +116,9 @@ func (s *Server) deps(ctx context.Context, j *job, in depsArgs) (*deps.Result, e
 		return nil, err
 	}
 	defer c.HTTP().CloseIdleConnections()
-	return deps.Run(ctx, deps.Config{Targets: s.cfg.Deps, Client: c, Interval: interval, Slow: slow, Pattern: "rate_limit:*", Only: in.Only})
+	trust, err := client.TLS(transport)
+	if err != nil {
+		return nil, err
+	}
+	return deps.Run(ctx, deps.Config{Targets: s.cfg.Deps, Client: c, TLS: trust, Interval: interval, Slow: slow, Pattern: "rate_limit:*", Only: in.Only})
 }

@@ -78,13 +78,14 @@ func (b *Bundle) AddFile(name string, r io.Reader) error {
 	return nil
 }
 
-// endless is how many times its kept end a file is read: a compressed one may never end.
-const endless = 512
+// maxRead bounds how much of a file is read, in multiples of the part that is kept: a compressed
+// file may never end.
+const maxRead = 512
 
 // tail reads r and returns its last n bytes, from the beginning of a line, and which part of r
 // they are, "" for all of it.
 func tail(r io.Reader, n int) (last []byte, part string, err error) {
-	in := &io.LimitedReader{R: r, N: endless * int64(n)}
+	in := &io.LimitedReader{R: r, N: maxRead * int64(n)}
 	for {
 		block, err := io.ReadAll(io.LimitReader(in, int64(n)))
 		if err != nil {
@@ -98,7 +99,7 @@ func tail(r io.Reader, n int) (last []byte, part string, err error) {
 		}
 	}
 	if in.N == 0 {
-		part = fmt.Sprintf(", the last %d MB of its first %d MB", n>>20, endless*(n>>20))
+		part = fmt.Sprintf(", the last %d MB of its first %d MB", n>>20, maxRead*(n>>20))
 	}
 	if line := bytes.IndexByte(last, '\n'); part != "" && line >= 0 {
 		last = last[line+1:]

@@ -107,3 +107,19 @@ func FuzzFromServer(f *testing.F) {
 		}
 	})
 }
+
+// A run leaves the list of its caller as it is: the assistant runs several with one.
+func TestRunKeepsItsTargets(t *testing.T) {
+	t.Parallel()
+	at := Target{Redis, "redis://127.0.0.1:1", "REDIS_URL", nil}
+	targets := []Target{at, at, {Redis, "redis://127.0.0.1:2", "OTHER", nil}}
+	for range 2 {
+		res, err := Run(t.Context(), Config{Targets: targets, Only: []string{"redis.connect"}})
+		if err != nil || len(res.Servers) != 2 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+	}
+	if len(targets) != 3 || targets[1].Address != at.Address {
+		t.Errorf("the targets are now %+v", targets)
+	}
+}

@@ -2,6 +2,7 @@ package deps
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/postgres"
@@ -19,11 +20,11 @@ const (
 )
 
 // Held reads the counts of the servers, by the names above. A count that the user
-// may not see is absent.
-func Held(ctx context.Context, targets []Target) (map[string]float64, error) {
+// may not see is absent. trust is that of Redis.
+func Held(ctx context.Context, targets []Target, trust *tls.Config) (map[string]float64, error) {
 	all := map[string]float64{}
 	for _, t := range targets {
-		if err := t.held(ctx, all); err != nil {
+		if err := t.held(ctx, trust, all); err != nil {
 			return nil, fmt.Errorf("counting what is held on %s: %w", report.Line(t.Origin), err)
 		}
 	}
@@ -31,13 +32,13 @@ func Held(ctx context.Context, targets []Target) (map[string]float64, error) {
 }
 
 // held adds the counts of a server to all.
-func (t Target) held(ctx context.Context, all map[string]float64) error {
+func (t Target) held(ctx context.Context, trust *tls.Config, all map[string]float64) error {
 	if t.Kind == Redis {
 		server, err := redis.Parse(t.Address)
 		if err != nil {
 			return err
 		}
-		h, err := redis.ReadHeld(ctx, server)
+		h, err := redis.ReadHeld(ctx, server.WithTLS(trust))
 		if err != nil {
 			return err
 		}

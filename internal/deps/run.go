@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -43,7 +44,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if len(cfg.Targets) == 0 {
 		return nil, errors.New("no server to check")
 	}
-	cfg.Targets = unique(cfg.Targets)
+	cfg.Targets = unique(slices.Clone(cfg.Targets))
 	if n := len(cfg.Targets); n > maxTargets {
 		return nil, fmt.Errorf("%d servers to check; at most %d in one run", n, maxTargets)
 	}

@@ -146,12 +146,12 @@ func distinct(all []Target) []Target {
 	return unique(all)
 }
 
-// unique removes the targets whose address is that of an earlier one. A bucket is another
+// unique removes the targets whose kind and address are those of an earlier one. A bucket is another
 // target with another key.
 func unique(all []Target) []Target {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(all, func(t Target) bool {
-		name := t.Address + "\x00" + t.Environ["AWS_ACCESS_KEY_ID"]
+		name := string(t.Kind) + "\x00" + t.Address + "\x00" + t.Environ["AWS_ACCESS_KEY_ID"]
 		twice := seen[name]
 		seen[name] = true
 		return twice

@@ -131,7 +131,7 @@ func (r *reshaper) period(under, name int32) int {
 
 // maxMerged bounds the frames of stacks that are merged from the leaves: from a stack of n
 // frames that all have weight, they can become n²/2.
-const maxMerged = 20_000_000
+const maxMerged = 4_000_000
 
 func checkMerged(b *stacks.Builder, most int) error {
 	if len(b.Nodes) > most {

@@ -202,8 +202,8 @@ func (c *comparison) retained(holders []Holder) {
 	}
 }
 
-// classList returns the classes that have memory: a larger array that took the place of
-// another one is no further object.
+// classList returns the classes that grew in bytes, also without more objects: a larger array
+// may have replaced a smaller one.
 func classList(sums map[string]graph.Sum, operations int) []Class {
 	var list []Class
 	for name, sum := range sums {
@@ -222,7 +222,7 @@ func largest(list []Class) []Class {
 	return list[:min(len(list), maxClasses)]
 }
 
-// judge derives the verdict and the headline; none says that nothing was found.
+// judge derives the verdict and the headline; none is the phrase where no holder, line or class is judged.
 func (r *Result) judge(total Kept, none string) {
 	change := "the heap grew by " + size(float64(total.Bytes))
 	if total.Bytes < 0 {

@@ -14,7 +14,7 @@ const Schema = "mcpdiag.heap/1"
 // Verdicts.
 const (
 	Grows    finding.Verdict = "grows"    // objects are kept per operation
-	Steady   finding.Verdict = "steady"   // no holder, line or class keeps anything per operation
+	Steady   finding.Verdict = "steady"   // no holder, line or class reaches the limits
 	Measured finding.Verdict = "measured" // nothing is judged: the number of operations is unknown, or nothing explains large growth
 )
 

@@ -22,7 +22,7 @@ const (
 	maxMessage = 256 << 20 // bytes of a message; a chunk of a snapshot has 100 KB
 	maxTargets = 1 << 20   // bytes of the list of targets
 	endTimeout = 30 * time.Second
-	answerTime = 30 * time.Second // for what a process answers at once, also one that computes
+	answerTime = 30 * time.Second // of an answer that needs no work: V8 interrupts running JavaScript for it
 )
 
 // Session is a connection to an inspector. It does one call at a time.
@@ -121,7 +121,8 @@ type message struct {
 	} `json:"error"`
 }
 
-// errBlocked is the error of a process without an answer: JavaScript is interrupted to give one.
+// errBlocked means that the main thread gives no answer. V8 interrupts JavaScript for one, so
+// it waits outside.
 var errBlocked = errors.New("it does not answer: the process is stopped, or its main thread waits in a call outside JavaScript, such as execSync or a lock; its children may show for what")
 
 // ask does a call that the process answers at once, unless its main thread is blocked.

@@ -36,8 +36,12 @@ func (r *run) members() []process.ID {
 }
 
 func (r *run) doubtHeap() {
+	what := "the live heap is not known, so RSS decides: "
+	if r.heap.Known() {
+		what = "the live heap of one process is not known: "
+	}
 	for _, text := range r.heap.Doubts {
-		r.warn("the live heap is not known, so RSS decides: " + text)
+		r.warn(what + text)
 	}
 }
 

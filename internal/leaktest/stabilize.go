@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// LeastHeap is the least limit of a server's heap.
+// LeastHeap is the lowest limit that --stabilize sets: a lower one could end a healthy server.
 const LeastHeap = 256 * mib
 
 // heapLimit returns twice the memory of the server after its start: a lower limit could

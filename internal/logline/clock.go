@@ -57,7 +57,7 @@ func (c *Clock) newestYear(sinceNewYear int64) int64 {
 }
 
 // disorder is how far a line with a time of day may stand behind a later one at midnight.
-const disorder = time.Hour
+const disorder = time.Minute
 
 // onDay puts a time of day on the day of the line before, or on the next day if
 // that is more than half a day nearer, or on the day before if the lines stand out of order

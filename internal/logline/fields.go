@@ -54,7 +54,7 @@ type alias struct {
 	rank  uint8
 	unit  time.Duration // of a duration; 0 if the key does not say
 	given bool          // the unit is the user's
-	text  bool          // of textNames
+	text  bool          // a number under this name is something else: it is one of textNames
 }
 
 // aliasLists are the names of each field in the order of their rank, in lower case

@@ -165,6 +165,7 @@ func (c *collector) countTemplate(e *input.Entry, t *template.Template) {
 type timeline struct {
 	request string
 	rows    []TimelineRow
+	cut     bool // there are more
 }
 
 // maxTimeline bounds the timeline of one request.
@@ -187,7 +188,10 @@ type TimelineRow struct {
 }
 
 func (t *timeline) add(e *input.Entry) {
-	if t.request == "" || string(e.Request) != t.request || len(t.rows) == maxTimeline {
+	if t.request == "" || string(e.Request) != t.request {
+		return
+	}
+	if t.cut = t.cut || len(t.rows) == maxTimeline; t.cut {
 		return
 	}
 	t.rows = append(t.rows, TimelineRow{

@@ -181,7 +181,7 @@ func (r *Result) warn(c *collector) {
 	if r.Read.CutLines > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%d lines are longer than 1 MiB: %d bytes in their middle were skipped", r.Read.CutLines, r.Read.CutBytes))
 	}
-	if len(c.timeline.rows) == maxTimeline {
+	if c.timeline.cut {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the timeline ends with the first %d lines of the request", maxTimeline))
 	}
 	if c.counter.Dropped > 0 {

@@ -95,11 +95,13 @@ func (n *namer) session(id []byte) string {
 // be a word of them.
 const leastID = 16
 
+func isID(id string) bool { return len(id) >= leastID && strings.ContainsAny(id, "0123456789") }
+
 // replacer replaces identifiers of sessions by their names.
 func (n *namer) replacer(ids iter.Seq[string]) *strings.Replacer {
 	var pairs []string
 	for _, id := range slices.Sorted(ids) {
-		if len(id) >= leastID && strings.ContainsAny(id, "0123456789") {
+		if isID(id) {
 			pairs = append(pairs, id, n.session([]byte(id)))
 		}
 	}

@@ -218,7 +218,7 @@ func Summary(e *input.Entry) string {
 		}
 	}
 	line := strings.Join(parts, "  ")
-	if len(e.Session) >= leastID {
+	if isID(string(e.Session)) {
 		line = strings.ReplaceAll(line, string(e.Session), removed)
 	}
 	return report.Line((&redactor{}).text(line))

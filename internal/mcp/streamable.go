@@ -30,7 +30,7 @@ type streamable struct {
 	events *sse.Reader
 	buf    []byte // of the last answer
 
-	leavesOpen bool // the last answer had no end in time
+	leftOpen int // answers in a row that had no end in time
 }
 
 // headerKey holds all that the header of a request depends on.
@@ -246,23 +246,21 @@ func (h *streamable) header(k headerKey) http.Header {
 	return header
 }
 
-// restTime is how long the rest of an answer may take, and restAgain after an answer that the
-// server left open: such servers would otherwise delay each call.
+// restTime is how long the rest of an answer may take, less after each answer that the server
+// left open, and restLeast at least: such servers would otherwise delay each call.
 const (
 	restTime  = 50 * time.Millisecond
-	restAgain = 5 * time.Millisecond
+	restLeast = 5 * time.Millisecond
 )
 
 // drain reads a short rest, so that the connection can be reused.
 func (h *streamable) drain(resp *http.Response) {
 	if h.ep.Line == nil {
-		wait := restTime
-		if h.leavesOpen {
-			wait = restAgain
-		}
-		stop := time.AfterFunc(wait, func() { _ = resp.Body.Close() })
+		stop := time.AfterFunc(max(restLeast, restTime>>min(h.leftOpen, 6)), func() { _ = resp.Body.Close() })
 		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // a longer rest costs a connection
-		h.leavesOpen = !stop.Stop()
+		if h.leftOpen++; stop.Stop() {
+			h.leftOpen = 0
+		}
 	}
 	_ = resp.Body.Close() // a Line reads the rest by itself
 }

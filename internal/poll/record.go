@@ -112,7 +112,7 @@ func (st *state) inTurn(last, s *snapshot.Snapshot, restarted bool) bool {
 	if st.left == nil || len(st.left) >= maxProcesses {
 		st.left = map[process]bool{}
 	}
-	before.started, now.started = before.started/1000, now.started/1000
+	before, now = st.seen(before), st.seen(now)
 	counted, again := st.left[now]
 	st.left[before] = restarted && !again
 	if counted {
@@ -123,6 +123,16 @@ func (st *state) inTurn(last, s *snapshot.Snapshot, restarted bool) bool {
 		st.target.Processes = int64(len(st.left))
 	}
 	return again
+}
+
+// seen returns the process that is remembered as p, or p.
+func (st *state) seen(p process) process {
+	for q := range st.left {
+		if q.is(p) {
+			return q
+		}
+	}
+	return p
 }
 
 // noSuchHost reports whether the name of the target does not exist, which waiting

@@ -20,10 +20,10 @@ const (
 // passes as it is.
 type inflater struct {
 	in       *io.PipeWriter
-	plain    io.Reader
-	packed   atomic.Int64
-	unpacked int64
-	beyond   bool // there was more than is unpacked; valid after close
+	plain    io.Reader    // the unpacked response
+	packed   atomic.Int64 // bytes written so far
+	unpacked int64        // bytes read so far
+	beyond   bool         // there was more than is unpacked; valid after close
 	done     chan struct{}
 }
 

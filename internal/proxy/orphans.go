@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
 
 // Orphans describes the orphaned sessions: those whose client has been silent
 // for IdleMs while the server, as far as the traffic shows, still holds them.
@@ -68,5 +72,5 @@ func (t *tracker) countOrphans(now time.Time) *Orphans {
 	return o
 }
 
-// millis returns d in milliseconds.
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// millis returns d in milliseconds, without parts of a microsecond.
+func millis(d time.Duration) float64 { return report.InMillis(d.Truncate(time.Microsecond)) }

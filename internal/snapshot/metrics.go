@@ -97,8 +97,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric, s *Snapshot, labels ...st
 }
 
 // perHandler are the values of a metric by label: the name of the handler without control
-// characters and invalid UTF-8. Two names can have one label, which may occur only once: a
-// registry answers no request at all with a metric that is there twice.
+// characters and invalid UTF-8. Names that become one label are added up: a registry fails the
+// whole page if a metric occurs twice.
 type perHandler map[string]float64
 
 func (p perHandler) add(handler string, v float64, known bool) {

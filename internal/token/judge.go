@@ -171,7 +171,7 @@ func (j *judge) times() {
 		j.add("time", finding.Warn, "fetch a new token", "expires in %s", report.Duration(exp.Sub(now)))
 	case hasIat && exp.Sub(iat) > longLife:
 		j.add("time", finding.Warn, "issue short-lived tokens and refresh them", "lives for %s", report.Duration(exp.Sub(iat)))
-	case exp.Sub(now) > longLife: // there is no iat
+	case !hasIat && exp.Sub(now) > longLife:
 		j.add("time", finding.Warn, "issue short-lived tokens and refresh them", "expires in %s, and there is no iat", report.Duration(exp.Sub(now)))
 	default:
 		j.add("time", finding.Pass, "", "expires in %s", report.Duration(exp.Sub(now)))

@@ -84,12 +84,12 @@ func (b *body) trailer() error {
 }
 
 // The rest of a body that is not wanted is read where it is short and arrives
-// soon, so that the connection can be reused. A server that leaves its answers open is not
-// waited for again, since that would be the time between the calls of its user.
+// soon, so that the connection can be reused. A server that leaves its answers open is waited
+// for less each time, since the wait would delay the next call.
 const (
 	maxRest   = 4 << 10
 	restTime  = 250 * time.Millisecond
-	restAgain = 5 * time.Millisecond
+	restLeast = 5 * time.Millisecond
 )
 
 // Close ends the answer.
@@ -108,11 +108,12 @@ func (b *body) Close() error {
 }
 
 func (b *body) readRest() {
-	wait := restTime
-	if b.conn.leavesOpen {
-		wait = restAgain
-	}
-	defer func() { b.conn.leavesOpen = b.source != nil }()
+	wait := max(restLeast, restTime>>min(b.conn.leftOpen, 6))
+	defer func() {
+		if b.conn.leftOpen++; b.source == nil {
+			b.conn.leftOpen = 0
+		}
+	}()
 	_ = b.conn.wire.SetReadDeadline(time.Now().Add(wait)) // where it fails, Read does
 	var buf [512]byte
 	for n := 0; n < maxRest && b.source != nil && b.open; {

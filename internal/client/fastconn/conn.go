@@ -38,7 +38,7 @@ type Conn struct {
 	stage    client.Stage
 	answered bool // a byte of the answer has arrived
 
-	leavesOpen bool // the rest of the last answer that was not read to its end did not come
+	leftOpen int // answers in a row that the server did not end in time
 }
 
 // Suits reports whether a Conn can reach target under the rules of c: not through

@@ -98,7 +98,10 @@ func Server(ctx context.Context, o Options) *facts.Facts {
 		g.idle.HTTP().CloseIdleConnections()
 	}
 	g.hideIDs()
-	g.f.Network.Listener = <-listener
+	select {
+	case g.f.Network.Listener = <-listener:
+	case <-ctx.Done():
+	}
 	if g.f.Interrupted = ctx.Err() != nil; g.f.Interrupted {
 		g.f.Stopped = "the run was interrupted"
 	}

@@ -51,8 +51,9 @@ func (g *gatherer) network(ctx context.Context) {
 	}
 }
 
-// listener finds the process that listens on the port of a target on this machine. The
-// channel has it, or nil. On a machine with many processes that takes longer than the requests.
+// listener finds the process that listens on the port of a target on this machine. It sends
+// the process, or nil, to the channel: on a machine with many processes the search takes
+// longer than the requests.
 func (g *gatherer) listener() <-chan *facts.Listener {
 	found := make(chan *facts.Listener, 1)
 	port, err := strconv.Atoi(client.Port(g.Target))

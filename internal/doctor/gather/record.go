@@ -137,4 +137,4 @@ func (g *gatherer) hide(text string) string {
 // sessionPair matches a session id in an address, as HTTP+SSE has it.
 var sessionPair = regexp.MustCompile(`(?i)(session_?id=)[^\s&"]+`)
 
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+func ms(d time.Duration) float64 { return report.InMillis(d.Truncate(time.Microsecond)) }

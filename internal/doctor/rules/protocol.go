@@ -135,7 +135,7 @@ func judgeSessionID(f *facts.Facts) opinion {
 	case !s.Visible:
 		return fail("the session id has characters that are not visible ASCII").fix("use a random UUID").saw(f.First("initialize"))
 	case s.Shared:
-		return warn("each client gets the same session id: clients see the state and the answers of each other").fix("make a new random UUID at each initialize").saw(f.First("initialize"), f.First("future version"))
+		return warn("a second initialize got the same session id as the first: clients share their state and answers").fix("make a new random UUID at each initialize").saw(f.First("initialize"), f.First("future version"))
 	case s.Sequential:
 		return warn("session ids are numbers in sequence: anyone can guess those of others").fix("use a random UUID")
 	case s.Length < guessable:

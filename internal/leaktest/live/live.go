@@ -28,6 +28,7 @@ type Config struct {
 type Heap struct {
 	cfg   Config
 	known map[process.ID]bool
+	most  int // processes that are opened
 	doors []door
 	// Missing names the processes whose heap is not known.
 	Missing []string
@@ -51,9 +52,9 @@ type door interface {
 // openTime limits how long a runtime may take to answer, and a reading.
 const openTime = 15 * time.Second
 
-// maxDoors limits the processes whose runtimes are opened: a server that starts one per
-// session is judged by its RSS.
-const maxDoors = 8
+// laterDoors limits the processes that are opened after the start: a server that starts one
+// per session is judged by its RSS.
+const laterDoors = 8
 
 // unimportant is the resident memory below which a process without a live heap does
 // not matter: a shell, a launcher.
@@ -92,7 +93,7 @@ func extend(env []string, name, sep, option, value string) []string {
 // Open opens the runtimes of the processes of a server. Of a server without processes
 // on this machine it is the pages of pprof alone.
 func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
-	h := &Heap{cfg: cfg, known: map[process.ID]bool{}}
+	h := &Heap{cfg: cfg, known: map[process.ID]bool{}, most: len(members) + laterDoors}
 	h.Follow(ctx, members)
 	if len(members) == 0 && cfg.Pprof != nil {
 		h.doors = append(h.doors, &goRuntime{get: cfg.Pprof})
@@ -113,7 +114,7 @@ func (h *Heap) Follow(ctx context.Context, members []process.ID) {
 			continue
 		}
 		var d door
-		if len(h.doors) < maxDoors {
+		if len(h.doors)+len(h.Doubts) < h.most {
 			d, err = open(ctx, &info, &h.cfg)
 		}
 		switch {
@@ -172,17 +173,36 @@ func (h *Heap) Partial() bool { return len(h.Missing) > 0 }
 func (h *Heap) Read(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	h.doors = slices.DeleteFunc(h.doors, func(d door) bool { return d.ended() && d.close(ctx) == nil })
 	total := int64(0)
-	for _, r := range h.doors {
-		bytes, err := r.live(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("reading the live heap of %s: %w", r.describe(), err)
+	for _, d := range slices.Clone(h.doors) {
+		bytes, err := d.live(ctx)
+		switch {
+		case err == nil:
+			d.note(bytes)
+			total += bytes
+		case endsSoon(ctx, d) && d.close(ctx) == nil:
+			h.doors = slices.DeleteFunc(h.doors, func(other door) bool { return other == d })
+		default:
+			return 0, fmt.Errorf("reading the live heap of %s: %w", d.describe(), err)
 		}
-		r.note(bytes)
-		total += bytes
 	}
 	return total, nil
+}
+
+// endsSoon reports whether the process of a door that gave no answer has ended, or ends in a
+// moment: its connections are closed before.
+func endsSoon(ctx context.Context, d door) bool {
+	for range 10 {
+		if d.ended() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return d.ended()
 }
 
 // Describe says how each heap is read.

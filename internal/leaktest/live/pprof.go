@@ -67,7 +67,7 @@ func parseHeapAlloc(page []byte) (int64, error) {
 
 func (g *goRuntime) close(context.Context) error { return nil }
 
-// ended is that of the page: reading it says so.
+// ended reports false: that the process has ended shows when its page is read.
 func (g *goRuntime) ended() bool { return false }
 
 func (g *goRuntime) name() string {

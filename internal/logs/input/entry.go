@@ -17,7 +17,7 @@ const (
 	maxStreams   = 10000
 )
 
-// overflow is the name of the stream in which all lines of further streams are.
+// overflow is the name of the stream that takes the lines of all streams beyond maxStreams.
 const overflow = "\x00"
 
 // Entry is a record of a log with its time and place. It is valid only until the

@@ -185,7 +185,7 @@ func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) 
 		return p, nil
 	}
 	if list, err := spans.Protobuf(data); err == nil {
-		return spans.Profile(OTLP, list) // there are spans, so it is no error
+		return spans.Profile(OTLP, list) // Protobuf fails without spans, so the list is not empty
 	}
 	if format := otherKind(data); format != "" {
 		return nil, refuse(in.Name, format)
@@ -213,7 +213,7 @@ func (in *Input) unknown(data []byte) error {
 	case why != "":
 	case has("tracemalloc"):
 		why = tracemallocText
-	case has("level"), has("severity"), has("msg"), has("message"):
+	case (has("level") || has("severity")) && (has("msg") || has("message")):
 		why = logText
 	default:
 		why = fmt.Sprintf("a JSON document with the members %.60q is neither a snapshot nor a profile that mcpdiag reads", in.Members[:min(len(in.Members), 5)])
