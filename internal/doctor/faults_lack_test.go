@@ -190,7 +190,6 @@ func TestStdioUnanswered(t *testing.T) {
 	const words = "fatal: DATABASE_URL is not set"
 	for fault, want := range map[string][2]string{
 		"tools/list hangs":                {"tools.list", "tools/list has no answer within "},
-		"tools/call hangs":                {"tools.call", "the call of echo has no answer within "},
 		"mcpdiag/unknown hangs":           {"protocol.errors", "an unknown method has no answer within "},
 		"prompts/list hangs":              {"protocol.errors", "an unknown method (prompts/list) has no answer within "},
 		"ping hangs":                      {"protocol.ids", `ping with the id "mcpdiag-1" has no answer within `},
@@ -218,5 +217,20 @@ func TestStdioUnanswered(t *testing.T) {
 			}
 			wantNoFalseReason(t, r)
 		})
+	}
+}
+
+// A call without an answer in five seconds may be that of a slow tool: it is a warning.
+func TestStdioCallHangs(t *testing.T) {
+	processtest.NeedsThorough(t) // eight seconds of waiting
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := gather.Command(t.Context(), gather.CommandOptions{Args: []string{self, "stdio-server", "tools/call hangs"}, Call: &gather.Call{Name: "echo"}})
+	r := Judge(f, Judgement{})
+	if r.Verdict != Degraded || len(r.RootCauses) > 0 || !strings.Contains(shown(r), "warn tools.call: the call of echo has no answer within ") {
+		t.Errorf("%s, %s, root causes %q\n%s", r.Verdict, r.Headline, r.RootCauses, shown(r))
 	}
 }

@@ -244,7 +244,13 @@ func (s *side) readGo(parse func(sample string) (*stacks.Profile, error)) (err e
 	if unit := s.profile.Bytes.Unit; unit != stacks.Bytes {
 		return fmt.Errorf("reading %s: its live memory is in %.40q instead of bytes; record it again", s.Name, unit)
 	}
-	s.profile.Objects, err = parse("inuse_objects")
+	if s.profile.Objects, err = parse("inuse_objects"); err != nil {
+		return err
+	}
+	s.profile.Allocated, err = parse("alloc_space")
+	if _, none := errors.AsType[*read.NoValueError](err); none {
+		return nil
+	}
 	return err
 }
 

@@ -187,6 +187,10 @@ func TestGoProfiles(t *testing.T) {
 	if s.Name != "app.(*cache).store cache.go:31" || s.Callers[0] != "app.handle main.go:12" || *s.ObjectsPerOperation != 1 || *s.BytesPerOperation != 1024 {
 		t.Errorf("%+v", s)
 	}
+	// What lives on is in both with the same samples, and adds no error of its own.
+	if res := run(t, 1000, content("a", goHeap(t, 200_000, 3)), content("b", goHeap(t, 201_000, 3))); res.Verdict != heap.Grows {
+		t.Errorf("1,000 objects beside 200,000: %s: %+v", res.Verdict, res.Sites)
+	}
 	if res := run(t, 2000, content("a", goHeap(t, 100, 3)), content("b", goHeap(t, 130, 3))); res.Verdict != heap.Steady {
 		t.Errorf("a growth of 30 KiB with a sample each 4 KiB: %s", res.Headline)
 	}

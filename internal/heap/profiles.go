@@ -23,10 +23,11 @@ const (
 	defaultPeriod = 512 << 10
 )
 
-// Profile is a profile of allocations: bytes, and objects if it has them.
+// Profile is a profile of live memory: bytes, and more if the format has it, else nil.
 type Profile struct {
-	Bytes   *stacks.Profile
-	Objects *stacks.Profile // nil if the format has none
+	Bytes     *stacks.Profile
+	Objects   *stacks.Profile
+	Allocated *stacks.Profile // bytes that were ever allocated
 }
 
 // place is the weight before and after of the stacks that end at one line.
@@ -34,11 +35,14 @@ type place struct {
 	name          string
 	callers       []string // of the heaviest stack, the nearest first
 	before, after float64  // bytes
+	moved         float64  // bytes that were allocated or released in between, of which the samples differ
 	objects       float64  // difference
 }
 
 // CompareProfiles finds the stacks whose live memory has grown. A profile is a
-// sample: growth is reported as such if it is three times the error of sampling.
+// sample: growth is reported as such if it is three times the error of sampling. That is the
+// error of what was allocated or released in between, if both are of one process and say so:
+// objects that live on are the same samples in both.
 func CompareProfiles(a, b Profile, operations int) *Result {
 	res := &Result{Schema: Schema, Operations: operations}
 	found := bySite(a, b)
@@ -51,7 +55,7 @@ func CompareProfiles(a, b Profile, operations int) *Result {
 		if grown <= 0 {
 			continue
 		}
-		sure := grown > 3*math.Sqrt((s.before+s.after)*period)
+		sure := grown > 3*math.Sqrt(s.moved*period)
 		res.Sites = append(res.Sites, site(s, operations, sure))
 	}
 	slices.SortFunc(res.Sites, func(x, y Site) int {
@@ -93,6 +97,7 @@ func bySite(a, b Profile) []*place {
 	all := stacks.NewBuilder()
 	before, after, objects := weights(all, a.Bytes), weights(all, b.Bytes), weights(all, b.Objects)
 	fewer := weights(all, a.Objects)
+	fresh, same := allocated(all, a.Allocated, b.Allocated)
 	own, heaviest := ownCode(all, b.Bytes.Format), map[int32]float64{}
 	sites := map[int32]*place{}
 	var list []*place
@@ -115,9 +120,29 @@ func bySite(a, b Profile) []*place {
 		}
 		p.before += was
 		p.after += is
+		if moved := 2*fresh[at] - (is - was); same && moved >= 0 { // released: what is fresh and did not add
+			p.moved += min(moved, was+is)
+		} else {
+			p.moved += was + is
+		}
 		p.objects += objects[at] - fewer[at]
 	}
 	return list
+}
+
+// allocated returns the bytes that each place allocated between two profiles, and whether both
+// know that and are of one process: what was ever allocated never falls.
+func allocated(tree *stacks.Builder, a, b *stacks.Profile) (fresh map[int32]float64, same bool) {
+	if a == nil || b == nil {
+		return nil, false
+	}
+	before, fresh := weights(tree, a), weights(tree, b)
+	for at, was := range before {
+		if fresh[at] -= was; fresh[at] < 0 {
+			return nil, false
+		}
+	}
+	return fresh, true
 }
 
 // weights adds a profile to a tree and returns the weight of each place; p may be nil.

@@ -213,7 +213,7 @@ func planted(t *testing.T, server depstest.Server, ch *amqp.Channel) {
 	}()
 	list := until(t, func(list []finding.Finding) bool {
 		return has(list, "rabbit.queues", "orphan in / has no consumer") && has(list, "rabbit.queues", "more in the interval, and a consumer without") && has(list, "rabbit.queues", "queue slow")
-	}, func() []finding.Finding { return check(t, server.Address, 500*time.Millisecond) })
+	}, func() []finding.Finding { return check(t, server.Address, 6*time.Second) }) // RabbitMQ counts every 5 s
 	depstest.Wants(t, list, "rabbit.queues", finding.Fail, "the queue orphan in / has no consumer and ")
 	depstest.Wants(t, list, "rabbit.queues", finding.Warn, "the queue greedy in / has ")
 	depstest.Wants(t, list, "rabbit.queues", finding.Warn, "all 1 consumer of the queue slow in / hold as many messages as their prefetch lets them (3), and 2 wait")
