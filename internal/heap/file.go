@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/heap/graph"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -179,7 +178,7 @@ func (s *side) readSnapshot(in io.Reader, whole bool, memory int64) (err error) 
 
 // readable reports whether a profile of a format says how much memory is held.
 func readable(format stacks.Format) bool {
-	return slices.Contains([]stacks.Format{read.Pprof, read.Binary, read.GoText, read.HeapProfile}, format)
+	return isGo(format) || format == read.HeapProfile
 }
 
 // mostLooked limits how much is read of a file of another format, in bytes.

@@ -177,6 +177,31 @@ func goHeap(t testing.TB, cached, buffers int64) []byte {
 	return b.Bytes()
 }
 
+// The headline names a line of the program, although each goroutine that stays takes more.
+func TestGoLibrary(t *testing.T) {
+	t.Parallel()
+	heapOf := func(n int64) []byte {
+		open := &profile.Function{ID: 1, Name: "example.org/app.(*sessions).open", Filename: "/src/app/sessions.go"}
+		alloc := &profile.Function{ID: 2, Name: "runtime.malg", Filename: "/go/src/runtime/proc.go"}
+		l := []*profile.Location{{ID: 1, Line: []profile.Line{{Function: open, Line: 9}}}, {ID: 2, Line: []profile.Line{{Function: alloc, Line: 5}}}}
+		p := &profile.Profile{
+			SampleType: []*profile.ValueType{{Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"}},
+			PeriodType: &profile.ValueType{Type: "space", Unit: "bytes"}, Period: 1,
+			Function: []*profile.Function{open, alloc}, Location: l,
+			Sample: []*profile.Sample{{Location: l[:1], Value: []int64{n, n * 100}}, {Location: l[1:], Value: []int64{n, n * 400}}},
+		}
+		var b bytes.Buffer
+		if err := p.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	res := run(t, 1000, content("a", heapOf(10)), content("b", heapOf(1010)))
+	if want := "1.0 objects (100 B) per operation stay, allocated in example.org/app.(*sessions).open sessions.go:9"; res.Headline != want || len(res.Sites) != 2 {
+		t.Errorf("%q, want %q: %+v", res.Headline, want, res.Sites)
+	}
+}
+
 func TestGoProfiles(t *testing.T) {
 	t.Parallel()
 	res := run(t, 2000, content("a.pb.gz", goHeap(t, 100, 3)), content("b.pb.gz", goHeap(t, 2100, 3)))

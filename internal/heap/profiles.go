@@ -10,6 +10,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
+	"github.com/mcpdiag/mcpdiag/internal/stacks/read"
 )
 
 const (
@@ -58,8 +59,10 @@ func CompareProfiles(a, b Profile, operations int) *Result {
 		sure := grown > 3*math.Sqrt(s.moved*period)
 		res.Sites = append(res.Sites, site(s, operations, sure))
 	}
+	// Of what is kept per operation the lines of the program say the most.
+	library := func(x Site) bool { return operations > 0 && isGo(b.Bytes.Format) && ofLibrary(x.Name) }
 	slices.SortFunc(res.Sites, func(x, y Site) int {
-		return cmp.Or(-compareBool(x.Judged, y.Judged), cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Name, y.Name))
+		return cmp.Or(-compareBool(x.Judged, y.Judged), compareBool(library(x), library(y)), cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Name, y.Name))
 	})
 	res.Sites = res.Sites[:min(len(res.Sites), maxSites)]
 	// Without the operations, growth in all is not judged: it may be an error of sampling, too.
@@ -190,6 +193,19 @@ func ownCode(tree *stacks.Builder, format stacks.Format) []int32 {
 func isOwn(frame string) bool {
 	_, location, ok := strings.Cut(frame, " ")
 	return ok && !strings.HasPrefix(location, "node:") && !strings.HasPrefix(frame, "runtime.")
+}
+
+func isGo(format stacks.Format) bool {
+	return slices.Contains([]stacks.Format{read.Pprof, read.Binary, read.GoText}, format)
+}
+
+// ofLibrary reports whether a function of Go belongs to the standard library: the first
+// element of its package is one of these.
+func ofLibrary(function string) bool {
+	first := function[:max(0, strings.IndexAny(function, "./"))]
+	return slices.Contains(strings.Fields("archive bufio bytes cmp compress container context crypto database debug embed encoding errors expvar flag fmt "+
+		"go hash html image index internal io iter log maps math mime net os path plugin reflect regexp runtime slices sort strconv strings structs "+
+		"sync syscall testing text time unicode unique unsafe vendor weak"), first)
 }
 
 // calledBy returns the name of a place and those of its callers.
