@@ -52,10 +52,10 @@ func leakyServers(t *testing.T) []leaky {
 	calm := []string{"--stabilize=256MB"} // RSS decides, since each request starts a child
 	soon := []string{"--max-time", "5m"}  // a larger cache than fills in it is not ruled out
 	return []leaky{                       // the longest first: they run side by side
-		{"go-sdk v1.7.0", true, "discover,closed", "discover", nil, gobin("gosdk-v1.7.0"), nil},
+		{"go-sdk v1.7.0", true, "discover,closed", "discover", nil, gobin("gosdk-v1.7.0"), []string{"modelcontextprotocol/go-sdk/mcp."}},
 		{"sdk 1.32.2 with JSON answers", false, "call,closed", "call", soon, node("sdk1.mjs", "{port}", "--json"),
 			[]string{"._streamMapping (Map)", "webStandardStreamableHttp.js:824"}},
-		{"mcp-go v0.43.2", true, "closed,call", "closed", nil, gobin("mcpgo-v0.43.2"), nil},
+		{"mcp-go v0.43.2", true, "closed,call", "closed", nil, gobin("mcpgo-v0.43.2"), []string{"mark3labs/mcp-go/server."}},
 		{"mcp-proxy 6.5.4", false, "call", "call", soon, proxy("leaking"), []string{"stay in eventStore.events (Map)"}},
 		{"supergateway 3.4.3", true, "bare-request", "bare-request", calm, gateway("leaking"), nil},
 		{"supergateway 4.0.0", true, "bare-request", "", calm, gateway("mended"), nil},
