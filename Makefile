@@ -7,7 +7,7 @@ LDFLAGS := -s -w
 build: ## bin/mcpdiag, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/mcpdiag ./cmd/mcpdiag
 
-test: ## the tests, in under two minutes; tests that take long are skipped unless CI or MCPDIAG_REAL is set
+test: ## the tests, two minutes; tests that take long are skipped unless CI or MCPDIAG_REAL is set
 	go test $(if $(CI),,-p 3) -parallel 4 ./...
 
 test-real: ## all tests, also those with servers and clients from the npm registry, RabbitMQ and a browser

@@ -175,7 +175,7 @@ func TestLeaks(t *testing.T) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
-			t.Parallel() // they wait for most of their time; make test-leaks runs three at once
+			t.Parallel() // they wait for most of their time; make test-leaks runs five at once
 			s.test(t)
 		})
 	}

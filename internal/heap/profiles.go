@@ -123,7 +123,7 @@ func bySite(a, b Profile) []*place {
 		}
 		p.before += was
 		p.after += is
-		if moved := 2*fresh[at] - (is - was); same && moved >= 0 { // released: what is fresh and did not add
+		if moved := 2*fresh[at] - (is - was); same && moved >= 0 { // what is fresh, and what was released of old and new
 			p.moved += min(moved, was+is)
 		} else {
 			p.moved += was + is
@@ -199,13 +199,14 @@ func isGo(format stacks.Format) bool {
 	return slices.Contains([]stacks.Format{read.Pprof, read.Binary, read.GoText}, format)
 }
 
-// ofLibrary reports whether a function of Go belongs to the standard library: the first
-// element of its package is one of these.
+// standard are the first elements of the packages of Go's standard library.
+var standard = strings.Fields("archive bufio bytes cmp compress container context crypto database debug embed encoding errors expvar flag fmt " +
+	"go hash html image index internal io iter log maps math mime net os path plugin reflect regexp runtime slices sort strconv strings structs " +
+	"sync syscall testing text time unicode unique unsafe vendor weak")
+
+// ofLibrary reports whether a function of Go belongs to the standard library.
 func ofLibrary(function string) bool {
-	first := function[:max(0, strings.IndexAny(function, "./"))]
-	return slices.Contains(strings.Fields("archive bufio bytes cmp compress container context crypto database debug embed encoding errors expvar flag fmt "+
-		"go hash html image index internal io iter log maps math mime net os path plugin reflect regexp runtime slices sort strconv strings structs "+
-		"sync syscall testing text time unicode unique unsafe vendor weak"), first)
+	return slices.Contains(standard, function[:max(0, strings.IndexAny(function, "./"))])
 }
 
 // calledBy returns the name of a place and those of its callers.

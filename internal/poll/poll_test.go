@@ -156,11 +156,14 @@ func TestRunOfReplicas(t *testing.T) {
 		answers             []string
 		restarts, processes int64
 	}{
-		"two replicas":                 {[]string{a, b, a, a, b, a}, 0, 2},
-		"three replicas":               {[]string{a, b, c, a, c, b}, 0, 3},
-		"restarts":                     {[]string{a, b, b, c}, 2, 0},
-		"a restart of the same pid":    {[]string{`{"pid": 3, "callsTotal": 4, "uptimeMs": 90}`, again, again}, 1, 0},
-		"a replica that is replaced":   {[]string{a, b, a, c, a, c}, 0, 3},
+		"two replicas":               {[]string{a, b, a, a, b, a}, 0, 2},
+		"three replicas":             {[]string{a, b, c, a, c, b}, 0, 3},
+		"restarts":                   {[]string{a, b, b, c}, 2, 0},
+		"a restart of the same pid":  {[]string{`{"pid": 3, "callsTotal": 4, "uptimeMs": 90}`, again, again}, 1, 0},
+		"a replica that is replaced": {[]string{a, b, a, c, a, c}, 0, 3},
+		"a start from the uptime": {[]string{
+			`{"pid": 1, "startTime": 1763700000.9}`, `{"pid": 2, "startTime": 1763700500}`, `{"pid": 1, "startTime": 1763700001.1}`, `{"pid": 2, "startTime": 1763700500.2}`,
+		}, 0, 2},
 		"the start tells more than id": {[]string{`{"pid": 1, "startTime": 1763700000}`, `{"pid": 1, "startTime": 1763700900}`, `{"pid": 1, "startTime": 1763700000}`}, 0, 2},
 	} {
 		u := target(t, &answers{list: tc.answers})

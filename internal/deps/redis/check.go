@@ -130,7 +130,7 @@ var hints = []struct{ begin, hint string }{
 	{"ERR AUTH", "the server has no password, or no users: leave them out of the address"},
 	{"ERR Client sent AUTH", "the server has no password: leave it out of the address"},
 	{"ERR invalid password", "the user or password is wrong; compare them with those of the MCP server's environment"}, // before Redis 6
-	{"tls: failed to verify certificate", "--cacert FILE trusts the authority of its certificate, --insecure any"},
+	{"x509: ", "--cacert FILE trusts the authority of its certificate, --insecure any"},
 	{"tls: ", "does the server speak TLS at this port? redis:// connects without it"},
 	{"ERR ", "the server answered, and refused: its log may say why"},
 	{"", "is the address right, does the server run, and does a firewall let this machine in?"},

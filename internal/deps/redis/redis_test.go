@@ -126,7 +126,7 @@ func TestRedisTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
-	if len(list) != 1 || !strings.Contains(list[0].Summary, "certificate") {
+	if len(list) != 1 || !strings.Contains(list[0].Summary, "certificate") || !strings.Contains(list[0].Hint, "--cacert FILE") {
 		t.Errorf("%+v", list)
 	}
 	trusting := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool(), ServerName: "example.com"}
@@ -163,7 +163,9 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"ERR max number of clients reached": "the pool that leaks", "ERR DB index is out of range": "no database of this number",
-		"DENIED Redis is running in protected mode": "protected mode", "WRONGPASS invalid": "is wrong", "connection refused": "does the server run",
+		"DENIED Redis is running in protected mode": "protected mode", "WRONGPASS invalid": "is wrong",
+		"ERR invalid password": "is wrong", "ERR AUTH <password> called without any password": "no password", "ERR unknown": "its log",
+		"tls: first record does not look like a TLS handshake": "redis:// connects without it", "connection refused": "does the server run",
 	} {
 		c := &checker{}
 		if c.refused(errors.New(text)); !strings.Contains(c.Findings[0].Hint, want) {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -56,8 +57,8 @@ func Parse(address string) (Server, error) {
 
 // WithTLS returns s with other settings of TLS, if its address wants it.
 func (s Server) WithTLS(settings *tls.Config) Server {
-	if s.tls != nil && settings != nil {
-		s.tls = settings
+	if s.tls != nil {
+		s.tls = cmp.Or(settings, s.tls)
 	}
 	return s
 }
