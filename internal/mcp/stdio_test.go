@@ -45,6 +45,23 @@ func pipes(t testing.TB) (ours *duplex, in, out *os.File) {
 // undated is a stream without deadlines.
 type undated struct{ io.ReadWriteCloser }
 
+// timeUp is a context whose time is up once passed is closed.
+type timeUp struct {
+	context.Context
+	passed chan struct{}
+}
+
+func (c timeUp) Done() <-chan struct{} { return c.passed }
+
+func (c timeUp) Err() error {
+	select {
+	case <-c.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // TestServerThatDoesNotRead: a call ends in time also where the server does not take its
 // message, the next ones do not wait for it, and a message of which a part was taken ends
 // the link.
@@ -53,7 +70,7 @@ func TestServerThatDoesNotRead(t *testing.T) {
 	for name, dated := range map[string]bool{"deadlines": true, "no deadlines": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ours, _, _ := pipes(t)
+			ours, in, _ := pipes(t)
 			stream := io.ReadWriteCloser(ours)
 			if !dated {
 				stream = undated{ours}
@@ -64,14 +81,17 @@ func TestServerThatDoesNotRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			large := jsontext.Value(`{"text":"` + strings.Repeat("x", 1<<20) + `"}`)
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
+			ctx := timeUp{t.Context(), make(chan struct{})}
+			go func() {
+				_, _ = in.Read(make([]byte, 1)) // a part was taken
+				close(ctx.passed)
+			}()
 			_, err = s.Call(ctx, anyTool, large)
 			if !client.IsTimeout(err) || !strings.Contains(err.Error(), "no answer to tools/call in time; the server does not read its standard input") {
 				t.Errorf("error %v", err)
 			}
 			if s.Alive() {
-				t.Error("the session goes on after a half-written message")
+				t.Fatal("the session goes on after a half-written message")
 			}
 			if _, err = s.Call(t.Context(), anyTool, jsontext.Value(`{}`)); err == nil || !errors.Is(err, io.ErrClosedPipe) {
 				t.Errorf("the next call: %v", err)
