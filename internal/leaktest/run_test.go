@@ -84,9 +84,11 @@ func serve(kind, addr string) {
 
 var kept [][]byte
 
+// newServer has a tool that waits for most of its time, as one that asks a database.
 func newServer(leak int) *mcp.Server {
 	s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	mcp.AddTool(s, &mcp.Tool{Name: "echo"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+		time.Sleep(20 * time.Millisecond)
 		block := make([]byte, leak)
 		for i := range block {
 			block[i] = 1
