@@ -85,7 +85,7 @@ func newWith(cfg Config, tlsConfig *tls.Config) *Client {
 	if cfg.Allow != nil {
 		transport.Proxy = nil // a proxy would connect to addresses that are not checked
 	}
-	p := &policy{next: transport, cfg: cfg, secrets: cfg.Secrets.inBodies()}
+	p := &policy{next: transport, cfg: cfg, secrets: cfg.Secrets.InBodies()}
 	return &Client{cfg: cfg, policy: p, tls: tlsConfig, http: &http.Client{
 		Transport:     p,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -107,7 +107,7 @@ func (p *policy) guard(req *http.Request, resp *http.Response) error {
 	}
 	secrets := p.secrets
 	if p.cfg.Bearer != nil {
-		secrets = append(p.cfg.Bearer.Secrets().inBodies(), secrets...)
+		secrets = append(p.cfg.Bearer.Secrets().InBodies(), secrets...)
 	}
 	resp.Body = redact(&body{ReadCloser: decoded, left: p.limit(req), policy: p, req: req}, secrets)
 	return nil

@@ -15,8 +15,6 @@ import (
 
 const redacted = "REDACTED"
 
-var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key", "Mcp-Session-Id"}
-
 // RedactURL writes u without its password and without the values of query keys
 // that look secret.
 func RedactURL(u *url.URL) string { return report.RedactURL(u) }
@@ -29,16 +27,16 @@ var queryPair = regexp.MustCompile(`[^&;]+`)
 // Secrets are values that must not be printed, longest first.
 type Secrets []string
 
-// SecretsOf collects the values of h that name a credential: of the headers
-// known for it, and of every header whose value was read from a file.
+// SecretsOf collects the values of h that are credentials by the name of their header,
+// and more, such as the values that were read from a file.
 func SecretsOf(h http.Header, more ...string) Secrets {
 	var s Secrets
-	for _, name := range secretHeaders {
-		for _, value := range h.Values(name) {
-			s = append(s, value)
-			if _, credential, ok := strings.Cut(value, " "); ok {
-				s = append(s, credential)
-			}
+	for name, values := range h {
+		if !report.SecretName(name) {
+			continue
+		}
+		for _, value := range values {
+			s = append(s, secretParts(name, value)...)
 		}
 	}
 	s = append(s, more...)
@@ -52,6 +50,27 @@ func SecretsOf(h http.Header, more ...string) Secrets {
 	s = slices.DeleteFunc(s, func(v string) bool { return len(v) < 4 })
 	slices.SortStableFunc(s, func(a, b string) int { return len(b) - len(a) })
 	return s
+}
+
+// secretParts returns the value of a header and the parts of it that a server may quote
+// alone: what follows the scheme, the password of Basic, the values of cookies.
+func secretParts(name, value string) []string {
+	parts := []string{value}
+	if scheme, credential, ok := strings.Cut(value, " "); ok {
+		parts = append(parts, credential)
+		if plain, err := base64.StdEncoding.DecodeString(credential); err == nil && strings.EqualFold(scheme, "Basic") {
+			_, password, _ := strings.Cut(string(plain), ":")
+			parts = append(parts, password)
+		}
+	}
+	if name == "Cookie" {
+		for pair := range strings.SplitSeq(value, ";") {
+			if _, v, _ := strings.Cut(pair, "="); len(v) >= leastInBody {
+				parts = append(parts, v)
+			}
+		}
+	}
+	return parts
 }
 
 // otherForms returns a value as it is written in JSON, quoted by Go and in a URL.

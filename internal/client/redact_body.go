@@ -10,8 +10,8 @@ import (
 // could be a word of the protocol.
 const leastInBody = 8
 
-// inBodies returns the secrets that are looked for in answers.
-func (s Secrets) inBodies() Secrets {
+// InBodies returns the secrets that are looked for in answers.
+func (s Secrets) InBodies() Secrets {
 	return slices.DeleteFunc(slices.Clone(s), func(s string) bool { return len(s) < leastInBody })
 }
 

@@ -41,16 +41,33 @@ func TestSecrets(t *testing.T) {
 	h := http.Header{
 		"Authorization": {"Bearer SENTINEL-1"}, "X-Api-Key": {"SENTINEL-2"}, "Cookie": {"a=SENTINEL-3"}, "Mcp-Session-Id": {"SENTINEL-4"},
 		"Accept": {"application/json"}, "Proxy-Authorization": {"Basic SENTINEL-5"},
+		"X-Auth-Token": {"SENTINEL-8"}, "Cf-Access-Client-Secret": {"SENTINEL-9"}, "X-Auth-Type": {"harmless"},
 	}
 	u := parse(t, "https://user:SENT%2FINEL@h/x?a=harmless&token=SENTINEL%3D7")
 	s := SecretsOf(h, append(SecretsIn(u), "SENTINEL-6", "abc")...)
-	text := s.Redact("Bearer SENTINEL-1|SENTINEL-1|SENTINEL-2|a=SENTINEL-3|SENTINEL-4|SENTINEL-5|SENTINEL-6|" +
+	text := s.Redact("Bearer SENTINEL-1|SENTINEL-1|SENTINEL-2|a=SENTINEL-3|SENTINEL-3|SENTINEL-4|SENTINEL-5|SENTINEL-8|SENTINEL-9|SENTINEL-6|" +
 		"SENT/INEL|SENT%2FINEL|SENTINEL=7|SENTINEL%3D7|dXNlcjpTRU5UL0lORUw=|abc|application/json|harmless")
 	if strings.Contains(text, "SENT") || strings.Contains(text, "dXNlcjpT") {
 		t.Errorf("still there: %s", text)
 	}
 	if !strings.HasSuffix(text, "|abc|application/json|harmless") {
 		t.Errorf("too much is gone: %s", text)
+	}
+}
+
+// TestSecretParts checks that the parts of a credential are blanked where a server quotes
+// them alone.
+func TestSecretParts(t *testing.T) {
+	for header, text := range map[string]string{
+		"Basic dXNlcjpTRU5USU5FTA==": "SENTINEL is wrong", "theme=dark; sid=SENTINEL": "SENTINEL is unknown", "Bearer SENTINEL": "SENTINEL has expired",
+	} {
+		name := "Authorization"
+		if strings.Contains(header, ";") {
+			name = "Cookie"
+		}
+		if got := SecretsOf(http.Header{name: {header}}).Redact(text + " in the dark"); strings.Contains(got, "SENT") || !strings.HasSuffix(got, "in the dark") {
+			t.Errorf("%s: %s", header, got)
+		}
 	}
 }
 
@@ -80,7 +97,7 @@ func TestSnippetIsRedactedBeforeItIsCut(t *testing.T) {
 
 // TestAnswersAreRedacted checks that secrets are blanked however an answer is split.
 func TestAnswersAreRedacted(t *testing.T) {
-	secrets := SecretsOf(nil, "SENTINEL-SENTINEM", "SENTINEL-x", "short").inBodies()
+	secrets := SecretsOf(nil, "SENTINEL-SENTINEM", "SENTINEL-x", "short").InBodies()
 	in := "SENTI SENTINEL-SENTINEM SENTINEL-SENTINEL-x short SENTINEL-SENTINE"
 	want := "SENTI REDACTED SENTINEL-REDACTED short SENTINEL-SENTINE"
 	for name, r := range map[string]io.Reader{

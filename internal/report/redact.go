@@ -18,12 +18,13 @@ var (
 		"credentials", "cred", "creds", "auth", "authorization", "bearer", "cookie", "jwt", "pat", "signature", "code", "passcode", "pin", "otp", "salt",
 	}
 	secretEndings = []string{
-		"password", "passwd", "passphrase", "passcode", "dbpass", "userpass", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credentials",
+		"password", "passwd", "passphrase", "passcode", "pass", "secret", "token", "apikey", "accesskey", "privatekey", "secretkey", "credentials",
 		"authkey", "licensekey", "licencekey", "sessionkey", "signingkey", "encryptionkey", "masterkey",
 		"passwords", "secrets", "apikeys", "accesskeys", "privatekeys", "secretkeys", "apitokens", "authtokens", "accesstokens", "refreshtokens", "bearertokens",
 	}
-	plainWords = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "methods", "count", "size", "server", "servers", "supported"}
-	keyFiles   = []string{".pem", ".key", ".crt", ".p12"}
+	plainEndings = []string{"compass", "bypass", "trespass", "surpass", "overpass", "underpass", "multipass"}
+	plainWords   = []string{"file", "path", "dir", "url", "uri", "type", "id", "name", "endpoint", "ttl", "timeout", "mode", "method", "methods", "count", "size", "server", "servers", "supported"}
+	keyFiles     = []string{".pem", ".key", ".crt", ".p12"}
 )
 
 var (
@@ -183,7 +184,8 @@ func secretWord(word string) bool {
 }
 
 func hasSecretEnding(word string) bool {
-	return slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(word, ending) })
+	ends := func(ending string) bool { return strings.HasSuffix(word, ending) }
+	return slices.ContainsFunc(secretEndings, ends) && !slices.ContainsFunc(plainEndings, ends)
 }
 
 // isKeyFile reports whether the value of a flag names a file, as that of --key does.

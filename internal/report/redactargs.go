@@ -10,7 +10,7 @@ import (
 var (
 	// userFlags are flags of curl and others whose value is NAME:PASSWORD. Numbers are
 	// the user and group of docker run.
-	userFlags    = []string{"-u", "--user", "--proxy-user", "-U"}
+	userFlags    = []string{"-u", "--user", "--proxy-user", "-U", "--login", "--basic"}
 	userPassword = regexp.MustCompile(`^([^:]*[^:\d][^:]*:).+$`)
 	// A switch that takes no value, although the word after it names a secret.
 	switchFlag = regexp.MustCompile(`^--?(?:no|enable|disable|allow|skip|require|with|without|use)-`)

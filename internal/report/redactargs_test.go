@@ -27,6 +27,9 @@ func TestRedactArgsForms(t *testing.T) {
 		"--header=Authorization: Token a b":      "--header=Authorization: REDACTED",
 		"TOKEN+=sesame":                          "TOKEN+=REDACTED",
 		"TOKEN=sesame\nopen":                     "TOKEN=REDACTED",
+		"env|PGPASS=sesame|SSHPASS=sesame|x":     "env|PGPASS=REDACTED|SSHPASS=REDACTED|x",
+		"--proxy-bypass=h|--multipass|x":         "--proxy-bypass=h|--multipass|x",
+		"--login|u:sesame|--basic=u:sesame":      "--login|u:REDACTED|--basic=u:REDACTED",
 		"--dbpass=sesame|--otp=123456|--pin=123": "--dbpass=REDACTED|--otp=REDACTED|--pin=REDACTED",
 		// Words of shells.
 		`sh|-c|PASSWORD="a\"b" node s.js`:            `sh|-c|PASSWORD=REDACTED node s.js`,
