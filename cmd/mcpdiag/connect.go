@@ -117,7 +117,7 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 	for _, t := range targets {
 		fromFiles = append(fromFiles, client.SecretsIn(t)...)
 	}
-	bearer, err := c.bearer(header)
+	bearer, err := c.bearer(a.ctx, header)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (c *connection) open(a *app, targets []*url.URL, conns int) (*client.Client
 
 // bearer runs the command of --token-command, if there is one. Its token comes instead
 // of that of MCPDIAG_TOKEN.
-func (c *connection) bearer(header http.Header) (*client.Bearer, error) {
+func (c *connection) bearer(ctx context.Context, header http.Header) (*client.Bearer, error) {
 	if c.tokenCmd == "" {
 		return nil, nil //nolint:nilnil // no bearer
 	}
@@ -159,7 +159,7 @@ func (c *connection) bearer(header http.Header) (*client.Bearer, error) {
 		return nil, usagef("--token-command and --token-file both give a token: choose one")
 	}
 	header.Del("Authorization")
-	bearer, err := client.NewBearer(context.Background(), c.tokenCmd)
+	bearer, err := client.NewBearer(ctx, c.tokenCmd)
 	if err != nil {
 		return nil, fmt.Errorf("--token-command: %w", err)
 	}

@@ -88,6 +88,8 @@ func (b *Bearer) fetch(ctx context.Context) error {
 	err := cmd.Run()
 	exit, failed := errors.AsType[*exec.ExitError](err)
 	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
 	case ctx.Err() != nil:
 		return fmt.Errorf("the command did not print a token within %s", tokenTime)
 	case failed && exit.ExitCode() >= 0:

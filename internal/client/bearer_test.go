@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -159,6 +160,11 @@ func TestBearerErrors(t *testing.T) {
 	defer cancel()
 	if _, err := NewBearer(ctx, "sleep 20"); err == nil || !strings.Contains(err.Error(), "did not print a token within") {
 		t.Errorf("%v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := NewBearer(ctx, "sleep 20"); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
 	}
 }
 
