@@ -116,6 +116,9 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 		return s, nil
 	}
 	s.Abandon()
+	if s.unprobed && client.IsTimeout(err) {
+		return nil, fmt.Errorf("%w; there was no answer to server/discover before: --protocol %s does not send that", err, Legacy)
+	}
 	if ep.Start != nil || !suggestsSSE(err) {
 		return nil, err
 	}
@@ -163,6 +166,7 @@ func probed(ctx context.Context, ep Endpoint) (*Session, Era, error) {
 		s.Abandon()
 		return nil, Era{}, err
 	case ep.Start == nil:
+		s.unprobed = true
 		return s, Era{Version: Legacy}, nil
 	}
 	s.Abandon()

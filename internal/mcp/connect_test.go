@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,9 +45,13 @@ func TestVersionHeaderWithoutSession(t *testing.T) {
 
 // sseServer speaks HTTP+SSE at /sse. Its stream begins with first.
 type sseServer struct {
-	first   string
-	anyVerb bool // POST opens the stream too
-	queue   chan string
+	first    string
+	endpoint string // "" is /messages
+	name     string // of the event that names it
+	answers  string // name of the events that answer
+	anyVerb  bool   // POST opens the stream too
+	leftOpen bool   // the answer to a POST has no end
+	queue    chan string
 }
 
 func (s *sseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -69,16 +74,20 @@ func (s *sseServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.queue <- `{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":` + result + `}`
 		}
 		w.WriteHeader(http.StatusAccepted)
+		if s.leftOpen {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
 	case r.URL.Path != "/sse" || r.Method != http.MethodGet && !s.anyVerb:
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	default:
-		stream(w, s.first+"event: endpoint\ndata: /messages\n\n")
+		stream(w, s.first+"event: "+cmp.Or(s.name, "endpoint")+"\ndata: "+cmp.Or(s.endpoint, "/messages")+"\n\n")
 		for {
 			select {
 			case <-r.Context().Done():
 				return
 			case text := <-s.queue:
-				stream(w, "event: message\ndata: "+text+"\n\n")
+				stream(w, "event: "+cmp.Or(s.answers, "message")+"\ndata: "+text+"\n\n")
 			}
 		}
 	}
@@ -94,6 +103,8 @@ func TestHTTPSSE(t *testing.T) {
 		"retry first":       {first: "retry: 3000\n\n"},
 		"comment first":     {first: ": hello\n\n"},
 		"stream for a POST": {anyVerb: true},
+		"POST left open":    {leftOpen: true},
+		"spaces":            {endpoint: "  /messages\t"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,6 +124,28 @@ func TestHTTPSSE(t *testing.T) {
 				t.Errorf("%v, %v", tools, err)
 			}
 			session.Abandon()
+		})
+	}
+}
+
+// TestSSEThatIsNotUnderstood checks that the errors of servers over HTTP+SSE quote the
+// event or the address that clients do not understand.
+func TestSSEThatIsNotUnderstood(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]*sseServer{
+		`no answer to the request for an endpoint event in time; the event "Endpoint" with "/messages" came`:                                         {name: "Endpoint"},
+		`no answer to initialize in time; clients ignore its event "response": "{\"jsonrpc\"`:                                                        {answers: "response"},
+		`malformed answer: the endpoint of the stream is no address: "/mess\tages"`:                                                                  {endpoint: "/mess\tages"},
+		`malformed answer: the stream gives an endpoint on another server, "http://else.example/messages?sessionId=REDACTED", which is not followed`: {endpoint: "http://else.example/messages?sessionId=17"},
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			s.queue = make(chan string, 10)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if _, err := Open(ctx, serveSSE(t, s), Era{Version: rev1105, SSE: true}); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error %v", err)
+			}
 		})
 	}
 }
@@ -369,11 +402,17 @@ func TestStdioForms(t *testing.T) {
 		form func(text string) string
 		want string // in the error; "" for success
 	}{
-		"line":           {func(s string) string { return s + "\n" }, ""},
-		"CRLF":           {func(s string) string { return s + "\r\n" }, ""},
-		"log lines":      {func(s string) string { return "starting\n\n" + s + "\n" }, ""},
-		"BOM":            {func(s string) string { return byteOrderMark + s + "\n" }, ""},
-		"array":          {func(s string) string { return "[" + s + "]\n" }, ""},
+		"line":      {func(s string) string { return s + "\n" }, ""},
+		"CRLF":      {func(s string) string { return s + "\r\n" }, ""},
+		"log lines": {func(s string) string { return "starting\n\n" + s + "\n" }, ""},
+		"BOM":       {func(s string) string { return byteOrderMark + s + "\n" }, ""},
+		"array":     {func(s string) string { return "[" + s + "]\n" }, ""},
+		"no id, an error": {func(string) string {
+			return `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}` + "\n"
+		}, "an answer came with the id null (JSON-RPC error -32700: Parse error)"},
+		"no id":          {func(s string) string { return strings.Replace(s, `"id":`, `"ID":`, 1) + "\n" }, `that are no messages: 1, the first is "{\"jsonrpc\"`},
+		"an echo":        {func(string) string { return `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}` + "\n" }, `that are no messages: 1, the first is "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize`},
+		"log of objects": {func(string) string { return `{"level":30,"msg":"ready"}` + "\n" }, `that are no messages: 1, the first is "{\"level\":30`},
 		"Content-Length": {func(s string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(s), s) }, `the first is "Content-Length: `},
 		"same line":      {func(s string) string { return "[INFO] answering: " + s + "\n" }, `the first is "[INFO] answering: `},
 		"pretty":         {func(s string) string { return strings.ReplaceAll(s, ",", ",\n") + "\n" }, `that are no messages: 6, the first is "{`},

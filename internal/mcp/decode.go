@@ -74,7 +74,8 @@ func explain(data []byte, err error) string {
 		if kind.JSONPointer != "" {
 			where = fmt.Sprintf("member %.80q", string(kind.JSONPointer))
 		}
-		return where + " is " + kindName(kind.JSONKind)
+		at := min(max(kind.ByteOffset, 0), int64(len(data)))
+		return fmt.Sprintf("%s is %s: %s", where, kindName(kind.JSONKind), quote(bytes.TrimLeft(data[at:], " \t\r\n:,")))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the JSON ends early"
 	case errors.As(err, &syntax) && syntax.ByteOffset == 0:

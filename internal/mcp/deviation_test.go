@@ -127,10 +127,13 @@ func TestDeviations(t *testing.T) {
 		"id as a string":      {oddServer{form: func(id, r string) string { return `{"jsonrpc":"2.0","id":"` + id + `","result":` + r + `}` }}, "ids come back in another form", false},
 		"id as a float":       {oddServer{form: func(id, r string) string { return `{"jsonrpc":"2.0","id":` + id + `.0,"result":` + r + `}` }}, "ids come back in another form", false},
 		"array":               {oddServer{form: func(id, r string) string { return `[{"jsonrpc":"2.0","id":` + id + `,"result":` + r + `}]` }}, "answers come in arrays", false},
-		"lone surrogate":      {oddServer{tools: `{"name":"echo","description":"\ud83d","inputSchema":{"type":"object"}}`}, "not valid Unicode", false},
-		"invalid UTF-8":       {oddServer{tools: "{\"name\":\"echo\",\"description\":\"\xf0\x9f\",\"inputSchema\":{\"type\":\"object\"}}"}, "not valid Unicode", false},
-		"in instructions":     {oddServer{instructions: `\ud83d`}, "not valid Unicode", false},
-		"member twice":        {oddServer{tools: `{"name":"x","name":"echo","inputSchema":{"type":"object"}}`}, "same member twice", false},
+		"array with a note": {oddServer{form: func(id, r string) string {
+			return `[{"jsonrpc":"2.0","method":"notifications/message"},{"jsonrpc":"2.0","id":` + id + `,"result":` + r + `}]`
+		}}, "answers come in arrays", false},
+		"lone surrogate":  {oddServer{tools: `{"name":"echo","description":"\ud83d","inputSchema":{"type":"object"}}`}, "not valid Unicode", false},
+		"invalid UTF-8":   {oddServer{tools: "{\"name\":\"echo\",\"description\":\"\xf0\x9f\",\"inputSchema\":{\"type\":\"object\"}}"}, "not valid Unicode", false},
+		"in instructions": {oddServer{instructions: `\ud83d`}, "not valid Unicode", false},
+		"member twice":    {oddServer{tools: `{"name":"x","name":"echo","inputSchema":{"type":"object"}}`}, "same member twice", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -67,6 +67,8 @@ type transport interface {
 	abandon()
 	// alive reports whether the session can go on.
 	alive() bool
+	// secrets returns the id of the session, which must not be shown.
+	secrets() client.Secrets
 }
 
 // exchange is one request and its answer.

@@ -2,14 +2,18 @@ package mcp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
@@ -23,29 +27,39 @@ func dialSSE(ctx context.Context, ep Endpoint) (transport, error) {
 	resp, err := get(streamCtx, ep)
 	if err != nil {
 		cancel()
-		return nil, openingError(ctx, err)
+		return nil, openingError(ctx, err, "")
 	}
 	stop := sync.OnceFunc(func() { cancel(); _ = resp.Body.Close() })
 	events := sse.NewReader(resp.Body, ep.maxMessage())
-	address, held, err := endpointOf(events, ep.URL)
+	came := ""
+	address, held, err := endpointOf(events, ep.URL, &came)
 	if !opened() || err != nil {
 		stop()
-		return nil, openingError(ctx, err)
+		return nil, openingError(ctx, err, came)
 	}
-	write := func(ctx context.Context, body []byte) error { return post(ctx, ep.HTTP, address, body) }
-	l := newLink(write, func() ([]byte, error) { return nextMessage(events) }, stop)
+	secrets := client.SecretsOf(nil, client.SecretsIn(address)...).InBodies()
+	write := func(ctx context.Context, body []byte) error {
+		return post(ctx, ep.HTTP, address.String(), body, secrets)
+	}
+	var ignored atomic.Value
+	ignored.Store("")
+	l := newLink(write, func() ([]byte, error) { return nextMessage(events, &ignored) }, stop)
+	l.session, l.unfinished = secrets, func() string { return ignored.Load().(string) }
 	if held {
 		l.odd = []deviation{heldBack}
 	}
 	return l, nil
 }
 
-// openingError returns why a stream could not be opened.
-func openingError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return &unansweredError{method: "the request for an endpoint event", err: ctx.Err()}
+// openingError returns why a stream could not be opened, and which event came first.
+func openingError(ctx context.Context, err error, came string) error {
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case came != "":
+		came = "; " + came + " came"
 	}
-	return err
+	return &unansweredError{method: "the request for an endpoint event", instead: came, err: ctx.Err()}
 }
 
 func get(ctx context.Context, ep Endpoint) (*http.Response, error) {
@@ -72,36 +86,39 @@ func get(ctx context.Context, ep Endpoint) (*http.Response, error) {
 
 // endpointOf waits for the event that names the address. The address must have the
 // same origin, since requests carry credentials. held says that official clients wait longer.
-func endpointOf(events *sse.Reader, stream string) (address string, held bool, err error) {
-	came := "nothing"
+// came gets the first event before it.
+func endpointOf(events *sse.Reader, stream string, came *string) (address *url.URL, held bool, err error) {
 	for {
 		e, err := events.Next()
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return "", false, malformed("the event stream ended before its endpoint event; %s came before", came)
+			return nil, false, malformed("the event stream ended before its endpoint event; %s came before", cmp.Or(*came, "nothing"))
 		case err != nil:
-			return "", false, fmt.Errorf("waiting for the endpoint event: %w", err)
+			return nil, false, fmt.Errorf("waiting for the endpoint event: %w", err)
 		}
 		if e.Name == "endpoint" && len(e.Data) > 0 {
 			address, err = resolveEndpoint(stream, string(e.Data))
 			return address, events.Held(e), err
 		}
-		if came == "nothing" {
-			came = fmt.Sprintf("the event %q with %.80q", report.Cell(e.Name, 40), report.Cell(string(e.Data), 80))
+		if *came == "" && len(e.Data) > 0 {
+			*came = fmt.Sprintf("the event %q with %.80q", report.Cell(e.Name, 40), report.Cell(report.RedactText(string(e.Data)), 80))
 		}
 	}
 }
 
-func resolveEndpoint(stream, endpoint string) (string, error) {
+func resolveEndpoint(stream, endpoint string) (*url.URL, error) {
 	base, err := url.Parse(stream)
 	if err != nil {
-		return "", errors.New("invalid URL")
+		return nil, errors.New("invalid URL")
 	}
-	to, err := base.Parse(endpoint)
-	if err != nil || to.Scheme != base.Scheme || to.Host != base.Host {
-		return "", malformed("the stream gives an endpoint on another server, which is not followed")
+	to, err := base.Parse(strings.TrimSpace(endpoint))
+	switch {
+	case err != nil:
+		return nil, malformed("the endpoint of the stream is no address: %.80q", report.RedactText(endpoint))
+	case !client.SameOrigin(to, base):
+		return nil, malformed("the stream gives an endpoint on another server, %.80q, which is not followed", client.RedactURL(to))
 	}
-	return to.String(), nil
+	return to, nil
 }
 
 // unexpected returns err; the end of a stream before its answer is unexpected.
@@ -112,13 +129,17 @@ func unexpected(err error) error {
 	return err
 }
 
-// nextMessage returns the data of the next event, nil where it is no message.
-func nextMessage(events *sse.Reader) ([]byte, error) {
+// nextMessage returns the data of the next event, nil where it is no message. ignored gets
+// the description of an event that may have been meant as one.
+func nextMessage(events *sse.Reader, ignored *atomic.Value) ([]byte, error) {
 	e, err := events.Next()
 	if err != nil {
 		return nil, unexpected(err)
 	}
 	if !e.IsMessage() {
+		if text := ignoredEvent(&e); text != "" {
+			ignored.Store(text)
+		}
 		return nil, nil
 	}
 	return e.Data, nil
@@ -128,20 +149,20 @@ func nextMessage(events *sse.Reader) ([]byte, error) {
 const maxRefusal = 64 << 10
 
 // post sends one message. The server answers on the stream.
-func post(ctx context.Context, c *http.Client, address string, body []byte) error {
+func post(ctx context.Context, c *http.Client, address string, body []byte, secrets client.Secrets) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.Do(req)
+	resp, err := c.Do(req) //nolint:bodyclose // drain does
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read, or is abandoned
-	content, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	defer drain(resp.Body, restTime)
 	if resp.StatusCode/100 != 2 {
-		return statusError(resp, content)
+		content, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+		return statusError(resp, redact(content, secrets))
 	}
 	return nil
 }

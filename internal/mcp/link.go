@@ -2,13 +2,17 @@ package mcp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -21,15 +25,23 @@ type link struct {
 	odd     []deviation   // of the stream
 	foreign []deviation   // of a stream with pieces that are no messages
 
-	unfinished func() string // describes a line that has not ended; may be nil
+	unfinished func() string  // describes a line that has not ended, or an event that is ignored; may be nil
+	session    client.Secrets // in the address of the requests; may be nil
 
 	replies chan []byte // to requests of the server
 	done    chan struct{}
 
 	mu      sync.Mutex
-	waiting map[int64]chan []byte
+	waiting map[int64]chan arrival
 	err     error // why the link ended
 	junk    junk
+}
+
+// arrival is an answer and the time at which it came: over HTTP+SSE perhaps before the
+// POST of its request was answered.
+type arrival struct {
+	message []byte
+	at      time.Time
 }
 
 // junk describes data that arrived and answered no request.
@@ -59,7 +71,7 @@ const maxReplies = 64
 // newLink begins to read messages with next, until that fails.
 func newLink(write func(context.Context, []byte) error, next func() ([]byte, error), stop func()) *link {
 	l := &link{
-		write: write, stop: stop, waiting: map[int64]chan []byte{},
+		write: write, stop: stop, waiting: map[int64]chan arrival{},
 		replies: make(chan []byte, maxReplies), done: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -108,6 +120,9 @@ func (l *link) readOne(next func() ([]byte, error)) (err error) {
 	return err
 }
 
+// ownMethod matches the methods of requests that only clients make.
+var ownMethod = regexp.MustCompile(`^(?:initialize$|(?:server|tools|prompts|resources|completion|logging|subscriptions)/)`)
+
 // deliver passes a message to the request that waits for it. A server that makes
 // more requests than are answered in time gets no answer to some.
 func (l *link) deliver(data []byte) {
@@ -117,7 +132,8 @@ func (l *link) deliver(data []byte) {
 	}
 	m, _, err := parseMessage(data)
 	switch {
-	case err != nil:
+	case err != nil, m.Method == "" && len(m.ID) == 0 && m.Error == nil, // JSON of a logger
+		m.isRequest() && ownMethod.MatchString(m.Method): // an echo
 		l.mu.Lock()
 		if l.junk.count++; l.junk.count == 1 {
 			l.junk.first = quote(data)
@@ -141,10 +157,13 @@ func (l *link) hand(id, data []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c := l.waiting[n]; ok && c != nil {
-		c <- bytes.Clone(data) // it holds one
+		c <- arrival{bytes.Clone(data), time.Now()} // it holds one
 		delete(l.waiting, n)
 	} else if l.junk.stray == "" {
-		l.junk.stray = fmt.Sprintf("%.40s", id)
+		l.junk.stray = fmt.Sprintf("%.40s", cmp.Or(string(id), "none"))
+		if m, _, err := parseMessage(data); err == nil && m.Error != nil {
+			l.junk.stray += fmt.Sprintf(" (%.200s)", m.Error)
+		}
 	}
 }
 
@@ -212,7 +231,7 @@ func (l *link) send(ctx context.Context, body []byte) error {
 }
 
 func (l *link) request(ctx context.Context, x *exchange) error {
-	c := make(chan []byte, 1)
+	c := make(chan arrival, 1)
 	l.mu.Lock()
 	l.waiting[x.id] = c
 	l.mu.Unlock()
@@ -227,17 +246,19 @@ func (l *link) request(ctx context.Context, x *exchange) error {
 		}
 		return err
 	}
+	var came arrival
 	select {
-	case x.message = <-c:
+	case came = <-c:
 	case <-ctx.Done():
 		return l.unanswered(x, ctx.Err())
 	case <-l.done:
 		select {
-		case x.message = <-c: // it was the last one
+		case came = <-c: // it was the last one
 		default:
 			return l.endError()
 		}
 	}
+	x.message, x.at = came.message, came.at
 	x.received, x.deviations = int64(len(x.message)), append(x.deviations, l.odd...)
 	l.mu.Lock()
 	if l.junk.count > 0 && x.method != "initialize" && x.method != "server/discover" { // those are tried in several forms
@@ -260,6 +281,8 @@ func (l *link) notify(ctx context.Context, body []byte) error { return l.send(ct
 func (l *link) speak(Era, bool) {}
 
 func (l *link) alive() bool { return l.endError() == nil }
+
+func (l *link) secrets() client.Secrets { return l.session }
 
 func (l *link) abandon() { l.stop() }
 

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -97,7 +98,7 @@ func (l *listener) listen(ctx context.Context) (open bool, err error) {
 	case resp.StatusCode/100 != 2:
 		return false, l.refusal(resp)
 	case !isStream(resp.Header):
-		return false, malformed("GET is answered with the Content-Type %.40q instead of an event stream", contentType(resp.Header))
+		return false, malformed("GET is answered with the Content-Type %.40q instead of an event stream", MediaType(resp.Header))
 	}
 	l.hold()
 	events := sse.NewReader(resp.Body, l.ep.maxMessage())
@@ -109,7 +110,7 @@ func (l *listener) listen(ctx context.Context) (open bool, err error) {
 		if e.ID != "" {
 			l.at.id = e.ID
 		}
-		l.at.retry = max(l.at.retry, e.Retry)
+		l.at.retry = cmp.Or(e.Retry, l.at.retry)
 		if e.IsMessage() {
 			l.handle(ctx, e.Data)
 		}
@@ -126,8 +127,6 @@ func (l *listener) handle(ctx context.Context, data []byte) {
 	switch {
 	case err != nil:
 	case m.isRequest():
-		ctx, cancel := context.WithTimeout(ctx, replyTime)
-		defer cancel()
 		_ = l.answer(ctx, m)
 	case m.Method == "":
 		l.inbox.put(m, data)

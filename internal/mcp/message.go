@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -73,6 +74,11 @@ func statusError(resp *http.Response, body []byte) *client.StatusError {
 	return e
 }
 
+// redact blanks secrets in an answer.
+func redact(answer []byte, secrets client.Secrets) []byte {
+	return []byte(secrets.Redact(string(answer)))
+}
+
 // sessionLost reports whether e says that the session is gone: 404, or 400 with -32000.
 func sessionLost(e *client.StatusError) bool {
 	var rpc *RPCError
@@ -90,8 +96,8 @@ func markup(data []byte) string {
 	return "XML, not JSON, it begins with " + quote(data)
 }
 
-// parseMessage parses one message. An array of one message counts as it: revision
-// 2025-03-26 allowed batches.
+// parseMessage parses one message. An array counts as the one answer in it, or the one
+// message: revision 2025-03-26 allowed batches.
 func parseMessage(data []byte) (*message, []deviation, error) {
 	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte(byteOrderMark)))
 	switch {
@@ -102,8 +108,12 @@ func parseMessage(data []byte) (*message, []deviation, error) {
 	case data[0] == '[':
 		var batch []message
 		odd, err := unmarshal(data, &batch)
+		all := len(batch)
+		if all > 1 {
+			batch = slices.DeleteFunc(batch, func(m message) bool { return m.Method != "" })
+		}
 		if err == nil && len(batch) != 1 {
-			err = malformed("it is an array of %d messages instead of one", len(batch))
+			err = malformed("it is an array of %d messages with %d answers instead of one", all, len(batch))
 		}
 		if err != nil {
 			return nil, nil, err

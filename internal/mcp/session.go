@@ -19,12 +19,13 @@ import (
 // that keeps nothing. Over standard streams its methods may be called concurrently;
 // over HTTP it belongs to one user and makes one call at a time.
 type Session struct {
-	era   Era
-	seq   atomic.Int64
-	wire  transport
-	check bool
-	took  time.Duration // of initialize and initialized
-	own   *exchange     // reused by all calls over a Line, which follow each other
+	era      Era
+	seq      atomic.Int64
+	wire     transport
+	check    bool
+	took     time.Duration // of initialize and initialized
+	unprobed bool          // server/discover had no answer
+	own      *exchange     // reused by all calls over a Line, which follow each other
 
 	mu       sync.Mutex
 	warnings []string
@@ -198,7 +199,7 @@ func (s *Session) Do(ctx context.Context, r *Request) (total Answer, err error) 
 		if total.At = x.at; x.at.IsZero() {
 			total.At = time.Now()
 		}
-		v, err := judge(x.message, x.id, s.check)
+		v, err := s.judge(x)
 		total.Result, total.IsError, total.Text = v.result, v.isError, v.text
 		if err == nil && r.Method == "tools/call" && !v.inputRequired {
 			v.deviations = append(v.deviations, s.judgeCall(r, &v)...)
@@ -214,6 +215,18 @@ func (s *Session) Do(ctx context.Context, r *Request) (total Answer, err error) 
 		}
 	}
 	return total, malformed("the server asks for input again and again")
+}
+
+// judge reads the answer to x. Errors do not show the id of the session.
+func (s *Session) judge(x *exchange) (verdict, error) {
+	v, err := judge(x.message, x.id, s.check)
+	if err == nil && !v.isError {
+		return v, nil
+	}
+	if secrets := s.wire.secrets(); len(secrets) > 0 {
+		return judge(redact(x.message, secrets), x.id, s.check)
+	}
+	return v, err
 }
 
 // judgeCall compares the first result of each tool with the rules of the official

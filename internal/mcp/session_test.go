@@ -169,6 +169,31 @@ func TestServerRequestsAreAnswered(t *testing.T) {
 	}
 }
 
+// TestRefusedReplies: a server that does not take answers to its requests can still
+// answer the call, as official clients find. Without an answer the error reports the refusal.
+func TestRefusedReplies(t *testing.T) {
+	t.Parallel()
+	for _, answered := range []bool{true, false} {
+		s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, a asked) {
+			if a.RPC == "" {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			stream(w, `data: {"jsonrpc":"2.0","id":`+a.ID+`,"method":"ping"}`+"\n\n")
+			if answered {
+				stream(w, "data: "+result(a.ID)+"\n\n")
+			}
+		})
+		res, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
+		if answered && (err != nil || res.Text != "done") {
+			t.Errorf("%+v, %v", res, err)
+		}
+		if !answered && (err == nil || !strings.Contains(err.Error(), `the stream ended before the answer; the answer to its "ping" failed: the server answered 400`)) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
 func waitFor(ctx context.Context, c chan string) string {
 	select {
 	case v := <-c:
@@ -190,7 +215,7 @@ func TestResume(t *testing.T) {
 				switch {
 				case a.Method == http.MethodPost:
 					id = a.ID
-					stream(w, "id: e1\nretry: 1\ndata:\n\n")
+					stream(w, "retry: 3600000\n\nid: e1\nretry: 0\ndata:\n\n") // the last one counts
 					end()
 				case r.Header.Get("Last-Event-Id") == "e1":
 					stream(w, "id: e2\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
@@ -245,10 +270,11 @@ func TestNoResumeAfterMalformedAnswer(t *testing.T) {
 func TestStreamWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		": comment\n\n":                  "no answer to tools/call in time",
-		"data: {\"jsonrpc\"":             "no answer to tools/call in time",
-		"data: <html>\n\n":               "in time; an event of its stream is no message: malformed answer: it is HTML",
-		"data: " + result("77") + "\n\n": "in time; it had an answer with the id 77",
+		": comment\n\n":                                  "no answer to tools/call in time",
+		"data: {\"jsonrpc\"":                             "no answer to tools/call in time",
+		"data: <html>\n\n":                               "in time; an event of its stream is no message: malformed answer: it is HTML",
+		"data: " + result("77") + "\n\n":                 "in time; it had an answer with the id 77",
+		"event: response\ndata: " + result("2") + "\n\n": `in time; clients ignore its event "response": "{\"jsonrpc\"`,
 	} {
 		inVirtualTime(t, want, func(t *testing.T) {
 			s, err := Open(t.Context(), Endpoint{HTTP: &http.Client{Transport: endless(text)}, URL: "http://server/mcp"}, Era{Version: Modern})
@@ -302,13 +328,21 @@ type errReader struct{ err error }
 func (e errReader) Read([]byte) (int, error) { return 0, e.err }
 
 func TestStreamThatNeverAnswers(t *testing.T) {
-	t.Run("it ends", func(t *testing.T) {
-		s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { stream(w, ": nothing\n\n") })
-		_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
-		if bad := new(MalformedError); !errors.As(err, &bad) {
-			t.Errorf("error %v", err)
-		}
-	})
+	for text, want := range map[string]string{
+		": nothing\n\n":                   "before the answer",
+		"event: message\ndata: {}\n":      "before the answer; no blank line ends its last event",
+		`{"jsonrpc": "2.0", "result":{}}`: `before the answer; it has a line that begins with "{\"jsonrpc\"", as no field of an event does`,
+		"Data: {}\n\n":                    `begins with "Data"`,
+		"<html>\n<p>down</p>\n":           `begins with "<html>"`,
+	} {
+		t.Run("it ends", func(t *testing.T) {
+			s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) { stream(w, text) })
+			_, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`))
+			if bad := new(MalformedError); !errors.As(err, &bad) || !strings.HasSuffix(err.Error(), want) && !strings.Contains(err.Error(), want+",") {
+				t.Errorf("%q: error %v", text, err)
+			}
+		})
+	}
 	t.Run("it ends and ends", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -373,12 +407,15 @@ func TestFailures(t *testing.T) {
 		"cut off":            {answer(200, `{"jsonrpc":"2.0","id":ID,"resu`), new(*MalformedError), false, "the JSON ends early"},
 		"two answers":        {answer(200, result("ID")+result("ID")), new(*MalformedError), false, "malformed answer"},
 		"a batch":            {answer(200, "["+result("ID")+","+result("ID")+"]"), new(*MalformedError), false, "it is an array of 2 messages"},
+		"a batch of batches": {answer(200, "[["+result("ID")+"]]"), new(*MalformedError), false, "is an array"},
+		"names the session":  {answer(200, `{"jsonrpc":"2.0","id":ID,"error":{"code":-1,"message":"SESSION-1 is gone"}}`), new(*RPCError), false, "JSON-RPC error -1: REDACTED is gone"},
 		"another id":         {answer(200, result("77")), new(*MalformedError), false, "it has the id 77 instead of 2"},
 		"no id":              {answer(200, `{"jsonrpc":"2.0","id":null,"result":{}}`), new(*MalformedError), false, "it has no id"},
 		"wrong case":         {answer(200, `{"jsonrpc":"2.0","ID":ID,"RESULT":{}}`), new(*MalformedError), false, "it has no id"},
 		"a string":           {answer(200, `"hello"`), new(*MalformedError), false, "it is a string"},
 		"text":               {answer(200, `backend is down`), new(*MalformedError), false, `it is not JSON, it begins with "backend is down"`},
-		"a wrong member":     {answer(200, `{"jsonrpc":"2.0","id":ID,"error":"no"}`), new(*MalformedError), false, `member "/error" is a string`},
+		"a wrong member":     {answer(200, `{"jsonrpc":"2.0","id":ID,"error":"no"}`), new(*MalformedError), false, `member "/error" is a string: "\"no\"}"`},
+		"a word for a code":  {answer(200, `{"jsonrpc":"2.0","id":ID,"error":{"code":"DOWN","message":"the backend is down"}}`), new(*MalformedError), false, `member "/error/code" is a string: "\"DOWN\",\"message\":\"the backend is down\"}}"`},
 		"neither":            {answer(200, `{"jsonrpc":"2.0","id":ID}`), new(*MalformedError), false, "neither result nor error"},
 		"a result of a kind": {answer(200, `{"jsonrpc":"2.0","id":ID,"result":{"isError":"yes"}}`), new(*MalformedError), false, "malformed answer"},
 		"input is required":  {answer(200, `{"jsonrpc":"2.0","id":ID,"result":{"resultType":"input_required"}}`), new(*MalformedError), false, "asks for input"},
@@ -398,6 +435,59 @@ func TestFailures(t *testing.T) {
 				t.Errorf("retry after %s", status.RetryAfter)
 			}
 		})
+	}
+}
+
+// TestShortSessionID: an id that is a part of other texts is not looked for in them.
+func TestShortSessionID(t *testing.T) {
+	t.Parallel()
+	s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, _ asked) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"no"},"id":null}`)
+	})
+	s.http().id = "0"
+	if _, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`)); !errors.Is(err, ErrSessionLost) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// hangsAt is a transport whose server does not answer requests with this verb.
+type hangsAt string
+
+func (h hangsAt) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == string(h) {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	body, _ := io.ReadAll(r.Body)
+	m, _, _ := parseMessage(body)
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}, "Mcp-Session-Id": {"SESSION-1"}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(stdioResult(m))),
+	}, nil
+}
+
+// TestDeleteHangs: the end of a session takes a bounded time, also where nobody bounds it.
+func TestDeleteHangs(t *testing.T) {
+	inVirtualTime(t, "without a deadline", func(t *testing.T) {
+		s, err := Open(t.Context(), Endpoint{HTTP: &http.Client{Transport: hangsAt(http.MethodDelete)}, URL: "http://server/mcp"}, Era{Version: Legacy})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(t.Context()); !client.IsTimeout(err) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// TestToolErrorNamesNoSession: the text of a tool that fails does not show the session.
+func TestToolErrorNamesNoSession(t *testing.T) {
+	t.Parallel()
+	s, _ := legacySession(t, func(w http.ResponseWriter, _ *http.Request, a asked) {
+		answerJSON(w, a, `{"isError":true,"content":[{"type":"text","text":"SESSION-1 is gone"}]}`)
+	})
+	if res, err := s.Call(t.Context(), anyTool, jsontext.Value(`{}`)); err != nil || !res.IsError || res.Text != "REDACTED is gone" {
+		t.Errorf("%+v, %v", res, err)
 	}
 }
 

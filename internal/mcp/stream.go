@@ -1,6 +1,8 @@
 package mcp
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +22,7 @@ var errOldTransport = errors.New("the server speaks HTTP+SSE here, not Streamabl
 type position struct {
 	id    string        // of the last event that had one
 	retry time.Duration // pause that the server asks for
-	stray string        // id of an answer to another request
+	stray string        // describes an answer to another request, or an event of another name
 	bad   error         // of an event that is no message
 }
 
@@ -28,6 +30,14 @@ type position struct {
 func (at *position) instead() string {
 	if at.bad != nil {
 		return "; an event of its stream is no message: " + at.bad.Error()
+	}
+	return at.stray
+}
+
+// instead describes data that came in place of the answer before the stream ended.
+func (h *streamable) instead(at *position) string {
+	if left := h.events.Left(); at.stray == "" && left != "" {
+		return "; " + left
 	}
 	return at.stray
 }
@@ -53,7 +63,7 @@ func (h *streamable) awaitEvent(ctx context.Context, resp *http.Response, x *exc
 		case at.id == "" && err != nil:
 			return err
 		case at.id == "":
-			return malformed("the stream ended before the answer%s", at.stray)
+			return malformed("the stream ended before the answer%s", h.instead(&at))
 		case at.id != before:
 			tries = 0
 		}
@@ -90,28 +100,38 @@ func (h *streamable) scan(ctx context.Context, stream io.Reader, x *exchange, at
 		if e.ID != "" {
 			at.id = e.ID
 		}
-		at.retry = max(at.retry, e.Retry)
+		at.retry = cmp.Or(e.Retry, at.retry)
 		if !e.IsMessage() {
+			at.stray = cmp.Or(at.stray, ignoredEvent(&e))
 			continue
 		}
-		done, err := h.receive(ctx, e.Data, x, at)
-		if done && h.events.Held(e) {
+		if !h.receive(ctx, e.Data, x, at) {
+			continue
+		}
+		if h.events.Held(e) {
 			x.deviations = append(x.deviations, heldBack)
 		}
-		if done || err != nil {
-			return err
-		}
+		return nil
 	}
+}
+
+// ignoredEvent describes an event of another name that may have been meant as an answer,
+// "" for others.
+func ignoredEvent(e *sse.Event) string {
+	if e.IsMessage() || e.Name != "error" && !bytes.Contains(e.Data, []byte(`"jsonrpc"`)) {
+		return ""
+	}
+	return fmt.Sprintf("; clients ignore its event %.40q: %s", e.Name, quote(e.Data))
 }
 
 // heldBack is an event that official clients do not see in time.
 var heldBack = deviation{"lines of event streams end in CR without LF, after which clients wait for more", bySDK}
 
 // receive takes one message of a stream and reports whether it is the answer.
-func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *position) (done bool, err error) {
+func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *position) (done bool) {
 	if e, ok := openEnvelope(data); ok && e.answersExactly(x.id) {
 		x.message, x.at = data, time.Now()
-		return true, nil
+		return true
 	}
 	m, _, bad := parseMessage(data)
 	switch {
@@ -122,23 +142,27 @@ func (h *streamable) receive(ctx context.Context, data []byte, x *exchange, at *
 	case m.answers(x.id), m.Method == "" && m.Error != nil && string(m.ID) == "null":
 		x.message, x.at = data, time.Now()
 		x.noteArray()
-		return true, nil
+		return true
 	case m.isRequest():
-		return false, h.answer(ctx, m)
+		if err := h.answer(ctx, m); err != nil && at.stray == "" { // official clients read on
+			at.stray = "; " + err.Error()
+		}
 	case m.Method == "" && at.stray == "":
 		at.stray = fmt.Sprintf("; it had an answer with the id %.40s", m.ID)
 	}
-	return false, nil //nolint:nilerr // bad is told when the stream ends
+	return false
 }
 
 // answer answers a request of the server.
 func (h *streamable) answer(ctx context.Context, m *message) error {
+	ctx, cancel := context.WithTimeout(ctx, replyTime)
+	defer cancel()
 	body, err := m.reply()
 	if err == nil {
 		err = h.reply(ctx, body)
 	}
 	if err != nil {
-		return fmt.Errorf("answering %s: %v", m.Method, err) //nolint:errorlint // the stream itself was not cut off
+		return fmt.Errorf("the answer to its %.40q failed: %w", m.Method, client.Cause(err))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
@@ -40,17 +41,24 @@ func (h *streamable) speak(era Era, agreed bool) { h.era, h.agreed, h.headers = 
 
 func (h *streamable) alive() bool { return !h.lost }
 
+func (h *streamable) secrets() client.Secrets { return client.Secrets{h.id}.InBodies() }
+
 func (h *streamable) abandon() {
 	if c, ok := h.ep.Line.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
+// endTime bounds DELETE, also where ctx has no deadline.
+const endTime = 10 * time.Second
+
 // end ends the session with DELETE.
 func (h *streamable) end(ctx context.Context) error {
 	if h.id == "" || h.lost {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, endTime)
+	defer cancel()
 	resp, err := h.send(ctx, headerKey{verb: http.MethodDelete}, nil, nil)
 	if err != nil {
 		return err
@@ -111,7 +119,7 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 	if x.method == "initialize" {
 		h.id, h.headers = resp.Header.Get("Mcp-Session-Id"), nil
 	}
-	kind := contentType(resp.Header)
+	kind := MediaType(resp.Header)
 	if kind == "text/event-stream" {
 		return h.awaitEvent(ctx, resp, x)
 	}
@@ -134,14 +142,14 @@ func (h *streamable) request(ctx context.Context, x *exchange) error {
 	return err
 }
 
-// contentType returns the media type of an answer, without its parameters. The two
-// usual ones are not allocated.
-func contentType(h http.Header) string {
+// MediaType returns the Content-Type of an answer in lower case, without its parameters.
+// The two usual ones are not allocated.
+func MediaType(h http.Header) string {
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	return strings.ToLower(strings.TrimSpace(kind))
 }
 
-func isStream(h http.Header) bool { return contentType(h) == "text/event-stream" }
+func isStream(h http.Header) bool { return MediaType(h) == "text/event-stream" }
 
 // readAll reads r to its end into buf, which grows.
 func readAll(buf []byte, r io.Reader) ([]byte, error) {
@@ -164,10 +172,7 @@ func readAll(buf []byte, r io.Reader) ([]byte, error) {
 func (h *streamable) refusal(resp *http.Response) error {
 	defer h.drain(resp)
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // the status is enough where the body fails
-	if h.id != "" {
-		body = bytes.ReplaceAll(body, []byte(h.id), []byte("REDACTED")) // it is a credential
-	}
-	err := statusError(resp, body)
+	err := statusError(resp, redact(body, h.secrets()))
 	if h.id == "" || !sessionLost(err) {
 		return err
 	}
@@ -255,12 +260,21 @@ const (
 
 // drain reads a short rest, so that the connection can be reused.
 func (h *streamable) drain(resp *http.Response) {
-	if h.ep.Line == nil {
-		stop := time.AfterFunc(max(restLeast, restTime>>min(h.leftOpen, 6)), func() { _ = resp.Body.Close() })
-		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // a longer rest costs a connection
-		if h.leftOpen++; stop.Stop() {
-			h.leftOpen = 0
-		}
+	if h.ep.Line != nil {
+		_ = resp.Body.Close() // a Line reads the rest by itself
+		return
 	}
-	_ = resp.Body.Close() // a Line reads the rest by itself
+	if h.leftOpen++; drain(resp.Body, max(restLeast, restTime>>min(h.leftOpen-1, 6))) {
+		h.leftOpen = 0
+	}
+}
+
+// drain reads a short rest of an answer and closes it. It reports whether the rest came
+// in time.
+func drain(body io.ReadCloser, wait time.Duration) bool {
+	stop := time.AfterFunc(wait, func() { _ = body.Close() })
+	_, _ = io.CopyN(io.Discard, body, 4<<10) // a longer rest costs a connection
+	ended := stop.Stop()
+	_ = body.Close() // it may be closed already
+	return ended
 }

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -15,7 +16,7 @@ type Event struct {
 	Name  string // "" means "message"
 	ID    string
 	Data  []byte        // its lines joined by \n; nil where the event has none, which a browser would not dispatch
-	Retry time.Duration // 0 where the event has none
+	Retry time.Duration // 0 where the event has none; 1 ns for "retry: 0"
 
 	LoneCR bool // a line of it ended in a carriage return alone, which the standard allows
 }
@@ -41,6 +42,7 @@ type Parser struct {
 	space   bool   // a space that follows is not part of the value
 	cr      bool   // after a carriage return
 	begun   bool   // after the first line
+	unknown string // name of the first field that events do not have
 	isData  bool   // the current field is data
 }
 
@@ -175,8 +177,11 @@ func (p *Parser) endLine() bool {
 	case "retry":
 		if ms, err := strconv.ParseUint(string(p.value), 10, 31); err == nil {
 			p.some = true
-			p.event.Retry = time.Duration(ms) * time.Millisecond
+			p.event.Retry = max(1, time.Duration(ms)*time.Millisecond)
 		}
+	case "data":
+	default:
+		p.unknown = cmp.Or(p.unknown, string(p.field))
 	}
 	p.field, p.inValue = p.field[:0], false
 	return blank && p.some
@@ -190,6 +195,18 @@ func (p *Parser) dispatch() Event {
 	}
 	p.event, p.some = Event{}, false
 	return e
+}
+
+// Left describes data of the stream that is not part of a complete event, "" if there is none.
+func (p *Parser) Left() string {
+	unknown := cmp.Or(p.unknown, string(p.field))
+	switch {
+	case p.some:
+		return "no blank line ends its last event"
+	case unknown != "":
+		return fmt.Sprintf("it has a line that begins with %.40q, as no field of an event does", unknown)
+	}
+	return ""
 }
 
 // Reset prepares p for a new stream.

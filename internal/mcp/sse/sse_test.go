@@ -42,6 +42,7 @@ func TestEvents(t *testing.T) {
 		"all fields":            {"event: x\nid: 7\nretry: 30\ndata: a\n\n", []Event{{Name: "x", ID: "7", Retry: 30 * time.Millisecond, Data: []byte("a")}}},
 		"id only":               {"id: 7\n\ndata: a\n\n", []Event{{ID: "7"}, {Data: []byte("a")}}},
 		"retry is not a number": {"retry: soon\ndata: a\n\n", []Event{{Data: []byte("a")}}},
+		"retry at once":         {"retry: 0\ndata: a\n\n", []Event{{Retry: 1, Data: []byte("a")}}},
 		"NUL in the id":         {"id: a\x00b\ndata: a\n\n", []Event{{Data: []byte("a")}}},
 		"unknown fields":        {"dat: x\ndatax: y\nabcdefghijklmnopqrstuvwxyz: 1\n\ndata: a\n\n", []Event{{Data: []byte("a")}}},
 		"comments only":         {": a\n\n: b\n\n", nil},
