@@ -2,9 +2,10 @@ package proxy
 
 import (
 	"net/http"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
 // exchange observes one HTTP request and its response.
@@ -143,9 +144,9 @@ func (x *exchange) head(resp *http.Response) {
 	defer x.tracker.rescue()
 	now := time.Now()
 	x.status = resp.StatusCode
-	kind := resp.Header.Get("Content-Type")
-	x.stream = strings.HasPrefix(kind, "text/event-stream")
-	x.text = x.stream || strings.HasPrefix(kind, "application/json")
+	kind := mcp.MediaType(resp.Header)
+	x.stream = kind == "text/event-stream"
+	x.text = x.stream || kind == "application/json"
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		var err error
 		x.packed, err = newInflater(resp.Header, x.read, x.tracker.rescue)

@@ -191,6 +191,7 @@ func TestStandingStreamRefused(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]string{
 		"switches protocols": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+		"status 099":         "HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n",
 		"endless header":     "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", maxHeader/4),
 		"endless hints":      strings.Repeat("HTTP/1.1 103 Early Hints\r\nX: "+strings.Repeat("y", 1000)+"\r\n\r\n", maxHeader/1000),
 		"nothing":            "",

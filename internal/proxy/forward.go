@@ -63,8 +63,8 @@ func (f *forwarder) forward(w http.ResponseWriter, r *http.Request, x *exchange)
 	if body.isCut() {
 		w.Header().Set("Connection", "close")
 	}
-	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
-		err = errors.Join(errSwitches, resp.Body.Close())
+	if err == nil && resp.StatusCode < http.StatusOK {
+		err = errors.Join(notFinal(resp.StatusCode), resp.Body.Close())
 	}
 	if err != nil {
 		if cause := body.failure(); cause != nil {

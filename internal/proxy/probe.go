@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 )
 
 // Probes counts the probes of orphaned sessions by the server's answer.
@@ -170,7 +172,7 @@ func judgeProbe(resp *http.Response) probeResult {
 		}
 	}}
 	var to io.Writer = observer(scan.Write)
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+	if mcp.MediaType(resp.Header) == "text/event-stream" {
 		events := eventScanner{scan: &scan}
 		to = observer(events.Write)
 	}

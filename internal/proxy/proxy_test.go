@@ -253,6 +253,24 @@ func TestNotAdopted(t *testing.T) {
 	}
 }
 
+// TestMediaTypes: the answers are read whatever the case of their type.
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	const answer = `{"jsonrpc":"2.0","id":2,"result":{}}`
+	for kind, body := range map[string]string{
+		"APPLICATION/JSON; charset=UTF-8": answer, "Application/Json": answer, "Text/Event-Stream; Charset=UTF-8": "data: " + answer + "\n\n",
+	} {
+		p, url := before(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			_, _ = io.WriteString(w, body)
+		}), Config{})
+		ask(t, url, "", callOf(2, "ok"))
+		if got, want := counts(p.Snapshot()), "sessions - created - closed - expired 0 streams 0 calls 1 errors 0 in flight 0"; got != want {
+			t.Errorf("%s: got %s\nwant %s", kind, got, want)
+		}
+	}
+}
+
 // TestModern: where no request is of a session there are none, which is not 0.
 func TestModern(t *testing.T) {
 	t.Parallel()

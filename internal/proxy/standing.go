@@ -68,7 +68,7 @@ func exchangeOn(conn net.Conn, req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if resp.StatusCode >= http.StatusOK || resp.StatusCode == http.StatusSwitchingProtocols {
+		if resp.StatusCode/100 != 1 || resp.StatusCode == http.StatusSwitchingProtocols {
 			limited.N = math.MaxInt64
 			return resp, nil
 		}

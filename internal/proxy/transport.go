@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"iter"
 	"net"
 	"net/http"
@@ -22,6 +23,14 @@ const (
 const idleUpstream = 4 * time.Second
 
 var errSwitches = errors.New("it switches protocols although nobody asked")
+
+// notFinal returns the error of a status that ends an exchange and cannot be passed on.
+func notFinal(status int) error {
+	if status == http.StatusSwitchingProtocols {
+		return errSwitches
+	}
+	return fmt.Errorf("its status is %03d", status)
+}
 
 // newTransport returns a transport that changes nothing: it neither asks for
 // compression nor undoes it.

@@ -107,6 +107,7 @@ func TestErrors(t *testing.T) {
 		"10 MB of trailer":    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 10_000) + "\r\n", "trailer is too large"},
 		"10 MB of extensions": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1;"+strings.Repeat("x", 1000)+"\r\na\r\n", 10_000) + "0\r\n\r\n", "too much non-data"},
 		"10 MB of header":     {"HTTP/1.1 200 OK\r\n" + strings.Repeat("X: "+strings.Repeat("x", 1000)+"\r\n", 10_000) + "\r\n", "header is larger than"},
+		"status 099":          {"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n", "its status is 099"},
 		"interim for ever":    {strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100), "too many interim"},
 		"beyond the limit":    {"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n" + strings.Repeat("x", 3000), "larger than 2048 bytes"},
 	} {

@@ -77,6 +77,9 @@ func (r *response) parse(req *http.Request) error {
 	if err != nil {
 		return unexpected(err, true)
 	}
+	if parsed.StatusCode < http.StatusContinue {
+		return &client.ProtocolError{What: fmt.Sprintf("the answer is not HTTP/1.1: its status is %03d", parsed.StatusCode)}
+	}
 	r.Response = *parsed
 	return nil
 }
