@@ -30,6 +30,7 @@ const (
 // folder is the folder that a run writes to.
 type folder struct {
 	dir          string
+	made         bool // by this run
 	files        Files
 	memory, load *report.File
 	server       *report.File // nil if no command is started
@@ -40,11 +41,12 @@ type folder struct {
 }
 
 func openFolder(cfg *Config, at time.Time) (*folder, error) {
+	_, missing := os.Stat(cfg.Folder)
 	if err := os.MkdirAll(cfg.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of the run: %w", err)
 	}
 	stamp := at.Format("20060102_150405")
-	o := &folder{dir: cfg.Folder, guard: cfg.Guard,
+	o := &folder{dir: cfg.Folder, made: missing != nil, guard: cfg.Guard,
 		files: Files{Folder: cfg.Folder, Memory: "memory_" + stamp + ".csv", LoadLog: "load_test_" + stamp + ".log"}}
 	var err error
 	if o.memory, err = o.create(o.files.Memory, report.Stream); err != nil {
@@ -128,13 +130,17 @@ func (o *folder) close() error {
 	return err
 }
 
-// drop closes the files of a run that never began and removes the empty ones.
+// drop closes the files of a run that never began and removes the empty ones, and the
+// folder if that leaves nothing in it.
 func (o *folder) drop() error {
 	err := o.close()
 	for _, f := range o.open() {
 		if info, statErr := os.Stat(f.Name()); statErr == nil && info.Mode().IsRegular() && info.Size() == 0 {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
+	}
+	if o.made {
+		_ = os.Remove(o.dir) // it stays if there is something in it
 	}
 	return err
 }

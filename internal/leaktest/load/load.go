@@ -156,9 +156,6 @@ func find(tools []mcp.Tool, name string) (mcp.Tool, error) {
 	return mcp.Tool{}, fmt.Errorf("the server has no tool %q; it has %s", name, report.Cell(strings.Join(names, ", "), 300))
 }
 
-// noDelete are the answers of servers that do not let clients end their sessions.
-var noDelete = []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}
-
 // hasSessions reports whether the server gives its clients sessions.
 func (l *Load) hasSessions(ctx context.Context) (bool, error) {
 	switch {
@@ -172,12 +169,17 @@ func (l *Load) hasSessions(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	_, err = l.send(ctx, http.MethodDelete, l.ep.URL, "", l.in(id))
-	if answer, ok := errors.AsType[*client.StatusError](err); ok && slices.Contains(noDelete, answer.Code) {
-		l.unended = "the server does not let clients end their sessions: it answers DELETE with " + report.Cell(answer.Status, 60)
-		l.warnings = append(l.warnings, l.unended+", so the everyday load opens none but those that stay")
-		err = nil
+	if ctx.Err() != nil {
+		return true, err
 	}
-	return true, err
+	if err != nil {
+		l.unended = "the server does not let clients end their sessions: DELETE fails: " + report.Cell(client.Cause(err).Error(), 100)
+		if answer, ok := errors.AsType[*client.StatusError](err); ok {
+			l.unended = "the server does not let clients end their sessions: it answers DELETE with " + report.Cell(answer.Status, 60)
+		}
+		l.warnings = append(l.warnings, l.unended+", so the everyday load opens none but those that stay")
+	}
+	return true, nil
 }
 
 // Server returns the name and version that the server gives itself.
