@@ -149,6 +149,19 @@ func TestGivenArguments(t *testing.T) {
 	}
 }
 
+// TestToolErrorNamesNoSession keeps the id of the session out of the text of a tool.
+func TestToolErrorNamesNoSession(t *testing.T) {
+	t.Parallel()
+	quoting := when("tools/call", func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":{"isError":true,"content":[{"type":"text","text":"%s is gone"}]}}`, r.Header.Get(facts.SessionHeader))
+	})
+	f := examineWith(t, served(t, quoting), gather.Options{Call: &gather.Call{Name: "echo"}})
+	if strings.TrimSpace(f.Call.Text) != "REDACTED is gone" {
+		t.Errorf("%+v", f.Call)
+	}
+}
+
 // shuffled lists two tools in another order each time.
 func shuffled() middleware {
 	const other = `{"name":"other","inputSchema":{"type":"object"}}`

@@ -133,7 +133,7 @@ func (g *gatherer) callOnce(ctx context.Context) {
 	}
 	r.limit, r.call = maxPage, c
 	x, body := g.send(ctx, r)
-	noteAnswer(g.f.Call, tool, c, facts.ParseMessage(facts.ContentType(x.Header), body))
+	noteAnswer(g.f.Call, tool, c, facts.ParseMessage(facts.ContentType(x.Header), []byte(g.withoutIDs(string(body)))))
 }
 
 // chooseTool returns the tool that c names and its call. It notes the choice, or why
