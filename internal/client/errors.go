@@ -45,7 +45,7 @@ func (p *policy) fail(req *http.Request, stage Stage, err error) error {
 	}
 	e := &Error{Stage: stage, Err: err, timeout: p.cfg.Timeout}
 	if proxy, _ := http.ProxyFromEnvironment(req); proxy != nil && p.cfg.Allow == nil {
-		e.proxy = RedactURL(proxy)
+		e.proxy = RedactProxy(proxy)
 	}
 	return e
 }

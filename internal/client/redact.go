@@ -19,6 +19,16 @@ const redacted = "REDACTED"
 // that look secret.
 func RedactURL(u *url.URL) string { return report.RedactURL(u) }
 
+// RedactProxy is RedactURL for the address of a proxy. A password that is not escaped, with
+// # or a space in it, makes net/http read the whole of HTTP_PROXY as a host with a path.
+func RedactProxy(u *url.URL) string {
+	text := RedactURL(u)
+	if at := strings.LastIndex(text, "@"); u.User == nil && at >= 0 {
+		return redacted + text[at:]
+	}
+	return text
+}
+
 // Redact is RedactURL for an address as the user typed it.
 func Redact(target string) string { return report.RedactAddress(target) }
 
@@ -53,7 +63,7 @@ func SecretsOf(h http.Header, more ...string) Secrets {
 }
 
 // secretParts returns the value of a header and the parts of it that a server may quote
-// alone: what follows the scheme, the password of Basic, the values of cookies.
+// alone: the credential after the scheme, the password of Basic, the values of cookies.
 func secretParts(name, value string) []string {
 	parts := []string{value}
 	if scheme, credential, ok := strings.Cut(value, " "); ok {

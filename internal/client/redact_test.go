@@ -55,6 +55,18 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestRedactProxy checks that the password of a proxy is blanked, also if it is not escaped.
+func TestRedactProxy(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://u:SENTINEL@h:3128": "http://REDACTED@h:3128", "http://h:3128": "http://h:3128",
+		"http://http://u:SENT#INEL@h:3128": "REDACTED@h:3128", "http://http://u:SENTINEL @h": "REDACTED@h", "http://http://u:SENT/INEL@h:x": "REDACTED@h:x",
+	} {
+		if got := RedactProxy(parse(t, in)); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
 // TestSecretParts checks that the parts of a credential are blanked where a server quotes
 // them alone.
 func TestSecretParts(t *testing.T) {

@@ -36,7 +36,7 @@ func (g *gatherer) network(ctx context.Context) {
 	n := &g.f.Network
 	n.Host = g.Target.Hostname()
 	if proxy, err := g.Client.Proxy(g.Target); err == nil && proxy != nil {
-		n.Proxy = client.RedactURL(proxy)
+		n.Proxy = client.RedactProxy(proxy)
 		return // the proxy does the rest
 	}
 	addresses := g.lookup(ctx)
