@@ -155,6 +155,40 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// TestStreamsLeftOpen: a server that does not end the streams of its answers is tested as others are.
+func TestStreamsLeftOpen(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m struct {
+			ID     json.RawMessage
+			Method string
+		}
+		_ = json.NewDecoder(r.Body).Decode(&m)
+		if m.ID == nil {
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		w.Header().Set("Mcp-Session-Id", "session-1")
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n"+
+			`data: {"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"x","version":"1"},"tools":[]}}`+"\n\n", m.ID)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	defer srv.Close()
+	c, err := client.New(client.Config{Timeout: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err := Open(t.Context(), Config{Client: c, URL: address, Protocol: "2025-11-25", Users: 1}); err != nil || !l.sessions {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
 // A server need not let its clients end sessions. The everyday load abandons none there: what
 // the server holds until they expire would look like a leak.
 func TestSessionsThatCannotBeEnded(t *testing.T) {

@@ -3,12 +3,16 @@ package load
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 )
 
 // Messages that are sent verbatim: a load needs requests that a client library does not make.
@@ -39,12 +43,36 @@ func (l *Load) send(ctx context.Context, method, url, body string, header http.H
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()                                        //nolint:errcheck // it was read to its end, or is given up
+	defer resp.Body.Close() //nolint:errcheck // it was read to its end, or is given up
+	if mcp.MediaType(resp.Header) == "text/event-stream" {
+		readEvents(resp.Body)
+	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRead)) // the status says enough
 	if resp.StatusCode/100 != 2 {
 		return resp.Header, client.NewStatusError(resp, nil)
 	}
 	return resp.Header, nil
+}
+
+// restTime is how long the rest of a stream may take after the answer: some servers leave
+// it open.
+const restTime = 50 * time.Millisecond
+
+// readEvents reads a stream of events up to the answer, and closes it if its end does not
+// follow.
+func readEvents(stream io.ReadCloser) {
+	events := sse.NewReader(stream, 0)
+	for {
+		e, err := events.Next()
+		if err != nil {
+			return
+		}
+		var m struct{ Method string }
+		if e.IsMessage() && json.Unmarshal(e.Data, &m) == nil && m.Method == "" {
+			time.AfterFunc(restTime, func() { _ = stream.Close() })
+			return
+		}
+	}
 }
 
 // initialize sends initialize and returns the id of the session, "" if the server has none.
