@@ -213,6 +213,25 @@ func TestBoundedInFlight(t *testing.T) {
 	}
 }
 
+// TestBoundedTemplates: the headers that sessions keep for probes take a bounded memory.
+func TestBoundedTemplates(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(&Config{Idle: time.Hour, Probe: true})
+	sessions := make([]session, 2*maxTemplates/maxTemplate)
+	for i := range sessions {
+		tr.keepTemplate(&sessions[i], &requestTemplate{size: maxTemplate})
+	}
+	if tr.templates != maxTemplates || tr.overflow[overflowTemplates] != maxTemplates/maxTemplate {
+		t.Errorf("%d bytes are kept, %v", tr.templates, tr.overflow)
+	}
+	for i := range sessions {
+		tr.keepTemplate(&sessions[i], nil)
+	}
+	if tr.templates != 0 {
+		t.Errorf("%d bytes are kept by nobody", tr.templates)
+	}
+}
+
 // TestNoNegativeAges: a session and a call that began after the document read the
 // clock, while it waited for the lock, have the age 0.
 func TestNoNegativeAges(t *testing.T) {

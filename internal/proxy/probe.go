@@ -34,10 +34,29 @@ const (
 type requestTemplate struct {
 	url    *url.URL
 	header http.Header
+	size   int
 }
 
-// maxTemplate bounds a template, in bytes: thousands of sessions keep one.
-const maxTemplate = 16 << 10
+// Bounds of a template and of those of all sessions, in bytes.
+const (
+	maxTemplate  = 16 << 10
+	maxTemplates = 64 << 20
+)
+
+// keepTemplate keeps a template, which may be nil, in place of that of s, or none beyond
+// the bound of all: s is not probed then. The caller holds the lock.
+func (t *tracker) keepTemplate(s *session, template *requestTemplate) {
+	if s.template != nil {
+		t.templates -= s.template.size
+	}
+	if template != nil && t.templates+template.size > maxTemplates {
+		t.exceeded(overflowTemplates)
+		template = nil
+	}
+	if s.template = template; template != nil {
+		t.templates += template.size
+	}
+}
 
 // newRequestTemplate copies the headers of r that do not concern its own message.
 // It returns nil if they are too long, and the session is not probed.
@@ -63,7 +82,7 @@ func newRequestTemplate(r *http.Request) *requestTemplate {
 	if size > maxTemplate {
 		return nil
 	}
-	return &requestTemplate{url: &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}, header: header}
+	return &requestTemplate{url: &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}, header: header, size: size}
 }
 
 // Probes are sent one after the other, so that a server with thousands of
@@ -196,7 +215,7 @@ func (t *tracker) takeTemplate(s *session, now time.Time) *requestTemplate {
 		return nil
 	}
 	template := s.template
-	s.template = nil
+	t.keepTemplate(s, nil)
 	return template
 }
 
@@ -225,6 +244,6 @@ func (t *tracker) returnTemplate(s *session, template *requestTemplate) {
 	t.mu.Lock()
 	defer t.unlock()
 	if s.template == nil && !s.closed {
-		s.template = template
+		t.keepTemplate(s, template)
 	}
 }

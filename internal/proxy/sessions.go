@@ -25,7 +25,8 @@ func (t *tracker) forgetStale(now time.Time) {
 
 // close ends s and the requests in flight in it. The caller holds the lock.
 func (t *tracker) close(s *session, now time.Time) {
-	s.closed, s.template = true, nil
+	s.closed = true
+	t.keepTemplate(s, nil)
 	if s.alias != "" {
 		t.sessions.remove(s)
 	}
@@ -68,7 +69,8 @@ func (t *tracker) find(key string, template *requestTemplate, now time.Time) *se
 	s.returned = s.returned || t.orphans.idle > 0 && s.idle(now) > t.orphans.idle
 	s.seen = now
 	s.exchanges++
-	s.template, s.probe = template, ""
+	t.keepTemplate(s, template)
+	s.probe = ""
 	return s
 }
 
@@ -93,7 +95,8 @@ func (t *tracker) opened(id, place string, template *requestTemplate, now time.T
 	}
 	t.sessions.stateful.add(place)
 	if s := t.openSession(id, now); s != nil {
-		s.place, s.template, s.adopted = place, template, false
+		s.place, s.adopted = place, false
+		t.keepTemplate(s, template)
 	}
 }
 
@@ -126,7 +129,8 @@ func (t *tracker) adopt(x *exchange, now time.Time) *session {
 	if s == nil {
 		return nil
 	}
-	s.place, s.template, s.adopted = x.place, x.template, true
+	s.place, s.adopted = x.place, true
+	t.keepTemplate(s, x.template)
 	s.exchanges++
 	for _, op := range x.own {
 		op.session = s

@@ -33,6 +33,7 @@ type tracker struct {
 	plain      bool            // there were requests outside of sessions
 	limited    bool            // calls beyond a limit are held back
 	orphans    orphanCounts
+	templates  int // bytes of those that sessions keep
 	upstream   snapshot.Upstream
 	serverName string
 	warnings   []string
@@ -108,6 +109,7 @@ const (
 	overflowSessions   = "sessions"
 	overflowSessionIDs = "sessionIds"
 	overflowInFlight   = "inFlight"
+	overflowTemplates  = "probes"
 )
 
 // overflowKinds has a warning for each kind.
@@ -117,6 +119,7 @@ var overflowKinds = map[string]string{
 	overflowSeries:     "/metrics has 1000 series of durations: the tools of further ones count as _OTHER",
 	overflowSessions:   "20000 sessions are open: sessions idle for longest are forgotten",
 	overflowSessionIDs: "session ids that are longer than 1024 bytes or not visible ASCII are not followed",
+	overflowTemplates:  "the headers of all sessions take more than 64 MB: some orphaned sessions are not probed",
 	overflowInFlight:   "10000 requests wait for an answer: further ones are passed on and not counted",
 }
 
