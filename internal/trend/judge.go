@@ -56,7 +56,9 @@ func JudgeLive(rounds []Point) Judgement {
 	if len(points) > maxReadings {
 		points = Envelope(points, maxReadings)
 	}
-	return judge(points, PerOperation, liveStrict)
+	j := judge(points, PerOperation, liveStrict)
+	j.climb(points)
+	return j
 }
 
 // judge judges ordered points. strict scales the growth that is not called a leak.

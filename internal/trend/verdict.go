@@ -44,17 +44,18 @@ type Judgement struct {
 	Level    float64 `json:"levelMB"`  // of the fitted line there
 
 	Rate     Rate    `json:"rate"`
-	Growth   float64 `json:"growthMB"`   // of the fitted line over the span
-	Noise    float64 `json:"noiseMB"`    // standard deviation about the line, robust
-	Limit    float64 `json:"limitMB"`    // growth below it is not called a leak
-	P        float64 `json:"p"`          // of a trend by chance (Mann–Kendall)
-	Smallest float64 `json:"smallest"`   // detection limit: the smallest leak this run could have shown, bytes per X
-	Late     float64 `json:"lateShare"`  // slope of the last third, as a share of the whole
-	Slowing  bool    `json:"slowing"`    // growth slows down or stopped
-	Bends    bool    `json:"bends"`      // the curve over all readings levels off: it may be a long warm-up
-	Steps    []Step  `json:"steps"`      // jumps of the level
-	Plateau  float64 `json:"plateau"`    // share of the span, at its end, without growth
-	SawTooth float64 `json:"sawToothMB"` // height of a collector's saw-tooth, 0 if there is none
+	Growth   float64 `json:"growthMB"`           // of the fitted line over the span
+	Noise    float64 `json:"noiseMB"`            // standard deviation about the line, robust
+	Limit    float64 `json:"limitMB"`            // growth below it is not called a leak
+	P        float64 `json:"p"`                  // of a trend by chance (Mann–Kendall)
+	Smallest float64 `json:"smallest"`           // detection limit: the smallest leak this run could have shown, bytes per X
+	Late     float64 `json:"lateShare"`          // slope of the last third, as a share of the whole
+	Slowing  bool    `json:"slowing"`            // growth slows down or stopped
+	Bends    bool    `json:"bends"`              // the curve over all readings levels off: it may be a long warm-up
+	Steps    []Step  `json:"steps"`              // jumps of the level
+	Plateau  float64 `json:"plateau"`            // share of the span, at its end, without growth
+	NextStep float64 `json:"nextStep,omitempty"` // X by which it grows again, if it grows in stairs
+	SawTooth float64 `json:"sawToothMB"`         // height of a collector's saw-tooth, 0 if there is none
 
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -91,6 +92,7 @@ const (
 	NoTrend     = "no-trend"     // no significant trend
 	FellBack    = "fell-back"    // it returned below its first reading
 	LevelledOff = "levelled-off" // it rose and stopped
+	Stairs      = "stairs"       // it grows in steps in proportion to the level
 	Bounded     = "bounded"      // the interval excludes growth above the limit
 	Interrupted = "interrupted"  // the run was disturbed
 )

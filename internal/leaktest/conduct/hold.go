@@ -130,6 +130,11 @@ func (c *Conductor) secondLoad(ctx context.Context, t *Task, p *judge.Phase, h *
 		n = max(n, min(int(overSlack*h.SlackMB/max(rate, 1e-9)), c.affordable(p, took)))
 		took /= secondShare
 	}
+	if next := int64(p.Trend.NextStep) - p.Operations; p.Trend.NextStep > 0 {
+		if n = max(n, int(next)); n > c.affordable(p, took) {
+			return // a smaller load may change nothing, although it is a leak
+		}
+	}
 	n = min(n, secondShare*mostOperations, int(c.headroom()/max(rate, 1e-9)))
 	if c.Full || n <= 0 || c.MaxTime-time.Since(c.start) < took {
 		return
