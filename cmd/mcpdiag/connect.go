@@ -21,6 +21,7 @@ import (
 const (
 	defaultURL   = "http://localhost:3100"
 	snapshotPath = "/debug/snapshot"
+	pprofPath    = "/debug/pprof/heap"
 	mcpPath      = client.MCPPath
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
@@ -34,11 +35,23 @@ func (h *heaper) live(ctx context.Context, keep *heap.Keep) (*heap.Result, error
 
 // fetch compares two heap profiles of a Go server.
 func (h *heaper) fetch(ctx context.Context, keep *heap.Keep) (*heap.Result, error) {
-	target, c, err := h.running.pprof(h.a, "/debug/pprof/heap", "gc", "1") // collect garbage first
+	target, c, err := h.running.pprof(h.a, pprofPath, "gc", "1") // collect garbage first
 	if err != nil {
 		return nil, err
 	}
-	return h.twice(ctx, client.RedactURL(target), "pb.gz", keep, func(ctx context.Context) ([]byte, error) { return getProfile(ctx, c, target) })
+	beside := *target
+	beside.Path, beside.RawQuery = path.Join(path.Dir(target.Path), "goroutine"), ""
+	var waiting []heap.Source // goroutines before and after
+	res, err := h.twice(ctx, client.RedactURL(target), "pb.gz", keep, func(ctx context.Context) ([]byte, error) {
+		if page, err := getProfile(ctx, c, &beside); err == nil { // it need not be there
+			waiting = append(waiting, heap.TakenGoroutines(page, len(waiting)+1, keep))
+		}
+		return getProfile(ctx, c, target)
+	})
+	if err == nil && len(waiting) == 2 {
+		err = res.AddGoroutines(waiting[0], waiting[1])
+	}
+	return res, err
 }
 
 // twice compares two heaps that take returns, or a file and one. They are stored with

@@ -24,6 +24,8 @@ const (
 	// Growth, in bytes, that is not called steady although no holder and no class explains it.
 	minOpen             = 4 << 20
 	minOpenPerOperation = 2 << 10
+
+	minLarger = 64 << 10 // bytes by which the storage of a holder must have grown to be reported
 )
 
 // Compare finds the objects that are new in b, and their holders. Objects that took
@@ -90,9 +92,14 @@ func (c *comparison) holders() []Holder {
 	groups := c.groups(owners)
 	for n, owner := range owners {
 		if g := groups[owner]; g != nil {
-			sum := g.contents[c.b.ClassOf(uint32(n))]
-			sum.Add(graph.Sum{Count: 1, Bytes: c.b.Size(uint32(n))})
-			g.contents[c.b.ClassOf(uint32(n))] = sum
+			class, size := c.b.ClassOf(uint32(n)), c.b.Size(uint32(n))
+			sum := g.contents[class]
+			sum.Add(graph.Sum{Count: 1, Bytes: size})
+			g.contents[class] = sum
+			storage := c.b.Kind(uint32(n)).Internal() || c.b.Kind(uint32(n)) == graph.Native
+			if storage && c.b.Blocks[size] > c.a.Blocks[size] { // else it took the place of as much
+				g.blocks[class] += size
+			}
 		}
 	}
 	var holders []Holder
@@ -100,7 +107,7 @@ func (c *comparison) holders() []Holder {
 		if owner != g.owners[0] {
 			continue // one entry of the map for each group
 		}
-		if h := c.holder(g); h.Objects >= minKept {
+		if h := c.holder(g); h.Objects >= minKept || h.Larger >= minLarger {
 			holders = append(holders, h)
 		}
 	}
@@ -120,6 +127,7 @@ type group struct {
 	path, class string
 	owners      []uint32 // the one with the most new objects first
 	contents    map[graph.Class]graph.Sum
+	blocks      map[graph.Class]int64 // bytes of large blocks among them, of sizes that there were not before
 }
 
 // groups returns the group of each owner of new objects, by its class alone beyond the
@@ -146,7 +154,7 @@ func (c *comparison) groups(owners []uint32) map[uint32]*group {
 		name := [2]string{index.ReplaceAllString(path, "[*]"), c.b.Class(owner)}
 		g := byName[name]
 		if g == nil {
-			g = &group{path: path, class: name[1], contents: map[graph.Class]graph.Sum{}}
+			g = &group{path: path, class: name[1], contents: map[graph.Class]graph.Sum{}, blocks: map[graph.Class]int64{}}
 			byName[name] = g
 		} else {
 			g.path = name[0]
@@ -167,17 +175,24 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// holder describes a holder. Of each class not more counts than that class has grown.
+// holder describes a holder. Of each class not more counts than that class has grown; a block
+// that took the place of a smaller one counts by the bytes by which the class has grown.
 func (c *comparison) holder(g *group) Holder {
 	h := Holder{Path: g.path, Class: g.class, ID: c.b.ID(g.owners[0]), Instances: len(g.owners), nodes: g.owners}
 	for class, sum := range g.contents {
-		count := min(sum.Count, max(0, c.grown[c.b.ClassName(class)].Count))
-		if count == 0 {
+		grown := c.grown[c.b.ClassName(class)]
+		count := min(sum.Count, max(0, grown.Count))
+		larger := int64(0)
+		if count < minKept {
+			larger = min(g.blocks[class], max(0, grown.Bytes))
+		}
+		if count == 0 && larger == 0 {
 			continue
 		}
-		bytes := int64(float64(sum.Bytes) * float64(count) / float64(sum.Count))
+		bytes := max(larger, int64(float64(sum.Bytes)*float64(count)/float64(sum.Count)))
 		h.Objects += count
 		h.Bytes += bytes
+		h.Larger += larger
 		h.Classes = append(h.Classes, Class{Name: c.b.ClassName(class), Kept: keep(count, bytes, c.operations)})
 	}
 	h.Kept = keep(h.Objects, h.Bytes, c.operations)
@@ -222,6 +237,8 @@ func largest(list []Class) []Class {
 	return list[:min(len(list), maxClasses)]
 }
 
+const noOperations = "without --ops, the number of operations between the two, nothing is judged"
+
 // judge derives the verdict and the headline; none is the phrase where no holder, line or class is judged.
 func (r *Result) judge(total Kept, none string) {
 	change := "the heap grew by " + size(float64(total.Bytes))
@@ -235,10 +252,13 @@ func (r *Result) judge(total Kept, none string) {
 		if first != "" {
 			r.Headline += ": " + first
 		}
-		r.Warnings = append(r.Warnings, "without --ops, the number of operations between the two, nothing is judged")
+		r.Warnings = append(r.Warnings, noOperations)
 		return
 	case judged:
 		r.Verdict, r.Headline = Grows, first
+	case r.larger() != nil:
+		r.Verdict, r.Headline = Measured, change+", but "+none+"; "+r.larger().sentence()
+		r.Warnings = append(r.Warnings, "two heaps do not tell whether storage that grew once grows with the operations: a third one after as many does")
 	case total.Bytes >= minOpen && value(total.BytesPerOperation) >= minOpenPerOperation:
 		r.Verdict, r.Headline = Measured, change+", but "+none
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s per operation are too much to be called steady: if something rarer than the operations keeps it, such as a session, give the number of those with --ops", size(value(total.BytesPerOperation))))
@@ -250,9 +270,22 @@ func (r *Result) judge(total Kept, none string) {
 	}
 }
 
-// first returns the sentence of the first holder, site or class.
+// larger returns the holder whose storage grew most, nil if none grew by as much as a line that is
+// reported.
+func (r *Result) larger() *Holder {
+	for i := range r.Holders {
+		if h := &r.Holders[i]; h.Larger >= minLarger && value(h.BytesPerOperation) >= minBytesPerOperation {
+			return h
+		}
+	}
+	return nil
+}
+
+// first returns the sentence of the first goroutines, holder, site or class.
 func (r *Result) first() (judged bool, sentence string) {
 	switch {
+	case len(r.Goroutines) > 0:
+		return r.Goroutines[0].Judged, r.Goroutines[0].waiting()
 	case len(r.Holders) > 0:
 		return r.Holders[0].Judged, r.Holders[0].sentence()
 	case len(r.Sites) > 0:

@@ -93,6 +93,8 @@ func (s *side) inspect() *Result {
 		res = Inspect(s.graph)
 	case s.summary != nil:
 		res = InspectHistogram(s.summary)
+	case s.profile.Bytes.Unit == Goroutine:
+		res = InspectGoroutines(s.profile.Bytes)
 	default:
 		res = InspectProfile(*s.profile)
 	}
@@ -124,6 +126,10 @@ func compare(a, b *side, o *Options) (*Result, error) {
 	case a.profile != nil && b.profile != nil:
 		if a.profile.Bytes.Unit != b.profile.Bytes.Unit {
 			return nil, fmt.Errorf("%s is in %s, %s in %s", a.Name, a.profile.Bytes.Unit, b.Name, b.profile.Bytes.Unit)
+		}
+		if b.profile.Bytes.Unit == Goroutine {
+			res = CompareGoroutines(a.profile.Bytes, b.profile.Bytes, o.Operations)
+			break
 		}
 		res = CompareProfiles(*a.profile, *b.profile, o.Operations)
 	default:
@@ -228,13 +234,20 @@ func (s *side) readProfile(in *read.Input) error {
 		return err
 	}
 	s.Format, s.Bytes = s.profile.Bytes.Format, int64(s.profile.Bytes.Weight())
+	if s.profile.Bytes.Unit == Goroutine {
+		s.Objects, s.Bytes = s.Bytes, 0
+	}
 	return nil
 }
 
-// readGo reads the live memory of a Go program.
+// readGo reads the live memory of a Go program, or its goroutines.
 func (s *side) readGo(parse func(sample string) (*stacks.Profile, error)) (err error) {
 	s.profile.Bytes, err = parse("inuse_space")
 	if other, ok := errors.AsType[*read.NoValueError](err); ok {
+		if p, err := parse(string(Goroutine)); err == nil && p.Unit == Goroutine {
+			s.profile.Bytes = p
+			return nil
+		}
 		return fmt.Errorf(`reading %s: it has %s, which is no live memory; "mcpdiag flame" draws it`, s.Name, other.Has)
 	}
 	if err != nil {

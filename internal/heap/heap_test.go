@@ -100,6 +100,83 @@ func TestManyHolders(t *testing.T) {
 	}
 }
 
+// A property whose name is a symbol is written as in a program.
+func TestSymbol(t *testing.T) {
+	t.Parallel()
+	if res := run(t, 1000, node(t, "symbol")...); !strings.Contains(res.Headline, "stay in index[kById] (Map)") {
+		t.Errorf("%s: %s", res.Verdict, res.Headline)
+	}
+}
+
+// Numbers are not objects: their holder is named by its storage, which grew. Storage that took
+// the place of as much is not.
+func TestLargerStorage(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]string{
+		"array": "are in larger storage of metrics.samples (Array)", "set": "are in larger storage of metrics.seen (Set)",
+		"buffer": "are in larger storage of metrics (Object)", "ring": "and no holder keeps an object per two operations",
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			res := run(t, 1000, node(t, mode)...)
+			verdict := heap.Measured
+			if mode == "ring" {
+				verdict = heap.Steady
+			}
+			if res.Verdict != verdict || !strings.Contains(res.Headline, want) {
+				t.Errorf("%s: %s, want %s", res.Verdict, res.Headline, want)
+			}
+		})
+	}
+}
+
+// goroutines returns a profile of n goroutines that wait in a handler, and of others that serve.
+func goroutines(t *testing.T, n int64) []byte {
+	t.Helper()
+	at := func(id uint64, name, file string) *profile.Location {
+		return &profile.Location{ID: id, Line: []profile.Line{{Function: &profile.Function{ID: id, Name: name, Filename: file}, Line: int64(id)}}} //nolint:gosec // it is small
+	}
+	park, wait, own := at(1, "runtime.gopark", "proc.go"), at(2, "sync.runtime_notifyListWait", "sema.go"), at(3, "example.org/app.(*pool).get", "pool.go")
+	begun, serve := at(4, "example.org/app.handle.func1", "handle.go"), at(5, "net/http.(*persistConn).readLoop", "transport.go")
+	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "goroutine", Unit: "count"}}, Sample: []*profile.Sample{
+		{Location: []*profile.Location{park, wait, own, begun}, Value: []int64{n}}, {Location: []*profile.Location{park, wait, serve}, Value: []int64{2 + n/10}},
+	}}
+	for _, l := range []*profile.Location{park, wait, own, begun, serve} {
+		p.Location, p.Function = append(p.Location, l), append(p.Function, l.Line[0].Function)
+	}
+	var b bytes.Buffer
+	if err := p.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Goroutines that stay are named by the line of the program where they wait, and beside a heap
+// they come first.
+func TestGoroutines(t *testing.T) {
+	t.Parallel()
+	const stay = "1.0 goroutines per operation stay, waiting in example.org/app.(*pool).get pool.go:3, called by example.org/app.handle.func1 handle.go:4"
+	before, after := content("a", goroutines(t, 5)), content("b", goroutines(t, 1005))
+	res := run(t, 1000, before, after)
+	if res.Verdict != heap.Grows || res.Headline != stay || res.Goroutines[1].Name != "net/http.(*persistConn).readLoop transport.go:5" || res.B.Objects != 1107 {
+		t.Errorf("%s: %s, %+v", res.Verdict, res.Headline, res.Goroutines)
+	}
+	both := run(t, 1000, content("a", goHeap(t, 100, 3)), content("b", goHeap(t, 100, 3)))
+	if err := both.AddGoroutines(before, after); err != nil || both.Kept() != stay || both.Verdict != heap.Grows || len(both.Report().Findings) != 1 {
+		t.Errorf("%v, %s: %s", err, both.Verdict, both.Kept())
+	}
+	var text strings.Builder
+	if err := both.Text(&text, false); err != nil || !strings.Contains(text.String(), "1.00       1,000  example.org/app.(*pool).get pool.go:3") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+	if res := run(t, 1000, before, before); res.Verdict != heap.Steady || res.Headline != "there are 7 goroutines, and were 7" {
+		t.Errorf("%s: %s", res.Verdict, res.Headline)
+	}
+	if res := run(t, 0, after); res.Headline != "there are 1,107 goroutines" || len(res.Goroutines) != 2 {
+		t.Errorf("%s: %+v", res.Headline, res.Goroutines)
+	}
+}
+
 // The mended script replaces as many objects as it makes, and is not blamed.
 func TestMendedInNode(t *testing.T) {
 	processtest.NeedsThorough(t)
@@ -177,18 +254,21 @@ func goHeap(t testing.TB, cached, buffers int64) []byte {
 	return b.Bytes()
 }
 
-// The headline names a line of the program, although each goroutine that stays takes more.
+// The headline names the line of the program that called the library, although each goroutine that
+// stays takes more.
 func TestGoLibrary(t *testing.T) {
 	t.Parallel()
 	heapOf := func(n int64) []byte {
 		open := &profile.Function{ID: 1, Name: "example.org/app.(*sessions).open", Filename: "/src/app/sessions.go"}
 		alloc := &profile.Function{ID: 2, Name: "runtime.malg", Filename: "/go/src/runtime/proc.go"}
-		l := []*profile.Location{{ID: 1, Line: []profile.Line{{Function: open, Line: 9}}}, {ID: 2, Line: []profile.Line{{Function: alloc, Line: 5}}}}
+		library := &profile.Function{ID: 3, Name: "context.withCancel", Filename: "/go/src/context/context.go"}
+		l := []*profile.Location{{ID: 1, Line: []profile.Line{{Function: open, Line: 9}}}, {ID: 2, Line: []profile.Line{{Function: alloc, Line: 5}}}, {ID: 3, Line: []profile.Line{{Function: library, Line: 7}}}}
 		p := &profile.Profile{
 			SampleType: []*profile.ValueType{{Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"}},
 			PeriodType: &profile.ValueType{Type: "space", Unit: "bytes"}, Period: 1,
-			Function: []*profile.Function{open, alloc}, Location: l,
-			Sample: []*profile.Sample{{Location: l[:1], Value: []int64{n, n * 100}}, {Location: l[1:], Value: []int64{n, n * 400}}},
+			Function: []*profile.Function{open, alloc, library}, Location: l, Sample: []*profile.Sample{
+				{Location: []*profile.Location{l[2], l[0]}, Value: []int64{n, n * 100}}, {Location: l[1:2], Value: []int64{n, n * 400}},
+			},
 		}
 		var b bytes.Buffer
 		if err := p.Write(&b); err != nil {

@@ -64,10 +64,14 @@ func (r *Result) sampled() string {
 // "" if there is none.
 func (r *Result) Kept() string {
 	switch {
+	case len(r.Goroutines) > 0 && r.Goroutines[0].Judged:
+		return r.Goroutines[0].waiting()
 	case len(r.Holders) > 0 && r.Holders[0].Judged && len(r.Sites) > 0:
 		return r.Holders[0].sentence() + "; " + r.sampled()
 	case len(r.Holders) > 0 && r.Holders[0].Judged:
 		return r.Holders[0].sentence()
+	case r.larger() != nil && len(r.Sites) > 0:
+		return r.larger().sentence() + "; " + r.sampled()
 	case len(r.Sites) > 0 && r.Sites[0].Judged:
 		return r.Sites[0].sentence()
 	}

@@ -102,6 +102,9 @@ func bySite(a, b Profile) []*place {
 	fewer := weights(all, a.Objects)
 	fresh, same := allocated(all, a.Allocated, b.Allocated)
 	own, heaviest := ownCode(all, b.Bytes.Format), map[int32]float64{}
+	if b.Bytes.Unit == Goroutine {
+		own = waits(all)
+	}
 	sites := map[int32]*place{}
 	var list []*place
 	for n := range all.Nodes {
@@ -172,16 +175,21 @@ func weights(tree *stacks.Builder, p *stacks.Profile) map[int32]float64 {
 
 // ownCode returns for each place the last frame of its stack outside the runtime: in V8
 // the frames of Node.js lie in node: and built-in ones have no location, in Go those of
-// the runtime have a package. Without such a frame, and in Python, it is the place itself.
+// the runtime have a package, and those of the standard library do not count below the program.
+// Without such a frame, and in Python, it is the place itself.
 func ownCode(tree *stacks.Builder, format stacks.Format) []int32 {
 	own, last := make([]int32, len(tree.Nodes)), make([]int32, len(tree.Nodes)) // last is Root without such a frame
+	program := make([]bool, len(tree.Nodes))                                    // whether it is outside the standard library of Go
 	for i := range tree.Nodes {
 		n, at := &tree.Nodes[i], int32(i)
 		if at == stacks.Root {
 			continue
 		}
-		if last[i] = last[n.Parent]; format != Tracemalloc && isOwn(tree.Names[n.Name]) {
-			last[i] = at
+		name := tree.Names[n.Name]
+		library := isGo(format) && ofLibrary(name)
+		last[i], program[i] = last[n.Parent], program[n.Parent]
+		if format != Tracemalloc && isOwn(name) && !(library && program[i]) {
+			last[i], program[i] = at, !library
 		}
 		if own[i] = last[i]; own[i] == stacks.Root {
 			own[i] = at

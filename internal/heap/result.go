@@ -30,6 +30,7 @@ type Result struct {
 	Holders    []Holder        `json:"holders,omitempty"`
 	Classes    []Class         `json:"classes,omitempty"`
 	Sites      []Site          `json:"sites,omitempty"`
+	Goroutines []Site          `json:"goroutines,omitempty"` // by the place where they wait; the objects are goroutines
 	Largest    []Object        `json:"largest,omitempty"`
 	Warnings   []string        `json:"warnings,omitempty"`
 
@@ -70,6 +71,9 @@ type Holder struct {
 	Kept
 	Retained int64   `json:"retained_bytes"` // would be freed with the holder
 	Classes  []Class `json:"classes"`        // of the new objects
+
+	// Larger is the bytes by which its storage grew, such as the elements of an array of numbers.
+	Larger int64 `json:"larger_bytes,omitempty"`
 
 	// Instances is the number of objects with this path and class that hold new ones.
 	Instances int `json:"instances"`
@@ -125,6 +129,11 @@ func (r *Result) Report() *finding.Report {
 			rep.Findings = append(rep.Findings, finding.Finding{ID: "heap.site", Severity: finding.Fail, Summary: s.sentence()})
 		}
 	}
+	for i := range r.Goroutines {
+		if s := &r.Goroutines[i]; s.Judged {
+			rep.Findings = append(rep.Findings, finding.Finding{ID: "heap.goroutines", Severity: finding.Fail, Summary: s.waiting()})
+		}
+	}
 	for i := range r.Classes {
 		if c := &r.Classes[i]; c.Judged {
 			rep.Findings = append(rep.Findings, finding.Finding{ID: "heap.class", Severity: finding.Fail, Summary: c.sentence()})
@@ -164,6 +173,9 @@ func (k *Kept) describe() string {
 
 func (h *Holder) sentence() string {
 	text := h.describe() + " stay in " + h.name()
+	if h.Larger > h.Bytes/2 {
+		text = h.describe() + " are in larger storage of " + h.name()
+	}
 	if h.Instances > 1 {
 		text += ", " + report.Count(int64(h.Instances)) + " of them"
 	}
@@ -172,6 +184,19 @@ func (h *Holder) sentence() string {
 
 func (s *Site) sentence() string {
 	text := s.describe() + " stay, allocated in " + s.Name
+	if len(s.Callers) > 0 {
+		text += ", called by " + s.Callers[0]
+	}
+	return text
+}
+
+// waiting is the sentence of goroutines.
+func (s *Site) waiting() string {
+	text := report.Plural(s.Objects, "goroutine")
+	if s.ObjectsPerOperation != nil {
+		text = perOperation(*s.ObjectsPerOperation) + " goroutines per operation"
+	}
+	text += " stay, waiting in " + s.Name
 	if len(s.Callers) > 0 {
 		text += ", called by " + s.Callers[0]
 	}

@@ -18,7 +18,7 @@ const (
 // Tables returns the tables that have rows.
 func (r *Result) Tables() []finding.Table {
 	var all []finding.Table
-	for _, s := range []finding.Table{r.holderTable(), r.siteTable(), r.classTable(), r.largestTable()} {
+	for _, s := range []finding.Table{r.goroutineTable(), r.holderTable(), r.siteTable(), r.classTable(), r.largestTable()} {
 		if len(s.Rows) > 0 {
 			all = append(all, s)
 		}
@@ -96,6 +96,25 @@ func (r *Result) siteTable() finding.Table {
 			figures[0] = "-"
 		}
 		s.Rows = append(s.Rows, append(figures, report.Cell(site.Name, siteWidth), report.Cell(strings.Join(site.Callers[:min(1, len(site.Callers))], ""), siteWidth)))
+	}
+	return s
+}
+
+func (r *Result) goroutineTable() finding.Table {
+	s := finding.Table{Title: "Goroutines that wait", Header: []string{"goroutines", "waiting in", "called by"}}
+	if r.A != nil {
+		s.Title = "Goroutines that stay"
+	}
+	if r.Operations > 0 {
+		s.Header = append([]string{"goroutines/op"}, s.Header...)
+	}
+	s.Right = rightmost(len(s.Header) - 2)
+	for _, g := range r.Goroutines {
+		row := []string{report.Count(g.Objects), report.Cell(g.Name, siteWidth), report.Cell(strings.Join(g.Callers[:min(1, len(g.Callers))], ""), siteWidth)}
+		if r.Operations > 0 {
+			row = append([]string{fmt.Sprintf("%.2f", value(g.ObjectsPerOperation))}, row...)
+		}
+		s.Rows = append(s.Rows, row)
 	}
 	return s
 }

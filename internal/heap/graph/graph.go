@@ -160,11 +160,27 @@ func (g *Graph) Label(edge uint32) (text string, variable bool) {
 	case Context:
 		return safe(g.str(label)), true
 	case Property:
-		return safe(g.str(label)), false
+		return property(g.str(label)), false
 	case Element:
 		return "[" + strconv.FormatUint(uint64(label), 10) + "]", false
 	}
 	return "", false
+}
+
+// property returns the name of a property as a program writes it: that of a symbol in brackets.
+func property(name string) string {
+	if description, ok := symbol(name); ok {
+		return "[" + description + "]"
+	}
+	return safe(name)
+}
+
+// symbol returns the description of a symbol that is the name of a property, which V8 writes
+// as <symbol kEvents>.
+func symbol(name string) (description string, ok bool) {
+	rest, begins := strings.CutPrefix(name, "<symbol ")
+	description, ends := strings.CutSuffix(rest, ">")
+	return description, begins && ends && safe(description) != "[…]"
 }
 
 // safe returns a name if it looks like an identifier of a program, "[…]" if it may

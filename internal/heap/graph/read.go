@@ -43,6 +43,26 @@ type Summary struct {
 	Total   Sum
 	LastID  uint32 // the largest odd id: V8 gives odd ids to objects of JavaScript, in order
 	Classes map[string]Sum
+	// Blocks is the number of nodes by their size, of those with BlockBytes or more.
+	Blocks map[int64]int
+}
+
+// BlockBytes is the size of a large block, such as the elements of an array with 2,000 numbers.
+const BlockBytes = 16 << 10
+
+const maxBlocks = 100_000 // different sizes of blocks that are counted
+
+// block counts a large block.
+func (s *Summary) block(bytes int64) {
+	if bytes < BlockBytes {
+		return
+	}
+	if s.Blocks == nil {
+		s.Blocks = map[int64]int{}
+	}
+	if _, known := s.Blocks[bytes]; known || len(s.Blocks) < maxBlocks {
+		s.Blocks[bytes]++
+	}
 }
 
 // Summarize reads the totals of a snapshot, of which those of the classes must fit into
@@ -176,6 +196,7 @@ func (r *reader) node(record []uint64) error {
 	}
 	sum := Sum{1, int64(record[r.size])}
 	g.Total.Add(sum)
+	g.block(sum.Bytes)
 	c := Class{r.kindOfNode[kind], uint32(name)}
 	if !c.kind.named() {
 		c.name = 0

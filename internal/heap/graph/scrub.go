@@ -78,12 +78,13 @@ func (r *reader) scrubStrings() error {
 
 // harmless returns a string if it is a name, or the part of it that is; "" if it may be data.
 func (r *reader) harmless(n uint32, text string) string {
+	_, isSymbol := symbol(text)
 	switch class, rest, _ := strings.Cut(text, " / "); {
 	case !r.needed.has(n):
 		return ""
 	case r.system.has(n):
 		return report.Cut(report.RedactText(text), maxSystemName)
-	case class == "system" && safe(rest) == rest:
+	case class == "system" && safe(rest) == rest, isSymbol:
 		return text
 	case safe(class) == class:
 		return class
