@@ -43,8 +43,8 @@ caller, as wide as the time spent in it.
 
 It reads the traces of mcpdiag poll, snapshots, folded stacks, profiles of pprof,
 Go's /debug/pprof text, V8 (.cpuprofile, .heapprofile), speedscope, perf script and
-the Firefox Profiler, Chrome trace events, OpenTelemetry traces (OTLP, Jaeger), and the
-pictures it drew, plain or compressed. It recognizes them by their content. Several
+the Firefox Profiler, Chrome trace events, distributed traces (OTLP, Jaeger, Zipkin), and
+the pictures it drew, plain or compressed. It recognizes them by their content. Several
 inputs add up, - is standard input, a folder stands for the files in it. Without an
 input it reads a pipe on standard input, or else mcpdiag-trace.ndjson.
 

@@ -3,6 +3,7 @@ package read_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -203,6 +204,19 @@ func TestZeroDefaultValueListsTheOthers(t *testing.T) {
 	}
 }
 
+// TestBinaryOfGperftools reads a CPU profile that begins with a word of zeros.
+func TestBinaryOfGperftools(t *testing.T) {
+	t.Parallel()
+	var in []byte
+	for _, word := range []uint64{0, 3, 0, 10_000, 0, 5, 2, 0x1000, 0x2000, 0, 1, 0} { // header, 5 samples of 10 ms, trailer
+		in = binary.LittleEndian.AppendUint64(in, word)
+	}
+	p, err := open(append(in, "00000000-00009000 r-xp 00000000 00:00 0 /bin/x\n"...), read.Options{})
+	if err != nil || p.Weight() != 50 || p.Unit != stacks.Millis {
+		t.Errorf("%v, %v", p, err)
+	}
+}
+
 // TestSamplesOfPprof counts the samples behind a profile: those of waiting are contentions,
 // and Node.js calls a sample "sample". The number of different stacks says nothing.
 func TestSamplesOfPprof(t *testing.T) {
@@ -286,6 +300,10 @@ func TestProfileIsChosenByNameOrNumber(t *testing.T) {
 		if err != nil || p.Unit != tt.unit || p.Weight() != tt.sum {
 			t.Errorf("%s: %v, got %v", tt.want, err, p)
 		}
+	}
+	threads := bytes.ReplaceAll(bytes.ReplaceAll(in, []byte(`"bytes"`), []byte(`"milliseconds"`)), []byte(`"alloc"`), []byte(`"wall"`))
+	if p, err := open(threads, read.Options{Profile: "wall"}); err != nil || p.Weight() != 1000230 {
+		t.Errorf("two profiles of one name: %v, %v", p, err)
 	}
 	for _, wrong := range []string{"0", "3", "heap", "-1"} {
 		if _, err := open(in, read.Options{Profile: wrong}); err == nil || !strings.Contains(err.Error(), "but 1 to 2: wall (ms), alloc (bytes)") {

@@ -29,6 +29,7 @@ const (
 	ChromeEvents stacks.Format = "chrome"
 	OTLP         stacks.Format = "otlp"
 	Jaeger       stacks.Format = "jaeger"
+	Zipkin       stacks.Format = "zipkin"
 	Document     stacks.Format = "json"   // an object that is none of these
 	Binary       stacks.Format = "binary" // a pprof profile, or another file in Protocol Buffers
 	Empty        stacks.Format = ""
@@ -42,6 +43,7 @@ type Shape struct {
 	Format  stacks.Format
 	Members []string // of the object, if it is JSON
 	Whole   bool     // the input is a single JSON value on several lines
+	More    bool     // the head is the beginning of one
 }
 
 // Detect recognizes the format of an input by its beginning.
@@ -58,7 +60,7 @@ func Detect(head []byte) Shape {
 		return Shape{Format: HeapSnapshot} // it may be cut off anywhere
 	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
 		if o, ok := scanJSON(text); ok {
-			return Shape{Format: o.format(), Members: o.top, Whole: o.whole}
+			return Shape{Format: o.format(), Members: o.top, Whole: o.whole, More: o.more}
 		}
 	}
 	return Shape{Format: textFormat(text[:min(len(text), 1<<14)])}
@@ -78,7 +80,7 @@ func textFormat(text []byte) stacks.Format {
 		{`^(\w+ profile: total \d+|heap profile: +\d|--- ?(contention|mutex|heap|growth|heapz|growthz|threadz|profile))`, GoText},
 		{`(?m)^goroutine \d+ (gp=\S+ m=\S+ (mp=\S+ )?)?\[[^\]\n]+\]:\s*$`, GoStacks},
 		{`(?m)^\s*num\s+#instances\s+#bytes\s+class name\b`, Histogram},
-		{`^(#[^\n]*\n|\s)*[^\s;#][^;\n]*?\s+\d+(/\d+)?\s+(\[\d+\]\s+)?\d+\.\d+:\s+(\d+\s+)?[\w.:/,=-]+:(\s|$)`, PerfScript},
+		{`^(#[^\n]*\n|\s)*[^\s;#][^;\n]*?\s+\d+(/\d+)?\s+(\[\d+\]\s+)?\d+\.\d+:(\s+(\d+\s+)?[\w.:/,=-]+:(\s|$)|\s*\n\s+[0-9a-f]+\s)`, PerfScript},
 	} {
 		if regexp.MustCompile(mark.expression).Match(text) {
 			return mark.format
@@ -94,6 +96,7 @@ type document struct {
 	top   []string
 	deep  map[string]bool
 	whole bool
+	more  bool
 }
 
 // scanJSON reads the outline of the value that text begins with. It reports
@@ -102,12 +105,13 @@ func scanJSON(text []byte) (*document, bool) {
 	d := &document{array: text[0] == '[', deep: map[string]bool{}}
 	dec := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	level := 1
-	if d.array {
-		level = 2
+	for rest := text; len(rest) > 0 && rest[0] == '['; level++ {
+		rest = bytes.TrimSpace(rest[1:])
 	}
 	for {
 		token, err := dec.ReadToken()
 		if err != nil {
+			d.more = errors.Is(err, io.ErrUnexpectedEOF) && len(text) >= headSize-1
 			return d, (d.array || len(d.top) > 0) && endsEarly(err, dec, text)
 		}
 		kind, n := dec.StackIndex(dec.StackDepth())
@@ -131,14 +135,13 @@ func endsEarly(err error, dec *jsontext.Decoder, text []byte) bool {
 // maxNesting is a depth at which text that began as JSON is not something else.
 const maxNesting = 5000
 
-const maxOutline = 10_000 // names
+const maxOutline, maxTop = 10_000, 1000 // names
 
 func (d *document) name(name string, top bool) {
-	if len(d.deep) >= maxOutline {
-		return
+	if len(d.deep) < maxOutline {
+		d.deep[name] = true
 	}
-	d.deep[name] = true
-	if top && !slices.Contains(d.top, name) {
+	if top && len(d.top) < maxTop && !slices.Contains(d.top, name) {
 		d.top = append(d.top, name)
 	}
 }
@@ -162,13 +165,18 @@ func (d *document) format() stacks.Format {
 		return HeapSnapshot
 	case d.array && d.has("ph"), d.has("traceEvents"):
 		return ChromeEvents
+	case d.array && d.has("traceID", "spans"):
+		return Jaeger
+	case d.array && d.has("traceId", "id"):
+		return Zipkin
 	case d.array:
 		return Document
 	case d.has("nodes") && d.deep["callFrame"], d.has("head") && d.deep["hitCount"]:
 		return CPUProfile
 	case d.has("head") && d.deep["selfSize"]:
 		return HeapProfile
-	case d.has("resourceSpans"), d.has("scopeSpans"), (d.has("batches") || d.has("trace")) && d.deep["startTimeUnixNano"]:
+	case d.has("resourceSpans"), d.has("scopeSpans"), d.has("resourceMetrics"), d.has("resourceLogs"),
+		(d.has("batches") || d.has("trace") || d.has("result")) && d.deep["startTimeUnixNano"]:
 		return OTLP
 	case d.has("data") && d.deep["spans"], d.has("traceID", "spans"):
 		return Jaeger

@@ -25,6 +25,12 @@ func signature(data []byte) string {
 		{"\x89PNG", "a picture", "give the profile that it was made of"},
 		{"%PDF", "a PDF document", "give the profile that it was made of"},
 		{"\x1f\x9d", "a file compressed with compress", "unpack it"},
+		{"\x04\x22\x4d\x18", "a file compressed with lz4", "unpack it, or pipe it: lz4cat FILE | mcpdiag flame -"},
+		{"\xfb)\x03", cProfileName, cProfileHint},
+		{"{)\x03", cProfileName, cProfileHint},
+		{"\xfb\xa9\x03", cProfileName, cProfileHint},
+		{"{\xa9\x03", cProfileName, cProfileHint},
+		{"memray", "a recording of memray", "see it with memray flamegraph"},
 		{"BZh", "a file compressed with bzip2", "unpack it, or pipe it: bzcat FILE | mcpdiag flame -"},
 		{"\xfd7zXZ\x00", "a file compressed with xz", "unpack it, or pipe it: xzcat FILE | mcpdiag flame -"},
 	} {
@@ -35,8 +41,11 @@ func signature(data []byte) string {
 	if bytes.HasPrefix(head, []byte("{\"snapshot\":")) {
 		return heapSnapshotText
 	}
-	if isLog(head) {
+	if many(head, logLine, 2) {
 		return logText
+	}
+	if many(head, metricLine, 5) {
+		return metricsText
 	}
 	if bytes.Contains(head, []byte("\nevents: ")) && bytes.Contains(head, []byte("\nfn=")) {
 		return refusal("a callgrind file", "open it in KCachegrind")
@@ -63,7 +72,15 @@ const (
 	heapSnapshotText = `this is a V8 heap snapshot, which has objects and no stacks; "mcpdiag heap" reads it`
 	histogramText    = `this is a class histogram of a JVM, which has no stacks; "mcpdiag heap" reads it`
 	tracemallocText  = `this is a document of tracemalloc; "mcpdiag heap" reads it`
+	metricsText      = `these are metrics in the format of Prometheus, which have no stacks; "mcpdiag metrics" reads them from a server`
 	logText          = `these are lines of a log, which mcpdiag flame does not draw; "mcpdiag logs" reads them`
+)
+
+const (
+	pprofName    = "a report of pprof"
+	pprofHint    = "give the profile that it was made of"
+	cProfileName = "a profile of Python's cProfile"
+	cProfileHint = "record with py-spy record --format raw"
 )
 
 func refusal(name, hint string) string {
@@ -85,7 +102,12 @@ func foreign(data []byte) string {
 		{"\nFull thread dump", "a Java thread dump", "fold it with stackcollapse-jstack.pl"},
 		{"Samples: ", "a report of perf", `write the samples with "perf script"`},
 		{"Flat profile:", "a report of gprof", "record with perf and use perf script"},
-		{"function calls", "a report of Python's cProfile", "record with py-spy record --format raw"},
+		{"function calls", "a report of Python's cProfile", cProfileHint},
+		{"\nThread ", "a dump of stacks, as of py-spy", "record with py-spy record --format raw"},
+		{"Showing nodes accounting for", pprofName, pprofHint},
+		{"\nPeriodType: ", pprofName, pprofHint},
+		{"\n-----------+-----", pprofName, pprofHint},
+		{"\n@[", "a map of bpftrace", "fold it with stackcollapse-bpftrace.pl"},
 		{"Statistical profiling result", "a report of node --prof-process", "use node --cpu-prof"},
 		{"v8-version,", "a log of node --prof", "use node --cpu-prof"},
 		{"\n<!DOCTYPE html", "an HTML page", "give the profile behind it"},
@@ -110,21 +132,25 @@ func otherKind(data []byte) string {
 // logLine begins a line of a log, which may end in a number as folded stacks do.
 var logLine = regexp.MustCompile(`^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d`)
 
-// isLog reports whether most lines that text begins with have a time.
-func isLog(text []byte) bool {
-	dated, all := 0, 0
+// metricLine matches a sample with labels, or a comment, on a page of metrics.
+var metricLine = regexp.MustCompile(`^(# (HELP|TYPE|UNIT) \S|[A-Za-z_:][\w:]*\{\w+="[^\n]*\} +[-+0-9.eEInfNa]+\s*$)`)
+
+// many reports whether more than one in n lines that text begins with match.
+func many(text []byte, expression *regexp.Regexp, n int) bool {
+	matched, all := 0, 0
 	for line := range bytes.Lines(text) {
 		all++
-		if logLine.Match(line) {
-			dated++
+		if expression.Match(line) {
+			matched++
 		}
 	}
-	return dated > 0 && 2*dated > all
+	return n*matched > all
 }
 
 // Text that is no stack: the beginning of an item, a quotation or a heading in
-// Markdown, and four words or more with one that hardly occurs in names.
+// Markdown, the key of a value, numbers, and four words or more with one that hardly occurs in names.
 var (
+	key      = regexp.MustCompile(`[:=,]$|^[\d.\s]+$`)
 	markdown = regexp.MustCompile(`^\s*([-*+>|]|\d+[.)]|#{2,6})\s`)
 	words    = regexp.MustCompile(`^(?:["'(*_]*[\pL'’-]+[*_]*[.,:;!?)"']*[ \t]+){3,}`)
 	stopword = regexp.MustCompile(`(?i)[ \t](?:the|an?|of|to|is|are|was|were|and|or|in|for|at|we|it|with|by|from|than|that|this|but|not|per|des?|der|die|das|und|le|la|les|et|el|los|y)[ \t]`)
@@ -138,5 +164,5 @@ func isProse(text []byte) bool {
 	}
 	text = text[:min(len(text), 1<<10)]
 	spaced := slices.Concat([]byte(" "), text, []byte(" "))
-	return markdown.Match(text) || words.Match(spaced[1:]) && stopword.Match(spaced)
+	return markdown.Match(text) || key.Match(text) || words.Match(spaced[1:]) && stopword.Match(spaced)
 }

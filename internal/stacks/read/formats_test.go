@@ -396,6 +396,48 @@ func jaeger(list []sample) []byte {
 	return encode(object{"data": []object{{"traceID": "1", "spans": spans}}})
 }
 
+func zipkin(list []sample) []byte {
+	spans := []object{}
+	trace(list, func(trace, id, parent uint64, name string, begin, end int) {
+		span := object{"traceId": fmt.Sprint(trace), "id": fmt.Sprint(id), "name": name, "timestamp": begin * 1000, "duration": (end - begin) * 1000}
+		if parent != 0 {
+			span["parentId"] = fmt.Sprint(parent)
+		}
+		spans = append(spans, span)
+	})
+	return encode(spans)
+}
+
+// chromeCPUProfile writes a CPU profile of V8 as events, one for each node, and one for each sample.
+func chromeCPUProfile(list []sample) []byte {
+	events, at := []object{}, 0
+	chunk := func(name string, data object) {
+		events = append(events, object{"ph": "P", "name": name, "pid": 1, "tid": 2, "id": "0x1", "ts": at, "args": object{"data": data}})
+	}
+	chunk("Profile", object{"startTime": 7})
+	chunk("ProfileChunk", object{"cpuProfile": object{"nodes": []object{{"id": 1, "callFrame": object{"functionName": "(root)"}}}}})
+	samples, deltas := []int{}, []int{0}
+	var walk func(n *v8Tree)
+	walk = func(n *v8Tree) {
+		if n.weight > 0 {
+			samples, deltas = append(samples, n.id), append(deltas, 1000*n.weight)
+		}
+		for _, c := range n.children {
+			at++
+			chunk("ProfileChunk", object{"cpuProfile": object{"nodes": []object{{"id": c.id, "parent": n.id, "callFrame": object{"functionName": c.name}}}}})
+			walk(c)
+		}
+	}
+	walk(v8Of(list))
+	end := 7
+	for i, id := range samples {
+		at, end = at+1, end+deltas[i]
+		chunk("ProfileChunk", object{"cpuProfile": object{"samples": []int{id}}, "timeDeltas": deltas[i : i+1]})
+	}
+	chunk("ProfileChunk", object{"endTime": end + deltas[len(samples)]})
+	return encode(object{"traceEvents": events})
+}
+
 // TestFormatsAreWhatAPlainMergeMakes writes random stacks in each format and compares
 // the weight of each path with a map from paths to weights.
 func TestFormatsAreWhatAPlainMergeMakes(t *testing.T) {
@@ -426,6 +468,8 @@ func TestFormatsAreWhatAPlainMergeMakes(t *testing.T) {
 		{"OTLP protobuf", odd[1:], otlpProto, read.OTLP, stacks.Millis},
 		{"OTLP protobuf with lengths", odd[1:], otlpProtoWithLengths, read.OTLP, stacks.Millis},
 		{"Jaeger", odd[1:], jaeger, read.Jaeger, stacks.Millis},
+		{"Zipkin", odd[1:], zipkin, read.Zipkin, stacks.Millis},
+		{"CPU profile in Chrome's events", unnamed("f"), chromeCPUProfile, read.CPUProfile, stacks.Millis},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

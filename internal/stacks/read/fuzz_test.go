@@ -50,7 +50,7 @@ func FuzzText(f *testing.F) {
 func FuzzPprof(f *testing.F) { fuzz(f, pprofOf(few())) }
 
 func FuzzSpans(f *testing.F) {
-	fuzz(f, chromeComplete(few()), chromeBeginEnd(few()), otlpJSON(few()), otlpProto(few()), otlpProtoWithLengths(few()), jaeger(few()))
+	fuzz(f, chromeComplete(few()), chromeBeginEnd(few()), otlpJSON(few()), otlpProto(few()), otlpProtoWithLengths(few()), jaeger(few()), zipkin(few()), chromeCPUProfile(few()))
 }
 
 func FuzzPicture(f *testing.F) {

@@ -95,6 +95,8 @@ func readGoStacks(data []byte, _ Options) ([]*stacks.Profile, error) {
 			add()
 		case text[0] != '\t':
 			function = text
+		case open && strings.HasSuffix(text, "stack unavailable"):
+			stack = append(stack, p.ID("(stack unavailable)"))
 		case open && function != "" && !strings.HasPrefix(function, "created by ") && !strings.HasPrefix(function, "..."):
 			stack = append(stack, p.ID(callee(function)))
 			function = ""

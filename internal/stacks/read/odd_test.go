@@ -47,6 +47,25 @@ func wide(text string, first int) string {
 	return string(out)
 }
 
+// chromeSamples returns the events of a CPU profile that was recorded in a trace, in an order.
+func chromeSamples(order ...int) string {
+	parts := []string{
+		`{"name":"Profile","ph":"P","pid":7,"tid":7,"id":"0x1","ts":100,"args":{"data":{"startTime":100}}}`,
+		`{"name":"ProfileChunk","ph":"P","pid":7,"tid":8,"id":"0x1","ts":2000,"args":{"data":{"cpuProfile":{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"}},{"id":2,"parent":1,"callFrame":{"functionName":"main"}}],"samples":[2,2]},"timeDeltas":[0,1000]}}}`,
+		`{"name":"ProfileChunk","ph":"P","pid":7,"tid":8,"id":"0x1","ts":5000,"args":{"data":{"endTime":4600,"cpuProfile":{"nodes":[{"id":3,"parent":2,"callFrame":{"functionName":"work"}}],"samples":[3,2]},"timeDeltas":[1500,1000]}}}`,
+		`{"name":"ProfileChunk","ph":"P","pid":7,"tid":8,"id":"0x2","ts":5000,"args":{"data":{}}}`,
+	}
+	var list []string
+	for _, i := range order {
+		list = append(list, parts[i])
+	}
+	return events(list...)
+}
+
+func otlpLine(id, parent, name string, ms int) string {
+	return fmt.Sprintf(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a","spanId":%q,"parentSpanId":%q,"name":%q,"startTimeUnixNano":"0","endTimeUnixNano":"%d000000","attributes":[]}]}]}]}`, id, parent, name, ms)
+}
+
 // v8 is a CPU profile of the functions a and b, with samples and the times before them.
 func v8(samples, deltas string, end int) string {
 	return fmt.Sprintf(`{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"},"children":[2,9]},{"id":2,"callFrame":{"functionName":"a"},"children":[3]},`+
@@ -59,6 +78,7 @@ func TestOddInputs(t *testing.T) {
 	for _, tt := range []struct{ name, in, want, warning string }{
 		{"V8: a delta that goes back", v8("2,3,2", "0,3000,-1000", 5000), "a 5\n", ""},
 		{"V8: a child that is missing", v8("2,3", "0,1000", 3000), "a 1\na;b 2\n", ""},
+		{"V8: functions of the runtime have no line", strings.ReplaceAll(v8("2,3", "0,1000", 3000), `"functionName":"a"`, `"functionName":"","url":"node:internal/timers","lineNumber":-1`), "(anonymous) node:internal/timers 1\n(anonymous) node:internal/timers;b 2\n", ""},
 		{"V8: samples of the root", v8("1,3", "0,1000", 3000), "(root) 1\na;b 2\n", ""},
 		{"V8: nodes without a parent", strings.ReplaceAll(v8("2,3", "0,1000", 3000), "(root)", "main"), "main;a 1\nmain;a;b 2\n", ""},
 		{"V8: counts of the root", `{"nodes":[{"id":1,"hitCount":3,"callFrame":{"functionName":"(root)"},"children":[2]},{"id":2,"hitCount":4,"callFrame":{"functionName":"a"}}]}`, "(root) 3\na 4\n", ""},
@@ -67,14 +87,27 @@ func TestOddInputs(t *testing.T) {
 		{"Chrome: begun and not ended", events(`{"name":"A","ph":"B","ts":0}`, `{"name":"B","ph":"B","ts":1000}`, `{"ph":"E","ts":3000}`), "A 1\nA;B 2\n", "1 span not ended"},
 		{"Chrome: async, not ended", events(`{"name":"A","ph":"b","id":1,"ts":0}`, `{"name":"B","ph":"X","ts":1000,"dur":3000}`), "A 4\nB 3\n", "1 span not ended"},
 		{"Chrome: an array without its end", `[{"name":"A","ph":"X","ts":0,"dur":2000},` + "\n", "A 2\n", ""},
+		{"Chrome: an object without its end", `{"metadata":{"a":[1]},"traceEvents":[{"name":"A","ph":"X","ts":0,"dur":2000},` + "\n", "A 2\n", "the file is cut off, and what it held after 1 span is lost"},
+		{"Chrome: an array that ends within an event", `[{"name":"A","ph":"X","ts":0,"dur":2000},{"name":"B","ph":"X","t`, "A 2\n", "the file is cut off"},
+		{"Chrome: samples, parts in another order", chromeSamples(2, 0, 1, 3), "main 3.5\nmain;work 1\n", ""},
+		{"Chrome: samples and spans", strings.Replace(chromeSamples(0, 1, 2), "[", `[{"name":"Task","ph":"X","ts":0,"dur":9000},`, 1), "main 3.5\nmain;work 1\n", "the file contains 1 span beside the samples of a CPU profile; --profile spans shows them"},
+		{"Chrome: large metadata first", `{"metadata":{"sourceMaps":"` + strings.Repeat("x", 2<<20) + `"},"traceEvents":[{"name":"A","ph":"X","ts":0,"dur":2000}]}`, "A 2\n", ""},
 		{"Chrome: times before 0, unsorted", events(`{"name":"B","ph":"X","ts":-900,"dur":500}`, `{"name":"A","ph":"X","ts":-1000,"dur":1000}`), "A 0.5\nA;B 0.5\n", ""},
 		{"Grafana Tempo", `{"batches":[{"scopeSpans":[{"spans":[{"traceId":"ab+/","spanId":"Ab+/","name":"call","startTimeUnixNano":"0","endTimeUnixNano":"5000000"}]}]}]}`, "call 5\n", ""},
+		{"OTLP: a line that is cut off", otlpLine("1", "", "a", 10) + "\n" + otlpLine("2", "1", "b", 4) + "\n" + otlpLine("3", "1", "c", 4)[:60], "a 6\na;b 4\n", "the file is cut off"},
+		{"OTLP: null in place of times and lists", strings.NewReplacer(`"0"`, "null", "[]", "null").Replace(otlpLine("1", "", "a", 10)), "a 10\n", ""},
+		{"Zipkin", `[[{"traceId":"t","id":"1","name":"a","timestamp":5,"duration":2000}]]`, "a 2\n", ""},
 		{"speedscope: samples without a frame", `{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"sampled","unit":"none","samples":[[0],[]],"weights":[1,3]}]}`, "a 1\n", ""},
 		{"speedscope: frames left open", `{"shared":{"frames":[{"name":"a"},{"name":"b"}]},"profiles":[{"type":"evented","unit":"milliseconds","startValue":0,"endValue":10,"events":[{"type":"O","frame":0,"at":0},{"type":"O","frame":1,"at":4}]}]}`, "a 4\na;b 6\n", "2 frames not closed"},
 		{"Go: lines after a panic", goPanic, "main.main;main.f 1\n", ""},
 		{"Go: CRLF", strings.ReplaceAll(goPanic, "\n", "\r\n"), "main.main;main.f 1\n", ""},
+		{"Go: no stack", goPanic + "\ngoroutine 9 [running]:\n\tgoroutine running on other thread; stack unavailable\ncreated by main.start\n\t/x.go:1 +0x1\n", "(stack unavailable) 1\nmain.main;main.f 1\n", ""},
 		{"Go: cut off within a frame", goPanic[:strings.Index(goPanic, "main()")+3], "main.f 1\n", ""},
 		{"perf script without -g", "node 12 1.5: 10 cycles: 7f01 fib+0x10 (/b)\nnode 12 1.6: 10 cycles: 7f02 [unknown] ([kernel])\n", "node;[unknown] 1\nnode;fib 1\n", ""},
+		{"perf script without the event", "node 12 1.5: \n\t7f01 fib+0x10 (/b)\n\nnode 12 1.6: \n\t7f01 fib+0x10 (/b)\n\n", "node;fib 2\n", ""},
+		{"perf script of a tracepoint", "node 12 [001] 1.5: sched:sched_switch: prev_comm=node prev_pid=12 ==> next_comm=swapper/1\n\tffff schedule+0x10 ([kernel.kallsyms])\n\t7f02 main+0x1 (/b)\n\n", "node;main;schedule 1\n", ""},
+		{"perf script with source lines", "node 12 1.5: 10 cycles: \n\t7f01 fib+0x10 (/b)\n  fib.c:12\n\t7f02 main+0x1 (/b)\n  main.c:3\n\n", "node;main;fib 1\n", ""},
+		{"perf script: paths with blanks", "node 12 1.5: 10 cycles: \n\t7f01 fib (/opt/my app/b)\n\t7f02 (anonymous namespace)::f() (/opt/my app/b)\n\t7f03 ([vdso])\n\n", "node;7f03;(anonymous namespace)::f();fib 1\n", ""},
 		{"perf script without -g, aligned", "   node 12 1.5: 10 cycles:  7f01 fib+0x10 (/b)\n     sh 13 1.6: 10 cycles:  7f02 f+0x1 (/b)\n", "node;fib 1\nsh;f 1\n", ""},
 		{"perf script: odd processes", ":-1 0 1.6: cycles: \n\t1 f (inlined)\n\nWeb Content 12/13 1.7: 5 cycles: \n\t1 g+0x1 (/x (deleted))\n\n", ":-1;f 1\nWeb Content;g 1\n", ""},
 		{"gecko: tables of all threads", sharedGecko(`{"stack":[1,0,null],"length":3}`), "a 1\na;b 1\n", ""},
@@ -111,7 +144,15 @@ func TestOddInputsAreRefused(t *testing.T) {
 		{"cut off within a word", events(`{"name":"A","ph":"X","ts":0,"dur":1,"x":tr`)[:56], "chrome): the file is cut off"},
 		{"cut off heap profile, deep", deep, "heapprofile): "},
 		{"ids as strings", strings.ReplaceAll(v8(`"2"`, "0", 1), `"id":2`, `"id":"2"`), "nodes.id at byte"},
-		{"samples of a CPU profile in a trace", events(`{"name":"ProfileChunk","ph":"P","ts":1}`), "save the profile itself, in Node.js with --cpu-prof"},
+		{"a CPU profile in a trace, without samples", events(`{"name":"ProfileChunk","ph":"P","ts":1}`), "it contains no spans"},
+		{"metrics", "# TYPE calls counter\ncalls{tool=\"a\"} 5\ncalls{tool=\"b\"} 7\nprocess_open_fds 12\n", `"mcpdiag metrics" reads them`},
+		{"metrics without comments", "calls{tool=\"a b\"} 5\ncalls{tool=\"b\"} 7e+06\nprocess_open_fds 12\nprocess_threads 3\n", `"mcpdiag metrics" reads them`},
+		{"a config file", "server:\n  port: 3100\n  timeout: 30\n  pool: 5\nname: x\n", "no folded stacks"},
+		{"a table", "name, calls, ms\nsearch, 12, 340\nfetch, 3, 20\n", "no folded stacks"},
+		{"columns of numbers", "time\tcpu\trss\n1\t2\t3\n2\t3.5\t4\n3\t4\t5\n", "no folded stacks"},
+		{"cProfile", "\xfb)\x03\xfa\x01~\xe9\x00\x00\x00\x00", "a profile of Python's cProfile"},
+		{"a dump of py-spy", "Process 12: python app.py\nPython v3.11.2 (/usr/bin/python3.11)\n\nThread 12 (active): \"MainThread\"\n    f (app.py:9)\n", "py-spy record"},
+		{"a report of pprof", "File: x\nType: cpu\nShowing nodes accounting for 10ms, 100% of 10ms total\n      10ms   100%   100%       10ms   100%  main.f\n", "a report of pprof"},
 		{"gecko: a stack that does not exist", sharedGecko(`{"stack":[7],"length":1}`), "sample 0 has stack 7, of 2 stacks"},
 		{"cut off gzip", packed(strings.Repeat("a;b 5\n", 99))[:30], "the compressed data is cut off"},
 		{"gzip and something else", packed("a;b 5\n") + "garbage", "bytes after the gzip data that are not gzip"},

@@ -14,7 +14,7 @@ import (
 // sample weighs 1 and stands under the name of its process.
 func readPerfScript(data []byte, _ Options) ([]*stacks.Profile, error) {
 	r := perfReader{
-		head:   regexp.MustCompile(`^(\S.*?)\s+-?\d+(/\d+)?\s+(\[\d+\]\s+)?\d+\.\d+:\s+(\d+\s+)?(\S+?):?(\s|$)`),
+		head:   regexp.MustCompile(`^(\S.*?)\s+-?\d+(?:/\d+)?\s+(?:\[\d+\]\s+)?\d+\.\d+:(?:\s+(?:\d+\s+)?(\S+):)?(?:\s|$)`),
 		events: map[string]*stacks.Profile{},
 	}
 	for line := range bytes.Lines(data) {
@@ -55,6 +55,9 @@ func (r *perfReader) line(text string) {
 		r.end()
 	case text[0] == '#':
 	case (text[0] == ' ' || text[0] == '\t') && !r.isSample(text):
+		if len(fields) == 1 && sourceLine.MatchString(text) {
+			return
+		}
 		r.stack = append(r.stack, perfFrame(fields))
 	default:
 		r.end()
@@ -64,9 +67,9 @@ func (r *perfReader) line(text string) {
 			r.bad++
 			return
 		}
-		r.process, r.event = found[1], strings.TrimSuffix(found[5], ":")
+		r.process, r.event = found[1], found[2]
 		at := strings.Fields(text[len(found[0]):])
-		if r.inline = len(at) > 1; r.inline {
+		if r.inline = len(at) > 1 && isAddress(at[0]); r.inline { // and no arguments of a tracepoint
 			r.stack = append(r.stack, perfFrame(at)) // without -g the place stands on the line of the sample
 		}
 	}
@@ -78,17 +81,24 @@ func (r *perfReader) isSample(text string) bool {
 	return (len(r.stack) == 0 || r.inline) && strings.Contains(text, ": ") && r.head.MatchString(strings.TrimSpace(text))
 }
 
+// sourceLine matches the place of the frame before it, as perf script -F +srcline writes it.
+var sourceLine = regexp.MustCompile(`:\d+$`)
+
+func isAddress(word string) bool { return strings.Trim(word, "0123456789abcdef") == "" }
+
 // perfFrame returns the function of a line such as "7f01 fib+0x10 (/usr/bin/b)".
 func perfFrame(fields []string) string {
-	if len(fields) > 2 && strings.HasPrefix(fields[len(fields)-1], "(") {
-		fields = fields[:len(fields)-1]
+	if len(fields) > 1 && isAddress(fields[0]) && !strings.HasPrefix(fields[1], "(/") && !strings.HasPrefix(fields[1], "([") {
+		fields = fields[1:]
 	}
-	if len(fields) < 2 {
-		return fields[0]
+	name := strings.Join(fields, " ")
+	for _, end := range []string{"+0x", " (/", " (["} { // paths may have blanks
+		if at := strings.LastIndex(name, end); at > 0 {
+			return name[:at]
+		}
 	}
-	name := strings.Join(fields[1:], " ")
-	if at := strings.LastIndex(name, "+0x"); at > 0 {
-		name = name[:at]
+	if last := len(fields) - 1; last > 0 && strings.HasPrefix(fields[last], "(") {
+		return strings.Join(fields[:last], " ")
 	}
 	return name
 }

@@ -3,6 +3,7 @@ package read
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,10 +36,9 @@ func pick(profiles []*stacks.Profile, want string) (*stacks.Profile, error) {
 }
 
 func named(profiles []*stacks.Profile, want string) (*stacks.Profile, error) {
-	for _, p := range profiles {
-		if p.Name == want {
-			return p, nil
-		}
+	others := func(p *stacks.Profile) bool { return p.Name != want }
+	if same := slices.DeleteFunc(slices.Clone(profiles), others); len(same) > 0 { // threads can have one name
+		return pick(same, "")
 	}
 	if n, err := strconv.Atoi(want); err == nil && n >= 1 && n <= len(profiles) {
 		return profiles[n-1], nil

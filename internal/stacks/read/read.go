@@ -48,7 +48,7 @@ func Open(r io.Reader, name string) (*Input, error) {
 	switch {
 	case len(head) == 0:
 		return nil, refuse(name, "it is empty")
-	case bytes.HasPrefix(head, make([]byte, 8)): // such as /dev/zero, or a file with a hole, is not read as a whole
+	case bytes.HasPrefix(head, make([]byte, 16)): // such as /dev/zero, or a file with a hole, is not read as a whole
 		return nil, fmt.Errorf("reading %s: %w; it begins with zero bytes: was it written completely?", name, ErrUnknown)
 	}
 	return &Input{Reader: in, Name: name, Shape: Detect(head)}, nil
@@ -129,13 +129,19 @@ func (in *Input) profile(o Options) (*stacks.Profile, error) {
 		return nil, refuse(in.Name, histogramText)
 	}
 	reader := readerOf(in.Format)
-	if reader == nil {
+	if reader == nil && !in.More {
 		head, _ := in.Peek(headSize) // the head is enough to name it
 		return nil, in.unknown(head)
 	}
 	data, err := report.ReadAtMost(in, maxWhole)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", in.Name, err)
+	}
+	if reader == nil { // the members that tell its format come late
+		in.Shape = Detect(data)
+		if reader = readerOf(in.Format); reader == nil {
+			return nil, in.unknown(data)
+		}
 	}
 	if err := Sparse(data); in.Members != nil && err != nil { // it is JSON
 		return nil, fmt.Errorf("reading %s (%s): %w", in.Name, in.Format, err)
@@ -152,7 +158,7 @@ func readerOf(format stacks.Format) reader {
 		Picture: readPicture, Speedscope: readSpeedscope, Pprof: readPprof, Binary: readPprof, GoText: readGoText,
 		GoStacks: readGoStacks, CPUProfile: readCPUProfile, HeapProfile: readHeapProfile,
 		Gecko: readGecko, PerfScript: readPerfScript,
-		ChromeEvents: fromSpans(ChromeEvents, spans.Chrome), OTLP: fromSpans(OTLP, spans.OTLP), Jaeger: fromSpans(Jaeger, spans.Jaeger),
+		ChromeEvents: readChrome, OTLP: fromSpans(OTLP, spans.OTLP), Jaeger: fromSpans(Jaeger, spans.Jaeger), Zipkin: fromSpans(Zipkin, spans.Zipkin),
 	}[format]
 }
 
@@ -184,8 +190,8 @@ func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) 
 	if p, err := readFolded(bytes.NewReader(data), in.Name); err == nil {
 		return p, nil
 	}
-	if list, err := spans.Protobuf(data); err == nil {
-		return spans.Profile(OTLP, list) // Protobuf fails without spans, so the list is not empty
+	if recording, err := spans.Protobuf(data); err == nil {
+		return spans.Profile(OTLP, recording) // Protobuf fails without spans
 	}
 	if format := otherKind(data); format != "" {
 		return nil, refuse(in.Name, format)
@@ -194,13 +200,13 @@ func (in *Input) otherBinary(data []byte, cause error) (*stacks.Profile, error) 
 }
 
 // fromSpans returns a reader of recorded spans.
-func fromSpans(format stacks.Format, parse func([]byte) ([]spans.Span, error)) reader {
+func fromSpans(format stacks.Format, parse func([]byte) (*spans.Recording, error)) reader {
 	return func(data []byte, _ Options) ([]*stacks.Profile, error) {
-		list, err := parse(data)
+		recording, err := parse(data)
 		if err != nil {
 			return nil, err
 		}
-		p, err := spans.Profile(format, list)
+		p, err := spans.Profile(format, recording)
 		return []*stacks.Profile{p}, err
 	}
 }
@@ -238,6 +244,8 @@ func PlainError(err error) error {
 		return fmt.Errorf("byte %d: it nests deeper than 10000 levels, as nothing does that a runtime writes; record it again", syntax.Offset)
 	case ok:
 		return fmt.Errorf("byte %d: %w; record it again", syntax.Offset, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return errors.New("the file is cut off: its JSON ends early")
 	}
 	return err
 }

@@ -126,7 +126,6 @@ func (s *speedscopeReader) evented() error {
 		default:
 			return fmt.Errorf("event %d closes frame %d, which is not the last one opened", i, e.Frame)
 		}
-		s.Observed++
 	}
 	if len(open) > 0 {
 		s.Nodes[at].Self += math.Max(s.End-last, 0) * s.scale

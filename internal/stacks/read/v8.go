@@ -19,11 +19,15 @@ type callFrame struct {
 	LineNumber   int64  `json:"lineNumber"` // from 0
 }
 
-// location returns the file and line. Files of packages begin at node_modules.
+// location returns the file and line, which functions of the runtime do not have. Files of
+// packages begin at node_modules.
 func (f *callFrame) location() string {
 	url := strings.TrimPrefix(f.URL, "file://")
 	if at := strings.LastIndex(url, "node_modules/"); at >= 0 {
 		url = url[at:]
+	}
+	if f.LineNumber < 0 {
+		return url
 	}
 	return fmt.Sprintf("%s:%d", url, f.LineNumber+1)
 }
@@ -73,6 +77,7 @@ type cpuProfile struct {
 	Samples    []int64   `json:"samples"`
 	TimeDeltas []float64 `json:"timeDeltas"`
 
+	title   string // of one profile among several
 	parents map[int64]int64
 	index   map[int64]int
 	names   *v8Names
@@ -88,7 +93,13 @@ func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
 	if len(src.Nodes) == 0 {
 		return nil, errors.New("it is a CPU profile of the time before Chrome 58, or without nodes; record it again with a current Node.js or browser")
 	}
-	missing, err := src.link()
+	p, err := src.profile()
+	return []*stacks.Profile{p}, err
+}
+
+// profile converts the profile.
+func (c *cpuProfile) profile() (*stacks.Profile, error) {
+	missing, err := c.link()
 	if err != nil {
 		return nil, err
 	}
@@ -97,21 +108,21 @@ func readCPUProfile(data []byte, _ Options) ([]*stacks.Profile, error) {
 		p.Warn("%s below one that does not exist: was the profile written completely?", report.Plural(int64(missing), "node"))
 	}
 	p.Places = map[string]string{}
-	at, err := src.place(p)
+	at, err := c.place(p)
 	if err != nil {
 		return nil, err
 	}
-	if len(src.Samples) == 0 {
+	if len(c.Samples) == 0 {
 		p.Unit = stacks.Samples
-		for i, n := range src.Nodes {
+		for i, n := range c.Nodes {
 			if hits := math.Max(n.HitCount, 0); hits > 0 {
 				p.Nodes[visible(p, at[i])].Self += hits
 				p.Observed += hits
 			}
 		}
-		return []*stacks.Profile{p}, nil
+		return p, nil
 	}
-	return []*stacks.Profile{p}, src.samples(p, at)
+	return p, c.samples(p, at)
 }
 
 // link finds the parent of each node. It returns the number of nodes whose parent does

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -77,68 +78,75 @@ func (l *label) UnmarshalJSON(data []byte) error {
 
 // Chrome reads Chrome trace events. Complete (X) and begin and end events (B, E)
 // nest by time on their thread, async ones (b, e) among those of the same id.
-func Chrome(data []byte) ([]Span, error) {
-	events, err := chromeEvents(data)
-	if err != nil {
+func Chrome(data []byte) (*Recording, error) {
+	c := chromeReader{threads: map[string][]Span{}, open: map[string][]Span{}, async: map[string][]Span{}, used: map[string]bool{}}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if err := toEvents(dec); err != nil {
 		return nil, err
 	}
-	c := chromeReader{threads: map[string][]Span{}, open: map[string][]Span{}, async: map[string][]Span{}, used: map[string]bool{}}
-	for i := range events {
-		c.event(&events[i])
-	}
-	list := c.finish()
-	if len(list) == 0 && c.chunks > 0 {
-		return nil, errors.New("it contains samples of a CPU profile (ProfileChunk) and no spans; save the profile itself, in Node.js with --cpu-prof")
-	}
-	return list, nil
-}
-
-// chromeEvents reads an object with traceEvents, or an array, whose end the format
-// allows to be missing.
-func chromeEvents(data []byte) ([]event, error) {
-	var file struct {
-		TraceEvents []json.RawMessage `json:"traceEvents"`
-	}
-	data = bytes.TrimSpace(data)
-	if bytes.HasPrefix(data, []byte("[")) {
-		if !bytes.HasSuffix(data, []byte("]")) {
-			data = append(bytes.TrimSuffix(data, []byte(",")), ']')
+	for dec.More() {
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) || c.count == 0 {
+				return nil, err
+			}
+			c.Cut = len(bytes.Trim(data[dec.InputOffset():], " \t\r\n,")) > 0
+			break
 		}
-		if err := json.Unmarshal(data, &file.TraceEvents); err != nil {
+		if err := c.add(raw); err != nil {
 			return nil, err
 		}
-	} else if err := json.Unmarshal(data, &file); err != nil {
-		return nil, err
 	}
-	var list []event
-	for i, raw := range file.TraceEvents {
-		var e event
-		if err := json.Unmarshal(raw, &e); err != nil {
-			var other struct {
-				Phase string `json:"ph"`
-			}
-			if json.Unmarshal(raw, &other) == nil && (other.Phase == "M" || other.Phase == "C") {
-				continue // metadata and counters, whose args have other types
-			}
-			if e.Phase == "" || e.Name == "" {
-				return nil, fmt.Errorf("event %d: %w", i, err)
-			}
+	if _, err := dec.Token(); err != nil && data[0] != '[' { // the format allows an array without its end
+		c.Cut = true
+	}
+	c.finish()
+	return &c.Recording, nil
+}
+
+// toEvents reads an array, or an object to its member traceEvents, up to the first event.
+func toEvents(dec *json.Decoder) error {
+	for {
+		token, err := dec.Token()
+		if name, ok := token.(string); ok && name != "traceEvents" {
+			err = dec.Decode(new(json.RawMessage))
 		}
-		list = append(list, e)
+		if err != nil || token == json.Delim('[') {
+			return err
+		}
 	}
-	return list, nil
+}
+
+// add reads an event.
+func (c *chromeReader) add(raw json.RawMessage) error {
+	var e event
+	if err := json.Unmarshal(raw, &e); err != nil {
+		var other struct {
+			Phase string `json:"ph"`
+		}
+		if json.Unmarshal(raw, &other) == nil && (other.Phase == "M" || other.Phase == "C") {
+			return nil // metadata and counters, whose args have other types
+		}
+		if e.Phase == "" || e.Name == "" {
+			return fmt.Errorf("event %d: %w", c.count, err)
+		}
+	}
+	if e.Phase == "P" || e.Name == "CpuProfile" {
+		c.Chunks = append(c.Chunks, raw)
+	}
+	c.event(&e)
+	return nil
 }
 
 type chromeReader struct {
+	Recording
 	threads map[string][]Span // complete spans by thread
 	open    map[string][]Span // B events by thread
 	async   map[string][]Span // b events by id
 	used    map[string]bool   // ids of async spans
-	spans   []Span
-	order   []string // threads, by their first event
-	count   int      // events
-	chunks  int      // of a CPU profile
-	last    int64    // ns, of the last event
+	order   []string          // threads, by their first event
+	count   int               // events
+	last    int64             // ns, of the last event
 }
 
 func (c *chromeReader) event(e *event) {
@@ -147,8 +155,6 @@ func (c *chromeReader) event(e *event) {
 	s := Span{Name: string(e.Name), Begin: nanoseconds(float64(e.Time)), End: nanoseconds(float64(e.Time + max(e.Duration, 0))), order: c.count}
 	c.last = max(c.last, s.End)
 	switch e.Phase {
-	case "P":
-		c.chunks++
 	case "X":
 		c.complete(thread, s)
 	case "B":
@@ -168,7 +174,7 @@ func (c *chromeReader) event(e *event) {
 			s = c.async[id][last]
 			c.async[id] = c.async[id][:last]
 			s.End = nanoseconds(float64(e.Time))
-			c.spans = append(c.spans, s)
+			c.Spans = append(c.Spans, s)
 		}
 	}
 }
@@ -200,7 +206,7 @@ func (c *chromeReader) endAll() {
 	for _, id := range slices.Sorted(maps.Keys(c.async)) {
 		for _, s := range c.async[id] {
 			s.Open, s.End = true, max(c.last, s.Begin)
-			c.spans = append(c.spans, s)
+			c.Spans = append(c.Spans, s)
 		}
 	}
 }
@@ -213,7 +219,7 @@ func (c *chromeReader) complete(thread string, s Span) {
 }
 
 // finish nests the spans of each thread by time.
-func (c *chromeReader) finish() []Span {
+func (c *chromeReader) finish() {
 	c.endAll()
 	for _, thread := range c.order {
 		list := c.threads[thread]
@@ -232,7 +238,6 @@ func (c *chromeReader) finish() []Span {
 			}
 			open = append(open, i)
 		}
-		c.spans = append(c.spans, list...)
+		c.Spans = append(c.Spans, list...)
 	}
-	return c.spans
 }

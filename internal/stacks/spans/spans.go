@@ -2,6 +2,7 @@ package spans
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -22,22 +23,32 @@ type Span struct {
 	order int // of the event that began it
 }
 
+// Recording is the content of a file.
+type Recording struct {
+	Spans  []Span
+	Cut    bool              // the file ends within them, as that of a program that was killed
+	Chunks []json.RawMessage // events with the samples of CPU profiles
+}
+
 // maxDepth bounds the levels of nested spans.
 const maxDepth = 10_000
 
 // Profile nests spans by parent. The weight of a span is the time in which none of
 // its children ran; children that run at once share nothing, so a whole can be
 // more than the time that passed.
-func Profile(format stacks.Format, list []Span) (*stacks.Profile, error) {
-	if len(list) == 0 {
+func Profile(format stacks.Format, r *Recording) (*stacks.Profile, error) {
+	if len(r.Spans) == 0 {
 		return nil, errors.New("it contains no spans")
 	}
-	n := nester{Profile: stacks.NewProfile(format, stacks.Millis), spans: list, children: map[int][]int{}}
+	n := nester{Profile: stacks.NewProfile(format, stacks.Millis), spans: r.Spans, children: map[int][]int{}}
 	n.link()
 	for _, root := range n.roots {
 		n.add(stacks.Root, root, 0)
 	}
 	n.orphans()
+	if r.Cut {
+		n.Warn("the file is cut off, and what it held after %s is lost", stacks.Plural(float64(len(r.Spans)), "span"))
+	}
 	if n.twice > 0 {
 		n.Warn("%s recorded more than once, as an exporter does that repeats a request, and counted once", stacks.Plural(float64(n.twice), "span"))
 	}
@@ -209,7 +220,8 @@ func nanoseconds(micros float64) int64 {
 	if !(micros > -maxMicros && micros < maxMicros) {
 		return 0
 	}
-	return int64(math.Round(micros * 1e3))
+	whole, part := math.Modf(micros) // a float has no room for the nanoseconds since 1970
+	return int64(whole)*1000 + int64(math.Round(part*1e3))
 }
 
 const maxMicros = 9e15

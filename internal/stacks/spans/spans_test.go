@@ -1,6 +1,8 @@
 package spans
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -18,7 +21,7 @@ import (
 // weights returns the own time of each path.
 func weights(t *testing.T, list []Span) (map[string]float64, *stacks.Profile) {
 	t.Helper()
-	p, err := Profile("test", list)
+	p, err := Profile("test", &Recording{Spans: list})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +74,7 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%s: warnings %q", tt.name, warnings)
 		}
 	}
-	if _, err := Profile("test", nil); err == nil || err.Error() != "it contains no spans" {
+	if _, err := Profile("test", &Recording{}); err == nil || err.Error() != "it contains no spans" {
 		t.Errorf("without spans: %v", err)
 	}
 }
@@ -118,7 +121,7 @@ func TestOTLPOfAnMCPServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := weights(t, list)
+	got, _ := weights(t, list.Spans)
 	if diff := cmp.Diff(wantServer, got); diff != "" {
 		t.Errorf("protobuf: %s", diff)
 	}
@@ -126,16 +129,19 @@ func TestOTLPOfAnMCPServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, _ = weights(t, list); cmp.Diff(wantServer, got) != "" {
+	if got, _ = weights(t, list.Spans); cmp.Diff(wantServer, got) != "" {
 		t.Errorf("JSON: %s", cmp.Diff(wantServer, got))
 	}
 	first, _, _ := strings.Cut(string(asJSON(t, server())), "\n")
 	for name, in := range map[string]string{
-		"Tempo":    strings.Replace(first, "resourceSpans", "batches", 1),
-		"Tempo v2": `{"trace":` + first + `}`,
+		"Tempo":         strings.Replace(first, "resourceSpans", "batches", 1),
+		"Tempo v2":      `{"trace":` + first + `}`,
+		"base64":        strings.NewReplacer("0000000000000001", "qrvM", "0000000000000002", "QRVM").Replace(first),
+		"Jaeger v3":     `{"result":` + first + `}`,
+		"after metrics": `{"resourceMetrics":[]}` + "\n" + first,
 	} {
-		if list, err = OTLP([]byte(in)); err != nil || len(list) != 3 {
-			t.Errorf("%s: %d spans, %v", name, len(list), err)
+		if list, err = OTLP([]byte(in)); err != nil || len(list.Spans) != 3 || list.Spans[0].ID == list.Spans[1].ID {
+			t.Errorf("%s: %v, %v", name, list, err)
 		}
 	}
 }
@@ -176,7 +182,7 @@ func TestJaegerErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := weights(t, list)
+	got, _ := weights(t, list.Spans)
 	if diff := cmp.Diff(map[string]float64{"a (error)": 4, "a (error) > b": 1}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -194,7 +200,7 @@ func TestChromeOfMCPDiag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := weights(t, list)
+	got, _ := weights(t, list.Spans)
 	if diff := cmp.Diff(map[string]float64{"plan": 3, "plan > search": 2}, got); diff != "" {
 		t.Error(diff)
 	}
@@ -236,7 +242,7 @@ func TestChromeAsync(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		got, _ := weights(t, list)
+		got, _ := weights(t, list.Spans)
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -253,8 +259,94 @@ func TestOTLPAttributes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _ := weights(t, list)
+	got, _ := weights(t, list.Spans)
 	if diff := cmp.Diff(map[string]float64{`resources/read x:&"q" (error)`: 5}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestCompressedMessages reads messages that each follow their length, compressed one by one
+// as the file exporter of the Collector does, and a file that ends within one.
+func TestCompressedMessages(t *testing.T) {
+	t.Parallel()
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	framed := func(messages ...[]byte) (file []byte) {
+		for _, m := range messages {
+			m = enc.EncodeAll(m, nil)
+			file = append(binary.BigEndian.AppendUint32(file, uint32(len(m))), m...)
+		}
+		return file
+	}
+	half := func(list []*tracepb.Span) []byte {
+		data, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: list}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	json := bytes.Split(bytes.TrimSpace(asJSON(t, server())), []byte("\n"))
+	whole := framed(half(server()[:3]), half(server()[3:]))
+	for name, in := range map[string][]byte{
+		"protobuf": whole, "JSON": framed(json...), "cut off": append(bytes.Clone(whole), whole[:30]...),
+	} {
+		r, err := Protobuf(in)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, _ := weights(t, r.Spans); cmp.Diff(wantServer, got) != "" || r.Cut != (name == "cut off") {
+			t.Errorf("%s: cut off %t, %s", name, r.Cut, cmp.Diff(wantServer, got))
+		}
+	}
+}
+
+// TestReferences takes the parent from the same trace: the first one that is a child's, or
+// that it follows.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	const in = `[{"traceID":"t","spans":[{"traceID":"t","spanID":"1","operationName":"a","startTime":0,"duration":10000},
+		{"traceID":"t","spanID":"2","operationName":"b","startTime":1000,"duration":3000,"references":[{"refType":"FOLLOWS_FROM","traceID":"u","spanID":"9"},{"refType":"FOLLOWS_FROM","traceID":"t","spanID":"1"}]},
+		{"traceID":"t","spanID":"3","operationName":"c","startTime":1000,"duration":2000,"references":[{"refType":"CHILD_OF","traceID":"t","spanID":"2"},{"refType":"CHILD_OF","traceID":"t","spanID":"1"}]}]}]`
+	r, err := Jaeger([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, p := weights(t, r.Spans)
+	if diff := cmp.Diff(map[string]float64{"a": 7, "a > b": 1, "a > b > c": 2}, got); diff != "" || len(p.Warnings) > 0 {
+		t.Errorf("%q %s", p.Warnings, diff)
+	}
+}
+
+func TestZipkin(t *testing.T) {
+	t.Parallel()
+	const (
+		root   = `{"traceId":"t","id":"1","name":"tools/call","timestamp":1700000000000000,"duration":10000,"tags":{"mcp.method.name":"tools/call","gen_ai.tool.name":"search"}}`
+		client = `{"traceId":"t","id":"2","parentId":"1","name":"get","kind":"CLIENT","timestamp":1700000000001000,"duration":6000}`
+		half   = `{"traceId":"t","id":"2","parentId":"1","name":"serve","kind":"SERVER","shared":true,"timestamp":1700000000002000,"duration":4000}`
+		query  = `{"traceId":"t","id":"3","parentId":"2","name":"query","timestamp":1700000000003000,"duration":1000,"tags":{"error":""}}`
+		other  = `{"traceId":"u","id":"1","name":"ping","timestamp":1700000000003000}`
+	)
+	for _, tt := range []struct {
+		name, in string
+		want     map[string]float64
+	}{
+		{"spans", "[" + root + "," + client + "]", map[string]float64{"tools/call search": 4, "tools/call search > get": 6}},
+		{"traces", "[[" + client + "," + root + "],[" + other + "]]", map[string]float64{"tools/call search": 4, "tools/call search > get": 6, "ping": 0}},
+		{"two halves of a call", "[" + strings.Join([]string{query, half, client, root}, ",") + "]", map[string]float64{
+			"tools/call search": 4, "tools/call search > get": 2, "tools/call search > get > serve": 3, "tools/call search > get > serve > query (error)": 1,
+		}},
+		{"the server's half alone", "[" + root + "," + half + "]", map[string]float64{"tools/call search": 6, "tools/call search > serve": 4}},
+	} {
+		r, err := Zipkin([]byte(tt.in))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if got, _ := weights(t, r.Spans); cmp.Diff(tt.want, got) != "" {
+			t.Errorf("%s: %s", tt.name, cmp.Diff(tt.want, got))
+		}
 	}
 }
