@@ -104,7 +104,7 @@ func (f *flamer) run(args []string) error {
 	if tree.Total() == 0 && tree.BaseTotal() == 0 {
 		return f.undrawn(p, tree, findings)
 	}
-	if f.reverse {
+	if f.reverse && f.sandwich == "" {
 		if p, err = p.Reversed(); err != nil {
 			return err
 		}
@@ -123,11 +123,16 @@ func (f *flamer) warnIgnored(p *flame.Profile) {
 	if p.Watch == nil && len(f.traceOnly) > 0 {
 		p.Warn("only a trace tells when calls were in flight, and this input has stacks alone: %s is ignored", strings.Join(f.traceOnly, ", "))
 	}
+	if f.sandwich != "" && f.reverse {
+		p.Warn("--sandwich shows callers and callees: --reverse is ignored")
+	}
 	switch format := f.format.value; {
 	case format == "chrome", format == "svg" && f.flamechart:
 		if len(f.stacksOnly) > 0 {
 			p.Warn("in the order of time all calls are shown: %s is ignored", strings.Join(f.stacksOnly, ", "))
 		}
+	case f.sandwich != "" && p.TwoColumns:
+		p.Warn("callers and callees are those of the input: the base is left out")
 	case p.TwoColumns && (format == "pprof" || format == "speedscope"):
 		p.Warn("the format %s has one weight for each stack: those of the base are left out", format)
 	}

@@ -106,6 +106,9 @@ func (f *flamer) renderSandwich(w io.Writer, p *flame.Profile, result *flame.Res
 	switch f.format.value {
 	case "svg":
 		pic := f.picture(p, result)
+		if pic.Palette == picture.Diff {
+			pic.Palette = picture.Hot // the base is not compared
+		}
 		if f.title == "" {
 			pic.Title = "Callers and callees of " + f.sandwich
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -34,28 +35,28 @@ type Neighbour struct {
 	Total float64 `json:"total"`
 }
 
-// Sandwich returns the callers and callees of a function.
+// Sandwich returns the callers and callees of a function, by the name that outputs show.
 func (p *Profile) Sandwich(name string) (*Sandwich, error) {
-	id := int32(slices.Index(p.Names, name))
-	if id < 0 {
-		return nil, fmt.Errorf("no frame is called %.80q; --format text lists the names", name)
+	name, shown := p.shownNames(name)
+	if !slices.Contains(shown, name) {
+		return nil, fmt.Errorf("no frame is called %.80q%s; --format text lists the names", name, alike(name, shown))
 	}
 	s := &Sandwich{
 		Name: name, Unit: p.Unit, Whole: p.Weight(), all: p.Tree(), order: p.Order,
 		callers: p.emptied(), callees: p.emptied(),
 	}
-	callers, callees := map[int32]float64{}, map[int32]float64{}
+	callers, callees := map[string]float64{}, map[string]float64{}
 	for n, stack := range s.all.Stacks() {
-		at := slices.Index(stack, id)
+		at := slices.IndexFunc(stack, func(id int32) bool { return shown[id] == name })
 		if at < 0 || n.Self == 0 {
 			continue
 		}
 		s.Total += n.Self
 		if at > 0 {
-			callers[stack[at-1]] += n.Self
+			callers[shown[stack[at-1]]] += n.Self
 		}
 		if at+1 < len(stack) {
-			callees[stack[at+1]] += n.Self
+			callees[shown[stack[at+1]]] += n.Self
 		} else {
 			s.Self += n.Self
 		}
@@ -67,15 +68,43 @@ func (p *Profile) Sandwich(name string) (*Sandwich, error) {
 			return nil, err
 		}
 	}
-	s.Callers, s.Callees = neighbours(p.Names, callers), neighbours(p.Names, callees)
+	s.Callers, s.Callees = neighbours(callers), neighbours(callees)
 	return s, nil
 }
 
+// shownNames returns the names as outputs show them, and name in that form: the file and
+// line that the text adds to it removed.
+func (p *Profile) shownNames(name string) (string, []string) {
+	shown := make([]string, len(p.Names))
+	for id, n := range p.Names {
+		shown[id] = stacks.Printable(picture.Shown(&picture.Frame{Name: n}))
+		if place := p.Places[n]; place != "" && name == shown[id]+" "+stacks.Printable(place) {
+			name = shown[id]
+		}
+	}
+	return stacks.Printable(picture.Shown(&picture.Frame{Name: name})), shown
+}
+
+// alike suggests names that contain a part, at most three.
+func alike(part string, names []string) string {
+	const most = 3
+	var list []string
+	for _, name := range names {
+		if strings.Contains(name, part) && len(list) < most {
+			list = append(list, fmt.Sprintf("%.80q", name))
+		}
+	}
+	if len(list) == 0 {
+		return report.DidYouMean(report.Closest(part, names))
+	}
+	return ", but " + strings.Join(list, ", ")
+}
+
 // neighbours lists names by weight.
-func neighbours(names []string, weights map[int32]float64) []Neighbour {
+func neighbours(weights map[string]float64) []Neighbour {
 	list := []Neighbour{}
-	for _, id := range slices.Sorted(maps.Keys(weights)) {
-		list = append(list, Neighbour{stacks.Printable(names[id]), weights[id]})
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		list = append(list, Neighbour{name, weights[name]})
 	}
 	slices.SortStableFunc(list, func(a, b Neighbour) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Name, b.Name))

@@ -67,6 +67,28 @@ func TestSandwichIsAPlainCount(t *testing.T) {
 	}
 }
 
+// TestSandwichByTheNamesThatAreShown finds functions by what other outputs call them.
+func TestSandwichByTheNamesThatAreShown(t *testing.T) {
+	t.Parallel()
+	const in = "main;read_[k] 5\nmain;read 3\nmain;read_[k];copy_[k] 2\n"
+	for _, name := range []string{"read", "read_[k]"} {
+		s, err := readStacks(t, in).Sandwich(name)
+		if err != nil || s.Name != "read" || s.Total != 10 || s.Self != 8 || len(s.Callees) != 1 || s.Callees[0].Name != "copy" {
+			t.Errorf("%s: %v, %v", name, s, err)
+		}
+	}
+	const profile = `{"nodes":[{"id":1,"callFrame":{"functionName":"(root)"},"children":[2,3]},{"id":2,"hitCount":5,"callFrame":{"functionName":"handle","url":"/a.js","lineNumber":3}},` +
+		`{"id":3,"callFrame":{"functionName":"get","url":"/a.js","lineNumber":9},"children":[4]},{"id":4,"hitCount":1,"callFrame":{"functionName":"get","url":"/b.js","lineNumber":0}}]}`
+	if s, err := collect(t, profile).Sandwich("handle /a.js:4"); err != nil || s.Total != 5 {
+		t.Errorf("with its place: %v, %v", s, err)
+	}
+	for name, want := range map[string]string{"get": `"get", but "get /a.js:10", "get /b.js:1"`, "hanlde": `(did you mean "handle"?)`, "x": `called "x"; --format text`} {
+		if _, err := collect(t, profile).Sandwich(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestSandwichDrawsBothSides(t *testing.T) {
 	t.Parallel()
 	s, err := readStacks(t, small).Sandwich("query")
@@ -118,10 +140,15 @@ func TestSpansAreMeasured(t *testing.T) {
 	t.Parallel()
 	const in = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a","spanId":"1","name":"call","startTimeUnixNano":"0","endTimeUnixNano":"9000000"},` +
 		`{"traceId":"a","spanId":"2","parentSpanId":"1","name":"query","startTimeUnixNano":"0","endTimeUnixNano":"8000000"}]}]}]}`
-	p := collect(t, in)
-	if facts := strings.Join(p.Facts(p.Tree()), " · "); facts != "9ms in all" {
-		t.Errorf("facts %q", facts)
+	const events = `{"shared":{"frames":[{"name":"a"}]},"profiles":[{"type":"evented","unit":"milliseconds","startValue":0,"endValue":9,` +
+		`"events":[{"type":"O","frame":0,"at":0},{"type":"C","frame":0,"at":9}]}]}` // as dotnet-trace writes
+	for _, in := range []string{in, events} {
+		p := collect(t, in)
+		if facts := strings.Join(p.Facts(p.Tree()), " · "); facts != "9ms in all" {
+			t.Errorf("facts %q", facts)
+		}
 	}
+	p := collect(t, in)
 	if list := found(t, p); !slices.Contains(list, "plateau query") {
 		t.Errorf("found %q", list)
 	}

@@ -458,9 +458,10 @@
     });
   }
 
-  // plain returns a name in the form that folded stacks and boxes have in common.
+  // plain returns a name in the form that folded stacks and boxes have in common. A number
+  // at the end of a stack would be a weight.
   function plain(name) {
-    return name.replaceAll(';', ':').trim().replace(/_\[[kijw]\]$/, '');
+    return name.replaceAll(';', ':').trim().replace(/_\[[kijw]\]$/, '').replace(/ (\d[\d.eE+-]*)$/, '_$1');
   }
 
   function showSandwich(on) {
