@@ -143,6 +143,11 @@ func (r *Result) compareProcess(a, b Window) {
 		r.undecided(reason)
 		return
 	}
+	if a.InTurn || b.InTurn {
+		r.Process = "other"
+		r.undecided("several processes answer in turn at the address, as replicas do, so their memory is mixed; poll each at an address of its own")
+		return
+	}
 	reason, _ := snapshot.Restarted(a.last, b.first)
 	if reason == "" && b.first.Poll != nil && b.first.Poll.Restarted {
 		reason = "the trace says so"

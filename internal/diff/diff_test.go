@@ -70,6 +70,7 @@ func TestVerdict(t *testing.T) {
 		"two addresses of one":  {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 90`)}, 1, VerdictLeak, "heap +80.0 MB"},
 		"two containers":        {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "startTime": 1763700009000, "heapUsedMB": 90`)}, 1, VerdictUndecided, "A and B are of two servers"},
 		"or not two containers": {[]string{at("http://a", `"pid": 1, "startTime": 1763700000000, "heapUsedMB": 10`)}, []string{at("http://b", `"pid": 1, "heapUsedMB": 90`)}, 1, VerdictUndecided, "without a startTime they may be two servers"},
+		"replicas":              {[]string{`{"heapUsedMB": 10, "pid": 1}`}, []string{`{"heapUsedMB": 10, "pid": 1}`, `{"heapUsedMB": 90, "pid": 2}`, `{"heapUsedMB": 10, "pid": 1}`}, 1, VerdictUndecided, "several processes answer in turn at the address"},
 		"B has no time":         {[]string{`{"timestamp": 1763700000000, "heapUsedMB": 10}`}, []string{`{"heapUsedMB": 11}`}, 1, VerdictOK, ""},
 		"windows":               {heaps(10, 30, 12, 33, 14), heaps(31, 11, 34, 13, 29), 1, VerdictOK, "moved no more than chance explains"},
 		"windows that differ":   {heaps(10, 11, 12, 13, 14), heaps(30, 31, 32, 33, 34), 1, VerdictLeak, "heap +20.0 MB"},
@@ -100,6 +101,24 @@ func TestFigures(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, r.Rows); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// The ends of a trace of replicas are compared if they are of one process.
+func TestEndsOfReplicas(t *testing.T) {
+	for last, want := range map[int]string{1: "leak-suspected same", 2: "undecided other"} {
+		var c Collector
+		for i, pid := range []int{1, 2, 1, 2, 1, 2, last} {
+			s, err := snapshot.Decode(fmt.Appendf(nil, `{"heapUsedMB": %d, "pid": %d, "callsTotal": %d}`, 10*i, pid, 100*pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Add(s)
+		}
+		a, b := c.Ends("trace")
+		if r := Compare(a, b, Options{}); fmt.Sprint(r.Verdict, " ", r.Process) != want {
+			t.Errorf("%s %s: %s; want %s", r.Verdict, r.Process, r.Reason, want)
+		}
 	}
 }
 

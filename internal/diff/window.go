@@ -13,6 +13,7 @@ import (
 type Window struct {
 	Name    string
 	Restart string // why the server seems to have restarted within it, or ""
+	InTurn  bool   // several processes answered in turn, as replicas do behind one address
 
 	first, last *snapshot.Snapshot
 	samples     []sample
@@ -79,6 +80,9 @@ type Collector struct {
 	seen        int
 	stride      int
 	restart     string
+	processes   []snapshot.Process // that answered
+	process     int                // the index of the last one
+	inTurn      bool               // one answered again after another
 }
 
 // Add adds one snapshot, which it keeps.
@@ -89,13 +93,7 @@ func (c *Collector) Add(s *snapshot.Snapshot) {
 	}
 	s.Raw = nil
 	s.ToolCallStack = slices.Clone(s.ToolCallStack) // the Reader reuses it
-	if c.last == nil {
-		c.first, c.stride = s, 1
-	} else if reason, restarted := snapshot.Restarted(c.last, s); restarted {
-		c.restart = reason
-	} else if s.Poll != nil && s.Poll.Restarted {
-		c.restart = "the trace says so"
-	}
+	c.follow(s)
 	c.last = s
 	if c.seen%c.stride == 0 {
 		c.kept = append(c.kept, sampleOf(s))
@@ -110,6 +108,32 @@ func (c *Collector) Add(s *snapshot.Snapshot) {
 	}
 }
 
+// maxProcesses is how many processes of a server are remembered.
+const maxProcesses = 1000
+
+// follow notes a restart before s, or that processes answer in turn.
+func (c *Collector) follow(s *snapshot.Snapshot) {
+	if c.last == nil {
+		c.first, c.stride = s, 1
+	} else if reason, restarted := snapshot.Restarted(c.last, s); restarted {
+		c.restart = reason
+	} else if s.Poll != nil && s.Poll.Restarted {
+		c.restart = "the trace says so"
+	}
+	if p, known := s.Process(); known {
+		at := slices.IndexFunc(c.processes, p.Is)
+		c.inTurn = c.inTurn || at >= 0 && at != c.process
+		if at < 0 && len(c.processes) < maxProcesses {
+			c.processes = append(c.processes, p)
+			at = len(c.processes) - 1
+		}
+		c.process = at
+	}
+	if c.inTurn {
+		c.restart = "" // it was none
+	}
+}
+
 // Len returns the number of snapshots.
 func (c *Collector) Len() int { return c.seen }
 
@@ -119,12 +143,15 @@ func (c *Collector) Window(name string) Window {
 	if (c.seen-1)%c.stride != 0 {
 		kept = append(kept, sampleOf(c.last))
 	}
-	return Window{Name: name, Restart: c.restart, first: c.first, last: c.last, samples: kept}
+	return Window{Name: name, Restart: c.restart, InTurn: c.inTurn, first: c.first, last: c.last, samples: kept}
 }
 
 // Ends returns the windows of the first and the last snapshot.
 func (c *Collector) Ends(name string) (first, last Window) {
 	first, last = One(name+", first", c.first), One(name+", last", c.last)
 	last.Restart = c.restart
+	one, _ := c.first.Process()
+	other, _ := c.last.Process()
+	last.InTurn = c.inTurn && !one.Is(other)
 	return first, last
 }

@@ -3,12 +3,14 @@ package flame
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
+	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
 	"github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
 
@@ -162,6 +164,58 @@ func TestFoldCountsCallsByServerStart(t *testing.T) {
 	_, p := folded(t, fold.Options{}, line(0, -5000), line(1000, -5000), line(2000, 1500))
 	if p.Watch.Calls != 2 {
 		t.Errorf("a call of a server that was started anew is another one: got %d calls", p.Watch.Calls)
+	}
+}
+
+// TestFoldProcesses follows the calls of each process behind an address: replicas answer in
+// turn, and a process that does not answer again was replaced.
+func TestFoldProcesses(t *testing.T) {
+	line := func(second, pid int, name string) string {
+		return fmt.Sprintf(`{"pid":%d,"toolCallStack":[{"id":"1","name":%q}],"poll":{"at":%d,"target":"t","intervalMs":1000}}`, pid, name, epoch+1000*second)
+	}
+	inTurn := func(processes, polls int) (lines []string) {
+		for i := range polls {
+			lines = append(lines, line(i, i%processes, string(rune('a'+i%processes))))
+		}
+		return lines
+	}
+	for _, tt := range []struct {
+		name  string
+		lines []string
+		want  string
+		calls int
+		stuck string // rule of a call without an end
+	}{
+		{"a restart", []string{line(0, 1, "a"), line(1, 1, "a"), line(2, 2, "a"), line(3, 2, "a")}, "a 3000\n", 2, ""},
+		{"two replicas", inTurn(2, 6), "a 4000\nb 4500\n", 2, ""},
+		{"seven replicas", inTurn(7, 15), "a 14000\nb 7500\nc 7500\nd 7500\ne 7500\nf 7500\ng 7500\n", 7, "never-ended"},
+		{"a replica that answers again much later", append([]string{line(0, 1, "a"), line(1, 1, "a")}, append(inTurn(1, 30)[2:], line(30, 1, "a"))...), "a 29000\n", 2, ""},
+		{"replicas whose calls never end", inTurn(2, 40), "a 38000\nb 38500\n", 2, "never-ended"},
+		{"a process that was killed with its call", append(inTurn(1, 20), line(20, 7, "b"), line(21, 7, "b")), "a 19500\nb 1500\n", 2, ""},
+	} {
+		got, p := folded(t, fold.Options{}, tt.lines...)
+		if diff := cmp.Diff(tt.want, got); diff != "" || p.Watch.Calls != tt.calls || len(p.Watch.Targets) != 1 {
+			t.Errorf("%s: %d calls of %q, %s", tt.name, p.Watch.Calls, p.Watch.Targets, diff)
+		}
+		findings, err := p.Findings(p.Tree())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := !slices.ContainsFunc(findings, func(f rules.Finding) bool { return f.Rule == "never-ended" })
+		if ended != (tt.stuck == "") {
+			t.Errorf("%s: found %+v", tt.name, findings)
+		}
+	}
+}
+
+// TestFoldForgetsProcesses bounds the memory for a server that restarts all the time.
+func TestFoldForgetsProcesses(t *testing.T) {
+	var lines []string
+	for i := range 500 {
+		lines = append(lines, fmt.Sprintf(`{"pid":%d,"toolCallStack":[{"id":"1","name":"a"}],"poll":{"at":%d,"target":"t","intervalMs":1000}}`, i, epoch+1000*i))
+	}
+	if got, p := folded(t, fold.Options{}, lines...); got != "a 499000\n" || p.Watch.Calls != 500 {
+		t.Errorf("%d calls, %s", p.Watch.Calls, got)
 	}
 }
 

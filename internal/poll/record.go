@@ -16,11 +16,11 @@ var errDone = errors.New("done")
 // state is the state of one target between polls.
 type state struct {
 	target   *Target
-	last     *snapshot.Snapshot // the last answer
-	failures int                // in a row, also of a proxy's server
-	crossed  map[int]bool       // alerts, by index, that are crossed now
-	unknown  bool               // its name does not exist
-	left     map[process]bool   // processes that another one followed; true if that counted as a restart
+	last     *snapshot.Snapshot        // the last answer
+	failures int                       // in a row, also of a proxy's server
+	crossed  map[int]bool              // alerts, by index, that are crossed now
+	unknown  bool                      // its name does not exist
+	left     map[snapshot.Process]bool // processes that another one followed; true if that counted as a restart
 }
 
 // record adds a poll to the result and passes it on.
@@ -78,39 +78,19 @@ func (st *state) restart(s *snapshot.Snapshot) string {
 	return reason
 }
 
-// process identifies a process of a server by its id and its start, in milliseconds.
-type process struct{ pid, started int64 }
-
-// processOf returns the process that made a snapshot, and whether that tells.
-func processOf(s *snapshot.Snapshot) (p process, known bool) {
-	if s.PID != nil {
-		p.pid, known = *s.PID, true
-	}
-	if s.StartTime != nil {
-		p.started, known = s.StartTime.UnixMilli(), true
-	}
-	return p, known
-}
-
-// is reports whether two snapshots are of one process. Some servers derive their start from
-// their uptime, so that it varies.
-func (p process) is(other process) bool {
-	return p.pid == other.pid && max(p.started-other.started, other.started-p.started) <= 1000
-}
-
 const maxProcesses = 1000 // of a target, that are remembered
 
 // inTurn reports whether the process that made s answered before the one that made last, as
 // workers and replicas do behind one address: it has not started in between. restarted
 // means that it would count as a restart otherwise.
 func (st *state) inTurn(last, s *snapshot.Snapshot, restarted bool) bool {
-	before, known := processOf(last)
-	now, knownNow := processOf(s)
-	if !known || !knownNow || before.is(now) {
+	before, known := last.Process()
+	now, knownNow := s.Process()
+	if !known || !knownNow || before.Is(now) {
 		return false
 	}
 	if st.left == nil || len(st.left) >= maxProcesses {
-		st.left = map[process]bool{}
+		st.left = map[snapshot.Process]bool{}
 	}
 	before, now = st.seen(before), st.seen(now)
 	counted, again := st.left[now]
@@ -126,9 +106,9 @@ func (st *state) inTurn(last, s *snapshot.Snapshot, restarted bool) bool {
 }
 
 // seen returns the process that is remembered as p, or p.
-func (st *state) seen(p process) process {
+func (st *state) seen(p snapshot.Process) snapshot.Process {
 	for q := range st.left {
-		if q.is(p) {
+		if q.Is(p) {
 			return q
 		}
 	}

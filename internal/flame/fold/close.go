@@ -16,6 +16,11 @@ func (f *Folder) Close() *Result {
 		p.Dims = append(p.Dims, string(by))
 	}
 	for _, t := range f.order {
+		if t.gone() {
+			f.leave(t)
+		}
+	}
+	for _, t := range f.order {
 		if !f.opts.To.set { // else they may have ended after the window
 			f.calls.unended(t)
 		}
@@ -30,8 +35,8 @@ func (f *Folder) Close() *Result {
 	f.calls.order()
 	f.calls.mark(f.b)
 	f.watch.Calls, f.watch.Weight, f.watch.Parallel = f.calls.count, f.opts.Weight, f.opts.Parallel
-	for _, t := range f.order {
-		f.watch.Targets = append(f.watch.Targets, t.name)
+	for _, v := range f.addresses {
+		f.watch.Targets = append(f.watch.Targets, v.name)
 	}
 	slices.Sort(f.watch.Targets)
 	for _, n := range f.b.Nodes {
@@ -44,7 +49,7 @@ func (f *Folder) Close() *Result {
 
 // weigh sets the weights that are not time between polls.
 func (f *Folder) weigh(p *Result) {
-	single := f.watch.Polls == len(f.order)
+	single := f.watch.Polls == len(f.addresses)
 	undated := !single && f.watch.Window == 0
 	switch {
 	case f.opts.Weight == Sample, f.opts.Weight == Gap && undated:
@@ -99,7 +104,7 @@ func (f *Folder) doubts(p *Result) {
 	if f.back > 0 {
 		p.Warn("the clock goes back before %s: traces were joined in another order, or a clock was set back", report.Plural(f.back, "poll"))
 	}
-	if f.undated > 0 && w.Polls > len(f.order) {
+	if f.undated > 0 && w.Polls > len(f.addresses) {
 		p.Warn("%d snapshots have no time and carry no weight", f.undated)
 	}
 	if f.outside > 0 && w.Polls == 0 {
@@ -117,7 +122,7 @@ const maxSilent = 10
 func (f *Folder) silent() []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f.failed)) {
-		if f.targets[name] == nil && name != "" && len(names) < maxSilent {
+		if f.servers[name] == nil && name != "" && len(names) < maxSilent {
 			names = append(names, stacks.Printable(name))
 		}
 	}

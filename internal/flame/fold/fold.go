@@ -9,22 +9,31 @@ import (
 
 // Folder folds snapshots one by one.
 type Folder struct {
-	opts    Options
-	b       *stacks.Builder
-	targets map[string]*target
-	order   []*target // by their first poll
-	calls   Calls
-	watch   Watch
-	first   time.Time       // of the trace; a relative bound counts from here
-	outside int             // polls outside the window
-	failed  map[string]bool // targets of failed polls
-	undated int             // polls that have no time
-	back    int             // polls that are earlier than the one before
+	opts      Options
+	b         *stacks.Builder
+	servers   map[string]*server
+	addresses []*server // by their first poll
+	order     []*target // the processes of all servers, by their first poll
+	calls     Calls
+	watch     Watch
+	first     time.Time       // of the trace; a relative bound counts from here
+	outside   int             // polls outside the window
+	failed    map[string]bool // targets of failed polls
+	undated   int             // polls that have no time
+	back      int             // polls that are earlier than the one before
 }
 
-// target is the state of one server.
+// target is the state of one process of a server.
 type target struct {
-	name    string
+	server   *server
+	name     string
+	process  snapshot.Process
+	known    bool          // process is known
+	returned bool          // it answered again after another process of the server
+	seen     int           // number of its last poll among those of the server
+	until    time.Time     // when another process answered after its last poll
+	paid     time.Duration // of the time since its last poll, which carries weight already
+
 	last    *snapshot.Snapshot // the last poll, whose ToolCallStack is reused; nil at first
 	next    bool               // the next poll is in another file
 	hole    bool               // the current poll comes after a gap
@@ -48,7 +57,7 @@ type leaf struct {
 func NewFolder(o Options) *Folder {
 	o.defaults()
 	return &Folder{
-		opts: o, b: stacks.NewBuilder(), targets: map[string]*target{},
+		opts: o, b: stacks.NewBuilder(), servers: map[string]*server{},
 		calls: newCalls(o), failed: map[string]bool{},
 	}
 }
@@ -83,13 +92,21 @@ func (f *Folder) Add(s *snapshot.Snapshot) {
 	if at.IsZero() {
 		f.undated++
 	}
-	t := f.target(s.Target())
-	g := f.gap(t, s)
-	f.credit(t, g)
+	t, before := f.answer(s)
+	from := t
+	if t.last == nil && before != nil {
+		from = before // it may be a restart: the time in between belongs to both
+	}
+	g := f.gap(from, s)
+	f.credit(from, gap{max(g.length-from.paid, 0), g.known})
+	from.paid = 0
+	if from != t {
+		from.paid = g.length
+	}
 	f.observe(t, s)
 	f.credit(t, g)
-	t.last = s
-	t.next = false
+	t.last, t.next, t.seen = s, false, t.server.polls
+	f.forget(t.server)
 }
 
 func (f *Folder) within(at time.Time) bool {
@@ -97,19 +114,6 @@ func (f *Folder) within(at time.Time) bool {
 	early := from.set && at.Before(from.time(f.first))
 	late := to.set && at.After(to.time(f.first))
 	return !early && !late
-}
-
-func (f *Folder) target(name string) *target {
-	t := f.targets[name]
-	if t == nil {
-		t = &target{
-			name: name, flights: map[string]*flight{},
-			gaps: map[time.Duration]int{}, credits: map[credit]float64{},
-		}
-		f.targets[name] = t
-		f.order = append(f.order, t)
-	}
-	return t
 }
 
 // observe records the calls in flight in s and ends those that are no longer in flight.

@@ -36,7 +36,7 @@ func (f *Folder) gap(t *target, s *snapshot.Snapshot) gap {
 		}
 		return gap{}
 	}
-	interval := max(intervalOf(s), intervalOf(t.last))
+	interval := max(intervalOf(s), intervalOf(t.last)) * time.Duration(t.answering())
 	t.hole = interval > 0 && length > holeIntervals*interval
 	if interval == 0 {
 		t.gaps[length]++
