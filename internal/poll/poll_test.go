@@ -181,6 +181,22 @@ func TestRunOfReplicas(t *testing.T) {
 	}
 }
 
+// A server that does not list its calls may have some.
+func TestOnceWithoutAListOfCalls(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]bool{`{"heapUsedMB": 5}`: false, `{"toolCallStack": []}`: true} {
+		cfg := Config{Targets: []*url.URL{target(t, &answers{list: []string{answer}})}, Interval: time.Millisecond, Count: 1, Once: true}
+		res, err := Run(t.Context(), cfg, newClient(t, client.Config{}), func(Event) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := res.Text(&text, report.Painter(false)); err != nil || strings.Contains(text.String(), "no calls in flight") != want {
+			t.Errorf("%s: %v, %s", answer, err, text.String())
+		}
+	}
+}
+
 // An alert on a queue that does not exist is never crossed, which must not look fine.
 func TestAlertOnAQueueThatNoSnapshotLists(t *testing.T) {
 	t.Parallel()

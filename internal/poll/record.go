@@ -195,15 +195,17 @@ func (r *run) result(err error) (*Result, error) {
 	return res, doubt
 }
 
-// inFlight returns the calls of the last answers, the oldest first, and their queues.
-func (r *run) inFlight() ([]InFlight, []Queue) {
-	calls, queues := []InFlight{}, []Queue(nil)
+// inFlight returns the calls of the last answers, the oldest first, and their queues. The
+// calls are nil if no answer lists them.
+func (r *run) inFlight() (calls []InFlight, queues []Queue) {
 	for _, st := range r.states {
 		if st.last == nil {
 			continue
 		}
 		if st.last.ToolCallStack == nil {
 			st.target.Warnings = append(st.target.Warnings, "the snapshot does not list calls (toolCallStack)")
+		} else if calls == nil {
+			calls = []InFlight{}
 		}
 		calls = append(calls, inFlight(st.target.URL, st.last)...)
 		queues = append(queues, queued(st.target.URL, st.last)...)

@@ -67,7 +67,11 @@ func (r *Result) Text(w io.Writer, paint report.Painter) error {
 	}
 	switch {
 	case r.Calls != nil && len(r.Calls) == 0:
-		b.WriteString("no calls in flight\n")
+		b.WriteString("no calls in flight")
+		if r.Answered() < int64(len(r.Targets)) {
+			b.WriteString(" at the targets that answered")
+		}
+		b.WriteString("\n")
 	case r.Calls != nil:
 		b.WriteString("\n" + paint.Paint(report.Bold, "Calls in flight") + "\n")
 		_ = callTable(r.Calls, len(r.Targets), maxCalls).Write(&b, paint)
