@@ -48,10 +48,11 @@ func TestBrowser(t *testing.T) {
 		"plain.svg": draw(t, many(600), func(p *picture.Picture) {
 			p.Warnings = []string{"a doubt that takes more room than a narrow screen has, so it goes on"}
 		}),
-		"tall.svg": draw(t, strings.Repeat("deep;", 120)+"end 1\n", nil),
-		"rows.svg": draw(t, many(9000), nil),
-		"bare.svg": draw(t, small, func(p *picture.Picture) { p.Facts = nil }),
-		"diff.svg": draw(t, "a;b;c 10 30\na;b;d 40 20\na;e 5 9\na;f 0 8\na;g;h 12 0\na;i 30 31\n", func(p *picture.Picture) { p.Root = picture.Top }),
+		"numbers.svg": draw(t, `{"shared":{"frames":[{"name":"main"},{"name":"worker 12"},{"name":"read"}]},"profiles":[{"type":"sampled","unit":"none","samples":[[0,1],[0,1,2]],"weights":[5,3]}]}`, nil),
+		"tall.svg":    draw(t, strings.Repeat("deep;", 120)+"end 1\n", nil),
+		"rows.svg":    draw(t, many(9000), nil),
+		"bare.svg":    draw(t, small, func(p *picture.Picture) { p.Facts = nil }),
+		"diff.svg":    draw(t, "a;b;c 10 30\na;b;d 40 20\na;e 5 9\na;f 0 8\na;g;h 12 0\na;i 30 31\n", func(p *picture.Picture) { p.Root = picture.Top }),
 	}
 	_, inTime := folded(t, fold.Options{Spans: true}, poll(0, ""), poll(1000, call("1", "first")), poll(2000, call("1", "first")),
 		poll(3000, call("2", "second")), poll(4000, ""))
@@ -249,6 +250,12 @@ func callers(t *testing.T, b *browser, url string) {
 	same(t, b, `document.querySelector(".sheet p").textContent`, "45 samples, 5 samples in the frame itself")
 	b.key("Escape")
 	same(t, b, `document.querySelectorAll(".sheet td").length`, "0")
+	b.open(url+"/numbers.svg", 1200, 700) // the file has another name for the end of a stack
+	b.click(frame("worker 12"))
+	b.key("c")
+	b.until(`document.querySelector(".callees td")`)
+	same(t, b, cells, "main|8 samples|100.0 %|read|3 samples|37.5 %")
+	same(t, b, `document.querySelector(".sheet p").textContent`, "8 samples, 5 samples in the frame itself")
 }
 
 // tall opens a picture that is taller than the window: the root is in view. A long
