@@ -43,6 +43,7 @@ type fields struct {
 	Duration  time.Duration `expr:"duration"`
 	Source    string        `expr:"source"`
 
+	Known      func(string) bool   `expr:"known"`
 	Has        func(string) bool   `expr:"has"`
 	Text       func(string) string `expr:"text"`
 	Number     func(string) any    `expr:"number"`
@@ -79,6 +80,19 @@ func Parse(condition string) (*Condition, error) {
 	return &Condition{program: program}, nil
 }
 
+// known reports whether an entry has one of the fields of mayLack.
+func known(e *input.Entry, field string) bool {
+	switch field {
+	case "level":
+		return e.Level != logline.NoLevel
+	case "time":
+		return e.Known
+	case "status":
+		return e.Status != 0
+	}
+	return e.HasDuration
+}
+
 // keys are the functions that read a key of the line.
 type keys struct{ record *logline.Record }
 
@@ -92,7 +106,7 @@ func (k keys) text(key string) string {
 	return string(text)
 }
 
-// number returns nil for a value that is no number; a comparison with it is false.
+// number returns nil for a value that is no number.
 func (k keys) number(key string) any {
 	if n, err := strconv.ParseFloat(k.text(key), 64); err == nil {
 		return n
@@ -135,7 +149,7 @@ func fieldsOf(e *input.Entry) fields {
 		Request: string(e.Request), Session: string(e.Session), User: string(e.User), Tool: string(e.Tool), Method: string(e.Method),
 		Endpoint: string(e.Endpoint), Status: e.Status, Error: string(e.ErrorText), ErrorType: string(e.ErrorType), Reason: string(e.Reason),
 		Duration: e.Duration, Source: e.Source.Name,
-		Has: k.has, Text: k.text, Number: k.number, DurationOf: k.duration, Raw: k.raw,
+		Known: func(field string) bool { return known(e, field) }, Has: k.has, Text: k.text, Number: k.number, DurationOf: k.duration, Raw: k.raw,
 	}
 	if e.Known {
 		f.Time = time.Unix(0, e.Nanos).UTC()

@@ -126,8 +126,30 @@ func (t *translation) previous(i, back int) token {
 	return t.list[i-back]
 }
 
+// mayLack are the fields that an entry may lack and whose zero value could be one.
+var mayLack = []string{"level", "time", "status", "duration"}
+
+// guard writes that both sides of the comparison that begins at i exist: a comparison with a
+// missing value is false, and the rest of the condition still counts.
+func (t *translation) guard(i int) {
+	if i+1 >= len(t.list) || t.list[i+1].text == "!=" || !slices.Contains(comparisons, t.list[i+1].text) {
+		return
+	}
+	for k := i; k < len(t.list) && k <= i+2; k += 2 {
+		switch this := t.list[k]; {
+		case this.kind == keyToken && strings.HasPrefix(t.rawKey(k), "text("):
+			t.write(strings.Replace(t.rawKey(k), "text(", "has(", 1)+" and", -1)
+		case this.kind == keyToken:
+			t.write(t.rawKey(k)+" != nil and", -1)
+		case this.kind == wordToken && slices.Contains(mayLack, this.text):
+			t.write("known("+strconv.Quote(this.text)+") and", -1)
+		}
+	}
+}
+
 // token translates one word.
 func (t *translation) token(i int) error {
+	t.guard(i)
 	this, before := t.list[i], t.previous(i, 1)
 	switch {
 	case this.kind == spanToken:
@@ -143,6 +165,8 @@ func (t *translation) token(i int) error {
 		t.write(this.text, this.at)
 	case this.kind == quotedToken || this.kind == wordToken && t.comparesLevel(i):
 		return t.level(this)
+	case this.kind == wordToken && slices.Contains(mayLack, this.text) && before.text == "(" && t.previous(i, 2).text == "exists":
+		t.write("known("+strconv.Quote(this.text)+")", this.at)
 	case this.kind == wordToken:
 		t.word(this, before)
 	case this.text == "=":
@@ -230,18 +254,29 @@ func (t *translation) level(this token) error {
 
 var levelNames = []string{"trace", "debug", "info", "notice", "warn", "error", "fatal"}
 
+// otherSide returns the operand that the one at i is compared with, and the operator, "" for none.
+func (t *translation) otherSide(i int) (other token, operator string) {
+	if i+2 < len(t.list) && slices.Contains(comparisons, t.list[i+1].text) {
+		return t.list[i+2], t.list[i+1].text
+	}
+	if before := t.previous(i, 1); slices.Contains(comparisons, before.text) {
+		return t.previous(i, 2), before.text
+	}
+	return token{}, ""
+}
+
 // rawKey calls the function that reads a key of the line as the type that it is compared with.
 func (t *translation) rawKey(i int) string {
 	function := "raw"
 	if before := t.previous(i, 2); before.text == "exists" && t.previous(i, 1).text == "(" {
 		function = "has"
-	} else if i+2 < len(t.list) && slices.Contains(comparisons, t.list[i+1].text) {
-		switch t.list[i+2].kind {
-		case quotedToken:
+	} else if other, operator := t.otherSide(i); operator != "" {
+		switch {
+		case other.kind == quotedToken:
 			function = "text"
-		case spanToken:
+		case other.kind == spanToken:
 			function = "duration_of"
-		case otherToken:
+		case other.kind == otherToken, other.kind == keyToken && operator != "==" && operator != "!=":
 			function = "number"
 		}
 	} else if i+1 < len(t.list) && slices.Contains([]string{"=~", "!~", "contains", "matches", "startsWith", "endsWith", "in", "not"}, t.list[i+1].text) {
