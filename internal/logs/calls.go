@@ -18,6 +18,7 @@ type CallRow struct {
 	Errors     int64    `json:"errors"` // JSON-RPC errors and results with isError
 	IsError    int64    `json:"isError"`
 	Unanswered int64    `json:"unanswered"`
+	InFlight   int64    `json:"inFlight,omitempty"` // at the end of the log
 	Cancelled  int64    `json:"cancelled"`
 	Late       int64    `json:"late"` // answered after the client gave up
 	LatencyMS  *Latency `json:"latencyMs,omitempty"`
@@ -45,6 +46,7 @@ type calls struct {
 	pending map[callKey]*pendingCall
 	oldest  []callKey // in the order of their start
 	bigIDs  int64     // ids beyond the integers of JavaScript
+	last    int64     // the latest time of an entry
 	lexicon *lexicon
 }
 
@@ -73,10 +75,18 @@ type pendingCall struct {
 // name is the tool, or the method of a call that is not tools/call.
 func (p *pendingCall) name() string { return cmp.Or(p.tool, p.method) }
 
+// isAgain reports whether e is the request that p is, as another part of the program logged it.
+func (p *pendingCall) isAgain(e *input.Entry) bool {
+	return p.timed && e.HasTime() && e.Nanos-p.nanos < int64(leastWait) && p.tool == text(e.Tool) && p.method == text(e.Method)
+}
+
 // pair pairs the entry with the call that it starts or ends. It sees every entry,
 // also those that a filter leaves out, and gives an answer the tool, the method and the
 // duration of its call, so that a filter can ask for them.
 func (c *calls) pair(e *input.Entry, said *wordSet) *pairing {
+	if e.HasTime() {
+		c.last = max(c.last, e.Nanos)
+	}
 	switch {
 	case e.Format == logline.Cursor:
 		return c.cursor(e)
@@ -139,7 +149,10 @@ func (c *calls) start(key callKey, e *input.Entry) *pairing {
 		c.pending = map[callKey]*pendingCall{}
 	}
 	if p, reused := c.pending[key]; reused {
-		c.unanswered(p)
+		if p.isAgain(e) {
+			return &pairing{call: p}
+		}
+		c.unanswered(p, false)
 	} else {
 		c.oldest = append(c.oldest, key)
 	}
@@ -165,25 +178,42 @@ func (c *calls) forgetOldest() {
 		key := c.oldest[0]
 		c.oldest = c.oldest[1:]
 		if p, ok := c.pending[key]; ok {
-			c.unanswered(p)
+			c.unanswered(p, false)
 			delete(c.pending, key)
 			return
 		}
 	}
 }
 
-// unanswered counts a call without an answer, if its request passed the filter.
-func (c *calls) unanswered(p *pendingCall) {
+// unanswered counts a call without an answer, if its request passed the filter; inFlight says
+// that the log ended while it waited.
+func (c *calls) unanswered(p *pendingCall, inFlight bool) {
 	if !p.wanted {
 		return
 	}
 	row := &c.tools.row([]byte(p.name())).row
 	row.Calls++
-	if p.cancelled {
+	switch {
+	case p.cancelled:
 		row.Cancelled++
-		return
+	case inFlight:
+		row.InFlight++
+	default:
+		row.Unanswered++
 	}
-	row.Unanswered++
+}
+
+// leastWait is the wait from which a call at the end of a log may be unanswered.
+const leastWait = time.Second
+
+// inFlight reports whether a call has waited at the end of the log for no longer than others
+// to the same tool.
+func (c *calls) inFlight(p *pendingCall) bool {
+	usual := leastWait
+	if s, ok := c.tools.rows[p.name()]; ok && s.latencies != nil {
+		usual = max(usual, time.Duration(s.latencies.Max())*time.Microsecond)
+	}
+	return p.timed && time.Duration(c.last-p.nanos) <= usual
 }
 
 func (c *calls) end(key callKey, e *input.Entry) *pairing {
@@ -284,21 +314,21 @@ func (s *callStats) record(d time.Duration) {
 	_ = s.latencies.RecordValue(max(1, min(d.Microseconds(), longest))) // in range
 }
 
-// open lists the calls that wait for an answer, the oldest first.
+// open lists the calls that wait for an answer and are no longer in flight.
 func (c *calls) open() []RequestRow {
 	var rows []RequestRow
 	for _, p := range c.pending {
-		if p.wanted && !p.cancelled {
+		if p.wanted && !p.cancelled && !c.inFlight(p) {
 			rows = append(rows, RequestRow{Request: p.id, Lines: 1, Endpoint: p.name(), Unanswered: 1, Place: p.at})
 		}
 	}
 	return rows
 }
 
-// rows returns the table; calls that are still pending are unanswered.
+// rows returns the table; calls that are still pending are unanswered or in flight.
 func (c *calls) rows() []CallRow {
 	for key, p := range c.pending {
-		c.unanswered(p)
+		c.unanswered(p, c.inFlight(p))
 		delete(c.pending, key)
 	}
 	rows := []CallRow{}

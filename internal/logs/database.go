@@ -130,6 +130,9 @@ func statementFingerprint(statement string) string {
 		case c == '\'':
 			i = skipQuoted(statement, i)
 			b.WriteByte('?')
+		case c == '$' && (i == 0 || !isWord(statement[i-1])) && isTag(statement[i+1:]): // $$text$$
+			i = len(statement)
+			b.WriteByte('?')
 		case c >= '0' && c <= '9' && (i == 0 || !isWord(statement[i-1])):
 			for i < len(statement) && (isWord(statement[i]) || statement[i] == '.') {
 				i++
@@ -152,9 +155,26 @@ func statementFingerprint(statement string) string {
 	return s
 }
 
-// skipQuoted returns the index behind a quoted literal; a doubled quote is part of it.
+// isTag reports whether text goes on as the beginning of a literal in dollars.
+func isTag(text string) bool {
+	for i := range len(text) {
+		if text[i] == '$' {
+			return true
+		}
+		if !isWord(text[i]) || i == 0 && text[i] <= '9' {
+			return false
+		}
+	}
+	return false
+}
+
+// skipQuoted returns the index behind a quoted literal; a doubled quote is part of it. Behind
+// a quote with a backslash, which ends it in some databases only, all is taken for literal.
 func skipQuoted(s string, i int) int {
 	for i++; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && s[i+1] == '\'' {
+			return len(s)
+		}
 		if s[i] != '\'' {
 			continue
 		}

@@ -53,7 +53,7 @@ const hostLog = `2026-11-25T09:00:32.000Z [info] [demo] Message from client: {"m
 func TestCalls(t *testing.T) {
 	r := read(t, hostLog)
 	want := []CallRow{
-		{Name: "search", Calls: 4, Errors: 2, IsError: 1, Unanswered: 1, LatencyMS: &Latency{Count: 3, P50: 250, P90: 500, P99: 500, Max: 500}},
+		{Name: "search", Calls: 4, Errors: 2, IsError: 1, InFlight: 1, LatencyMS: &Latency{Count: 3, P50: 250, P90: 500, P99: 500, Max: 500}},
 		{Name: "initialize", Calls: 1, LatencyMS: &Latency{Count: 1, P50: 100, P90: 100, P99: 100, Max: 100}},
 		{Name: "sampling/createMessage", Calls: 1, Unanswered: 1},
 		{Name: "slow", Calls: 1, Late: 1, LatencyMS: &Latency{Count: 1, P50: 61000, P90: 61000, P99: 61000, Max: 61000}},
@@ -64,6 +64,49 @@ func TestCalls(t *testing.T) {
 	}
 	if r.BigIDs != 1 {
 		t.Errorf("%d ids beyond 2^53", r.BigIDs)
+	}
+}
+
+// A call without an answer at the end of a log is in flight for as long as others to its tool
+// took, and unanswered after that.
+func TestInFlight(t *testing.T) {
+	t.Parallel()
+	later := func(text string) string { return "2026-11-25T09:01:" + text + "Z [info] [demo] Server idle\n" }
+	for end, want := range map[string][2]int64{"": {0, 1}, later("38.400"): {0, 1}, later("39.500"): {1, 0}} {
+		r := read(t, hostLog+end)
+		row := r.Calls[0]
+		if row.Name != "search" || row.Calls != 4 || row.Unanswered != want[0] || row.InFlight != want[1] {
+			t.Errorf("%q: %+v", end, row)
+		}
+		var page strings.Builder
+		if err := r.Page(&page, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(page.String(), "1 in flight at the end"); got != (want[1] == 1) {
+			t.Errorf("%q: %s", end, page.String())
+		}
+	}
+}
+
+// Messages of JSON-RPC are paired wherever they stand: in batches, in a program's own lines, and
+// where two of its parts log the same one.
+func TestMessagesElsewhere(t *testing.T) {
+	t.Parallel()
+	const call, answer = `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"search","arguments":{"q":"a [{b}]"}}}`, `{"jsonrpc":"2.0","id":7,"result":{"isError":true,"content":[]}}`
+	const other, reply = `{"jsonrpc":"2.0","id":"8","method":"tools/call","params":{"name":"search"}}`, `{"jsonrpc":"2.0","id":"8","result":{}}`
+	for name, log := range map[string]string{
+		"batch of a host":  "2026-11-25T09:00:33.000Z [info] [demo] Message from client: [" + call + "," + other + "]\n2026-11-25T09:00:33.250Z [info] [demo] Message from server: [" + reply + ", " + answer + "]\n",
+		"a line of Python": "2026-11-25 09:00:33,000 - mcp - DEBUG - Received message: " + call + "\n2026-11-25 09:00:33,000 - mcp - DEBUG - Received message: " + other + "\n2026-11-25 09:00:33,250 - mcp - DEBUG - Sending response: " + answer + "\n2026-11-25 09:00:33,250 - mcp - DEBUG - Sending response: " + reply + "\n",
+		"logged twice":     strings.Repeat("2026-11-25T09:00:33.000Z --> "+call+"\n", 2) + "2026-11-25T09:00:33.000Z --> " + other + "\n" + strings.Repeat("2026-11-25T09:00:33.250Z <-- "+answer+"\n", 2) + "2026-11-25T09:00:33.250Z <-- " + reply + "\n",
+	} {
+		r := read(t, log)
+		want := []CallRow{{Name: "search", Calls: 2, Errors: 1, IsError: 1, LatencyMS: &Latency{Count: 2, P50: 250, P90: 250, P99: 250, Max: 250}}}
+		if diff := cmp.Diff(want, r.Calls, cmp.Comparer(func(a, b float64) bool { return a > b*0.98 && a < b*1.02 })); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if r := read(t, "["+call+","+other+"]\n["+reply+"]\n"); len(r.Calls) != 1 || r.Calls[0].Calls != 2 || r.Read.Unread > 0 {
+		t.Errorf("raw batches: %+v", r.Calls)
 	}
 }
 
@@ -216,6 +259,39 @@ func TestLongTimeline(t *testing.T) {
 	}
 }
 
+// A panic in a handler of Go is an error, with the frames of the program.
+func TestGoPanic(t *testing.T) {
+	t.Parallel()
+	r := read(t, "2026/11/25 09:00:01 http: panic serving 127.0.0.1:1: nil pointer\ngoroutine 41 [running]:\nmain.handler({0x7a9c18, 0xc000112000}, 0xc00001a0f0?)\n\t/src/main.go:31 +0x1d\n")
+	if len(r.Errors) != 1 || r.Errors[0].Title != "http: panic serving 127.0.0.1:1: nil pointer" {
+		t.Errorf("%+v", r.Errors)
+	}
+}
+
+// The hour that the end of summer time repeats is not read as the hour before.
+func TestRepeatedHour(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	var b strings.Builder
+	start := time.Date(2026, 10, 24, 23, 30, 0, 0, time.UTC)
+	for i := range 240 {
+		fmt.Fprintf(&b, "%s INFO mcp: tick\n", start.Add(time.Duration(i)*time.Minute).In(berlin).Format(time.DateTime))
+	}
+	var times []time.Time
+	read(t, b.String(), func(o *Options) {
+		o.Input.Zone = berlin
+		o.Each = func(e *input.Entry) error { times = append(times, time.Unix(0, e.Nanos)); return nil }
+	})
+	for i, at := range times {
+		if want := start.Add(time.Duration(i) * time.Minute); !at.Equal(want) {
+			t.Fatalf("line %d is at %s, want %s", i, at.UTC(), want)
+		}
+	}
+}
+
 // Each known fault is found in its sample, and not in a line that only looks like it.
 func TestSignatures(t *testing.T) {
 	list, err := Signatures()
@@ -275,6 +351,9 @@ func TestStatementFingerprint(t *testing.T) {
 		"SELECT col1 FROM t2":                              "SELECT col1 FROM t2",
 		"":                                                 "",
 		"select 'open":                                     "select ?",
+		`select E'it\'s mine', 2`:                          "select E?",
+		"select $a$mine$a$, $1":                            "select ?",
+		"select $1, $2 from a$b":                           "select $1, $2 from a$b",
 	} {
 		if got := statementFingerprint(statement); got != want {
 			t.Errorf("%q: got %q, want %q", statement, got, want)
@@ -574,7 +653,7 @@ SECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRETSECRET1234
 // Answers have the tool and the duration of their call, so that a condition finds them.
 func TestFilteredCalls(t *testing.T) {
 	for condition, want := range map[string]CallRow{
-		`tool == "search"`:                      {Name: "search", Calls: 4, Errors: 2, IsError: 1, Unanswered: 1},
+		`tool == "search"`:                      {Name: "search", Calls: 4, Errors: 2, IsError: 1, InFlight: 1},
 		`duration > 400ms and tool == "search"`: {Name: "search", Calls: 1, Errors: 1, IsError: 1},
 	} {
 		f, err := filter.Parse(condition)
@@ -607,6 +686,7 @@ func TestStartAndEndLines(t *testing.T) {
 		fmt.Fprintf(&b, `{"timestamp":%q,"level":%q,"event":%q,"tool":"search","request_id":"r%d"}`+"\n", at.Add(2*time.Second).Format(time.RFC3339), level, event, i)
 	}
 	fmt.Fprintf(&b, `{"timestamp":%q,"level":"info","event":"tool started","tool":"search","request_id":"hangs"}`+"\n", start.Add(time.Hour).Format(time.RFC3339))
+	fmt.Fprintf(&b, `{"timestamp":%q,"level":"info","event":"shutdown"}`+"\n", start.Add(time.Hour+10*time.Second).Format(time.RFC3339))
 	r := read(t, b.String())
 	if c := r.Calls[0]; c.Calls != 51 || c.Errors != 5 || c.Unanswered != 1 || c.LatencyMS.Count != 50 {
 		t.Errorf("calls: %+v", c)

@@ -92,7 +92,7 @@ func (r *Result) callSection() section {
 	s := section{id: "calls", table: finding.Table{
 		Title: "Calls", Right: right(1, 2, 3, 4, 5, 6, 7, 8), Header: []string{"tool or method", "calls", "errors", "unanswered", "cancelled", "p50", "p90", "p99", "max"},
 	}}
-	var calls, errs, open, cancelled int64
+	var calls, errs, open, cancelled, inFlight int64
 	for _, c := range r.Calls {
 		row := []string{c.Name, num(c.Calls), num(c.Errors), num(c.Unanswered), num(c.Cancelled), "-", "-", "-", "-"}
 		if l := c.LatencyMS; l != nil {
@@ -101,11 +101,14 @@ func (r *Result) callSection() section {
 			}
 		}
 		s.table.Rows = append(s.table.Rows, row)
-		calls, errs, open, cancelled = calls+c.Calls, errs+c.Errors, open+c.Unanswered, cancelled+c.Cancelled
+		calls, errs, open, cancelled, inFlight = calls+c.Calls, errs+c.Errors, open+c.Unanswered, cancelled+c.Cancelled, inFlight+c.InFlight
 	}
 	if calls > 0 {
 		s.line = fmt.Sprintf("%s to %s, %s, %d unanswered, %d cancelled", report.Plural(calls, "call"), kinds(r.Calls), report.Plural(errs, "error"), open, cancelled)
 		s.bad = errs > 0 || open > 0
+	}
+	if inFlight > 0 {
+		s.line += fmt.Sprintf(", %d in flight at the end", inFlight)
 	}
 	if r.BigIDs > 0 {
 		s.table.Note = fmt.Sprintf("%s beyond 2^53: JavaScript cannot tell them apart", report.Plural(r.BigIDs, "id"))
