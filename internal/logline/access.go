@@ -45,6 +45,11 @@ func readRequestLine(request []byte, r *Record) {
 	}
 	path, _, _ := bytes.Cut(rest, []byte(" "))
 	path, _, _ = bytes.Cut(path, []byte("?"))
+	if _, after, ok := bytes.Cut(path, []byte("://")); ok && path[0] != '/' {
+		if slash := bytes.IndexByte(after, '/'); slash >= 0 {
+			path = after[slash:]
+		}
+	}
 	r.Method, r.Endpoint = method, path
 }
 
@@ -102,11 +107,6 @@ func readLoadBalancer(rest []byte, r *Record) bool {
 	r.stamp(s)
 	r.Format, r.Message, r.Address, r.Status = Access, parts[1], withoutPort(fields[2]), statusOf(fields[7])
 	readRequestLine(parts[1], r)
-	if _, path, ok := bytes.Cut(r.Endpoint, []byte("://")); ok {
-		if slash := bytes.IndexByte(path, '/'); slash >= 0 {
-			r.Endpoint = path[slash:]
-		}
-	}
 	total := 0.0
 	for _, field := range fields[4:7] {
 		seconds, err := strconv.ParseFloat(string(field), 64)

@@ -42,7 +42,14 @@ func (c *Clock) local(nanos int64) int64 {
 		return nanos
 	}
 	t := time.Unix(0, nanos).UTC()
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), c.Zone).UnixNano()
+	first := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), c.Zone)
+	if earlier := first.Add(-time.Hour); earlier.Hour() == first.Hour() {
+		first = earlier
+	}
+	if again := first.Add(time.Hour); c.seen && first.UnixNano() < c.previous-int64(disorder) && again.Hour() == first.Hour() {
+		return again.UnixNano() // the end of summer time repeats an hour
+	}
+	return first.UnixNano()
 }
 
 func (c *Clock) newestYear(sinceNewYear int64) int64 {

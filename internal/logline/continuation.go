@@ -5,7 +5,7 @@ import "bytes"
 // continuations begin lines that belong to the record before them.
 var continuations = []string{
 	"at ", "Caused by:", "-----END ", "... ", "Traceback (most recent call last)", "goroutine ", "created by ", "During handling of the above",
-	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution", "stack backtrace:", "(Use `node --trace-", "Causing:", "note: run with `RUST_BACKTRACE",
+	"The above exception was the direct", "--- End of ", "Stack trace:", "During the execution", "stack backtrace:", "(Use `node --trace-", "Causing:", "note: run with `RUST_BACKTRACE", "note: Some details are omitted", "[signal ",
 }
 
 // readContinuation recognizes lines that continue the record before: indented ones,
@@ -24,7 +24,7 @@ func readContinuation(_ *Parser, line []byte, r *Record) bool {
 	case line[0] == '}' || line[0] == ']':
 	case bytes.HasPrefix(line, []byte("[")) && bytes.Contains(line[:min(len(line), 60)], []byte(" ms: ")):
 		r.Format = NodeDeath
-	case isGoFrame(line), isFinalException(line), isBase64(line):
+	case isGoFrame(line), isFinalException(line), isBase64(line), isScriptFrame(line):
 	case !hasAnyPrefix(line, continuations):
 		return false
 	}
@@ -66,6 +66,12 @@ func isBase64(line []byte) bool {
 	return len(line) >= 48
 }
 
+// isScriptFrame recognizes "/app/tools.rb:41:in `call'" of Ruby and "#0 /app/db.php(12): …" of PHP.
+func isScriptFrame(line []byte) bool {
+	place, _, ruby := bytes.Cut(line, []byte(":in "))
+	return ruby && bytes.Contains(place, []byte(".rb:")) && bytes.IndexByte(place, ' ') < 0 || len(line) > 3 && line[0] == '#' && isDigit(line[1]) && (line[2] == ' ' || line[3] == ' ')
+}
+
 // isGoFrame recognizes the function line of a Go stack: "main.(*S).call(0xc000112000, …)",
 // and "main.(*S).call" as zap writes it.
 func isGoFrame(line []byte) bool {
@@ -75,8 +81,8 @@ func isGoFrame(line []byte) bool {
 	if bytes.IndexByte(line, ' ') < 0 && (bytes.Contains(line, []byte(".(*")) || bytes.HasPrefix(line, []byte("main."))) {
 		return true
 	}
-	return line[len(line)-1] == ')' && bytes.IndexByte(line, ' ') != 0 && bytes.IndexByte(line, '.') > 0 &&
-		(bytes.Contains(line, []byte("(0x")) || bytes.HasSuffix(line, []byte("()")) || bytes.HasSuffix(line, []byte("(...)")))
+	return line[len(line)-1] == ')' && bytes.IndexByte(line, ' ') != 0 && (bytes.IndexByte(line, '.') > 0 || bytes.HasPrefix(line, []byte("panic("))) &&
+		(bytes.Contains(line, []byte("(0x")) || bytes.Contains(line, []byte("({0x")) || bytes.HasSuffix(line, []byte("()")) || bytes.HasSuffix(line, []byte("(...)")))
 }
 
 // isFinalException recognizes the last line of a Python traceback and the head of a

@@ -61,7 +61,7 @@ type alias struct {
 // without "_", "-", "." and with the names of enclosing objects in front.
 var aliasLists = map[field][]string{
 	timeField: {"timestamp", "time", "ts", "@timestamp", "asctime", "eventtime", "datetime", "date", "t", "recordtimetimestamp", "timeunixnano",
-		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t", "t$date", "timelocal", "timeiso8601", "timestampseconds"},
+		"realtimetimestamp", "instant", "observedtimeunixnano", "instantepochsecond", "@t", "t$date", "timelocal", "timeiso8601", "timestampseconds", "starttime"},
 	levelField:       {"level", "severity", "lvl", "levelname", "loglevel", "severitytext", "recordlevelname", "paramslevel", "@l", "at", "s", "l"},
 	messageField:     {"message", "msg", "recordmessage", "text", "body", "shortmessage", "log", "bodystringvalue", "debug", "paramsdata", "paramsmessage", "@m", "renderedmessage", "@mt", "messagetemplate", "m"},
 	eventField:       {"event", "eventname"},
@@ -73,7 +73,7 @@ var aliasLists = map[field][]string{
 	methodField:      {"method", "rpcmethod", "reqmethod", "httpmethod", "httprequestmethod", "httprequestrequestmethod", "requestmethod", "statemethod", "mcpmethodname"},
 	endpointField:    {"endpoint", "path", "url", "route", "requrl", "httproute", "requesturi", "uri", "requestpath", "urlpath", "httprequestrequesturl", "httptarget"},
 	addressField:     {"ip", "remoteaddr", "remoteaddress", "clientip", "reqremoteaddress", "clientaddress", "peer", "requestremoteip", "clienthost", "fwd"},
-	statusField:      {"status", "statuscode", "resstatuscode", "httpresponsestatuscode", "httpstatuscode", "httprequeststatus", "httpstatus", "responsestatus", "downstreamstatus"},
+	statusField:      {"status", "statuscode", "resstatuscode", "httpresponsestatuscode", "httpstatuscode", "httprequeststatus", "httpstatus", "responsestatus", "downstreamstatus", "responsecode"},
 	requestLineField: {"request"},
 	nanosField:       {"instantnanoofsecond", "timestampnanos"},
 	codeField:        {"code"},
@@ -89,19 +89,26 @@ var textNames = []string{"l", "m", "s", "at"}
 
 // Ranks of names that only one program writes.
 var (
-	journalRank       = uint8(rankOf(timeField, "realtimetimestamp"))
-	rankOfSerilog     = uint8(rankOf(timeField, "@t"))
-	rankOfTemplates   = uint8(rankOf(messageField, "@m"))
-	rankOfTraefik     = rankOf(statusField, "downstreamstatus")
-	rankOfRequestTime = slices.Index(durationStems, "requesttime")
-	rankOfRT          = slices.Index(durationStems, "rt")
+	journalRank        = uint8(rankOf(timeField, "realtimetimestamp"))
+	rankOfSerilog      = uint8(rankOf(timeField, "@t"))
+	rankOfTemplates    = uint8(rankOf(messageField, "@m"))
+	rankOfTraefik      = rankOf(statusField, "downstreamstatus")
+	rankOfEnvoy        = rankOf(statusField, "responsecode")
+	rankOfPython       = rankOf(levelField, "levelname")
+	rankOfLoguru       = rankOf(levelField, "recordlevelname")
+	rankOfZap          = rankOf(timeField, "ts")
+	rankOfCaller       = rankOf(loggerField, "caller")
+	rankOfMsg          = rankOf(messageField, "msg")
+	rankOfRequestTime  = slices.Index(durationStems, "requesttime")
+	rankOfResponseTime = slices.Index(durationStems, "responsetime")
+	rankOfRT           = slices.Index(durationStems, "rt")
 )
 
 func rankOf(f field, name string) int { return slices.Index(aliasLists[f], name) }
 
 // durationStems are the names of durations; a unit may follow.
 var durationStems = []string{
-	"duration", "elapsed", "latency", "responsetime", "took", "processingtime", "requesttime", "totaltime", "stateelapsed", "durationsec",
+	"duration", "elapsed", "latencyhuman", "latency", "responsetime", "took", "processingtime", "requesttime", "totaltime", "stateelapsed", "durationsec",
 	"elapsedtime", "executiontime", "resresponsetime", "httprequestlatency", "runtime", "delta", "queryduration", "reqduration", "dur", "reqdur", "rt", "recordmetricsduration", "service",
 }
 
@@ -142,7 +149,7 @@ func makeAliases() map[string]alias {
 // stood outside: of winston, Rust tracing, Serilog, loguru, Google Cloud, OpenTelemetry.
 var containers = map[string]bool{
 	"meta": true, "metadata": true, "fields": true, "properties": true, "extra": true, "recordextra": true, "jsonpayload": true, "labels": true,
-	"attributes": true, "attrs": true, "context": true, "ctx": true, "data": true, "details": true, "span": true, "mcp": true, "mdc": true, "message": true,
+	"attributes": true, "attrs": true, "context": true, "ctx": true, "data": true, "details": true, "span": true, "mcp": true, "mdc": true, "contextmap": true, "message": true,
 	"logginggoogleapiscom/labels": true,
 }
 

@@ -49,6 +49,9 @@ func tidyFields(r *Record) {
 	if len(r.Endpoint) == 0 && len(r.Method) > 0 && r.Method[0] == '/' {
 		r.Endpoint, r.Method = r.Method, nil
 	}
+	if path, _, ok := bytes.Cut(r.Endpoint, []byte("?")); ok && len(path) > 0 {
+		r.Endpoint = path // the query differs from request to request
+	}
 	if len(r.Stack) == 0 && isStack(r.ErrorText) {
 		r.Stack, r.ErrorText = r.ErrorText, nil
 	}
@@ -183,22 +186,46 @@ func (f *fieldReader) unitByLogger(v value) (time.Duration, DurationUnit) {
 		return time.Second, f.style
 	case int(f.values[statusField].rank) == rankOfTraefik:
 		return time.Nanosecond, UnitOfProxy
+	case int(f.values[statusField].rank) == rankOfEnvoy:
+		return time.Millisecond, UnitOfProxy
 	case isNginxTime(v):
 		return time.Second, UnitOfProxy
 	case stamp.rank == rankOfSerilog, f.hasTemplate():
 		return time.Millisecond, UnitOfSerilog
 	case level.number:
 		return time.Millisecond, UnitOfPino
-	case stamp.number && bytes.IndexByte(stamp.text, '.') > 0:
+	case f.has(eventField) && !f.has(messageField), float && (int(level.rank) == rankOfPython || int(level.rank) == rankOfLoguru):
+		return time.Second, UnitOfPython
+	case stamp.number && bytes.IndexByte(stamp.text, '.') > 0, float && int(stamp.rank) == rankOfZap && int(f.values[loggerField].rank) == rankOfCaller:
 		return time.Second, UnitOfZap
-	case f.has(eventField) && !f.has(messageField):
-		return time.Second, UnitOfStruct
-	case !float && len(v.text) > 5 && len(level.text) > 0 && level.text[0] <= 'Z':
-		return time.Nanosecond, UnitOfSlog
+	case !float && f.writtenByGo(v):
+		return time.Nanosecond, UnitOfGo
 	case f.has(messageField) && f.values[messageField].rank == 0 && float:
 		return time.Millisecond, UnitOfZerolog
 	}
 	return time.Millisecond, UnitGuessed
+}
+
+// writtenByGo reports whether an integer is a time.Duration, as slog and logrus write it. Few
+// calls take less than a microsecond, or three hours.
+func (f *fieldReader) writtenByGo(v value) bool {
+	level, digits := f.text(levelField), len(v.text)
+	switch {
+	case len(level) == 0:
+		return false
+	case level[0] <= 'Z':
+		return digits > 5 || digits > 3 && f.beginsAsSlog()
+	}
+	logrus := int(f.values[messageField].rank) == rankOfMsg && !f.values[timeField].number && int(v.rank) != rankOfResponseTime
+	return digits > 6 && logrus
+}
+
+// beginsAsSlog reports whether the object begins with the members that slog writes first.
+func (f *fieldReader) beginsAsSlog() bool {
+	rest, ok := bytes.CutPrefix(f.line[:min(len(f.line), 80)], []byte(`{"time":"`))
+	_, rest, timed := bytes.Cut(rest, []byte(`","level":"`))
+	_, rest, leveled := bytes.Cut(rest, []byte(`"`))
+	return ok && timed && leveled && bytes.HasPrefix(rest, []byte(`,"msg":`))
 }
 
 // isNginxTime reports whether v is $request_time, under its own name or the short one.

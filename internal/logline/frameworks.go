@@ -12,19 +12,47 @@ func readGin(_ *Parser, line []byte, r *Record) bool {
 		return false
 	}
 	s, n := ParseTime(append(append(bytes.Clone(line[:10]), ' '), line[13:]...))
-	parts := bytes.Split(line, []byte("|"))
-	if n == 0 || len(parts) < 5 {
+	_, rest, ok := bytes.Cut(line, []byte("| "))
+	if n == 0 || !ok || !readBars(rest, r) {
 		return false
 	}
 	r.stamp(s)
-	r.Format, r.Message, r.Status = Gin, bytes.TrimSpace(parts[4]), statusOf(bytes.TrimSpace(parts[1]))
-	if d, ok := ParseDuration(parts[2]); ok {
-		r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+	return true
+}
+
+// readBars reads "500 | 1.532s | 10.0.0.7 | POST "/mcp"" of Gin and, with a bar between the
+// method and the path, of Fiber.
+func readBars(rest []byte, r *Record) bool {
+	parts := bytes.SplitN(rest, []byte("|"), 4)
+	if len(parts) < 4 {
+		return false
 	}
-	r.Address = bytes.TrimSpace(parts[3])
-	method, path, _ := bytes.Cut(r.Message, []byte(" "))
-	path, _, _ = bytes.Cut(bytes.Trim(path, ` "`), []byte("?"))
-	r.Method, r.Endpoint = method, path
+	d, ok := ParseDuration(parts[1])
+	request := bytes.Fields(bytes.ReplaceAll(parts[3], []byte("|"), []byte(" ")))
+	if !ok || len(request) < 2 || !isHTTPMethod(request[0]) {
+		return false
+	}
+	r.Format, r.Message, r.Status, r.Address = Gin, bytes.TrimSpace(parts[3]), statusOf(bytes.TrimSpace(parts[0])), bytes.TrimSpace(parts[2])
+	r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+	r.Method = request[0]
+	r.Endpoint, _, _ = bytes.Cut(bytes.Trim(request[1], `"`), []byte("?"))
+	return true
+}
+
+// readChi reads `"POST http://host/mcp HTTP/1.1" from 10.0.0.7:5123 - 200 64B in 1.532s`.
+func readChi(text []byte, r *Record) bool {
+	request, rest, ok := bytes.Cut(bytes.TrimPrefix(text, []byte(`"`)), []byte(`" from `))
+	fields := bytes.Fields(rest)
+	if !ok || len(fields) != 6 || string(fields[4]) != "in" {
+		return false
+	}
+	d, ok := ParseDuration(fields[5])
+	if !ok {
+		return false
+	}
+	r.Format, r.Message, r.Address, r.Status = Access, request, withoutPort(fields[0]), statusOf(fields[2])
+	r.Duration, r.HasDuration, r.DurationUnit = d, true, UnitInValue
+	readRequestLine(request, r)
 	return true
 }
 
@@ -180,6 +208,7 @@ func readLevelInBracket(level, rest []byte, r *Record) bool {
 		r.Message = text
 		readLogger(r)
 	}
+	readUvicornAccess(r.Message, r) // Granian
 	return true
 }
 
@@ -195,7 +224,24 @@ func readLevelBehindTime(words, text []byte, s Stamp, r *Record) bool {
 	if len(parts) == 2 {
 		r.Logger = parts[1]
 	}
+	readActix(r)
 	return true
+}
+
+// readActix reads `10.0.0.7 "POST /mcp HTTP/1.1" 200 64 "-" "node" 0.532123`, the seconds at
+// the end with six decimals.
+func readActix(r *Record) {
+	address, rest, ok := bytes.Cut(r.Message, []byte(` "`))
+	request, after, closed := bytes.Cut(rest, []byte(`" `))
+	fields := bytes.Fields(after)
+	if !ok || !closed || bytes.IndexByte(address, ' ') >= 0 || len(fields) < 3 || statusOf(fields[0]) == 0 {
+		return
+	}
+	r.Address, r.Status, r.Message = address, statusOf(fields[0]), request
+	readRequestLine(request, r)
+	if seconds, micros, ok := bytes.Cut(fields[len(fields)-1], []byte(".")); ok && isDigits(seconds) && len(micros) == 6 && isDigits(micros) {
+		r.Duration, r.HasDuration, r.DurationUnit = time.Duration(integer(seconds))*time.Second+time.Duration(integer(micros))*time.Microsecond, true, UnitOfProxy
+	}
 }
 
 // readLogger cuts "[thread] ", "[logger] (thread) ", "[logger] ", "logger - ", "logger -- ",

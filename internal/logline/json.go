@@ -220,8 +220,30 @@ func (f *fieldReader) array(depth int, m *keyMemo) bool {
 			return false
 		}
 		f.put(m.alias, text, false)
+	case isDigit(c) && m.known && m.alias.field == messageField:
+		f.put(m.alias, f.byteArray(), false)
 	}
 	return f.skipRest()
+}
+
+// byteArray reads the bytes of a message that is no plain text, such as one with colours, as
+// journald writes it: [27,91,51,…]. The closing bracket stays.
+func (f *fieldReader) byteArray() []byte {
+	text := make([]byte, 0, len(f.line)/4)
+	for {
+		switch c := f.blanks(); {
+		case isDigit(c):
+			start := f.at
+			for f.at < len(f.line) && isDigit(f.line[f.at]) {
+				f.at++
+			}
+			text = append(text, byte(integer(f.line[start:f.at])))
+		case c == ',':
+			f.at++
+		default:
+			return stripEscapes(text)
+		}
+	}
 }
 
 // attributes reads [{"key":"tool.name","value":{"stringValue":"search"}}, …] behind the bracket.

@@ -24,9 +24,9 @@ func (l Level) String() string { return levelNames[l] }
 // levelOfWord reads the words that loggers use, in lower case.
 func levelOfWord(word []byte) Level {
 	switch string(word) {
-	case "trace", "trc", "trce", "verbose", "finest", "finer", "silly":
+	case "trace", "trc", "trce", "trac", "verbose", "finest", "finer", "silly":
 		return Trace
-	case "debug", "dbg", "dbug", "fine", "debug1", "debug2", "debug3", "debug4", "debug5":
+	case "debug", "dbg", "dbug", "debu", "fine", "debug1", "debug2", "debug3", "debug4", "debug5":
 		return Debug
 	case "info", "inf", "information", "informational", "log", "statement", "detail", "hint", "context", "http", "success", "default", "config":
 		return Info
@@ -34,9 +34,9 @@ func levelOfWord(word []byte) Level {
 		return Notice
 	case "warn", "wrn", "warning":
 		return Warn
-	case "error", "err", "eror", "fail", "severe", "exception":
+	case "error", "err", "eror", "erro", "fail", "severe", "exception":
 		return Error
-	case "fatal", "ftl", "critical", "crit", "crt", "alert", "emergency", "emerg", "panic", "dpanic", "pnc":
+	case "fatal", "ftl", "fata", "critical", "crit", "crt", "alert", "emergency", "emerg", "panic", "dpanic", "pnc", "pani":
 		return Fatal
 	}
 	return NoLevel

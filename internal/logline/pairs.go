@@ -45,14 +45,16 @@ func (p *Parser) splitPairs(text []byte, r *Record) {
 	p.fields.reset()
 	switch r.Format {
 	case StructlogConsole:
-		p.fields.style = UnitOfStruct
+		p.fields.style = UnitOfPython
 	case ZerologConsole:
 		p.fields.style = UnitOfZerolog
 	default:
 	}
-	if p.pairs(text[start:]) > 0 {
-		p.fields.fill(r)
+	if p.pairs(text[start:]) > 0 && p.fields.prose() { // read again from the message, word by word
+		r.Message = text
+		return
 	}
+	p.fields.fill(r)
 	if len(message) >= 2 && message[0] == '"' && message[len(message)-1] == '"' {
 		message = message[1 : len(message)-1]
 	}
@@ -102,7 +104,12 @@ func (p *Parser) pairs(text []byte) int {
 		}
 		n++
 		p.fields.path = appendKey(p.fields.path[:0], key)
-		if a, ok := p.fields.lookup(p.fields.path); ok {
+		a, ok := p.fields.lookup(p.fields.path)
+		if group, name, dotted := bytes.Cut(key, []byte(".")); !ok && dotted && containers[string(group)] { // slog
+			a, ok = p.fields.lookup(appendKey(p.fields.path[:0], name))
+			a.rank += inContainer
+		}
+		if ok {
 			p.fields.put(a, v, isNumber(v))
 			p.fields.values[a.field].quoted = quoted
 		}

@@ -97,6 +97,9 @@ func (p *Parser) embedded(r *Record) {
 	}
 	found := Record{Time: Stamp{Missing: NoStamp}}
 	f.fill(&found)
+	if found.RPC.Kind != NoRPC { // a program's own line about a message
+		r.RPC, r.Method, r.Message = found.RPC, found.Method, found.Message
+	}
 	for _, m := range [...]struct{ to, from *[]byte }{
 		{&r.Request, &found.Request}, {&r.Session, &found.Session}, {&r.User, &found.User}, {&r.Tool, &found.Tool}, {&r.Endpoint, &found.Endpoint},
 		{&r.ErrorType, &found.ErrorType}, {&r.Reason, &found.Reason}, {&r.ErrorText, &found.ErrorText}, {&r.Stack, &found.Stack},

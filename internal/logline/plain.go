@@ -4,7 +4,7 @@ import "bytes"
 
 // readBracketed reads "[11/25/26 09:00:18] INFO  text" (rich), "[09:00:28.789] POST /mcp …"
 // (mcp-use) and "[2026-11-25 09:00:00] text".
-func readBracketed(_ *Parser, line []byte, r *Record) bool {
+func readBracketed(p *Parser, line []byte, r *Record) bool {
 	inside, rest, ok := cutBracket(line)
 	if ok && isLevelWord(inside) {
 		return readLevelInBracket(inside, rest, r)
@@ -29,7 +29,12 @@ func readBracketed(_ *Parser, line []byte, r *Record) bool {
 		readEnvoy(rest, r)
 	case len(rest) > 0 && rest[0] == '[':
 		readGroups(rest, r)
+		if address, access, ok := bytes.Cut(r.Message, []byte(" ")); ok && p.readAccess(address, access, r) { // Hypercorn
+			break
+		}
 	case len(rest) > 0 && rest[0] == '{' && readAirflow(rest, r):
+	case string(word) == "PHP" && phpLevel(after) != NoLevel:
+		r.Format, r.Level, r.Message = Stamped, phpLevel(after), after
 	case monologLevel(word) != NoLevel:
 		r.Format, r.Level, r.Message = Stamped, monologLevel(word), after
 	case isLevel(word) && len(inside) == 17:
@@ -96,6 +101,18 @@ func readGroups(rest []byte, r *Record) {
 	if name, text, ok := bytes.Cut(rest, []byte(" - ")); ok && r.Level != NoLevel && len(r.Logger) == 0 && isName(name) {
 		r.Logger, r.Message = name, text
 	}
+}
+
+// phpLevel reads "Fatal error:  text" and its like.
+func phpLevel(text []byte) Level {
+	word, _, _ := bytes.Cut(text, []byte(":"))
+	switch string(word) {
+	case "Fatal error", "Parse error":
+		return Fatal
+	case "Deprecated":
+		return Notice
+	}
+	return ParseLevel(word)
 }
 
 // monologLevel reads "app.ERROR:".
@@ -258,6 +275,10 @@ func readPython(_ *Parser, line []byte, r *Record) bool {
 	rest := line[colon+1:]
 	if len(rest) > 0 && rest[0] == ' ' {
 		r.Format, r.Message = Uvicorn, bytes.TrimLeft(rest, " ")
+		if s, n := ParseTime(r.Message); n > 0 { // of a format of the user's own
+			r.stamp(s)
+			r.Message = bytes.TrimLeft(r.Message[n:], " -")
+		}
 		readUvicornAccess(r.Message, r)
 		return true
 	}

@@ -74,5 +74,8 @@ func (f *fieldReader) withUnicode() ([]byte, bool) {
 	}
 	f.dec.ResetBytes(f.line[start:f.at])
 	text, err := f.dec.StrBytes()
+	if bytes.IndexByte(text, 0x1b) >= 0 { // colours
+		text = stripEscapes(text)
+	}
 	return text, err == nil
 }

@@ -72,20 +72,20 @@ const (
 	NoDuration    DurationUnit = iota
 	UnitInValue                // "532ms"
 	UnitInKey                  // duration_ms
-	UnitOfSlog                 // integer nanoseconds
+	UnitOfGo                   // integer nanoseconds: slog, logrus
 	UnitOfZap                  // float seconds
 	UnitOfPino                 // milliseconds
-	UnitOfStruct               // structlog: float seconds
+	UnitOfPython               // float seconds: structlog, python-json-logger, loguru
 	UnitOfZerolog              // float milliseconds
 	UnitOfSerilog              // float milliseconds
-	UnitOfProxy                // nginx: seconds with three decimals; Traefik: integer nanoseconds
+	UnitOfProxy                // nginx: seconds with three decimals; Traefik: integer nanoseconds; Envoy: milliseconds
 	UnitGuessed                // milliseconds, for lack of anything better
 	UnitGiven                  // by the user
 )
 
 var durationUnits = [...]string{
-	NoDuration: "", UnitInValue: "unit in the value", UnitInKey: "unit in the key", UnitOfSlog: "slog: integer nanoseconds",
-	UnitOfZap: "zap: seconds", UnitOfPino: "pino: milliseconds", UnitOfStruct: "structlog: seconds",
+	NoDuration: "", UnitInValue: "unit in the value", UnitInKey: "unit in the key", UnitOfGo: "Go: integer nanoseconds",
+	UnitOfZap: "zap: seconds", UnitOfPino: "pino: milliseconds", UnitOfPython: "Python: seconds",
 	UnitOfZerolog: "zerolog: milliseconds", UnitOfSerilog: "Serilog: milliseconds", UnitOfProxy: "unit of the proxy", UnitGuessed: "assumed: milliseconds", UnitGiven: "as given",
 }
 

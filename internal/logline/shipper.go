@@ -1,18 +1,37 @@
 package logline
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // batchStart begins a line that holds the log records of OpenTelemetry's file exporter.
 var batchStart = []byte(`{"resourceLogs"`)
 
 // IsBatch reports whether a line holds several records, which Batch separates.
-func IsBatch(line []byte) bool { return bytes.HasPrefix(line, batchStart) }
+func IsBatch(line []byte) bool { return bytes.HasPrefix(line, batchStart) || arrayStart(line) >= 0 }
 
-// Batch calls yield with each log record of a line of OTLP in JSON, and with the name of
-// the service that wrote it.
-func Batch(line []byte, yield func(service, record []byte)) {
+// arrayStart returns where an array of objects begins: that of a whole line, or a batch of
+// JSON-RPC behind other text; -1 if there is none.
+func arrayStart(line []byte) int {
+	at := bytes.IndexByte(line, '{') - 1
+	if at < 0 || line[at] != '[' || at > 0 && (line[at-1] != ' ' || !bytes.Contains(line[at:], []byte(`"jsonrpc"`))) {
+		return -1
+	}
+	return at
+}
+
+// Batch calls yield with each record of a line and with its text, which begins with the text in
+// front of an array. Records of OTLP in JSON have the name of their service.
+func Batch(line []byte, yield func(service, record, text []byte)) {
+	f := fieldReader{line: line}
+	if f.at = arrayStart(line); f.at >= 0 {
+		head := line[:f.at]
+		f.elements(func(record []byte) { yield(nil, record, slices.Concat(head, record)) })
+		return
+	}
 	var service []byte
-	for f := (fieldReader{line: line}); ; {
+	for f.at = 0; ; {
 		next := bytes.Index(f.line[f.at:], []byte(`"logRecords":`))
 		if next < 0 {
 			return
@@ -21,21 +40,27 @@ func Batch(line []byte, yield func(service, record []byte)) {
 			service = name
 		}
 		f.at += next + len(`"logRecords":`)
-		if f.blanks() != '[' {
-			continue
-		}
-		for f.at++; f.blanks() == '{' || f.blanks() == ','; {
-			start := f.at
-			f.at++
-			if f.line[start] == ',' {
-				continue
-			}
-			if !f.skipRest() {
-				return
-			}
-			yield(service, f.line[start:f.at])
+		if f.blanks() == '[' && !f.elements(func(record []byte) { yield(service, record, record) }) {
+			return
 		}
 	}
+}
+
+// elements calls yield with the objects of the array that begins here, and reports whether
+// each of them ends.
+func (f *fieldReader) elements(yield func(record []byte)) bool {
+	for f.at++; f.blanks() == '{' || f.blanks() == ','; {
+		start := f.at
+		f.at++
+		if f.line[start] == ',' {
+			continue
+		}
+		if !f.skipRest() {
+			return false
+		}
+		yield(f.line[start:f.at])
+	}
+	return true
 }
 
 // serviceName returns the last service.name among the attributes of resources.

@@ -78,14 +78,14 @@ func parseEpoch(text []byte) (Stamp, int) {
 	return s, n
 }
 
-// parseISO reads 2026-11-25T09:00:01.250Z and its relatives: blank or T, dash, slash
+// parseISO reads 2026-11-25T09:00:01.250Z and its relatives: blank, T or _, dash, slash
 // or point, comma or point, Z, +01:00, +0100, " UTC" or nothing, and Go's " +0100 CET m=+0.5".
 func parseISO(text []byte) (Stamp, int) {
 	date, ok := midnight(digits(text, 0, 4), digits(text, 5, 2), digits(text, 8, 2))
 	if !ok || text[7] != text[4] {
 		return Stamp{Missing: NoStamp}, 0
 	}
-	if len(text) < 19 || text[10] != 'T' && text[10] != ' ' {
+	if len(text) < 19 || text[10] != 'T' && text[10] != ' ' && text[10] != '_' {
 		return Stamp{Missing: NoStamp}, 0
 	}
 	nanos, n := timeOfDay(text[11:])

@@ -38,7 +38,9 @@ func readDated(p *Parser, line []byte, r *Record) bool {
 	case bytes.HasPrefix(rest, []byte("- ")):
 		readAsctime(rest[2:], r)
 	case bytes.HasPrefix(rest, []byte("| ")):
-		readLoguru(rest[2:], r)
+		if !readBars(rest[2:], r) {
+			readLoguru(rest[2:], r)
+		}
 	case rest[0] == '[':
 		p.readDatedBracket(rest, slashes, r)
 	case slashes:
@@ -118,6 +120,8 @@ func (p *Parser) readDatedBracket(rest []byte, slashes bool, r *Record) {
 	case slashes && level != NoLevel:
 		r.Level = level
 		readNginxError(text, r)
+	case slashes && readChi(text, r):
+		r.Request = word
 	case level != NoLevel:
 		if r.Level, r.Format = level, StructlogConsole; !isLower(word[0]) {
 			r.Format = Serilog
@@ -174,9 +178,12 @@ func readThread(text []byte, r *Record) bool {
 // readGoLog reads the text of Go's log package, and slog's default handler, which
 // adds a level and pairs.
 func (p *Parser) readGoLog(rest []byte, r *Record) {
+	if readChi(rest, r) {
+		return
+	}
 	r.Format, r.Message = GoLog, rest
-	if word, after, ok := bytes.Cut(rest, []byte(" ")); ok && isLevel(word) {
-		r.Level = ParseLevel(word)
+	if word, after, ok := bytes.Cut(rest, []byte(" ")); ok && isLevel(bytes.TrimSuffix(word, []byte(":"))) {
+		r.Level, r.Message = ParseLevel(bytes.TrimSuffix(word, []byte(":"))), after
 		p.splitPairs(after, r)
 	}
 }

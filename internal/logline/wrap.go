@@ -22,7 +22,12 @@ func (p *Parser) unwrap(line []byte, r *Record) (inner []byte, ok bool) {
 	case c == '1' && bytes.HasPrefix(line, []byte("1 ")):
 		return unwrapSyslogHeader(line, r)
 	case isDigit(c):
+		if number, _, ok := bytes.Cut(line[:min(len(line), 5)], []byte("|")); ok && isDigits(number) { // pm2
+			break
+		}
 		return unwrapStamped(line, r)
+	case c == ' ':
+		return p.unwrapIndented(line, r)
 	case c == 'M' && bytes.HasPrefix(line, []byte("MESSAGE=")): // journalctl -o export
 		r.Wrappers |= Journal
 		return line[len("MESSAGE="):], true
@@ -146,96 +151,6 @@ func (p *Parser) unwrapBracket(line []byte, r *Record) ([]byte, bool) {
 // isLevelWord reports whether a bracket holds a level and not a name.
 func isLevelWord(word []byte) bool { return ParseLevel(word) != NoLevel }
 
-// unwrapSyslog removes the header of RFC 5424, and the priority of RFC 3164.
-func unwrapSyslog(line []byte, r *Record) ([]byte, bool) {
-	end := bytes.IndexByte(line[:min(len(line), 5)], '>')
-	if end < 2 || !isDigits(line[1:end]) {
-		return nil, false
-	}
-	level := levelOfSyslog(integer(line[1:end]) % 8)
-	rest := line[end+1:]
-	if !bytes.HasPrefix(rest, []byte("1 ")) {
-		inner, ok := unwrapJournal(rest, r)
-		if ok {
-			r.Wrappers, r.Level = r.Wrappers&^Journal|Syslog, level
-		}
-		return inner, ok
-	}
-	inner, ok := unwrapSyslogHeader(rest, r)
-	if ok {
-		r.Level = level
-	}
-	return inner, ok
-}
-
-// unwrapSyslogHeader removes "1 TIME host program process id data " of RFC 5424: some
-// receivers do not store the priority in front of it.
-func unwrapSyslogHeader(line []byte, r *Record) ([]byte, bool) {
-	s, n := ParseTime(line[2:])
-	if n == 0 {
-		return nil, false
-	}
-	parts := bytes.SplitN(bytes.TrimLeft(line[2+n:], " "), []byte(" "), 5) // host, program, process, message id, data and text
-	if len(parts) < 5 || len(parts[4]) == 0 || parts[4][0] != '-' && parts[4][0] != '[' {
-		return nil, false
-	}
-	r.stamp(s)
-	r.Wrappers, r.Stream = r.Wrappers|Syslog, parts[1]
-	return structuredData(parts[4], r), true
-}
-
-// structuredData reads the elements in brackets of RFC 5424 and returns the text behind them.
-func structuredData(text []byte, r *Record) []byte {
-	if rest, ok := bytes.CutPrefix(text, []byte("-")); ok {
-		return bytes.TrimLeft(rest, " ")
-	}
-	end := endOfElements(text)
-	if end < 0 {
-		return text
-	}
-	for pair := range bytes.FieldsSeq(text[1:end]) {
-		key, quoted, ok := bytes.Cut(pair, []byte("="))
-		a, known := aliases[string(appendKey(nil, key))]
-		if !ok || !known {
-			continue
-		}
-		switch value := bytes.Trim(quoted, `"`); a.field {
-		case requestField:
-			r.Request = value
-		case sessionField:
-			r.Session = value
-		case userField:
-			r.User = value
-		case toolField:
-			r.Tool = value
-		default:
-		}
-	}
-	if end+1 == len(text) {
-		return text // there is nothing else to show
-	}
-	return text[end+2:]
-}
-
-// endOfElements returns the place of the bracket that ends the last element, -1 if there is
-// none. Values stand in quotes, and may hold brackets.
-func endOfElements(text []byte) int {
-	quoted := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '\\' && quoted:
-			i++
-		case c == '"':
-			quoted = !quoted
-		case c == ']' && !quoted && (i+1 == len(text) || text[i+1] == ' '):
-			return i
-		case c == ']' && !quoted && text[i+1] != '[':
-			return -1
-		}
-	}
-	return -1
-}
-
 // unwrapJournal removes "Nov 25 09:00:53 host program[41]: ".
 func unwrapJournal(line []byte, r *Record) ([]byte, bool) {
 	s, n := ParseTime(line)
@@ -282,12 +197,20 @@ func cutProgram(rest []byte) (program, inner []byte, ok bool) {
 // "TIME stdout F ", the hosts' "TIME [level] [server] ", kubectl --timestamps.
 func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
 	s, n := ParseTime(line)
+	if n > 0 && bytes.HasPrefix(line[n:], []byte(": ")) && r.Wrappers&Compose != 0 { // pm2 --time
+		n++
+	}
 	if n == 0 || n >= len(line) || line[n] != ' ' {
 		return nil, false
 	}
 	rest := line[n+1:]
 	if s.Missing == NoDate {
 		return unwrapBar(rest, s, r)
+	}
+	if _, inner, ok := bytes.Cut(rest, []byte(`"} `)); ok && isLokiLabel(rest) {
+		r.stamp(s)
+		r.Wrappers |= Shipper
+		return inner, true
 	}
 	if inner, partial, ok := cutCRI(rest); ok {
 		r.stamp(s)
@@ -302,17 +225,23 @@ func unwrapStamped(line []byte, r *Record) ([]byte, bool) {
 		r.Wrappers, r.Stream = r.Wrappers|Journal, program
 		return inner, true
 	}
-	if stream, inner, ok := bytes.Cut(rest, []byte(" ")); ok && bytes.IndexByte(stream, '/') > 0 && nestedFormat(inner) { // aws logs tail
+	if stream, inner, ok := bytes.Cut(rest, []byte(" ")); ok && bytes.IndexByte(stream, '/') > 0 && (nestedFormat(inner) || isTaskStream(stream)) { // aws logs tail
 		r.stamp(s)
 		r.Wrappers, r.Stream = r.Wrappers|Shipper, stream
 		return inner, true
 	}
-	if r.Wrappers&(Kubectl|Compose) != 0 || nestedFormat(rest) {
+	if r.Wrappers&(Kubectl|Compose|Stern) != 0 || nestedFormat(rest) || line[min(n, len("2026-11-25"))] == '_' || s.Missing == Complete && line[min(n, len("2026-11-25"))] == 'T' && ofStack(rest) {
 		r.stamp(s)
 		r.Wrappers |= Kubectl
 		return rest, true
 	}
 	return nil, false
+}
+
+// isLokiLabel reports whether text begins with labels as logcli writes them: {app="mcp", …
+func isLokiLabel(text []byte) bool {
+	name, _, ok := bytes.Cut(text[1:min(len(text), 60)], []byte(`="`))
+	return ok && text[0] == '{' && isName(name)
 }
 
 func cutCRI(rest []byte) (inner []byte, partial, ok bool) {
@@ -323,6 +252,39 @@ func cutCRI(rest []byte) (inner []byte, partial, ok bool) {
 	}
 	return nil, false, false
 }
+
+// unwrapIndented reads an object that stands behind blanks, as the elements of an array do.
+func (p *Parser) unwrapIndented(line []byte, r *Record) ([]byte, bool) {
+	if text := bytes.TrimLeft(line, " "); len(text) > 0 && text[0] == '{' && p.fields.object(text) && p.fields.has(timeField) {
+		r.Format = JSON
+	}
+	return nil, false
+}
+
+// isTaskStream reports whether text is a stream of CloudWatch: ecs/server/0123456789abcdef.
+func isTaskStream(text []byte) bool {
+	id := text[bytes.LastIndexByte(text, '/')+1:]
+	for _, c := range id {
+		if !isDigit(c) && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(id) >= 12 && text[0] != '/' && bytes.Count(text, []byte("/")) > 1
+}
+
+// ofStack reports whether the text after a time is a line of a stack trace: then docker logs -t
+// or kubectl logs --timestamps has put the time there.
+func ofStack(rest []byte) bool {
+	if text := bytes.TrimLeft(rest, " \t"); len(text) == 0 || len(rest)-len(text) > 3 || rest[0] == '\t' {
+		word, _, _ := bytes.Cut(text, []byte(" "))
+		return !isLevelWord(bytes.TrimRight(word, ":"))
+	}
+	var last Record // of a traceback: "ValueError: text"
+	return hasAnyPrefix(rest, stackStarts) || isFinalException(rest) || readErrorLine(rest, &last) && len(last.ErrorType) > 0 && !isLower(rest[0])
+}
+
+// stackStarts begin lines of stack traces that no other line of a program begins with.
+var stackStarts = []string{"Traceback (most recent call last)", `  File "`, "Caused by: ", "During handling of the above", "The above exception was the direct"}
 
 // nestedFormat reports whether the text after a time is a line of another format.
 func nestedFormat(rest []byte) bool {
@@ -360,14 +322,19 @@ func isPod(text []byte) bool {
 	return bytes.Count(text, []byte("-")) >= 2 && isName(text) && text[0] != '-' && (len(end) == 5 || len(end) < 3 && isDigits(end))
 }
 
-// unwrapBar removes "name  | " of compose and foreman; s is the time in front of it.
+// unwrapBar removes "name  | " of compose and foreman, "task.1.id@node  | " of a swarm and
+// "0|name  | " of pm2; s is the time in front of it.
 func unwrapBar(line []byte, s Stamp, r *Record) ([]byte, bool) {
 	bar := bytes.Index(line[:min(len(line), 120)], []byte("| "))
 	if bar < 1 || line[bar-1] != ' ' {
 		return nil, false
 	}
 	name := bytes.TrimRight(line[:bar], " ")
-	if !isName(name) || isLevelWord(name) {
+	if number, of, ok := bytes.Cut(name, []byte("|")); ok && isDigits(number) { // pm2
+		name = of
+	}
+	task, node, swarm := bytes.Cut(name, []byte("@"))
+	if !isName(task) || isLevelWord(name) || swarm && !isName(node) {
 		return nil, false
 	}
 	r.stamp(s)

@@ -133,6 +133,12 @@ func (b *block) parse(p *logline.Parser) {
 		if end += start; end < start {
 			end, next = len(b.data), len(b.data)
 		}
+		for start < end && (b.data[start] == 0 || b.data[start] == 0x1e) { // a hole that a rotation by copytruncate leaves, JSON text sequences
+			start++
+		}
+		if bytes.HasPrefix(b.data[start:end], []byte("\ufeff")) { // of a file behind another
+			start += len("\ufeff")
+		}
 		if text := b.data[start:end]; len(bytes.TrimSpace(text)) > 0 {
 			if len(b.lines) < cap(b.lines) {
 				b.lines = b.lines[:len(b.lines)+1]

@@ -101,6 +101,13 @@ func (e *Entry) finish() {
 	}
 	stack := bytes.Join(e.More, []byte("\n"))
 	frames := bytes.TrimLeft(stack, " \t")
+	if bytes.HasPrefix(frames, []byte("goroutine ")) || bytes.Contains(frames, []byte("\ngoroutine ")) { // the message is the panic
+		e.Stack = stack
+		if e.Level == logline.NoLevel {
+			e.Level = logline.Error
+		}
+		return
+	}
 	name, text := logline.ErrorOfStack(frames)
 	if name == nil && bytes.HasPrefix(frames, []byte("at ")) {
 		name, text = logline.ErrorOfStack(bytes.TrimPrefix(e.Message, []byte("Uncaught exception: ")))
@@ -227,12 +234,13 @@ func (j *joiner) block(b *block) error {
 func (j *joiner) batch(b *block, l *line) error {
 	at, n := l.start, 0
 	var err error
-	logline.Batch(b.data[l.start:l.end], func(service, record []byte) {
+	logline.Batch(b.data[l.start:l.end], func(service, record, text []byte) {
 		at += bytes.Index(b.data[at:l.end], record)
 		one := line{start: at, end: at + len(record)}
 		at, n = one.end, n+1
-		j.parser.Parse(record, &one.record)
-		one.record.Stream = service
+		if j.parser.Parse(text, &one.record); len(service) > 0 {
+			one.record.Stream = service
+		}
 		if err == nil {
 			err = j.line(b, &one)
 		}

@@ -61,6 +61,13 @@ func TestContinuation(t *testing.T) {
 		{"Rust panic", "thread 'main' panicked at src/main.rs:42:5:\nno pool\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\nINFO:mcp:next\n", []string{"thread 'main' panicked at src/main.rs:42:5: +2", "next"}},
 		{"journal export", "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1764061204123456\nPRIORITY=3\nSYSLOG_IDENTIFIER=mcp\nMESSAGE=WARNING:mcp:slow\n_PID=41\n\n__CURSOR=s=2\n__REALTIME_TIMESTAMP=1764061205123456\nMESSAGE=boom\n", []string{"slow", "boom"}},
 		{"OTLP batch", `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"a"}}]},"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1764061201250000000","body":{"stringValue":"one \"logRecords\":[{"}},{"timeUnixNano":"1764061202250000000","body":{"stringValue":"two"}}]}]},{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"three"}}]}]}]}` + "\n" + `{"resourceLogs":[]}` + "\n", []string{"one \"logRecords\":[{", "two", "three", ""}},
+		{"docker logs -t", "2026-11-25T09:00:01.123456789Z ERROR:mcp:failed\n2026-11-25T09:00:01.123456790Z Traceback (most recent call last):\n2026-11-25T09:00:01.123456791Z   File \"/app/a.py\", line 1, in f\n2026-11-25T09:00:01.123456792Z ValueError: bad\n2026-11-25T09:00:02Z INFO:mcp:next\n", []string{"failed +3", "next"}},
+		{"syslog", "<14>1 2026-11-25T09:00:01Z host mcp 41 - - ERROR:mcp:failed\n<14>1 2026-11-25T09:00:01Z host mcp 41 - - Traceback (most recent call last):\n<14>1 2026-11-25T09:00:01Z host mcp 41 - -   File \"/app/a.py\", line 1, in f\n<14>1 2026-11-25T09:00:01Z host mcp 41 - - ValueError: bad\n", []string{"failed +3"}},
+		{"PHP", "[25-Nov-2026 09:00:04 UTC] PHP Fatal error:  Uncaught X in /app/db.php:12\nStack trace:\n#0 /app/db.php(12): PDO->__construct()\n#1 {main}\n  thrown in /app/db.php on line 12\n", []string{"Fatal error:  Uncaught X in /app/db.php:12 +4"}},
+		{"Go panic in a handler", "2026/11/25 09:00:01 http: panic serving 127.0.0.1:1: nil pointer\n[signal SIGSEGV: segmentation violation code=0x1]\n\ngoroutine 41 [running]:\npanic({0x6f0a20?, 0x9a1b50?})\n\t/usr/local/go/src/runtime/panic.go:792 +0x132\nmain.handler({0x7a9c18, 0xc000112000}, 0xc00001a0f0?)\n\t/src/main.go:31 +0x1d\n", []string{"http: panic serving 127.0.0.1:1: nil pointer +6"}},
+		{"a mark between two files", "\ufeffINFO:mcp:a\n\ufeffINFO:mcp:b\n\x1e{\"msg\":\"c\"}\n", []string{"a", "b", "c"}},
+		{"array of records", `[{"msg":"one","x":[{}]}, {"msg":"two"}]` + "\n", []string{"one", "two"}},
+		{"hole of a rotation", "INFO:mcp:a\n" + strings.Repeat("\x00", 2<<20) + "INFO:mcp:b\n\x00\x00INFO:mcp:c\n", []string{"a", "b", "c"}},
 		{"no newline at the end", "INFO:mcp:a\nINFO:mcp:b", []string{"a", "b"}},
 		{"empty", "", nil},
 	} {

@@ -104,7 +104,12 @@ func entries(ctx context.Context, s *Source, o Options, stats *Stats) iter.Seq2[
 func Merge(ctx context.Context, sources []*Source, o Options, stats *Stats, yield func(*Entry) error) error {
 	switch {
 	case len(sources) == 1:
-		return Read(ctx, sources[0], o, stats, yield)
+		err := Read(ctx, sources[0], o, stats, yield)
+		if errors.Is(err, io.ErrUnexpectedEOF) && stats.Lines > 0 && ctx.Err() == nil { // the part before counts
+			stats.Warnings = append(stats.Warnings, err.Error())
+			return nil
+		}
+		return err
 	case slices.ContainsFunc(sources, func(s *Source) bool { return s.follow }):
 		return together(ctx, sources, o, stats, yield)
 	case len(sources) > maxOpen:
