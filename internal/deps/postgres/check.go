@@ -53,7 +53,6 @@ type about struct {
 	version  string
 	number   int
 	standby  bool
-	role     string
 	monitors bool // sees the sessions of others
 }
 
@@ -71,41 +70,35 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 	if cfg.Interval > 0 && c.about.monitors {
 		_, _ = c.sessions() // before the interval; its error is that of the checks
 	}
-	for _, check := range []struct {
-		id      string
-		monitor bool // needs the sessions or statistics of others
-		run     func(context.Context, string) error
-	}{
-		{"pg.slots", true, c.slots},
-		{"pg.idle-tx", true, c.idleInTransaction},
-		{"pg.blocked", true, c.blocked},
-		{"pg.long", true, c.long},
-		{"pg.statements", true, c.statements},
-		{"pg.seqscan", false, c.sequentialScans},
-		{"pg.index", false, c.invalidIndexes},
-		{"pg.vacuum", false, c.deadRows},
-		{"pg.wrap", false, c.wraparound},
-		{"pg.horizon", true, c.horizon},
-		{"pg.replica", true, c.replica},
-		{"pg.rates", false, c.rates},
-		{"pg.conn-leak", true, c.connectionLeak},
-		{"pg.settings", false, c.settings},
-	} {
-		switch {
-		case !cfg.Only(check.id):
-		case check.monitor && !c.about.monitors:
-			c.Add(check.id, finding.Skip, "", nil, "the role %s sees only its own sessions; missing: %s", c.about.role, c.grant())
-		default:
-			if err := check.run(ctx, check.id); err != nil {
-				c.skipped(check.id, err)
-			}
-		}
-	}
+	c.Run(ctx, []checks.Check{
+		{ID: "pg.slots", Run: c.ofOthers(c.slots)},
+		{ID: "pg.idle-tx", Run: c.ofOthers(c.idleInTransaction)},
+		{ID: "pg.blocked", Run: c.ofOthers(c.blocked)},
+		{ID: "pg.long", Run: c.ofOthers(c.long)},
+		{ID: "pg.statements", Run: c.ofOthers(c.statements)},
+		{ID: "pg.seqscan", Run: c.sequentialScans},
+		{ID: "pg.index", Run: c.invalidIndexes},
+		{ID: "pg.vacuum", Run: c.deadRows},
+		{ID: "pg.wrap", Run: c.wraparound},
+		{ID: "pg.horizon", Run: c.ofOthers(c.horizon)},
+		{ID: "pg.replica", Run: c.ofOthers(c.replica)},
+		{ID: "pg.rates", Run: c.rates},
+		{ID: "pg.conn-leak", Run: c.ofOthers(c.connectionLeak)},
+		{ID: "pg.settings", Run: c.settings},
+	})
 	return c.Findings
 }
 
-// grant returns the statement that gives the role the right to see all sessions.
-func (c *checker) grant() string { return "GRANT pg_monitor TO " + identifier(c.about.role) }
+// ofOthers returns a check of sessions or statistics of others, for which the role may lack
+// the right.
+func (c *checker) ofOthers(run func(context.Context, string) error) func(context.Context, string) error {
+	if c.about.monitors {
+		return run
+	}
+	return func(context.Context, string) error {
+		return &checks.MissingRightError{Right: fmt.Sprintf("%s; the role sees only its own sessions", c.session.grant)}
+	}
+}
 
 func (c *checker) connect(ctx context.Context) bool {
 	start := time.Now()
@@ -134,7 +127,8 @@ func (c *checker) connect(ctx context.Context) bool {
 		return false
 	}
 	r := rows[0]
-	c.about = about{r[0], int(r.number(1)), r[2] == "t", r[3], r[4] == "t"}
+	c.about = about{r[0], int(r.number(1)), r[2] == "t", r[4] == "t"}
+	c.session.grant = "GRANT pg_monitor TO " + identifier(r[3])
 	kind := "primary"
 	if c.about.standby {
 		kind = "standby"
@@ -201,13 +195,4 @@ func lastCause(err error) error {
 			return err
 		}
 	}
-}
-
-// skipped reports a check that the server refused.
-func (c *checker) skipped(id string, err error) {
-	hint := ""
-	if sqlState(err) == "42501" {
-		hint = "; missing: " + c.grant()
-	}
-	c.Add(id, finding.Skip, "", nil, "not checked: %s%s", report.Cell(err.Error(), 200), hint)
 }

@@ -143,10 +143,13 @@ func TestStatementsOnlyRead(t *testing.T) {
 func TestMasked(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"SELECT 1":                      "SELECT 1",
-		"SELECT 'a' || 'it''s' FROM t":  "SELECT '?' || '?' FROM t",
-		"INSERT INTO t VALUES ('cut of": "INSERT INTO t VALUES ('?'",
-		"DO $x$ secret $x$":             "DO '?'",
+		"SELECT 1":                        "SELECT 1",
+		"SELECT 'a' || 'it''s' FROM t":    "SELECT '?' || '?' FROM t",
+		"INSERT INTO t VALUES ('cut of":   "INSERT INTO t VALUES ('?'",
+		"DO $x$ secret $x$":               "DO '?'",
+		`SELECT E'it\'s mine', 'a\', 'b'`: "SELECT '?', '?', '?'",
+		`SELECT E'it\'s cut of\`:          "SELECT '?'",
+		"a LIKE'b' AND c":                 "a LIKE'?' AND c",
 	} {
 		if got := masked(text); got != want {
 			t.Errorf("%s is %s, want %s", text, got, want)

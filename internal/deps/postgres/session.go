@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // checkTime is the deadline of one check.
@@ -50,7 +51,8 @@ func Name(cfg *pgconn.Config) string {
 
 // session is one connection that sends only the statements of statements.go.
 type session struct {
-	conn *pgconn.PgConn
+	conn  *pgconn.PgConn
+	grant string // the statement that gives the role the right to see all sessions
 }
 
 func connect(ctx context.Context, cfg *pgconn.Config) (*session, error) {
@@ -60,7 +62,7 @@ func connect(ctx context.Context, cfg *pgconn.Config) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn}, nil
+	return &session{conn: conn}, nil
 }
 
 func (s *session) close() {
@@ -91,6 +93,9 @@ func (s *session) ask(ctx context.Context, st statement) ([]row, error) {
 	}
 	if err == nil {
 		err = st.check(rows)
+	}
+	if sqlState(err) == "42501" {
+		return nil, &checks.MissingRightError{Right: fmt.Sprintf("%s (%s)", s.grant, report.Cell(err.Error(), 200))}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("asking PostgreSQL: %w", err)

@@ -57,7 +57,7 @@ func (c *checker) backends(ctx context.Context) ([]backend, error) {
 }
 
 // literal matches a string in a statement, even if its end was cut off.
-var literal = regexp.MustCompile(`(?s)'(?:[^']|'')*(?:'|$)|\$(\w*)\$.*`)
+var literal = regexp.MustCompile(`(?s)\b[eE]'(?:[^'\\]|\\.|'')*(?:'|\\?$)|'(?:[^']|'')*(?:'|$)|\$(\w*)\$.*`)
 
 // masked replaces the strings in a statement: they may be personal data, or secrets.
 func masked(query string) string { return literal.ReplaceAllString(query, "'?'") }

@@ -1,8 +1,10 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -42,30 +44,22 @@ func Check(ctx context.Context, cfg Config) []finding.Finding {
 	}
 	defer c.session.close()
 	c.beginSessions(ctx)
-	for _, check := range []struct {
-		id  string
-		run func(context.Context, string) error
-	}{
-		{"redis.ping", c.ping},
-		{"redis.no-ttl", c.noExpiry}, // waits for the interval
-		{"redis.memory", c.memory},
-		{"redis.clients", c.clients},
-		{"redis.slow", c.slow},
-		{"redis.persist", c.persistence},
-		{"redis.replica", c.replica},
-		{"redis.ratelimit", c.rateLimits},
-		{"redis.sessions", c.sessions},
-		{"redis.hit", c.hits},
-		{"redis.config", c.config},
-	} {
-		if check.id == "redis.memory" && !c.readAgain(ctx) {
-			return c.Findings
-		}
-		if cfg.Only(check.id) && (check.id != "redis.sessions" || cfg.Sessions != nil) {
-			if err := check.run(ctx, check.id); err != nil {
-				c.skipped(check.id, err)
-			}
-		}
+	c.Run(ctx, []checks.Check{
+		{ID: "redis.ping", Run: c.ping},
+		{ID: "redis.no-ttl", Run: c.noExpiry}, // waits for the interval
+	})
+	if c.readAgain(ctx) {
+		c.Run(ctx, []checks.Check{
+			{ID: "redis.memory", Run: c.memory},
+			{ID: "redis.clients", Run: c.clients},
+			{ID: "redis.slow", Run: c.slow},
+			{ID: "redis.persist", Run: c.persistence},
+			{ID: "redis.replica", Run: c.replica},
+			{ID: "redis.ratelimit", Run: c.rateLimits},
+			{ID: "redis.sessions", Run: c.sessions},
+			{ID: "redis.hit", Run: c.hits},
+			{ID: "redis.config", Run: c.config},
+		})
 	}
 	return c.Findings
 }
@@ -77,13 +71,23 @@ func (c *checker) connect(ctx context.Context) bool {
 		c.refused(err)
 		return false
 	}
+	c.session.limits = report.Cell(c.RateLimit, 60)
 	if c.now, err = c.session.info(ctx); err != nil {
 		c.session.close()
 		c.refused(err)
 		return false
 	}
+	if c.now["loading"] == "1" { // INFO is answered already, and nothing else
+		c.session.close()
+		c.refused(fmt.Errorf("LOADING: %.0f %% of the data is loaded", c.now.number("loading_loaded_perc")))
+		return false
+	}
 	_, _ = c.session.ask(ctx, setName) // a name is not needed, and older users may not set one
-	c.Add("redis.connect", finding.Pass, "", nil, "Redis %s, %s, answered in %s", report.Cell(c.now["redis_version"], 20), report.Cell(c.now["role"], 20), report.Duration(time.Since(start)))
+	name, version := "Redis", c.now["redis_version"]
+	if v := c.now["valkey_version"]; v != "" { // beside the version of Redis that it is like
+		name, version = "Valkey", v
+	}
+	c.Add("redis.connect", finding.Pass, "", nil, "%s %s, %s, answered in %s", name, report.Cell(version, 20), report.Cell(cmp.Or(c.now["role"], c.now["redis_mode"]), 20), report.Duration(time.Since(start)))
 	return true
 }
 
@@ -122,7 +126,7 @@ func (c *checker) rise(name string) (v float64, ok bool) {
 var hints = []struct{ begin, hint string }{
 	{"WRONGPASS", "the user or password is wrong; compare them with those of the MCP server's environment"},
 	{"NOAUTH", "the server wants a password: redis://user:password@host in REDIS_URL"},
-	{"NOPERM", "give the user the right +info: ACL SETUSER, by an administrator"},
+	{"missing right: ", "an administrator gives it to the user"},
 	{"LOADING", "the server loads its data; wait"},
 	{"DENIED", "in protected mode the server answers its own machine only: set a password on it, or run mcpdiag there"},
 	{"ERR max number of clients", "find the pool that leaks, by CLIENT LIST, or raise maxclients"},
@@ -155,22 +159,6 @@ func causeOf(err error) string {
 		return "no answer within " + report.Duration(checks.ConnectTime)
 	}
 	return "no connection: " + report.Cell(cause(err).Error(), 200)
-}
-
-// skipped reports a check that the user may not make.
-func (c *checker) skipped(id string, err error) {
-	if e, ok := errors.AsType[*rightError](err); ok {
-		c.Add(id, finding.Skip, "", nil, "missing right: ACL SETUSER %s %s", report.Cell(c.userName(), 40), e.command.right(report.Cell(c.RateLimit, 60)))
-		return
-	}
-	c.Add(id, finding.Skip, "", nil, "not checked: %s", report.Cell(err.Error(), 200))
-}
-
-func (c *checker) userName() string {
-	if c.Server.user == "" {
-		return "default"
-	}
-	return c.Server.user
 }
 
 // pings is how many PINGs are sent.

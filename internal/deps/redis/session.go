@@ -15,6 +15,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Server is the address of a server.
@@ -83,7 +84,9 @@ func (s Server) loopback() bool {
 
 // session is one connection that sends only the commands of commands.go.
 type session struct {
-	conn redigo.Conn
+	conn   redigo.Conn
+	user   string
+	limits string // pattern of the keys of rate limits
 }
 
 func connect(ctx context.Context, s Server) (*session, error) {
@@ -97,25 +100,16 @@ func connect(ctx context.Context, s Server) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn}, nil
+	return &session{conn: conn, user: cmp.Or(s.user, "default")}, nil
 }
 
 func (s *session) close() { _ = s.conn.Close() } // there is nothing to save
-
-// rightError says that the user may not use a command.
-type rightError struct {
-	command command
-	err     error
-}
-
-func (e *rightError) Error() string { return e.err.Error() }
-func (e *rightError) Unwrap() error { return e.err }
 
 // ask sends a command and returns its answer.
 func (s *session) ask(ctx context.Context, c command, args ...any) (any, error) {
 	name, all := line(c, args)
 	answer, err := redigo.DoContext(s.conn, ctx, name, all...)
-	return answer, wrapped(c, err)
+	return answer, s.wrapped(c, err)
 }
 
 // line returns the name and the arguments of a command.
@@ -126,12 +120,13 @@ func line(c command, args []any) (name string, all []any) {
 	return words[c][0], append(all, args...)
 }
 
-func wrapped(c command, err error) error {
+// wrapped returns the error of a command; one of a right names it.
+func (s *session) wrapped(c command, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case strings.HasPrefix(err.Error(), "NOPERM"):
-		return &rightError{c, err}
+		return &checks.MissingRightError{Right: "ACL SETUSER " + report.Cell(s.user, 40) + " " + c.right(s.limits)}
 	}
 	return fmt.Errorf("asking %s: %w", words[c][0], err)
 }
@@ -141,18 +136,18 @@ func (s *session) askEach(c command, keys []string) ([]int64, error) {
 	for _, key := range keys {
 		name, all := line(c, []any{key})
 		if err := s.conn.Send(name, all...); err != nil {
-			return nil, wrapped(c, err)
+			return nil, s.wrapped(c, err)
 		}
 	}
 	if err := s.conn.Flush(); err != nil {
-		return nil, wrapped(c, err)
+		return nil, s.wrapped(c, err)
 	}
 	var first error
 	answers := make([]int64, len(keys))
 	for i := range keys { // all are received, so that the next command gets its own answer
 		n, err := redigo.Int64(s.conn.Receive())
 		if err != nil && first == nil {
-			first = wrapped(c, err)
+			first = s.wrapped(c, err)
 		}
 		answers[i] = n
 	}

@@ -58,6 +58,9 @@ func (c *checker) readGap(ctx context.Context) (gap, error) {
 // and the difference with that of an interval before. A server that forgets expired
 // sessions only when they come back has a difference that does not grow for ever.
 func (c *checker) sessions(ctx context.Context, id string) error {
+	if c.Sessions == nil {
+		return nil // nobody asked
+	}
 	now, err := c.readGap(ctx)
 	if err != nil {
 		return err
