@@ -152,11 +152,13 @@ func (c *checker) silenced(ctx context.Context, id string) error {
 	before := len(c.Findings)
 	for _, a := range all[:min(len(all), maxShown)] {
 		severity, text := finding.Info, ""
+		var last time.Time // of several silences
 		for _, s := range silences {
-			if !slices.Contains(a.Status.SilencedBy, s.ID) {
+			if !slices.Contains(a.Status.SilencedBy, s.ID) || s.EndsAt.Before(last) {
 				continue
 			}
-			text = fmt.Sprintf(" until %s by %s (%s)", checks.Since(s.EndsAt), report.Cell(s.CreatedBy, 40), report.Cell(s.Comment, 80))
+			last = s.EndsAt
+			severity, text = finding.Info, fmt.Sprintf(" until %s by %s (%s)", checks.Since(s.EndsAt), report.Cell(s.CreatedBy, 40), report.Cell(s.Comment, 80))
 			if left := time.Until(s.EndsAt); left < endsSoon {
 				severity, text = finding.Warn, fmt.Sprintf(" for only %s more, by %s (%s)", report.Duration(max(left, 0)), report.Cell(s.CreatedBy, 40), report.Cell(s.Comment, 80))
 			}

@@ -51,7 +51,7 @@ func (c *checker) ready(_ context.Context, id string) error {
 	before := len(c.Findings)
 	for _, p := range c.pods {
 		switch {
-		case p.Status.Phase == "Succeeded":
+		case p.Status.Phase == "Succeeded", p.Metadata.Deleted != nil: // it is done, or ends in a rollout
 		case p.Status.Phase == "Failed": // it does not come back; others may have taken its place
 			c.Add(id, finding.Warn, "kubectl describe pod "+p.name()+"; kubectl delete pod "+p.name()+" removes what is left of it", nil, "%s failed%s", p.name(), because(p.Status.Reason, p.Status.Message))
 		case p.Status.Phase == "Pending" && len(p.Status.Containers) == 0:
@@ -67,7 +67,8 @@ func (c *checker) ready(_ context.Context, id string) error {
 // readyContainers reports the containers of a pod that are not ready. While one that
 // initializes fails, the others only wait for it.
 func (c *checker) readyContainers(id string, p pod) {
-	for _, s := range slices.Concat(p.Status.Init, p.Status.Containers) {
+	before := len(c.Findings)
+	for _, s := range p.statuses() {
 		w := s.State.Waiting
 		if s.Ready || w != nil && w.Reason == "PodInitializing" {
 			continue
@@ -77,6 +78,9 @@ func (c *checker) readyContainers(id string, p pod) {
 			why = because(w.Reason, w.Message)
 		}
 		c.Add(id, finding.Fail, "kubectl describe pod "+p.name()+"; kubectl logs --previous", nil, "the container %s of %s is not ready%s", report.Cell(s.Name, 40), p.name(), why)
+	}
+	if d := p.missing("Ready"); d != nil && len(c.Findings) == before { // such as a node that is lost, and a readiness gate
+		c.Add(id, finding.Fail, "kubectl describe pod "+p.name()+", and kubectl get nodes", nil, "%s is not ready%s", p.name(), because(d.Reason, d.Message))
 	}
 }
 
@@ -92,10 +96,8 @@ func because(reason, message string) (text string) {
 
 // unscheduled returns why a pod has no node.
 func (p pod) unscheduled() string {
-	for _, d := range p.Status.Conditions {
-		if d.Type == "PodScheduled" && d.Status == "False" {
-			return because(d.Reason, d.Message)
-		}
+	if d := p.missing("PodScheduled"); d != nil {
+		return because(d.Reason, d.Message)
 	}
 	return ""
 }
@@ -108,7 +110,7 @@ const killed = 137
 func (c *checker) outOfMemory(_ context.Context, id string) error {
 	before := len(c.Findings)
 	for _, p := range c.pods {
-		for _, s := range p.Status.Containers {
+		for _, s := range p.statuses() {
 			for _, t := range []*terminated{s.State.Terminated, s.Last.Terminated} {
 				if t == nil || t.Reason != "OOMKilled" && t.ExitCode != killed {
 					continue
@@ -130,7 +132,7 @@ func (c *checker) outOfMemory(_ context.Context, id string) error {
 func (c *checker) restarts(_ context.Context, id string) error {
 	before := len(c.Findings)
 	for _, p := range c.pods {
-		for _, s := range p.Status.Containers {
+		for _, s := range p.statuses() {
 			if t := s.Last.Terminated; s.Restarts > 0 && t != nil && time.Since(t.Finished) < 24*time.Hour {
 				c.Add(id, finding.Warn, "kubectl logs --previous "+p.name()+" | mcpdiag logs -", nil, "the container %s of %s restarted %s, last at %s with exit code %d",
 					report.Cell(s.Name, 40), p.name(), report.Plural(int64(s.Restarts), "time"), checks.Since(t.Finished), t.ExitCode)
@@ -145,7 +147,7 @@ func (c *checker) restarts(_ context.Context, id string) error {
 func (c *checker) limits(_ context.Context, id string) error {
 	before := len(c.Findings)
 	for _, p := range c.pods {
-		for _, s := range p.Spec.Containers {
+		for _, s := range p.running() {
 			if s.Resources.Limits["memory"] == "" {
 				c.Add(id, finding.Warn, "set resources.limits.memory: a leak then ends this container, and not others on the node", nil, "the container %s of %s has no memory limit", report.Cell(s.Name, 40), p.name())
 			}
@@ -159,11 +161,11 @@ func (c *checker) limits(_ context.Context, id string) error {
 func (c *checker) probes(_ context.Context, id string) error {
 	before := len(c.Findings)
 	for _, p := range c.pods {
-		for _, s := range p.Spec.Containers {
+		for _, s := range p.running() {
 			for _, named := range []struct {
 				name  string
 				probe *probe
-			}{{"liveness", s.Liveness}, {"readiness", s.Readiness}} {
+			}{{"liveness", s.Liveness}, {"readiness", s.Readiness}, {"startup", s.Startup}} {
 				if q := named.probe; q != nil && q.HTTP != nil && strings.HasPrefix(strings.TrimRight(q.HTTP.Path, "/")+"/", "/mcp/") {
 					c.Add(id, finding.Warn, "give the server a path such as /healthz that needs no session", nil, "the %s probe of %s in %s asks the MCP endpoint %s", named.name, report.Cell(s.Name, 40), p.name(), report.Cell(q.HTTP.Path, 60))
 				}
@@ -231,7 +233,7 @@ func (p pod) name() string { return report.Cell(p.Metadata.Name, 60) }
 
 // memoryLimit returns the limit of a container as it is written.
 func (p pod) memoryLimit(container string) string {
-	for _, s := range p.Spec.Containers {
+	for _, s := range slices.Concat(p.Spec.Init, p.Spec.Containers) {
 		if limit := s.Resources.Limits["memory"]; s.Name == container && limit != "" {
 			return report.Cell(fmt.Sprint(limit), 20)
 		}

@@ -127,7 +127,13 @@ func TestPlantedPods(t *testing.T) {
 			[]wanted{{"kube.scaling", finding.Warn, "the autoscaler mcp has 5 of at most 5 replicas, and wants more"}}},
 		"probes that fail": {"healthy", []string{`"reason": "Pulled"`, `"reason": "Unhealthy"`, `"type": "Normal"`, `"type": "Warning"`, `Container image \"registry.example.com/shop/mcp:1.4\" already present on machine`, "Readiness probe failed: HTTP probe failed with statuscode: 400"},
 			[]wanted{{"kube.events", finding.Warn, "12 times in the last hour: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 400"}}},
-		"near its limit": {"healthy", []string{"212992Ki", "480Mi"}, []wanted{{"kube.usage", finding.Warn, "480.0 MB of its limit of 512.0 MB (93.8 %)"}}},
+		"near its limit":               {"healthy", []string{"212992Ki", "480Mi"}, []wanted{{"kube.usage", finding.Warn, "480.0 MB of its limit of 512.0 MB (93.8 %)"}}},
+		"a pod that ends in a rollout": {"crash", []string{`"namespace": "default",`, `"namespace": "default", "deletionTimestamp": "RECENTLY",`}, []wanted{{"kube.pods", finding.Pass, ""}}},
+		"a node that is lost":          {"healthy", []string{`"status": "True", "type": "Ready"`, `"status": "Unknown", "reason": "NodeStatusUnknown", "type": "Ready"`}, []wanted{{"kube.pods", finding.Fail, "mcp-7d8f9c4b5-abc12 is not ready: NodeStatusUnknown"}}},
+		"startup probe":                {"healthy", []string{`"readinessProbe"`, `"startupProbe"`, "/healthz", "/mcp"}, []wanted{{"kube.probes", finding.Warn, "the startup probe of mcp in mcp-7d8f9c4b5-abc12 asks the MCP endpoint /mcp"}}},
+		"a sidecar killed for its memory": {"sidecar", []string{`"containers": [`, `"initContainers": [{"name": "proxy", "restartPolicy": "Always", "resources": {"limits": {"memory": "64Mi"}}}, {"name": "migrate"}], "containers": [`}, []wanted{
+			{"kube.memory", finding.Fail, "the container proxy of mcp-7d8f9c4b5-abc12 was killed"}, {"kube.memory", finding.Fail, "memory limit 64Mi"}, {"kube.restarts", finding.Warn, "the container proxy"}, {"kube.limits", finding.Pass, ""}, {"kube.pods", finding.Pass, ""},
+		}},
 		"careless": {"healthy", []string{`"limits": {"cpu": "1", "memory": "512Mi"}, `, "", "/healthz", "/mcp", `"terminationGracePeriodSeconds": 60`, `"terminationGracePeriodSeconds": 5`}, []wanted{
 			{"kube.limits", finding.Warn, "has no memory limit"}, {"kube.probes", finding.Warn, "the readiness probe of mcp in mcp-7d8f9c4b5-abc12 asks the MCP endpoint /mcp"}, {"kube.grace", finding.Warn, "mcp-7d8f9c4b5-abc12 has 5 s"},
 		}},

@@ -6,6 +6,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,7 +84,7 @@ func (c Config) get(ctx context.Context, kind string, into any) error {
 	defer cancel()
 	out, complaint := &report.Head{Left: maxOutput}, &report.Head{Left: 4096}
 	cmd := exec.CommandContext(ctx, c.Program, c.args(kind)...)
-	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, complaint, 100*time.Millisecond
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, complaint, time.Second
 	err := cmd.Run()
 	text := report.Cell(lastLine(complaint.String()), 200)
 	switch {
@@ -94,7 +95,7 @@ func (c Config) get(ctx context.Context, kind string, into any) error {
 	case strings.Contains(text, "Forbidden"):
 		return &checks.MissingRightError{Right: fmt.Sprintf("kubectl create role mcpdiag --verb=get,list --resource=%s, and a rolebinding to it (%s)", kind, text)}
 	case err != nil:
-		return fmt.Errorf("kubectl get %s: %s", kind, text)
+		return fmt.Errorf("kubectl get %s: %s", kind, cmp.Or(text, err.Error()))
 	}
 	if err := json.Unmarshal(out.Bytes(), into); err != nil {
 		return fmt.Errorf("kubectl get %s: the answer is not JSON, or is larger than %d MB", kind, maxOutput>>20)

@@ -1,6 +1,9 @@
 package kube
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The parts of the objects of Kubernetes that are judged.
 
@@ -9,14 +12,16 @@ type list[T any] struct {
 }
 
 type metadata struct {
-	Name   string            `json:"name"`
-	Labels map[string]string `json:"labels"`
+	Name    string            `json:"name"`
+	Labels  map[string]string `json:"labels"`
+	Deleted *time.Time        `json:"deletionTimestamp"`
 }
 
 type pod struct {
 	Metadata metadata `json:"metadata"`
 	Spec     struct {
 		Grace      *int64      `json:"terminationGracePeriodSeconds"`
+		Init       []container `json:"initContainers"`
 		Containers []container `json:"containers"`
 	} `json:"spec"`
 	Status struct {
@@ -36,6 +41,27 @@ type container struct {
 	} `json:"resources"`
 	Liveness  *probe `json:"livenessProbe"`
 	Readiness *probe `json:"readinessProbe"`
+	Startup   *probe `json:"startupProbe"`
+	Restart   string `json:"restartPolicy"` // of an init container: Always runs beside the others
+}
+
+// running returns the containers that run as long as the pod does.
+func (p pod) running() []container {
+	init := slices.DeleteFunc(slices.Clone(p.Spec.Init), func(c container) bool { return c.Restart != "Always" })
+	return append(init, p.Spec.Containers...)
+}
+
+// statuses returns the states of all containers.
+func (p pod) statuses() []status { return slices.Concat(p.Status.Init, p.Status.Containers) }
+
+// missing returns a condition of the pod that is not fulfilled, nil if it is.
+func (p pod) missing(kind string) *condition {
+	for i, d := range p.Status.Conditions {
+		if d.Type == kind && d.Status != "True" {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
 }
 
 type probe struct {
