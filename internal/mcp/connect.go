@@ -117,7 +117,7 @@ func negotiate(ctx context.Context, ep Endpoint) (*Session, error) {
 	}
 	s.Abandon()
 	if s.unprobed && client.IsTimeout(err) {
-		return nil, fmt.Errorf("%w; there was no answer to server/discover before: --protocol %s does not send that", err, Legacy)
+		return nil, fmt.Errorf("%w; there was no answer to server/discover before: --protocol %s does not send that", client.Cause(err), Legacy)
 	}
 	if ep.Start != nil || !suggestsSSE(err) {
 		return nil, err

@@ -326,6 +326,19 @@ func TestProbeOverHTTP(t *testing.T) {
 	}
 }
 
+// TestServerThatHangsAtTheProbe: the error of a server that answers nothing after
+// server/discover names the revision that does without it.
+func TestServerThatHangsAtTheProbe(t *testing.T) {
+	inVirtualTime(t, "one request at a time", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := Connect(ctx, Endpoint{HTTP: &http.Client{Transport: hangsAt(http.MethodPost)}, URL: "http://server/mcp"}, "")
+		if err = client.Cause(err); !client.IsTimeout(err) || !strings.Contains(err.Error(), "no answer to server/discover before: --protocol 2025-11-25 does not send that") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
 // TestModernOnlyOverStdio checks that a running server without initialize is found to
 // be modern.
 func TestModernOnlyOverStdio(t *testing.T) {
