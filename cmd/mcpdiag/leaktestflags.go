@@ -45,7 +45,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	fs.Lookup("stabilize").NoOptDefVal = "auto"
 	fs.StringVar(&l.cfg.GCSignal, "gc-signal", "", "signal that runs the garbage collector, sent before each reading")
 	fs.StringVar(&l.gcURL, "gc-url", "", "URL that runs the garbage collector, such as …/debug/pprof/heap?gc=1")
-	fs.StringVar(&l.pprof, "pprof", "/debug/pprof/heap", "path or URL of the heap profile of a Go server, whose live heap then decides; off for none")
+	fs.StringVar(&l.pprof, "pprof", pprofPath, "path or URL of the heap profile of a Go server, whose live heap then decides; off for none")
 	fs.BoolVar(&l.cfg.Attach, "attach", false, "with --pid, --name or --port: open the inspector of a running Node server on a loopback port, read its live heap, close it")
 	fs.BoolVar(&l.rss, "rss", false, "judge by RSS alone: do not open the inspector of a Node server, trace Python or ask for --pprof")
 	fs.BoolVar(&l.explain, "explain", true, "after a leak of the live heap, find out which object holds it and which line allocated it")

@@ -26,17 +26,14 @@ func (l *leaktester) connect(ctx context.Context) error {
 		return err
 	}
 	l.cfg.URL = targets[0]
-	if l.snapshot != "off" {
-		address := l.snapshot
-		if strings.HasPrefix(address, "/") {
-			address = targets[0].Scheme + "://" + targets[0].Host + address
-		}
-		if l.cfg.Snapshot, err = client.ParseTarget(address, snapshotPath); err != nil {
-			return usageError{fmt.Errorf("--snapshot: %w", err)}
-		}
-	}
-	if l.cfg.Pprof, err = l.pprofURL(targets[0]); err != nil {
+	if l.cfg.Snapshot, err = l.page("snapshot", l.snapshot, snapshotPath); err != nil {
 		return err
+	}
+	if !l.rss {
+		if l.cfg.Pprof, err = l.page("pprof", l.pprof, pprofPath); err != nil {
+			return err
+		}
+		l.cfg.PprofAsked = l.pprof != pprofPath
 	}
 	if l.gcURL != "" {
 		if l.cfg.GCURL, err = client.ParseTarget(l.gcURL, "/"); err != nil {
@@ -50,21 +47,17 @@ func (l *leaktester) connect(ctx context.Context) error {
 	return nil
 }
 
-// pprofURL returns the address of the heap profile, nil for none.
-func (l *leaktester) pprofURL(server *url.URL) (*url.URL, error) {
-	address := l.pprof
+// page returns the address that a flag gives as a URL, or as a path on the server; nil for none.
+func (l *leaktester) page(flag, address, path string) (*url.URL, error) {
 	switch {
-	case address == "off" || l.rss:
+	case address == "off", strings.HasPrefix(address, "/") && l.cfg.Stdio:
 		return nil, nil
 	case strings.HasPrefix(address, "/"):
-		if l.cfg.Stdio {
-			return nil, nil
-		}
-		address = server.Scheme + "://" + server.Host + address
+		address = l.cfg.URL.Scheme + "://" + l.cfg.URL.Host + address
 	}
-	target, err := client.ParseTarget(address, "/debug/pprof/heap")
+	target, err := client.ParseTarget(address, path)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--pprof: %w", err)}
+		return nil, usageError{fmt.Errorf("--%s: %w", flag, err)}
 	}
 	return target, nil
 }

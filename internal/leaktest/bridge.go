@@ -23,9 +23,6 @@ func (r *run) newConductor() *conduct.Conductor {
 			Run: r.guarded, Settle: r.settle, Memory: r.server.memory, Files: r.server.files, FileLimit: fileLimit(r.server.info.PID),
 			Begin: r.load.OpenStanding, End: func(ctx context.Context, _ *load.Operation) { r.load.CloseStanding(ctx) },
 			Collectors: func() (float64, func() bool) {
-				if r.heap.Known() && !r.heap.Partial() {
-					return 0, func() bool { return false } // the live heap contains no garbage
-				}
 				c := collectorsOf(r.server, r.cfg)
 				return c.mayMB(), c.beyond
 			},
@@ -80,7 +77,7 @@ func (r *run) settle(ctx context.Context, wait time.Duration) conduct.Reading {
 		if mb := float64(m.Total.RSS) / mib; mb < reading.TreeMB {
 			reading.TreeMB, reading.RootMB = mb, float64(m.Self.RSS)/mib
 		}
-		reading.Processes = 1 + m.Children
+		reading.Processes, reading.Zombies = 1+m.Children, float64(m.Zombies)
 		if m.Short {
 			reading.Unread = process.ShortText
 		}

@@ -88,18 +88,7 @@ func (c collectors) beyond() bool {
 }
 
 // rssOf returns the RSS of a process in MB, 0 after its end.
-func rssOf(id process.ID) float64 {
-	tree, err := process.Open(id)
-	if err != nil {
-		return 0
-	}
-	defer tree.Close()
-	m, err := tree.Read()
-	if err != nil {
-		return 0
-	}
-	return float64(m.Self.RSS) / mib
-}
+func rssOf(id process.ID) float64 { return float64(id.Resident()) / mib }
 
 func limitsHeap(option string) bool {
 	return strings.Contains(strings.ReplaceAll(option, "_", "-"), "--max-old-space-size")

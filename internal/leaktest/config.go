@@ -50,8 +50,10 @@ type Config struct {
 	GCSignal  string
 	GCURL     *url.URL
 	Pprof     *url.URL // heap profile of a Go server, tried once; nil for none
-	Attach    bool     // the inspector of a running Node server may be opened
-	NoHeap    bool     // judge by RSS alone
+	// PprofAsked means that the user named it, so that it is said if it cannot be read.
+	PprofAsked bool
+	Attach     bool // the inspector of a running Node server may be opened
+	NoHeap     bool // judge by RSS alone
 
 	// Held, if set, reads the counts of the databases of the server.
 	Held func(ctx context.Context) (map[string]float64, error)

@@ -33,7 +33,8 @@ const (
 	explainedMB         = 4.0
 	explainedLoad       = 20 * time.Second
 	fewestExplained     = 100
-	mostExplained       = 3 // phases
+	leastExplained      = 20 // where little memory is left
+	mostExplained       = 3  // phases
 )
 
 // explain names the holder and the line of each leak, after all verdicts: the snapshots and the
@@ -44,11 +45,11 @@ func (r *run) explain(ctx context.Context) {
 	}
 	judge.Explain(r.conductor.Phases)
 	for _, p := range r.conductor.Phases {
-		if p.Verdict() != trend.Leak || p.By != judge.ByLive || len(p.Explained) > 0 || ctx.Err() != nil || len(r.res.Explained) >= mostExplained {
+		if p.Verdict() != trend.Leak || !p.LiveGrew() || len(p.Explained) > 0 || ctx.Err() != nil || len(r.res.Explained) >= mostExplained {
 			continue
 		}
 		r.report(conduct.Progress{Phase: p.ID, State: "explain"})
-		if err := r.explainPhase(ctx, p); err != nil && ctx.Err() == nil {
+		if err := r.explainPhase(ctx, p); err != nil && ctx.Err() == nil && p.By == judge.ByLive { // a count may leave nothing in the heap
 			r.warn(fmt.Sprintf("per %s: what is kept was not found out: %v", p.Per, err))
 		}
 	}
@@ -61,7 +62,10 @@ func (r *run) explainPhase(ctx context.Context, p *judge.Phase) error {
 	}
 	r.load.OpenStanding(ctx, &task.Operation)
 	defer r.load.CloseStanding(context.WithoutCancel(ctx))
-	n := explainedCount(p)
+	n := min(explainedCount(p), r.conductor.Allows(p))
+	if n < leastExplained {
+		return errors.New("the memory or the open files that are left do not allow the operations that would show it")
+	}
 	if b, _ := r.guarded(ctx, &task.Operation, max(1, n/20)); b.Done == 0 { // the first calls open sessions and connections
 		return errors.New("no operation succeeded")
 	}
@@ -103,9 +107,12 @@ func (r *run) keeper(p *judge.Phase) *heap.Keep {
 
 // explainedCount returns the number of operations between the two heaps.
 func explainedCount(p *judge.Phase) int {
-	n := max(explainedOperations, int(explainedMB*mib/max(p.Rate.Bytes, 1)))
+	n, most := max(explainedOperations, int(explainedMB*mib/max(p.Rate.Bytes, 1))), explainedLoad
+	if p.Trend.NextStep > 0 { // the step after that is at most as far away
+		n, most = max(n, int(p.Trend.NextStep)), 3*explainedLoad
+	}
 	if last := &p.Rounds[len(p.Rounds)-1]; last.Throughput > 0 {
-		n = min(n, int(last.Throughput*explainedLoad.Seconds()))
+		n = min(n, int(last.Throughput*most.Seconds()))
 	}
 	return max(n, fewestExplained)
 }

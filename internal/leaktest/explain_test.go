@@ -147,6 +147,19 @@ func TestExplainPython(t *testing.T) {
 	})
 }
 
+// Goroutines that stay are counted with their stacks, and named by the place where they wait.
+func TestExplainGoroutines(t *testing.T) {
+	processtest.NeedsThorough(t)
+	t.Parallel()
+	cfg := configOf(t, "waiting-pprof")
+	cfg.Rounds, cfg.Factors, cfg.Calls = 10, []string{"call"}, 50
+	cfg.Pprof = cfg.URL.JoinPath("/debug/pprof/heap")
+	res := cfg.wants(t, `goroutines per operation stay, waiting in \S*startWaiting\.func1`, `run_test\.go:\d+`)
+	if p := res.Phases[0]; p.Rate.Bytes < 2<<10 || p.Rate.Bytes > 8<<10 {
+		t.Errorf("%s, warnings %q", res.Sentence, res.Warnings)
+	}
+}
+
 // A Go server with a page of pprof is judged by its live heap, to which a leak of 4 KB is
 // no noise, and the function and the line are named.
 func TestExplainGo(t *testing.T) {

@@ -2,8 +2,10 @@ package leaktest
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
+	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/live"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 )
@@ -13,7 +15,8 @@ import (
 func (r *run) openHeap(ctx context.Context) {
 	cfg := live.Config{Inspect: r.server.child != nil || r.cfg.Attach, Hook: r.server.hook}
 	if r.cfg.Pprof != nil {
-		cfg.Pprof = live.PagesBeside(r.cfg.Client, r.cfg.Pprof)
+		cfg.Pprof, cfg.Asked = live.PagesBeside(r.cfg.Client, r.cfg.Pprof), r.cfg.PprofAsked
+		cfg.Port, _ = strconv.Atoi(client.Port(r.cfg.Pprof)) // 0 fits no process
 	}
 	if r.cfg.NoHeap {
 		cfg = live.Config{}
@@ -22,9 +25,6 @@ func (r *run) openHeap(ctx context.Context) {
 	r.doubtHeap()
 	if r.heap.Known() {
 		r.res.Environment["live heap"] = r.heap.Describe()
-	}
-	if r.heap.Known() && r.heap.Partial() {
-		r.res.Environment["live heap, not known of"] = strings.Join(r.heap.Missing, ", ")
 	}
 }
 
@@ -63,7 +63,11 @@ func (r *run) liveMB(ctx context.Context) (mb *float64, partial bool) {
 	if !r.heap.Known() { // all processes have ended
 		return nil, false
 	}
-	return new(float64(bytes) / mib), r.heap.Partial()
+	missing := r.heap.Missing()
+	if len(missing) > 0 {
+		r.res.Environment["live heap, not known of"] = strings.Join(missing, ", ")
+	}
+	return new(float64(bytes) / mib), len(missing) > 0
 }
 
 // closeHeap closes the inspectors.

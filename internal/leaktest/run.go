@@ -73,6 +73,10 @@ func (r *run) prepare(ctx context.Context) (err error) {
 	if r.server, err = attach(ctx, r.cfg, r.out.serverLog); err != nil {
 		return err
 	}
+	if err := r.server.here(); err != nil {
+		r.server.stop()
+		return err
+	}
 	if r.load, err = load.Open(ctx, r.loadConfig()); err != nil {
 		r.server.stop()
 		return fmt.Errorf("speaking MCP to %s: %w", where(r.cfg), err)
@@ -103,7 +107,7 @@ func (r *run) loadConfig() load.Config {
 
 // snapshots polls the snapshot endpoint if there is one.
 func (r *run) snapshots(ctx context.Context) {
-	if r.cfg.Snapshot == nil || r.cfg.Stdio {
+	if r.cfg.Snapshot == nil {
 		return
 	}
 	if _, err := poll.Once(ctx, r.cfg.Client, r.cfg.Snapshot); err != nil {

@@ -64,6 +64,12 @@ func serve(kind, addr string) {
 		mux.Handle("/", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return newServer(4 << 10) }, nil))
 		mux.Handle("/debug/pprof/heap", pprof.Handler("heap"))
 		_ = http.ListenAndServe(addr, mux)
+	case "waiting-pprof":
+		mcp.AddTool(s, &mcp.Tool{Name: "echo"}, startWaiting)
+		mux := http.NewServeMux()
+		mux.Handle("/", streamable)
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		_ = http.ListenAndServe(addr, mux)
 	case "dying":
 		time.Sleep(silence + time.Second)
 		fmt.Println("Error: DATABASE_URL is not set")
@@ -97,6 +103,12 @@ func newServer(leak int) *mcp.Server {
 		return &mcp.CallToolResult{}, nil, nil
 	})
 	return s
+}
+
+// startWaiting leaves a goroutine that waits forever.
+func startWaiting(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+	go func() { <-make(chan bool) }()
+	return &mcp.CallToolResult{}, nil, nil
 }
 
 // limit answers 429 to every second request after the first 20.

@@ -155,6 +155,20 @@ func (s *server) run(cfg *Config, command launch.Command) (err error) {
 	return nil
 }
 
+// here returns an error if the server runs in a container or on another machine: the memory of its
+// client is flat, whatever it keeps.
+func (s *server) here() error {
+	if s.memory() == 0 {
+		return nil // that it has ended is said later
+	}
+	program := s.tree.Elsewhere()
+	if program == "" {
+		return nil
+	}
+	return fmt.Errorf("%s; start the server without %s, or test its process: --pid N --url URL, where docker inspect -f '{{.State.Pid}}' NAME gives N of a container on this machine",
+		process.ElsewhereText(program), program)
+}
+
 // collected is how long the system may take to report an exit status.
 const collected = 2 * time.Second
 

@@ -74,6 +74,9 @@ func (t *target) note() {
 		t.summary.Facts = append(t.summary.Facts,
 			"PSS, USS, swap, sockets (and open files before Linux 6.2): permission denied; a process of the tree belongs to another user: run as that user, or with more rights")
 	}
+	if program := t.tree.Elsewhere(); program != "" {
+		t.summary.disturbed = append(t.summary.disturbed, process.ElsewhereText(program))
+	}
 	if t.short {
 		t.summary.disturbed = append(t.summary.disturbed, process.ShortText)
 	}

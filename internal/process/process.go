@@ -49,6 +49,19 @@ func Lookup(pid int) (Info, error) {
 	return info, explain(pid, err)
 }
 
+// Resident returns the resident memory of this run of a process in bytes, 0 after its end.
+func (id ID) Resident() uint64 {
+	p, err := open(id.PID)
+	if err != nil {
+		return 0
+	}
+	defer p.close()
+	if m, err := p.memory(); err == nil && p.id.Start == id.Start {
+		return m.RSS
+	}
+	return 0
+}
+
 // Lives reports whether this run of a process has not ended.
 func (id ID) Lives() bool {
 	p, err := open(id.PID)

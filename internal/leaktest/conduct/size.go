@@ -134,6 +134,18 @@ func (c *Conductor) affords(p *judge.Phase) int {
 	return int(min(mostOperations, c.room/roomShare/each))
 }
 
+// Allows returns how many more operations of a phase leave half of the memory and of the open
+// files that the server may have, by the memory and files kept of each.
+func (c *Conductor) Allows(p *judge.Phase) int {
+	most := c.headroom() / max(p.Rate.Bytes/mib, 1e-6)
+	for _, count := range p.Counts {
+		if count.IsFiles() && count.PerOperation > 0.1 && c.Server.FileLimit > 0 {
+			most = min(most, (c.Server.FileLimit-c.Server.Files())/count.PerOperation)
+		}
+	}
+	return int(most / 2)
+}
+
 // ramp makes growing numbers of operations, up to half a second of them, and
 // measures the cost of one. It goes step by step: memory released from an earlier
 // load can hide the memory that the first operations keep.

@@ -29,6 +29,9 @@ type Counter struct {
 // IsSessions reports whether c counts sessions.
 func (c *Count) IsSessions() bool { return c.What == sessionsCounter }
 
+// IsFiles reports whether c counts open files.
+func (c *Count) IsFiles() bool { return c.What == filesCounter }
+
 // half of the operations must leave something: no noise does that. Of connections to a
 // database one in ten is enough, since slots are few.
 const (
@@ -38,6 +41,7 @@ const (
 
 const (
 	processesCounter = "processes"
+	filesCounter     = "open files"
 	sessionsCounter  = "sessions that the server counts"
 )
 
@@ -48,7 +52,8 @@ func Counters() []Counter {
 		{sessionsCounter, func(r *Round) *float64 { return r.Sessions }, half, false},
 		{"sockets", func(r *Round) *float64 { return r.Sockets }, half, true},
 		{"sockets in CLOSE_WAIT", func(r *Round) *float64 { return r.CloseWait }, half, true},
-		{"open files", func(r *Round) *float64 { return r.Files }, half, true},
+		{filesCounter, func(r *Round) *float64 { return r.Files }, half, true},
+		{"ended processes that were not collected", func(r *Round) *float64 { return &r.Zombies }, half, false},
 		{"threads", func(r *Round) *float64 { return r.Threads }, half, false},
 		{deps.PostgresConnections, held(deps.PostgresConnections), tenth, false},
 		{deps.PostgresIdle, held(deps.PostgresIdle), tenth, false},

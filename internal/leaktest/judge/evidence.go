@@ -42,6 +42,7 @@ type Round struct {
 	LiveMB    *float64 `json:"liveMB,omitempty"` // live heap: objects and their memory outside it, after a collection
 	RootMB    float64  `json:"rssRootMB"`
 	Processes int      `json:"processes"`
+	Zombies   float64  `json:"zombies,omitempty"` // processes that ended and that their parents did not collect
 	Files     *float64 `json:"files,omitempty"`
 	Sockets   *float64 `json:"sockets,omitempty"`
 	CloseWait *float64 `json:"closeWait,omitempty"`

@@ -33,6 +33,41 @@ func line(n int, from, step float64) []float64 {
 	return mb
 }
 
+// The live heap explains a leak that a count decided if it grew too.
+func TestLiveGrew(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		by   Basis
+		step float64 // MB of a round
+		want bool
+	}{{ByLive, 0, true}, {ByRSS, 1, false}, {ByCount, 0, false}, {ByCount, 1, true}} {
+		p := phaseOf("call", line(8, 20, 1)...)
+		p.By = c.by
+		for i := range p.Rounds {
+			p.Rounds[i].LiveMB = new(10 + c.step*float64(i))
+		}
+		if p.LiveGrew() != c.want {
+			t.Errorf("%+v: %v", c, !c.want)
+		}
+	}
+	if p := phaseOf("call", line(8, 20, 1)...); p.LiveGrew() {
+		t.Error("without a live heap it grew")
+	}
+}
+
+// Processes that end and are never collected are a leak, although they hold no memory.
+func TestZombies(t *testing.T) {
+	t.Parallel()
+	p := phaseOf("call", line(8, 20, 0)...)
+	for i := range p.Rounds {
+		p.Rounds[i].Zombies = float64(100 * i)
+	}
+	p.Judge()
+	if p.Verdict() != trend.Leak || p.By != ByCount || !strings.Contains(p.Trend.Reasons[0].Text, "ended processes that were not collected: 0 before, 700 after") {
+		t.Errorf("%s by %s: %+v", p.Verdict(), p.By, p.Trend.Reasons)
+	}
+}
+
 func TestJudge(t *testing.T) {
 	tests := []struct {
 		name    string

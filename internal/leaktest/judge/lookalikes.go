@@ -104,7 +104,7 @@ const straightShare = 0.95
 // ranOut reports whether the server died because memory ran out, while memory
 // grew on a straight line by more than its collectors may leave.
 func (f *facts) ranOut() bool {
-	if !f.OutOfMemory || f.mayHold() || len(f.Rounds) < 4 || f.grown() <= f.CollectorMB {
+	if !f.OutOfMemory || f.mayHold() || len(f.Rounds) < 4 || f.outside == nil && f.grown() <= f.CollectorMB { // a live heap is without garbage
 		return false
 	}
 	points := make([]trend.Point, 0, len(f.Rounds))

@@ -15,6 +15,18 @@ func (e *Evidence) LiveKnown() bool {
 	return !e.LivePartial && len(e.Rounds) > 0 && pointsOf(e, func(r *Round) *float64 { return r.LiveMB }) != nil
 }
 
+// grewMB is the growth of the live heap that its noise does not explain.
+const grewMB = 0.3
+
+// LiveGrew reports whether the live heap shows the growth of a leak: it decided, or it grew where a
+// count decided.
+func (p *Phase) LiveGrew() bool {
+	if p.By != ByCount || !p.LiveKnown() {
+		return p.By == ByLive
+	}
+	return *p.last().LiveMB-*p.Rounds[min(1, len(p.Rounds)-1)].LiveMB > grewMB
+}
+
 // Measured returns the memory of a round by a measure of this evidence, in MB.
 func (e *Evidence) Measured(r *Round, by Basis) float64 {
 	if by == ByLive && r.LiveMB != nil {

@@ -76,7 +76,18 @@ func (n *node) explain(ctx context.Context, around Around) (*Explanation, error)
 // explain compares two heap profiles around the load.
 func (g *goRuntime) explain(ctx context.Context, around Around) (*Explanation, error) {
 	around.Note("comparing two heap profiles of %s", g.name())
-	return around.compare(ctx, "pb.gz", func(ctx context.Context) ([]byte, error) { return g.get(ctx, "heap", url.Values{"gc": {"1"}}) })
+	var waiting []heap.Source // goroutines before and after
+	e, err := around.compare(ctx, "pb.gz", func(ctx context.Context) ([]byte, error) {
+		page, err := g.get(ctx, "goroutine", nil)
+		if err == nil { // it need not be there
+			waiting = append(waiting, heap.TakenGoroutines(page, len(waiting)+1, around.Keep))
+		}
+		return g.get(ctx, "heap", url.Values{"gc": {"1"}})
+	})
+	if err == nil && len(waiting) == 2 {
+		err = e.AddGoroutines(waiting[0], waiting[1])
+	}
+	return e, err
 }
 
 // compare compares the heaps that take returns before and after the load. They are

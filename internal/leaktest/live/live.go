@@ -22,6 +22,8 @@ type Config struct {
 	Inspect bool  // Node.js: SIGUSR1 opens the inspector on a loopback port. JVM: jcmd stops the process
 	Hook    *Hook // of the command, nil without one
 	Pprof   Pages // of a Go server, nil if it has none
+	Port    int   // of these pages, 0 if unknown
+	Asked   bool  // the user named them, so that it is said if they cannot be read
 }
 
 // Heap is the live heaps of the processes of a server.
@@ -30,9 +32,16 @@ type Heap struct {
 	known map[process.ID]bool
 	most  int // processes that are opened
 	doors []door
-	// Missing names the processes whose heap is not known.
-	Missing []string
-	Doubts  []string // why a runtime did not answer
+	rest  []unknown
+	// Doubts says why a runtime did not answer.
+	Doubts []string
+}
+
+// unknown is a process whose live heap is not known.
+type unknown struct {
+	id    process.ID
+	name  string
+	least uint64 // resident memory; 0 for one with a runtime, which certainly counts
 }
 
 // door is the way into the runtime of one process.
@@ -56,9 +65,13 @@ const openTime = 15 * time.Second
 // per session is judged by its RSS.
 const laterDoors = 8
 
-// unimportant is the resident memory below which a process without a live heap does
-// not matter: a shell, a launcher.
-const unimportant = 8 << 20
+// A process without a live heap does not matter while its resident memory is below
+// unimportant, as that of a shell, or grows by no more than steady, which is passed over in a
+// live heap, too: "go run" and "uv run" only wait for the server.
+const (
+	unimportant = 8 << 20
+	steady      = 300 << 10
+)
 
 // Environment returns variables for a command so that Open finds its runtimes. That of
 // Node.js changes nothing until Open sends a signal; that of Go makes its profile of
@@ -94,11 +107,28 @@ func extend(env []string, name, sep, option, value string) []string {
 // on this machine it is the pages of pprof alone.
 func Open(ctx context.Context, members []process.ID, cfg Config) *Heap {
 	h := &Heap{cfg: cfg, known: map[process.ID]bool{}, most: len(members) + laterDoors}
-	h.Follow(ctx, members)
-	if len(members) == 0 && cfg.Pprof != nil {
+	h.Follow(ctx, serving(members, cfg.Port))
+	switch {
+	case len(members) == 0 && cfg.Pprof != nil:
 		h.doors = append(h.doors, &goRuntime{get: cfg.Pprof})
+	case h.cfg.Pprof != nil && cfg.Asked:
+		h.Doubts = append(h.Doubts, "the page of pprof was not read: no process of the server is a program of Go")
 	}
 	return h
+}
+
+// serving returns members with the one first that listens on a port: "go run", which does not, is a
+// program of Go as well.
+func serving(members []process.ID, port int) []process.ID {
+	listens := func(id process.ID) bool {
+		ports, err := process.Ports(id.PID)
+		return err == nil && slices.Contains(ports, port)
+	}
+	i := slices.IndexFunc(members, listens)
+	if i <= 0 {
+		return members
+	}
+	return slices.Concat(members[i:i+1], members[:i], members[i+1:])
 }
 
 // Follow opens the runtimes of the members of the server that have come since, such as a
@@ -114,18 +144,20 @@ func (h *Heap) Follow(ctx context.Context, members []process.ID) {
 			continue
 		}
 		var d door
+		least := uint64(0)
 		if len(h.doors)+len(h.Doubts) < h.most {
-			d, err = open(ctx, &info, &h.cfg)
+			if d, err = open(ctx, &info, &h.cfg); err == nil {
+				least = id.Resident()
+			}
 		}
 		switch {
+		case d != nil:
+			h.doors = append(h.doors, d)
+			continue
 		case err != nil:
 			h.Doubts = append(h.Doubts, err.Error())
-			h.missing(&info)
-		case d == nil:
-			h.missing(&info)
-		default:
-			h.doors = append(h.doors, d)
 		}
+		h.rest = append(h.rest, unknown{id, fmt.Sprintf("process %d (%s)", info.PID, filepath.Base(info.Exe)), least})
 	}
 }
 
@@ -143,31 +175,33 @@ func open(ctx context.Context, info *process.Info, cfg *Config) (door, error) {
 	case cfg.Pprof != nil && IsGo(info):
 		r := &goRuntime{pid: info.PID, get: cfg.Pprof}
 		cfg.Pprof = nil // the page is of one process
-		if _, err := r.live(ctx); err != nil {
+		if _, err := r.live(ctx); err != nil && !cfg.Asked {
 			return nil, nil // most Go servers have no such page
+		} else if err != nil {
+			return nil, err
 		}
 		return r, nil
 	}
 	return nil, nil
 }
 
-// missing notes a process whose heap is not known, unless it is small.
-func (h *Heap) missing(info *process.Info) {
-	tree, err := process.Open(info.ID)
-	if err != nil {
-		return
+// Missing names the processes that grow and whose heap is not known.
+func (h *Heap) Missing() (names []string) {
+	for i := range h.rest {
+		p := &h.rest[i]
+		rss := p.id.Resident()
+		if p.least = min(p.least, rss); rss > unimportant && rss > p.least+steady {
+			names = append(names, p.name)
+		}
 	}
-	defer tree.Close()
-	if m, err := tree.Read(); err == nil && m.Self.RSS > unimportant {
-		h.Missing = append(h.Missing, fmt.Sprintf("process %d (%s)", info.PID, filepath.Base(info.Exe)))
-	}
+	return names
 }
 
 // Known reports whether there is a heap to read.
 func (h *Heap) Known() bool { return len(h.doors) > 0 }
 
-// Partial reports whether processes of the server are not among the heaps.
-func (h *Heap) Partial() bool { return len(h.Missing) > 0 }
+// Partial reports whether processes of the server that grow are not among the heaps.
+func (h *Heap) Partial() bool { return len(h.Missing()) > 0 }
 
 // Read collects garbage and returns the live bytes of all processes that have not ended.
 func (h *Heap) Read(ctx context.Context) (int64, error) {
@@ -224,7 +258,7 @@ func (h *Heap) Close(ctx context.Context) error {
 	return err
 }
 
-var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*$`)
+var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*t?(-?dbg|d)?$`)
 
 func isPython(info *process.Info) bool { return pythonName.MatchString(filepath.Base(info.Exe)) }
 

@@ -3,6 +3,7 @@ package live
 import (
 	"bufio"
 	"context"
+	"errors"
 	"math"
 	"net"
 	"net/url"
@@ -99,7 +100,7 @@ func TestNode(t *testing.T) {
 	p := start(t, Environment(nil, nil), "node", "-e", keeper)
 	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
 	if !h.Known() || h.Partial() {
-		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+		t.Fatalf("missing %q, doubts %q", h.Missing(), h.Doubts)
 	}
 	p.asks("1000") // code is compiled
 	before := read(t, h)
@@ -143,7 +144,7 @@ func TestFollow(t *testing.T) {
 	alone := read(t, h)
 	h.Follow(t.Context(), []process.ID{root.id, child.id})
 	if h.Partial() {
-		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+		t.Fatalf("missing %q, doubts %q", h.Missing(), h.Doubts)
 	}
 	if both := read(t, h); both < 1.5*alone {
 		t.Errorf("one process holds %.0f bytes, and with its child %.0f", alone, both)
@@ -163,6 +164,71 @@ func TestFollow(t *testing.T) {
 	}
 	if err := h.Close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A process that only waits for the server, such as a launcher, does not hide its live heap. It does
+// if it grows.
+func TestLauncher(t *testing.T) {
+	t.Parallel()
+	server := start(t, Environment(nil, nil), "node", "-e", keeper)
+	launcher := start(t, nil, "python3", "-c", "import sys\nprint('ready', flush=True)\nkept = [b'.' * 20_000_000]\nfor line in sys.stdin:\n    kept.append(b'.' * int(line))\n    print('ok', flush=True)")
+	launcher.asks("1")
+	h := Open(t.Context(), []process.ID{launcher.id, server.id}, Config{Inspect: true})
+	if h.Partial() || !h.Known() {
+		t.Errorf("missing %q, doubts %q", h.Missing(), h.Doubts)
+	}
+	launcher.asks("4000000")
+	if missing := h.Missing(); len(missing) != 1 || !strings.Contains(missing[0], "python") {
+		t.Errorf("missing %q after a growth of 4 MB", missing)
+	}
+	if err := h.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The page of pprof belongs to the process that listens there, not to a launcher in Go.
+func TestServing(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	other := start(t, nil, "sh", "-c", "echo ready; read line")
+	self, err := process.Lookup(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := []process.ID{other.id, self.ID}
+	if got := serving(members, l.Addr().(*net.TCPAddr).Port); got[0] != self.ID || got[1] != other.id {
+		t.Errorf("%v of %v", got, members)
+	}
+	if got := serving(members, 1); got[0] != other.id {
+		t.Errorf("without one that listens: %v of %v", got, members)
+	}
+}
+
+// That pages which the user named cannot be read is said, and of others not.
+func TestPagesThatAreAsked(t *testing.T) {
+	t.Parallel()
+	self, err := process.Lookup(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(context.Context, string, url.Values) ([]byte, error) {
+		return nil, errors.New("connection refused")
+	}
+	shell := start(t, nil, "sh", "-c", "echo ready; read line")
+	for _, c := range []struct {
+		id    process.ID
+		asked bool
+		want  string
+	}{{self.ID, true, "connection refused"}, {self.ID, false, ""}, {shell.id, true, "no process of the server is a program of Go"}, {shell.id, false, ""}} {
+		h := Open(t.Context(), []process.ID{c.id}, Config{Pprof: refuse, Asked: c.asked})
+		if got := strings.Join(h.Doubts, "; "); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%+v: %q", c, got)
+		}
 	}
 }
 
@@ -193,7 +259,7 @@ func TestPython(t *testing.T) {
 	p := start(t, env, "python3", script)
 	h := Open(t.Context(), []process.ID{p.id}, Config{Hook: hook})
 	if !h.Known() || h.Partial() {
-		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+		t.Fatalf("missing %q, doubts %q", h.Missing(), h.Doubts)
 	}
 	before := read(t, h)
 	if got := p.asks("10000"); got != "True" {
@@ -260,7 +326,7 @@ for line in sys.stdin:
     print(len(asked), flush=True)`)
 	h := Open(t.Context(), []process.ID{p.id}, Config{Hook: hook})
 	if !h.Known() {
-		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+		t.Fatalf("missing %q, doubts %q", h.Missing(), h.Doubts)
 	}
 	read(t, h)
 	if got := p.asks("?"); got != "2" {
@@ -275,7 +341,7 @@ func TestJVM(t *testing.T) {
 	p := startJava(t)
 	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
 	if !h.Known() || h.Partial() {
-		t.Fatalf("missing %q, doubts %q", h.Missing, h.Doubts)
+		t.Fatalf("missing %q, doubts %q", h.Missing(), h.Doubts)
 	}
 	p.asks("1000") // code is compiled
 	before := read(t, h)
@@ -304,7 +370,7 @@ func TestJVMThatIsNotAsked(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	h := Open(t.Context(), []process.ID{p.id}, Config{Inspect: true})
 	if h.Known() || !h.Partial() || !strings.Contains(strings.Join(h.Doubts, ""), "jcmd, which reads the heap of a JVM, is not on the PATH; it comes with a JDK") {
-		t.Errorf("missing %q, doubts %q", h.Missing, h.Doubts)
+		t.Errorf("missing %q, doubts %q", h.Missing(), h.Doubts)
 	}
 	if h := Open(t.Context(), []process.ID{p.id}, Config{}); h.Known() || len(h.Doubts) > 0 {
 		t.Errorf("without leave it is known: %v, doubts %q", h.Known(), h.Doubts)
@@ -346,10 +412,10 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestHeapAlloc(t *testing.T) {
+func TestParseLive(t *testing.T) {
 	t.Parallel()
-	page := "heap profile: 1: 2 [3: 4] @ heap/1048576\n# runtime.MemStats\n# Alloc = 7\n# HeapAlloc = 123456\n# HeapSys = 9\n"
-	if bytes, err := parseHeapAlloc([]byte(page)); err != nil || bytes != 123456 {
+	page := "heap profile: 1: 2 [3: 4] @ heap/1048576\n# runtime.MemStats\n# Alloc = 7\n# HeapAlloc = 123456\n# HeapSys = 9\n# Stack = 1000 / 2000\n"
+	if bytes, err := parseLive([]byte(page)); err != nil || bytes != 124456 {
 		t.Errorf("%d, %v", bytes, err)
 	}
 	g := &goRuntime{get: func(context.Context, string, url.Values) ([]byte, error) { return []byte("<html>"), nil }}
@@ -358,11 +424,11 @@ func TestHeapAlloc(t *testing.T) {
 	}
 }
 
-func FuzzHeapAlloc(f *testing.F) {
-	f.Add([]byte("# HeapAlloc = 12\n"))
+func FuzzParseLive(f *testing.F) {
+	f.Add([]byte("# HeapAlloc = 12\n# Stack = 1 / 2\n"))
 	f.Add([]byte("# HeapAlloc = 99999999999999999999\n"))
 	f.Fuzz(func(t *testing.T, page []byte) {
-		if bytes, err := parseHeapAlloc(page); err == nil && bytes < 0 {
+		if bytes, err := parseLive(page); err == nil && bytes < 0 {
 			t.Errorf("%d bytes", bytes)
 		}
 	})

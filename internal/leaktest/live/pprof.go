@@ -16,7 +16,7 @@ import (
 )
 
 // goRuntime is a process of Go with a page of pprof: its text form ends with the
-// memory statistics, among them the exact size of the heap.
+// memory statistics, among them the exact size of the heap and of the stacks.
 type goRuntime struct {
 	pid int // 0 if unknown
 	get Pages
@@ -40,7 +40,11 @@ func PagesBeside(c *client.Client, heap *url.URL) Pages {
 	}
 }
 
-var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d{1,18})$`)
+// The statistics that are read. The heap does not contain the stacks of goroutines.
+var (
+	heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d{1,18})$`)
+	stackUse  = regexp.MustCompile(`(?m)^# Stack = (\d{1,18}) / \d+$`)
+)
 
 // live asks twice: the contents of sync.Pool are released by the second collection.
 func (g *goRuntime) live(ctx context.Context) (bytes int64, err error) {
@@ -49,20 +53,27 @@ func (g *goRuntime) live(ctx context.Context) (bytes int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if bytes, err = parseHeapAlloc(page); err != nil {
+		if bytes, err = parseLive(page); err != nil {
 			return 0, err
 		}
 	}
 	return bytes, nil
 }
 
-// parseHeapAlloc returns the size of the heap in the text form of a heap profile.
-func parseHeapAlloc(page []byte) (int64, error) {
-	found := heapAlloc.FindSubmatch(page)
-	if found == nil {
-		return 0, errors.New("the page has no memory statistics of Go; want that of /debug/pprof/heap with debug=1")
+// parseLive returns the size of the heap and of the stacks in the text form of a heap profile.
+func parseLive(page []byte) (bytes int64, err error) {
+	for _, statistic := range []*regexp.Regexp{heapAlloc, stackUse} {
+		found := statistic.FindSubmatch(page)
+		if found == nil {
+			return 0, errors.New("the page has no memory statistics of Go; want that of /debug/pprof/heap with debug=1")
+		}
+		n, err := strconv.ParseInt(string(found[1]), 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		bytes += n
 	}
-	return strconv.ParseInt(string(found[1]), 10, 64)
+	return bytes, nil
 }
 
 func (g *goRuntime) close(context.Context) error { return nil }
