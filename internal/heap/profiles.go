@@ -188,7 +188,7 @@ func ownCode(tree *stacks.Builder, format stacks.Format) []int32 {
 		name := tree.Names[n.Name]
 		library := isGo(format) && ofLibrary(name)
 		last[i], program[i] = last[n.Parent], program[n.Parent]
-		if format != Tracemalloc && isOwn(name) && !(library && program[i]) {
+		if format != Tracemalloc && isOwn(name) && (!library || !program[i]) {
 			last[i], program[i] = at, !library
 		}
 		if own[i] = last[i]; own[i] == stacks.Root {
