@@ -40,11 +40,17 @@ func ReadKeys(data []byte, source string) (Keys, error) {
 		k.set.Keys = []jose.JSONWebKey{{Key: key}}
 		return k, nil
 	}
-	if err := json.Unmarshal(data, &k.set); err != nil || len(k.set.Keys) == 0 {
+	var all struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &all); err != nil || len(all.Keys) == 0 {
 		return k, fmt.Errorf("reading %s: neither a JSON Web Key Set nor a public key in PEM", source)
 	}
-	if len(k.set.Keys) > maxKeys {
-		return k, fmt.Errorf("reading %s: %d keys; the maximum is %d", source, len(k.set.Keys), maxKeys)
+	if len(all.Keys) > maxKeys {
+		return k, fmt.Errorf("reading %s: %d keys; the maximum is %d", source, len(all.Keys), maxKeys)
+	}
+	if err := k.decode(all.Keys); err != nil || len(k.set.Keys) == 0 {
+		return k, fmt.Errorf("reading %s: no key that can be used", source)
 	}
 	for i, key := range k.set.Keys {
 		if !key.IsPublic() {
@@ -53,6 +59,29 @@ func ReadKeys(data []byte, source string) (Keys, error) {
 		}
 	}
 	return k, nil
+}
+
+// decode decodes keys. Those of kinds that are not known here are left out, as RFC 7517 wants.
+func (k *Keys) decode(list []json.RawMessage) error {
+	for _, raw := range list {
+		var kind struct {
+			Type  string `json:"kty"`
+			Curve string `json:"crv"`
+		}
+		var key jose.JSONWebKey
+		if err := json.Unmarshal(raw, &kind); err != nil {
+			return err
+		}
+		curves, known := map[string][]string{"RSA": {""}, "oct": {""}, "EC": {"P-256", "P-384", "P-521"}, "OKP": {"Ed25519"}}[kind.Type]
+		if !known || !slices.Contains(curves, kind.Curve) {
+			continue
+		}
+		if err := json.Unmarshal(raw, &key); err != nil {
+			return err
+		}
+		k.set.Keys = append(k.set.Keys, key)
+	}
+	return nil
 }
 
 // Len returns the number of keys.

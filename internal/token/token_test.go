@@ -191,6 +191,24 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestOtherKeys leaves out keys of kinds that are not known here, and reads those beside them.
+func TestOtherKeys(t *testing.T) {
+	t.Parallel()
+	const ec = `{"kty":"EC","crv":"P-256","kid":"a","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}`
+	for other, want := range map[string]int{
+		`{"kty":"AKP","alg":"ML-DSA-44","pub":"AAAA","kid":"b"}`:                          1,
+		`{"kty":"OKP","crv":"Ed448","x":"AAAA","kid":"b"}`:                                1,
+		`{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA","kid":"b"}`:                  1,
+		`{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA","kid":"broken"}`:                 0,
+		`{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`: 2,
+	} {
+		keys, err := ReadKeys([]byte(`{"keys":[`+other+`,`+ec+`]}`), "keys")
+		if got := keys.Len(); want > 0 && (got != want || err != nil) || want == 0 && err == nil {
+			t.Errorf("%s: %d keys, %v", other, got, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add("eyJhbGciOiJub25lIn0.eyJleHAiOjF9.")
 	f.Fuzz(func(t *testing.T, raw string) {
