@@ -129,7 +129,7 @@ func TLSHint(err error) string {
 	case has("tls: protocol version not supported"), has("tls: server selected unsupported protocol version"):
 		return "the server supports no TLS 1.2 or newer, which mcpdiag requires"
 	case has("tls: certificate required"), has("tls: bad certificate"):
-		return "the server requires a client certificate; --cert and --key give one"
+		return "the server requires a client certificate (--cert, --key)"
 	}
 	return ""
 }

@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -217,5 +219,46 @@ func TestOtherPrograms(t *testing.T) {
 				t.Errorf("%s, root causes %q, want %q\n%s", r.Verdict, r.RootCauses, tc.want, shown(r))
 			}
 		})
+	}
+}
+
+// TestClientCertificate names a server that wants a certificate of the client.
+func TestClientCertificate(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(healthy())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	if r := Judge(examine(t, s.URL+"/mcp", ""), Judgement{}); !slices.Equal(r.RootCauses, []string{"network.tls"}) || !strings.Contains(r.Headline, "wants a certificate of the client") {
+		t.Errorf("%s, root causes %q", r.Headline, r.RootCauses)
+	}
+}
+
+// TestSilentTLS asks a server for http that speaks TLS and closes other connections.
+func TestSilentTLS(t *testing.T) {
+	t.Parallel()
+	pair := httptest.NewUnstartedServer(nil)
+	pair.StartTLS()
+	defer pair.Close()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: pair.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_ = conn.(*tls.Conn).HandshakeContext(context.Background()) // a client without TLS fails
+				_ = conn.(*tls.Conn).NetConn().Close()                      // without an alert
+			}()
+		}
+	}()
+	if r := Judge(examine(t, "http://"+l.Addr().String()+"/mcp", ""), Judgement{}); !slices.Equal(r.RootCauses, []string{"http.answer"}) || !strings.Contains(r.Headline, "speaks TLS on this port") {
+		t.Errorf("%s, root causes %q", r.Headline, r.RootCauses)
 	}
 }

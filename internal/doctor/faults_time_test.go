@@ -48,6 +48,7 @@ func timedServers() map[string]timed {
 		"a hop that cuts idle streams after a minute": {m: cut(time.Minute), deep: true, want: map[string]string{"stream.idle": "warn an idle event stream is closed after 60 s"}},
 		"a cold start":                        {m: delayed(11 * time.Second), sick: "http.coldstart", want: map[string]string{"http.coldstart": "fail the first initialize takes 11 s"}},
 		"a start that is warm":                {m: delayed(6 * time.Second), want: map[string]string{"http.coldstart": "warn the first initialize takes 6 s"}},
+		"a start that is slow each time":      {m: slowStarts(6 * time.Second), want: map[string]string{"http.coldstart": "warn the first initialize takes 6 s", "protocol.versions": "pass"}},
 		"no answer to initialize":             {m: delayed(time.Minute), sick: "http.coldstart", want: map[string]string{"http.coldstart": "fail initialize has no answer after 12 s"}},
 		"no answer to tools/list":             {m: when("tools/list", hanging), sick: "tools.list", want: map[string]string{"tools.list": "fail tools/list has no answer within 5 s", "protocol.caps": "skip"}},
 		"no answer to ping":                   {m: when("ping", hanging), sick: "http.latency", want: map[string]string{"http.latency": "fail ping has no answer within 5 s"}},
@@ -85,6 +86,16 @@ func delayed(wait time.Duration) middleware {
 			}
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// slowStarts lets each initialize wait.
+func slowStarts(wait time.Duration) middleware {
+	return when("initialize", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		time.Sleep(wait)
+		if r.Context().Err() == nil {
+			next.ServeHTTP(w, r)
+		}
 	})
 }
 

@@ -107,7 +107,9 @@ func TestCertificates(t *testing.T) {
 	}{
 		"valid":            {facts.Handshake{NotBefore: days(-10), NotAfter: days(80)}, "", ""},
 		"expired":          {facts.Handshake{NotBefore: days(-90), NotAfter: days(-1), Invalid: "x", Kind: facts.KindExpired}, "network.tls", "has expired"},
-		"another name":     {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: facts.KindName}, "network.tls", "another name"},
+		"not valid yet":    {facts.Handshake{NotBefore: days(1), NotAfter: days(80), Invalid: "x", Kind: facts.KindExpired}, "network.tls", "not valid before 2026-11-28"},
+		"another name":     {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Names: []string{"b.example"}, Invalid: "x", Kind: facts.KindName}, "network.tls", "another name"},
+		"no name":          {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: facts.KindName}, "network.tls", "names no host where clients look"},
 		"no intermediate":  {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Invalid: "x", Kind: facts.KindChain}, "network.tls", "without the intermediate"},
 		"TLS 1.0":          {facts.Handshake{NotBefore: days(-10), NotAfter: days(80), Version: "TLS 1.0"}, "network.tls", "only TLS 1.0"},
 		"a week left":      {facts.Handshake{NotBefore: days(-300), NotAfter: days(7)}, "network.cert_days", "in 7 of 307 days"},

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -37,14 +38,35 @@ type Server struct {
 
 // hostEntry is a server in a host's settings.
 type hostEntry struct {
-	Command  string            `json:"command"`
-	Args     []string          `json:"args"`
-	Env      map[string]any    `json:"env"`
-	Dir      string            `json:"cwd"`
-	URL      string            `json:"url"`
-	Other    string            `json:"serverUrl"`
-	Headers  map[string]string `json:"headers"`
-	Disabled bool              `json:"disabled"`
+	Command  string              `json:"command"`
+	Args     []string            `json:"args"`
+	Env      map[string]envValue `json:"env"`
+	Dir      string              `json:"cwd"`
+	URL      string              `json:"url"`
+	Other    string              `json:"serverUrl"`
+	Headers  map[string]string   `json:"headers"`
+	Disabled bool                `json:"disabled"`
+}
+
+// envValue is the value of a variable as it stands in a file: a text, or a number or truth value
+// as it is written. null leaves the variable out.
+type envValue struct {
+	text string
+	none bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *envValue) UnmarshalJSON(data []byte) error {
+	switch data[0] {
+	case '"':
+		return json.Unmarshal(data, &v.text)
+	case '{':
+		return &json.UnmarshalTypeError{Value: "object"}
+	case '[':
+		return &json.UnmarshalTypeError{Value: "array"}
+	}
+	v.text, v.none = string(data), string(data) == "null"
+	return nil
 }
 
 // hostFile is a file of settings: Claude Desktop, Claude Code and Cursor have mcpServers,
@@ -69,7 +91,7 @@ type entries map[string]json.RawMessage
 func ReadServers(data []byte, folder string, getenv func(string) string) ([]Server, error) {
 	var f hostFile
 	if err := json.Unmarshal(withoutComments(data), &f); err != nil {
-		return nil, errors.New("not JSON with mcpServers or servers: " + report.Line(err.Error()))
+		return nil, errors.New("not JSON with mcpServers or servers: " + notJSON(data, err))
 	}
 	fill := placeholders{getenv: getenv, folder: folder}
 	var list []Server
@@ -93,6 +115,19 @@ func ReadServers(data []byte, folder string, getenv func(string) string) ([]Serv
 		return nil, fmt.Errorf("it has %d servers; at most %d are examined", len(list), MaxServers)
 	}
 	return list, nil
+}
+
+// notJSON says where and why data is not JSON.
+func notJSON(data []byte, err error) string {
+	text := report.Line(err.Error())
+	if bad, ok := errors.AsType[*json.SyntaxError](err); ok {
+		before := data[:min(max(bad.Offset, 0), int64(len(data)))]
+		text = fmt.Sprintf("line %d: %s", 1+bytes.Count(before, []byte("\n")), text)
+	}
+	if strings.Contains(text, "in string escape code") {
+		text += `; a backslash, as in paths of Windows, is written twice: \\`
+	}
+	return text
 }
 
 // withoutComments returns JSON without comments and trailing commas, which VS Code and
@@ -149,25 +184,13 @@ type placeholders struct {
 	own    map[string]string // the variables of the command
 }
 
-// wrongType says in words which member of an entry is not as hosts want it.
-func wrongType(err error) string {
-	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
-	switch {
-	case !ok:
-		return report.Line(err.Error())
-	case wrong.Field == "":
-		return "it is a JSON " + wrong.Value
-	}
-	return report.Line(wrong.Field + " holds a JSON " + wrong.Value)
-}
-
 // server returns a server with its placeholders filled in. Those without a value stay, and
 // are its problem.
 func (p placeholders) server(name string, entry json.RawMessage) Server {
 	s := Server{Name: report.Cell(name, 60), Header: http.Header{}}
 	var e hostEntry
 	if err := json.Unmarshal(entry, &e); err != nil {
-		s.Problem = "its entry cannot be read: " + wrongType(err)
+		s.Problem = "its entry cannot be read: " + facts.WrongType(err)
 		return s
 	}
 	var missing []string
@@ -175,7 +198,10 @@ func (p placeholders) server(name string, entry json.RawMessage) Server {
 	send := func(text string) string { return p.withoutOurs().fill(text, &missing) }
 	own := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(e.Env)) {
-		own[key] = fill(fmt.Sprint(e.Env[key]))
+		if e.Env[key].none {
+			continue
+		}
+		own[key] = fill(e.Env[key].text)
 		s.Env = append(s.Env, key+"="+own[key])
 	}
 	p.own = own // some commands fill them into their arguments themselves, as mcp-remote does

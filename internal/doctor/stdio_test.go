@@ -81,6 +81,17 @@ func stdioServer(fault string) {
 		in.Buffer(nil, 1<<20)
 	}
 	for in.Scan() {
+		if fault == "logs" {
+			fmt.Println(`{"level":30,"msg":"request"}`)
+		}
+		if fault == "asks" && strings.Contains(in.Text(), `"tools/list"`) {
+			fmt.Println(`{"jsonrpc":"2.0","id":"of the server","method":"ping"}`)
+			line := in.Text()
+			for in.Scan() && !strings.Contains(in.Text(), `"of the server","result":{}`) {
+			}
+			answer(line, fault)
+			continue
+		}
 		answer(in.Text(), fault)
 	}
 	if fault == "stdio.exit" {

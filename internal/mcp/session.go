@@ -80,26 +80,35 @@ func (s *Session) initialize(ctx context.Context, era Era) error {
 
 // agree takes the answer to initialize.
 func (s *Session) agree(result jsontext.Value) error {
-	var r struct {
-		ProtocolVersion string         `json:"protocolVersion"`
-		ServerInfo      implementation `json:"serverInfo"`
-	}
-	odd, err := unmarshal(result, &r)
-	switch {
-	case err != nil:
+	r, odd, err := readHandshake(result)
+	if err != nil {
 		return err
-	case r.ProtocolVersion == "":
-		return malformed("it names no protocol version: %s", quote(result))
-	case !known(r.ProtocolVersion):
-		odd = append(odd, deviation{fmt.Sprintf("the protocol version %.40q in the answer to initialize is unknown", r.ProtocolVersion), bySDK})
-		if r.ProtocolVersion == Modern { // which has no initialize
-			r.ProtocolVersion = s.era.Version
-		}
 	}
-	odd = append(odd, initializeShape.deviations("the answer to initialize", result)...)
+	if r.ProtocolVersion == Modern { // which has no initialize
+		r.ProtocolVersion = s.era.Version
+	}
 	s.era.Version, s.era.Server = r.ProtocolVersion, r.ServerInfo.String()
 	s.wire.speak(s.era, true)
 	return s.note(odd)
+}
+
+// handshake is the part of the answer to initialize that is read.
+type handshake struct {
+	ProtocolVersion string         `json:"protocolVersion"`
+	ServerInfo      implementation `json:"serverInfo"`
+}
+
+func readHandshake(result jsontext.Value) (r handshake, odd []deviation, err error) {
+	odd, err = unmarshal(result, &r)
+	switch {
+	case err != nil:
+		return r, nil, err
+	case r.ProtocolVersion == "":
+		return r, nil, malformed("it names no protocol version: %s", quote(result))
+	case !known(r.ProtocolVersion):
+		odd = append(odd, deviation{fmt.Sprintf("the protocol version %.40q in the answer to initialize is unknown", r.ProtocolVersion), bySDK})
+	}
+	return r, append(odd, initializeShape.deviations("the answer to initialize", result)...), nil
 }
 
 // note keeps deviations as warnings. With Check, those that the official clients

@@ -1,5 +1,12 @@
 package facts
 
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
+)
+
 // Auth holds the documents that the server and its authorization server publish.
 type Auth struct {
 	Named    string     `json:"named,omitempty"` // resource_metadata of the challenge
@@ -16,6 +23,7 @@ type Resource struct {
 	Resource string   `json:"resource"`
 	Servers  []string `json:"authorization_servers"`
 	Scopes   []string `json:"scopes_supported,omitempty"`
+	Wrong    string   `json:"wrong,omitempty"` // a member of another type, for which clients refuse all
 }
 
 // Metadata is the metadata of an authorization server (RFC 8414).
@@ -33,6 +41,19 @@ type Metadata struct {
 	NamesItself  bool     `json:"authorization_response_iss_parameter_supported"`
 	KeysURL      string   `json:"jwks_uri"`
 	Keys         *KeySet  `json:"key_set,omitempty"` // that were found there
+	Wrong        string   `json:"wrong,omitempty"`   // a member of another type, for which clients refuse all
+}
+
+// WrongType says in words why JSON could not be decoded: which member is not as it should be.
+func WrongType(err error) string {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return report.Line(err.Error())
+	case wrong.Field == "":
+		return "it is a JSON " + wrong.Value
+	}
+	return report.Line(wrong.Field + " holds a JSON " + wrong.Value)
 }
 
 // Challenge returns the exchange in which the server asked for a token.

@@ -38,3 +38,43 @@ func FuzzCheckEvents(f *testing.F) {
 		}
 	})
 }
+
+// TestNamesEndpoint recognizes HTTP+SSE by its event, however that is written.
+func TestNamesEndpoint(t *testing.T) {
+	t.Parallel()
+	for stream, want := range map[string]bool{
+		"event: endpoint\ndata: /m\n\n":                          true,
+		"event:endpoint\r\ndata:/m\r\n\r\n":                      true,
+		": welcome\n\nretry: 1\n\ndata: /m\nevent: endpoint\n\n": true,
+		"event: endpoints\ndata: /m\n\n":                         false,
+		"data: event: endpoint\n\n":                              false,
+		"event: endpoint\ndata: /m":                              false,
+	} {
+		if got := NamesEndpoint([]byte(stream)); got != want {
+			t.Errorf("%q: %v", stream, got)
+		}
+	}
+}
+
+// TestRefusedHost recognizes the words of frameworks that refuse a host, and not pages that name
+// their own.
+func TestRefusedHost(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{
+		"Invalid Host header": true,
+		`{"jsonrpc":"2.0","error":{"code":-32000,"message":"Invalid Host header: a.example"}}`: true,
+		"Forbidden: invalid Host header":                                                           true,
+		`Blocked request. This host ("mcp.a.example") is not allowed.`:                             true,
+		"Invalid HTTP_HOST header: 'a.example'. You may need to add 'a.example' to ALLOWED_HOSTS.": true,
+		"<h2>Bad Request - Invalid Hostname</h2>":                                                  true,
+		"Access is only allowed at localhost:8931":                                                 true,
+		"<h1>Forbidden</h1><address>Apache/2.4.52 (Ubuntu) Server at localhost Port 80</address>":  false,
+		"403 - Forbidden: Access is denied. Contact your hosting provider.":                        false,
+		`{"error":"Invalid request","host":"a"}`:                                                   false,
+		`{"error":"Invalid request: field database_host is required"}`:                             false,
+	} {
+		if got := (&Exchange{Status: 403, Body: body}).Kind() == KindHost; got != want {
+			t.Errorf("%q: %v", body, got)
+		}
+	}
+}

@@ -31,9 +31,11 @@ type Exchange struct {
 	Stage     string            `json:"stage,omitempty"`
 	Open      bool              `json:"open,omitempty"`       // the stream was still open when the doctor left it
 	Cut       bool              `json:"cut,omitempty"`        // no answer until the time for all requests ended
+	Busy      bool              `json:"busy,omitempty"`       // the 503 of a proxy whose server answered before
 	Gzip      int               `json:"gzip_bytes,omitempty"` // size of a large JSON body if it were compressed
 	Broken    []string          `json:"sse_broken,omitempty"` // faults of the event stream that lose messages
 	Odd       []string          `json:"sse_odd,omitempty"`    // faults of the event stream that some clients do not forgive
+	Endpoint  bool              `json:"endpoint,omitempty"`   // an event named where requests go, as in HTTP+SSE
 	Timing    Millis            `json:"ms"`
 	Reused    bool              `json:"reused,omitempty"`
 	At        time.Time         `json:"at"`
@@ -135,7 +137,25 @@ func ContentType(h http.Header) string {
 
 // IsLimited reports whether an answer says that there were too many requests.
 func IsLimited(x *Exchange) bool {
-	return x.Status == http.StatusTooManyRequests || x.Status == http.StatusServiceUnavailable && x.Header.Get("Retry-After") != "" || x.Code() == CodeRateLimited
+	return x.Busy || x.Status == http.StatusTooManyRequests || x.Status == http.StatusServiceUnavailable && x.Header.Get("Retry-After") != "" || x.Code() == CodeRateLimited
+}
+
+// IsBusy reports whether x is the page of a proxy with the status 503, although its server
+// answered a request before: it limits the rate, or is overloaded.
+func (f *Facts) IsBusy(x *Exchange) bool {
+	return x.Status == http.StatusServiceUnavailable && ContentType(x.Header) == "text/html" && slices.ContainsFunc(f.Exchanges, func(other *Exchange) bool {
+		return other != x && f.AtServer(other) && other.Status != 0 && other.Status < http.StatusInternalServerError
+	})
+}
+
+// AtServer reports whether x is an exchange at the address of the server itself, not at that
+// of a page beside it.
+func (f *Facts) AtServer(x *Exchange) bool {
+	if x == nil {
+		return false
+	}
+	a, b := URLOf(x.URL), URLOf(f.Target)
+	return a.Host == b.Host && strings.TrimSuffix(a.Path, "/") == strings.TrimSuffix(b.Path, "/")
 }
 
 // Describe returns the request of x in a few words.

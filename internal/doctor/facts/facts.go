@@ -98,7 +98,7 @@ func (f *Facts) SpeaksModern() bool {
 // SpeaksOldSSE reports whether the target is the event stream of HTTP+SSE.
 func (f *Facts) SpeaksOldSSE() bool {
 	for _, probe := range []string{"oldsse", LateSSE} {
-		if x := f.First(probe); x.IsStream() && strings.Contains(x.Body, "event: endpoint") {
+		if x := f.First(probe); x.IsStream() && x.Endpoint {
 			return true
 		}
 	}
@@ -135,6 +135,13 @@ type OldSSE struct {
 func (f *Facts) NeedsToken() bool {
 	x, list := f.Entry(), f.First("tools/list")
 	return !f.Credentials && (x.WasSent() && x.Kind() == KindAuth || list.WasSent() && list.Kind() == KindAuth)
+}
+
+// Started reports whether the server answered what clients ask at their start, up to the
+// listing of tools.
+func (f *Facts) Started() bool {
+	x := f.First("tools/list")
+	return f.Entry().Result() && x.Status != 0 && !IsLimited(x)
 }
 
 // ServerName returns the name that the server gives itself.

@@ -3,6 +3,7 @@ package facts
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -129,10 +130,13 @@ func (x *Exchange) refusesHost() bool {
 	if x.Status == http.StatusMisdirectedRequest {
 		return true
 	}
-	body := strings.ToLower(x.Body)
-	if x.Status == http.StatusForbidden && strings.HasPrefix(body, "access is only allowed at ") {
-		return true
+	if x.Status != http.StatusForbidden && x.Status != http.StatusBadRequest {
+		return false
 	}
-	return (x.Status == http.StatusForbidden || x.Status == http.StatusBadRequest) && strings.Contains(body, "host") &&
-		(strings.Contains(body, "invalid") || strings.Contains(body, "not allowed") || strings.Contains(body, "forbidden"))
+	return x.Status == http.StatusForbidden && strings.HasPrefix(strings.ToLower(x.Body), "access is only allowed at ") || hostRefused.MatchString(x.Body)
 }
+
+// hostRefused matches the words by which frameworks refuse a host name, and not those of error
+// pages that name their own host.
+var hostRefused = regexp.MustCompile(`(?i)\b(invalid|forbidden|disallowed|blocked|unknown|untrusted|unrecognized)\b[^.,"<>{}\n]{0,20}\b(http_)?hosts?(name)?\b|` +
+	`\bhosts?(name)?\b[^,<>{}\n]{0,80}\b(invalid|forbidden|not (allowed|permitted|recognized|in))\b`)

@@ -3,10 +3,12 @@ package facts
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Message is the JSON-RPC message in an answer.
@@ -15,7 +17,12 @@ type Message struct {
 	Result  json.RawMessage `json:"result,omitempty"` // null where it is too large to keep
 	Error   *mcp.RPCError   `json:"error,omitempty"`
 	Problem string          `json:"problem,omitempty"` // why the body is not a message
+
+	Rejected string `json:"rejected,omitempty"` // why official clients reject it, whatever its result is
 }
+
+// maxReason limits the reason why clients reject something.
+const maxReason = 160
 
 // maxResult limits the result of a message in the facts.
 const maxResult = 64 << 10
@@ -36,20 +43,15 @@ func ParseMessage(kind string, body []byte) *Message {
 	}
 	if len(m.Result) == 0 && m.Error == nil {
 		m.Problem = "neither a result nor an error"
+		return &m
 	}
+	m.Rejected = report.Cell(mcp.RejectedMessage(body), maxReason)
 	return &m
 }
 
 // lastEvent returns the last message of an event stream that is an answer.
-func lastEvent(body []byte) *Message {
-	var found *Message
-	var p sse.Parser
-	for rest := body; len(rest) > 0; {
-		event, after, ok, err := p.Next(rest)
-		if err != nil || !ok {
-			break
-		}
-		rest = after
+func lastEvent(body []byte) (found *Message) {
+	for event := range eventsIn(body) {
 		if !event.IsMessage() {
 			continue
 		}
@@ -58,6 +60,31 @@ func lastEvent(body []byte) *Message {
 		}
 	}
 	return found
+}
+
+// NamesEndpoint reports whether an event stream is one of HTTP+SSE: one of its events says
+// where requests go.
+func NamesEndpoint(body []byte) bool {
+	for event := range eventsIn(body) {
+		if event.Name == "endpoint" && len(event.Data) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// eventsIn returns the whole events of a stream.
+func eventsIn(body []byte) iter.Seq[sse.Event] {
+	return func(yield func(sse.Event) bool) {
+		var p sse.Parser
+		for rest := body; len(rest) > 0; {
+			event, after, ok, err := p.Next(rest)
+			if err != nil || !ok || !yield(event) {
+				return
+			}
+			rest = after
+		}
+	}
 }
 
 // Keep returns m as it is kept in the facts.

@@ -18,6 +18,7 @@ type Network struct {
 	TLS       []Handshake `json:"tls,omitempty"`
 	PlainH2   bool        `json:"plain_h2,omitempty"` // it speaks HTTP/2 without TLS, and no HTTP/1.1
 	Spoke     string      `json:"spoke,omitempty"`    // the first bytes of a server that speaks no HTTP
+	OnlyTLS   bool        `json:"only_tls,omitempty"` // it answers TLS alone, at an address with http
 }
 
 // Listener is the process that listens on the port of the target.
@@ -39,6 +40,7 @@ type Handshake struct {
 	Address     string    `json:"address"`
 	Failed      string    `json:"failed,omitempty"`  // error of the handshake itself
 	Spoke       string    `json:"spoke,omitempty"`   // the first bytes, where they are not of TLS
+	Asked       bool      `json:"asked,omitempty"`   // the server asked for a certificate of the client, which has none
 	Invalid     string    `json:"invalid,omitempty"` // why the certificate is not accepted
 	Kind        string    `json:"kind,omitempty"`    // of that reason: expired, name, authority, chain, other
 	Version     string    `json:"version,omitempty"`

@@ -18,6 +18,8 @@ type ToolListing struct {
 	Bytes  int        `json:"bytes"`                    // of all tools
 	Tools  []ToolFact `json:"tools"`
 	Again  []string   `json:"again,omitempty"` // names on the first page, when it was asked for again
+
+	Rejected string `json:"rejected,omitempty"` // why official clients reject a page
 }
 
 // ToolFact is a tool as the server describes it.
@@ -30,6 +32,7 @@ type ToolFact struct {
 	Annotations map[string]any  `json:"annotations,omitempty"`
 	Page        int             `json:"page"`
 	Bytes       int             `json:"bytes"`
+	Rejected    string          `json:"rejected,omitempty"` // why official clients reject it
 }
 
 // ListedTools returns the tools that were listed.

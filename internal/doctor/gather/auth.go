@@ -1,8 +1,10 @@
 package gather
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Limits on the documents of authorization.
@@ -96,8 +99,8 @@ func (a *authGatherer) resource(ctx context.Context) {
 	places = append(places, origin.String()+wellKnown)
 	for _, place := range places {
 		found := facts.Resource{}
-		if a.fetch(ctx, "resource metadata", place, &found) && found.Resource != "" {
-			found.URL = place
+		if wrong, ok := a.fetch(ctx, "resource metadata", place, &found); ok && (found.Resource != "" || wrong != "") {
+			found.URL, found.Wrong = place, wrong
 			a.f.Auth.Resource = &found
 			return
 		}
@@ -117,8 +120,9 @@ func (a *authGatherer) server(ctx context.Context, issuer string) {
 			places = append(places, origin+path+"/.well-known/openid-configuration")
 		}
 		for _, place := range places {
-			if a.fetch(ctx, "server metadata", place, &found) {
-				found.URL = place
+			found = facts.Metadata{}
+			if wrong, ok := a.fetch(ctx, "server metadata", place, &found); ok && (found.Issuer+found.Authorize+found.Token != "" || wrong != "") {
+				found.URL, found.Wrong = place, wrong
 				break
 			}
 		}
@@ -127,10 +131,14 @@ func (a *authGatherer) server(ctx context.Context, issuer string) {
 	a.f.Auth.Servers = append(a.f.Auth.Servers, found)
 }
 
-// fetch reads a JSON document into v.
-func (a *authGatherer) fetch(ctx context.Context, probe, place string, v any) bool {
+// fetch reads a JSON document into v. wrong names a member of another type.
+func (a *authGatherer) fetch(ctx context.Context, probe, place string, v any) (wrong string, ok bool) {
 	x, body := a.read(ctx, probe, place)
-	return x.OK() && json.Unmarshal(body, v) == nil
+	err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), v)
+	if _, is := errors.AsType[*json.UnmarshalTypeError](err); is && x.OK() {
+		return report.Cell(facts.WrongType(err), maxReason), true
+	}
+	return "", x.OK() && err == nil
 }
 
 // read reads a document whose address the server chose.

@@ -175,10 +175,20 @@ func (g *gatherer) send(ctx context.Context, r request) (*facts.Exchange, []byte
 		x, body = g.exchange(ctx, r)
 	}
 	g.hung = g.hung || x.Method == http.MethodPost && x.Lacks() == facts.LackTime && r.probe != "discover" // older servers may ignore it
-	if facts.IsLimited(x) && facts.URLOf(x.URL).Host == g.Target.Host {
-		g.f.Stopped = "the server limits the rate of requests"
-	}
+	g.noteLimit(x)
 	return x, body
+}
+
+// noteLimit stops the examination where x limits the rate. The limit of a server that clients
+// can start on says nothing about the subject of the request.
+func (g *gatherer) noteLimit(x *facts.Exchange) {
+	x.Busy = g.f.IsBusy(x)
+	if !facts.IsLimited(x) || facts.URLOf(x.URL).Host != g.Target.Host || x.Status == http.StatusServiceUnavailable && !g.f.AtServer(x) {
+		return
+	}
+	if g.f.Stopped = "the server limits the rate of requests"; g.f.Started() && x.Probe != facts.BurstProbe {
+		x.Probe += ", limited"
+	}
 }
 
 // timeUsed says why no further request is sent.
@@ -219,7 +229,7 @@ func (g *gatherer) exchange(ctx context.Context, r request) (*facts.Exchange, []
 		c = g.anonymous
 	}
 	begin := time.Now()
-	rec := c.Record(ctx, req, r.limit)
+	rec := c.RecordUntil(ctx, req, r.limit, r.answered())
 	took := time.Since(begin)
 	if r.opens && g.session == "" {
 		g.session, g.sessionURL = rec.Header.Get(facts.SessionHeader), r.url

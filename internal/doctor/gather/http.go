@@ -83,6 +83,13 @@ func (g *gatherer) enter(ctx context.Context) {
 	switch entry.Kind() {
 	case facts.KindNone:
 		g.otherProtocol(ctx)
+	case facts.KindStatus, facts.KindAnswer:
+		if entry.Status/100 == 4 { // as clients do, which look for HTTP+SSE then
+			g.askOldSSE(ctx, "oldsse", endTime)
+			if g.f.SpeaksOldSSE() {
+				g.openOldSSE(ctx)
+			}
+		}
 	case facts.KindPath:
 		g.askOldSSE(ctx, "oldsse", endTime)
 		if x := g.f.First("oldsse"); x.Open && x.Size == 0 || x.TimedOut() {

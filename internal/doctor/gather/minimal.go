@@ -72,6 +72,22 @@ func startMinimal(ctx context.Context, args []string) *facts.Minimal {
 	return m
 }
 
+// programOf returns the program that a host starts for a name: it looks in the PATH that the
+// variables of the command set, if they set one.
+func programOf(name string, env []string) (string, error) {
+	for _, pair := range env {
+		path, set := strings.CutPrefix(pair, "PATH=")
+		if !set || runtime.GOOS == "windows" {
+			continue
+		}
+		if full := find(name, path); full != "" {
+			return full, nil
+		}
+		return "", fmt.Errorf("there is no %s in the PATH that its env sets", report.Cell(name, 80))
+	}
+	return name, nil
+}
+
 // find returns the path of a program in the folders of path, "" if there is none.
 func find(program, path string) string {
 	if strings.Contains(program, "/") {

@@ -162,7 +162,7 @@ func (g *gatherer) handshake(ctx context.Context, address string) facts.Handshak
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	h := facts.Handshake{Address: address}
-	state, err := g.greet(ctx, address, "h2", "http/1.1")
+	state, err := g.greet(ctx, address, func() { h.Asked = true }, "h2", "http/1.1")
 	if err != nil {
 		h.Failed = report.Line(err.Error())
 		if other, ok := errors.AsType[tls.RecordHeaderError](err); ok {
@@ -175,16 +175,23 @@ func (g *gatherer) handshake(ctx context.Context, address string) facts.Handshak
 		recordCertificate(&h, state.PeerCertificates, g.TLS.RootCAs, g.Target.Hostname(), g.started)
 	}
 	if h.ALPN == "h2" {
-		_, err := g.greet(ctx, address, "http/1.1")
+		_, err := g.greet(ctx, address, nil, "http/1.1")
 		h.OnlyH2 = err != nil && facts.IsNoProtocol(err.Error())
 	}
 	return h
 }
 
-// greet does one handshake that offers these versions of HTTP.
-func (g *gatherer) greet(ctx context.Context, address string, versions ...string) (tls.ConnectionState, error) {
+// greet does one handshake that offers these versions of HTTP. It calls asked, which may be nil,
+// where the server asks for a certificate that the user gave not.
+func (g *gatherer) greet(ctx context.Context, address string, asked func(), versions ...string) (tls.ConnectionState, error) {
 	cfg := g.TLS.Clone()
 	cfg.NextProtos = versions
+	if asked != nil && len(cfg.Certificates) == 0 && cfg.GetClientCertificate == nil {
+		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			asked()
+			return &tls.Certificate{}, nil
+		}
+	}
 	cfg.InsecureSkipVerify, cfg.ServerName, cfg.MinVersion = true, g.Target.Hostname(), tls.VersionTLS10 //nolint:gosec // nothing is sent on it
 	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -226,6 +233,10 @@ func (g *gatherer) otherProtocol(ctx context.Context) {
 	first := make([]byte, maxSpoke)
 	n, _ := conn.Read(first) // nothing, where it fails
 	first = first[:n]
+	if n == 0 {
+		_, err := g.greet(ctx, g.f.Network.Addresses[i].Address, nil, "http/1.1")
+		g.f.Network.OnlyTLS = err == nil
+	}
 	if g.f.Network.PlainH2 = n > h2Settings && first[0] == 0 && first[3] == h2Settings; !g.f.Network.PlainH2 {
 		g.f.Network.Spoke = report.Cell(strings.ToValidUTF8(string(first), "\uFFFD"), maxSpoke)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/mcp/sse"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -30,6 +31,28 @@ func bodyReader(body string) io.Reader {
 	return strings.NewReader(body)
 }
 
+// answered returns a function that reports whether an event stream has the answer to r: some
+// servers leave it open, and clients do not wait for its end. It is nil where none is due.
+func (r request) answered() func(http.Header, []byte) bool {
+	if !(&facts.Exchange{Payload: r.body}).WantsAnswer() {
+		return nil
+	}
+	var p sse.Parser
+	return func(h http.Header, part []byte) bool {
+		for facts.ContentType(h) == "text/event-stream" && len(part) > 0 {
+			event, rest, ok, err := p.Next(part)
+			if err != nil || !ok {
+				return false
+			}
+			if m := facts.ParseMessage("", event.Data); event.IsMessage() && m != nil && m.Problem == "" {
+				return true
+			}
+			part = rest
+		}
+		return false
+	}
+}
+
 // fact returns the record of an exchange without its secrets.
 func (g *gatherer) fact(r request, rec *client.Exchange, took time.Duration) *facts.Exchange {
 	x := &facts.Exchange{
@@ -42,6 +65,7 @@ func (g *gatherer) fact(r request, rec *client.Exchange, took time.Duration) *fa
 	x.Body = g.hide(string(rec.Body[:min(len(rec.Body), maxBodyKept)]))
 	if kind == "text/event-stream" {
 		x.Broken, x.Odd = facts.CheckEvents(rec.Body, rec.Err == nil && !rec.Truncated)
+		x.Endpoint = facts.NamesEndpoint(rec.Body)
 	}
 	switch {
 	case rec.Err == nil:

@@ -29,6 +29,7 @@ type stdioGatherer struct {
 	conn    *launch.Conn
 	s       *facts.Stdio
 	answers chan []byte // lines that are JSON objects
+	asked   int         // requests of the server
 }
 
 // CommandOptions say which command is examined, and how.
@@ -53,7 +54,11 @@ func Command(ctx context.Context, o CommandOptions) *facts.Facts {
 	asking, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	var tail launch.Tail
-	conn, err := launch.Dial(launch.Command{Args: args, Env: o.Env, Dir: o.Dir, Stderr: &tail})
+	program, err := programOf(args[0], o.Env)
+	var conn *launch.Conn
+	if err == nil {
+		conn, err = launch.Dial(launch.Command{Args: append([]string{program}, args[1:]...), Env: o.Env, Dir: o.Dir, Stderr: &tail})
+	}
 	if err != nil {
 		s.NoStart = report.Line(err.Error())
 		return f
@@ -97,6 +102,9 @@ func (g *stdioGatherer) read() {
 	}
 }
 
+// maxReplies is how many requests of a server are answered.
+const maxReplies = 100
+
 // Lines of a command that are kept.
 const (
 	stderrLines  = 20
@@ -124,7 +132,7 @@ func (g *stdioGatherer) sort(n int, line []byte) {
 	switch {
 	case len(line) == 0:
 		g.s.Blank++
-	case json.Unmarshal(line, &object) != nil:
+	case json.Unmarshal(line, &object) != nil, isLog(object):
 		text := report.CutWords(report.Line(report.RedactText(strings.ToValidUTF8(string(line[:min(len(line), maxBodyKept)]), "\uFFFD"))), 200)
 		if g.s.LineNo == 0 {
 			g.s.LineNo, g.s.Foreign = n, text
@@ -132,12 +140,31 @@ func (g *stdioGatherer) sort(n int, line []byte) {
 		if len(g.s.Printed) < printedLines {
 			g.s.Printed = append(g.s.Printed, text)
 		}
+	case object["method"] != nil && object["id"] != nil && object["result"] == nil && object["error"] == nil:
+		if g.asked++; g.asked <= maxReplies {
+			go g.reply(bytes.Clone(object["id"]), string(object["method"])) // a server that does not read blocks it
+		}
 	default:
 		select {
 		case g.answers <- bytes.Clone(line):
 		default: // a flood
 		}
 	}
+}
+
+// isLog reports whether an object is no message of JSON-RPC, as lines of a log in JSON are.
+func isLog(object map[string]json.RawMessage) bool {
+	return object["jsonrpc"] == nil && (object["id"] == nil || object["result"] == nil && object["error"] == nil)
+}
+
+// reply answers a request of the server as a client without capabilities does: some servers
+// go on only when their ping was answered.
+func (g *stdioGatherer) reply(id json.RawMessage, method string) {
+	answer := `"error":{"code":-32601,"message":"no such method"}`
+	if method == `"ping"` {
+		answer = `"result":{}`
+	}
+	g.tell(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, id, answer))
 }
 
 // speak does the handshake and asks for the listings.

@@ -1,6 +1,7 @@
 package gather
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Limits on a listing of tools.
@@ -16,6 +19,7 @@ const (
 	maxPage   = 4 << 20 // bytes
 	maxTools  = 5000
 	maxSchema = 64 << 10 // bytes of a schema that is kept
+	maxReason = 160      // characters of a reason why clients reject a page or a tool
 )
 
 // ListedTools reads the listing of tools to its end, within limits.
@@ -63,6 +67,7 @@ func addPage(l *facts.ToolListing, m *facts.Message) (next *string, ok bool) {
 		return nil, false
 	}
 	l.Pages++
+	l.Rejected = cmp.Or(l.Rejected, report.Cell(mcp.RejectedPage(m.Result), maxReason))
 	for _, raw := range page.Tools {
 		if len(l.Tools) >= maxTools {
 			l.Cut = true
@@ -74,13 +79,11 @@ func addPage(l *facts.ToolListing, m *facts.Message) (next *string, ok bool) {
 	return page.Next, true
 }
 
-// toolFact decodes a tool. A tool that cannot be decoded has no name.
+// toolFact decodes a tool, as far as that is possible.
 func toolFact(raw json.RawMessage, page int) facts.ToolFact {
 	var t facts.ToolFact
-	if json.Unmarshal(raw, &t) != nil {
-		t = facts.ToolFact{}
-	}
-	t.Page, t.Bytes = page, len(raw)
+	_ = json.Unmarshal(raw, &t) // members of another type are the reason why it is rejected
+	t.Page, t.Bytes, t.Rejected = page, len(raw), report.Cell(mcp.RejectedTool(raw), maxReason)
 	for _, schema := range []*json.RawMessage{&t.Input, &t.Output} {
 		if len(*schema) > maxSchema {
 			*schema = json.RawMessage(`{"type":"object","$comment":"too large to keep"}`)

@@ -142,6 +142,9 @@ func judgeMetadataPlace(f *facts.Facts) opinion {
 	case f.Auth.Resource == nil, f.Auth.Named != "" && f.Auth.Resource.URL != f.Auth.Named:
 		return fail("there is no metadata where the challenge says").fix("serve it at " + f.Auth.Named).saw(f.Probe("resource metadata")...)
 	}
+	if wrong := f.Auth.Resource.Wrong; wrong != "" {
+		return fail("clients cannot read the metadata of the resource: %s", wrong).fix("correct " + f.Auth.Resource.URL + ": lists are arrays of texts, addresses are texts").saw(f.Probe("resource metadata")...)
+	}
 	return pass("%s", f.Auth.Resource.URL)
 }
 
@@ -220,6 +223,9 @@ func judgeEach(f *facts.Facts, right string, judge func(facts.Metadata) (opinion
 // JudgeServerMetadata judges the metadata of the authorization servers.
 func JudgeServerMetadata(f *facts.Facts) opinion {
 	return judgeEach(f, "found", func(m facts.Metadata) (opinion, bool) {
+		if m.Wrong != "" {
+			return fail("clients cannot read the metadata of %s: %s", m.Asked, m.Wrong).fix("correct " + m.URL + ": lists are arrays of texts, addresses are texts"), true
+		}
 		return fail("%s has no metadata", m.Asked).fix("serve it at /.well-known/oauth-authorization-server, followed by the path of the issuer"), m.URL == ""
 	})
 }
@@ -232,7 +238,7 @@ func judgeIssuer(f *facts.Facts) opinion {
 
 func judgePKCE(f *facts.Facts) opinion {
 	return judgeEach(f, "S256", func(m facts.Metadata) (opinion, bool) {
-		return fail("%s does not support PKCE with S256: clients must refuse it", m.Asked).fix("add S256 to code_challenge_methods_supported"), !slices.Contains(m.Challenges, "S256")
+		return fail("%s does not support PKCE with S256: clients must refuse it", m.Asked).fix("add S256 to code_challenge_methods_supported"), !slices.Contains(m.Challenges, "S256") && logsIn(m)
 	})
 }
 

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -52,11 +53,15 @@ func judgeAnswer(f *facts.Facts) opinion {
 		return unanswered(f, "http.answer", asked, x)
 	case x.Kind() != facts.KindNone:
 		return pass("%s", outcomeShort(x))
-	case x.WantsTLS():
+	case strings.Contains(x.Failed, "requires a client certificate"):
+		return fail("the server wants a certificate of the client").fix("give it one").fixFlag("--cert, --key").saw(x)
+	case x.WantsTLS(), f.Network.OnlyTLS:
 		return fail("the server speaks TLS on this port").fix("use https:// in the address").saw(x)
 	case facts.ProtocolOf(f.Network.Spoke) != "":
 		return fail("%s listens on this port, not a web server", facts.ProtocolOf(f.Network.Spoke)).fix("check the port: that of the MCP server is another one").saw(x).noted(append(f.Listening(), "it says "+f.Network.Spoke)...)
-	case f.Network.Spoke != "" || (strings.Contains(x.Failed, "closed the connection") || strings.Contains(x.Failed, "reset the connection")) && !answersHTTP(f):
+	case x.Lacks() == facts.LackClosed && answersHTTP(f):
+		return unanswered(f, "http.answer", "initialize", x)
+	case f.Network.Spoke != "" && !strings.HasPrefix(f.Network.Spoke, "HTTP/"), strings.Contains(x.Failed, "closed the connection"), strings.Contains(x.Failed, "reset the connection"):
 		return fail("what listens on this port does not answer over HTTP").
 			fix("check the port: it may be that of another program; if not, the log of the server says why it ends connections").saw(x).noted(f.Listening()...)
 	case x.Failed != "" && !strings.HasPrefix(x.Failed, "no answer"):
@@ -91,10 +96,18 @@ func judgeRedirect(f *facts.Facts) opinion {
 		if err != nil || to == "" {
 			return fail("the server redirects to nowhere").fix("answer requests at this address").saw(x)
 		}
+		if loginAddress.MatchString(target.Host + target.Path) {
+			return fail("the server redirects to a login page (%s), not to MCP", target.Host).fix(beforeLogin(from)).saw(x)
+		}
 		fixed := "use the exact address " + target.String() + "; behind a proxy, let the framework trust X-Forwarded-Proto, and mount the path without redirects"
 		switch {
 		case from.Scheme == "https" && target.Scheme == "http":
 			return fail("the server redirects from https to http").fix("let the framework trust X-Forwarded-Proto, or use the address with the right slash").saw(x)
+		case target.Hostname() == from.Hostname() && target.Port() != from.Port():
+			right := *target
+			right.Host = from.Host
+			return fail("the server redirects to another port, %s: it does not know at which one clients reach it", target.Host).
+				fix("use the address " + right.String() + "; let redirects keep the port (nginx: absolute_redirect off, or pass on Host with $http_host)").saw(x)
 		case target.Host != from.Host:
 			return fail("the server redirects to another host, where clients send no credentials").fix(fixed).saw(x)
 		}
@@ -109,8 +122,15 @@ func judgeWAF(f *facts.Facts) opinion {
 	})
 }
 
+// cloudflareTimeout is the status of Cloudflare for a server that connects and does not answer.
+const cloudflareTimeout = 524
+
 func judgeGateway(f *facts.Facts) opinion {
 	return onlyKind(f, facts.KindGateway, "reached", func(x *facts.Exchange) opinion {
+		if x.Status == http.StatusGatewayTimeout || x.Status == cloudflareTimeout {
+			return fail("the proxy answers %d: the server behind it gave no answer to initialize within %.0f s", x.Status, x.Timing.Total/1000).
+				fix("see why the server takes so long or hangs, or raise the time limit of the proxy (nginx: proxy_read_timeout)").leads(toLogs).saw(x)
+		}
 		return fail("the proxy answers %d: it runs, the server behind it does not", x.Status).
 			fix("start the server behind the proxy, and compare its port with the one in the proxy's settings").leads(toLogs).saw(x)
 	})
@@ -162,19 +182,36 @@ var (
 	loginWords = regexp.MustCompile(`(?i)\b(sign[ -]?in|log[ -]?in|sso|single sign-on|type=["']?password)\b`)
 )
 
+// loginAddress matches the host and path of a login page.
+var loginAddress = regexp.MustCompile(`(?i)^(login|auth|sso|accounts|signin)\.|/(oauth2?|authorize|log[-_]?in|sign[-_]?in|sso|saml2?)(/|$)|\.cloudflareaccess\.com/`)
+
+// beforeLogin is the advice where a login page stands before a server.
+func beforeLogin(u *url.URL) string {
+	return "MCP clients fill in no form: let the login before the server (a gateway, oauth2-proxy, Cloudflare Access) leave out " + u.EscapedPath() + " and /.well-known, and let the server itself answer 401"
+}
+
 // JudgeWebPage judges a web page at the place of MCP.
 func JudgeWebPage(x *facts.Exchange) opinion {
 	title := ""
 	if m := pageTitle.FindStringSubmatch(x.Body); m != nil {
 		title = " (" + strconv.Quote(report.Cell(strings.TrimSpace(m[1]), 60)) + ")"
 	}
-	path := facts.URLOf(x.URL).EscapedPath()
 	if loginWords.MatchString(x.Body) {
 		return fail("the answer is a login page%s, not MCP", title).
-			fix("MCP clients fill in no form: let the login before the server (a gateway, oauth2-proxy, Cloudflare Access) leave out " + path + " and /.well-known, and let the server itself answer 401").saw(x)
+			fix(beforeLogin(facts.URLOf(x.URL))).saw(x)
 	}
+	path := facts.URLOf(x.URL).EscapedPath()
 	return fail("the answer is a web page%s, not MCP", title).
 		fix("a website answers at " + path + ": route this path to the MCP server, before the fallback route of the website, or use the path at which MCP is").saw(x)
+}
+
+// saidIn returns the text of an answer that is no page, behind a colon.
+func saidIn(x *facts.Exchange) string {
+	text := strings.Join(strings.Fields(x.Body), " ")
+	if text == "" || strings.Contains(facts.ContentType(x.Header), "html") {
+		return ""
+	}
+	return ": " + report.Cell(text, maxSaid)
 }
 
 func judgeStatus(f *facts.Facts) opinion {
@@ -185,22 +222,30 @@ func judgeStatus(f *facts.Facts) opinion {
 	case f.SpeaksOldSSE():
 		return pass("HTTP+SSE")
 	case x.Kind() == facts.KindStatus:
-		return fail("the handshake is answered with status %d", x.Status).fix("the log of the server says why").leads(toLogs).saw(x)
+		return fail("the handshake is answered with status %d%s", x.Status, saidIn(x)).fix("the log of the server says why").leads(toLogs).saw(x)
 	}
 	return pass("status %d, %s", x.Status, facts.ContentType(x.Header))
 }
 
 func judgeLimit(f *facts.Facts) opinion {
 	for i, x := range f.Exchanges {
-		if !isOfTarget(f, x) || x.Probe == facts.BurstProbe || !facts.IsLimited(x) || f.Credentials && x.Anonymous { // auth.order is about those
+		if !f.AtServer(x) || x.Probe == facts.BurstProbe || !facts.IsLimited(x) || f.Credentials && x.Anonymous { // auth.order is about those
 			continue
 		}
-		if x.Status == http.StatusServiceUnavailable {
-			return fail("the server answers request %d with 503: it is overloaded, or out of service for now", i+1).
-				fix("look again when Retry-After has passed: " + x.Header.Get("Retry-After")).saw(x)
+		wait, grade := x.Header.Get("Retry-After"), fail
+		if f.Started() {
+			grade = warn
 		}
-		o := fail("the server refuses request %d because of its rate limit; a client needs 3 or 4 to connect", i+1).saw(x)
-		if wait := x.Header.Get("Retry-After"); wait != "" {
+		switch {
+		case x.Busy:
+			return grade("a proxy answers request %d with 503, although the server answered before: it limits the rate, or the server is overloaded", i+1).
+				fix("raise its limit (limit_req of nginx), or look whether the server is overloaded").leads(toLogs).saw(x)
+		case x.Status == http.StatusServiceUnavailable:
+			return grade("the server answers request %d with 503: it is overloaded, or out of service for now", i+1).
+				fix("look again when Retry-After has passed: " + wait).saw(x)
+		}
+		o := grade("the server refuses request %d because of its rate limit; a client needs 3 or 4 to connect", i+1).saw(x)
+		if wait != "" {
 			return o.fix("raise the limit, or wait as long as Retry-After says: " + wait)
 		}
 		return o.fix("raise the limit, and say how long to wait: the answer has no Retry-After")

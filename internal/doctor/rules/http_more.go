@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -52,6 +53,10 @@ func judgeRebinding(f *facts.Facts) opinion {
 		return pass("a foreign Origin is refused: the connection is closed")
 	case origin.Status == 0, host.Status == 0 && host.Lacks() != facts.LackClosed:
 		return unknown(f, origin)
+	case local && (host.OK() || origin.OK()) && f.Challenge().WasSent():
+		return info("a foreign Origin is accepted, but only with credentials, which web pages do not have").saw(origin)
+	case local && host.OK() && f.HTTPS():
+		return warn("the server accepts a foreign Host with a foreign Origin").fix("refuse unknown values of Origin and Host with 403; web pages are stopped by the certificate alone").saw(host)
 	case local && host.OK():
 		return fail("any web page that the user opens can use this server: it accepts a foreign Host with a foreign Origin (DNS rebinding)").
 			fix("refuse unknown values of Origin and Host with 403; the SDKs have a setting for it").saw(host)
@@ -77,14 +82,18 @@ func judgeCORS(f *facts.Facts) opinion {
 	if origin == "" {
 		return info("no CORS: clients in a browser cannot connect directly")
 	}
-	missing := missingFields(preflight.Header.Get("Access-Control-Allow-Headers"), "content-type", "mcp-protocol-version", "mcp-session-id")
+	sent := []string{"content-type", "mcp-protocol-version"}
+	if f.Session != nil {
+		sent = append(sent, "mcp-session-id")
+	}
+	missing := missingFields(preflight.Header, "Access-Control-Allow-Headers", sent...)
 	switch {
 	case !preflight.OK():
 		return warn("CORS is allowed, but the preflight is answered with %d", preflight.Status).fix("answer OPTIONS without authorization").saw(preflight)
 	case len(missing) > 0:
 		return warn("CORS is incomplete: browsers may not send %s", strings.Join(missing, ", ")).
 			fix("add to Access-Control-Allow-Headers: " + strings.Join(missing, ", ")).saw(preflight)
-	case f.Session != nil && len(missingFields(browser.Header.Get("Access-Control-Expose-Headers"), "mcp-session-id")) > 0:
+	case f.Session != nil && len(missingFields(browser.Header, "Access-Control-Expose-Headers", "mcp-session-id")) > 0:
 		return warn("CORS is incomplete: browsers cannot read the session id").fix("add Access-Control-Expose-Headers: Mcp-Session-Id").saw(browser)
 	case origin == "*" && browser.Header.Get("Access-Control-Allow-Credentials") == "true":
 		return warn("browsers refuse the origin * together with credentials").fix("name the origin, or leave Access-Control-Allow-Credentials out").saw(browser)
@@ -92,8 +101,9 @@ func judgeCORS(f *facts.Facts) opinion {
 	return pass("allowed for %s", origin)
 }
 
-// missingFields returns the names that a list of header fields lacks.
-func missingFields(list string, names ...string) []string {
+// missingFields returns the names that a list in a header lacks.
+func missingFields(h http.Header, field string, names ...string) []string {
+	list := strings.Join(h.Values(field), ",")
 	if strings.TrimSpace(list) == "*" {
 		return nil
 	}

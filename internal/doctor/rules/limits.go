@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -105,7 +106,7 @@ func judgeHealth(f *facts.Facts) opinion {
 			continue
 		}
 		if part := unhealthy([]byte(x.Body)); part != "" || !x.OK() {
-			return warn("%s says that a part is not healthy: %s", path, part).fix("look at that part").saw(x)
+			return warn("%s says that a part is not healthy: %s", path, cmp.Or(part, "status "+strconv.Itoa(x.Status))).fix("look at that part").saw(x)
 		}
 		return pass("%s is fine", path)
 	}

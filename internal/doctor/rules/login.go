@@ -94,11 +94,16 @@ func judgeScope(f *facts.Facts) opinion {
 	return info("the server wants the scope %s", m[1]).saw(x)
 }
 
+// logsIn reports whether users log in at an authorization server with a browser.
+func logsIn(m facts.Metadata) bool {
+	return len(m.Grants) == 0 || slices.Contains(m.Grants, "authorization_code")
+}
+
 func judgeEndpoints(f *facts.Facts) opinion {
 	page := f.First("authorization endpoint")
 	return judgeEach(f, "there", func(m facts.Metadata) (opinion, bool) {
-		if len(m.Grants) > 0 && !slices.Contains(m.Grants, "authorization_code") {
-			return opinion{}, false // nobody logs in with a browser
+		if !logsIn(m) {
+			return opinion{}, false
 		}
 		for _, e := range []struct{ name, address string }{{"authorization_endpoint", m.Authorize}, {"token_endpoint", m.Token}} {
 			u := facts.URLOf(e.address)

@@ -56,6 +56,8 @@ func judgeDNS(f *facts.Facts) opinion {
 		return skip("the proxy looks the host up")
 	case n.Literal:
 		return pass("%s is an address", n.Host)
+	case n.Lookup != "" && !strings.Contains(n.Lookup, "no such host"):
+		return fail("the host %s cannot be looked up: the name servers give no answer", n.Host).fix("check the name servers of this machine, and whether it has a network").noted(n.Lookup)
 	case n.Lookup != "" || len(n.Addresses) == 0:
 		return fail("there is no host %s", n.Host).fix("check the name, and whether this machine can look names up").noted(n.Lookup)
 	case n.LookupMs > 1000:
@@ -123,7 +125,7 @@ func judgeTLS(f *facts.Facts) opinion {
 		return skip("the proxy connects")
 	}
 	for _, h := range f.Network.TLS {
-		if o, bad := judgeHandshake(h, f.Insecure); bad {
+		if o, bad := judgeHandshake(h, f); bad {
 			return o
 		}
 	}
@@ -140,15 +142,17 @@ func judgeTLS(f *facts.Facts) opinion {
 }
 
 // judgeHandshake judges one handshake. It reports false where nothing is wrong.
-func judgeHandshake(h facts.Handshake, insecure bool) (opinion, bool) {
+func judgeHandshake(h facts.Handshake, f *facts.Facts) (opinion, bool) {
 	grade := fail
-	if insecure {
+	if f.Insecure {
 		grade = warn
 	}
 	seen := []string{h.Address + ": " + h.Subject, "issued by " + h.Issuer, "for " + strings.Join(h.Names, ", "), "valid until " + h.NotAfter.Format(time.DateOnly)}
 	switch {
 	case facts.IsNoProtocol(h.Failed): // network.alpn says so
 		return opinion{}, false
+	case h.Failed != "" && h.Asked:
+		return fail("the server wants a certificate of the client").fix("give it one").fixFlag("--cert, --key").noted(h.Address + ": " + h.Failed), true
 	case h.Failed != "" && facts.ProtocolOf(h.Spoke) != "":
 		return fail("%s listens on this port, which speaks no TLS", facts.ProtocolOf(h.Spoke)).fix("check the port: that of the MCP server is another one").noted(h.Address + ": it says " + h.Spoke), true
 	case strings.Contains(h.Failed, "first record does not look like a TLS handshake") && strings.HasPrefix(h.Spoke, "HTTP/"):
@@ -159,8 +163,12 @@ func judgeHandshake(h facts.Handshake, insecure bool) (opinion, bool) {
 		return fail("the TLS handshake has no answer: perhaps what listens speaks no TLS").fix("check the port and the scheme of the address, then the TLS settings of the server").noted(h.Address + ": " + h.Failed), true
 	case h.Failed != "":
 		return fail("the TLS handshake fails").fix("check the TLS settings of the server").noted(h.Address + ": " + h.Failed), true
+	case h.Kind == facts.KindExpired && f.At.Before(h.NotBefore):
+		return grade("the certificate is not valid before %s", h.NotBefore.Format(time.DateTime)).fix("wait until then, or correct the clock of this machine or of the one that issued it").noted(seen...), true
 	case h.Kind == facts.KindExpired:
-		return grade("the certificate has expired or is not valid yet").fix("renew it; check the job that should have").noted(seen...), true
+		return grade("the certificate has expired").fix("renew it; check the job that should have").noted(seen...), true
+	case h.Kind == facts.KindName && len(h.Names) == 0:
+		return grade("the certificate names no host where clients look (subjectAltName)").fix("issue one with this name as subjectAltName: the common name in the subject counts no longer").noted(seen...), true
 	case h.Kind == facts.KindName:
 		return grade("the certificate is for another name").fix("use a name in the certificate, or issue one for this name").noted(seen...), true
 	case h.Kind == facts.KindChain:

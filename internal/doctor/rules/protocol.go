@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -44,6 +44,10 @@ func judgeEra(f *facts.Facts) opinion {
 	switch {
 	case f.SpeaksModern() && first.Lacks() != "" && first.Lacks() != facts.LackTime: // http.coldstart is about that
 		return unanswered(f, "protocol.era", "initialize, with which most clients begin,", first)
+	case rejectedHandshake(f) != "":
+		return fail("clients on the TypeScript SDK do not connect: %s", rejectedHandshake(f)).fix("let the answer to initialize be as the schema of MCP says; leave out members that have no value").saw(first)
+	case errorSays(f.First("future version"), "already initialized"):
+		return fail("only one client can connect: initialize of a second one is refused").fix("make a new transport for each session, as the examples of the SDK do").saw(f.First("future version"))
 	case f.SpeaksLegacy() && f.SpeaksModern():
 		return pass("%s and %s, %s", x.Message.Handshake().Version, facts.Modern, name)
 	case f.SpeaksLegacy() && f.First("discover").Lacks() != "" && silence(f) == "":
@@ -59,7 +63,24 @@ func judgeEra(f *facts.Facts) opinion {
 	case !x.WasSent():
 		return notAsked(f)
 	}
-	return fail("the server answers, but neither initialize nor server/discover succeeds").fix("the error says why").saw(f.First("discover"), f.First("initialize"))
+	o := fail("the server answers, but neither initialize nor server/discover succeeds")
+	if x.Code() != 0 {
+		o = fail("initialize is refused: %s", report.Cell(x.Message.Error.Message, maxSaid))
+	}
+	return o.fix("the error says why").saw(f.First("discover"), f.First("initialize"))
+}
+
+// maxSaid limits how much of the text of a server is in a headline.
+const maxSaid = 120
+
+// rejectedHandshake returns why clients on the official TypeScript SDK reject the answer to
+// initialize, or "".
+func rejectedHandshake(f *facts.Facts) string {
+	m := f.First("initialize").Message
+	if !f.SpeaksLegacy() || string(m.Result) == "null" { // or it is too large to keep
+		return ""
+	}
+	return cmp.Or(m.Rejected, report.Cell(mcp.RejectedHandshake(m.Result), maxSaid))
 }
 
 // sessionless returns why the rules of sessions do not apply, and whether that is so.
@@ -178,6 +199,8 @@ func judgeDelete(f *facts.Facts) opinion {
 		return unanswered(f, "session.delete", "a request for a session that ended", after)
 	case x.Status == 0:
 		return notAsked(f)
+	case f.Stopped != "" && (x.Status == http.StatusTooManyRequests || x.Status == http.StatusServiceUnavailable):
+		return notAsked(f)
 	case x.Status == http.StatusMethodNotAllowed, x.Status == http.StatusNotImplemented:
 		return info("the server does not let clients end sessions (%d)", x.Status).saw(x)
 	case !x.OK():
@@ -195,11 +218,9 @@ func judgeDelete(f *facts.Facts) opinion {
 }
 
 func judgeVersions(f *facts.Facts) opinion {
-	x, h := f.First("future version"), f.First("initialize").Message.Handshake()
+	x := f.First("future version")
 	got := x.Message.Handshake().Version
 	switch {
-	case f.SpeaksLegacy() && h.Version == "":
-		return fail("the result of initialize has no protocolVersion").fix("name the revision").saw(f.First("initialize"))
 	case x.Lacks() != "":
 		return unanswered(f, "protocol.versions", "initialize with a revision of the future", x)
 	case x.Status == 0:
@@ -249,8 +270,11 @@ func judgeInitialized(f *facts.Facts) opinion {
 }
 
 func judgeIDs(f *facts.Facts) opinion {
-	asked := false
-	for _, sent := range []struct{ probe, id string }{{"string id", `"mcpdiag-1"`}, {"zero id", "0"}} {
+	asked, kept := false, pass("kept")
+	for _, sent := range []struct {
+		probe, id string
+		value     any
+	}{{"string id", `"mcpdiag-1"`, "mcpdiag-1"}, {"zero id", "0", 0.0}} {
 		x := f.First(sent.probe)
 		if x.Lacks() != "" {
 			return unanswered(f, "protocol.ids", "ping with the id "+sent.id, x)
@@ -259,14 +283,19 @@ func judgeIDs(f *facts.Facts) opinion {
 			continue
 		}
 		asked = true
-		if x.Message == nil || !bytes.Equal(bytes.TrimSpace(x.Message.ID), []byte(sent.id)) {
-			return fail("the id %s does not come back", sent.id).fix("send ids back with their type and value").saw(x).noted("id in the answer: " + x.Message.TextID())
+		got := x.Message.TextID()
+		var value any
+		if json.Unmarshal([]byte(got), &value) != nil || value != sent.value {
+			return fail("the id %s does not come back", sent.id).fix("send ids back with their type and value").saw(x).noted("id in the answer: " + got)
+		}
+		if got != sent.id {
+			kept = info("the id %s comes back in another form: %s", sent.id, report.Cell(got, 20))
 		}
 	}
 	if !asked {
 		return notAsked(f)
 	}
-	return pass("kept")
+	return kept
 }
 
 func judgeErrors(f *facts.Facts) opinion {

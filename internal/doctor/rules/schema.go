@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
@@ -15,14 +17,14 @@ import (
 const maxDepth = 64
 
 // schemaProblems returns an error in the schemas of a tool, and a feature that some
-// clients refuse; "" for none.
-func schemaProblems(t facts.ToolFact) (problem, doubt string) {
+// clients refuse; "" for none. Since 2026-07-28 results need not be objects.
+func schemaProblems(t facts.ToolFact, modern bool) (problem, doubt string) {
 	if len(t.Input) == 0 || string(t.Input) == "null" {
 		return "it has no inputSchema", ""
 	}
-	problem, doubt = checkSchema(t.Input)
+	problem, doubt = checkSchema(t.Input, false)
 	if problem == "" && len(t.Output) > 0 && string(t.Output) != "null" {
-		if problem, _ = checkSchema(t.Output); problem != "" {
+		if problem, _ = checkSchema(t.Output, modern); problem != "" {
 			problem = "outputSchema: " + problem
 		}
 	}
@@ -31,21 +33,26 @@ func schemaProblems(t facts.ToolFact) (problem, doubt string) {
 
 // schemaCheck walks a schema.
 type schemaCheck struct {
-	root    any
+	root    any    // to which references are relative: the part with the nearest $id
+	id      string // of root
 	problem string
 	doubt   string
 }
 
-func checkSchema(raw json.RawMessage) (problem, doubt string) {
+// checkSchema checks a schema, whose root describes an object unless it may describe anything.
+func checkSchema(raw json.RawMessage, anything bool) (problem, doubt string) {
 	var root any
 	if json.Unmarshal(raw, &root) != nil {
 		return "not JSON", ""
 	}
 	object, ok := root.(map[string]any)
+	if _, whole := root.(bool); whole && anything {
+		return "", ""
+	}
 	if !ok {
 		return "the schema is not an object", ""
 	}
-	if object["type"] != "object" {
+	if object["type"] != "object" && !anything {
 		return fmt.Sprintf("the type of the root is %s, not \"object\"", shortJSON(object["type"])), ""
 	}
 	c := &schemaCheck{root: root}
@@ -68,6 +75,10 @@ func (c *schemaCheck) walk(schema map[string]any, depth int) {
 	if depth > maxDepth {
 		c.doubt = fmt.Sprintf("nested deeper than %d", maxDepth)
 		return
+	}
+	if id, ok := schema["$id"].(string); ok && !strings.HasPrefix(id, "#") {
+		defer func(root any, id string) { c.root, c.id = root, id }(c.root, c.id)
+		c.root, c.id = schema, id
 	}
 	c.types(schema["type"])
 	c.ref(schema["$ref"])
@@ -138,7 +149,10 @@ func (c *schemaCheck) types(value any) {
 // ref checks that a local reference points into the schema.
 func (c *schemaCheck) ref(value any) {
 	ref, ok := value.(string)
-	if !ok || ref == "#" {
+	if c.id != "" {
+		ref = strings.TrimPrefix(ref, c.id)
+	}
+	if !ok || ref == "" || ref == "#" {
 		return
 	}
 	pointer, local := strings.CutPrefix(ref, "#/")
@@ -148,17 +162,29 @@ func (c *schemaCheck) ref(value any) {
 		}
 		return
 	}
+	if text, err := url.PathUnescape(pointer); err == nil {
+		pointer = text
+	}
 	at := c.root
 	for part := range strings.SplitSeq(pointer, "/") {
-		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
-		object, _ := at.(map[string]any)
-		next, has := object[part]
-		if !has {
+		if at = member(at, strings.NewReplacer("~1", "/", "~0", "~").Replace(part)); at == nil {
 			c.fail("the reference " + report.Cell(ref, 60) + " leads nowhere")
 			return
 		}
-		at = next
 	}
+}
+
+// member returns the member of an object, or the element of an array, nil for none.
+func member(of any, name string) any {
+	switch of := of.(type) {
+	case map[string]any:
+		return of[name]
+	case []any:
+		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(of) {
+			return of[i]
+		}
+	}
+	return nil
 }
 
 func isStrings(value any) bool {

@@ -2,11 +2,15 @@ package rules
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
+	"github.com/mcpdiag/mcpdiag/internal/mcp"
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
@@ -48,20 +52,32 @@ func judgeList(f *facts.Facts) opinion {
 	switch {
 	case silence(f) == "tools.list":
 		return unanswered(f, "tools.list", "tools/list", x).noted("clients ask for this list right after they connect, and have no tools without it")
+	case f.Tools != nil && f.Tools.Rejected != "":
+		return fail("clients on the TypeScript SDK refuse the list of tools: %s", f.Tools.Rejected).fix("leave out members that have no value, such as nextCursor on the last page").saw(x)
 	case none && f.Tools != nil:
 		return warn("tools are announced, but there are none").fix("register tools before clients connect, or announce none").saw(x)
 	case none:
 		return o
 	case f.Tools == nil && f.NeedsToken():
 		return notAsked(f)
+	case f.Tools == nil && x.Result():
+		return fail("the result of tools/list is no list of tools: %s", cmp.Or(report.Cell(mcp.RejectedPage(x.Message.Result), maxSaid), "it cannot be read")).fix("answer with an object whose member tools is an array").saw(x)
 	case f.Tools == nil:
-		return fail("tools/list fails (%d)", x.Status).fix("the error says why").saw(x)
+		return fail("tools/list fails (%s)", failure(x)).fix("the error says why").saw(x)
 	case f.Tools.Cut:
 		return warn("the listing of tools is larger than doctor reads (it read %s)", report.Plural(int64(len(f.Tools.Tools)), "tool")).fix("offer fewer tools")
 	case f.Tools.Pages >= facts.MaxPages && !f.Tools.Ended:
 		return warn("the listing of tools has more than %d pages", facts.MaxPages).fix("make pages larger")
 	}
 	return pass("%s", report.Plural(int64(len(f.Tools.Tools)), "tool"))
+}
+
+// failure describes an answer that is no result: by its error, else its status.
+func failure(x *facts.Exchange) string {
+	if x.Code() != 0 {
+		return report.Cell(x.Message.Error.Message, maxSaid)
+	}
+	return strconv.Itoa(x.Status)
 }
 
 func judgePagination(f *facts.Facts) opinion {
@@ -88,7 +104,13 @@ func judgeSchemas(f *facts.Facts) opinion {
 	}
 	var broken, doubtful []string
 	for _, t := range f.Tools.Tools {
-		problem, doubt := schemaProblems(t)
+		if t.Name == "" { // tools.names is about it
+			continue
+		}
+		problem, doubt := schemaProblems(t, !f.SpeaksLegacy())
+		if problem == "" && f.SpeaksLegacy() {
+			problem = t.Rejected
+		}
 		if problem != "" {
 			broken = append(broken, "tool "+t.Label()+": "+problem)
 		}
@@ -98,7 +120,7 @@ func judgeSchemas(f *facts.Facts) opinion {
 	}
 	switch {
 	case len(broken) > 0:
-		return fail("%s an invalid schema; some clients then drop all tools", Counted(len(broken), "tool has", "tools have")).fix("correct these schemas: what a reference points to must be in the schema itself, and the root is an object").noted(broken...)
+		return fail("%s invalid, and some clients then drop all tools: %s", Counted(len(broken), "tool is", "tools are"), broken[0]).fix("correct these tools: what a reference points to must be in the schema itself, the root is an object, and members without a value are left out").noted(broken...)
 	case len(doubtful) > 0:
 		return warn("%s a schema that some clients refuse", Counted(len(doubtful), "tool has", "tools have")).fix("use a plain object with properties at the root, and $defs instead of remote references").noted(doubtful...)
 	}
@@ -197,7 +219,9 @@ func judgeHidden(f *facts.Facts) opinion {
 	}
 	var found []string
 	for _, t := range f.Tools.Tools {
-		for _, text := range []struct{ where, text string }{{"name", t.Name}, {"title", t.Title}, {"description", t.Description}, {"inputSchema", string(t.Input)}} {
+		title, _ := t.Annotations["title"].(string)
+		texts := []struct{ where, text string }{{"name", t.Name}, {"title", t.Title + title}, {"description", t.Description}, {"inputSchema", textsIn(t.Input)}, {"outputSchema", textsIn(t.Output)}}
+		for _, text := range texts {
 			if at, r, ok := hiddenRune(text.text); ok {
 				found = append(found, fmt.Sprintf("%s, %s: U+%04X at byte %d", t.Label(), text.where, r, at))
 			}
@@ -207,6 +231,19 @@ func judgeHidden(f *facts.Facts) opinion {
 		return warn("texts of tools hold characters that people do not see but models read").fix("remove them; if you do not know where they come from, do not use the server").noted(found...)
 	}
 	return pass("nothing hidden")
+}
+
+// textsIn returns JSON without the escapes in which characters may hide.
+func textsIn(schema json.RawMessage) string {
+	var v any
+	if json.Unmarshal(schema, &v) != nil {
+		return string(schema)
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // to memory
+	return b.String()
 }
 
 // hiddenRune finds the first character that is invisible or reorders text.
