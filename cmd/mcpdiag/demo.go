@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/demo"
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
@@ -72,7 +71,7 @@ The faults of --fault are those that "mcpdiag doctor" names; the server then
 	durationVar(fs, &cfg.ServiceTime, "service-time", 0, "duration of a call of search (default 5 to 15 ms)")
 	durationVar(fs, &cfg.SessionTimeout, "session-timeout", 30*time.Second, "idle time until a session expires")
 	fs.BoolVar(&cfg.JSON, "json", false, "answer as JSON instead of an event stream")
-	faultVar(cmd, fs, &cfg.Faults)
+	faultVar(cmd, &cfg.Faults)
 	fs.StringVarP(&dir, "output", "o", "mcpdiag-demo", "write the tour's files into this folder")
 	group(fs, "Server", "serve", "stdio", "listen", "announce", "workers", "service-time", "session-timeout", "json")
 	group(fs, "Faults", "leak-session", "leak-call", "leak-abandoned", "slow-queue", "fault")
@@ -106,26 +105,20 @@ func faultList() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// faults is the flag --fault, which may be repeated.
-type faults []string
-
-func (f *faults) Set(text string) error {
-	for name := range strings.SplitSeq(text, ",") {
-		if err := demo.CheckFault(name); err != nil {
-			return err
+// faultVar adds the flag --fault, which may be repeated.
+func faultVar(cmd *cobra.Command, names *[]string) {
+	parse := func(text string) ([]string, error) {
+		all := *names
+		for name := range strings.SplitSeq(text, ",") {
+			if err := demo.CheckFault(name); err != nil {
+				return nil, err
+			}
+			all = append(all, name)
 		}
-		*f = append(*f, name)
+		return all, nil
 	}
-	return nil
-}
-
-func (f *faults) String() string { return strings.Join(*f, ",") }
-func (f *faults) Type() string   { return "name" }
-
-func faultVar(cmd *cobra.Command, fs *pflag.FlagSet, names *[]string) {
-	fs.Var((*faults)(names), "fault", "switch a fault on; may be repeated")
-	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("fault", cobra.FixedCompletions(demo.FaultNames(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().Var(value[[]string]{names, "name", parse, commas}, "fault", "switch a fault on; may be repeated")
+	complete(cmd, "fault", demo.FaultNames)
 }
 
 // nopCloser keeps standard output open.

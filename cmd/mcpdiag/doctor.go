@@ -36,7 +36,7 @@ type examiner struct {
 	slowArgs string
 	burst    int
 	yes      bool
-	also     dependencies
+	also     []gather.Dependency
 	plan     bool
 	list     bool
 	describe string
@@ -110,13 +110,13 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	fs.StringVar(&d.slowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
 	positiveVar(fs, &d.burst, "burst", 0, "send this many cheap requests at once, at most 30; a server elsewhere needs --yes")
 	fs.BoolVar(&d.yes, "yes", false, "allow --burst for a server that is not on this machine")
-	fs.Var(&d.also, "also", "reach for a server that this one depends on: NAME=tcp://host:port, or tls, https; may be repeated")
+	alsoVar(fs, &d.also)
 	fs.BoolVar(&d.plan, "plan", false, "print the requests that would be sent, and send none")
 	fs.BoolVar(&d.list, "list-checks", false, "list the checks")
 	fs.StringVar(&d.describe, "describe", "", "describe the check with this id")
 	fs.StringVar(&d.save, "save", "", "write what was observed to this file, without secrets")
 	fs.StringVar(&d.replay, "replay", "", "judge what --save wrote, without the server; - is standard input")
-	clientVar(cmd, fs, &d.how.Client)
+	clientVar(cmd, &d.how.Client)
 	choiceVar(cmd, fs, &d.failOn, "fail-on", "what makes the exit code 3", "fail", "warn", "new", "never")
 	fs.StringVar(&d.servers, "servers", "", "examine the servers of this file of Claude, VS Code or Cursor, all or those named; starts their commands")
 	fs.StringVar(&d.baseline, "baseline", "", "compare with the JSON of an earlier run: failures, tools, latency")

@@ -46,39 +46,28 @@ func (d *examiner) checkServers() error {
 	return nil
 }
 
-// dependencies is the flag --also.
-type dependencies []gather.Dependency
-
-func (d *dependencies) Set(text string) error {
-	one, err := gather.ParseDependency(text)
-	if err == nil {
-		*d = append(*d, one)
+// alsoVar adds the flag --also.
+func alsoVar(fs *pflag.FlagSet, all *[]gather.Dependency) {
+	parse := func(text string) ([]gather.Dependency, error) {
+		one, err := gather.ParseDependency(text)
+		return append(*all, one), err
 	}
-	return err
+	show := func([]gather.Dependency) string { return "" }
+	fs.Var(value[[]gather.Dependency]{all, "name=url", parse, show}, "also", "reach for a server that this one depends on: NAME=tcp://host:port, or tls, https; may be repeated")
 }
 
-func (d *dependencies) String() string { return "" }
-func (d *dependencies) Type() string   { return "name=url" }
-
-// clientName is the flag --client.
-type clientName string
-
-func (c *clientName) Set(text string) error {
+// clientVar adds the flag --client.
+func clientVar(cmd *cobra.Command, name *string) {
 	names := doctor.ClientNames()
-	for _, name := range names {
-		if strings.EqualFold(name, text) {
-			*c = clientName(name)
-			return nil
+	parse := func(text string) (string, error) {
+		for _, name := range names {
+			if strings.EqualFold(name, text) {
+				return name, nil
+			}
 		}
+		return "", fmt.Errorf("no client %q is known%s; there are %s", text, report.DidYouMean(report.Closest(text, names)), strings.Join(names, ", "))
 	}
-	return fmt.Errorf("no client %q is known%s; there are %s", text, report.DidYouMean(report.Closest(text, names)), strings.Join(names, ", "))
-}
-
-func (c *clientName) String() string { return string(*c) }
-func (c *clientName) Type() string   { return "name" }
-
-func clientVar(cmd *cobra.Command, fs *pflag.FlagSet, name *string) {
-	fs.Var((*clientName)(name), "client", "judge whether this client would refuse the server: "+strings.Join(doctor.ClientNames(), ", "))
-	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(doctor.ClientNames(), cobra.ShellCompDirectiveNoFileComp))
+	show := func(name string) string { return name }
+	cmd.Flags().Var(value[string]{name, "name", parse, show}, "client", "judge whether this client would refuse the server: "+strings.Join(names, ", "))
+	complete(cmd, "client", doctor.ClientNames)
 }

@@ -12,13 +12,29 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// seconds is a duration flag that accepts 10, as seconds, and 10s.
-type seconds time.Duration
+// value is a flag of a type of its own.
+type value[T any] struct {
+	to    *T
+	kind  string // a word for its values in the help
+	parse func(text string) (T, error)
+	show  func(T) string // the default in the help
+}
 
-func (s *seconds) Set(text string) error {
-	d, err := parseDuration(text)
-	*s = seconds(d)
+func (v value[T]) Set(text string) error {
+	parsed, err := v.parse(text)
+	if err == nil {
+		*v.to = parsed
+	}
 	return err
+}
+
+func (v value[T]) String() string { return v.show(*v.to) }
+func (v value[T]) Type() string   { return v.kind }
+
+// durationVar adds a flag that accepts 10, as seconds, and 10s.
+func durationVar(fs *pflag.FlagSet, p *time.Duration, name string, d time.Duration, usage string) {
+	*p = d
+	fs.Var(value[time.Duration]{p, "duration", parseDuration, showDuration}, name, usage)
 }
 
 func parseDuration(text string) (time.Duration, error) {
@@ -32,23 +48,19 @@ func parseDuration(text string) (time.Duration, error) {
 	return 0, fmt.Errorf("invalid duration %q: write 10, 10s, 1m30s or 500ms", text)
 }
 
-func (s *seconds) String() string {
-	text := time.Duration(*s).String()
+func showDuration(d time.Duration) string {
+	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}
 	return text
 }
 
-func (s *seconds) Type() string { return "duration" }
-
-func durationVar(fs *pflag.FlagSet, p *time.Duration, name string, value time.Duration, usage string) {
-	*p = value
-	fs.Var((*seconds)(p), name, usage)
+// sizeVar adds a flag of a size: 64KB, 16MB, 1.5GiB or bytes; K, M and G are powers of 1024.
+func sizeVar(fs *pflag.FlagSet, p *int64, name string, size int64, usage string) {
+	*p = size
+	fs.Var(value[int64]{p, "size", parseSize, showSize}, name, usage)
 }
-
-// bytes64 is a size flag: 64KB, 16MB, 1.5GiB or bytes; K, M and G are powers of 1024.
-type bytes64 int64
 
 var units = []struct {
 	suffix string
@@ -56,7 +68,7 @@ var units = []struct {
 }{{"gib", 1 << 30}, {"mib", 1 << 20}, {"kib", 1 << 10}, {"gb", 1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10},
 	{"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}, {"b", 1}, {"", 1}}
 
-func (b *bytes64) Set(text string) error {
+func parseSize(text string) (int64, error) {
 	lower := strings.ToLower(strings.TrimSpace(text))
 	for _, u := range units {
 		digits, ok := strings.CutSuffix(lower, u.suffix)
@@ -65,28 +77,20 @@ func (b *bytes64) Set(text string) error {
 		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
 		if err == nil && v >= 0 && v*u.bytes < 1<<53 {
-			*b = bytes64(v * u.bytes)
-			return nil
+			return int64(v * u.bytes), nil
 		}
 		break
 	}
-	return fmt.Errorf("invalid size %q: write 64KB, 16MB or 1GB", text)
+	return 0, fmt.Errorf("invalid size %q: write 64KB, 16MB or 1GB", text)
 }
 
-func (b *bytes64) String() string {
+func showSize(size int64) string {
 	for _, u := range units[3:6] {
-		if n := float64(*b) / u.bytes; *b > 0 && n == math.Trunc(n) {
+		if n := float64(size) / u.bytes; size > 0 && n == math.Trunc(n) {
 			return strconv.FormatFloat(n, 'f', -1, 64) + strings.ToUpper(u.suffix)
 		}
 	}
-	return strconv.FormatInt(int64(*b), 10)
-}
-
-func (b *bytes64) Type() string { return "size" }
-
-func sizeVar(fs *pflag.FlagSet, p *int64, name string, value int64, usage string) {
-	*p = value
-	fs.Var((*bytes64)(p), name, usage)
+	return strconv.FormatInt(size, 10)
 }
 
 // choice is a flag with a fixed set of values; the first is the default.
@@ -109,8 +113,7 @@ func (c *choice) Type() string   { return strings.Join(c.choices, "|") }
 func choiceVar(cmd *cobra.Command, fs *pflag.FlagSet, c *choice, name, usage string, choices ...string) {
 	*c = choice{value: choices[0], choices: choices}
 	fs.Var(c, name, usage)
-	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
+	complete(cmd, name, func() []string { return choices })
 }
 
 // resultFormats are the formats that [app.render] writes any result in.
@@ -125,65 +128,38 @@ func formatVar(cmd *cobra.Command, fs *pflag.FlagSet, c *choice, more ...string)
 // shortFormat is the format that --short chooses.
 const shortFormat = "short"
 
-// short is a flag that chooses a format.
-type short struct{ format *choice }
-
-func (s short) Set(text string) error {
-	on, err := strconv.ParseBool(text)
-	if on {
-		s.format.value = shortFormat
-	}
-	return err
-}
-
-func (s short) String() string   { return "false" }
-func (s short) Type() string     { return "bool" }
-func (s short) IsBoolFlag() bool { return true }
-
 // shortVar adds --short to a command with --format, unless it has one of its own.
 func shortVar(fs *pflag.FlagSet, c *choice) {
 	if fs.Lookup("short") != nil {
 		return
 	}
-	fs.Var(short{c}, "short", "print the verdict and the worst findings only, for a chat message")
-	fs.Lookup("short").NoOptDefVal = "true"
+	fs.BoolFunc("short", "print the verdict and the worst findings only, for a chat message", func(text string) error {
+		on, err := strconv.ParseBool(text)
+		if on {
+			c.value = shortFormat
+		}
+		return err
+	})
 	group(fs, "Output", "short")
 	foundMaySet(fs, "short")
 }
 
-// limit is an integer flag of 0 or more; 0 is no limit.
-type limit int
+// limitVar adds a flag of a whole number; 0, the default, is no limit.
+func limitVar(fs *pflag.FlagSet, p *int, name, usage string) { wholeVar(fs, p, 0, name, usage) }
 
-func (n *limit) Set(text string) error {
-	v, err := strconv.Atoi(text)
-	if err != nil || v < 0 {
-		return fmt.Errorf("invalid value %q: must be a whole number, 0 or more", text)
-	}
-	*n = limit(v)
-	return nil
+// positiveVar adds a flag of a whole number of 1 or more. Its default may be 0.
+func positiveVar(fs *pflag.FlagSet, p *int, name string, n int, usage string) {
+	*p = n
+	wholeVar(fs, p, 1, name, usage)
 }
 
-func (n *limit) String() string { return strconv.Itoa(int(*n)) }
-func (n *limit) Type() string   { return "n" }
-
-func limitVar(fs *pflag.FlagSet, p *int, name, usage string) { fs.Var((*limit)(p), name, usage) }
-
-// positive is an integer flag of 1 or more.
-type positive int
-
-func (n *positive) Set(text string) error {
-	v, err := strconv.Atoi(text)
-	if err != nil || v < 1 {
-		return fmt.Errorf("invalid value %q: must be a whole number, 1 or more", text)
+func wholeVar(fs *pflag.FlagSet, p *int, least int, name, usage string) {
+	parse := func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < least {
+			return 0, fmt.Errorf("invalid value %q: must be a whole number, %d or more", text, least)
+		}
+		return n, nil
 	}
-	*n = positive(v)
-	return nil
-}
-
-func (n *positive) String() string { return strconv.Itoa(int(*n)) }
-func (n *positive) Type() string   { return "n" }
-
-func positiveVar(fs *pflag.FlagSet, p *int, name string, value int, usage string) {
-	*p = value
-	fs.Var((*positive)(p), name, usage)
+	fs.Var(value[int]{p, "n", parse, strconv.Itoa}, name, usage)
 }

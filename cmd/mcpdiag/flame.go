@@ -169,7 +169,7 @@ func (f *flamer) profile(args []string) (*flame.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape := flame.Shape{Focus: f.focus.Regexp, Ignore: f.ignore.Regexp, Hide: f.hide.Regexp, FoldRecursion: f.foldRecursion}
+	shape := flame.Shape{Focus: f.focus, Ignore: f.ignore, Hide: f.hide, FoldRecursion: f.foldRecursion}
 	p = p.Reshape(shape)
 	if f.order.value == "heaviest" {
 		p.Order = stacks.Heaviest

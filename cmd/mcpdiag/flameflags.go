@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/flame/fold"
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
@@ -20,8 +21,8 @@ type flameFlags struct {
 	output, title, base, from, to, sample, profileName, sandwich string
 
 	format, palette, weight, parallel, cut, order choice
-	by, failOn                                    list
-	focus, ignore, hide                           expression
+	by, failOn                                    []string
+	focus, ignore, hide                           *regexp.Regexp
 	frames                                        int
 	stuck                                         time.Duration
 
@@ -56,9 +57,9 @@ func (f *flameFlags) addInput(cmd *cobra.Command) {
 	fs.StringVar(&f.to, "to", "", "end here, likewise")
 	fs.StringVar(&f.sample, "sample", "", "value to take from a pprof profile with several (inuse_space)")
 	fs.StringVar(&f.profileName, "profile", "", "profile to take from a file with several, by name or number")
-	fs.Var(&f.focus, "focus", "keep the stacks with a frame that matches this regular expression")
-	fs.Var(&f.ignore, "ignore", "drop the stacks with a frame that matches this regular expression")
-	fs.Var(&f.hide, "hide", "remove the frames that match this regular expression; the frames above them move down")
+	regexpVar(fs, &f.focus, "focus", "keep the stacks with a frame that matches this regular expression")
+	regexpVar(fs, &f.ignore, "ignore", "drop the stacks with a frame that matches this regular expression")
+	regexpVar(fs, &f.hide, "hide", "remove the frames that match this regular expression; the frames above them move down")
 	fs.StringVar(&f.sandwich, "sandwich", "", "show the callers and callees of the function with this name")
 	fs.BoolVar(&f.foldRecursion, "fold-recursion", false, "show one round of each recursion")
 	fs.BoolVar(&f.reverse, "reverse", false, "merge the stacks from the leaves")
@@ -127,55 +128,34 @@ func (f *flameFlags) foldOptions() (fold.Options, error) {
 	return o, nil
 }
 
-// list is a flag with some of a few values, separated by commas.
-type list []string
-
-type listValue struct {
-	*list
-	choices []string
-}
-
-func listVar(cmd *cobra.Command, l *list, name, usage string, choices []string) {
-	cmd.Flags().Var(&listValue{l, choices}, name, usage+": "+strings.Join(choices, ", "))
-	// It fails only for a flag that does not exist.
-	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp))
-}
-
-func (l *listValue) Set(text string) error {
-	for item := range strings.SplitSeq(text, ",") {
-		item = strings.TrimSpace(item)
-		if !slices.Contains(l.choices, item) {
-			return fmt.Errorf("%q is not one of %s", item, strings.Join(l.choices, ", "))
+// listVar adds a flag with some of a few values, separated by commas.
+func listVar(cmd *cobra.Command, list *[]string, name, usage string, choices []string) {
+	parse := func(text string) ([]string, error) {
+		all := *list
+		for item := range strings.SplitSeq(text, ",") {
+			item = strings.TrimSpace(item)
+			if !slices.Contains(choices, item) {
+				return nil, fmt.Errorf("%q is not one of %s", item, strings.Join(choices, ", "))
+			}
+			if !slices.Contains(all, item) {
+				all = append(all, item)
+			}
 		}
-		if !slices.Contains(*l.list, item) {
-			*l.list = append(*l.list, item)
+		return all, nil
+	}
+	cmd.Flags().Var(value[[]string]{list, "list", parse, commas}, name, usage+": "+strings.Join(choices, ", "))
+	complete(cmd, name, func() []string { return choices })
+}
+
+func commas(list []string) string { return strings.Join(list, ",") }
+
+// regexpVar adds a flag of a regular expression, which is nil if it is not set.
+func regexpVar(fs *pflag.FlagSet, p **regexp.Regexp, name, usage string) {
+	show := func(e *regexp.Regexp) string {
+		if e == nil {
+			return ""
 		}
+		return e.String()
 	}
-	return nil
+	fs.Var(value[*regexp.Regexp]{p, "regexp", regexp.Compile, show}, name, usage)
 }
-
-func (l *listValue) String() string {
-	if l.list == nil {
-		return ""
-	}
-	return strings.Join(*l.list, ",")
-}
-
-func (l *listValue) Type() string { return "list" }
-
-// expression is a flag with a regular expression.
-type expression struct{ *regexp.Regexp }
-
-func (e *expression) Set(text string) (err error) {
-	e.Regexp, err = regexp.Compile(text)
-	return err
-}
-
-func (e *expression) String() string {
-	if e.Regexp == nil {
-		return ""
-	}
-	return e.Regexp.String()
-}
-
-func (e *expression) Type() string { return "regexp" }

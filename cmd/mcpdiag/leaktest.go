@@ -39,7 +39,7 @@ type leaktester struct {
 	rss       bool
 	explain   bool
 	keep      keepFlags
-	heap      heapFlag
+	heap      smallHeap
 	budgets   []string
 	baseline  string
 }

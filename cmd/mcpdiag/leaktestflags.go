@@ -41,7 +41,7 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	choiceVar(cmd, fs, &l.protocol, "protocol", "MCP revision", append([]string{"auto"}, mcp.Revisions...)...)
 	fs.StringVar(&l.snapshot, "snapshot", snapshotPath, "path or URL of the snapshot endpoint; off for none")
 	durationVar(fs, &l.cfg.Ready, "ready-timeout", 30*time.Second, "time limit for the command to answer an MCP handshake")
-	fs.Var(&l.heap, "stabilize", "start a Node server with a small heap, optionally with this limit (256MB or more)")
+	fs.Var(value[smallHeap]{&l.heap, "size", parseHeap, showHeap}, "stabilize", "start a Node server with a small heap, optionally with this limit (256MB or more)")
 	fs.Lookup("stabilize").NoOptDefVal = "auto"
 	fs.StringVar(&l.cfg.GCSignal, "gc-signal", "", "signal that runs the garbage collector, sent before each reading")
 	fs.StringVar(&l.gcURL, "gc-url", "", "URL that runs the garbage collector, such as …/debug/pprof/heap?gc=1")
@@ -68,33 +68,29 @@ func (l *leaktester) addFlags(cmd *cobra.Command, fs *pflag.FlagSet) {
 	paths(fs, "output", "baseline", "judge")
 }
 
-// heapFlag is a size, or auto.
-type heapFlag struct {
+// smallHeap is the value of --stabilize: a size, or auto.
+type smallHeap struct {
 	on    bool
 	limit int64
 }
 
-func (h *heapFlag) Set(text string) error {
+func parseHeap(text string) (smallHeap, error) {
 	switch text {
 	case "auto", "true":
-		*h = heapFlag{on: true}
-		return nil
+		return smallHeap{on: true}, nil
 	case "false":
-		*h = heapFlag{}
-		return nil
+		return smallHeap{}, nil
 	}
-	h.on = true
-	return (*bytes64)(&h.limit).Set(text)
+	limit, err := parseSize(text)
+	return smallHeap{on: true, limit: limit}, err
 }
 
-func (h *heapFlag) String() string {
+func showHeap(h smallHeap) string {
 	if h.limit > 0 {
-		return (*bytes64)(&h.limit).String()
+		return showSize(h.limit)
 	}
 	return ""
 }
-
-func (h *heapFlag) Type() string { return "size" }
 
 // options checks the command line and fills the configuration.
 func (l *leaktester) options(cmd *cobra.Command, operands, command []string) error {
@@ -235,8 +231,8 @@ func (l *leaktester) oneTarget(operands, command []string) error {
 // parseBudget reads 10KB/session.
 func parseBudget(text string) (judge.Budget, error) {
 	size, per, ok := strings.Cut(text, "/")
-	var bytes int64
-	if err := (*bytes64)(&bytes).Set(size); !ok || err != nil || !leaktest.KnowsBudget(per) {
+	bytes, err := parseSize(size)
+	if !ok || err != nil || !leaktest.KnowsBudget(per) {
 		return judge.Budget{}, usagef("--budget %q is not like 10KB/session or 1KB/call; after the / comes call, session, operation, abandoned, failed, request or a factor", text)
 	}
 	return judge.Budget{Bytes: float64(bytes), Per: per, Text: text}, nil

@@ -107,7 +107,7 @@ func withoutValue(cmd *cobra.Command) (name string) {
 }
 
 // wantedValues describe the values of flags whose errors pflag words.
-var wantedValues = map[string]string{"int": "a whole number", "int64": "a whole number", "float64": "a number", "bool": "true or false"}
+var wantedValues = map[string]string{"int": "a whole number", "int64": "a whole number", "float64": "a number", "bool": "true or false", "boolfunc": "true or false"}
 
 // valueError returns the error of a value that f refused with err.
 func valueError(f *pflag.Flag, value string, err error) error {
