@@ -184,12 +184,12 @@ func (m *bundler) addJSON(name, about string, v any) {
 }
 
 func (m *bundler) add(file string) error {
-	in, name, err := m.a.openInput(file)
+	in, err := m.a.openInput(file)
 	if err != nil {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	return m.b.AddFile(filepath.ToSlash(name), in)
+	return m.b.AddFile(filepath.ToSlash(inputName(file)), in)
 }
 
 // write writes the archive and lists its files.

@@ -172,10 +172,7 @@ const maxPEM = 8 << 20
 
 // trust returns the settings of TLS, whose files are read as those of other flags are.
 func (a *app) trust(tls client.Config) client.Config {
-	tls.Read = func(path string) ([]byte, error) {
-		data, _, err := a.readInput(path, maxPEM)
-		return data, err
-	}
+	tls.Read = func(path string) ([]byte, error) { return a.readBytes(path, maxPEM) }
 	return tls
 }
 
@@ -241,18 +238,18 @@ func (c *connection) header(a *app) (header http.Header, fromFiles []string, err
 
 // secretFile reads the first line of a file, "-" being standard input.
 func secretFile(a *app, path string) (string, error) {
-	in, name, err := a.openInput(path)
+	in, err := a.openInput(path)
 	if err != nil {
 		return "", err
 	}
 	defer in.Close() //nolint:errcheck // only read
 	line, err := bufio.NewReader(io.LimitReader(in, 64<<10)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("%s: %w", name, report.Cause(err))
+		return "", fmt.Errorf("%s: %w", inputName(path), report.Cause(err))
 	}
 	line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
 	if line == "" {
-		return "", fmt.Errorf("%s the first line is empty", name)
+		return "", fmt.Errorf("%s the first line is empty", inputName(path))
 	}
 	return line, nil
 }

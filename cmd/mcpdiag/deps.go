@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps/checks"
 	"github.com/mcpdiag/mcpdiag/internal/deps/redis"
 	"github.com/mcpdiag/mcpdiag/internal/deps/s3"
-	"github.com/mcpdiag/mcpdiag/internal/doctor"
 	"github.com/mcpdiag/mcpdiag/internal/poll"
 	"github.com/mcpdiag/mcpdiag/internal/process"
 	"github.com/mcpdiag/mcpdiag/internal/report"
@@ -225,13 +223,9 @@ func (a *app) warnPassword(flag, address string) {
 
 // dependenciesOf returns the servers that the servers of an mcp.json name.
 func (a *app) dependenciesOf(file string) ([]deps.Target, error) {
-	data, name, err := a.readInput(file, doctor.MaxServerFile)
+	servers, err := a.serversIn(file)
 	if err != nil {
 		return nil, err
-	}
-	servers, err := doctor.ReadServers(data, filepath.Dir(file), a.getenv)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	var all []deps.Target
 	problem := ""
@@ -242,7 +236,7 @@ func (a *app) dependenciesOf(file string) ([]deps.Target, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("reading %s: no environment and no argument in it is the address of a dependency%s; name one with a flag such as --postgres", name, problem)
+		return nil, fmt.Errorf("reading %s: no environment and no argument in it is the address of a dependency%s; name one with a flag such as --postgres", inputName(file), problem)
 	}
 	return all, nil
 }

@@ -263,12 +263,12 @@ func (d *differ) side(ctx context.Context, operand string, target *url.URL) (dif
 
 // read collects the snapshots of one server from a file.
 func (d *differ) read(operand string) (*diff.Collector, error) {
-	in, name, err := d.a.openInput(operand)
+	in, err := d.a.openInput(operand)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	trace, warnings, err := diff.Read(in, name, d.target)
+	trace, warnings, err := diff.Read(in, inputName(operand), d.target)
 	d.warnings = append(d.warnings, warnings...)
 	if errors.Is(err, snapshot.ErrNotJSON) {
 		err = fmt.Errorf(`%w; diff compares snapshots and traces: "mcpdiag monitor --read" judges recorded memory, "mcpdiag flame --base" compares profiles`, err)

@@ -204,14 +204,9 @@ func (d *examiner) readBaseline() error {
 		}
 		return nil
 	}
-	data, name, err := d.a.readInput(d.baseline, maxFacts)
-	if err != nil {
-		return err
-	}
-	if d.how.Baseline, err = doctor.ReadBaseline(data); err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
-	}
-	return nil
+	var err error
+	d.how.Baseline, err = parseInput(d.a, d.baseline, maxFacts, doctor.ReadBaseline)
+	return err
 }
 
 // facts reads the facts from a file, or gathers them from the server.
@@ -220,7 +215,7 @@ func (d *examiner) facts(ctx context.Context, args []string) (*facts.Facts, erro
 		if len(args)+len(d.command) > 0 {
 			return nil, usagef("--replay judges a file; leave the address out")
 		}
-		return d.readFacts()
+		return parseInput(d.a, d.replay, maxFacts, parseFacts)
 	}
 	if len(d.command) > 0 {
 		if len(args) > 0 {
@@ -284,14 +279,10 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 	}), nil
 }
 
-func (d *examiner) readFacts() (*facts.Facts, error) {
-	data, name, err := d.a.readInput(d.replay, maxFacts)
-	if err != nil {
-		return nil, err
-	}
+func parseFacts(data []byte) (*facts.Facts, error) {
 	var f facts.Facts
 	if err := json.Unmarshal(data, &f); err != nil || f.Schema != facts.FactsSchema {
-		return nil, fmt.Errorf("reading %s: not facts that --save wrote (want the schema %s)", name, facts.FactsSchema)
+		return nil, fmt.Errorf("not facts that --save wrote (want the schema %s)", facts.FactsSchema)
 	}
 	return &f, nil
 }

@@ -22,17 +22,9 @@ import (
 // examineServers examines the servers of a host's settings, or those that are named.
 // It starts their commands: the user named the file, or chose it.
 func (d *examiner) examineServers(ctx context.Context, names []string) error {
-	data, file, err := d.a.readInput(d.servers, doctor.MaxServerFile)
+	list, err := d.a.serversIn(d.servers)
 	if err != nil {
 		return err
-	}
-	folder, err := filepath.Abs(filepath.Dir(d.servers))
-	if err != nil {
-		return err
-	}
-	list, err := doctor.ReadServers(data, folder, d.a.getenv)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", file, err)
 	}
 	if list, err = chosen(list, names); err != nil {
 		return err
@@ -56,7 +48,18 @@ func (d *examiner) examineServers(ctx context.Context, names []string) error {
 		}
 		results = append(results, r)
 	}
-	return d.a.conclude(d.output, d.format.value, doctor.JudgeServers(file, results, d.how))
+	return d.a.conclude(d.output, d.format.value, doctor.JudgeServers(inputName(d.servers), results, d.how))
+}
+
+// serversIn returns the servers of a host's settings.
+func (a *app) serversIn(file string) ([]doctor.Server, error) {
+	folder, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, err
+	}
+	return parseInput(a, file, doctor.MaxServerFile, func(data []byte) ([]doctor.Server, error) {
+		return doctor.ReadServers(data, folder, a.getenv)
+	})
 }
 
 // chosen returns the servers with these names, all without names.

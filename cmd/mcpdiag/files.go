@@ -72,36 +72,60 @@ func (a *app) announceTo(path, url string) error {
 
 var errStdinTwice = usagef("standard input can be read once, and - is given twice")
 
-// openInput opens a file to read, "-" being standard input, and returns its name for
-// messages. On a terminal it shows how far a file has been read, after a second.
-func (a *app) openInput(path string) (in io.ReadCloser, name string, err error) {
+// inputName returns the name of a file for messages.
+func inputName(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
+}
+
+// openInput opens a file to read, "-" being standard input. On a terminal it shows how
+// far a file has been read, after a second.
+func (a *app) openInput(path string) (io.ReadCloser, error) {
 	if path == "-" {
 		if a.stdinRead.Swap(true) {
-			return nil, "standard input", errStdinTwice
+			return nil, errStdinTwice
 		}
-		return io.NopCloser(report.Interruptible(a.ctx, a.stdin)), "standard input", nil
+		return io.NopCloser(report.Interruptible(a.ctx, a.stdin)), nil
 	}
-	in, err = report.Open(a.ctx, path)
+	in, err := report.Open(a.ctx, path)
 	if f, ok := in.(*os.File); ok && a.live() {
 		if info, err := f.Stat(); err == nil {
 			in = a.newReading(f, path, info.Size())
 		}
 	}
-	return in, path, err
+	return in, err
 }
 
-// readInput reads a file, "-" being standard input, of at most limit bytes, and returns
-// its name for messages.
-func (a *app) readInput(path string, limit int64) (data []byte, name string, err error) {
-	in, name, err := a.openInput(path)
+// readInput returns what read makes of a file, "-" being standard input. Its errors name
+// the file.
+func readInput[T any](a *app, path string, read func(io.Reader) (T, error)) (result T, err error) {
+	in, err := a.openInput(path)
 	if err != nil {
-		return nil, name, err
+		return result, err
 	}
 	defer in.Close() //nolint:errcheck // only read
-	if data, err = report.ReadAtMost(in, limit); err != nil {
-		return nil, name, fmt.Errorf("reading %s: %w", name, err)
+	if result, err = read(in); err != nil {
+		return result, fmt.Errorf("reading %s: %w", inputName(path), err)
 	}
-	return data, name, nil
+	return result, nil
+}
+
+// parseInput is readInput for a file that is parsed as a whole, of at most limit bytes.
+func parseInput[T any](a *app, path string, limit int64, parse func([]byte) (T, error)) (T, error) {
+	return readInput(a, path, func(in io.Reader) (result T, err error) {
+		data, err := report.ReadAtMost(in, limit)
+		if err != nil {
+			return result, err
+		}
+		return parse(data)
+	})
+}
+
+// readBytes returns the contents of a file of at most limit bytes, "-" being standard input.
+func (a *app) readBytes(path string, limit int64) ([]byte, error) {
+	return readInput(a, path, func(in io.Reader) ([]byte, error) { return report.ReadAtMost(in, limit) })
 }
 
 // maxArguments is the size of the largest file of --args.
@@ -113,7 +137,7 @@ func (a *app) argumentsOf(text string) ([]byte, error) {
 	if !ok {
 		return []byte(text), nil
 	}
-	data, _, err := a.readInput(file, maxArguments)
+	data, err := a.readBytes(file, maxArguments)
 	if err != nil {
 		return nil, fmt.Errorf("--args: %w", err)
 	}

@@ -289,7 +289,7 @@ func few(names []string) string {
 }
 
 func (f *flamer) readFile(c *flame.Collector, file string) error {
-	in, name, err := f.a.openInput(file)
+	in, err := f.a.openInput(file)
 	if errors.Is(err, os.ErrNotExist) && file == defaultTrace {
 		if f.empty {
 			err = fmt.Errorf("standard input is empty, and %w", err)
@@ -301,9 +301,9 @@ func (f *flamer) readFile(c *flame.Collector, file string) error {
 	}
 	defer in.Close() //nolint:errcheck // only read
 	if f.empty {
-		f.a.note("standard input is empty: reading %s", name)
+		f.a.note("standard input is empty: reading %s", file)
 	}
-	return c.Read(in, name)
+	return c.Read(in, inputName(file))
 }
 
 // filesIn lists the files in a folder that are not hidden.

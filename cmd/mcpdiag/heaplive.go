@@ -81,10 +81,7 @@ func (h *heaper) twice(ctx context.Context, name, ext string, keep *heap.Keep, t
 func (h *heaper) sources() []heap.Source {
 	var sources []heap.Source
 	for _, file := range h.files {
-		sources = append(sources, heap.Source{Name: file, Open: func() (io.ReadCloser, error) {
-			in, _, err := h.a.openInput(file)
-			return in, err
-		}})
+		sources = append(sources, heap.Source{Name: file, Open: func() (io.ReadCloser, error) { return h.a.openInput(file) }})
 	}
 	return sources
 }

@@ -1,22 +1,15 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
 // recorded judges a recording.
 func (l *leaktester) recorded() error {
-	in, name, err := l.a.openInput(l.judge)
+	j, err := readInput(l.a, l.judge, trend.JudgeFile)
 	if err != nil {
 		return err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	j, err := trend.JudgeFile(in)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
 	}
 	l.a.warn(j.Warnings...)
 	switch l.format.value {

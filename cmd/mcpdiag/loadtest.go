@@ -181,20 +181,7 @@ func (l *loader) readBaseline() (*result.Result, error) {
 	if l.baseline == "" {
 		return nil, nil //nolint:nilnil // there is nothing to compare with
 	}
-	return readResult(l.a, l.baseline)
-}
-
-func readResult(a *app, path string) (*result.Result, error) {
-	in, name, err := a.openInput(path)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	res, err := result.Read(in)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return res, nil
+	return readInput(l.a, l.baseline, result.Read)
 }
 
 // prepare connects to the server and fits the plan to it.

@@ -107,7 +107,7 @@ machines: calls, errors and latency distributions.`,
 		RunE: func(_ *cobra.Command, files []string) error {
 			var all []*result.Result
 			for _, file := range files {
-				res, err := readResult(a, file)
+				res, err := readInput(a, file, result.Read)
 				if err != nil {
 					return err
 				}

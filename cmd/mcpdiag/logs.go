@@ -113,7 +113,7 @@ func (l *logReader) run(ctx context.Context, args []string) error {
 	}
 	var baseline *logs.Result
 	if l.baseline != "" {
-		if baseline, err = l.readBaseline(); err != nil {
+		if baseline, err = readInput(l.a, l.baseline, logs.ReadBaseline); err != nil {
 			return err
 		}
 	}
@@ -278,19 +278,6 @@ func hasInput(stdin io.Reader) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice == 0
-}
-
-func (l *logReader) readBaseline() (*logs.Result, error) {
-	in, name, err := l.a.openInput(l.baseline)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	old, err := logs.ReadBaseline(in)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return old, nil
 }
 
 // write writes the result in the format of the command line.

@@ -131,16 +131,13 @@ func (w *watcher) target(operands, command []string) error {
 }
 
 func (w *watcher) recorded() error {
-	in, name, err := w.a.openInput(w.read)
+	res, err := readInput(w.a, w.read, func(in io.Reader) (*monitor.Result, error) {
+		return recording.Read(in, recording.Options{Every: w.every, Limit: float64(w.limit) / (1 << 20)})
+	})
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // only read
-	res, err := recording.Read(in, recording.Options{Every: w.every, Limit: float64(w.limit) / (1 << 20)})
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", name, err)
-	}
-	res.File = name
+	res.File = inputName(w.read)
 	return w.finish(res)
 }
 

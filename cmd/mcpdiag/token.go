@@ -162,10 +162,7 @@ func (t *tokenReader) unnamed() (string, error) {
 	return "", usagef("name a file with the token, - for standard input, or set MCPDIAG_TOKEN")
 }
 
-func (t *tokenReader) file(path string) ([]byte, error) {
-	data, _, err := t.a.readInput(path, maxKeyFile)
-	return data, err
-}
+func (t *tokenReader) file(path string) ([]byte, error) { return t.a.readBytes(path, maxKeyFile) }
 
 // prepare reads the keys and the time.
 func (t *tokenReader) prepare(ctx context.Context) error {
