@@ -176,7 +176,7 @@ func (m *bundler) proxies() {
 
 func (m *bundler) addJSON(name, about string, v any) {
 	var b bytes.Buffer
-	if err := writeJSON(&b, v); err != nil {
+	if err := report.WriteJSON(&b, v); err != nil {
 		m.b.Miss(name, err)
 		return
 	}

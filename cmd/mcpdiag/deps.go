@@ -115,13 +115,10 @@ func (d *depsChecker) run(ctx context.Context) error {
 	if d.cfg.Match, err = checks.ParseLabels(d.match); err != nil {
 		return usagef("--match: %s", err)
 	}
-	transport := d.conn.transport(d.a)
-	if d.cfg.Client, err = client.New(transport); err != nil {
+	if d.cfg.Client, err = client.New(d.conn.transport(d.a)); err != nil {
 		return err
 	}
-	if d.cfg.TLS, err = client.TLS(transport); err != nil {
-		return err
-	}
+	d.cfg.TLS = d.cfg.Client.TLS()
 	if err := d.compareSessions(); err != nil {
 		return err
 	}

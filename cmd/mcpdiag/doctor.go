@@ -183,7 +183,7 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 		}
 	}
 	if d.save != "" {
-		if err := d.a.write(d.save, func(w io.Writer) error { return writeJSON(w, facts) }); err != nil {
+		if err := d.a.write(d.save, func(w io.Writer) error { return report.WriteJSON(w, facts) }); err != nil {
 			return err
 		}
 	}
@@ -260,10 +260,6 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig, err := client.TLS(d.a.trust(d.conn.tls))
-	if err != nil {
-		return nil, err
-	}
 	refresh, err := d.more.refreshToken(d.a)
 	if err != nil {
 		return nil, err
@@ -273,7 +269,7 @@ func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, e
 	}
 	return gather.Server(ctx, gather.Options{
 		Header: d.conn.sent, ExpectAuth: d.more.expectAuth, Refresh: refresh, Call: d.more.call(d.slowArgs),
-		Target: target, Client: c, TLS: tlsConfig, Ready: d.ready, Deadline: deadline, Quick: d.quick,
+		Target: target, Client: c, TLS: c.TLS(), Ready: d.ready, Deadline: deadline, Quick: d.quick,
 		Deep: d.deep, SlowTool: d.slowTool, SlowArgs: d.slowArgs, Burst: d.burst, Also: d.also,
 		Credentials: len(d.a.secrets) > 0 || d.conn.tls.Cert != "",
 	}), nil

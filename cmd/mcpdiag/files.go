@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -198,7 +197,7 @@ func (a *app) render(w io.Writer, format string, res judged) error {
 func (a *app) renderReport(w io.Writer, format string, res judged, rep *finding.Report) error {
 	switch format {
 	case "json":
-		return writeJSON(w, res)
+		return report.WriteJSON(w, res)
 	case "markdown":
 		return rep.Markdown(w)
 	case shortFormat:
@@ -214,12 +213,4 @@ func (a *app) renderReport(w io.Writer, format string, res judged, rep *finding.
 		return fmt.Errorf("the format html is not available for %s", rep.Command)
 	}
 	return res.Text(w, a.painter(w))
-}
-
-// writeJSON writes a result as JSON that is safe to show on a terminal.
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(report.NewJSONWriter(w))
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/flame"
 	"github.com/mcpdiag/mcpdiag/internal/flame/picture"
 	"github.com/mcpdiag/mcpdiag/internal/flame/rules"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/stacks"
 	stackswrite "github.com/mcpdiag/mcpdiag/internal/stacks/write"
 )
@@ -77,7 +78,7 @@ func (f *flamer) render(w io.Writer, p *flame.Profile, tree *stacks.Tree, result
 	case "chrome":
 		return p.WriteChrome(w)
 	case "json":
-		return result.JSON(w)
+		return report.WriteJSON(w, result)
 	case "markdown":
 		return result.Report().Markdown(w)
 	case shortFormat:
@@ -114,7 +115,7 @@ func (f *flamer) renderSandwich(w io.Writer, p *flame.Profile, result *flame.Res
 		}
 		return s.SVG(w, pic, f.frames)
 	case "json":
-		return writeJSON(w, s)
+		return report.WriteJSON(w, s)
 	case "text":
 		width, _ := f.a.size(w)
 		return s.Text(w, f.a.painter(w), width)

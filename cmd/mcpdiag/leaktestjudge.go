@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -14,7 +15,7 @@ func (l *leaktester) recorded() error {
 	l.a.warn(j.Warnings...)
 	switch l.format.value {
 	case "json":
-		err = writeJSON(l.a.stdout, &j)
+		err = report.WriteJSON(l.a.stdout, &j)
 	case "text":
 		err = leaktest.WriteJudgement(l.a.stdout, &j, l.a.painter(l.a.stdout))
 	default:

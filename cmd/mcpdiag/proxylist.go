@@ -53,7 +53,7 @@ func newProxyListCmd(a *app) *cobra.Command {
 				return err
 			}
 			if format.value == "json" {
-				return writeJSON(a.stdout, append([]registry.Entry{}, running...))
+				return report.WriteJSON(a.stdout, append([]registry.Entry{}, running...))
 			}
 			if len(running) == 0 {
 				a.note("no proxy runs; mcpdiag proxy --to URL starts one")

@@ -39,7 +39,7 @@ add some.`,
 			if err != nil {
 				return err
 			}
-			return a.write("-", func(w io.Writer) error { return writeJSON(w, s) })
+			return a.write("-", func(w io.Writer) error { return report.WriteJSON(w, s) })
 		},
 	}
 }

@@ -116,9 +116,5 @@ func (s *Server) deps(ctx context.Context, j *job, in depsArgs) (*deps.Result, e
 		return nil, err
 	}
 	defer c.HTTP().CloseIdleConnections()
-	trust, err := client.TLS(transport)
-	if err != nil {
-		return nil, err
-	}
-	return deps.Run(ctx, deps.Config{Targets: s.cfg.Deps, Client: c, TLS: trust, Interval: interval, Slow: slow, Pattern: "rate_limit:*", Only: in.Only})
+	return deps.Run(ctx, deps.Config{Targets: s.cfg.Deps, Client: c, TLS: c.TLS(), Interval: interval, Slow: slow, Pattern: "rate_limit:*", Only: in.Only})
 }

@@ -2,7 +2,6 @@ package assist
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -40,7 +39,6 @@ func newTargets(ctx context.Context, cfg Config) targets {
 type target struct {
 	url    *url.URL
 	client *client.Client
-	tls    *tls.Config
 	named  bool // at the start: it gets the credentials
 }
 
@@ -75,11 +73,7 @@ func (t *targets) open(ctx context.Context, address, path string) (*target, erro
 		return nil, fmt.Errorf("%s is neither on this machine nor named with --allow when mcpdiag mcp was started", u.Host)
 	}
 	c, err := client.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	settings, err := client.TLS(cfg)
-	return &target{url: u, client: c, tls: settings, named: named}, err
+	return &target{url: u, client: c, named: named}, err
 }
 
 // close ends the idle connections to the target.

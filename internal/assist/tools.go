@@ -77,7 +77,7 @@ func (s *Server) doctor(ctx context.Context, j *job, in doctorArgs) (*doctor.Res
 	}
 	defer t.close()
 	j.note(0, 0, "examining "+t.url.Host)
-	facts := gather.Server(ctx, gather.Options{Target: t.url, Client: t.client, TLS: t.tls, Credentials: t.named && len(s.secrets) > 0, Quick: in.Quick})
+	facts := gather.Server(ctx, gather.Options{Target: t.url, Client: t.client, TLS: t.client.TLS(), Credentials: t.named && len(s.secrets) > 0, Quick: in.Quick})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

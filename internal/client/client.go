@@ -72,7 +72,7 @@ func newWith(cfg Config, tlsConfig *tls.Config) *Client {
 	}
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		TLSClientConfig:        tlsConfig,
+		TLSClientConfig:        tlsConfig.Clone(), // it adds protocols
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true, // policy decodes packed answers, though it asks for none
 		MaxIdleConns:           0,
@@ -91,6 +91,9 @@ func newWith(cfg Config, tlsConfig *tls.Config) *Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
+
+// TLS returns the settings of TLS of c.
+func (c *Client) TLS() *tls.Config { return c.tls.Clone() }
 
 // WithoutCredentials returns a Client that sends neither the headers of the Config
 // nor a client certificate.

@@ -54,6 +54,19 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// The settings that a client gives offer no protocol: those who take them speak other ones.
+func TestTLSOfAClient(t *testing.T) {
+	t.Parallel()
+	srv := serveTLS(t, nil)
+	c := newClient(t, Config{Insecure: true})
+	if _, err := c.Get(t.Context(), srv.URL); err != nil {
+		t.Fatal(err)
+	}
+	if settings := c.TLS(); !settings.InsecureSkipVerify || len(settings.NextProtos) > 0 {
+		t.Errorf("%+v", settings)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {

@@ -52,7 +52,7 @@ func output(t testing.TB, p *Profile, title string) map[string][]byte {
 		"folded":     func(w io.Writer) error { _, err := write.Folded(w, tree); return err },
 		"speedscope": func(w io.Writer) error { return write.Speedscope(w, tree, title, p.Unit) },
 		"text":       func(w io.Writer) error { return result.Text(w, false, 100) },
-		"json":       result.JSON,
+		"json":       func(w io.Writer) error { return report.WriteJSON(w, result) },
 		"markdown":   result.Report().Markdown,
 		"junit":      result.Report().JUnit,
 		"github":     result.Report().GitHub,

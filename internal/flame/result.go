@@ -1,9 +1,7 @@
 package flame
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/mcpdiag/mcpdiag/internal/finding"
@@ -58,13 +56,6 @@ func (r *Result) AddFrames(t *stacks.Tree, limit int) {
 	if r.Diff {
 		r.Gone = picture.Vanished(t, picture.MaxGone)
 	}
-}
-
-// JSON writes the result as JSON.
-func (r *Result) JSON(w io.Writer) error {
-	enc := json.NewEncoder(report.NewJSONWriter(w))
-	enc.SetIndent("", "  ")
-	return enc.Encode(r)
 }
 
 // fails reports whether a finding of a rule makes the run fail.

@@ -18,14 +18,6 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// JSON writes the result as a document.
-func (r *Result) JSON(w io.Writer) error {
-	enc := json.NewEncoder(report.NewJSONWriter(w))
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(r)
-}
-
 // writeLoad writes load.json: the operations, failures and rounds of each phase.
 func (r *Result) writeLoad(w io.Writer) error {
 	type phase struct {
@@ -41,9 +33,7 @@ func (r *Result) writeLoad(w io.Writer) error {
 	for _, p := range r.Phases {
 		all = append(all, phase{p.ID, p.Does, p.Operations, p.Failed, p.Refused, p.Errors, p.Rounds})
 	}
-	enc := json.NewEncoder(report.NewJSONWriter(w))
-	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"schema": Schema, "phases": all})
+	return report.WriteJSON(w, map[string]any{"schema": Schema, "phases": all})
 }
 
 // writeRounds writes the settled readings as a file that --judge reads.

@@ -158,7 +158,7 @@ func (o *folder) finish(res *Result) error {
 		err = errors.Join(err, o.write(name, func(w io.Writer) error { return writeRounds(w, p) }))
 	}
 	res.Files = o.files
-	return errors.Join(err, o.write(loadFile, res.writeLoad), o.write(VerdictFile, res.JSON),
+	return errors.Join(err, o.write(loadFile, res.writeLoad), o.write(VerdictFile, func(w io.Writer) error { return report.WriteJSON(w, res) }),
 		o.write(pictureFile, res.picture().WriteSVG),
 		o.write(ReportFile, func(w io.Writer) error { return res.HTML(w, o.dir) }))
 }

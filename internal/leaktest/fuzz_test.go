@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest/judge"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Whatever a verdict.json says, a report is made of it, in every form.
 func FuzzDecode(f *testing.F) {
 	var seed bytes.Buffer
-	if err := named("harmless").JSON(&seed); err != nil {
+	if err := report.WriteJSON(&seed, named("harmless")); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(seed.Bytes())

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -122,6 +123,14 @@ type JSONWriter struct {
 
 // NewJSONWriter returns a JSONWriter to w.
 func NewJSONWriter(w io.Writer) *JSONWriter { return &JSONWriter{w: w} }
+
+// WriteJSON writes v as an indented document that is safe to show on a terminal.
+func WriteJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(NewJSONWriter(w))
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
 
 // Write implements io.Writer.
 func (j *JSONWriter) Write(p []byte) (int, error) {
