@@ -48,12 +48,20 @@ func (a *app) childEnv() []string {
 		return nil
 	}
 	var env []string
-	for _, set := range os.Environ() {
-		if name, _, _ := strings.Cut(set, "="); strings.HasPrefix(name, "MCPDIAG_") {
-			env = append(env, name+"=")
-		}
+	for _, name := range ownVariables() {
+		env = append(env, name+"=")
 	}
 	return append(env, "MCPDIAG_CONFIG="+os.DevNull)
+}
+
+// ownVariables returns the names of the variables of the environment that are for mcpdiag.
+func ownVariables() (names []string) {
+	for _, set := range os.Environ() {
+		if name, _, _ := strings.Cut(set, "="); strings.HasPrefix(name, "MCPDIAG_") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // isTerminal reports whether stream is an interactive terminal.

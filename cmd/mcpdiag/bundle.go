@@ -156,13 +156,7 @@ func (m *bundler) snapshotURL(args []string) (*url.URL, error) {
 
 // system adds the version and the machine.
 func (m *bundler) system() {
-	var names []string
-	for _, set := range os.Environ() {
-		if name, _, _ := strings.Cut(set, "="); strings.HasPrefix(name, "MCPDIAG_") {
-			names = append(names, name)
-		}
-	}
-	text := fmt.Sprintf("%s\ncpus %d\ntime %s\nvariables %s\n", about(), runtime.NumCPU(), m.b.At.Format(time.RFC3339), strings.Join(names, " "))
+	text := fmt.Sprintf("%s\ncpus %d\ntime %s\nvariables %s\n", about(), runtime.NumCPU(), m.b.At.Format(time.RFC3339), strings.Join(ownVariables(), " "))
 	m.b.Add("version.txt", "mcpdiag, the system, and names of its variables", []byte(text))
 }
 

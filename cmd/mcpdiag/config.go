@@ -127,10 +127,7 @@ func flagOf(cmd *cobra.Command, name string) *pflag.Flag {
 
 // unknown is the error of a key that is neither a flag nor, at the top, a command.
 func (c *configFile) unknown(cmd *cobra.Command, key *yaml.Node, top bool) error {
-	var names []string
-	for _, f := range flagsOf(cmd.Flags()) {
-		names = append(names, f.Name)
-	}
+	names := flagNames(cmd)
 	hint := report.DidYouMean(report.Closest(key.Value, names))
 	if top { // "pol" is nearer to "poll" than to "url"
 		hint = report.DidYouMean(cmp.Or(suggestion(cmd.Root(), key.Value), report.Closest(key.Value, names)))

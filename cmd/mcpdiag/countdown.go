@@ -36,10 +36,7 @@ func (a *app) showEverySecond(delay time.Duration, line func() string) (stop fun
 				return
 			case <-next.C:
 			}
-			view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
-				_, err := fmt.Fprintln(w, report.Cut(line(), width))
-				return err
-			})
+			view.line(line())
 			next.Reset(time.Second)
 		}
 	})

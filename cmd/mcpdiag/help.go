@@ -244,11 +244,6 @@ func (h *helpWriter) topic(root *cobra.Command) {
 	h.paragraph("Flags of the commands that talk to a server. MCPDIAG_TOKEN gives a bearer token, MCPDIAG_URL the address, and " +
 		"so on for every flag. Credentials go only to the addresses that you name; redirects are not followed. --timeout differs by command.")
 	poll, _, _ := root.Find([]string{"poll"}) // it has them all
-	var flags []*pflag.Flag
-	poll.Flags().VisitAll(func(f *pflag.Flag) {
-		if groupOf(f) == connectionGroup {
-			flags = append(flags, f)
-		}
-	})
-	h.rows(connectionGroup, flagRows(flags))
+	_, connection := flagGroups(poll)
+	h.rows(connectionGroup, flagRows(connection))
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/leaktest"
 	"github.com/mcpdiag/mcpdiag/internal/process"
-	"github.com/mcpdiag/mcpdiag/internal/report"
 	"github.com/mcpdiag/mcpdiag/internal/trend"
 )
 
@@ -169,10 +168,7 @@ func (l *leaktester) progress(view *screen) func(leaktest.Progress) {
 	}
 	return func(p leaktest.Progress) {
 		view.drawn = time.Time{} // each state is shown
-		view.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
-			_, err := fmt.Fprintln(w, report.Cut(p.Line(), width))
-			return err
-		})
+		view.line(p.Line())
 	}
 }
 

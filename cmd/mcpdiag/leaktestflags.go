@@ -117,12 +117,8 @@ func (l *leaktester) options(cmd *cobra.Command, operands, command []string) err
 	cfg.Keep, cfg.Scrub = l.keep.dir, l.keep.scrub
 	cfg.Stabilize, cfg.HeapLimit = l.heap.on, l.heap.limit
 	cfg.Repeat, cfg.Version = append([]string{"mcpdiag"}, l.a.args...), version()
-	if l.match.value != matchOne {
-		cfg.Target.Match = process.Match(l.match.value)
-	}
-	if l.protocol.value != "auto" {
-		cfg.Protocol = l.protocol.value
-	}
+	cfg.Target.Match = process.Match(strings.TrimPrefix(l.match.value, matchOne))
+	cfg.Protocol = strings.TrimPrefix(l.protocol.value, "auto")
 	if l.attribute && len(cfg.Factors) == 0 {
 		cfg.Factors, cfg.Attribute = leaktest.Attribution(), true
 	}
@@ -213,16 +209,11 @@ func (a *app) fixedArguments(text string) (jsontext.Value, error) {
 }
 
 func (l *leaktester) oneTarget(operands, command []string) error {
-	named := 0
-	for _, is := range []bool{l.cfg.Target.PID != 0, l.cfg.Target.Name != "", l.cfg.Target.Port != 0, l.judge != "", len(command) > 0} {
-		if is {
-			named++
-		}
-	}
+	server := l.cfg.Target
 	switch {
 	case len(operands) > 0:
 		return usagef("%q: put the command to start after --, and the address of a server into --url", operands[0])
-	case named != 1:
+	case !exactlyOne(server.PID != 0, server.Name != "", server.Port != 0, l.judge != "", len(command) > 0):
 		return usagef("name the server with one of --pid, --name, --port, --judge and a command after --")
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -154,13 +155,7 @@ A token goes only to the address of --url or MCP_URL, not to that of the plan.`,
 				return err
 			}
 			named := url != "" || p.URL == ""
-			if url == "" {
-				url = p.URL
-			}
-			if url == "" {
-				url = defaultURL
-			}
-			target, err := client.ParseTarget(url, mcpPath)
+			target, err := client.ParseTarget(cmp.Or(url, p.URL, defaultURL), mcpPath)
 			if err != nil {
 				return usageError{err}
 			}

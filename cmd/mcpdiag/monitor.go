@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,29 +107,27 @@ const matchOne = "one" // several are an error
 
 // target checks that the command line names one process or recording.
 func (w *watcher) target(operands, command []string) error {
-	named := 0
-	for _, is := range []bool{w.cfg.PID != 0, w.cfg.Name != "", w.cfg.Port != 0, w.read != "", len(command) > 0} {
-		if is {
-			named++
-		}
-	}
 	switch {
 	case len(operands) > 0:
 		return usagef("%q: put the command to start after --", operands[0])
-	case named != 1:
+	case !exactlyOne(w.cfg.PID != 0, w.cfg.Name != "", w.cfg.Port != 0, w.read != "", len(command) > 0):
 		return usagef("name the process with one of --pid, --name, --port, --read and a command after --")
 	case w.read == "" && (w.every != 0 || w.limit != 0):
 		return usagef("--every and --limit need --read")
 	case w.cfg.Interval < monitor.MinInterval:
 		return usagef("--interval is at least %v", monitor.MinInterval)
 	}
-	if w.match.value != matchOne {
-		w.cfg.Match = process.Match(w.match.value)
-	}
+	w.cfg.Match = process.Match(strings.TrimPrefix(w.match.value, matchOne))
 	if len(command) > 0 {
 		w.cfg.Command = &launch.Command{Args: command}
 	}
 	return nil
+}
+
+// exactlyOne reports whether one of the conditions is true, and no other.
+func exactlyOne(conditions ...bool) bool {
+	first := slices.Index(conditions, true)
+	return first >= 0 && !slices.Contains(conditions[first+1:], true)
 }
 
 func (w *watcher) recorded() error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"time"
 
@@ -34,6 +35,14 @@ func (s *screen) draw(write func(w io.Writer, paint report.Painter, width, heigh
 	}
 	s.lines = bytes.Count(b.Bytes()[start:], []byte("\n"))
 	_, _ = s.a.stderr.Write(b.Bytes())
+}
+
+// line replaces the view by one line, cut to the width of the terminal.
+func (s *screen) line(text string) {
+	s.draw(func(w io.Writer, _ report.Painter, width, _ int) error {
+		_, err := fmt.Fprintln(w, report.Cut(text, width))
+		return err
+	})
 }
 
 // clear erases the view, if there is one.

@@ -82,17 +82,21 @@ func flagError(cmd *cobra.Command, err error) error {
 		if name := withoutValue(cmd); name != "" {
 			return fmt.Errorf("--%s needs a value: it took the -- that separates the command", name)
 		}
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if !f.Hidden {
-				names = append(names, f.Name)
-			}
-		})
-		if name := report.Closest(e.GetSpecifiedName(), names); name != "" {
+		if name := report.Closest(e.GetSpecifiedName(), flagNames(cmd)); name != "" {
 			return fmt.Errorf("%w (did you mean --%s?)", err, name)
 		}
 	}
 	return err
+}
+
+// flagNames returns the names of the flags that the help of cmd shows.
+func flagNames(cmd *cobra.Command) (names []string) {
+	for _, f := range flagsOf(cmd.Flags()) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // withoutValue returns the flag whose value is "--", or "": what follows is then read as
