@@ -3,10 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -152,9 +150,9 @@ func (a *app) tour(ctx context.Context, dir string) error {
 }
 
 func serveDemo(ctx context.Context, a *app, cfg demo.Config, listen, announce string) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	l, err := a.listen(ctx, listen)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; --listen 127.0.0.1:0 takes a free port", listen, bareListen(err))
+		return err
 	}
 	url := "http://" + l.Addr().String()
 	a.note("mcpdiag demo server at %s (MCP %s, snapshot %s), pid %d; Ctrl-C ends it", url, mcpPath, snapshotPath, os.Getpid())
@@ -162,12 +160,4 @@ func serveDemo(ctx context.Context, a *app, cfg demo.Config, listen, announce st
 		return err
 	}
 	return demo.New(cfg).Serve(ctx, l)
-}
-
-// bareListen returns the cause of a listen error without its repeated prefix.
-func bareListen(err error) error {
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op.Err
-	}
-	return err
 }

@@ -58,17 +58,6 @@ func refuseLink(cmd *cobra.Command, folder string) error {
 	return nil // other faults of the folder show when it is written to
 }
 
-// announceTo writes the URL of a listener and our PID to path, if there is one.
-func (a *app) announceTo(path, url string) error {
-	if path == "" {
-		return nil
-	}
-	return a.writeFile(path, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s\n%d\n", url, os.Getpid())
-		return err
-	})
-}
-
 var errStdinTwice = usagef("standard input can be read once, and - is given twice")
 
 // inputName returns the name of a file for messages.

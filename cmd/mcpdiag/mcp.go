@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -73,9 +72,9 @@ func (s *assistant) run(ctx context.Context) error {
 	if at, err := netip.ParseAddrPort(s.listen); err != nil || !at.Addr().IsLoopback() {
 		return usagef("--listen %q is no loopback address with a port, such as 127.0.0.1:3200", s.listen)
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
+	l, err := s.a.listen(ctx, s.listen)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w; --listen 127.0.0.1:0 takes a free port", s.listen, bareListen(err))
+		return err
 	}
 	address := "http://" + l.Addr().String() + mcpPath
 	s.a.note("mcpdiag serves MCP at %s, pid %d; Ctrl-C ends it", address, os.Getpid())

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -126,9 +125,8 @@ func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, 
 	if _, err := net.ResolveTCPAddr("tcp", f.listen); err != nil {
 		return nil, "", usagef("--listen %q is no address such as 127.0.0.1:3100 or :3100", f.listen)
 	}
-	l, err = new(net.ListenConfig).Listen(ctx, "tcp", f.listen)
-	if err != nil {
-		return nil, "", fmt.Errorf("listening on %s: %w%s; --listen 127.0.0.1:0 takes a free port", f.listen, bareListen(err), f.holder())
+	if l, err = f.a.listen(ctx, f.listen); err != nil {
+		return nil, "", err
 	}
 	at, _ := netip.ParseAddrPort(l.Addr().String()) // it is one
 	f.cfg.Guard.Private = at.Addr().IsLoopback()
@@ -137,21 +135,6 @@ func (f *proxyFlags) open(ctx context.Context) (l net.Listener, address string, 
 	}
 	address = "http://" + at.String()
 	return l, address, f.a.announceTo(f.announce, address)
-}
-
-// holder names the proxy that has the port, if it is one.
-func (f *proxyFlags) holder() string {
-	running, err := f.a.proxies()
-	if err != nil {
-		return ""
-	}
-	_, port, _ := net.SplitHostPort(f.listen)
-	for _, e := range running {
-		if strings.HasSuffix(e.URL, ":"+port) {
-			return fmt.Sprintf(": the proxy before %s has it, pid %d", e.Server(), e.ID.PID)
-		}
-	}
-	return ""
 }
 
 // reportChange reports that the server is unreachable, or reachable again.
