@@ -102,7 +102,7 @@ func (m *bundler) run(cmd *cobra.Command, args []string) error {
 
 // server gathers the facts of the server, and makes the credentials known.
 func (m *bundler) server(ctx context.Context, args []string) (*facts.Facts, error) {
-	m.doctor.deadline = gather.DefaultDeadline
+	m.doctor.probes.Deadline = gather.DefaultDeadline
 	m.a.note("examining the server: at most %s", report.Duration(gather.DefaultDeadline))
 	return m.doctor.facts(ctx, args)
 }

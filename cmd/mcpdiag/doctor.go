@@ -26,17 +26,10 @@ type examiner struct {
 	a        *app
 	conn     connection
 	how      doctor.Judgement
+	probes   gather.Options
 	command  []string // after --
-	deadline time.Duration
-	timed    bool          // the user gave the deadline
-	ready    time.Duration // 0: the server answers already
-	quick    bool
-	deep     bool
-	slowTool string
-	slowArgs string
-	burst    int
+	timed    bool     // the user gave the deadline
 	yes      bool
-	also     []gather.Dependency
 	plan     bool
 	list     bool
 	describe string
@@ -102,15 +95,15 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringSliceVar(&d.how.Only, "only", nil, "show these checks, by id, group or pattern: http, 'network.t*'")
 	fs.StringSliceVar(&d.how.Skip, "skip", nil, "leave these checks out")
-	fs.BoolVar(&d.quick, "quick", false, "only the handshake and the listings, for probes and CI")
-	durationVar(fs, &d.deadline, "deadline", gather.DefaultDeadline, "time for everything")
-	durationVar(fs, &d.ready, "ready-timeout", 0, "wait for a server that has just been started: time until it answers, before --deadline begins")
-	fs.BoolVar(&d.deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
-	fs.StringVar(&d.slowTool, "slow-tool", "", "call this tool, which takes half a second or more, up to five times: does cancelling stop it, does it hold up others?")
-	fs.StringVar(&d.slowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
-	positiveVar(fs, &d.burst, "burst", 0, "send this many cheap requests at once, at most 30; a server elsewhere needs --yes")
+	fs.BoolVar(&d.probes.Quick, "quick", false, "only the handshake and the listings, for probes and CI")
+	durationVar(fs, &d.probes.Deadline, "deadline", gather.DefaultDeadline, "time for everything")
+	durationVar(fs, &d.probes.Ready, "ready-timeout", 0, "wait for a server that has just been started: time until it answers, before --deadline begins")
+	fs.BoolVar(&d.probes.Deep, "deep", false, "watch an idle event stream for over two minutes, and try all revisions: at most 180 s, 150 requests")
+	fs.StringVar(&d.probes.SlowTool, "slow-tool", "", "call this tool, which takes half a second or more, up to five times: does cancelling stop it, does it hold up others?")
+	fs.StringVar(&d.probes.SlowArgs, "args", "", "arguments of the tool that is called, a JSON object (default: made from its input schema)")
+	positiveVar(fs, &d.probes.Burst, "burst", 0, "send this many cheap requests at once, at most 30; a server elsewhere needs --yes")
 	fs.BoolVar(&d.yes, "yes", false, "allow --burst for a server that is not on this machine")
-	alsoVar(fs, &d.also)
+	alsoVar(fs, &d.probes.Also)
 	fs.BoolVar(&d.plan, "plan", false, "print the requests that would be sent, and send none")
 	fs.BoolVar(&d.list, "list-checks", false, "list the checks")
 	fs.StringVar(&d.describe, "describe", "", "describe the check with this id")
@@ -130,7 +123,7 @@ func (d *examiner) addFlags(cmd *cobra.Command) {
 	group(fs, "Facts", "save", "replay", "baseline", "baseline-any")
 	group(fs, "Output", "fail-on", "short", "curl", "format", "output")
 	foundMaySet(fs, "quick", "deep", "deadline", "ready-timeout", "fail-on", "format", "only", "skip")
-	d.more.addFlags(fs)
+	d.more.addFlags(fs, &d.probes)
 	paths(fs, "servers", "save", "replay", "baseline", "output")
 	d.conn.addFlags(fs, 15*time.Second)
 	d.conn.addTokenCommand(fs)
@@ -154,7 +147,7 @@ func (d *examiner) run(ctx context.Context, args []string) error {
 		return d.describeCheck()
 	case d.plan:
 		return d.a.write(d.output, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, strings.Join(doctor.Plan(d.quick), "\n"))
+			_, err := fmt.Fprintln(w, strings.Join(doctor.Plan(d.probes.Quick), "\n"))
 			return err
 		})
 	}
@@ -237,42 +230,38 @@ func (d *examiner) facts(ctx context.Context, args []string) (*facts.Facts, erro
 // servers that run already.
 func (d *examiner) deadlineOr(other time.Duration) time.Duration {
 	if d.timed {
-		return d.deadline
+		return d.probes.Deadline
 	}
 	return other
 }
 
 // start examines a command.
 func (d *examiner) start(ctx context.Context) *facts.Facts {
-	return gather.Command(ctx, gather.CommandOptions{Args: d.command, Deadline: d.deadlineOr(gather.DefaultStart), Minimal: d.more.minimal, Call: d.more.call(d.slowArgs)})
+	return gather.Command(ctx, gather.CommandOptions{Args: d.command, Deadline: d.deadlineOr(gather.DefaultStart), Minimal: d.more.minimal, Call: d.more.call(d.probes.SlowArgs)})
 }
 
 func (d *examiner) gather(ctx context.Context, target *url.URL) (*facts.Facts, error) {
-	if d.burst > 0 && !d.yes && !client.IsLoopback(target.Hostname()) {
-		return nil, usagef("--burst sends %d requests at once to a server that is not on this machine; --yes allows it", d.burst)
+	if d.probes.Burst > 0 && !d.yes && !client.IsLoopback(target.Hostname()) {
+		return nil, usagef("--burst sends %d requests at once to a server that is not on this machine; --yes allows it", d.probes.Burst)
 	}
-	deadline := d.deadline
-	if d.deep || d.slowTool != "" {
+	o := d.probes
+	if o.Deep || o.SlowTool != "" {
 		d.conn.timeout = gather.DeepDeadline
-		deadline = d.deadlineOr(gather.DeepDeadline)
+		o.Deadline = d.deadlineOr(gather.DeepDeadline)
 	}
 	c, err := d.conn.open(d.a, []*url.URL{target}, 2)
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := d.more.refreshToken(d.a)
-	if err != nil {
+	if o.Refresh, err = d.more.refreshToken(d.a); err != nil {
 		return nil, err
 	}
-	if d.a.live() || deadline+d.ready > gather.DefaultDeadline {
-		defer d.a.countdown("examining the server", deadline+d.ready)()
+	o.Target, o.Client, o.TLS, o.Header, o.Call = target, c, c.TLS(), d.conn.sent, d.more.call(o.SlowArgs)
+	o.Credentials = len(d.a.secrets) > 0 || d.conn.tls.Cert != ""
+	if d.a.live() || o.Deadline+o.Ready > gather.DefaultDeadline {
+		defer d.a.countdown("examining the server", o.Deadline+o.Ready)()
 	}
-	return gather.Server(ctx, gather.Options{
-		Header: d.conn.sent, ExpectAuth: d.more.expectAuth, Refresh: refresh, Call: d.more.call(d.slowArgs),
-		Target: target, Client: c, TLS: c.TLS(), Ready: d.ready, Deadline: deadline, Quick: d.quick,
-		Deep: d.deep, SlowTool: d.slowTool, SlowArgs: d.slowArgs, Burst: d.burst, Also: d.also,
-		Credentials: len(d.a.secrets) > 0 || d.conn.tls.Cert != "",
-	}), nil
+	return gather.Server(ctx, o), nil
 }
 
 func parseFacts(data []byte) (*facts.Facts, error) {

@@ -13,20 +13,19 @@ import (
 
 // doctorExtras are the flags of doctor that let it do more than look.
 type doctorExtras struct {
-	tool       string
-	readOnly   bool
-	minimal    bool
-	expectAuth bool
-	refresh    string
-	clientID   string
-	clientKey  string
+	tool      string
+	readOnly  bool
+	minimal   bool
+	refresh   string
+	clientID  string
+	clientKey string
 }
 
-func (e *doctorExtras) addFlags(fs *pflag.FlagSet) {
+func (e *doctorExtras) addFlags(fs *pflag.FlagSet, probes *gather.Options) {
 	fs.StringVar(&e.tool, "call", "", "call this tool once")
 	fs.BoolVar(&e.readOnly, "call-read-only", false, "call the first tool that says that it only reads")
 	fs.BoolVar(&e.minimal, "minimal-env", false, "start the command again with the short environment of desktop clients, such as HOME and a short PATH")
-	fs.BoolVar(&e.expectAuth, "expect-auth", false, "fail if tools can be listed without a token")
+	fs.BoolVar(&probes.ExpectAuth, "expect-auth", false, "fail if tools can be listed without a token")
 	fs.StringVar(&e.refresh, "refresh-token-file", "", "spend the refresh token in this file; one that replaces it is written there")
 	fs.StringVar(&e.clientID, "client-id", "", "client id for --refresh-token-file")
 	fs.StringVar(&e.clientKey, "client-secret-file", "", "file with the client secret for --refresh-token-file")

@@ -15,19 +15,19 @@ import (
 // checkProbes checks the flags of more probes.
 func (d *examiner) checkProbes() error {
 	switch {
-	case d.slowTool == "" && d.more.tool == "" && d.slowArgs != "":
+	case d.probes.SlowTool == "" && d.more.tool == "" && d.probes.SlowArgs != "":
 		return usagef("--args are those of --call or --slow-tool")
-	case !gather.ValidArgs(d.slowArgs):
+	case !gather.ValidArgs(d.probes.SlowArgs):
 		return usagef("--args: not a JSON object")
-	case d.burst > gather.MaxBurst:
+	case d.probes.Burst > gather.MaxBurst:
 		return usagef("--burst: at most %d requests; mcpdiag loadtest sends more", gather.MaxBurst)
-	case len(d.also) > gather.MaxAlso:
+	case len(d.probes.Also) > gather.MaxAlso:
 		return usagef("--also: at most %d dependencies", gather.MaxAlso)
-	case d.quick && (d.deep || d.slowTool != "" || d.burst > 0):
+	case d.probes.Quick && (d.probes.Deep || d.probes.SlowTool != "" || d.probes.Burst > 0):
 		return usagef("--quick leaves out what --deep, --slow-tool and --burst ask for")
-	case len(d.command) > 0 && (d.deep || d.slowTool != "" || d.burst > 0 || len(d.also) > 0):
+	case len(d.command) > 0 && (d.probes.Deep || d.probes.SlowTool != "" || d.probes.Burst > 0 || len(d.probes.Also) > 0):
 		return usagef("--deep, --slow-tool, --burst and --also are for servers that listen")
-	case d.ready > 0 && (len(d.command) > 0 || d.replay != "" || d.servers != ""):
+	case d.probes.Ready > 0 && (len(d.command) > 0 || d.replay != "" || d.servers != ""):
 		return usagef("--ready-timeout is for one address; a command gets a minute to answer (--deadline)")
 	}
 	return nil
@@ -38,7 +38,7 @@ func (d *examiner) checkServers() error {
 	switch {
 	case len(d.command) > 0, d.replay != "":
 		return usagef("--servers names the servers; leave the command and --replay out")
-	case d.save != "", d.baseline != "", d.deep, d.slowTool != "", d.burst > 0, len(d.also) > 0:
+	case d.save != "", d.baseline != "", d.probes.Deep, d.probes.SlowTool != "", d.probes.Burst > 0, len(d.probes.Also) > 0:
 		return usagef("--save, --baseline, --deep, --slow-tool, --burst and --also are for one server")
 	case len(d.conn.headers) > 0, d.conn.tokenFile != "", d.conn.tokenCmd != "", d.conn.tls.Cert != "":
 		return usagef("the servers of a file get the credentials that the file has, and no others")

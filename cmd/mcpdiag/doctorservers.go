@@ -98,7 +98,7 @@ func (d *examiner) examineServer(ctx context.Context, s doctor.Server) (*facts.F
 	if err != nil {
 		return nil, err
 	}
-	return s.Redact(gather.Server(ctx, gather.Options{Target: target, Client: c, TLS: c.TLS(), Deadline: d.deadline, Quick: d.quick, Credentials: len(s.Header) > 0}))
+	return s.Redact(gather.Server(ctx, gather.Options{Target: target, Client: c, TLS: c.TLS(), Deadline: d.probes.Deadline, Quick: d.probes.Quick, Credentials: len(s.Header) > 0}))
 }
 
 // choose looks for the settings of hosts where no server was named. On a terminal it

@@ -121,7 +121,7 @@ func typing(t *testing.T, script, home, question, answer string) (out string, co
 func TestDeadlineOfCommands(t *testing.T) {
 	t.Parallel()
 	for _, given := range []bool{false, true} {
-		d, want := &examiner{deadline: gather.DefaultDeadline, timed: given}, gather.DefaultStart
+		d, want := &examiner{probes: gather.Options{Deadline: gather.DefaultDeadline}, timed: given}, gather.DefaultStart
 		if given {
 			want = gather.DefaultDeadline
 		}
