@@ -6,9 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -171,13 +169,6 @@ func roffText(text string) string {
 // commitDate returns the day of the commit of this build, "" if it is unknown, so that
 // pages of one commit are the same.
 func commitDate() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	date, err := time.Parse(time.RFC3339, commitOf(info).date)
-	if err != nil {
-		return ""
-	}
-	return date.Format(time.DateOnly)
+	day, _, _ := strings.Cut(commitOf(buildInfo()).date, "T")
+	return day
 }

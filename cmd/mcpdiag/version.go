@@ -25,12 +25,18 @@ func newVersionCmd() *cobra.Command {
 // checkout, the commit and its date.
 func about() string {
 	line := fmt.Sprintf("mcpdiag %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if c := commitOf(info); c.hash != "" {
-			line += "\n" + c.String()
-		}
+	if c := commitOf(buildInfo()); c.hash != "" {
+		line += "\n" + c.String()
 	}
 	return line
+}
+
+// buildInfo returns what Go recorded of this build, which may be nothing.
+func buildInfo() *debug.BuildInfo {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info
+	}
+	return &debug.BuildInfo{}
 }
 
 // commit is the commit that a binary was built from.
@@ -66,10 +72,7 @@ func (c commit) String() string {
 
 // version returns the version of the module, or the commit of the build.
 func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
+	info := buildInfo()
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
