@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -39,7 +38,13 @@ func (a *app) readConfig(cmd *cobra.Command) (configFile, error) {
 	if file.found {
 		file.name = localConfig
 	}
-	data, err := a.configData(file)
+	var data []byte
+	var err error
+	if file.found {
+		data, err = report.ReadIn(".", file.name, maxConfig) // a link in a cloned repository may lead anywhere
+	} else {
+		data, err = report.Read(a.ctx, file.name, maxConfig)
+	}
 	switch {
 	case file.found && errors.Is(err, fs.ErrNotExist):
 		return configFile{}, nil
@@ -47,25 +52,6 @@ func (a *app) readConfig(cmd *cobra.Command) (configFile, error) {
 		return configFile{}, err
 	}
 	return file, file.parse(cmd, data)
-}
-
-func (a *app) configData(file configFile) ([]byte, error) {
-	var in io.ReadCloser
-	var err error
-	if file.found {
-		in, err = report.OpenIn(".", file.name) // a link in a cloned repository may lead anywhere
-	} else {
-		in, err = report.Open(a.ctx, file.name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	data, err := report.ReadAtMost(in, maxConfig)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file.name, report.Cause(err))
-	}
-	return data, nil
 }
 
 // parse collects the values for cmd: the top level has flags, and a section

@@ -93,33 +93,24 @@ func (l *loadLog) round(p *judge.Phase, r *judge.Round, b *load.Batch) {
 const maxVerdict = 64 << 20
 
 // Load reads the result of a run from its folder, or from the file itself, until ctx ends.
+// The folder may come from others: no link in it leads out of it.
 func Load(ctx context.Context, path string) (*Result, error) {
-	in, path, err := openVerdict(ctx, path)
+	var data []byte
+	var err error
+	if info, failed := os.Stat(path); failed == nil && info.IsDir() {
+		data, err = report.ReadIn(path, VerdictFile, maxVerdict)
+		path = filepath.Join(path, VerdictFile)
+	} else {
+		data, err = report.Read(ctx, path, maxVerdict)
+	}
 	if err != nil {
 		return nil, err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	data, err := report.ReadAtMost(in, maxVerdict)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	r, err := decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return r, nil
-}
-
-// openVerdict opens the file at path, or the verdict in the folder at path, and returns its
-// name. The folder may come from others: no link in it leads out of it.
-func openVerdict(ctx context.Context, path string) (io.ReadCloser, string, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		name := filepath.Join(path, VerdictFile)
-		f, err := report.OpenIn(path, VerdictFile)
-		return f, name, err
-	}
-	in, err := report.Open(ctx, path)
-	return in, path, err
 }
 
 func decode(data []byte) (*Result, error) {

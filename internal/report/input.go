@@ -102,8 +102,25 @@ func ReadIn(dir, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readWhole(f, filepath.Join(dir, name), limit)
+}
+
+// Read reads the file that Open opens, of at most limit bytes.
+func Read(ctx context.Context, path string, limit int64) ([]byte, error) {
+	f, err := Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return readWhole(f, path, limit)
+}
+
+func readWhole(f io.ReadCloser, path string, limit int64) ([]byte, error) {
 	defer f.Close() //nolint:errcheck // only read
-	return ReadAtMost(f, limit)
+	data, err := ReadAtMost(f, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, Cause(err))
+	}
+	return data, nil
 }
 
 // ReadAtMost reads r to its end, which must come within limit bytes.

@@ -30,14 +30,9 @@ const (
 // Read reads the plan file at path, until ctx ends. Its feeds are files in the same
 // folder, or in folders below.
 func Read(ctx context.Context, path string) (*Plan, error) {
-	f, err := report.Open(ctx, path)
+	data, err := report.Read(ctx, path, maxPlan)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read
-	data, err := report.ReadAtMost(f, maxPlan)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, report.Cause(err))
 	}
 	left := int64(maxFeeds)
 	return Parse(data, path, func(name string) ([]byte, error) {
