@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -103,6 +104,15 @@ func (a *app) painter(w io.Writer) report.Painter {
 // live reports whether progress is drawn: only on a terminal, and not with -q.
 func (a *app) live() bool {
 	return !a.quiet && a.isTerminal(a.stderr) && a.getenv("TERM") != "dumb"
+}
+
+// beside returns the stream for text beside the outputs at paths: standard output, unless
+// one of them goes there.
+func (a *app) beside(paths ...string) *guarded {
+	if slices.Contains(paths, "-") {
+		return a.stderr
+	}
+	return a.stdout
 }
 
 // note prints progress to standard error, unless -q.

@@ -94,7 +94,7 @@ func (m *bundler) run(cmd *cobra.Command, args []string) error {
 			missing = errors.Join(missing, fmt.Errorf("%s is not in the archive: %w", report.Line(file), err))
 		}
 	}
-	if err := m.write(); err != nil {
+	if err := m.pack(); err != nil {
 		return err
 	}
 	return missing
@@ -110,13 +110,8 @@ func (m *bundler) server(ctx context.Context, args []string) (*facts.Facts, erro
 // judge adds the facts and the conclusion of doctor.
 func (m *bundler) judge(facts *facts.Facts) {
 	res := doctor.Judge(facts, m.doctor.how)
-	m.addJSON("doctor-facts.json", "what doctor observed; mcpdiag doctor --replay judges it again", facts)
-	var text bytes.Buffer
-	if err := res.Text(&text, false); err != nil {
-		m.b.Miss("doctor.txt", err)
-		return
-	}
-	m.b.Add("doctor.txt", "what doctor concludes", text.Bytes())
+	m.write("doctor-facts.json", "what doctor observed; mcpdiag doctor --replay judges it again", func(w io.Writer) error { return report.WriteJSON(w, facts) })
+	m.write("doctor.txt", "what doctor concludes", func(w io.Writer) error { return res.Text(w, false) })
 }
 
 // snapshot adds the document of the snapshot endpoint, if there is one.
@@ -165,12 +160,13 @@ func (m *bundler) proxies() {
 	if err != nil || len(running) == 0 {
 		return // it is a detail
 	}
-	m.addJSON("proxies.json", "the proxies that run", running)
+	m.write("proxies.json", "the proxies that run", func(w io.Writer) error { return report.WriteJSON(w, running) })
 }
 
-func (m *bundler) addJSON(name, about string, v any) {
+// write adds a file that a function writes.
+func (m *bundler) write(name, about string, write func(io.Writer) error) {
 	var b bytes.Buffer
-	if err := report.WriteJSON(&b, v); err != nil {
+	if err := write(&b); err != nil {
 		m.b.Miss(name, err)
 		return
 	}
@@ -186,18 +182,15 @@ func (m *bundler) add(file string) error {
 	return m.b.AddFile(filepath.ToSlash(inputName(file)), in)
 }
 
-// write writes the archive and lists its files.
-func (m *bundler) write() error {
+// pack writes the archive and lists its files.
+func (m *bundler) pack() error {
 	if m.output == "-" && m.a.isTerminal(m.a.stdout) {
 		return usagef("the archive would go to the terminal; write it to a file with -o")
 	}
 	if err := m.a.write(m.output, m.b.Write); err != nil {
 		return err
 	}
-	out := io.Writer(m.a.stdout)
-	if m.output == "-" {
-		out = m.a.stderr
-	}
+	out := m.a.beside(m.output)
 	if err := m.b.Table(out, m.a.painter(out)); err != nil {
 		return err
 	}

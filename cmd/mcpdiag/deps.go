@@ -139,7 +139,7 @@ func (d *depsChecker) compareSessions() error {
 	}
 	target, err := client.ParseTarget(d.snapshot, snapshotPath)
 	if err != nil {
-		return usageError{fmt.Errorf("--sessions-of: %w", err)}
+		return usagef("--sessions-of: %w", err)
 	}
 	target = d.a.besideMCP(target, snapshotPath)
 	count := func(ctx context.Context) (float64, error) {

@@ -242,17 +242,14 @@ func (d *differ) around(ctx context.Context, target *url.URL) (before, after dif
 	return before, after, err
 }
 
-func (d *differ) take(ctx context.Context, target *url.URL) (diff.Window, error) {
-	s, err := d.source.Once(ctx, d.client, target)
-	if err != nil {
-		return diff.Window{}, err
-	}
-	return diff.One(s.Poll.Target, s), nil
-}
-
+// side takes or reads one side.
 func (d *differ) side(ctx context.Context, operand string, target *url.URL) (diff.Window, error) {
 	if target != nil {
-		return d.take(ctx, target)
+		s, err := d.source.Once(ctx, d.client, target)
+		if err != nil {
+			return diff.Window{}, err
+		}
+		return diff.One(s.Poll.Target, s), nil
 	}
 	trace, err := d.read(operand)
 	if err != nil {

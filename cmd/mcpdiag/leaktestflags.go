@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -189,7 +188,7 @@ func (l *leaktester) values() (err error) {
 		l.cfg.Args = append(l.cfg.Args, args)
 	}
 	if err := leaktest.CheckFactors(l.cfg.Factors); err != nil {
-		return usageError{fmt.Errorf("--factors: %w", err)}
+		return usagef("--factors: %w", err)
 	}
 	return nil
 }

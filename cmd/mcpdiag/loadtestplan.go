@@ -95,6 +95,13 @@ func (f *planFlags) plan(cmd *cobra.Command) (*plan.Plan, error) {
 	return p, nil
 }
 
+// override sets a value of the plan if its flag was given.
+func override[T any](given func(...string) bool, flag string, to *T, v T) {
+	if given(flag) {
+		*to = v
+	}
+}
+
 // rateDuration is the default duration of a rate.
 const rateDuration = 30 * time.Second
 
@@ -118,15 +125,9 @@ func (f *planFlags) setLoad(p *plan.Plan, given func(...string) bool) (err error
 		}
 		p.Stages = []plan.Stage{s}
 	}
-	if given("rounds") {
-		p.Rounds = f.rounds
-	}
-	if given("delay") {
-		p.Delay = f.delay
-	}
-	if given("warmup") {
-		p.Warmup = f.warmup
-	}
+	override(given, "rounds", &p.Rounds, f.rounds)
+	override(given, "delay", &p.Delay, f.delay)
+	override(given, "warmup", &p.Warmup, f.warmup)
 	if given("think") && f.think != "" {
 		if p.Think, err = plan.ParseThink(f.think); err != nil {
 			return fmt.Errorf("--think: %w", err)
@@ -145,26 +146,16 @@ func (f *planFlags) setSessions(p *plan.Plan, given func(...string) bool) (err e
 			return fmt.Errorf("--session: %w, nor %s, for a server over stdio", err, sharedSession)
 		}
 	}
-	if given("end") {
-		p.End = plan.End(f.end.value)
-	}
-	if given("no-stream") {
-		p.NoStream = f.noStream
-	}
-	if given("protocol") {
-		p.Protocol = strings.TrimPrefix(f.protocol.value, "auto")
-	}
+	override(given, "end", &p.End, plan.End(f.end.value))
+	override(given, "no-stream", &p.NoStream, f.noStream)
+	override(given, "protocol", &p.Protocol, strings.TrimPrefix(f.protocol.value, "auto"))
 	return nil
 }
 
 // setSteps sets the calls.
 func (f *planFlags) setSteps(p *plan.Plan, given func(...string) bool) error {
-	if given("destructive") {
-		p.Choice.Destructive = f.choice.Destructive
-	}
-	if given("read-only") {
-		p.Choice.ReadOnly = f.choice.ReadOnly
-	}
+	override(given, "destructive", &p.Choice.Destructive, f.choice.Destructive)
+	override(given, "read-only", &p.Choice.ReadOnly, f.choice.ReadOnly)
 	if p.Choice.Destructive && p.Choice.ReadOnly {
 		return errors.New("--destructive and --read-only exclude each other")
 	}

@@ -186,7 +186,7 @@ func (l *logReader) options() error {
 		}
 		condition, err := logs.ParseFailOn(text)
 		if err != nil {
-			return usageError{fmt.Errorf("--fail-on: %w", err)}
+			return usagef("--fail-on: %w", err)
 		}
 		if condition.New && l.baseline == "" {
 			return usagef("--fail-on new-error needs --baseline")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -100,7 +99,7 @@ func (s *assistant) configure() (err error) {
 	for _, address := range s.allow {
 		u, err := client.ParseTarget(address, "/")
 		if err != nil {
-			return usageError{fmt.Errorf("--allow: %w", err)}
+			return usagef("--allow: %w", err)
 		}
 		if u.User != nil || len(client.SecretsIn(u)) > 0 {
 			return usagef("--allow: the address holds a credential; use --token-file or -H 'Name: @file'")

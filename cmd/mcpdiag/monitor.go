@@ -231,11 +231,7 @@ func failed(res *monitor.Result) error {
 // summary writes the result to standard output, or to standard error where
 // standard output carries the samples or the picture.
 func (w *watcher) summary(res *monitor.Result) error {
-	out := w.a.stdout
-	if w.output == "-" || w.plot == "-" {
-		out = w.a.stderr
-	}
-	return w.a.render(out, w.format.value, res)
+	return w.a.render(w.a.beside(w.output, w.plot), w.format.value, res)
 }
 
 // listProcesses shows the processes among which one must be chosen.

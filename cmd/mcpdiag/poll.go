@@ -190,10 +190,7 @@ func (p *poller) result(res *poll.Result, failed error) error {
 // summarize writes the result to standard output, or to standard error if standard output
 // carries the trace. wrote reports whether the trace is whole.
 func (p *poller) summarize(res *poll.Result, wrote bool) error {
-	w := p.a.stdout
-	if p.output == "-" {
-		w = p.a.stderr
-	}
+	w := p.a.beside(p.output)
 	written := wrote && p.output != "-" && p.output != os.DevNull && res.Answered() > 0
 	if p.format.value != "text" {
 		if written {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -60,7 +59,7 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 	launch.IgnoreBrokenPipes()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, launch.Forwarded()...)
-	wrapped, err := p.Wrap(launch.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: bare(f.a.stdout), Err: f.a.guard(bare(f.a.stderr))})
+	wrapped, err := p.Wrap(launch.Command{Args: command}, proxy.Streams{In: f.a.stdin, Out: f.a.stdout.w, Err: f.a.guard(f.a.stderr.w)})
 	if err != nil {
 		unregister()
 		return err
@@ -79,14 +78,6 @@ func (f *proxyFlags) wrap(ctx context.Context, command []string) error {
 		return childStatus(status)
 	}
 	return nil
-}
-
-// bare returns the file below a guarded stream, so that no byte is changed.
-func bare(w io.Writer) io.Writer {
-	if g, ok := w.(*guarded); ok {
-		return g.w
-	}
-	return w
 }
 
 // nameOf returns the name of a command. Its arguments may hold secrets, so it
