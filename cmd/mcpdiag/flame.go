@@ -74,7 +74,7 @@ Findings report what stands out and what to do about it; --fail-on makes the exi
 				return usagef("--duration is for a running process: name it with --pid, --inspect or --url")
 			}
 			f.onlyFindings = f.findings && !a.given(cmd, "output") && !a.given(cmd, "format") && f.format.value != shortFormat
-			f.note(func(name string) bool { return a.given(cmd, name) })
+			f.given = func(flag string) bool { return a.given(cmd, flag) }
 			return f.run(args)
 		},
 	}
@@ -120,16 +120,16 @@ func (f *flamer) run(args []string) error {
 
 // warnIgnored warns of flags and base weights that have no effect on this input or format.
 func (f *flamer) warnIgnored(p *flame.Profile) {
-	if p.Watch == nil && len(f.traceOnly) > 0 {
-		p.Warn("only a trace tells when calls were in flight, and this input has stacks alone: %s is ignored", strings.Join(f.traceOnly, ", "))
+	if set := f.among("from", "to", "weight", "by", "parallel"); p.Watch == nil && len(set) > 0 {
+		p.Warn("only a trace tells when calls were in flight, and this input has stacks alone: %s is ignored", strings.Join(set, ", "))
 	}
 	if f.sandwich != "" && f.reverse {
 		p.Warn("--sandwich shows callers and callees: --reverse is ignored")
 	}
 	switch format := f.format.value; {
 	case format == "chrome", format == "svg" && f.flamechart:
-		if len(f.stacksOnly) > 0 {
-			p.Warn("in the order of time all calls are shown: %s is ignored", strings.Join(f.stacksOnly, ", "))
+		if set := f.among("focus", "ignore", "hide", "fold-recursion", "reverse", "base"); len(set) > 0 {
+			p.Warn("in the order of time all calls are shown: %s is ignored", strings.Join(set, ", "))
 		}
 	case f.sandwich != "" && p.TwoColumns:
 		p.Warn("callers and callees are those of the input: the base is left out")

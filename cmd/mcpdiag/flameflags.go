@@ -28,8 +28,7 @@ type flameFlags struct {
 
 	icicle, flamechart, reverse, foldRecursion, normalize, findings bool
 
-	paletteSet, framesSet, icicleSet bool
-	traceOnly, stacksOnly            []string // given flags that apply to traces only, and to stacks only
+	given func(flag string) bool // reports whether a flag was set
 }
 
 func (f *flameFlags) add(cmd *cobra.Command) {
@@ -85,19 +84,14 @@ func (f *flameFlags) addPicture(cmd *cobra.Command) {
 	foundMaySet(fs, "title", "palette", "cut", "max-frames", "order", "icicle", "flamechart")
 }
 
-// note notes which flags were given.
-func (f *flameFlags) note(given func(name string) bool) {
-	f.paletteSet, f.framesSet, f.icicleSet = given("palette"), given("max-frames"), given("icicle")
-	among := func(names ...string) (found []string) {
-		for _, name := range names {
-			if given(name) {
-				found = append(found, "--"+name)
-			}
+// among returns those of the flags that were set.
+func (f *flameFlags) among(flags ...string) (set []string) {
+	for _, flag := range flags {
+		if f.given(flag) {
+			set = append(set, "--"+flag)
 		}
-		return found
 	}
-	f.traceOnly = among("from", "to", "weight", "by", "parallel")
-	f.stacksOnly = among("focus", "ignore", "hide", "fold-recursion", "reverse", "base")
+	return set
 }
 
 func (f *flameFlags) foldOptions() (fold.Options, error) {

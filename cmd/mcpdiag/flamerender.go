@@ -20,7 +20,7 @@ func (f *flamer) result(p *flame.Profile, tree *stacks.Tree, findings []rules.Fi
 	result := p.Result(tree)
 	if f.format.value == "text" || f.format.value == "json" {
 		limit := 0
-		if f.framesSet {
+		if f.given("max-frames") {
 			limit = f.frames
 		}
 		result.AddFrames(tree, limit)
@@ -127,13 +127,13 @@ func (f *flamer) renderSandwich(w io.Writer, p *flame.Profile, result *flame.Res
 func (f *flamer) picture(p *flame.Profile, result *flame.Result) picture.Picture {
 	pic := p.Picture(result.Facts)
 	pic.Title, pic.KeepEnd = result.Title, result.KeepEnd
-	if f.icicleSet {
+	if f.given("icicle") {
 		pic.Root = picture.Bottom
 		if f.icicle {
 			pic.Root = picture.Top
 		}
 	}
-	if f.paletteSet {
+	if f.given("palette") {
 		pic.Palette = picture.Palette(f.palette.value)
 	}
 	for _, finding := range result.Findings {
