@@ -12,31 +12,24 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
-// judged is the result of a command that judges: its report decides the exit code
-// and is rendered in all formats but text and JSON.
-type judged interface {
-	finding.Result
-	Text(io.Writer, report.Painter) error
-}
-
 // page is a result that is also an HTML page.
 type page interface{ HTML(io.Writer) error }
 
 // conclude writes the result of a command that judges. It returns the error that
 // stands for the outcome.
-func (a *app) conclude(path, format string, res judged) error {
+func (a *app) conclude(path, format string, res finding.Result) error {
 	return a.concludeReport(path, format, res, res.Report())
 }
 
 // concludeOn is conclude with the least severity of a finding that is a failure, in the
 // exit code and in the report alike.
-func (a *app) concludeOn(failOn, path, format string, res judged) error {
+func (a *app) concludeOn(failOn, path, format string, res finding.Result) error {
 	rep := res.Report()
 	rep.FailOn(finding.Severity(failOn))
 	return a.concludeReport(path, format, res, rep)
 }
 
-func (a *app) concludeReport(path, format string, res judged, rep *finding.Report) error {
+func (a *app) concludeReport(path, format string, res finding.Result, rep *finding.Report) error {
 	if err := a.write(path, func(w io.Writer) error { return a.renderReport(w, format, res, rep) }); err != nil {
 		return err
 	}

@@ -172,18 +172,18 @@ func (a *app) appendTrace(path string) (*snapshot.Writer, func() error, error) {
 }
 
 // writeResult writes a result to path in one of the formats of its command.
-func (a *app) writeResult(path, format string, res judged) error {
+func (a *app) writeResult(path, format string, res finding.Result) error {
 	return a.write(path, func(w io.Writer) error { return a.render(w, format, res) })
 }
 
 // render writes res to w.
-func (a *app) render(w io.Writer, format string, res judged) error {
+func (a *app) render(w io.Writer, format string, res finding.Result) error {
 	return a.renderReport(w, format, res, res.Report())
 }
 
 // renderReport writes res, whose report is rep, to w. Only commands whose results are
 // pages offer html.
-func (a *app) renderReport(w io.Writer, format string, res judged, rep *finding.Report) error {
+func (a *app) renderReport(w io.Writer, format string, res finding.Result, rep *finding.Report) error {
 	switch format {
 	case "json":
 		return report.WriteJSON(w, res)

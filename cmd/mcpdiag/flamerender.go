@@ -64,7 +64,7 @@ func (f *flamer) render(w io.Writer, p *flame.Profile, tree *stacks.Tree, result
 	if f.sandwich != "" {
 		return f.renderSandwich(w, p, result)
 	}
-	switch f.format.value {
+	switch format := f.format.value; format {
 	case "folded":
 		changed, err := stackswrite.Folded(w, tree)
 		if changed > 0 {
@@ -77,25 +77,16 @@ func (f *flamer) render(w io.Writer, p *flame.Profile, tree *stacks.Tree, result
 		return stackswrite.Pprof(w, tree, p.Unit, p.Dims)
 	case "chrome":
 		return p.WriteChrome(w)
-	case "json":
-		return report.WriteJSON(w, result)
-	case "markdown":
-		return result.Report().Markdown(w)
-	case shortFormat:
-		return result.Report().Short(w)
-	case "junit":
-		return result.Report().JUnit(w)
-	case "github":
-		return result.Report().GitHub(w)
-	case "text":
-		width, _ := f.a.size(w)
-		return result.Text(w, f.a.painter(w), width)
+	case "svg":
+		pic := f.picture(p, result)
+		if f.flamechart {
+			return p.Flamechart(w, pic, f.frames)
+		}
+		return picture.SVG(w, tree, pic, f.frames)
+	default:
+		result.Columns, _ = f.a.size(w)
+		return f.a.render(w, format, result)
 	}
-	pic := f.picture(p, result)
-	if f.flamechart {
-		return p.Flamechart(w, pic, f.frames)
-	}
-	return picture.SVG(w, tree, pic, f.frames)
 }
 
 // renderSandwich writes the callers and callees of one function.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -21,6 +22,7 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/deps"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Each transport and each era has the tools, and they answer.
@@ -399,7 +401,8 @@ type nothing struct {
 	Verdict string `json:"verdict"`
 }
 
-func (*nothing) Report() *finding.Report { return &finding.Report{Verdict: "ok"} }
+func (*nothing) Report() *finding.Report              { return &finding.Report{Verdict: "ok"} }
+func (*nothing) Text(io.Writer, report.Painter) error { return nil }
 
 // A call that takes too long, or panics, is an error, and gives its place back.
 func TestBrokenTools(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
 	"runtime/debug"
 	"time"
@@ -32,11 +31,8 @@ const grace = 3 * time.Second
 // progressInterval is the time between notifications of progress.
 const progressInterval = time.Second
 
-// document is the result of a command.
-type document interface{ Report() *finding.Report }
-
 // add adds a tool. Its structured content is the JSON of Out, whose schema is inferred.
-func add[In any, Out document](s *Server, sp spec, run func(context.Context, *job, In) (Out, error)) {
+func add[In any, Out finding.Result](s *Server, sp spec, run func(context.Context, *job, In) (Out, error)) {
 	yes, no := true, false
 	tool := &mcp.Tool{
 		Name: sp.name, Title: sp.title, Description: sp.about, InputSchema: inputSchema[In](), OutputSchema: outputSchema[Out](sp),
@@ -44,7 +40,7 @@ func add[In any, Out document](s *Server, sp spec, run func(context.Context, *jo
 	}
 	mcp.AddTool(s.mcp, tool, func(ctx context.Context, req *mcp.CallToolRequest, in In) (*mcp.CallToolResult, any, error) {
 		began := time.Now()
-		out, err := s.call(ctx, sp, req, func(ctx context.Context, j *job) (document, error) {
+		out, err := s.call(ctx, sp, req, func(ctx context.Context, j *job) (finding.Result, error) {
 			res, err := run(ctx, j, in)
 			if err != nil {
 				return nil, err // a typed nil would be no nil
@@ -154,7 +150,7 @@ func (j *job) note(done, total float64, text string) {
 }
 
 // call runs a tool within its bounds.
-func (s *Server) call(ctx context.Context, sp spec, req *mcp.CallToolRequest, run func(context.Context, *job) (document, error)) (*mcp.CallToolResult, error) {
+func (s *Server) call(ctx context.Context, sp spec, req *mcp.CallToolRequest, run func(context.Context, *job) (finding.Result, error)) (*mcp.CallToolResult, error) {
 	leave, err := s.gate.enter(ctx, sp.name, sp.heavy)
 	if err != nil {
 		return nil, err
@@ -163,7 +159,7 @@ func (s *Server) call(ctx context.Context, sp spec, req *mcp.CallToolRequest, ru
 	defer cancel()
 	j := &job{state: make(chan progress, 1)}
 	type outcome struct {
-		doc document
+		doc finding.Result
 		err error
 	}
 	done := make(chan outcome, 1)
@@ -198,7 +194,7 @@ func (s *Server) call(ctx context.Context, sp spec, req *mcp.CallToolRequest, ru
 }
 
 // protect turns a panic into an error: one tool must not end the others.
-func protect(ctx context.Context, j *job, run func(context.Context, *job) (document, error)) (doc document, err error) {
+func protect(ctx context.Context, j *job, run func(context.Context, *job) (finding.Result, error)) (doc finding.Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("internal error: %v\n%.1000s", r, debug.Stack())
@@ -224,35 +220,17 @@ func (s *Server) notify(ctx context.Context, req *mcp.CallToolRequest, j *job, l
 }
 
 // answer turns a result into an answer of bounded size.
-func (s *Server) answer(sp spec, doc document) (*mcp.CallToolResult, error) {
+func (s *Server) answer(sp spec, doc finding.Result) (*mcp.CallToolResult, error) {
 	structured, err := encode(doc, s.secrets)
 	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
-	if err := writeText(&b, doc); err != nil {
+	if err := doc.Text(&b, false); err != nil {
 		return nil, err
 	}
 	head := fmt.Sprintf("%s: %s", sp.name, report.Cell(string(doc.Report().Verdict), 60))
 	return &mcp.CallToolResult{Content: text(quote(head, b.String(), maxText, s.secrets)), StructuredContent: structured}, nil
-}
-
-// textWidth is the width of texts that ask for one.
-const textWidth = 100
-
-// writeText writes a result as its command does.
-func writeText(w io.Writer, doc document) error {
-	switch d := doc.(type) {
-	case interface {
-		Text(io.Writer, report.Painter) error
-	}:
-		return d.Text(w, false)
-	case interface {
-		Text(io.Writer, report.Painter, int) error
-	}:
-		return d.Text(w, false, textWidth)
-	}
-	return doc.Report().Markdown(w)
 }
 
 // log writes a line about a call.

@@ -8,8 +8,11 @@ package finding
 
 import (
 	"cmp"
+	"io"
 	"slices"
 	"time"
+
+	"github.com/mcpdiag/mcpdiag/internal/report"
 )
 
 // Severity says how serious a finding is. The words are the product's, in every format.
@@ -105,9 +108,11 @@ type Table struct {
 	Note   string // below the table: "12 more"
 }
 
-// Result is the result of a command that judges.
+// Result is the result of a command that judges: its report decides the exit code and is
+// rendered in all formats but text and JSON.
 type Result interface {
 	Report() *Report
+	Text(io.Writer, report.Painter) error
 }
 
 // Max returns the more serious of two severities.

@@ -390,7 +390,8 @@ func TestTextNamesFileAndLine(t *testing.T) {
 	r.AddFrames(p.Tree(), 0)
 	for columns, want := range map[int]string{80: "  work …ong/way/to/server.js:7\n", 120: "  work /home/u/a/long/way/to/server.js:7\n"} {
 		var out bytes.Buffer
-		if err := r.Text(&out, false, columns); err != nil || !strings.Contains(out.String(), want) {
+		r.Columns = columns
+		if err := r.Text(&out, false); err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("%v, no line ends in %q:\n%s", err, want, out.String())
 		}
 	}

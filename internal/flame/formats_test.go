@@ -51,7 +51,7 @@ func output(t testing.TB, p *Profile, title string) map[string][]byte {
 		"svg":        func(w io.Writer) error { return picture.SVG(w, tree, pic, 0) },
 		"folded":     func(w io.Writer) error { _, err := write.Folded(w, tree); return err },
 		"speedscope": func(w io.Writer) error { return write.Speedscope(w, tree, title, p.Unit) },
-		"text":       func(w io.Writer) error { return result.Text(w, false, 100) },
+		"text":       func(w io.Writer) error { return result.Text(w, false) },
 		"json":       func(w io.Writer) error { return report.WriteJSON(w, result) },
 		"markdown":   result.Report().Markdown,
 		"junit":      result.Report().JUnit,
@@ -268,7 +268,8 @@ func TestTextKeepsNamesOfDeepFrames(t *testing.T) {
 		r.AddFrames(p.Tree(), 0)
 		r.KeepEnd = keepEnd
 		var out bytes.Buffer
-		if err := r.Text(&out, false, 80); err != nil {
+		r.Columns = 80
+		if err := r.Text(&out, false); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(out.String(), want) {

@@ -33,6 +33,7 @@ type Result struct {
 	FailOn  []string `json:"-"` // rules whose findings make the run fail, or "any"
 	Names   []sum    `json:"-"` // in the order of the profile
 	KeepEnd bool     `json:"-"` // names that are too long lose their beginning
+	Columns int      `json:"-"` // of the text, 0 if unknown
 
 	idle   string            // the time in which the process waited
 	places map[string]string // file and line of functions

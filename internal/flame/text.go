@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	textShare  = 0.005 // narrower frames are not in the text
-	textLines  = 100
-	topRows    = 10
-	barColumns = 20
-	minColumns = 40
-	minName    = 10 // columns of a name
-	barFrom    = 80 // columns: narrower tables have no bars
+	textShare   = 0.005 // narrower frames are not in the text
+	textLines   = 100
+	topRows     = 10
+	barColumns  = 20
+	textColumns = 100 // where the width of the terminal is not known
+	minColumns  = 40
+	minName     = 10 // columns of a name
+	barFrom     = 80 // columns: narrower tables have no bars
 )
 
-// Text writes the tree for a terminal of so many columns, with the heaviest frames
-// and the findings.
-func (r *Result) Text(w io.Writer, paint report.Painter, columns int) error {
-	out := &textWriter{Result: r, w: w, paint: paint, columns: max(columns, minColumns)}
+// Text writes the tree for a terminal, with the heaviest frames and the findings.
+func (r *Result) Text(w io.Writer, paint report.Painter) error {
+	out := &textWriter{Result: r, w: w, paint: paint, columns: max(cmp.Or(r.Columns, textColumns), minColumns)}
 	out.line(paint.Paint(report.Bold, report.Line(r.Title)))
 	for _, line := range report.WrapWords(r.Facts, " · ", out.columns) {
 		out.line(paint.Paint(report.Faint, report.Line(line)))
