@@ -150,9 +150,9 @@ func (w *watcher) watch(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	samples, view := &lateFile{a: w.a, path: w.output}, newMonitorView(w.a, endOf(w.cfg.Duration, w.cfg.Count, w.cfg.Interval))
-	res, err := monitor.Run(cmd.Context(), w.cfg, samples, view.show)
-	view.end()
+	samples, view := &lateFile{a: w.a, path: w.output}, &screen{a: w.a}
+	res, err := monitor.Run(cmd.Context(), w.cfg, samples, w.liveView(view))
+	view.clear()
 	err = errors.Join(err, samples.close(), closeLog())
 	if several := new(process.AmbiguousError); errors.As(err, &several) {
 		w.a.listProcesses(several.Found)
@@ -281,32 +281,16 @@ func (l *lateFile) close() error {
 	return l.f.Close()
 }
 
-// monitorView shows a run on a terminal, and is silent elsewhere.
-type monitorView struct {
-	live   monitor.Live
-	screen *screen
-	ends   time.Time // zero if unknown
-}
-
-func newMonitorView(a *app, ends time.Time) *monitorView {
-	if !a.live() {
-		return &monitorView{}
+// liveView returns a function that draws a view after each sample, if there is a terminal.
+func (w *watcher) liveView(view *screen) func(*monitor.Sample) {
+	if !w.a.live() {
+		return func(*monitor.Sample) {}
 	}
-	return &monitorView{screen: &screen{a: a}, ends: ends}
-}
-
-func (v *monitorView) show(s *monitor.Sample) {
-	if v.screen != nil {
-		v.live.Add(s)
-		v.screen.draw(func(w io.Writer, paint report.Painter, width, height int) error {
-			err := v.live.Write(w, paint, width, height-1)
-			return errors.Join(err, writeTimeLeft(w, v.ends))
+	live, ends := monitor.Live{}, endOf(w.cfg.Duration, w.cfg.Count, w.cfg.Interval)
+	return func(s *monitor.Sample) {
+		live.Add(s)
+		view.draw(func(w io.Writer, paint report.Painter, width, height int) error {
+			return errors.Join(live.Write(w, paint, width, height-1), writeTimeLeft(w, ends))
 		})
-	}
-}
-
-func (v *monitorView) end() {
-	if v.screen != nil {
-		v.screen.clear()
 	}
 }
