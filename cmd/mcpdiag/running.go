@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mcpdiag/mcpdiag/internal/client"
 	"github.com/mcpdiag/mcpdiag/internal/inspect"
@@ -132,4 +133,10 @@ func getProfile(ctx context.Context, c *client.Client, target *url.URL) ([]byte,
 		return nil, fmt.Errorf("GET %s: %w", client.RedactURL(target), err)
 	}
 	return resp.Body, nil
+}
+
+// cpuProfileVar adds the flag --cpu-profile.
+func cpuProfileVar(fs *pflag.FlagSet, p *bool) {
+	fs.BoolVar(p, "cpu-profile", false, "profile the CPU of the server under load, for the report: Node.js by its inspector on a loopback port, Go by /debug/pprof")
+	group(fs, "Output", "cpu-profile")
 }
