@@ -31,7 +31,7 @@ func about() string {
 	return line
 }
 
-// buildInfo returns what Go recorded of this build, which may be nothing.
+// buildInfo returns the build settings that Go recorded, which may be none.
 func buildInfo() *debug.BuildInfo {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info

@@ -53,7 +53,7 @@ const shellVariable = "MCPDIAG_TEST_SHELL"
 func stdioServer(fault string) {
 	switch fault {
 	case "stdio.start":
-		fmt.Fprintln(os.Stderr, "Error: API_KEY is not set")
+		fmt.Fprintln(os.Stderr, "Error: API_KEY is not set\n"+strings.Repeat("  --flag VALUE  a line of the usage\n", 40))
 		os.Exit(7)
 	case "http":
 		fmt.Println("Server listening")
@@ -165,6 +165,9 @@ func TestStdioFaults(t *testing.T) {
 			default:
 				if !slices.Equal(r.RootCauses, []string{id}) || r.Report().Outcome != finding.Found {
 					t.Errorf("root causes %q\n%s", r.RootCauses, shown(r))
+				}
+				if id == "stdio.start" && !strings.Contains(r.Headline, "it said: Error: API_KEY is not set") {
+					t.Errorf("headline %q", r.Headline)
 				}
 			}
 		})

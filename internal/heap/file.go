@@ -266,8 +266,8 @@ func (s *side) readGo(parse func(sample string) (*stacks.Profile, error)) (err e
 	return err
 }
 
-// brokenJSON returns what is wrong in a text that begins as an object of JSON does, nil if
-// it is one, or another text.
+// brokenJSON returns the syntax error of data that begins as a JSON object, nil if it is
+// valid JSON or does not begin as an object.
 func brokenJSON(data []byte) error {
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte(`{"`)) {
 		return nil

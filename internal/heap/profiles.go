@@ -41,9 +41,9 @@ type place struct {
 }
 
 // CompareProfiles finds the stacks whose live memory has grown. A profile is a
-// sample: growth is reported as such if it is three times the error of sampling. That is the
-// error of what was allocated or released in between, if both are of one process and say so:
-// objects that live on are the same samples in both.
+// sample: growth is reported as such if it is three times the error of sampling. If both
+// are of one process and count allocations, only memory that was allocated or released in
+// between adds to that error: objects that live on are the same samples in both.
 func CompareProfiles(a, b Profile, operations int) *Result {
 	res := &Result{Schema: Schema, Operations: operations}
 	found := bySite(a, b)
@@ -59,7 +59,7 @@ func CompareProfiles(a, b Profile, operations int) *Result {
 		sure := grown > 3*math.Sqrt(s.moved*period)
 		res.Sites = append(res.Sites, site(s, operations, sure))
 	}
-	// Of what is kept per operation the lines of the program say the most.
+	// Lines of the program come before those of the standard library.
 	library := func(x Site) bool { return operations > 0 && isGo(b.Bytes.Format) && ofLibrary(x.Name) }
 	slices.SortFunc(res.Sites, func(x, y Site) int {
 		return cmp.Or(-compareBool(x.Judged, y.Judged), compareBool(library(x), library(y)), cmp.Compare(y.Bytes, x.Bytes), cmp.Compare(x.Name, y.Name))
@@ -126,7 +126,7 @@ func bySite(a, b Profile) []*place {
 		}
 		p.before += was
 		p.after += is
-		if moved := 2*fresh[at] - (is - was); same && moved >= 0 { // what is fresh, and what was released of old and new
+		if moved := 2*fresh[at] - (is - was); same && moved >= 0 { // allocated in between, plus released
 			p.moved += min(moved, was+is)
 		} else {
 			p.moved += was + is
@@ -136,8 +136,8 @@ func bySite(a, b Profile) []*place {
 	return list
 }
 
-// allocated returns the bytes that each place allocated between two profiles, and whether both
-// know that and are of one process: what was ever allocated never falls.
+// allocated returns the bytes that each place allocated between two profiles. same reports
+// whether both count allocations and are of one process: such a count never falls.
 func allocated(tree *stacks.Builder, a, b *stacks.Profile) (fresh map[int32]float64, same bool) {
 	if a == nil || b == nil {
 		return nil, false

@@ -64,8 +64,8 @@ func (c *checker) ready(_ context.Context, id string) error {
 	return nil
 }
 
-// readyContainers reports the containers of a pod that are not ready. While one that
-// initializes fails, the others only wait for it.
+// readyContainers reports the containers of a pod that are not ready. While an
+// init container fails, the others only wait for it.
 func (c *checker) readyContainers(id string, p pod) {
 	before := len(c.Findings)
 	for _, s := range p.statuses() {

@@ -135,7 +135,7 @@ func (g *gatherer) stream(ctx context.Context) {
 		return
 	}
 	g.sleep(ctx, g.Hold/2)
-	again := g.get(ctx, "stream again", g.Hold/2)
+	again := g.get(ctx, "stream again", g.patience(g.Hold/2))
 	if again.IsStream() && again.Open {
 		return
 	}

@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
@@ -19,6 +20,9 @@ func stdioRules() []Rule {
 	}
 }
 
+// downloads matches commands that may fetch the server before they start it.
+var downloads = regexp.MustCompile(`(^|[/ ])(npx|uvx|bunx|pipx|docker|podman|uv (tool )?run|(pnpm|yarn) dlx|npm exec)( |$)`)
+
 // slowStart is the time in milliseconds after which some hosts give up.
 const slowStart = 10_000
 
@@ -33,7 +37,11 @@ func judgeStart(f *facts.Facts) opinion {
 		return fail("the command speaks MCP over HTTP at %s, and does not answer on its standard streams", s.HTTP).
 			fix("start it yourself, and examine it at its address").leads(toDoctor(s.HTTP))
 	case s.Ended != "" && !s.Answered:
-		return fail("the command ends before it answers (%s)", s.Ended).fix("its last lines on standard error say why; run it by hand").noted(lastWords(s)...)
+		o := fail("the command ends before it answers (%s)%s", s.Ended, said(s)).noted(lastWords(s)...)
+		if s.Said == "" {
+			return o.fix("run it by hand, with the variables that its host gives it")
+		}
+		return o.fix("correct what it said, or its last lines on standard error; a missing variable goes into env in the settings of the host")
 	case endedAt(f) != "":
 		o := fail("the server %s at %s%s", ending(s), endedAt(f), said(s)).noted(lastWords(s)...)
 		if s.Stderr == "" {
@@ -41,7 +49,11 @@ func judgeStart(f *facts.Facts) opinion {
 		}
 		return o.fix("correct what its last lines on standard error say; a missing variable goes into env in the settings of the host")
 	case s.Answered && s.StartMs > slowStart:
-		return warn("the server takes %.0f s to start: some hosts give up after 10 s", s.StartMs/1000).fix("install it before, instead of letting npx or uvx download it at each start")
+		o := warn("the server takes %.0f s to start: some hosts give up after 10 s", s.StartMs/1000)
+		if downloads.MatchString(s.Command) {
+			return o.fix("install it before, instead of letting npx or uvx download it at each start")
+		}
+		return o.fix("answer initialize first, and load what takes long afterwards; some hosts have a setting for a longer start")
 	}
 	return pass("started in %.1f s", s.StartMs/1000)
 }

@@ -20,7 +20,7 @@ type server struct {
 // maxProcesses is how many processes of a server are followed at once.
 const maxProcesses = 100
 
-// answer returns the process that made s, and the one that answered before, nil for none.
+// answer returns the process that made s, and its predecessor, nil for none.
 func (f *Folder) answer(s *snapshot.Snapshot) (now, before *target) {
 	name := s.Target()
 	v := f.servers[name]

@@ -153,7 +153,7 @@ func (r *reader) member(name string) error {
 	return err
 }
 
-// once refuses members that stand twice, or strings before what says which are names.
+// once refuses duplicate members, and strings before nodes and edges, which say which are names.
 func (r *reader) once(name string) error {
 	if !slices.Contains([]string{"snapshot", "nodes", "edges", "strings"}, name) {
 		return nil
