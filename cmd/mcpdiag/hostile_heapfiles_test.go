@@ -131,7 +131,7 @@ func TestDiffOfOddHeaps(t *testing.T) {
 			mux.HandleFunc("/debug/snapshot", text(healthySnapshot))
 			mux.HandleFunc("/debug/pprof/heap", func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Query().Get("debug") == "1" {
-					text("heap profile: 1: 2 [3: 4] @ heap/1048576\n\n# runtime.MemStats\n# HeapAlloc = 123456\n")(w, r)
+					text("heap profile: 1: 2 [3: 4] @ heap/1048576\n\n# runtime.MemStats\n# HeapAlloc = 123456\n# Stack = 1000 / 2000\n")(w, r)
 					return
 				}
 				_, _ = w.Write(c.Data)

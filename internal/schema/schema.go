@@ -18,6 +18,7 @@ const draft = "https://json-schema.org/draft/2020-12/schema"
 var special = map[reflect.Type]*jsonschema.Schema{
 	reflect.TypeFor[snapshot.Time]():   {Type: "integer", Description: "milliseconds since 1970"},
 	reflect.TypeFor[json.RawMessage](): {Description: "any JSON"},
+	reflect.TypeFor[any]():             {Description: "any JSON"}, // an empty schema would be true, which clients reject as a property
 	reflect.TypeFor[time.Duration]():   {Type: "integer", Description: "nanoseconds"},
 }
 
