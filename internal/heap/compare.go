@@ -148,8 +148,8 @@ func (c *comparison) groups(owners []uint32) map[uint32]*group {
 		if i < maxPaths {
 			path = c.tree.Path(owner)
 		}
-		if class := c.b.Class(owner); path == "" && strings.HasPrefix(class, "system / Context") {
-			path = c.tree.Variable(owner, c.isNew) // the scope of a module: no name leads there
+		if class := c.b.Class(owner); strings.HasPrefix(class, "system / Context") && (path == "" || strings.HasPrefix(path, "Node / ")) {
+			path = cmp.Or(c.tree.Variable(owner, c.isNew), path) // the scope of a module: nothing of the program leads there
 		}
 		name := [2]string{index.ReplaceAllString(path, "[*]"), c.b.Class(owner)}
 		g := byName[name]

@@ -439,20 +439,22 @@ func TestLargerArray(t *testing.T) {
 // A string that grows in a variable of a module is named by the variable.
 func TestVariable(t *testing.T) {
 	t.Parallel()
-	scope := func(n int) []byte {
-		nodes, edges := "0,0,1,0,1,1,1,3,40,2,1,4,5,8,0", "0,3,5,1,3,10,1,2,15"
+	scope := func(n int, root [3]string) []byte { // its kind, its name, and its edge to the scope
+		nodes, edges := "0,0,1,0,1,1,1,3,40,2,1,4,5,8,0", root[2]+",5,1,3,10,1,2,15"
 		for i := range n {
 			nodes += fmt.Sprintf(",2,4,%d,20,%d", 7+2*(n-1-i), min(1, n-1-i)) // the whole string is newer than its beginning
 			if i > 0 {
 				edges += fmt.Sprintf(",0,0,%d", 5*(i+3))
 			}
 		}
-		return fmt.Appendf(nil, `{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["synthetic","object","concatenated string"]],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["internal","context"]]}},
-"nodes":[%s],"edges":[%s],"strings":["","system / Context","buffer","first","x"]}`, nodes, edges)
+		return fmt.Appendf(nil, `{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],"node_types":[["%s","object","concatenated string"]],"edge_fields":["type","name_or_index","to_node"],"edge_types":[["internal","context","element"]]}},
+"nodes":[%s],"edges":[%s],"strings":["%s","system / Context","buffer","first","x"]}`, root[0], nodes, edges, root[1])
 	}
-	res := run(t, 100, content("a", scope(1)), content("b", scope(100)))
-	if want := "1.0 objects (20 B) per operation stay in buffer (system / Context)"; res.Headline != want {
-		t.Errorf("%s: %q, want %q", res.Verdict, res.Headline, want)
+	for _, root := range [][3]string{{"synthetic", "", "0,3"}, {"native", "Node / CleanupQueue", "2,7"}} {
+		res := run(t, 100, content("a", scope(1, root)), content("b", scope(100, root)))
+		if want := "1.0 objects (20 B) per operation stay in buffer (system / Context)"; res.Headline != want {
+			t.Errorf("%q: %s: %q, want %q", root, res.Verdict, res.Headline, want)
+		}
 	}
 }
 
