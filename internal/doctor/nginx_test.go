@@ -41,6 +41,10 @@ func nginxHops() []nginxHop {
 		{name: "buffers", conf: "proxy_ignore_headers X-Accel-Buffering; ", want: []string{"stream.headers", "stream.buffered"}},
 		{name: "two replicas without affinity", conf: direct, two: true, want: []string{"session.affinity"}},
 		{name: "removes the session id", conf: direct + "proxy_hide_header Mcp-Session-Id; ", want: []string{"session.header_lost"}},
+		{name: "removes the session id from requests", conf: direct + `proxy_set_header Mcp-Session-Id ""; `, want: []string{"session.header_lost"}},
+		{name: "refuses bodies", conf: direct + "client_max_body_size 60; ", want: []string{"http.status"}},
+		{name: "adds CORS twice", conf: direct + "add_header Access-Control-Allow-Origin *; add_header Access-Control-Allow-Origin *; ", warns: "http.cors"},
+		{name: "removes the content type", conf: direct + "proxy_hide_header Content-Type; ", want: []string{"http.content_type"}},
 		{name: "compresses event streams", conf: direct + "gzip on; gzip_types text/event-stream; gzip_min_length 0; gzip_proxied any; ", warns: "http.compress"},
 		{name: "HTTPS in front of HTTP", conf: direct, https: true, want: []string{"http.redirect"}, back: func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			if r.URL.Path == "/mcp" {

@@ -172,7 +172,11 @@ func judgeContentType(f *facts.Facts) opinion {
 		if strings.Contains(facts.ContentType(x.Header), "html") {
 			return JudgeWebPage(x)
 		}
-		return fail("the answer is %q, neither JSON nor events", facts.ContentType(x.Header)).fix("send the Content-Type application/json or text/event-stream").saw(x)
+		o := fail("the answer is %q, neither JSON nor events", facts.ContentType(x.Header))
+		if facts.ContentType(x.Header) == "" {
+			o = fail("the answer has no Content-Type, and clients refuse it")
+		}
+		return o.fix("send the Content-Type application/json or text/event-stream").saw(x)
 	})
 }
 
@@ -221,6 +225,9 @@ func judgeStatus(f *facts.Facts) opinion {
 		return skip("no request was sent")
 	case f.SpeaksOldSSE():
 		return pass("HTTP+SSE")
+	case x.Status == http.StatusRequestEntityTooLarge:
+		return fail("the handshake, a few hundred bytes, is refused as too large (413)").
+			fix("raise the limit of request bodies to some megabytes (nginx: client_max_body_size), also that of each proxy on the way").saw(x)
 	case x.Kind() == facts.KindStatus:
 		return fail("the handshake is answered with status %d%s", x.Status, saidIn(x)).fix("the log of the server says why").leads(toLogs).saw(x)
 	}

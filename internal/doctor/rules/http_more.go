@@ -88,6 +88,8 @@ func judgeCORS(f *facts.Facts) opinion {
 	}
 	missing := missingFields(preflight.Header, "Access-Control-Allow-Headers", sent...)
 	switch {
+	case len(browser.Header.Values("Access-Control-Allow-Origin")) > 1 || strings.Contains(origin, ","):
+		return warn("browsers refuse the answer: it has more than one Access-Control-Allow-Origin").fix("let either the server or the proxy add it, not both").saw(browser)
 	case !preflight.OK():
 		return warn("CORS is allowed, but the preflight is answered with %d", preflight.Status).fix("answer OPTIONS without authorization").saw(preflight)
 	case len(missing) > 0:

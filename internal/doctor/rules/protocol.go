@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -101,6 +102,14 @@ func mentionsSession(x *facts.Exchange) bool {
 	return (x.Status == http.StatusBadRequest || x.Status == http.StatusNotFound) && strings.Contains(strings.ToLower(x.Body), "session")
 }
 
+// missesSession reports whether x has a session id and is refused as if it had none, in the words
+// of the SDKs.
+func missesSession(x *facts.Exchange) bool {
+	return x.Sent[facts.SessionHeader] != "" && x.Probe != "unknown session" && x.Status == http.StatusBadRequest && noSession.MatchString(x.Body)
+}
+
+var noSession = regexp.MustCompile(`(?i)session[- ]?id( header)? (is )?(required|missing)|(missing|requires) (an? )?(mcp-)?session[- ]?id`)
+
 // errorSays reports whether x is a JSON-RPC error with a word in its message.
 func errorSays(x *facts.Exchange, word string) bool {
 	return x.Message != nil && x.Message.Error != nil && strings.Contains(strings.ToLower(x.Message.Error.Message), word)
@@ -111,6 +120,10 @@ func judgeHeaderLost(f *facts.Facts) opinion {
 	case !f.SpeaksLegacy():
 		return notAsked(f)
 	case f.Session != nil:
+		if i := slices.IndexFunc(f.Exchanges, missesSession); i >= 0 {
+			return fail("the session id does not reach the server: it asks for one at a request that had it").
+				fix("a proxy removes Mcp-Session-Id from requests: pass it in both directions").saw(f.Exchanges[i])
+		}
 		return pass("it does")
 	}
 	for _, x := range []*facts.Exchange{f.First("latency"), f.First("tools/list")} {
