@@ -43,7 +43,8 @@ type hostEntry struct {
 	Env      map[string]envValue `json:"env"`
 	Dir      string              `json:"cwd"`
 	URL      string              `json:"url"`
-	Other    string              `json:"serverUrl"`
+	Windsurf string              `json:"serverUrl"`
+	Gemini   string              `json:"httpUrl"`
 	Headers  map[string]string   `json:"headers"`
 	Disabled bool                `json:"disabled"`
 }
@@ -119,7 +120,10 @@ func ReadServers(data []byte, folder string, getenv func(string) string) ([]Serv
 
 // notJSON says where and why data is not JSON.
 func notJSON(data []byte, err error) string {
-	text := report.Line(err.Error())
+	text := facts.WrongType(err)
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return "UTF-16, which hosts do not read: save it as UTF-8"
+	}
 	if bad, ok := errors.AsType[*json.SyntaxError](err); ok {
 		before := data[:min(max(bad.Offset, 0), int64(len(data)))]
 		text = fmt.Sprintf("line %d: %s", 1+bytes.Count(before, []byte("\n")), text)
@@ -215,7 +219,7 @@ func (p placeholders) server(name string, entry json.RawMessage) Server {
 	for key, value := range e.Headers {
 		s.Header.Set(key, send(value))
 	}
-	s.URL = send(e.URL + e.Other)
+	s.URL = send(cmp.Or(e.Gemini, e.URL, e.Windsurf))
 	switch {
 	case e.Disabled:
 		s.Problem = "it is disabled"
@@ -246,17 +250,18 @@ func (p placeholders) withoutOurs() placeholders {
 // isOurs reports whether a variable, or a placeholder of one, is ours. Windows ignores case.
 func isOurs(name string) bool {
 	if m := placeholder.FindStringSubmatch(name); m != nil {
-		name = m[2]
+		name = m[2] + m[3]
 	}
 	return strings.HasPrefix(strings.ToUpper(name), "MCPDIAG_")
 }
 
-var placeholder = regexp.MustCompile(`\$\{([A-Za-z]+:)?([A-Za-z_][A-Za-z0-9_-]*)(:-[^}]*)?\}`)
+// placeholder matches ${NAME}, ${env:NAME}, ${NAME:-default} and ${config:name.of.setting}.
+var placeholder = regexp.MustCompile(`\$\{(?:([A-Za-z]+:)([A-Za-z_][A-Za-z0-9_.-]*)|([A-Za-z_][A-Za-z0-9_-]*))(:-[^}]*)?\}`)
 
 func (p placeholders) fill(text string, missing *[]string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		m := placeholder.FindStringSubmatch(found)
-		kind, name, otherwise := m[1], m[2], m[3]
+		kind, name, otherwise := m[1], m[2]+m[3], m[4]
 		switch {
 		case kind == "" && name == "workspaceFolder":
 			return strings.TrimSuffix(strings.TrimSuffix(p.folder, "/.vscode"), `\.vscode`)

@@ -43,6 +43,12 @@ func TestReadServers(t *testing.T) {
 		"variables of other types": {`{"mcpServers":{"a":{"command":"x","env":{"BIG":10000000,"B":true,"N":null,"T":"t"}}}}`, `a [x] [B=true BIG=10000000 T=t] "" map[] ""`},
 		"a variable as an object":  {`{"mcpServers":{"a":{"command":"x","env":{"K":{"x":1}}}}}`, `a [] [] "" map[] "its entry cannot be read: env holds a JSON object"`},
 		"a path of Windows":        {"{\"mcpServers\":\n{\"a\":{\"command\":\"C:\\Users\\x\"}}}", `not JSON with mcpServers or servers: line 2: invalid character 'U' in string escape code; a backslash`},
+		"Gemini CLI":               {`{"mcpServers":{"a":{"httpUrl":"http://a/mcp","timeout":5}}}`, `a [] [] "http://a/mcp" map[] ""`},
+		"Windsurf":                 {`{"mcpServers":{"a":{"serverUrl":"http://a/mcp"}}}`, `a [] [] "http://a/mcp" map[] ""`},
+		"a setting of VS Code":     {`{"servers":{"a":{"command":"${config:python.path}"}}}`, `a [${config:python.path}] [] "" map[] "its host asks for ${config:python.path}"`},
+		"a template of a script":   {`{"servers":{"a":{"command":"node","args":["-e","${a.b}"]}}}`, `a [node -e ${a.b}] [] "" map[] ""`},
+		"a list of servers":        {`{"mcpServers":[]}`, "not JSON with mcpServers or servers: mcpServers holds a JSON array"},
+		"UTF-16":                   {"\xff\xfe{\x00}\x00", "not JSON with mcpServers or servers: UTF-16, which hosts do not read"},
 		"no servers":               {`{"theme":"dark"}`, "no mcpServers and no servers in it"},
 		"an unfinished comment":    {`{"a":1 /*`, "not JSON with mcpServers or servers"},
 	} {

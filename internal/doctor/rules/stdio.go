@@ -32,7 +32,7 @@ func judgeStart(f *facts.Facts) opinion {
 	case s == nil:
 		return skip("the server is no command")
 	case s.NoStart != "":
-		return fail("the command cannot be started").fix("give its full path: hosts with a window often have a shorter PATH than a terminal").noted(s.NoStart)
+		return fail("the command cannot be started").fix(startAdvice(s.NoStart)).noted(s.NoStart)
 	case s.HTTP != "":
 		return fail("the command speaks MCP over HTTP at %s, and does not answer on its standard streams", s.HTTP).
 			fix("start it yourself, and examine it at its address").leads(toDoctor(s.HTTP))
@@ -56,6 +56,22 @@ func judgeStart(f *facts.Facts) opinion {
 		return o.fix("answer initialize first, and load what takes long afterwards; some hosts have a setting for a longer start")
 	}
 	return pass("started in %.1f s", s.StartMs/1000)
+}
+
+// startAdvice returns what to do where a command cannot be started, by its error.
+func startAdvice(problem string) string {
+	program, reason, _ := strings.Cut(strings.TrimPrefix(problem, `starting "`), `": `)
+	switch {
+	case strings.HasPrefix(reason, "its folder"):
+		return "correct cwd in the settings of the host"
+	case strings.HasPrefix(reason, "permission denied"):
+		return "make it executable (chmod +x), or start it with its interpreter"
+	case strings.HasPrefix(reason, "the interpreter"):
+		return "correct the first line of the file, or start it with its interpreter"
+	case strings.ContainsAny(program, " \t") && !strings.Contains(program, `\`):
+		return "the command is the program alone: give its arguments apart, in args"
+	}
+	return "give its full path: hosts with a window often have a shorter PATH than a terminal"
 }
 
 // endedAt returns the request at which the server ended by itself, "" if it did not. Other

@@ -7,6 +7,23 @@ import (
 	"github.com/mcpdiag/mcpdiag/internal/doctor/facts"
 )
 
+// TestStartAdvice tells why a command cannot be started.
+func TestStartAdvice(t *testing.T) {
+	for problem, want := range map[string]string{
+		`starting "node": command not found; is it installed and in PATH?`: "give its full path",
+		`starting "/srv/run": no such file`:                                "give its full path",
+		`starting "C:\\Program Files\\npx.cmd": command not found`:         "give its full path",
+		`starting "python3 server.py": no such file`:                       "give its arguments apart",
+		`starting "/srv/run": permission denied; is it executable?`:        "make it executable",
+		`starting "/srv/run": the interpreter that its first line names`:   "correct the first line",
+		`starting "python3": its folder "/gone" does not exist`:            "correct cwd",
+	} {
+		if got := startAdvice(problem); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", problem, got)
+		}
+	}
+}
+
 // TestSlowStart advises against a download only where the command can be one.
 func TestSlowStart(t *testing.T) {
 	for command, want := range map[string]string{

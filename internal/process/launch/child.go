@@ -98,6 +98,8 @@ func explainStart(name string, err error) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound) && filepath.Base(name) == name:
 		return process.Explained(fmt.Sprintf("starting %q: command not found; is it installed and in PATH?", name), exec.ErrNotFound)
+	case errors.Is(err, os.ErrNotExist) && exists(name):
+		return process.Explained(fmt.Sprintf("starting %q: the interpreter that its first line names does not exist; that line may end as on Windows (CRLF)", name), os.ErrNotExist)
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist): // Windows has the first one for paths, too
 		return process.Explained(fmt.Sprintf("starting %q: no such file", name), os.ErrNotExist)
 	case errors.Is(err, os.ErrPermission) && isDir(name):
@@ -111,6 +113,11 @@ func explainStart(name string, err error) error {
 		return process.Explained(fmt.Sprintf("starting %q: permission denied; is it executable?", name), os.ErrPermission)
 	}
 	return fmt.Errorf("starting %q: %w", name, err)
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 func isDir(name string) bool {

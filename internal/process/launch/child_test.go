@@ -69,6 +69,12 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 	if _, err := Start(Command{Args: []string{plain}}); err == nil || !strings.Contains(err.Error(), "#!/bin/sh") {
 		t.Errorf("no program: %v", err)
 	}
+	if err := os.WriteFile(plain, []byte("#!/usr/bin/env-of-nowhere node\r\n"), 0o600); err != nil { // its mode stays
+		t.Fatal(err)
+	}
+	if _, err := Start(Command{Args: []string{plain}}); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "the interpreter that its first line names") {
+		t.Errorf("no interpreter: %v", err)
+	}
 	if _, err := Start(Command{Args: []string{t.TempDir()}}); err == nil || !strings.Contains(err.Error(), "it is a folder") {
 		t.Errorf("a folder: %v", err)
 	}
