@@ -122,9 +122,7 @@ func TestFlameOfALaunchedNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := filepath.Join(dir, "node_modules", ".bin", "hot")
-	if err := os.WriteFile(server, []byte("#!/bin/sh\nnode --inspect-port=127.0.0.1:0 "+script+" &\ncat >/dev/null\nkill $!\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	processtest.WriteProgram(t, server, []byte("#!/bin/sh\nnode --inspect-port=127.0.0.1:0 "+script+" &\ncat >/dev/null\nkill $!\n"))
 	s := startProgram(t, dir, npx, "--no-install", "hot")
 	o := invoke(t, "flame", "--pid", s.pid, "--attach", "--duration", "1s", "--format", "folded")
 	o.wants(t, exitOK, "hotLoop")

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // The client of a server in a container is flat, whatever the server keeps: it is not tested.
@@ -20,9 +22,7 @@ func TestContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Command[0] = filepath.Join(t.TempDir(), "docker")
-	if err := os.WriteFile(cfg.Command[0], self, 0o700); err != nil { //nolint:gosec // it is run
-		t.Fatal(err)
-	}
+	processtest.WriteProgram(t, cfg.Command[0], self)
 	_, err = Run(t.Context(), cfg)
 	if err == nil || !strings.Contains(err.Error(), "docker speaks for a server in a container") || !strings.Contains(err.Error(), "--pid") {
 		t.Errorf("%v", err)

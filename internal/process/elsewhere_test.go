@@ -22,9 +22,7 @@ func TestElsewhere(t *testing.T) {
 	}
 	for name, want := range map[string]string{"docker": "docker", "ssh": "ssh", "server": ""} {
 		program := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(program, self, 0o700); err != nil { //nolint:gosec // it is run
-			t.Fatal(err)
-		}
+		processtest.WriteProgram(t, program, self)
 		cmd := exec.CommandContext(t.Context(), program)
 		cmd.Env = append(os.Environ(), processtest.Env+"=wait")
 		if _, err := cmd.StdinPipe(); err != nil {

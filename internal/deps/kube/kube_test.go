@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcpdiag/mcpdiag/internal/deps/depstest"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
+	"github.com/mcpdiag/mcpdiag/internal/process/processtest"
 )
 
 // standIn is a kubectl that replays answers, and records its arguments.
@@ -27,9 +28,7 @@ func standIn(t *testing.T, answers map[string]string) (program, log string) {
 	}
 	program, log = filepath.Join(dir, "kubectl"), filepath.Join(dir, "log")
 	script := "#!/bin/sh\necho \"$@\" >> " + log + "\ncd " + dir + "\nif [ -f \"$2.error\" ]; then cat \"$2.error\" >&2; exit 1; fi\nexec cat \"$2\"\n"
-	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	processtest.WriteProgram(t, program, []byte(script))
 	return program, log
 }
 

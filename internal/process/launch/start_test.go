@@ -47,9 +47,7 @@ func TestBatchFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := "@echo off\r\n\"" + os.Args[0] + "\" %*\r\n"
-	if err := os.WriteFile(filepath.Join(folder, "server.cmd"), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	processtest.WriteProgram(t, filepath.Join(folder, "server.cmd"), []byte(script))
 	t.Setenv("PATH", folder+";"+os.Getenv("PATH"))
 	// Quotes are left out: programs in Go read "" in a way that was usual before 2008, others, such as node, do not.
 	args := []string{"-y", `C:\My Documents`, `C:\My Documents\`, "", "a&b|c>d", "%PATH%", "100%", "!x!", "^", "größe"}
@@ -103,10 +101,8 @@ func infoOf(t *testing.T, path string) os.FileInfo {
 func copyFile(t *testing.T, to, from string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, data, 0o700)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	processtest.WriteProgram(t, to, data)
 }
