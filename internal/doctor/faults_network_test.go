@@ -241,24 +241,11 @@ func TestSilentTLS(t *testing.T) {
 	pair := httptest.NewUnstartedServer(nil)
 	pair.StartTLS()
 	defer pair.Close()
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: pair.TLS.Certificates, MinVersion: tls.VersionTLS12})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_ = conn.(*tls.Conn).HandshakeContext(context.Background()) // a client without TLS fails
-				_ = conn.(*tls.Conn).NetConn().Close()                      // without an alert
-			}()
-		}
-	}()
-	if r := Judge(examine(t, "http://"+l.Addr().String()+"/mcp", ""), Judgement{}); !slices.Equal(r.RootCauses, []string{"http.answer"}) || !strings.Contains(r.Headline, "speaks TLS on this port") {
+	settings := &tls.Config{Certificates: pair.TLS.Certificates, MinVersion: tls.VersionTLS12}
+	address := clienttest.Speak(t, func(conn net.Conn) {
+		_ = tls.Server(conn, settings).HandshakeContext(context.Background()) // a client without TLS fails, and the end has no alert
+	})
+	if r := Judge(examine(t, address+"/mcp", ""), Judgement{}); !slices.Equal(r.RootCauses, []string{"http.answer"}) || !strings.Contains(r.Headline, "speaks TLS on this port") {
 		t.Errorf("%s, root causes %q", r.Headline, r.RootCauses)
 	}
 }

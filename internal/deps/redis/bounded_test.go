@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -10,8 +11,23 @@ import (
 
 	redigo "github.com/gomodule/redigo/redis"
 
+	"github.com/mcpdiag/mcpdiag/internal/client/clienttest"
 	"github.com/mcpdiag/mcpdiag/internal/finding"
 )
+
+// checkOf checks a server that answers the first command of each connection with answer.
+func checkOf(t *testing.T, answer string) []finding.Finding {
+	t.Helper()
+	address := clienttest.Speak(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 100))
+		_, _ = io.WriteString(conn, answer)
+	})
+	server, err := Parse("redis://" + strings.TrimPrefix(address, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
+}
 
 // A server whose answers announce too much, or never end, is refused without the memory.
 func TestHostileAnswers(t *testing.T) {
@@ -24,25 +40,10 @@ func TestHostileAnswers(t *testing.T) {
 		"many arrays":          "*1000\r\n" + strings.Repeat("*1000\r\n", 300),
 		"an endless line":      strings.Repeat("x", maxAnswer+1),
 	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
-				_, _ = conn.Read(make([]byte, 100))
-				_, _ = conn.Write([]byte(answer))
-			}
-		}()
-		server, err := Parse("redis://" + l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		list := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})
+		list := checkOf(t, answer)
 		if len(list) != 1 || list[0].Severity != finding.Fail || !strings.Contains(list[0].Summary, "larger than any answer of Redis") {
 			t.Errorf("%s: %+v", name, list)
 		}
-		_ = l.Close()
 	}
 }
 

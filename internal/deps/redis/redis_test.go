@@ -74,26 +74,10 @@ func TestFirstAnswers(t *testing.T) {
 		"redis_version:7.0.15\r\nrole:master\r\nloading:1\r\nloading_loaded_perc:41.70": "fail no connection: LOADING: 42 % of the data is loaded",
 		"redis_version:7.2.4\r\nvalkey_version:8.0.1\r\nrole:master\r\nloading:0":       "pass Valkey 8.0.1, master",
 	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
-				_, _ = conn.Read(make([]byte, 100))
-				_, _ = fmt.Fprintf(conn, "$%d\r\n%s\r\n", len(facts), facts)
-				_ = conn.Close()
-			}
-		}()
-		server, err := Parse("redis://" + l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		first := Check(t.Context(), Config{Server: server, Only: func(string) bool { return true }})[0]
+		first := checkOf(t, fmt.Sprintf("$%d\r\n%s\r\n", len(facts), facts))[0]
 		if got := string(first.Severity) + " " + first.Summary; !strings.HasPrefix(got, want) {
 			t.Errorf("%s, want %s", got, want)
 		}
-		_ = l.Close()
 	}
 }
 
